@@ -1,0 +1,1 @@
+"""Ways in and out: the command line, exports, pages and the web service. No arithmetic lives here."""

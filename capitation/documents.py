@@ -1,0 +1,173 @@
+"""Documents: the strict, frozen models that files of the data pack and of users are read into.
+
+A document refuses unknown keys, keeps printed digits (numbers in TOML are read as Decimal), and describes each of
+its fields with the sentence that stands under it; the JSON Schema, the pages and the READMEs use that sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from capitation.errors import DocumentError, Fault, suggest
+
+D = TypeVar("D", bound="Document")
+
+Rating = Literal["red", "amber", "green"]
+
+
+class Document(BaseModel):
+    """The base of every document: frozen, strict about its keys, described field by field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Locator(Document):
+    """Where a figure stands in its source."""
+
+    source: str
+    """Id of the source (a folder of data/sources), or "assumption"."""
+    where: str
+    """Page, table, row and column, or for an assumption what it rests on."""
+
+
+class Judged(Document):
+    """The marks that a judgement carries: who owns it, how good its evidence is, how much it matters."""
+
+    owner: str | None = None
+    """Who answers for the assumption; required where the source is "assumption"."""
+    quality: Rating | None = None
+    """Evidence: red is weak, amber is partial, green is strong."""
+    impact: Rating | None = None
+    """Effect on the answer: red is large, amber is moderate, green is small."""
+
+
+class Figure(Judged):
+    """A number with its unit and the place it was taken from."""
+
+    value: Decimal
+    """The number, with the digits printed in the source."""
+    unit: str
+    """What one of it is, such as "pence", "persons", "share"."""
+    source: str
+    """Id of the source (a folder of data/sources), or "assumption"."""
+    where: str
+    """Page, table, row and column, or for an assumption what it rests on."""
+    low: Decimal | None = None
+    """Lowest value to test within."""
+    high: Decimal | None = None
+    """Highest value to test within."""
+
+    @model_validator(mode="after")
+    def _assumption_has_an_owner(self) -> Figure:
+        if self.source == "assumption" and (self.owner is None or self.quality is None):
+            message = "an assumption needs an owner and a quality mark"
+            raise ValueError(message)
+        return self
+
+
+def read_document(path: Path, model: type[D]) -> D:
+    """The document in a TOML, JSON or YAML file, checked against `model`.
+
+    Raises:
+        DocumentError: the file is missing, cannot be parsed, or breaks the model; every fault is told at once,
+            with the file and the key.
+    """
+    return parse_document(read_mapping(path), model, where=str(path))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The plain content of a TOML, JSON or YAML file, numbers with decimals as Decimal.
+
+    Raises:
+        DocumentError: the file is missing, is not UTF-8, or cannot be parsed.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        near = suggest(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.parent.is_dir() else ""
+        message = f"{path}: no such file. {near}".rstrip()
+        raise DocumentError(message) from None
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8"
+        raise DocumentError(message) from error
+    try:
+        if path.suffix == ".toml":
+            content: Any = tomllib.loads(text, parse_float=Decimal)
+        elif path.suffix == ".json":
+            content = json.loads(text, parse_float=Decimal)
+        elif path.suffix in {".yaml", ".yml"}:
+            content = yaml.safe_load(text)
+        else:
+            message = (
+                f"{path}: a document is a .toml, .json or .yaml file, not {path.suffix or 'a file without an ending'}"
+            )
+            raise DocumentError(message)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
+        message = f"{path}: cannot be parsed: {error}"
+        raise DocumentError(message) from error
+    if not isinstance(content, dict):
+        message = f"{path}: found {type(content).__name__}; expected keys and values at the top"
+        raise DocumentError(message)
+    return content
+
+
+def parse_document(content: dict[str, Any], model: type[D], where: str) -> D:
+    """The document in a plain mapping, checked against `model`; `where` names it in messages.
+
+    Raises:
+        DocumentError: with every fault at once.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(e, model, where) for e in error.errors(include_url=False)]
+        message = f"{where}: not a valid {model.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})"
+        raise DocumentError(message, faults) from error
+
+
+def _fault(error: Any, model: type[BaseModel], where: str) -> Fault:  # noqa: ANN401  # pydantic's own error mapping
+    key = ".".join(str(part) for part in error["loc"]) or "the whole document"
+    kind, place = error["type"], f"{where}: {key}"
+    if kind == "extra_forbidden":
+        return Fault(
+            place,
+            "a key that is not known",
+            "only known keys",
+            suggest(str(error["loc"][-1]), _fields(model, error["loc"])),
+        )
+    if kind == "missing":
+        return Fault(place, "nothing", "a value", "Add the key.")
+    shown = repr(error["input"])
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    expected = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return Fault(place, shown, expected)
+
+
+def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """Names of the fields of the model that the path `loc` (without its last part) leads to, as far as it can be followed."""
+    here: Any = model
+    for part in loc[:-1]:
+        if not isinstance(part, str):
+            continue
+        field = getattr(here, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        here = _inner_model(field.annotation) or here
+    return list(getattr(here, "model_fields", {}))
+
+
+def _inner_model(annotation: Any) -> Any:  # noqa: ANN401  # walks arbitrary annotations
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        found = _inner_model(part)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,176 @@
+"""Typed frames: a schema names each column's type, unit and meaning, its limits, its key and its promises.
+
+`Schema.validate` refuses missing, unexpected, wrongly typed, empty, out-of-range and repeated rows and broken
+promises, tells every fault at once with an example row, and returns the rows in key order. `Frame[Schema]` exists for
+the type checker; at run time it is a plain polars frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+
+import polars as pl
+
+from capitation.errors import Fault, FrameError, suggest
+
+S = TypeVar("S", bound="Schema")
+
+if TYPE_CHECKING:
+
+    class Frame(pl.DataFrame, Generic[S]):
+        """A polars frame whose columns, types, key and promises are those of the schema `S`."""
+
+else:
+
+    class Frame:
+        """Stands for a polars frame at run time; only the type checker sees the schema."""
+
+        def __class_getitem__(cls, _schema: object) -> type[pl.DataFrame]:
+            return pl.DataFrame
+
+
+class Column:
+    """One column: its type, unit and meaning, and the limits its values keep."""
+
+    def __init__(
+        self,
+        dtype: type[pl.DataType] | pl.DataType,
+        unit: str,
+        about: str,
+        *,
+        key: bool = False,
+        ge: float | None = None,
+        le: float | None = None,
+        nullable: bool = False,
+        one_of: Sequence[str] | None = None,
+    ) -> None:
+        self.dtype, self.unit, self.about, self.key = dtype, unit, about, key
+        self.ge, self.le, self.nullable, self.one_of = ge, le, nullable, one_of
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def col(self) -> pl.Expr:
+        """The polars expression for this column."""
+        return pl.col(self.name)
+
+
+class Schema:
+    """The base of every table: columns are class attributes, promises are returned by `rules`."""
+
+    _columns: ClassVar[dict[str, Column]] = {}
+
+    def __init_subclass__(cls) -> None:
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
+        cls._columns = {**cls._columns, **own}
+
+    @classmethod
+    def columns(cls) -> dict[str, Column]:
+        """Columns by name, in order."""
+        return dict(cls._columns)
+
+    @classmethod
+    def key(cls) -> list[str]:
+        """Names of the columns that together name one row."""
+        return [name for name, column in cls._columns.items() if column.key]
+
+    @classmethod
+    def rules(cls) -> dict[str, pl.Expr]:
+        """Promises in words, each with an expression that is true on every row that keeps it."""
+        return {}
+
+    @classmethod
+    def dtypes(cls) -> dict[str, Any]:
+        """Types by column name, as polars wants them."""
+        return {name: column.dtype for name, column in cls._columns.items()}
+
+    @classmethod
+    def empty(cls: type[S]) -> Frame[S]:
+        """A frame with this schema's columns and no rows."""
+        return cast("Frame[S]", pl.DataFrame(schema=cls.dtypes()))
+
+    @classmethod
+    def validate(cls: type[S], frame: pl.DataFrame, where: str = "") -> Frame[S]:
+        """`frame` with its columns in the schema's order and its rows in key order, once every promise is kept.
+
+        Args:
+            frame: the rows to check.
+            where: a name for messages, such as a file; the schema's name by default.
+
+        Raises:
+            FrameError: every fault found, each with an example row.
+        """
+        place = where or cls.__name__
+        faults = list(cls._column_faults(frame, place))
+        if not faults:
+            faults = list(cls._row_faults(frame, place))
+        if faults:
+            message = f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})"
+            raise FrameError(message, faults)
+        ordered = frame.select(cls._columns)
+        return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() else ordered)
+
+    @classmethod
+    def _column_faults(cls, frame: pl.DataFrame, place: str) -> list[Fault]:
+        faults = [
+            Fault(place, f"no column {name!r}", f"{column.about} ({column.unit})", suggest(name, frame.columns))
+            for name, column in cls._columns.items()
+            if name not in frame.columns
+        ]
+        faults += [
+            Fault(
+                place,
+                f"an unexpected column {name!r}",
+                "only the schema's columns",
+                suggest(name, cls._columns),
+            )
+            for name in frame.columns
+            if name not in cls._columns
+        ]
+        faults += [
+            Fault(f"{place}: column {name!r}", f"type {frame.schema[name]}", f"type {column.dtype}")
+            for name, column in cls._columns.items()
+            if name in frame.columns and frame.schema[name] != column.dtype
+        ]
+        return faults
+
+    @classmethod
+    def _row_faults(cls, frame: pl.DataFrame, place: str) -> list[Fault]:
+        checks: dict[str, tuple[str, str, pl.Expr]] = {}
+        for name, column in cls._columns.items():
+            value = pl.col(name)
+            if not column.nullable:
+                checks[f"{name}:empty"] = (f"column {name!r}", "a value in every row", value.is_null())
+            if column.dtype.is_float():
+                checks[f"{name}:number"] = (f"column {name!r}", "a finite number", ~value.is_finite())
+            if column.ge is not None:
+                checks[f"{name}:ge"] = (f"column {name!r}", f"at least {column.ge:g}", value < column.ge)
+            if column.le is not None:
+                checks[f"{name}:le"] = (f"column {name!r}", f"at most {column.le:g}", value > column.le)
+            if column.one_of is not None:
+                checks[f"{name}:of"] = (
+                    f"column {name!r}",
+                    f"one of {', '.join(column.one_of)}",
+                    ~value.is_in(list(column.one_of)),
+                )
+        for promise, holds in cls.rules().items():
+            checks[f"rule:{promise}"] = ("rows", promise, ~holds)
+        if cls.key():
+            checks["key"] = ("key", f"unique {', '.join(cls.key())}", pl.struct(cls.key()).is_duplicated())
+        if frame.is_empty() or not checks:
+            return []
+        broken = frame.select(expression.fill_null(False).alias(label) for label, (_, _, expression) in checks.items())
+        counts = broken.sum().row(0, named=True)
+        faults = []
+        for label, (subject, expected, _) in checks.items():
+            if counts[label]:
+                row = frame.filter(broken.get_column(label)).row(0, named=True)
+                shown = {k: row[k] for k in dict.fromkeys([*cls.key(), label.split(":")[0]]) if k in row} or row
+                text = ", ".join(f"{k}={v!r}" for k, v in shown.items())
+                faults.append(
+                    Fault(f"{place}: {subject}", f"{counts[label]} row(s) that do not, such as {text}", expected)
+                )
+        return faults

@@ -1,0 +1,230 @@
+"""Money is whole pence. This file is the only one that rounds it.
+
+`apportion` shares a total over rows by whole-number weights with the largest-remainder rule:
+
+    quota_i = total x weight_i / sum(weight)      pence_i = floor(quota_i), then one more penny each to the rows
+                                                  with the largest fractions until the total is met; ties by key.
+
+All of it is exact: products are taken in 128-bit integers, so 200 bn pounds over a million weights leaves no error.
+A negative total is shared as its positive mirror, so that a recovery undoes a payment penny for penny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+import polars as pl
+
+from capitation.errors import DataError, Fault, FrameError, NothingToShareError
+
+MICRO = 1_000_000
+"""Millionths in one person: weights are kept as whole millionths so that shares are exact."""
+
+LARGEST_PENCE = 100_000_000_000_000
+"""The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
+
+
+def apportion(
+    frame: pl.DataFrame,
+    *,
+    total: str,
+    weight: str,
+    order_by: Sequence[str],
+    within: Sequence[str] = (),
+    into: str,
+) -> pl.DataFrame:
+    """The rows of `frame`, in their own order, with the Int64 column `into`: each row's whole pence of its group's total.
+
+    Args:
+        frame: one row per receiver.
+        total: Int64 column with the pence to share, the same on every row of a group.
+        weight: integer column, at least 0.
+        order_by: columns that break ties between equal remainders; together with `within` they must be unique.
+        within: columns that name the group; none means that the whole frame is one group.
+        into: name of the new column.
+
+    Raises:
+        FrameError: a null, a negative weight, two totals in one group, or a repeated key.
+        NothingToShareError: a group has money to share but its weights add to zero.
+
+    Rule: largest remainder (Hamilton), ties by key.
+
+    Example:
+        100 pence over weights 1, 1, 1 in order a, b, c gives 34, 33, 33.
+    """
+    if frame.is_empty():
+        return frame.with_columns(pl.lit(None, dtype=pl.Int64).alias(into))
+    group = [f"__g{i}" for i in range(len(within))] or ["__g"]
+    keys = [f"__k{i}" for i in range(len(order_by))]
+    work = frame.select(
+        *(pl.col(c).alias(g) for c, g in zip(within, group, strict=False)),
+        *([] if within else [pl.lit(0).alias("__g")]),
+        *(pl.col(c).alias(k) for c, k in zip(order_by, keys, strict=True)),
+        pl.col(total).alias("__total"),
+        pl.col(weight).alias("__weight"),
+    ).with_row_index("__row")
+    _check_shares(work, frame, total=total, weight=weight, group=group, keys=keys, within=within)
+    sums = pl.col("__weight").cast(pl.Int128).sum().over(group)
+    work = work.with_columns(sums.alias("__sum"), pl.col("__total").sign().alias("__sign"))
+    empty = work.filter((pl.col("__sum") == 0) & (pl.col("__total") != 0))
+    if empty.height:
+        faults = [
+            Fault(
+                _place(row, within),
+                f"{row['__total']} pence and weights that add to 0",
+                "at least one weight above 0",
+            )
+            for row in empty.unique(group, maintain_order=True).head(10).iter_rows(named=True)
+        ]
+        message = f"nothing to share {total!r} by: {weight!r} adds to 0"
+        raise NothingToShareError(message, faults)
+    product = pl.col("__total").abs().cast(pl.Int128) * pl.col("__weight").cast(pl.Int128)
+    work = work.with_columns(
+        pl.when(pl.col("__sum") == 0).then(pl.lit(1, dtype=pl.Int128)).otherwise(pl.col("__sum")).alias("__by"),
+        product.alias("__product"),
+    ).with_columns((pl.col("__product") // pl.col("__by")).alias("__floor"))
+    work = work.with_columns(
+        (pl.col("__product") - pl.col("__floor") * pl.col("__by")).alias("__left"),
+        (pl.col("__total").abs() - pl.col("__floor").cast(pl.Int64).sum().over(group)).alias("__odd"),
+    )
+    work = work.sort([*group, "__left", *keys], descending=[*(False for _ in group), True, *(False for _ in keys)])
+    place = pl.int_range(pl.len(), dtype=pl.Int64).over(group)
+    extra = ((place < pl.col("__odd")) & (pl.col("__sum") > 0)).cast(pl.Int64)
+    pence = ((pl.col("__floor").cast(pl.Int64) + extra) * pl.col("__sign")).alias(into)
+    return frame.with_columns(work.with_columns(pence).sort("__row").get_column(into))
+
+
+def _check_shares(
+    work: pl.DataFrame,
+    frame: pl.DataFrame,
+    *,
+    total: str,
+    weight: str,
+    group: list[str],
+    keys: list[str],
+    within: Sequence[str],
+) -> None:
+    faults: list[Fault] = []
+    for name in (total, weight):
+        if not frame.schema[name].is_integer():
+            faults.append(Fault(f"column {name!r}", f"type {frame.schema[name]}", "whole numbers"))
+    if faults:
+        message = "these rows cannot be apportioned"
+        raise FrameError(message, faults)
+    for name, col in ((total, "__total"), (weight, "__weight")):
+        nulls = work.get_column(col).null_count()
+        if nulls:
+            faults.append(Fault(f"column {name!r}", f"{nulls} empty values", "a whole number in every row"))
+    negative = work.filter(pl.col("__weight") < 0)
+    faults += [
+        Fault(_place(row, within), f"{weight} {row['__weight']}", "a weight of 0 or more")
+        for row in negative.head(5).iter_rows(named=True)
+    ]
+    if (work.get_column("__total").abs().max() or 0) > LARGEST_PENCE:  # type: ignore[operator]  # an integer column
+        faults.append(
+            Fault(
+                f"column {total!r}",
+                "a total above a thousand billion pounds",
+                f"at most {LARGEST_PENCE} pence",
+            )
+        )
+    mixed = work.group_by(group).agg(pl.col("__total").n_unique().alias("n")).filter(pl.col("n") > 1)
+    faults += [
+        Fault(_place(row, within), f"{row['n']} different totals", "one total in each group")
+        for row in mixed.head(5).iter_rows(named=True)
+    ]
+    repeated = work.filter(pl.struct([*group, *keys]).is_duplicated())
+    if repeated.height:
+        row = repeated.row(0, named=True)
+        shown = ", ".join(str(row[k]) for k in keys)
+        faults.append(
+            Fault(
+                _place(row, within),
+                f"{repeated.height} rows that share a key, such as {shown}",
+                "unique keys",
+            )
+        )
+    if faults:
+        message = "these rows cannot be apportioned"
+        raise FrameError(message, faults)
+
+
+def _place(row: dict[str, object], within: Sequence[str]) -> str:
+    return ", ".join(f"{name} {row[f'__g{i}']}" for i, name in enumerate(within)) or "the whole frame"
+
+
+def split(total: int, weights: Sequence[int]) -> list[int]:
+    """The same rule as `apportion` in plain Python, ties by position: the second way to each share.
+
+    Raises:
+        NothingToShareError: `total` is not 0 and all weights are.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        if total:
+            message = f"nothing to share {total} pence by: the weights add to 0"
+            raise NothingToShareError(message)
+        return [0 for _ in weights]
+    sign = -1 if total < 0 else 1
+    quotas = [divmod(abs(total) * weight, whole) for weight in weights]
+    odd = abs(total) - sum(floor for floor, _ in quotas)
+    first = sorted(range(len(weights)), key=lambda i: (-quotas[i][1], i))[:odd]
+    lucky = set(first)
+    return [sign * (floor + (i in lucky)) for i, (floor, _) in enumerate(quotas)]
+
+
+def micro(persons: pl.Expr) -> pl.Expr:
+    """Persons as whole millionths of a person (Int64), nearest, ties away from zero: the only step from float to weight."""
+    scaled = persons.cast(pl.Float64) * MICRO
+    return (scaled.abs() + 0.5).floor().cast(pl.Int64) * scaled.sign().cast(pl.Int64)
+
+
+def round_pence(pounds: pl.Expr) -> pl.Expr:
+    """Pounds (float) as whole pence (Int64), each value on its own, nearest penny, ties away from zero.
+
+    Only for single published amounts and rates; a total that is to be shared out goes through `apportion`.
+    """
+    pence = pounds.cast(pl.Float64) * 100.0
+    return (pence.abs() + 0.5).floor().cast(pl.Int64) * pence.sign().cast(pl.Int64)
+
+
+def pence_of(pounds: str | int | Decimal) -> int:
+    """Whole pence in an amount of pounds written exactly, such as "1,234.56".
+
+    Raises:
+        DataError: the text is not an amount, or has parts of a penny.
+    """
+    try:
+        pence = Decimal(str(pounds).replace(",", "").replace("£", "").strip()) * 100
+    except InvalidOperation:
+        message = f"{pounds!r} is not an amount in pounds; write it as '1234.56'"
+        raise DataError(message) from None
+    if not pence.is_finite() or pence != pence.to_integral_value():
+        message = f"{pounds!r} has parts of a penny; give at most two decimals"
+        raise DataError(message)
+    return int(pence)
+
+
+def nearest(value: Decimal) -> int:
+    """The whole number nearest to `value`, ties away from zero."""
+    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def decimal_text(pence: int) -> str:
+    """Pounds with two decimals and no separators, for machines: -123456 pence is "-1234.56"."""
+    return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02d}"
+
+
+def pounds_text(pence: int) -> str:
+    """Pounds with separators and two decimals, for tables: 123456 pence is "1,234.56"."""
+    return f"{'-' if pence < 0 else ''}{abs(pence) // 100:,}.{abs(pence) % 100:02d}"
+
+
+def board_text(pence: int) -> str:
+    """A short amount for a board: "£51.2m", "£1,535.7m", "£12.3k", "£9.50"."""
+    sign, size = ("-" if pence < 0 else ""), abs(pence)
+    for unit, letter in ((100_000_000, "m"), (100_000, "k")):
+        if size >= unit:
+            return f"{sign}£{nearest(Decimal(size * 10) / unit) / 10:,.1f}{letter}"
+    return f"{sign}£{size // 100}.{size % 100:02d}"

@@ -1,0 +1,1 @@
+"""What the parties agree and what it pays: contract documents, terms, settlement, scenarios."""

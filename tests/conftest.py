@@ -1,0 +1,33 @@
+"""Shared fixtures: hypothesis profiles, the data pack, and the optional folder of reference data."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from capitation.sources import DataPack, default_data_folder
+
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile(
+    "gate", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def pack() -> DataPack:
+    """The data pack that the product carries."""
+    return DataPack(default_data_folder())
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data and worked cases that is not part of the project; skips where it is absent."""
+    folder = Path(os.environ.get("CAPITATION_SHARED", ROOT.parent / "shared"))
+    if not (folder / "cases").is_dir():
+        pytest.skip(f"no folder of reference data at {folder}; set CAPITATION_SHARED to run this test")
+    return folder
