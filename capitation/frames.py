@@ -110,7 +110,7 @@ class Schema:
         if faults:
             message = f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})"
             raise FrameError(message, faults)
-        ordered = frame.select(cls._columns)
+        ordered = frame.select(list(cls._columns))
         return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() else ordered)
 
     @classmethod

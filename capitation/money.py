@@ -224,7 +224,9 @@ def pounds_text(pence: int) -> str:
 def board_text(pence: int) -> str:
     """A short amount for a board: "£51.2m", "£1,535.7m", "£12.3k", "£9.50"."""
     sign, size = ("-" if pence < 0 else ""), abs(pence)
-    for unit, letter in ((100_000_000, "m"), (100_000, "k")):
-        if size >= unit:
-            return f"{sign}£{nearest(Decimal(size * 10) / unit) / 10:,.1f}{letter}"
-    return f"{sign}£{size // 100}.{size % 100:02d}"
+    if size < 100_000:
+        return f"{sign}£{size // 100}.{size % 100:02d}"
+    tenths = nearest(Decimal(size) / 10_000)  # of a thousand pounds
+    if tenths < 10_000:
+        return f"{sign}£{Decimal(tenths) / 10:,.1f}k"
+    return f"{sign}£{Decimal(nearest(Decimal(size) / 10_000_000)) / 10:,.1f}m"
