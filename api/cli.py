@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from functools import cache
 from importlib.metadata import version
 
 import typer
@@ -31,6 +32,7 @@ def _root(
         raise typer.Exit
 
 
+@cache
 def _register_all() -> None:
     for module in sorted(m.name for m in pkgutil.iter_modules(api.commands.__path__)):
         importlib.import_module(f"api.commands.{module}").register(app)

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 
-from capitation.errors import Fault, FrameError
+from capitation.errors import Fault, FrameError, ScenarioError
 from capitation.frames import Column, Frame, Schema
-from capitation.money import apportion
+from capitation.money import apportion, micro
+from capitation.sources import read_rows
+from capitation.years import FinancialYear
 
 
 class LevelAllocation(Schema):
@@ -103,6 +106,48 @@ def allocate_down(
         )
         above = shared.select("year", "stream", pl.col(level).alias("code"), "allocation_pence")
     return LevelAllocation.validate(pl.concat(found))
+
+
+def allocate_file(
+    total_pence: int, weights: Path, levels: Sequence[str], *, weight: str, year: FinancialYear, stream: str = "total"
+) -> Frame[LevelAllocation]:
+    """The allocation of one total over the rows of a file, at every level.
+
+    Args:
+        total_pence: the total.
+        weights: CSV or parquet file, one row a leaf, with a column for each level and the weight column.
+        levels: column names from the coarsest level to the leaf; the leaf's codes are unique.
+        weight: name of the weight column, such as `weighted_persons`; weights are kept to the millionth.
+        year: year the total is for.
+        stream: a name for the money.
+
+    Raises:
+        ScenarioError: no level is given, or one twice.
+        SourceError: the file cannot be read or has other columns.
+        FrameError: a leaf is repeated, a weight is negative, or a node has two parents.
+        NothingToShareError: all weights are 0.
+    """
+    if not levels or len(set(levels)) < len(levels) or weight in levels:
+        message = (
+            f"found the levels {', '.join(levels) or 'none'} and the weight {weight!r}; expected different column names"
+        )
+        raise ScenarioError(message)
+    columns = {name: Column(pl.String, "code", f"Code at level {name}", key=name == levels[-1]) for name in levels}
+    columns[weight] = Column(pl.Float64, "weighted persons", "Weight of the leaf", ge=0)
+    for name, column in columns.items():
+        column.name = name
+    leaf = type("Leaf", (Schema,), columns)
+    leaves = read_rows(weights, leaf, keep_extra=True).select(
+        pl.lit(str(year)).alias("year"),
+        pl.lit(stream).alias("stream"),
+        pl.lit("system").alias("system"),
+        *levels,
+        micro(pl.col(weight)).alias("weight_micro"),
+    )
+    parents = pl.DataFrame(
+        {"year": [str(year)], "stream": [stream], "system": ["system"], "allocation_pence": [total_pence]}
+    )
+    return allocate_down(parents, leaves, levels)
 
 
 def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str]) -> None:

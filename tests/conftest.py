@@ -1,11 +1,15 @@
 """Shared fixtures: hypothesis profiles, the data pack, and the optional folder of reference data."""
 
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from api.cli import main
 from capitation.sources import DataPack, default_data_folder
 
 settings.register_profile("quick", max_examples=25, deadline=None)
@@ -31,3 +35,31 @@ def shared() -> Path:
     if not (folder / "cases").is_dir():
         pytest.skip(f"no folder of reference data at {folder}; set CAPITATION_SHARED to run this test")
     return folder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def capitation(monkeypatch, capfd) -> Callable[..., Answer]:
+    """Runs the command line in this process: `capitation("allocate", "--total", "1")` gives its exit code and output."""
+
+    def run(*words: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["capitation", *map(str, words)])
+        capfd.readouterr()
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        else:
+            code = 0
+        out, err = capfd.readouterr()
+        return Answer(code, out, err)
+
+    return run
