@@ -1,0 +1,374 @@
+"""The fast engine: a matrix handed to highspy as arrays, solved, read back, and solved again warm after changes.
+
+Every status that highspy returns is checked, because it reports refusals (an unknown option, a missing solver) only
+through them. Below 30,000 columns a linear programme goes to the simplex method, which restarts warm; above, to the
+interior point method; a sweep may then race the two and keep the winner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import highspy
+import numpy as np
+
+from optimiser.answer import PROVED, Answer, PriceBasis, Prices, SolverError, Status
+from optimiser.certify import certify
+from optimiser.matrix import Floats, Ints, Matrix
+
+INTERIOR_POINT_FROM = 30_000
+"""From this many columns on a linear programme is solved by interior point rather than simplex."""
+
+_OPTIONS: dict[str, tuple[type, tuple[Any, ...] | None]] = {
+    "solver": (str, ("simplex", "ipx", "pdlp", "choose")),
+    "threads": (int, None),
+    "presolve": (str, ("choose", "on")),
+    "parallel": (str, ("choose", "on", "off")),
+    "random_seed": (int, None),
+    "primal_feasibility_tolerance": (float, None),
+    "dual_feasibility_tolerance": (float, None),
+    "mip_feasibility_tolerance": (float, None),
+    "mip_heuristic_effort": (float, None),
+    "simplex_strategy": (int, (0, 1, 2, 3, 4)),
+    "run_crossover": (str, ("on", "choose")),
+}
+"""The options that may be set, with their type and allowed values; anything else is refused by name."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search for whole numbers stands."""
+
+    seconds: float
+    objective: float
+    bound: float
+    gap: float
+
+
+def _ok(status: highspy.HighsStatus, action: str) -> None:
+    if status == highspy.HighsStatus.kError:
+        message = f"highspy refused to {action}"
+        raise SolverError(message)
+
+
+class _QuietHighs(highspy.Highs):  # type: ignore[misc]  # highspy is not typed
+    """highspy without its banner, which is printed to standard output before an option can forbid it."""
+
+    def __init__(self) -> None:
+        super(highspy.Highs, self).__init__()
+        _ok(self.setOptionValue("output_flag", False), "be silent")
+
+
+class HighsSession:
+    """A matrix held by highspy: solve it, change costs and limits, and solve again from where it stood."""
+
+    def __init__(self, matrix: Matrix, options: Mapping[str, Any] | None = None) -> None:
+        self._highs = _QuietHighs()
+        self._options = dict(options or {})
+        for name, value in self._options.items():
+            self._set(name, value)
+        self._default_solver = "solver" not in self._options
+        self.matrix = matrix
+        started = time.perf_counter()
+        self._pass(matrix)
+        self._hand_over = time.perf_counter() - started
+
+    def _set(self, name: str, value: Any) -> None:  # noqa: ANN401  # highspy options are of four types
+        if name not in _OPTIONS:
+            message = f"solver option {name!r} is not known here; known: {', '.join(sorted(_OPTIONS))}"
+            raise SolverError(message)
+        kind, allowed = _OPTIONS[name]
+        if not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
+            message = f"solver option {name!r}: found {value!r}; expected a {kind.__name__}"
+            raise SolverError(message)
+        if allowed is not None and value not in allowed:
+            message = f"solver option {name!r}: found {value!r}; expected one of {', '.join(map(str, allowed))}"
+            raise SolverError(message)
+        _ok(self._highs.setOptionValue(name, float(value) if kind is float else value), f"set {name} to {value!r}")
+
+    def _pass(self, matrix: Matrix) -> None:
+        _ok(
+            self._highs.passModel(
+                matrix.column_count,
+                matrix.row_count,
+                matrix.term_count,
+                int(highspy.MatrixFormat.kRowwise),
+                int(highspy.ObjSense.kMaximize if matrix.sense == "max" else highspy.ObjSense.kMinimize),
+                matrix.constant,
+                matrix.cost,
+                matrix.lower,
+                matrix.upper,
+                matrix.row_lower,
+                matrix.row_upper,
+                matrix.start,
+                matrix.index,
+                matrix.value,
+                matrix.integer.astype(np.int32),
+            ),
+            "take the matrix",
+        )
+
+    def change(self, matrix: Matrix) -> None:
+        """Take another matrix of the same shape; where only costs and limits moved, the last basis is kept warm.
+
+        Raises:
+            SolverError: the matrix has another number of rows or columns.
+        """
+        old = self.matrix
+        if (matrix.column_count, matrix.row_count) != (old.column_count, old.row_count):
+            message = "a warm session can only take a matrix of the same shape"
+            raise SolverError(message)
+        started = time.perf_counter()
+        same_terms = (
+            matrix.sense == old.sense
+            and np.array_equal(matrix.start, old.start)
+            and np.array_equal(matrix.index, old.index)
+            and np.array_equal(matrix.integer, old.integer)
+        )
+        moved = np.flatnonzero(matrix.value != old.value) if same_terms else None
+        if moved is None or len(moved) > max(1000, matrix.term_count // 20):
+            basis = self._highs.getBasis()
+            self._pass(matrix)
+            if basis.valid and not matrix.is_whole:
+                _ok(self._highs.setBasis(basis), "keep the basis")
+        else:
+            rows = old.row_of
+            for k in moved:
+                _ok(
+                    self._highs.changeCoeff(int(rows[k]), int(matrix.index[k]), float(matrix.value[k])),
+                    "change a coefficient",
+                )
+            self.change_cost(np.flatnonzero(matrix.cost != old.cost), matrix.cost)
+            self.change_rows(
+                np.flatnonzero((matrix.row_lower != old.row_lower) | (matrix.row_upper != old.row_upper)),
+                matrix.row_lower,
+                matrix.row_upper,
+            )
+            self.change_columns(
+                np.flatnonzero((matrix.lower != old.lower) | (matrix.upper != old.upper)), matrix.lower, matrix.upper
+            )
+            _ok(self._highs.changeObjectiveOffset(matrix.constant), "change the constant")
+        self.matrix = matrix
+        self._hand_over = time.perf_counter() - started
+
+    def change_cost(self, which: Ints, cost: Floats) -> None:
+        """Set the costs of the columns `which` to those in `cost` (one a column of the matrix)."""
+        if len(which):
+            ids = np.asarray(which, dtype=np.int32)
+            _ok(self._highs.changeColsCost(len(ids), ids, cost[ids]), "change costs")
+
+    def change_rows(self, which: Ints, lower: Floats, upper: Floats) -> None:
+        """Set the limits of the rows `which` to those in `lower` and `upper` (one a row of the matrix)."""
+        if len(which):
+            ids = np.asarray(which, dtype=np.int32)
+            _ok(self._highs.changeRowsBounds(len(ids), ids, lower[ids], upper[ids]), "change limits")
+
+    def change_columns(self, which: Ints, lower: Floats, upper: Floats) -> None:
+        """Set the bounds of the columns `which` to those in `lower` and `upper` (one a column of the matrix)."""
+        if len(which):
+            ids = np.asarray(which, dtype=np.int32)
+            _ok(self._highs.changeColsBounds(len(ids), ids, lower[ids], upper[ids]), "change bounds")
+
+    def forget(self) -> None:
+        """Drop the last basis, so that the next solve is cold."""
+        _ok(self._highs.clearSolver(), "forget the last solve")
+
+    def use(self, solver: str) -> None:
+        """Solve linear programmes by "simplex" or "ipx" from now on."""
+        self._set("solver", solver)
+        self._default_solver = False
+
+    def solve(
+        self,
+        *,
+        gap: float = 0.0,
+        time_limit: float | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        start: Floats | None = None,
+        prices: bool = True,
+    ) -> Answer:
+        """The answer to the matrix as it stands.
+
+        Args:
+            gap: relative gap at which a search for whole numbers may stop.
+            time_limit: seconds after which it must.
+            progress: called with the bound and the best mix so far while whole numbers are searched.
+            start: column values of a known mix to start the search from.
+            prices: whether to work out certified shadow prices.
+
+        Raises:
+            SolverError: highspy refused, or stopped for a reason that is no answer.
+        """
+        matrix, highs = self.matrix, self._highs
+        if self._default_solver:
+            big = not matrix.is_whole and matrix.column_count >= INTERIOR_POINT_FROM
+            name = "ipx" if big else ("choose" if matrix.is_whole else "simplex")
+            _ok(highs.setOptionValue("solver", name), "choose the method")
+        _ok(highs.setOptionValue("mip_rel_gap", max(float(gap), 1e-9)), "set the gap")
+        _ok(highs.setOptionValue("mip_abs_gap", 1e-9), "set the gap")
+        if time_limit is not None:
+            _ok(highs.setOptionValue("time_limit", highs.getRunTime() + float(time_limit)), "set the time limit")
+        else:
+            _ok(highs.setOptionValue("time_limit", highspy.kHighsInf), "lift the time limit")
+        if start is not None:
+            solution = highspy.HighsSolution()
+            solution.col_value = list(map(float, start))
+            _ok(highs.setSolution(solution), "take the starting mix")
+        watched = progress is not None and matrix.is_whole
+        if progress is not None and watched:
+            _watch(highs, progress)
+        started = time.perf_counter()
+        _ok(highs.run(), "solve")
+        solved = time.perf_counter()
+        if watched:
+            _ok(highs.stopCallback(highspy.cb.HighsCallbackType.kCallbackMipLogging), "stop reporting progress")
+        status, values, bound = self._read(gap)
+        read = time.perf_counter()
+        seconds = {"hand_over": self._hand_over, "solve": solved - started, "read": read - solved}
+        self._hand_over = 0.0
+        answer = Answer(
+            matrix=matrix,
+            status=status,
+            values=values,
+            bound=bound,
+            engine="highs",
+            seconds=seconds,
+            versions={"highspy": version("highspy")},
+            asked_gap=gap,
+        )
+        if not prices or values is None:
+            reason = "not asked for" if not prices else f"there is no mix: {answer.meaning}"
+            return replace(answer, no_prices_because=reason)
+        return self._priced(answer)
+
+    def _read(self, gap: float) -> tuple[Status, Floats | None, float | None]:
+        highs, matrix = self._highs, self.matrix
+        state, info = highs.getModelStatus(), highs.getInfo()
+        codes = highspy.HighsModelStatus
+        if state == codes.kUnboundedOrInfeasible:
+            state = self._which_of_the_two()
+        if state == codes.kModelEmpty:
+            return "optimal", np.clip(np.zeros(matrix.column_count), matrix.lower, matrix.upper), matrix.constant
+        if state == codes.kInfeasible:
+            return "infeasible", None, None
+        if state == codes.kUnbounded:
+            return "unbounded", None, None
+        bound = float(info.mip_dual_bound) if matrix.is_whole else None
+        feasible = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
+        values = np.array(highs.getSolution().col_value, dtype=np.float64) if feasible else None
+        if values is not None and matrix.is_whole:
+            values[matrix.integer] = np.round(values[matrix.integer])
+        if state == codes.kOptimal:
+            if not matrix.is_whole:
+                return "optimal", values, float(info.objective_function_value)
+            return ("optimal" if info.mip_gap <= max(PROVED, 1e-9) else "gap"), values, bound
+        if state in (codes.kTimeLimit, codes.kInterrupt, codes.kIterationLimit, codes.kSolutionLimit):
+            bound = None if bound is None or not np.isfinite(bound) else bound
+            if values is None:
+                return "no_solution_by_limit", None, bound
+            return ("interrupted" if state == codes.kInterrupt else "time_limit"), values, bound
+        message = f"highspy stopped without an answer: {highs.modelStatusToString(state)}"
+        raise SolverError(message)
+
+    def _which_of_the_two(self) -> highspy.HighsModelStatus:
+        """Infeasible or unbounded, told apart by solving once more for no objective at all."""
+        matrix = replace(self.matrix, cost=np.zeros(self.matrix.column_count), constant=0.0)
+        other = HighsSession(matrix)
+        _ok(other._highs.run(), "solve for feasibility")
+        feasible = other._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return highspy.HighsModelStatus.kUnbounded if feasible else highspy.HighsModelStatus.kInfeasible
+
+    def _priced(self, answer: Answer) -> Answer:
+        """The answer with certified prices: of the programme itself, or of the one with whole columns fixed."""
+        started = time.perf_counter()
+        if answer.matrix.is_whole:
+            prices, reason = fixed_prices(answer.matrix, answer.values)  # type: ignore[arg-type]  # checked by the caller
+        else:
+            solution = self._highs.getSolution()
+            prices, reason = _read_prices(
+                self._highs,
+                answer.matrix,
+                np.array(solution.row_dual),
+                answer.values,
+                "linear",
+                None,
+                None,  # type: ignore[arg-type]  # checked by the caller
+            )
+        seconds = {**answer.seconds, "prices": time.perf_counter() - started}
+        return replace(answer, prices=prices, no_prices_because=reason, seconds=seconds)
+
+
+def fixed_prices(matrix: Matrix, values: Floats) -> tuple[Prices | None, str]:
+    """Certified prices of the linear programme left when whole columns are fixed at `values`; or None and the reason."""
+    whole = matrix.integer
+    lower, upper = matrix.lower.copy(), matrix.upper.copy()
+    lower[whole] = upper[whole] = np.round(values[whole])
+    fixed = replace(matrix, lower=lower, upper=upper, integer=np.zeros(matrix.column_count, dtype=bool))
+    holder = HighsSession(fixed)
+    answer = holder.solve(prices=False)
+    if answer.values is None:
+        return None, f"with the whole numbers fixed the programme did not solve again: {answer.meaning}"
+    found = float(matrix.cost @ answer.values)
+    given = float(matrix.cost @ values)
+    sign = 1.0 if matrix.sense == "max" else -1.0
+    note = ""
+    if sign * (found - given) > 1e-6 * (1.0 + abs(given)):
+        note = " (the same choices allow a slightly better mix, which these prices belong to)"
+    solution = holder._highs.getSolution()
+    basis: PriceBasis = "whole numbers fixed" if whole.any() else "linear"
+    prices, reason = _read_prices(holder._highs, fixed, np.array(solution.row_dual), answer.values, basis, lower, upper)
+    if prices is not None and note:
+        prices = replace(prices, route=prices.route + note)
+    return prices, reason
+
+
+def _read_prices(
+    highs: highspy.Highs,
+    matrix: Matrix,
+    row_prices: Floats,
+    values: Floats,
+    basis: PriceBasis,
+    lower: Floats | None,
+    upper: Floats | None,
+) -> tuple[Prices | None, str]:
+    if len(row_prices) != matrix.row_count:
+        row_prices = np.zeros(matrix.row_count)
+    certificate = certify(matrix, values, row_prices, lower, upper)
+    if not certificate.holds:
+        return None, f"the prices failed their check: {certificate.reason}"
+    lowest = np.full(matrix.row_count, np.nan)
+    highest = np.full(matrix.row_count, np.nan)
+    if highs.getBasis().valid and matrix.row_count:
+        status, ranging = highs.getRanging()
+        if status != highspy.HighsStatus.kError:
+            lowest = np.array(ranging.row_bound_dn.value_, dtype=np.float64)
+            highest = np.array(ranging.row_bound_up.value_, dtype=np.float64)
+    left = matrix.cost - matrix.transposed_product(row_prices)
+    return Prices(row_prices, left, basis, certificate, lowest, highest, "highspy"), ""
+
+
+def _watch(highs: highspy.Highs, progress: Callable[[Progress], None]) -> None:
+    def on_log(kind: Any, message: str, out: Any, _in: Any, _data: Any) -> None:  # noqa: ANN401  # highspy's own objects
+        progress(Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap))
+
+    _ok(highs.setCallback(on_log, None), "report progress")
+    _ok(highs.startCallback(highspy.cb.HighsCallbackType.kCallbackMipLogging), "report progress")
+
+
+def solve(
+    matrix: Matrix,
+    *,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    options: Mapping[str, Any] | None = None,
+    start: Floats | None = None,
+    prices: bool = True,
+) -> Answer:
+    """The answer to `matrix` from highspy; arguments as for `HighsSession.solve`."""
+    session = HighsSession(matrix, options)
+    return session.solve(gap=gap, time_limit=time_limit, progress=progress, start=start, prices=prices)
