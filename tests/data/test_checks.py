@@ -1,0 +1,151 @@
+"""The pack as carried has no fault of ours; a pack with many faults tells them all at once."""
+
+import shutil
+
+import pytest
+
+from capitation.checks import CHECKS, check_pack
+from capitation.sources import DataPack, default_data_folder
+
+CARRIED = default_data_folder()
+
+PARAMETER = """about = "A number"
+unit = "share"
+owner = "Finance"
+quality = "red"
+low = {low}
+high = {high}
+
+[[values]]
+from = "2016/17"
+value = {value}
+source = "{source}"
+where = "{where}"
+"""
+
+
+@pytest.fixture
+def copied(tmp_path):
+    target = tmp_path / "pack"
+    shutil.copytree(CARRIED / "sources" / "blmk-stp-2016", target / "sources" / "blmk-stp-2016")
+    shutil.copy(CARRIED / "pack.toml", target)
+    return DataPack(target)
+
+
+def write(pack, relative, text):
+    path = pack.root / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def told(pack):
+    return [str(fault) for fault in check_pack(pack)]
+
+
+def only(pack, *words):
+    faults = told(pack)
+    assert len(faults) == 1, faults
+    for word in words:
+        assert word in faults[0], faults[0]
+
+
+def test_the_carried_pack_has_no_fault():
+    assert [str(fault) for fault in check_pack(DataPack(CARRIED))] == []
+
+
+def test_a_small_sound_pack_has_no_fault(copied):
+    assert told(copied) == []
+
+
+def test_faults_of_every_kind_are_told_at_once(copied):
+    write(copied, "pack.toml", 'id = "x"\ntitle = "t"\nversion = "1"\nabout = "a"\ncolour = "red"\n')
+    edited = copied.root / "sources" / "blmk-stp-2016" / "stf.csv"
+    edited.write_text(edited.read_text(encoding="utf-8").replace("62.5", "62.6"), encoding="utf-8")
+    (copied.root / "sources" / "blmk-stp-2016" / "vacancies.csv").unlink()
+    write(copied, "sources/blmk-stp-2016/more.csv", "row,column,value,unit,locator\n")
+    write(copied, "sources/empty/readme.txt", "")
+    write(copied, "parameters/a/one.toml", PARAMETER.format(low=0, high=1, value=2, source="assumption", where="x"))
+    write(copied, "parameters/a/two.toml", PARAMETER.format(low=0, high=1, value=1, source="nowhere", where="x"))
+    write(copied, "parameters/a/three.toml", "about = \n")
+    write(copied, "places/organisations.csv", "code,name\nX,Y\n")
+    faults = "\n".join(told(copied))
+    for word in (
+        "pack.toml: licence: found nothing",
+        "pack.toml: colour: found a key that is not known",
+        "stf.csv: found checksum",
+        "table vacancies: found no file 'vacancies.csv'",
+        "more.csv: found a table that the manifest does not list",
+        "empty/source.toml: no such file",
+        "one.toml: value from 2016/17: found 2; expected a value in its own range, 0 to 1",
+        "two.toml: values[1]: found source 'nowhere'",
+        "three.toml: cannot be parsed",
+        "organisations.csv: found no column 'kind'",
+    ):
+        assert word in faults, word
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"low": 2, "high": 1}, ("low", "2 above high 1")),
+        ({"where": " "}, ("found no place in its source",)),
+        ({"source": "blmk-stp-2017"}, ("blmk-stp-2017", "Did you mean 'blmk-stp-2016'")),
+    ],
+)
+def test_a_faulty_parameter_is_one_clear_fault(copied, change, words):
+    given = {"low": 0, "high": 1, "value": "0.5", "source": "assumption", "where": "judgement"} | change
+    write(copied, "parameters/a/one.toml", PARAMETER.format(**given))
+    only(copied, "one.toml", *words)
+
+
+def test_a_figure_of_any_document_must_name_a_known_source(copied):
+    write(
+        copied,
+        "contracts/c.toml",
+        '[terms.share]\nvalue = 0.5\nunit = "share"\nsource = "nobody"\nwhere = "page 1"\n'
+        '[[terms.bands]]\nvalue = 1\nsource = "blmk-stp-2016"\nwhere = "page 2"\n',
+    )
+    only(copied, "c.toml: terms.share", "source 'nobody'")
+
+
+def test_a_manifest_with_another_id_and_two_tables_of_one_name(copied):
+    path = copied.root / "sources" / "blmk-stp-2016" / "source.toml"
+    text = path.read_text(encoding="utf-8").replace('id = "blmk-stp-2016"', 'id = "other"')
+    path.write_text(text.replace('name = "stf"', 'name = "activity"'), encoding="utf-8")
+    faults = told(copied)
+    assert len(faults) == 2
+    assert "'other'; expected the folder's name 'blmk-stp-2016'" in faults[0]
+    assert "2 tables named 'activity'" in faults[1]
+
+
+def test_practices_that_differ_from_the_published_list_are_each_told(tmp_path):
+    pack_root = tmp_path / "pack"
+    pack_root.mkdir()
+    shutil.copy(CARRIED / "pack.toml", pack_root)
+    source = CARRIED / "sources" / "nhs-england-ccg-target-2018-19"
+    shutil.copytree(source, pack_root / "sources" / source.name)
+    pack = DataPack(pack_root)
+    lines = (source / "practices.csv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [(line.split(",")[0], line.split("Y61,")[1].split(",")[0]) for line in lines]
+    assert len(rows) == 106
+    kept = rows[3:]  # three left out
+    kept[0] = (kept[0][0], "-5")
+    kept[1] = (kept[1][0], "many")
+    kept[2] = (kept[2][0], str(float(kept[2][1]) + 1))
+    kept += [("X99999", "10"), kept[5]]
+    text = "practice_code,registered_persons\n" + "".join(f"{code},{persons}\n" for code, persons in kept)
+    write(pack, "places/practices-2018-19.csv", text)
+    faults = told(pack)
+    assert sum("no row" in f for f in faults) == 3
+    assert sum("a number of persons, at least 0" in f for f in faults) == 2
+    assert sum("as published" in f for f in faults) == 3
+    assert sum("a practice that was not published" in f for f in faults) == 1
+    assert sum("more than once" in f for f in faults) == 1
+    assert len(faults) == 10
+
+
+def test_every_check_says_what_it_looks_at():
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 7
+    for check in CHECKS:
+        assert check.__doc__
