@@ -1,0 +1,197 @@
+"""Conditions: the few words in which a contract says when a clause applies, such as `two_sided and savings_rate >= msr`.
+
+A condition joins comparisons (=, !=, <, <=, >, >=, in) of names, numbers, texts in quotes and ISO dates with `and`,
+`or` and `not`; a bare name holds where its value is not 0. There is no arithmetic: what is compared has been named by
+an earlier step. A comparison with a missing value does not hold.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, reduce
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import AfterValidator
+
+_ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+def _tree(text: str) -> ast.expr:
+    written = re.sub(r"(?<![<>=!])=(?!=)", "==", text)
+    try:
+        tree = ast.parse(written, mode="eval").body
+    except SyntaxError as error:
+        message = f"{text!r} is not a condition; write comparisons joined by and, or, not"
+        raise ValueError(message) from error
+    _check(tree, text)
+    return tree
+
+
+def _check(node: ast.expr, text: str) -> None:
+    if isinstance(node, ast.BoolOp):
+        for part in node.values:
+            _check(part, text)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        _check(node.operand, text)
+    elif isinstance(node, ast.Compare):
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(op, ast.In | ast.NotIn):
+                if not isinstance(right, ast.Tuple | ast.List):
+                    message = f"{text!r}: `in` needs values in brackets"
+                    raise ValueError(message)
+                for item in right.elts:
+                    _leaf(item, text)
+            else:
+                if type(op) not in _COMPARE:
+                    message = f"{text!r}: {type(op).__name__} is not a comparison of conditions"
+                    raise ValueError(message)
+                _leaf(right, text)
+        _leaf(node.left, text)
+    else:
+        _leaf(node, text)
+
+
+def _leaf(node: ast.expr, text: str) -> None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    if not isinstance(node, ast.Name | ast.Constant) and not (
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ):
+        message = f"{text!r}: {ast.unparse(node)!r} is not a name, a number, a text or a date"
+        raise ValueError(message)
+
+
+class ConditionText(str):
+    """The text of a condition that has been checked; its class tells it from other texts of a document."""
+
+    __slots__ = ()
+
+
+def _valid(text: str) -> ConditionText:
+    _tree(text)
+    return ConditionText(text)
+
+
+Condition = Annotated[str, AfterValidator(_valid)]
+"""A condition as text, checked when the document is read."""
+
+
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> tuple[str, ...]:
+    """The names a condition refers to, in order of first mention.
+
+    Example:
+        `names_in("two_sided and savings_rate >= msr")` is `("two_sided", "savings_rate", "msr")`.
+    """
+    found: dict[str, None] = {}
+
+    def walk(node: ast.AST) -> None:
+        if isinstance(node, ast.Attribute | ast.Name):
+            found[_name(node)] = None
+            return
+        for child in ast.iter_child_nodes(node):
+            walk(child)
+
+    walk(_tree(text))
+    return tuple(found)
+
+
+def columnar(text: str) -> pl.Expr:
+    """The condition as a polars expression that is true or false, never missing."""
+    return _columnar(_tree(text))
+
+
+def holds(text: str, row: Mapping[str, Any]) -> bool:
+    """The condition on one row, in plain Python: the second way to the same answer."""
+    return _holds(_tree(text), row)
+
+
+def _name(node: ast.expr) -> str:
+    return f"{node.value.id}.{node.attr}" if isinstance(node, ast.Attribute) else node.id  # type: ignore[attr-defined]
+
+
+def _constant(value: Any) -> Any:  # noqa: ANN401  # a number, a text or a date of the condition
+    if isinstance(value, str) and _ISO_DATE.match(value):
+        return dt.date.fromisoformat(value)
+    return float(value) if isinstance(value, int | float) else value
+
+
+def _columnar(node: ast.expr) -> pl.Expr:
+    if isinstance(node, ast.BoolOp):
+        joined = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+        return reduce(joined, (_columnar(part) for part in node.values))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return ~_columnar(node.operand)
+    if isinstance(node, ast.Compare):
+        parts, left = [], node.left
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(op, ast.In | ast.NotIn):
+                values = [_static(item) for item in right.elts]  # type: ignore[attr-defined]
+                one = _expr(left).is_in(values)
+                one = ~one if isinstance(op, ast.NotIn) else one
+            else:
+                one = _COMPARE[type(op)](_expr(left), _expr(right))
+            parts.append(one.fill_null(False))
+            left = right
+        return reduce(operator.and_, parts)
+    return (_expr(node) != 0).fill_null(False)
+
+
+def _expr(node: ast.expr) -> pl.Expr:
+    if isinstance(node, ast.Name | ast.Attribute):
+        return pl.col(_name(node))
+    return pl.lit(_static(node))
+
+
+def _static(node: ast.expr) -> Any:  # noqa: ANN401
+    if isinstance(node, ast.UnaryOp):
+        return -_static(node.operand)
+    return _constant(node.value)  # type: ignore[attr-defined]
+
+
+def _holds(node: ast.expr, row: Mapping[str, Any]) -> bool:
+    if isinstance(node, ast.BoolOp):
+        joined = all if isinstance(node.op, ast.And) else any
+        return joined(_holds(part, row) for part in node.values)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return not _holds(node.operand, row)
+    if isinstance(node, ast.Compare):
+        left = node.left
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            a = _of_row(left, row)
+            if _missing(a):
+                return False
+            if isinstance(op, ast.In | ast.NotIn):
+                found = a in [_static(item) for item in right.elts]  # type: ignore[attr-defined]
+                if found == isinstance(op, ast.NotIn):
+                    return False
+            else:
+                b = _of_row(right, row)
+                if _missing(b) or not _COMPARE[type(op)](a, b):
+                    return False
+            left = right
+        return True
+    value = _of_row(node, row)
+    return not _missing(value) and value != 0
+
+
+def _of_row(node: ast.expr, row: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return row[_name(node)] if isinstance(node, ast.Name | ast.Attribute) else _static(node)
+
+
+def _missing(value: Any) -> bool:  # noqa: ANN401
+    return value is None or (isinstance(value, float) and math.isnan(value))

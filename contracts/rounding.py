@@ -1,0 +1,47 @@
+"""Rounding of settled amounts: once, at the end, to the unit each output declares; halves go away from zero.
+
+    units = floor(|amount| x units per amount + 1/2) x sign
+
+A decimal such as 1.005 has no exact binary form (it is held as 1.00499999...), so a value within a millionth of a unit
+below a half counts as the half. An amount of a thousand billion pounds is still exact to the penny.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import polars as pl
+
+Unit = Literal["pence", "pounds", "cents", "dollars"]
+
+_PER_MAJOR: dict[Unit, int] = {"pence": 100, "pounds": 1, "cents": 100, "dollars": 1}
+_CURRENCY: dict[Unit, str] = {"pence": "GBP", "pounds": "GBP", "cents": "USD", "dollars": "USD"}
+_GUARD = 1e-6
+
+
+def units_per(rounded: Unit, amounts: Unit) -> float:
+    """How many of the unit `rounded` one of the unit `amounts` is.
+
+    Raises:
+        ValueError: the two are not of one currency.
+
+    Example:
+        `units_per("pence", "pounds")` is 100.
+    """
+    if _CURRENCY[rounded] != _CURRENCY[amounts]:
+        message = f"amounts in {amounts} cannot be rounded to {rounded}"
+        raise ValueError(message)
+    return _PER_MAJOR[rounded] / _PER_MAJOR[amounts]
+
+
+def nearest_units(amount: pl.Expr, per: float = 1.0) -> pl.Expr:
+    """`amount x per` as whole numbers (Int64), each on its own, halves away from zero."""
+    scaled = amount * per if per != 1.0 else amount
+    return ((scaled.abs() + (0.5 + _GUARD)).floor() * scaled.sign()).cast(pl.Int64)
+
+
+def nearest_unit(amount: float, per: float = 1.0) -> int:
+    """The same rule on one plain number."""
+    scaled = amount * per
+    return int(math.copysign(math.floor(abs(scaled) + (0.5 + _GUARD)), scaled)) if scaled else 0
