@@ -224,7 +224,7 @@ class _Rule:
             parts = -(-group.micro // self.high)
             if whole_places:
                 band = self.low + self.high
-                parts = max(parts, (4 * group.micro + band) // (2 * band))
+                parts = min(max(1, parts, (4 * group.micro + band) // (2 * band)), len(members))
                 cells = _divided(members, parts, 0, group.micro)
             elif parts > 1 and group.micro >= parts * self.low:
                 cells = _divided(members, parts, self.low, self.high)

@@ -350,7 +350,7 @@ def checked_membership(
         commissioner_code=pl.coalesce("commissioner_code", "own_commissioner"),
         year=pl.coalesce("year", pl.lit(year)),
     )
-    return Membership.validate(filled.select(Membership.columns()), where=where)
+    return Membership.validate(filled.select(*Membership.columns()), where=where)
 
 
 def _add(faults: Faults, rows: pl.DataFrame, tell: Callable[[dict[str, Any]], tuple[str, str, str, str]]) -> None:
