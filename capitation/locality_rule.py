@@ -28,7 +28,7 @@ import polars as pl
 from capitation.errors import Faults, FrameError
 from capitation.frames import Column, Frame, Schema
 from capitation.money import MICRO, micro
-from capitation.places import HIGHEST_PERSONS, LOWEST_PERSONS, Locality, Membership, ResolvedPractice
+from capitation.places import Locality, Membership, ResolvedPractice
 
 Start = Literal["networks", "places"]
 
@@ -87,8 +87,8 @@ def build_localities(
     practices: Frame[ResolvedPractice],
     *,
     year: str,
-    low: int = LOWEST_PERSONS,
-    high: int = HIGHEST_PERSONS,
+    low: int,
+    high: int,
     start: Start = "networks",
 ) -> LocalityPlan:
     """The localities that the rule makes of `practices`, with the map and the steps taken.

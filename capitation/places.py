@@ -19,13 +19,9 @@ import polars as pl
 from capitation.errors import Fault, Faults, FrameError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.money import MICRO, micro
+from capitation.parameters import Parameters
 from capitation.sources import DataPack, read_rows
-
-LOWEST_PERSONS = 30_000
-"""Fewest registered persons a locality should have: the lower end of the plan's "30-50,000 localities"."""
-
-HIGHEST_PERSONS = 50_000
-"""Most registered persons a locality should have: the upper end of the plan's "30-50,000 localities"."""
+from capitation.years import FinancialYear
 
 _SHOWN = 20
 """Faults of one kind that are told one by one; the rest are counted."""
@@ -121,6 +117,16 @@ class LocalitySize(Schema):
     outside_persons = Column(
         pl.Float64, "persons", "Persons above the band (positive) or missing to reach it (negative); 0 inside"
     )
+
+
+def locality_band(pack: DataPack, year: FinancialYear) -> tuple[int, int]:
+    """Fewest and most registered persons a locality should have in `year`: 30,000 and 50,000 in the plan.
+
+    Raises:
+        ParameterError: the pack has no value for the year.
+    """
+    values = Parameters(pack)
+    return int(values.value("localities.persons_low", year)), int(values.value("localities.persons_high", year))
 
 
 def practices(pack: DataPack) -> Frame[Practice]:
@@ -226,9 +232,7 @@ def read_map(path: Path) -> Frame[MembershipRow]:
     return read_rows(path, MembershipRow, keep_extra=True)
 
 
-def locality_sizes(
-    rows: pl.DataFrame, published: pl.DataFrame, low: float = LOWEST_PERSONS, high: float = HIGHEST_PERSONS
-) -> Frame[LocalitySize]:
+def locality_sizes(rows: pl.DataFrame, published: pl.DataFrame, low: float, high: float) -> Frame[LocalitySize]:
     """Practices and registered persons of each locality of a map, and by how many persons it is outside the band.
 
     Args:

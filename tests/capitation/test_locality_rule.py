@@ -12,12 +12,16 @@ from capitation.locality_rule import build_localities, distance_km
 from capitation.places import (
     ResolvedPractice,
     localities,
+    locality_band,
     membership,
     partition_faults,
     practices,
     resolutions,
     resolved_practices,
 )
+from capitation.years import FinancialYear
+
+BAND = {"year": "2018/19", "low": 30_000, "high": 50_000}
 
 
 def town(*rows):
@@ -35,14 +39,18 @@ def homes(plan):
 
 
 def test_the_stored_localities_are_what_the_rule_makes(pack):
-    plan = build_localities(resolved_practices(practices(pack), resolutions(pack)), year="2018/19")
+    plan = build_localities(resolved_practices(practices(pack), resolutions(pack)), **BAND)
     assert plan.membership.equals(membership(pack))
     assert plan.localities.equals(localities(pack))
 
 
+def test_the_band_is_that_of_the_plan(pack):
+    assert locality_band(pack, FinancialYear("2018/19")) == (30_000, 50_000)
+
+
 def test_all_25_localities_of_the_system_are_inside_the_band(pack):
     resolved = resolved_practices(practices(pack), resolutions(pack))
-    plan = build_localities(resolved, year="2018/19")
+    plan = build_localities(resolved, **BAND)
     sizes = plan.localities.get_column("registered_persons")
     assert plan.localities.height == 25
     assert sizes.min() >= 30_000
@@ -65,15 +73,13 @@ def texts_of_partition(plan, resolved):
 
 def test_whole_places_divide_into_localities_inside_the_band_too(pack):
     resolved = resolved_practices(practices(pack), resolutions(pack))
-    plan = build_localities(resolved, year="2018/19", start="places")
+    plan = build_localities(resolved, **BAND, start="places")
     assert texts_of_partition(plan, resolved) == []
     assert plan.localities.height == 26
 
 
 def test_a_network_in_two_places_is_cut():
-    plan = build_localities(
-        town(("A", "N", "P", 35_000, 52.0, 0.0), ("B", "N", "Q", 40_000, 52.0, 0.1)), year="2018/19"
-    )
+    plan = build_localities(town(("A", "N", "P", 35_000, 52.0, 0.0), ("B", "N", "Q", 40_000, 52.0, 0.1)), **BAND)
     assert homes(plan) == {"A": "L-N-P", "B": "L-N-Q"}
 
 
@@ -86,7 +92,7 @@ def test_a_large_network_is_halved_across_its_longer_extent():
             ("C", "N", "P", 15_000, 52.20, 0.00),
             ("D", "N", "P", 20_000, 52.30, 0.01),
         ),
-        year="2018/19",
+        **BAND,
     )
     assert homes(plan) == {"A": "L-N-1", "B": "L-N-1", "C": "L-N-2", "D": "L-N-2"}
     assert plan.localities.get_column("locality_name").to_list() == ["N south", "N north"]
@@ -101,7 +107,7 @@ def test_a_small_group_takes_the_nearest_practice_of_a_large_one():
             ("C", "M", "P", 8_000, 52.10, 0.00),
             ("D", "M", "P", 37_000, 52.20, 0.00),
         ),
-        year="2018/19",
+        **BAND,
     )
     assert homes(plan) == {"A": "L-N", "B": "L-N", "C": "L-M", "D": "L-M"}
     step = plan.steps.row(0, named=True)
@@ -116,7 +122,7 @@ def test_a_small_group_merges_with_the_nearest_that_has_room():
             ("B", "M", "P", 45_000, 52.01, 0.0),  # nearest, but 57,000 together
             ("C", "K", "P", 33_000, 52.10, 0.0),
         ),
-        year="2018/19",
+        **BAND,
     )
     assert homes(plan) == {"A": "L-K", "B": "L-M", "C": "L-K"}
     assert plan.localities.get_column("locality_name").to_list() == ["K and N", "M"]
@@ -130,7 +136,7 @@ def test_what_geography_does_not_allow_is_reported_with_its_reason():
             ("C", "K", "R", 9_000, 52.0, 0.2),
             ("D", "J", "R", 45_000, 52.0, 0.3),
         ),
-        year="2018/19",
+        **BAND,
     )
     reasons = dict(plan.localities.select("locality_code", "outside_band").iter_rows())
     assert reasons == {
@@ -148,7 +154,7 @@ def test_a_practice_without_coordinates_stands_among_its_postcode():
         ("C", "N", "P", 18_000, None, None, "MK41 1AB"),  # sector MK41 1: stands with B
         ("D", "N", "P", 17_000, None, None, "MK40 3DB"),  # the same postcode as A
     ]
-    plan = build_localities(town(*rows), year="2018/19")
+    plan = build_localities(town(*rows), **BAND)
     assert homes(plan) == {"A": "L-N-1", "B": "L-N-2", "C": "L-N-2", "D": "L-N-1"}
 
 
@@ -189,7 +195,7 @@ def test_every_practice_is_in_one_locality_of_its_place_and_order_never_matters(
     built = [
         (f"E{i}", net, place, persons, lat / 100, lon / 100) for i, (net, place, persons, lat, lon) in enumerate(rows)
     ]
-    plan = build_localities(town(*built), year="2018/19", start=start)
+    plan = build_localities(town(*built), **BAND, start=start)
     assert plan.membership.height == len(rows)
     assert plan.localities.get_column("registered_persons").sum() == sum(r[2] for r in rows)
     places = dict(plan.localities.select("locality_code", "place_code").iter_rows())
@@ -200,7 +206,7 @@ def test_every_practice_is_in_one_locality_of_its_place_and_order_never_matters(
     inside = plan.localities.filter(pl.col("outside_band").is_null()).get_column("registered_persons").to_list()
     assert all(30_000 <= size <= 50_000 for size in inside)
     random.shuffle(built)
-    again = build_localities(town(*built), year="2018/19", start=start)
+    again = build_localities(town(*built), **BAND, start=start)
     assert again.membership.equals(plan.membership)
     assert again.localities.equals(plan.localities)
     assert again.steps.equals(plan.steps)

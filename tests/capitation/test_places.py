@@ -124,7 +124,7 @@ def test_the_carried_map_is_a_partition_inside_the_band(pack):
     published, rows = practices(pack), membership(pack)
     assert texts(partition_faults(rows, published, low=30_000, high=50_000)) == []
     assert checked_membership(rows, published, "2018/19").equals(rows)
-    sizes = locality_sizes(rows, published)
+    sizes = locality_sizes(rows, published, 30_000, 50_000)
     wanted = localities(pack)
     shown = ("locality_code", "place_code", "practices", micro(pl.col("registered_persons")))
     assert sizes.select(*shown).equals(wanted.select(*shown))  # to the millionth of a person
