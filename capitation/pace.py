@@ -294,7 +294,7 @@ def _with_bounds(
         (pl.col("target_pence").cast(pl.Int128) * _wide(opening)).alias("__fair"),
     )
     b, t = pl.col("opening_pence"), pl.col("target_pence")
-    total = _times(b, 1 + rate(rules.floor_total), up=True) if rules.floor_total else _none()
+    total = scaled_pence(b, 1 + rate(rules.floor_total), up=True) if rules.floor_total else _none()
     band = _band_pence(rules.bands) if rules.bands else _none()
     head = _none()
     if rules.floor_per_head:
@@ -319,12 +319,14 @@ def _with_bounds(
     capped, fixed = pl.lit(False), _none()
     if rules.cap_threshold and rules.cap_growth:
         capped = _is_beyond(rate(rules.cap_threshold))
-        fixed = _times(b, 1 + rate(rules.cap_growth), up=False)
+        fixed = scaled_pence(b, 1 + rate(rules.cap_growth), up=False)
     growth = pl.lit(None, dtype=pl.Int64)
     if rules.max_growth:
-        growth = pl.when(b > 0).then(_times(b, 1 + rate(rules.max_growth), up=False)).cast(pl.Int64)
+        growth = pl.when(b > 0).then(scaled_pence(b, 1 + rate(rules.max_growth), up=False)).cast(pl.Int64)
     under = (
-        _times(t, 1 - rate(rules.max_under), up=True).cast(pl.Int64) if rules.max_under else pl.lit(0, dtype=pl.Int64)
+        scaled_pence(t, 1 - rate(rules.max_under), up=True).cast(pl.Int64)
+        if rules.max_under
+        else pl.lit(0, dtype=pl.Int64)
     )
     return rows.with_columns(
         capped.alias("is_capped"),
@@ -342,7 +344,9 @@ def _with_bounds(
 
 def _with_place(rows: pl.DataFrame, bounds: pl.DataFrame, max_under: Decimal) -> pl.DataFrame:
     require_same_keys(bounds, rows, AREA, "place bounds", "targets")
-    raised = _times(pl.col("place_target_pence"), 1 - max_under, up=True).cast(pl.Int64) - pl.col("other_streams_pence")
+    raised = scaled_pence(pl.col("place_target_pence"), 1 - max_under, up=True).cast(pl.Int64) - pl.col(
+        "other_streams_pence"
+    )
     return (
         rows.drop("__place_target", "__others", "__raised")
         .join(bounds, on=AREA, how="left", validate="1:1", maintain_order="left")
@@ -396,7 +400,7 @@ def _band_pence(bands: BandTable) -> pl.Expr:
         for line in reversed(bands.lines):
             amount = (
                 pl.when(~_is_beyond(line.opening_dft))
-                .then(_times(b, 1 + line.minimum_growth, up=True))
+                .then(scaled_pence(b, 1 + line.minimum_growth, up=True))
                 .otherwise(amount)
             )
         return amount
@@ -416,8 +420,8 @@ def _is_beyond(edge: Decimal) -> pl.Expr:
     return pl.col("__have") * _wide(kept.denominator) > pl.col("__fair") * _wide(kept.numerator)
 
 
-def _times(amount: pl.Expr, factor: Decimal, *, up: bool) -> pl.Expr:
-    """Amount x factor in whole pence, rounded up for a guarantee and down for a limit."""
+def scaled_pence(amount: pl.Expr, factor: Decimal, *, up: bool) -> pl.Expr:
+    """Amount x factor in whole pence (Int128, exact), rounded up for a guarantee and down for a limit."""
     exact = Fraction(factor)
     more = exact.denominator - 1 if up else 0
     return (amount.cast(pl.Int128) * _wide(exact.numerator) + _wide(more)) // _wide(exact.denominator)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from capitation.documents import Document, Figure, Judged
+from capitation.documents import Document, Figure, Judged, parse_document
 from capitation.errors import ParameterError, UnknownNameError
 from capitation.parameters import Parameters
 from capitation.years import FinancialYear
@@ -54,7 +54,7 @@ class BandTable(Judged):
     """"step": an area at or below a line's opening distance has that line's growth, the lowest such line first, and an area above
     all lines has no band; "linear": growth runs in straight lines between the lines and is level beyond the first and last, so
     that a small change of target never changes money by a leap."""
-    lines: tuple[Band, ...] = Field(min_length=1)
+    lines: tuple[Band, ...]
     """Lines from the furthest under target to the least."""
     source: str
     """Id of the source, or "assumption"."""
@@ -63,6 +63,9 @@ class BandTable(Judged):
 
     @model_validator(mode="after")
     def _falls_with_distance(self) -> BandTable:
+        if not self.lines:
+            message = "a band table needs at least one line"
+            raise ValueError(message)
         at = [line.opening_dft for line in self.lines]
         growth = [line.minimum_growth for line in self.lines]
         if at != sorted(set(at)):
@@ -156,13 +159,16 @@ class PacePolicy(Document):
     """What the policy is called."""
     about: str
     """What it does and how far it is known."""
-    rules: tuple[PaceRules, ...] = Field(min_length=1)
+    rules: tuple[PaceRules, ...]
     """Rules by stream and year."""
     place: tuple[PlaceRules, ...] = ()
     """Rules for the total of all streams, by year; none means that streams stand alone."""
 
     @model_validator(mode="after")
     def _has_one_rule_at_a_time(self) -> PacePolicy:
+        if not self.rules:
+            message = "a policy needs rules for at least one stream"
+            raise ValueError(message)
         keys = [(r.stream, r.since) for r in self.rules]
         twice = sorted({f"{stream} from {since}" for stream, since in keys if keys.count((stream, since)) > 1})
         if twice:
@@ -239,7 +245,7 @@ def resolved(policy: PacePolicy, parameters: Parameters, years: Iterable[Financi
     Raises:
         UnknownNameError: a parameter is not known.
         ParameterError: a parameter has no value for a year, or the policy has no rules for it.
-        pydantic.ValidationError: a value lies outside what the rule allows, such as a cap growth above the floor.
+        DocumentError: a value lies outside what the rule allows, such as a cap growth above the floor.
 
     Example:
         `floor_total = {parameter = "pace.floor_growth"}` becomes the figure that this parameter holds in each year.
@@ -264,7 +270,7 @@ def _filled(document: Any, year: FinancialYear, parameters: Parameters) -> Any: 
             values[name] = _figure(value, year, parameters)
     values["from"] = year
     values.pop("since")
-    return type(document).model_validate(values)
+    return parse_document(values, type(document), where=f"{type(document).__name__} {year} with parameters put in")
 
 
 def _figure(named: FromParameter, year: FinancialYear, parameters: Parameters) -> Figure:
