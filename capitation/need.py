@@ -202,7 +202,8 @@ def need(
         contains: ids of cost indices the columns already contain, where it is not what the vintage of the year says.
 
     Raises:
-        DataError: the formula was not made for the year, or would count a cost index twice or leave it out.
+        DataError: the formula was not made for the year, would count a cost index twice or leave it out, or rows of
+            other years are mixed in.
         FrameError: rows break the schema; every fault at once.
         NothingToShareError: there is no need to normalise.
         UnknownNameError: `base` is no area of the rows.
@@ -212,6 +213,13 @@ def need(
     formula.check_contents(year, contains, faults)
     faults.raise_if_any(DataError, f"formula {formula.id} cannot be applied to these rows")
     rows = components_schema(formula).validate(components, where="need components")
+    others = rows.filter(pl.col("year") != str(year)).get_column("year").unique().sort().to_list()
+    if others:
+        message = (
+            f"need components: found rows of {', '.join(others)}; expected rows of {year} alone. Columns of different "
+            "years count different populations and need not hold the same cost indices; keep the rows of one year"
+        )
+        raise DataError(message)
     notes: list[str] = []
     kept = _rows_of_base(rows, base, notes)
     blocks = formula.terms(year)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from capitation.errors import Faults, SourceError, UnknownNameError, suggest
+from capitation.errors import DataError, Faults, SourceError, UnknownNameError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.need_formula import Formula
 from capitation.sources import read_raw, read_rows
@@ -86,6 +86,31 @@ def year_of(path: Path, given: str | None, years: list[str], fallback: tuple[str
     raise SourceError(message)
 
 
+def years_of(path: Path, rows: pl.DataFrame) -> list[str]:
+    """The years of the rows' column "year"; none where the file has no such column.
+
+    Raises:
+        SourceError: some rows have a year and others none, or a year is not one; every fault at once.
+    """
+    years = rows.get_column("year")
+    found = [str(year) for year in years.drop_nulls().unique().sort()]
+    faults = Faults()
+    if found and years.null_count():
+        code = rows.filter(pl.col("year").is_null()).get_column("practice_code")[0]
+        faults.add(
+            f"{path}: column 'year'",
+            f"{years.null_count()} empty cells, such as practice {code}",
+            "a year in every row",
+        )
+    for year in found:
+        try:
+            FinancialYear(year)
+        except DataError:
+            faults.add(f"{path}: column 'year'", repr(year), "a financial year such as '2023/24'")
+    faults.raise_if_any(SourceError, f"{path}: the year of some rows cannot be told")
+    return found
+
+
 def column_names(
     schema: type[Schema], available: list[str], column_map: Mapping[str, str], aliases: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
@@ -152,8 +177,8 @@ def read_need_inputs(
     )
     rows = read_rows(path, _nullable_cells(loose), column_map=names, keep_extra=True)
     _require(path, strict, available, names)
-    has_year = rows.get_column("year").null_count() < rows.height
-    found = rows.get_column("year").drop_nulls().unique().to_list()
+    found = years_of(path, rows)
+    has_year = bool(found)
     chosen = year_of(path, year, found, formula.document.years)
     faults = Faults()
     formula.check_year(chosen, faults)
@@ -219,7 +244,7 @@ def _require(path: Path, schema: type[Schema], available: list[str], names: Mapp
         if name in AREA_COLUMNS or name == "year" or name in available or name in names:
             continue
         remedy = f"{suggest(name, available)} Give its name with --map {name}=NAME."
-        faults.add(str(path), f"no column {name!r}", f"{column.about} ({column.unit})", remedy)
+        faults.add(str(path), f"no column {name!r}", f"{column.about.rstrip('.')} ({column.unit})", remedy)
     faults.raise_if_any(SourceError, f"{path}: columns are missing")
 
 

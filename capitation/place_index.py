@@ -21,7 +21,7 @@ from capitation.errors import Faults, SourceError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.need import Need, need
 from capitation.need_formula import NeedCatalogue, need_catalogue
-from capitation.need_inputs import AREA_COLUMNS, column_names, read_need_inputs, year_of
+from capitation.need_inputs import AREA_COLUMNS, column_names, read_need_inputs, year_of, years_of
 from capitation.sources import DataPack, default_data_folder, read_raw, read_rows
 
 PLACE, UNPLACED, SYSTEM = "place", "in no place", "system"
@@ -314,7 +314,7 @@ def _read_components(
     schema: type[Schema] = type("PlaceComponents", (Schema,), dict(columns))
     names = column_names(schema, available, column_map, {"registered_persons": persons, **AREA_COLUMNS})
     rows = read_rows(path, schema, column_map=names, keep_extra=True)
-    found = rows.get_column("year").drop_nulls().unique().to_list()
+    found = years_of(path, rows)
     covered = sorted({str(y) for formula_id in formulas for y in known.formula(formula_id).document.years})
     chosen = year_of(path, year, found, tuple(covered)) if found or formulas else None
     mine = rows.filter(pl.col("year") == str(chosen)) if found else rows
@@ -336,7 +336,8 @@ def _read_components(
             "a value in every row",
         )
     faults.raise_if_any(SourceError, f"{path}: practices cannot be indexed")
-    notes: list[str] = []
+    vintage = known.vintages.get(chosen) if chosen is not None else None
+    notes: list[str] = [] if vintage is None else list(vintage.notes)
     kept: list[str] = []
     for name in given:
         gaps = mine.get_column(name).null_count()

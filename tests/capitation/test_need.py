@@ -444,6 +444,24 @@ def test_a_vintage_without_the_factor_can_be_mixed_with_none_that_has_it(catalog
     assert vintages["2022/23"].contains == ("mff",)
 
 
+def test_rows_of_two_years_are_never_weighed_together(catalogue, tool):
+    formula = catalogue.formula("core-2023-24")
+    rows = read_need_inputs(tool, formula).components
+    first = pl.col("practice_code") == "E81001"
+    mixed = rows.with_columns(pl.when(first).then(pl.lit("2022/23")).otherwise(pl.col("year")).alias("year"))
+    with pytest.raises(DataError, match="found rows of 2022/23; expected rows of 2023/24 alone"):
+        need(formula, mixed, Y2023)
+
+
+def test_a_row_without_a_year_or_with_no_year_at_all_is_told(catalogue, tmp_path):
+    rows = pl.read_csv(io.StringIO(PUBLISHED_2023_24))
+    years = pl.Series("year", ["2023/24", "2023/24", None, "2023/24", "2023-24"])
+    rows.with_columns(years).write_csv(tmp_path / "rows.csv")
+    with pytest.raises(SourceError) as caught:
+        read_need_inputs(tmp_path / "rows.csv", catalogue.formula("core-2023-24"))
+    assert [f.found for f in caught.value.faults] == ["1 empty cells, such as practice E81030", "'2023-24'"]
+
+
 # --- promises kept for any rows
 
 rows_strategy = st.lists(
