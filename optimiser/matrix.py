@@ -427,6 +427,21 @@ class Builder:
         parts = [t.select(pl.col("col").cast(pl.Int32), pl.col("value").cast(pl.Float64)) for t in terms]
         self._measures[name] = (parts, constant, {"unit": unit, "sense": sense, "label": label, "scale": scale})
 
+    def measure_names(self) -> list[str]:
+        """Names of the measures so far."""
+        return list(self._measures)
+
+    def measure_terms(self, name: str) -> tuple[pl.DataFrame, float, float]:
+        """Terms (col, value) of a measure, its constant, and its scale."""
+        parts, constant, about = self._measures[name]
+        empty = pl.DataFrame(schema={"col": pl.Int32, "value": pl.Float64})
+        return pl.concat([empty, *parts]), constant, float(about["scale"])
+
+    def measure_label(self, name: str) -> tuple[str, str]:
+        """Words and unit of a measure."""
+        about = self._measures[name][2]
+        return str(about["label"]), str(about["unit"])
+
     def applies_to_nothing(self, name: str, reason: str) -> None:
         """Say that a constraint applied to no row, and why."""
         self._silent.append(f"{name}: {reason}")
