@@ -25,7 +25,7 @@ from contracts.tables import Table
 from contracts.terms import all_terms
 from contracts.terms.base import NAME, Status, Term
 
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
 class Party(Document):
@@ -398,8 +398,8 @@ def _check(contract: Contract, broken: set[str], faults: Faults, where: str) -> 
         kinds[parameter.name] = "number"
     all_steps = {o for term in contract.terms for o in term.outputs()} | broken
     for place, term in _places(contract, where):
-        for field, name, is_number in term.references():
-            _check_reference(name, f"{place}.{field}", kinds, all_steps, broken, faults, is_number=is_number)
+        for field, name, needs in term.references():
+            _check_reference(name, f"{place}.{field}", kinds, all_steps, broken, faults, needs=needs)
         term.check(faults, place, tables)
         for party in term.parties():
             if party not in {p.code for p in contract.parties}:
@@ -570,11 +570,11 @@ def _check_reference(
     broken: set[str],
     faults: Faults,
     *,
-    is_number: bool,
+    needs: str,
 ) -> None:
     if name in kinds:
-        if is_number and kinds[name] != "number":
-            faults.add(place, f"{name!r}, a {kinds[name]}", "a number")
+        if needs != "any" and kinds[name] != needs:
+            faults.add(place, f"{name!r}, a {kinds[name]}", f"a {needs}")
     elif name in broken or name.split(".")[0] in broken:
         return
     elif name in all_steps:

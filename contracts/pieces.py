@@ -6,6 +6,7 @@ A function is a row of pieces from left to right; on each it is `intercept + slo
     concave     continuous, slopes fall from left to right
     convex      continuous, slopes rise from left to right
     piecewise   continuous, slopes fall and rise
+    curved      not piecewise linear: evaluate it before a programme is written
     jump        somewhere the value leaps, so a linear programme needs a yes-or-no variable there
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-Kind = Literal["linear", "concave", "convex", "piecewise", "jump"]
+Kind = Literal["linear", "concave", "convex", "piecewise", "curved", "jump"]
 
 CLOSE = 1e-9
 """Two values of a function meet where they differ by less than this part of their size."""

@@ -87,6 +87,10 @@ class Table(Document):
         """Values of a column by label."""
         return {str(row[self.label]): row[column] for row in self.rows}
 
+    def numbers(self, column: str) -> dict[str, float]:
+        """Values of a column of numbers by label."""
+        return {label: float(cell) for label, cell in self.by_label(column).items() if cell is not None}
+
     def lines(self) -> list[tuple[float, float | None, float, float]]:
         """Each band as its first number, last number, and the values at both."""
         out = []

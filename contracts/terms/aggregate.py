@@ -19,6 +19,7 @@ class Aggregate(Term):
     """The sum of amounts, each times its weight; with `within`, the sum over all rows of a group, the same on each of them."""
 
     kind: ClassVar[Kind] = "linear"
+    univariate: ClassVar[bool] = False
     primary: ClassVar[str] = "of"
 
     term: Literal["aggregate"] = "aggregate"

@@ -27,8 +27,8 @@ from contracts.condition import ConditionText, names_in
 from contracts.pieces import Kind, Pieces
 from contracts.tables import NO_TABLES, Tables
 
-NAME = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$"
-"""How names are written: small letters, digits and underscores; a part of a step follows a full stop."""
+NAME = r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)?$"
+"""How names are written: small letters, digits and underscores; a part of a step, or a party, follows a full stop."""
 
 Row = Mapping[str, Any]
 """One row's named values in plain Python: numbers as float, texts as str, dates as date."""
@@ -48,6 +48,12 @@ class ColumnName(str):
     __slots__ = ()
 
 
+class DateName(str):
+    """A text that refers to a date of each row."""
+
+    __slots__ = ()
+
+
 Amount = Annotated[
     Decimal | Annotated[str, Field(pattern=NAME), AfterValidator(Name)],
     Field(description="A number, or the name of an input, a parameter or an earlier step."),
@@ -56,6 +62,12 @@ Amount = Annotated[
 
 KeyColumn = Annotated[str, Field(pattern=NAME), AfterValidator(ColumnName)]
 """The name of an input that groups or orders rows."""
+
+DateColumn = Annotated[str, Field(pattern=NAME), AfterValidator(DateName)]
+"""The name of a date of each row."""
+
+Needs = Literal["number", "date", "any"]
+"""What kind of value a reference needs."""
 
 Side = Literal["gains", "losses", "both"]
 """The amounts a clause works on: above 0, below 0, or all."""
@@ -88,6 +100,8 @@ class Term(Document):
     """Hardest kind the clause can take as a function of the amount it works on."""
     primary: ClassVar[str] = "amount"
     """The field that holds the amount the clause works on; the others are its terms."""
+    univariate: ClassVar[bool] = True
+    """True where the clause is a function of one amount once its other terms are known, so that it has pieces."""
     cases: ClassVar[tuple[Case, ...]] = ()
     """Worked cases."""
 
@@ -129,8 +143,8 @@ class Term(Document):
         value = getattr(self, self.primary, None)
         return str(value) if isinstance(value, Name) else None
 
-    def references(self) -> Iterator[tuple[str, str, bool]]:
-        """Each name the term refers to: its place in the term, the name, and whether it must be a number."""
+    def references(self) -> Iterator[tuple[str, str, Needs]]:
+        """Each name the term refers to: its place in the term, the name, and what kind of value it must be."""
         yield from _references(self, "")
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
@@ -209,14 +223,16 @@ def side_said(side: Side) -> str:
     return {"both": "", "gains": " (gains only)", "losses": " (losses only)"}[side]
 
 
-def _references(thing: Any, place: str) -> Iterator[tuple[str, str, bool]]:  # noqa: ANN401  # walks any field
+def _references(thing: Any, place: str) -> Iterator[tuple[str, str, Needs]]:  # noqa: ANN401  # walks any field
     if isinstance(thing, Name):
-        yield place, str(thing), True
+        yield place, str(thing), "number"
     elif isinstance(thing, ColumnName):
-        yield place, str(thing), False
+        yield place, str(thing), "any"
+    elif isinstance(thing, DateName):
+        yield place, str(thing), "date"
     elif isinstance(thing, ConditionText):
         for name in names_in(thing):
-            yield place, name, False
+            yield place, name, "any"
     elif isinstance(thing, BaseModel):
         for key in type(thing).model_fields:
             yield from _references(getattr(thing, key), f"{place}.{key}" if place else key)
@@ -233,6 +249,7 @@ __all__ = [
     "Amount",
     "Case",
     "ColumnName",
+    "DateColumn",
     "KeyColumn",
     "Name",
     "Row",

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from decimal import Decimal
 from typing import ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
-from capitation.documents import Document
+from contracts.limit import Limit, limit_of, limit_on
 from contracts.pieces import Kind, Pieces
 from contracts.tables import NO_TABLES, Tables
 from contracts.terms.base import Amount, Case, Row, Side, Term, number, said, side_said, value
-
-
-class Limit(Document):
-    """One limit: a rate of a base."""
-
-    base: Amount
-    """What the limit is a part of: benchmark, revenue, fees, turnover, persons, or an absolute sum."""
-    rate: Amount = Decimal(1)
-    """Part of the base; 1 where the base is the limit itself."""
-    optional: bool = False
-    """True: on a row that has no value for the base, this limit is left out; false: the base must be there."""
-
-    def expression(self) -> pl.Expr:
-        """Rate times base."""
-        return value(self.base) * value(self.rate)
-
-    def on(self, row: Row) -> float:
-        """Rate times base on one row."""
-        return number(self.base, row) * number(self.rate, row)
-
-    def said(self) -> str:
-        """The limit in words."""
-        text = said(self.base) if self.rate == 1 else f"{said(self.rate)} x {said(self.base)}"
-        return f"{text} where known" if self.optional else text
 
 
 class Cap(Term):
@@ -59,16 +33,7 @@ class Cap(Term):
 
     def limit(self) -> pl.Expr:
         """The limit that counts, as an expression."""
-        each = [limit.expression() for limit in self.limits]
-        if len(each) == 1:
-            return each[0]
-        return pl.min_horizontal(each) if self.of == "smallest" else pl.max_horizontal(each)
-
-    def limit_on(self, row: Row) -> float:
-        """The limit that counts on one row."""
-        each = [limit.on(row) for limit in self.limits]
-        known = [x for x in each if not math.isnan(x)]
-        return math.nan if not known else min(known) if self.of == "smallest" else max(known)
+        return limit_of(self.limits, self.of)
 
     def may_be_idle(self) -> bool:
         """It may leave every amount as it was."""
@@ -85,7 +50,7 @@ class Cap(Term):
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         """The amount, no further from 0 than the limit on the side held."""
-        amount, limit = number(self.amount, row), self.limit_on(row)
+        amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
         if self.side != "losses" and amount > limit:
             return {self.step: limit}
         if self.side != "gains" and amount < -limit:
@@ -103,7 +68,7 @@ class Cap(Term):
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """Slope 1 within the limit, flat beyond it."""
-        limit = self.limit_on(at)
+        limit = limit_on(self.limits, self.of, at)
         if self.side == "gains":
             return Pieces.through([(limit, limit)], 1.0, 0.0)
         if self.side == "losses":

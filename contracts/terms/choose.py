@@ -28,6 +28,7 @@ class Choose(Term):
     """The value of the first branch whose condition holds, otherwise the else-value; or the smallest or largest of options."""
 
     kind: ClassVar[Kind] = "jump"
+    univariate: ClassVar[bool] = False
     primary: ClassVar[str] = "otherwise"
 
     term: Literal["choose"] = "choose"

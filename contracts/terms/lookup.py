@@ -51,18 +51,17 @@ class Lookup(Term):
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """The table's value."""
         table = tables[self.table]
-        if self.label is None:
-            return {self.step: table.banded(value(self.by if self.by is not None else self.column))}
-        found = {label: float(cell) for label, cell in table.by_label(self.column).items()}
+        if self.label is None and self.by is not None:
+            return {self.step: table.banded(value(self.by))}
+        found = table.numbers(self.column)
         return {self.step: pl.col(str(self.label)).replace_strict(found, default=None, return_dtype=pl.Float64)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         """The table's value; missing where it has none."""
         table = tables[self.table]
-        if self.label is None:
-            return {self.step: table.at(number(self.by if self.by is not None else self.column, row))}
-        found = table.by_label(self.column).get(str(row[self.label]))
-        return {self.step: None if found is None else float(found)}
+        if self.label is None and self.by is not None:
+            return {self.step: table.at(number(self.by, row))}
+        return {self.step: table.numbers(self.column).get(str(row[str(self.label)]))}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         """The table has a value."""

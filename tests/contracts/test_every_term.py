@@ -105,8 +105,8 @@ def test_a_term_survives_json(name, case):
     assert list(again.references()) == list(term.references())
 
 
-def test_pieces_exist_where_the_kind_promises_more_than_a_jump():
-    for name, term in TERMS.items():
-        if term.kind != "jump" and term.primary not in {"of"}:
-            case = term.cases[0]
-            assert _term(name, case).pieces(dict(case.rows[0]), _tables(case)) is not None, name
+@pytest.mark.parametrize("name", TERMS)
+def test_a_function_of_one_amount_has_pieces_and_no_other_claims_them(name):
+    case = TERMS[name].cases[0]
+    pieces = _term(name, case).pieces(dict(case.rows[0]), _tables(case))
+    assert (pieces is not None) == TERMS[name].univariate
