@@ -117,7 +117,7 @@ class UnitCost(Schema):
     )
 
 
-class PracticeWeight(Schema):
+class ComponentWeight(Schema):
     """The weight of one practice for one need component, or its registered persons."""
 
     practice_code = Column(pl.String, "code", "Practice", key=True)
@@ -230,7 +230,7 @@ def spread_activity(activity: Frame[YearActivity], weights: Frame[SpreadWeight])
 
 
 def spread_weights(
-    practices: Frame[PracticeWeight], members: pl.DataFrame, points: Frame[PointOfDelivery]
+    practices: Frame[ComponentWeight], members: pl.DataFrame, points: Frame[PointOfDelivery]
 ) -> Frame[SpreadWeight]:
     """The weight of each locality at each point of delivery: the sum of its practices' weights for what spreads it.
 
@@ -262,7 +262,7 @@ def spread_weights(
     return SpreadWeight.validate(sums.select(*SpreadWeight.columns()))
 
 
-def practice_weights(practices: pl.DataFrame) -> Frame[PracticeWeight]:
+def component_weights(practices: pl.DataFrame) -> Frame[ComponentWeight]:
     """Weights by component from a table with one column `wp_<component>` each and one of registered persons.
 
     Args:
@@ -273,7 +273,7 @@ def practice_weights(practices: pl.DataFrame) -> Frame[PracticeWeight]:
         micro(pl.col("registered_persons")).alias("registered"),
         *(micro(pl.col(c)).alias(c.removeprefix("wp_")) for c in practices.columns if c.startswith("wp_")),
     )
-    return PracticeWeight.validate(
+    return ComponentWeight.validate(
         named.unpivot(index="practice_code", variable_name="component", value_name="weight_micro")
     )
 

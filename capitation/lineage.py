@@ -15,8 +15,10 @@ import polars as pl
 from capitation.errors import Faults, FrameError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.money import MICRO, micro
+from capitation.need_inputs import column_names
+from capitation.places import HEADINGS
 from capitation.population import PracticeList
-from capitation.sources import DataPack, read_rows
+from capitation.sources import DataPack, read_raw, read_rows
 
 OUTCOMES = ("continued", "merged into", "closed", "new", "unexplained")
 """What can become of a practice."""
@@ -93,8 +95,13 @@ def practice_lists(pack: DataPack, year: str) -> Frame[PracticeList]:
 
 
 def read_lists(path: Path) -> Frame[PracticeList]:
-    """Practice lists from a user's file: `practice_code` and `registered_persons`; other columns are ignored."""
-    return read_rows(path, PracticeList, keep_extra=True)
+    """Practice lists from a user's file, under our names or those of published files; other columns are ignored.
+
+    Raises:
+        SourceError: the file cannot be read as such; every fault is told at once.
+    """
+    names = column_names(PracticeList, read_raw(path).columns, {}, HEADINGS)
+    return read_rows(path, PracticeList, column_map=names, keep_extra=True)
 
 
 def read_lineage(path: Path) -> Frame[LineageEvent]:

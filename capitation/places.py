@@ -19,9 +19,24 @@ import polars as pl
 from capitation.errors import Fault, Faults, FrameError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.money import MICRO, micro
+from capitation.need_inputs import column_names
 from capitation.parameters import Parameters
-from capitation.sources import DataPack, read_rows
+from capitation.sources import DataPack, read_raw, read_rows
 from capitation.years import FinancialYear
+
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "commissioner_code": ("ccg19_code", "ccg16_code", "ccg_code"),
+    "network_code": ("pcn_code",),
+    "network_name": ("pcn_name",),
+    "district_code": ("lad21_code", "lad22_code", "lad_code"),
+    "district_name": ("lad21_name", "lad22_name", "lad_name"),
+    "registered_persons": ("registered_2018_19", "registered_projected", "registered"),
+    "postcode": ("practice_postcode",),
+}
+"""Other names under which published files carry the columns of `Practice`, in order of preference."""
+
+_NO_NETWORK = ("NULL", "U")
+"""What published files write in the network column of a practice that has none."""
 
 _SHOWN = 20
 """Faults of one kind that are told one by one; the rest are counted."""
@@ -214,13 +229,61 @@ def placed_practices(published: Frame[Practice]) -> Frame[ResolvedPractice]:
     )
 
 
+def completed_practices(
+    published: Frame[Practice], carried: Frame[Practice], answers: Frame[Resolution]
+) -> tuple[Frame[ResolvedPractice], tuple[str, ...]]:
+    """A user's practices with what their file leaves blank filled from the pack, and notes that say what was filled.
+
+    Args:
+        published: practices of a user's file.
+        carried: practices the pack carries; only their names, districts, postcodes and coordinates are used.
+        answers: the pack's written answers; used only where the file has no network or no district.
+
+    Returns:
+        One row a practice, and one note for each kind of thing that was filled. A practice whose district is still not
+        known has its commissioner as place, or "SYSTEM"; a practice may still be without a network or coordinates.
+    """
+    work: pl.DataFrame = published
+    notes = []
+    fills = ("practice_name", "commissioner_code", "district_code", "district_name", "network_name", "postcode", "latitude",
+             "longitude")  # fmt: skip
+    known = carried.select("practice_code", *(pl.col(c).alias(f"__{c}") for c in fills))
+    work = work.join(known, on="practice_code", how="left", validate="1:1")
+    for question, column in (("network", "network_code"), ("district", "district_code")):
+        answer = answers.filter(pl.col("question") == question).select("practice_code", __answer="resolution")
+        work = work.join(answer, on="practice_code", how="left", validate="1:1")
+        if column == "district_code":
+            work = work.with_columns(__answer=pl.coalesce("__district_code", "__answer"))
+        filled = work.filter(pl.col(column).is_null() & pl.col("__answer").is_not_null()).get_column("practice_code")
+        if len(filled):
+            shown = f"{', '.join(filled.sort().head(12))}{' ...' if len(filled) > 12 else ''}"
+            notes.append(f"{question} of {len(filled)} practice(s) taken from the pack: {shown}")
+        work = work.with_columns(pl.coalesce(column, "__answer").alias(column)).drop("__answer")
+    placed = work.filter(pl.col("latitude").is_null() & pl.col("__latitude").is_not_null()).height
+    if placed:
+        notes.append(f"coordinates of {placed} practice(s) taken from the pack")
+    work = work.with_columns(pl.coalesce(c, f"__{c}").alias(c) for c in fills).drop(f"__{c}" for c in fills)
+    for code, name in (("district_code", "district_name"), ("network_code", "network_name")):
+        names = pl.concat([work.select(code, name), carried.select(code, name)]).drop_nulls()
+        one = names.group_by(code).agg(pl.col(name).max().alias("__name"))
+        work = work.join(one, on=code, how="left", validate="m:1")
+        work = work.with_columns(pl.coalesce("__name", name).alias(name)).drop("__name")
+    return placed_practices(Practice.validate(work)), tuple(notes)
+
+
 def read_practices(path: Path) -> Frame[Practice]:
-    """Practices from a user's CSV or parquet file: at least `practice_code` and `registered_persons`; other columns are ignored.
+    """Practices from a user's CSV or parquet file: at least `practice_code` and the list; other columns are ignored.
+
+    Columns may go by the names of published files (`HEADINGS`); "NULL" or "U" in the network column is no network.
 
     Raises:
         SourceError: the file cannot be read as such; every fault is told at once.
     """
-    return read_rows(path, Practice, keep_extra=True)
+    names = column_names(Practice, read_raw(path).columns, {}, HEADINGS)
+    rows = read_rows(path, Practice, column_map=names, keep_extra=True)
+    none = [pl.when(~pl.col(c).is_in(_NO_NETWORK)).then(pl.col(c)).alias(c) for c in ("network_code", "district_code")]
+    named = pl.when(pl.col("network_code").is_not_null()).then(pl.col("network_name")).alias("network_name")
+    return Practice.validate(rows.with_columns(none).with_columns(named))
 
 
 def read_map(path: Path) -> Frame[MembershipRow]:

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from capitation.activity import (
     CASES,
     OTHER_ACUTE,
-    PracticeWeight,
+    ComponentWeight,
     SpreadWeight,
     YearActivity,
     activity_cost,
     calibration_factor,
+    component_weights,
     grown_activity,
     national_costs,
     other_acute_share,
     points_of_delivery,
-    practice_weights,
     relative_costs,
     spread_activity,
     spread_weights,
@@ -151,7 +151,7 @@ def test_the_plans_activity_spreads_over_the_localities_of_the_system(pack):
         pl.col("registered_2018_19").cast(pl.Float64).alias("registered_persons"),
         pl.col("^wp_.*$").cast(pl.Float64),
     )
-    spread = spread_weights(practice_weights(numbers), membership(pack), points_of_delivery(pack))
+    spread = spread_weights(component_weights(numbers), membership(pack), points_of_delivery(pack))
     assert spread.height == 10 * 25
     years = yearly_activity(activity_plan(pack))
     found = spread_activity(years, spread)
@@ -161,7 +161,7 @@ def test_the_plans_activity_spreads_over_the_localities_of_the_system(pack):
 
 
 def test_a_practice_without_a_weight_is_told_for_every_point_of_delivery(pack):
-    rows = PracticeWeight.validate(pl.DataFrame([("A", "registered", 5)], schema=PracticeWeight.dtypes(), orient="row"))
+    rows = ComponentWeight.validate(pl.DataFrame([("A", "registered", 5)], schema=ComponentWeight.dtypes(), orient="row"))
     members = pl.DataFrame({"practice_code": ["A"], "locality_code": ["x"]})
     with pytest.raises(FrameError) as error:
         spread_weights(rows, members, points_of_delivery(pack))
