@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from api.exports import in_pounds
 from capitation.errors import SourceError
 from capitation.money import MICRO, pounds_text
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 """Where results are printed; messages go to standard error."""
 
 notices = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -29,7 +30,8 @@ def show(frame: pl.DataFrame, title: str, headings: dict[str, str] | None = None
     for name in frame.columns:
         default = name.removesuffix("_pence").removesuffix("_micro").replace("_", " ")
         default += " £" if name.endswith("_pence") else ""
-        table.add_column(names.get(name, default), justify="right" if frame.schema[name].is_numeric() else "left")
+        is_number = frame.schema[name].is_numeric()
+        table.add_column(names.get(name, default), justify="right" if is_number else "left", no_wrap=is_number)
     for row in frame.iter_rows(named=True):
         table.add_row(*(_cell(name, value) for name, value in row.items()))
     console.print(table)

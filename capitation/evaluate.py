@@ -7,10 +7,24 @@ Every step is a public function of its own file; this one only hands frames on.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import polars as pl
 
+from capitation.activity import (
+    LocalityActivity,
+    UnitCost,
+    component_weights,
+    national_costs,
+    other_acute_share,
+    points_of_delivery,
+    relative_costs,
+    spread_activity,
+    spread_weights,
+    unit_costs,
+    yearly_activity,
+)
 from capitation.allocation import LevelAllocation, allocate_down
 from capitation.control_total import (
     ControlTotal,
@@ -22,7 +36,7 @@ from capitation.control_total import (
     control_total,
     gap_bridge,
 )
-from capitation.errors import FrameError
+from capitation.errors import FrameError, UnknownNameError
 from capitation.frames import Column, Frame, Schema
 from capitation.ledger import LedgerLine
 from capitation.money import MICRO, apportion
@@ -35,12 +49,28 @@ from capitation.pace_policy import PacePolicy, resolved
 from capitation.parameters import Parameters
 from capitation.place_pace import PlaceLift
 from capitation.places import Membership, membership
+from capitation.plan import activity_plan, spend_by_service
 from capitation.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
 from capitation.practice_weights import PracticeWeight, StagedWeight, practice_weights
+from capitation.providers import (
+    LocalityFlow,
+    ProviderAllocation,
+    ServiceEnvelope,
+    ServiceLine,
+    flows,
+    locality_flows,
+    locality_streams,
+    provider_envelopes,
+    providers,
+    service_envelopes,
+    service_lines,
+    service_streams,
+)
 from capitation.roll_forward import PacePath, TotalAllocation, roll_forward
 from capitation.run import Run, make_run
 from capitation.scenario import CommissionerShares, Scenario
 from capitation.sources import DataPack
+from capitation.spendable import HeldMoney, spendable
 from capitation.target import (
     AreaAllocation,
     AreaPopulation,
@@ -53,7 +83,7 @@ from capitation.target import (
     place_distance,
 )
 from capitation.top_slices import LocalitySlice, locality_slices
-from capitation.waterfalls import area_waterfalls
+from capitation.waterfalls import area_waterfalls, provider_waterfalls
 
 LEVELS = ("place", "locality", "practice")
 
@@ -83,8 +113,11 @@ SCHEMAS: dict[str, type[Schema]] = {
     "control_total_step": ControlTotalStep,
     "deployable": Deployable,
     "distance_from_target": DistanceFromTarget,
+    "flow": LocalityFlow,
     "gap_bridge": GapBridge,
+    "held_money": HeldMoney,
     "ledger": LedgerLine,
+    "locality_activity": LocalityActivity,
     "locality_slice": LocalitySlice,
     "locality_total": TotalAllocation,
     "membership": Membership,
@@ -96,11 +129,16 @@ SCHEMAS: dict[str, type[Schema]] = {
     "practice_need": PracticeNeed,
     "practice_opening": PracticeOpening,
     "practice_weight": PracticeWeight,
+    "provider_allocation": ProviderAllocation,
     "relaxation": Relaxation,
+    "service_envelope": ServiceEnvelope,
+    "service_line": ServiceLine,
     "set_aside": SetAside,
+    "spendable": LevelAllocation,
     "stream_total": StreamTotal,
     "target": AreaTarget,
     "total_check": TotalCheck,
+    "unit_cost": UnitCost,
 }
 """Schemas of a run's frames by name."""
 
@@ -111,6 +149,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     Raises:
         CapitationError: whatever its steps raise; nothing is written here, so nothing is half done.
     """
+    pack = DataPack(pack.root)  # afresh, so that the manifest names the files this run opened and no others
     money = control_total(scenario.money)
     members = membership(pack)
     needs = stream_needs(scenario, pack)
@@ -123,13 +162,28 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         money.steps, totals.rename({"area_code": "locality_code", "total_pence": "allocation_pence"})
     )
     distance = distances(path, people, members)
+    allocation = level_allocations(scenario, totals, weights.weights, members)
+    spending = spendable(allocation, slices)
+    costs = calibrated_costs(pack)
+    envelopes = envelopes_of(scenario, spending.practices, members, pack)
+    flow = locality_flows(
+        flows(pack), members.select("locality_code", "place_code").unique(), service_lines(costs), providers(pack)
+    )
+    to_providers = provider_envelopes(envelopes, flow, service_lines(costs))
+    ledger = [
+        waterfalls(scenario, money, weights.stages, members, totals, slices),
+        provider_waterfalls(allocation, to_providers),
+    ]
     frames: dict[str, pl.DataFrame] = {
-        "allocation": level_allocations(scenario, totals, weights.weights, members),
+        "allocation": allocation,
         "control_total_step": money.steps,
         "deployable": money.deployable,
         "distance_from_target": distance,
+        "flow": flow,
         "gap_bridge": gap_bridge(scenario.gaps),
-        "ledger": waterfalls(scenario, money, weights.stages, members, totals, slices),
+        "held_money": spending.held,
+        "ledger": LedgerLine.validate(pl.concat(ledger)),
+        "locality_activity": activity_by_locality(scenario, members, pack),
         "locality_slice": slices,
         "locality_total": totals,
         "membership": members,
@@ -143,11 +197,16 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "practice_need": _practice_needs(needs),
         "practice_opening": openings,
         "practice_weight": weights.weights,
+        "provider_allocation": to_providers,
         "relaxation": path.relaxations,
+        "service_envelope": envelopes,
+        "service_line": service_lines(costs),
         "set_aside": set_aside(scenario, needs, people),
+        "spendable": spending.practices,
         "stream_total": money.totals,
         "target": path.targets,
         "total_check": money.checks,
+        "unit_cost": costs,
     }
     return make_run(scenario, pack.opened, frames)
 
@@ -155,9 +214,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
 def stream_needs(scenario: Scenario, pack: DataPack) -> dict[str, Need]:
     """The need of every practice by the formula of each stream, normalised to the system's own registered persons."""
     catalogue = need_catalogue(pack)
-    source = pack.source(scenario.practices.source)
-    file = next((t.file for t in source.tables if t.name == scenario.practices.table), scenario.practices.table)
-    path = pack.path(f"sources/{source.id}/{file}")
+    path = _practice_table(scenario, pack)
     found: dict[str, Need] = {}
     for rule in scenario.streams:
         formula = catalogue.formula(rule.formula)
@@ -401,6 +458,49 @@ def system_waterfall(scenario: Scenario, steps: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def envelopes_of(
+    scenario: Scenario, practices: Frame[LevelAllocation], members: Frame[Membership], pack: DataPack
+) -> Frame[ServiceEnvelope]:
+    """What each locality has for each service: streams split by the printed spend, and those that pay for one service."""
+    homes = members.select("practice_code", "locality_code", "commissioner_code")
+    single = {rule.stream: rule.service for rule in scenario.streams if rule.service is not None}
+    split = LevelAllocation.validate(practices.filter(~pl.col("stream").is_in(list(single))))
+    shared = service_envelopes(locality_streams(split, homes), spend_by_service(pack), service_streams(pack))
+    key = ["year", "commissioner_code", "locality_code", "service_code"]
+    direct = (
+        practices.filter(pl.col("stream").is_in(list(single)) & (pl.col("allocation_pence") != 0))
+        .join(homes, left_on="code", right_on="practice_code", how="left", validate="m:1")
+        .with_columns(
+            pl.col("stream").replace_strict(single, default=None, return_dtype=pl.String).alias("service_code")
+        )
+        .group_by(key)
+        .agg(pl.col("allocation_pence").sum())
+    )
+    both = pl.concat([shared.select(*key, "allocation_pence"), direct])
+    return ServiceEnvelope.validate(both.group_by(key).agg(pl.col("allocation_pence").sum()))
+
+
+def activity_by_locality(scenario: Scenario, members: Frame[Membership], pack: DataPack) -> Frame[LocalityActivity]:
+    """Activity of every point of delivery, year and case, spread to localities by the need that drives it."""
+    formula = need_catalogue(pack).formula(scenario.rule("ccg").formula)
+    components = read_need_inputs(_practice_table(scenario, pack), formula, year=scenario.need_year).components
+    weights = spread_weights(
+        component_weights(components), members.select("practice_code", "locality_code"), points_of_delivery(pack)
+    )
+    return spread_activity(yearly_activity(activity_plan(pack)), weights)
+
+
+def calibrated_costs(pack: DataPack) -> Frame[UnitCost]:
+    """Unit costs by point of delivery that reproduce the printed spend of 2016/17 by service."""
+    return unit_costs(
+        spend_by_service(pack),
+        activity_plan(pack),
+        points_of_delivery(pack),
+        relative_costs(national_costs(pack)),
+        other_acute_share(pack),
+    )
+
+
 def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList]) -> Frame[SetAside]:
     """What the run met and did not use, such as the persons between the lists and their projection."""
     base = scenario.population.base_year
@@ -419,6 +519,15 @@ def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[Projecte
     notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
     rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
     return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
+
+
+def _practice_table(scenario: Scenario, pack: DataPack) -> Path:
+    source = pack.source(scenario.practices.source)
+    files = {table.name: table.file for table in source.tables}
+    if scenario.practices.table not in files:
+        kind = "table"
+        raise UnknownNameError(kind, scenario.practices.table, files, where=f"source {source.id}")
+    return pack.path(f"sources/{source.id}/{files[scenario.practices.table]}")
 
 
 def _gross(money: ControlTotal) -> pl.DataFrame:

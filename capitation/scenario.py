@@ -79,6 +79,8 @@ class StreamRule(Judged):
     """Whether pace of change moves it towards target; otherwise it is shared by weighted persons at once."""
     opening: CommissionerShares | None = None
     """Amounts that split the opening total between commissioners; none means that registered persons split it."""
+    service: str | None = None
+    """The one service it pays for, where the printed spend by service does not say what a stream buys."""
     about: str = ""
     """Why, where the rule is a judgement; inside a commissioner the opening follows registered persons."""
 

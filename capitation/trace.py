@@ -106,7 +106,7 @@ class Context:
     run: Run
     pack: DataPack
     _indexes: dict[tuple[str, ...], dict[tuple[str, ...], list[dict[str, Any]]]] = field(default_factory=dict)
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     def rows(self, table: str, **match: str) -> list[dict[str, Any]]:
         """Rows of a table whose columns equal the given values, in the table's order."""

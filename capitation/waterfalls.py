@@ -87,6 +87,53 @@ def area_waterfalls(
     return waterfall(pl.concat(lines), subject_kind=kind)
 
 
+def provider_waterfalls(allocation: pl.DataFrame, to_providers: pl.DataFrame) -> Frame[LedgerLine]:
+    """The waterfall of every provider and year: from the control total to what flows to it.
+
+    Args:
+        allocation: allocations of all levels; the level "system" is the control total.
+        to_providers: year, provider_code, service_code, allocation_pence.
+
+    Rule: each balance is a plain sum of whole pence: everything spent, then the services the provider delivers, then its own part.
+    """
+    whole = (
+        allocation.filter(pl.col("level") == "system")
+        .group_by("year")
+        .agg(pl.col("allocation_pence").sum().alias("total"))
+    )
+    spent = to_providers.group_by("year").agg(pl.col("allocation_pence").sum().alias("spent"))
+    by_service = to_providers.group_by("year", "service_code").agg(pl.col("allocation_pence").sum().alias("service"))
+    delivered = to_providers.select("year", "provider_code", "service_code").unique()
+    reach = (
+        delivered.join(by_service, on=["year", "service_code"], how="inner", validate="m:1")
+        .group_by("year", "provider_code")
+        .agg(pl.col("service").sum().alias("reach"))
+    )
+    own = to_providers.group_by("year", "provider_code").agg(pl.col("allocation_pence").sum().alias("own"))
+    rows = (
+        own.join(reach, on=["year", "provider_code"], how="inner", validate="1:1")
+        .join(whole, on="year", how="inner", validate="m:1")
+        .join(spent, on="year", how="inner", validate="m:1")
+    )
+    steps = {
+        "total": "control total of the system",
+        "spent": "held in reserve and contingency",
+        "reach": "services it does not deliver",
+        "own": "other providers of its services",
+    }
+    stages = [
+        rows.select(
+            "year",
+            pl.col("provider_code").alias("subject_code"),
+            pl.lit(number, dtype=pl.Int64).alias("step"),
+            pl.lit(name).alias("name"),
+            pl.col(column).alias("balance_pence"),
+        )
+        for number, (column, name) in enumerate(steps.items())
+    ]
+    return waterfall(pl.concat(stages), subject_kind="provider")
+
+
 def _opening(money: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:
     whole = money.group_by("year").agg(pl.col("gross_pence").sum().alias("balance_pence"))
     return (

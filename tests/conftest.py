@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from api.cli import main
+from capitation.evaluate import evaluate
+from capitation.run import Run
+from capitation.scenario import read_scenario
 from capitation.sources import DataPack, default_data_folder
 
 settings.register_profile("quick", max_examples=25, deadline=None)
@@ -35,6 +38,12 @@ def shared() -> Path:
     if not (folder / "cases").is_dir():
         pytest.skip(f"no folder of reference data at {folder}; set CAPITATION_SHARED to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def blmk_run(pack) -> Run:
+    """The run of the BLMK scenario, made once for all tests that read it."""
+    return evaluate(read_scenario(pack.path("scenarios/blmk.toml")), pack)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""What a run says to a board on one screen: where the money goes, who is under target, the waterfall, what to check."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from api.tables import console, show
+from capitation.money import board_text
+from capitation.plan import distance_from_target
+from capitation.providers import providers
+from capitation.run import Run
+from capitation.sources import DataPack
+
+
+def show_run(run: Run, pack: DataPack, year: str) -> None:
+    """Print the allocations of one year to places, localities and providers, distances from target, and the waterfall."""
+    total = _thousands(run, year)
+    console.print(f"\n[bold]{run.manifest.scenario['title']}[/bold]   run {run.id}")
+    console.print(f"Place-based total {year}: £{total:,} thousand, shared to the penny at every level\n")
+    show(place_table(run, pack, year), f"Allocation to places, {year}")
+    show(locality_table(run, pack, year), f"Allocation to localities and distance from target, {year}")
+    if "provider_allocation" in run.frames:
+        show(provider_table(run, pack, year), f"Allocation to providers, {year}")
+    show(system_ledger(run, year), f"Waterfall of the system, {year}")
+    most = locality_ledger(run, year)
+    show(most, f"Waterfall of the locality furthest under target before the round, {year}")
+    _notes(run, pack, year)
+
+
+def _thousands(run: Run, year: str) -> int:
+    checks = run.frame("total_check").filter(pl.col("year") == year)
+    return int(checks["summed_pence"].sum()) // 100_000
+
+
+def place_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+    """Allocation of each place by stream, with the whole system in the last row."""
+    names = _names(pack)
+    found = run.frame("allocation").filter((pl.col("year") == year) & pl.col("level").is_in(["place", "system"]))
+    wide = found.pivot(on="stream", index=["level", "code"], values="allocation_pence", aggregate_function="sum")
+    streams = [c for c in wide.columns if c not in {"level", "code"} and wide[c].sum() != 0]
+    return wide.sort("level", "code").select(
+        pl.when(pl.col("level") == "system")
+        .then(pl.lit("the system"))
+        .otherwise(pl.col("code").replace(names))
+        .alias("place"),
+        *(pl.col(s).alias(f"{s}_pence") for s in streams),
+        pl.sum_horizontal(streams).alias("total_pence"),
+    )
+
+
+def locality_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+    """Allocation, target and distances of each locality over the place-based streams, furthest under target first."""
+    names = _names(pack)
+    total = (
+        run.frame("locality_total")
+        .filter(pl.col("year") == year)
+        .group_by("area_code")
+        .agg(pl.col("total_pence").sum())
+    )
+    held = run.frame("place_distance").filter(pl.col("year") == year)
+    return (
+        held.join(total, on="area_code", how="left", validate="1:1")
+        .sort("closing_dft_share", "area_code")
+        .select(
+            pl.col("area_code").replace(names).alias("locality"),
+            pl.col("total_pence").alias("allocation_pence"),
+            "target_pence",
+            (pl.col("opening_dft_share") * 100).map_elements(_percent, return_dtype=pl.String).alias("opening %"),
+            "closing_dft_pence",
+            (pl.col("closing_dft_share") * 100).map_elements(_percent, return_dtype=pl.String).alias("closing %"),
+        )
+        .rename({"closing_dft_pence": "distance_pence"})
+    )
+
+
+def provider_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+    """Income of each provider in the year with its share, largest first; held money and the control total close the table."""
+    names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    sums = (
+        run.frame("provider_allocation")
+        .filter(pl.col("year") == year)
+        .group_by("provider_code")
+        .agg(pl.col("allocation_pence").sum())
+        .sort("allocation_pence", descending=True)
+    )
+    held = int(run.frame("held_money").filter(pl.col("year") == year)["held_pence"].sum())
+    rows = sums.select(pl.col("provider_code").replace(names).alias("provider"), "allocation_pence")
+    whole = int(sums["allocation_pence"].sum()) + held
+    closing = {"provider": ["held in reserve and contingency", "control total"], "allocation_pence": [held, whole]}
+    return pl.concat([rows, pl.DataFrame(closing)]).with_columns(
+        (pl.col("allocation_pence") / whole * 100).map_elements(lambda v: f"{v:.2f}", return_dtype=pl.String).alias("%")
+    )
+
+
+def system_ledger(run: Run, year: str) -> pl.DataFrame:
+    """The system's waterfall of the year; lines without money are left out."""
+    lines = run.frame("ledger").filter((pl.col("year") == year) & (pl.col("subject_kind") == "system"))
+    return lines.filter(pl.col("amount_pence") != 0).select("name", "amount_pence", "balance_pence")
+
+
+def locality_ledger(run: Run, year: str) -> pl.DataFrame:
+    """The waterfall of the locality that opened furthest under target."""
+    held = run.frame("place_distance").filter(pl.col("year") == year).sort("opening_dft_share", "area_code")
+    code = held["area_code"][0]
+    lines = run.frame("ledger").filter((pl.col("year") == year) & (pl.col("subject_code") == code))
+    return lines.select(pl.lit(code).alias("locality"), "name", "amount_pence", "balance_pence")
+
+
+def _notes(run: Run, pack: DataPack, year: str) -> None:
+    relaxed = run.frame("relaxation").filter(pl.col("year") == year)
+    text = (
+        "no rule of the pace-of-change policy had to give way"
+        if relaxed.is_empty()
+        else f"{relaxed.height} rule(s) gave way: {', '.join(relaxed['rule'].unique().sort())}"
+    )
+    console.print(f"Pace of change in {year}: {text}.")
+    _distance_of_the_system(pack)
+    gaps = run.frame("gap_bridge").group_by("year", maintain_order=True).agg(pl.col("balance_pence").last())
+    for of_year, pence in gaps.iter_rows():
+        console.print(f"Do-nothing deficit {of_year}: {board_text(pence)}.")
+    for row in run.frame("set_aside").iter_rows(named=True):
+        amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
+        console.print(f"To know: {row['subject'].rstrip('.')}{amount}.", style="dim", soft_wrap=True)
+
+
+def _distance_of_the_system(pack: DataPack) -> None:
+    held = dict(distance_from_target(pack).select("moment", "distance_from_target_pence").iter_rows())
+    console.print(
+        f"The system itself: {board_text(held['start'])} from its national target at the start of the plan and "
+        f"{board_text(held['end'])} at its end, as the plan prints it; the distances above are between localities.",
+        soft_wrap=True,
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.2f}"
+
+
+def _names(pack: DataPack) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file, code, name in (
+        ("places/localities.csv", "place_code", "place_name"),
+        ("places/localities.csv", "locality_code", "locality_name"),
+    ):
+        rows = pl.read_csv(pack.path(file), infer_schema=False)
+        found |= dict(rows.select(code, name).unique().iter_rows())
+    return found

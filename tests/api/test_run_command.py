@@ -1,0 +1,70 @@
+"""`capitation run`, `demo`, `trace` and `check` as their users run them."""
+
+import json
+
+from capitation.run import load_run
+
+
+def test_a_run_is_written_whole_and_can_be_traced(capitation, pack, tmp_path):
+    answer = capitation("run", pack.root / "scenarios" / "blmk.toml", "--out", tmp_path, "--csv", "--xlsx", "--json")
+    assert answer.code == 0, answer.err
+    told = json.loads(answer.out)
+    run = load_run(tmp_path / told["run_id"])
+    assert run.id == told["run_id"]
+    assert len(told["written"]) == 3
+    figure = "allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002"
+    text = capitation("trace", tmp_path / run.id, figure)
+    assert text.code == 0, text.err
+    assert "1,156,545" in text.out
+    assert "DISAGREES" not in text.out
+    tree = json.loads(capitation("trace", tmp_path / run.id, *figure.split(), "--json", "--depth", "1").out)
+    assert tree["kind"] == "figure"
+
+
+def test_the_demo_shows_the_total_of_2018_19_and_where_it_went(capitation, tmp_path):
+    answer = capitation("demo", "--out", tmp_path)
+    assert answer.code == 0, answer.err
+    for part in (
+        "1,535,741",
+        "1,535,741,000.00",
+        "Luton",
+        "distance",
+        "Waterfall",
+        "held in reserve",
+        "written:",
+        "£311.0m",
+    ):
+        assert part in answer.out, part
+
+
+def test_a_scenario_that_is_not_there_ends_with_code_2_and_nothing_written(capitation, tmp_path):
+    answer = capitation("run", tmp_path / "blmk.toml", "--out", tmp_path / "runs")
+    assert answer.code == 2
+    assert "no such file" in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_shipped_pack_has_no_fault(capitation):
+    answer = capitation("check")
+    assert (answer.code, "0 faults" in answer.out) == (0, True), answer.err
+
+
+def test_a_pack_at_fault_is_told_whole(capitation, pack, tmp_path):
+    import shutil
+
+    copy = tmp_path / "data"
+    shutil.copytree(pack.root, copy)
+    (copy / "sources" / "hsj-blmk-2016" / "source.toml").write_text("id = 1\n")
+    parameter = copy / "parameters" / "appraisal" / "discount_rate.toml"
+    parameter.write_text(parameter.read_text().replace("unit", "unti", 1))
+    answer = capitation("check", "--data", copy)
+    assert answer.code == 2
+    assert "hsj-blmk-2016" in answer.err
+    assert "discount_rate" in answer.err
+    assert json.loads(capitation("check", "--data", copy, "--json").out)["faults"]
+
+
+def test_help_names_every_command(capitation):
+    answer = capitation("--help")
+    for word in ("run", "allocate", "need", "trace", "check", "places", "import", "demo"):
+        assert word in answer.out, word
