@@ -153,3 +153,26 @@ def test_nothing_is_lost_and_order_never_matters(old, new, chain, random):
     random.shuffle(table)
     again = practice_lineage(lists(**dict(reversed(old.items()))), lists(**dict(reversed(new.items()))), events(*table))
     assert again.equals(found)
+
+
+def test_the_carried_lists_are_those_of_the_reference_data(shared):
+    paid = pl.read_parquet(shared / "reference/gp_practice_lists_2014_23/practice_registered_lists.parquet")
+    tool = pl.read_parquet(shared / "reference/gp_practice_map/practice_pcn_icb_lad_2022.parquet").filter("is_blmk")
+    counted = pl.read_parquet(shared / "reference/blmk_practice_age_bands_2026_07/practice_age_bands_blmk.parquet")
+    ccgs = pl.col("ccg_code").is_in(["06F", "06P", "04F"])
+    for year, table in (
+        ("2016/17", paid.filter((pl.col("financial_year") == "2016/17") & ccgs)),
+        ("2022/23", tool),
+        ("2026/27", counted),
+    ):
+        wanted = table.select("practice_code", pl.col("registered").cast(pl.Float64)).sort("practice_code")
+        assert practice_lists_of(year).rows() == wanted.rows()
+
+
+def test_every_list_said_to_have_ended_did_end(shared):
+    paid = pl.read_parquet(shared / "reference/gp_practice_lists_2014_23/practice_registered_lists.parquet")
+    by = {(r["practice_code"], r["financial_year"]): r["registered"] for r in paid.iter_rows(named=True)}
+    for event in EVENTS.filter((pl.col("change") != "opened") & (pl.col("year") <= "2021/22")).iter_rows(named=True):
+        assert by.get((event["practice_code"], "2022/23"), 0) == 0, event
+    assert ("Y06810", "2019/20") not in by
+    assert by["Y06810", "2020/21"] > 0

@@ -207,3 +207,13 @@ def test_a_map_without_faults_holds_each_practice_once_and_order_never_matters(p
     sizes = locality_sizes(some_map(*pairs), published, 0, 1000)
     if not found:
         assert sizes.get_column("registered_persons").sum() == 150
+
+
+def test_the_carried_coordinates_are_those_of_the_reference_data(pack, shared):
+    tool = pl.read_parquet(shared / "reference/gp_practice_map/practice_pcn_icb_lad_2022.parquet")
+    joined = practices(pack).join(tool, on="practice_code", suffix="_tool")
+    assert joined.height == 95  # the 11 others are those without coordinates
+    assert practices(pack).get_column("latitude").null_count() == 11
+    for axis in ("latitude", "longitude"):
+        assert (joined.get_column(axis) - joined.get_column(f"{axis}_tool")).abs().max() <= 5.1e-7  # six decimals
+    assert joined.get_column("postcode").to_list() == joined.get_column("postcode_tool").to_list()
