@@ -8,6 +8,7 @@ Tables that are left out put no limit on the mix, and the report says which cons
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -467,7 +468,7 @@ class Problem(Document):
     @field_validator("years")
     @classmethod
     def _follow_each_other(cls, years: tuple[FinancialYear, ...]) -> tuple[FinancialYear, ...]:
-        if any(b.years_after(a) != 1 for a, b in zip(years, years[1:], strict=False)):
+        if any(b.years_after(a) != 1 for a, b in pairwise(years)):
             message = "years that follow each other without a gap"
             raise ValueError(message)
         return years

@@ -292,7 +292,7 @@ def solve(
     if values is not None:
         _check_mix(matrix, values, solver)
     read = time.perf_counter()
-    seconds = {"build": built - started, "solve": solved - built, "read": read - solved}
+    seconds = {"hand_over": built - started, "solve": solved - built, "read": read - solved}
     answer = Answer(
         matrix=matrix,
         status=status,

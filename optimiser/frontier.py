@@ -1,0 +1,136 @@
+"""The frontier between two or three goals: the best of the first for each level the others are held to.
+
+    maximise goal 1   subject to   goal 2 >= eps_2 (and goal 3 >= eps_3),   eps on a grid between the two ends
+
+The ends are the best of each goal, and the level each other goal has when the first is at its best. All points are
+solved in one warm session in which only the held levels move. The price of a held level is the exchange rate between
+the goals, such as pounds for each bed-day.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from capitation.errors import CapitationError
+from optimiser.answer import Answer
+from optimiser.engines.highs import HighsSession
+from optimiser.matrix import Family, Matrix
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Points of the frontier, in the order of the grid."""
+
+    points: pl.DataFrame
+    """point, one column a goal (in its own unit), `rate_<goal>` (worth of one more of a held goal in the first), status."""
+    answers: tuple[Answer, ...]
+    """The answer at each point that has a mix."""
+    goals: tuple[str, ...]
+
+
+def frontier(
+    matrix: Matrix,
+    goals: tuple[str, ...],
+    *,
+    points: int = 15,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    prices: bool = True,
+) -> Frontier:
+    """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each held goal.
+
+    Raises:
+        CapitationError: not two or three different goals, fewer than two points, or no mix at all.
+        UnknownNameError: a goal is no measure of the matrix.
+    """
+    if len(goals) not in (2, 3) or len(set(goals)) != len(goals):
+        message = f"a frontier is between two or three different goals, not {', '.join(goals)}"
+        raise CapitationError(message)
+    if points < 2:
+        message = f"a frontier needs at least 2 points, not {points}"
+        raise CapitationError(message)
+    main, held = goals[0], goals[1:]
+    aimed = matrix.aim(main)
+    rows = {name: matrix.row_count + i for i, name in enumerate(held)}
+    for name in held:
+        aimed = _held(aimed, matrix, name)
+    session = HighsSession(aimed)
+    first = session.solve(gap=gap, time_limit=time_limit, prices=False)
+    if first.values is None:
+        message = f"there is no frontier: {first.meaning}"
+        raise CapitationError(message)
+    levels = [_levels(session, aimed, matrix, name, first, rows, points, gap, time_limit) for name in held]
+    found, answers = [], []
+    for number, held_at in enumerate(itertools.product(*levels)):
+        low, high = aimed.row_lower.copy(), aimed.row_upper.copy()
+        for name, level in zip(held, held_at, strict=True):
+            _set(matrix, name, rows[name], level, low, high)
+        ids = np.array(list(rows.values()))
+        session.change_rows(ids, low, high)
+        session.matrix = _with_limits(aimed, low, high)
+        answer = session.solve(gap=gap, time_limit=time_limit, prices=prices)
+        row: dict[str, object] = {"point": number, "status": answer.status}
+        for name in goals:
+            row[name] = None if answer.values is None else answer.measure(name)
+        for name in held:
+            row[f"rate_{name}"] = _rate(answer, matrix, main, name, rows[name])
+        found.append(row)
+        if answer.values is not None:
+            answers.append(answer)
+    schema = {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64)}
+    schema |= {f"rate_{name}": pl.Float64 for name in held}
+    return Frontier(pl.DataFrame(found, schema=schema), tuple(answers), goals)
+
+
+def _with_limits(matrix: Matrix, low: np.ndarray, high: np.ndarray) -> Matrix:
+    return replace(matrix, row_lower=low, row_upper=high)
+
+
+def _held(aimed: Matrix, matrix: Matrix, name: str) -> Matrix:
+    m = matrix.aim(name).measures[name]
+    used = np.flatnonzero(m.vector)
+    terms = pl.DataFrame({"row": np.zeros(len(used), np.int32), "col": used.astype(np.int32), "value": m.vector[used]})
+    family = Family(f"held_{name}", 0, 1, pl.DataFrame({"goal": [name]}), m.unit, f"level of {m.label}", "Q", "goals")
+    return aimed.with_rows(family, terms, np.array([-np.inf]), np.array([np.inf]))
+
+
+def _set(matrix: Matrix, name: str, row: int, level: float, low: np.ndarray, high: np.ndarray) -> None:
+    # a hair of slack, so that a grid point at the very end is not lost to rounding
+    slack = 1e-9 * max(1.0, abs(level))
+    if matrix.measures[name].sense == "max":
+        low[row] = level - slack
+    else:
+        high[row] = level + slack
+
+
+def _levels(
+    session: HighsSession,
+    aimed: Matrix,
+    matrix: Matrix,
+    name: str,
+    first: Answer,
+    rows: dict[str, int],
+    points: int,
+    gap: float,
+    time_limit: float | None,
+) -> list[float]:
+    """Levels of a held goal from where it stands at the best of the first goal to its own best, in the matrix's unit."""
+    m = matrix.measures[name]
+    at_first = float(m.vector @ first.values)  # type: ignore[operator]  # the caller has checked that there is a mix
+    own = HighsSession(matrix.aim(name)).solve(gap=gap, time_limit=time_limit, prices=False)
+    if own.values is None:
+        message = f"the goal '{name}' has no best of its own: {own.meaning}"
+        raise CapitationError(message)
+    return [float(x) for x in np.linspace(at_first, float(m.vector @ own.values), points)]
+
+
+def _rate(answer: Answer, matrix: Matrix, main: str, name: str, row: int) -> float | None:
+    """What one more unit of the held goal costs (or gives) in the first, both in their own units."""
+    if answer.prices is None:
+        return None
+    price = float(answer.prices.rows[row])
+    return price * matrix.measures[main].scale / matrix.measures[name].scale
