@@ -99,6 +99,8 @@ class Input(Document):
     """True: the column must be there and every row must have a value (unless `default` is given)."""
     needed_when: Condition | None = None
     """For an input that is not required: rows on which it must have a value all the same."""
+    column_needed_when: Condition | None = None
+    """For an input that is not required: rows for which its column must be there, though a cell may be empty."""
     default: Decimal | str | None = None
     """Value of an empty cell, as a number or the name of another input; how many rows took it is reported."""
     default_says: str = ""
@@ -231,6 +233,10 @@ class Contract(Document):
     """When it holds."""
     key: tuple[str, ...] = ()
     """Inputs that together name one row; two rows with one key are two versions of one outturn and refused."""
+    shown: tuple[str, ...] | None = None
+    """Key inputs shown beside short results; all of them where none are listed."""
+    empty_marks: tuple[str, ...] = ()
+    """Texts that files print for an empty cell, such as "-"."""
     dates: tuple[NamedDate, ...] = ()
     """Dates of each row."""
     inputs: tuple[Input, ...] = ()
@@ -438,7 +444,7 @@ def _check(contract: Contract, broken: set[str], faults: Faults, where: str) -> 
         for name in names_in(notice.when):
             if name not in kinds and name not in broken:
                 faults.add(f"{where}: notices.{i}.when", f"unknown name {name!r}", "a known name", suggest(name, kinds))
-    for name in contract.key:
+    for name in (*contract.key, *(contract.shown or ())):
         if name not in contract.input_map():
             faults.add(f"{where}: key", f"unknown input {name!r}", "an input", suggest(name, contract.input_map()))
     if contract.period is not None and contract.period.end is not None and contract.period.end < contract.period.start:
@@ -491,7 +497,7 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
             faults.add(f"{place}.default", repr(each.default), "a number or an input", suggest(each.default, inputs))
         if each.default is not None and not each.default_says:
             faults.add(f"{place}.default_says", "nothing", "why an empty cell may be read so")
-        for name in names_in(each.needed_when) if each.needed_when else ():
+        for name in [n for c in (each.needed_when, each.column_needed_when) if c for n in names_in(c)]:
             known = [*kinds, *(p.name for p in contract.parameters)]
             if name not in known:
                 faults.add(

@@ -130,7 +130,7 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: Lines, faul
     given = series
     if series.dtype == pl.String:
         given = series.str.strip_chars()
-        given = given.set(given == "", None)
+        given = given.set(given.is_in(["", *contract.empty_marks]), None)
     subject = f"column {each.heading!r}"
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
@@ -332,23 +332,22 @@ def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: L
 
 def _check_needed(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
     for each in contract.inputs:
-        if each.needed_when is None:
-            continue
         absent = each.heading not in lines.rows.columns
-        empty = (
-            pl.Series([True]).new_from_index(0, frame.height) if absent else _blank(lines.rows.get_column(each.heading))
-        )
-        hit = empty & frame.select(columnar(each.needed_when)).to_series()
-        if hit.any():
-            found = f"no column {each.heading!r}" if absent else "an empty cell"
-            lines.add(
-                faults,
-                hit,
-                [found],
-                f"input {each.heading!r}",
-                f"{_described(each)}; it is needed when {each.needed_when}, and cannot be derived",
-            )
+        for condition, whole_column in ((each.needed_when, False), (each.column_needed_when, True)):
+            if condition is None or (whole_column and not absent):
+                continue
+            if absent:
+                empty = pl.repeat(True, frame.height, eager=True)
+            else:
+                empty = _blank(lines.rows.get_column(each.heading), contract)
+            hit = empty & frame.select(columnar(condition)).to_series()
+            if hit.any():
+                found = f"no column {each.heading!r}" if absent else "an empty cell"
+                expected = f"{_described(each)}; it is needed when {condition}, and cannot be derived"
+                lines.add(faults, hit, [found], f"input {each.heading!r}", expected)
 
 
-def _blank(series: pl.Series) -> pl.Series:
-    return series.is_null() | (series.str.strip_chars() == "") if series.dtype == pl.String else series.is_null()
+def _blank(series: pl.Series, contract: Contract) -> pl.Series:
+    if series.dtype != pl.String:
+        return series.is_null()
+    return series.is_null() | series.str.strip_chars().is_in(["", *contract.empty_marks])

@@ -42,9 +42,9 @@ class Settlement:
     notices: pl.DataFrame
 
     def short(self) -> pl.DataFrame:
-        """The results without outputs marked as detail."""
-        hidden = [o.name for o in self.contract.outputs if o.detail]
-        return self.results.drop(hidden)
+        """The results with the key inputs that the contract shows, without outputs marked as detail."""
+        keys = self.contract.key if self.contract.shown is None else self.contract.shown
+        return self.results.select(*keys, *(o.name for o in self.contract.outputs if not o.detail))
 
     def positions(self) -> pl.DataFrame:
         """One row a party, output and row: what it receives (above 0) or pays (below 0), in the output's whole units.
@@ -197,7 +197,8 @@ def _results(contract: Contract, frame: pl.DataFrame, lines: Lines) -> pl.DataFr
                 f"The first step without one is {first[0]!r}." if first else "",
             )
     faults.raise_if_any(ContractError, f"{lines.where}: some rows have no settlement")
-    keys = [_key_column(contract, k) for k in contract.key]
+    names = dict.fromkeys([*contract.key, *(contract.shown or ())])
+    keys = [_key_column(contract, k) for k in names]
     return frame.select(*keys, *(_output(contract, o) for o in contract.outputs))
 
 
