@@ -24,6 +24,9 @@ MICRO = 1_000_000
 LARGEST_PENCE = 100_000_000_000_000
 """The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
 
+LARGEST_WEIGHT = 2**63 - 1
+"""The largest sum of weights: 64 bits hold the nation's registered persons in millionths 150,000 times over."""
+
 
 def apportion(
     frame: pl.DataFrame,
@@ -55,44 +58,47 @@ def apportion(
     """
     if frame.is_empty():
         return frame.with_columns(pl.lit(None, dtype=pl.Int64).alias(into))
-    group = [f"__g{i}" for i in range(len(within))] or ["__g"]
+    group = [f"__g{i}" for i in range(len(within))]
     keys = [f"__k{i}" for i in range(len(order_by))]
     work = frame.select(
-        *(pl.col(c).alias(g) for c, g in zip(within, group, strict=False)),
-        *([] if within else [pl.lit(0).alias("__g")]),
+        *(pl.col(c).alias(g) for c, g in zip(within, group, strict=True)),
         *(pl.col(c).alias(k) for c, k in zip(order_by, keys, strict=True)),
         pl.col(total).alias("__total"),
         pl.col(weight).alias("__weight"),
     ).with_row_index("__row")
     _check_shares(work, frame, total=total, weight=weight, group=group, keys=keys, within=within)
-    sums = pl.col("__weight").cast(pl.Int128).sum().over(group)
-    work = work.with_columns(sums.alias("__sum"), pl.col("__total").sign().alias("__sign"))
+    work = work.with_columns(_per(group, pl.col("__weight").cast(pl.Int128).sum()).alias("__sum"))
     empty = work.filter((pl.col("__sum") == 0) & (pl.col("__total") != 0))
     if empty.height:
         faults = [
             Fault(
-                _place(row, within),
-                f"{row['__total']} pence and weights that add to 0",
-                "at least one weight above 0",
+                _place(row, within), f"{row['__total']} pence and weights that add to 0", "at least one weight above 0"
             )
-            for row in empty.unique(group, maintain_order=True).head(10).iter_rows(named=True)
+            for row in empty.unique(group or None, maintain_order=True).head(10).iter_rows(named=True)
         ]
         message = f"nothing to share {total!r} by: {weight!r} adds to 0"
         raise NothingToShareError(message, faults)
     product = pl.col("__total").abs().cast(pl.Int128) * pl.col("__weight").cast(pl.Int128)
     work = work.with_columns(
-        pl.when(pl.col("__sum") == 0).then(pl.lit(1, dtype=pl.Int128)).otherwise(pl.col("__sum")).alias("__by"),
-        product.alias("__product"),
-    ).with_columns((pl.col("__product") // pl.col("__by")).alias("__floor"))
-    work = work.with_columns(
-        (pl.col("__product") - pl.col("__floor") * pl.col("__by")).alias("__left"),
-        (pl.col("__total").abs() - pl.col("__floor").cast(pl.Int64).sum().over(group)).alias("__odd"),
-    )
-    work = work.sort([*group, "__left", *keys], descending=[*(False for _ in group), True, *(False for _ in keys)])
-    place = pl.int_range(pl.len(), dtype=pl.Int64).over(group)
-    extra = ((place < pl.col("__odd")) & (pl.col("__sum") > 0)).cast(pl.Int64)
-    pence = ((pl.col("__floor").cast(pl.Int64) + extra) * pl.col("__sign")).alias(into)
-    return frame.with_columns(work.with_columns(pence).sort("__row").get_column(into))
+        pl.max_horizontal(pl.col("__sum"), pl.lit(1, dtype=pl.Int128)).alias("__by"), product.alias("__product")
+    ).with_columns((pl.col("__product") // pl.col("__by")).cast(pl.Int64).alias("__floor"))
+    # a remainder is smaller than the sum of weights, and the sum is a 64-bit number: sorting 64 bits is several times faster
+    left = (pl.col("__product") - pl.col("__floor").cast(pl.Int128) * pl.col("__by")).cast(pl.Int64)
+    odd = pl.col("__total").abs() - _per(group, pl.col("__floor").sum())
+    ranked = work.select(
+        *group, *keys, "__row", left.alias("__left"), odd.alias("__odd"), (pl.col("__sum") > 0).alias("__shares")
+    ).sort([*group, "__left", *keys], descending=[*(False for _ in group), True, *(False for _ in keys)])
+    place = _per(group, pl.int_range(pl.len(), dtype=pl.Int64))
+    extra = ranked.select("__row", ((place < pl.col("__odd")) & pl.col("__shares")).alias("__extra")).sort("__row")
+    pence = (work.get_column("__floor") + extra.get_column("__extra").cast(pl.Int64)) * work.get_column(
+        "__total"
+    ).sign()
+    return frame.with_columns(pence.alias(into))
+
+
+def _per(group: list[str], value: pl.Expr) -> pl.Expr:
+    """`value` within each group, or over the whole frame where there is none."""
+    return value.over(group) if group else value
 
 
 def _check_shares(
@@ -116,34 +122,31 @@ def _check_shares(
         nulls = work.get_column(col).null_count()
         if nulls:
             faults.append(Fault(f"column {name!r}", f"{nulls} empty values", "a whole number in every row"))
-    negative = work.filter(pl.col("__weight") < 0)
-    faults += [
-        Fault(_place(row, within), f"{weight} {row['__weight']}", "a weight of 0 or more")
-        for row in negative.head(5).iter_rows(named=True)
-    ]
+    weights = work.get_column("__weight")
+    if (weights.min() or 0) < 0:  # type: ignore[operator]  # an integer column
+        faults += [
+            Fault(_place(row, within), f"{weight} {row['__weight']}", "a weight of 0 or more")
+            for row in work.filter(pl.col("__weight") < 0).head(5).iter_rows(named=True)
+        ]
+    heaviest = work.select(_per(group, pl.col("__weight").cast(pl.Int128).sum()).max()).item()
+    if heaviest is not None and heaviest > LARGEST_WEIGHT:
+        faults.append(
+            Fault(f"column {weight!r}", "weights that add to more than 64 bits hold", f"at most {LARGEST_WEIGHT}")
+        )
     if (work.get_column("__total").abs().max() or 0) > LARGEST_PENCE:  # type: ignore[operator]  # an integer column
         faults.append(
-            Fault(
-                f"column {total!r}",
-                "a total above a thousand billion pounds",
-                f"at most {LARGEST_PENCE} pence",
-            )
+            Fault(f"column {total!r}", "a total above a thousand billion pounds", f"at most {LARGEST_PENCE} pence")
         )
-    mixed = work.group_by(group).agg(pl.col("__total").n_unique().alias("n")).filter(pl.col("n") > 1)
-    faults += [
-        Fault(_place(row, within), f"{row['n']} different totals", "one total in each group")
-        for row in mixed.head(5).iter_rows(named=True)
-    ]
-    repeated = work.filter(pl.struct([*group, *keys]).is_duplicated())
-    if repeated.height:
+    spread = _per(group, pl.col("__total").max()) != _per(group, pl.col("__total").min())
+    for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
+        faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
+    names = work.select(*group, *keys)
+    if (names.to_series() if names.width == 1 else names.to_struct()).n_unique() < work.height:
+        repeated = work.filter(names.is_duplicated())
         row = repeated.row(0, named=True)
         shown = ", ".join(str(row[k]) for k in keys)
         faults.append(
-            Fault(
-                _place(row, within),
-                f"{repeated.height} rows that share a key, such as {shown}",
-                "unique keys",
-            )
+            Fault(_place(row, within), f"{repeated.height} rows that share a key, such as {shown}", "unique keys")
         )
     if faults:
         message = "these rows cannot be apportioned"

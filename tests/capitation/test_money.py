@@ -92,6 +92,11 @@ def test_a_total_beyond_a_thousand_billion_pounds_is_refused():
         shares(LARGEST_PENCE + 1, [1])
 
 
+def test_weights_that_64_bits_cannot_add_are_refused():
+    with pytest.raises(FrameError, match="64 bits"):
+        shares(1, [2**62, 2**62])
+
+
 @given(
     total=st.integers(-TWO_HUNDRED_BILLION, TWO_HUNDRED_BILLION),
     weights=st.lists(st.integers(0, 70_000_000 * 10**6), min_size=1, max_size=40).filter(any),

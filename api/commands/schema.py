@@ -1,0 +1,43 @@
+"""`capitation schema`: the JSON Schema of any document the product reads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.tables import print_json
+from capitation.documents import Document
+from capitation.errors import UnknownNameError
+from capitation.need_formula import Component, CostIndex, FormulaDocument, Vintage
+from capitation.pace_policy import PacePolicy
+from capitation.parameters import Parameter
+from capitation.run import RunManifest
+from capitation.scenario import Scenario
+from capitation.sources import Source
+
+DOCUMENTS: dict[str, type[Document]] = {
+    "cost-index": CostIndex,
+    "need-component": Component,
+    "need-formula": FormulaDocument,
+    "need-vintage": Vintage,
+    "pace-policy": PacePolicy,
+    "parameter": Parameter,
+    "run-manifest": RunManifest,
+    "scenario": Scenario,
+    "source": Source,
+}
+"""Documents of the engine by name."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("schema")(schema)
+
+
+def schema(document: Annotated[str, typer.Argument(help=f"One of {', '.join(DOCUMENTS)}.")]) -> None:
+    """Print the JSON Schema of a document, with the meaning of each field."""
+    if document not in DOCUMENTS:
+        kind = "document"
+        raise UnknownNameError(kind, document, DOCUMENTS)
+    print_json(DOCUMENTS[document].model_json_schema())
