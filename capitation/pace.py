@@ -193,8 +193,9 @@ def pace_of_change(
         place_bounds: targets over all streams and money of the other streams, where the place rule is to be kept as well.
 
     Returns:
-        Three frames. More target share never brings an area less money, by more than the two pence of rounding; the order of rows
-        and the names of areas do not matter, save for the odd penny.
+        Three frames. More target share never brings an area less money and names of areas do not matter, beyond the rounding of
+        its allocation and of its target (a penny each; the second counts x times where limits gave way and areas end at x times
+        target). The order of rows never matters.
 
     Raises:
         FrameError: openings, targets and populations do not cover the same areas, or hold more than one stream or year.

@@ -78,6 +78,17 @@ def amounts(result: PaceResult) -> list[int]:
     return result.allocations.get_column("allocation_pence").to_list()
 
 
+def rounding_pence(*results: PaceResult) -> float:
+    """A penny for the allocation, and a penny of the target times how far above target areas are lifted (at least once)."""
+    above = pl.concat([r.allocations for r in results]).filter(pl.col("allocation_pence") > pl.col("lower_pence"))
+    level = (
+        above.filter(pl.col("target_pence") > 0)
+        .select((pl.col("allocation_pence") / pl.col("target_pence")).max())
+        .item()
+    )
+    return 1 + max(1.0, level or 0.0)
+
+
 # --- what hypothesis draws --------------------------------------------------------------------------------------------------------
 
 AREAS = st.lists(st.tuples(st.integers(10_000, 10_000_000), st.integers(100, 100_000)), min_size=2, max_size=8)
@@ -142,14 +153,14 @@ def test_no_area_is_lifted_past_its_target_unless_the_cap_holds_others_below_the
 
 @given(areas=AREAS, growth=GROWTH, policy=policies(), more=st.integers(1, 5_000), which=st.integers(0, 7))
 def test_more_need_never_means_less_money(areas, growth, policy, more, which):
-    # targets and allocations are each rounded once, so an amount may fall by less than a penny twice over
+    # targets and allocations are each rounded once, so an amount may fall by that much and no more
     which %= len(areas)
     quantum, opening = quantum_after(areas, growth), [b for b, _ in areas]
     weights = [w for _, w in areas]
-    before = amounts(pace(opening, weights, quantum, policy))
+    before = pace(opening, weights, quantum, policy)
     weights[which] += more
-    after = amounts(pace(opening, weights, quantum, policy))
-    assert after[which] >= before[which] - 2
+    after = pace(opening, weights, quantum, policy)
+    assert amounts(after)[which] >= amounts(before)[which] - rounding_pence(before, after)
 
 
 @given(areas=AREAS, growth=GROWTH, policy=policies(), seed=st.randoms(use_true_random=False))
@@ -169,10 +180,10 @@ def test_the_order_of_rows_never_matters(areas, growth, policy, seed):
 def test_names_of_areas_decide_only_the_odd_penny(areas, growth, policy):
     quantum = quantum_after(areas, growth)
     opening, weights = [b for b, _ in areas], [w for _, w in areas]
-    one = amounts(pace(opening, weights, quantum, policy))
-    other = amounts(pace(opening[::-1], weights[::-1], quantum, policy))[::-1]
-    # a penny from the target and a penny from the allocation
-    assert all(abs(a - b) <= 2 for a, b in zip(one, other, strict=True))
+    one = pace(opening, weights, quantum, policy)
+    other = pace(opening[::-1], weights[::-1], quantum, policy)
+    slack = rounding_pence(one, other)
+    assert all(abs(a - b) <= slack for a, b in zip(amounts(one), amounts(other)[::-1], strict=True))
 
 
 @given(areas=AREAS, growth=st.integers(0, 1_500), policy=policies(), scale=st.sampled_from([10, 100, 10_000]))
