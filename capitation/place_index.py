@@ -234,6 +234,7 @@ def place_indices_from_files(
     column_map: Mapping[str, str] | None = None,
     formulas: tuple[str, ...] = (),
     catalogue: NeedCatalogue | None = None,
+    place_column: str | None = None,
 ) -> PlaceIndices:
     """The need indices of the places of a map, from a file of practice need components.
 
@@ -245,6 +246,7 @@ def place_indices_from_files(
         column_map: the practice file's column name by ours.
         formulas: ids of formulas whose overall weighted persons are indexed as well.
         catalogue: need documents; those of the default data pack where left out.
+        place_column: column of the map that names the place, where it has several of them.
 
     Raises:
         SourceError: files cannot be read, a practice twice in the map or in two places, unknown practices, several
@@ -252,7 +254,7 @@ def place_indices_from_files(
         FrameError: practices twice in the practice file, missing or negative persons.
     """
     known = catalogue or need_catalogue(DataPack(default_data_folder()))
-    mapped = read_places(places)
+    mapped = read_places(places, place_column)
     long, notes, mean_is_one = _read_components(practices, known, year, dict(column_map or {}), formulas)
     indices = place_index(mapped, long, system, mean_is_one)
     mine = indices.filter(pl.col("kind") == SYSTEM).get_column("place")[0]
@@ -270,16 +272,19 @@ def place_indices_from_files(
     return PlaceIndices(indices, unplaced, tuple(notes))
 
 
-def read_places(path: Path) -> Frame[PlacePractice]:
-    """The map of a file: practice_code and place, or another of `PLACE_COLUMNS`.
+def read_places(path: Path, place_column: str | None = None) -> Frame[PlacePractice]:
+    """The map of a file: practice_code and `place_column`, or the first of `PLACE_COLUMNS` it has.
 
     Raises:
         SourceError: no place column, a practice twice, or a practice in two places; every fault at once.
     """
     available = read_raw(path).columns
-    name = next((c for c in PLACE_COLUMNS if c in available), None)
+    wanted = PLACE_COLUMNS if place_column is None else (place_column,)
+    name = next((c for c in wanted if c in available), None)
     if name is None:
-        message = f"{path}: found the columns {', '.join(available)}; expected practice_code and one of {', '.join(PLACE_COLUMNS)}"
+        message = (
+            f"{path}: found the columns {', '.join(available)}; expected practice_code and one of {', '.join(wanted)}"
+        )
         raise SourceError(message)
     loose: type[Schema] = type(
         "PlacePractice",

@@ -180,6 +180,9 @@ def index(
     out: Annotated[Path, typer.Option(help="CSV or parquet file, one row a place and component.")],
     year: Annotated[str | None, typer.Option(help="Year to use, where the file has several.")] = None,
     system: Annotated[str | None, typer.Option(help="Code of the system, where the practices lie in several.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column of the map that names the place, such as locality_code.")
+    ] = None,
     formula: Annotated[
         list[str] | None, typer.Option(help="Formula whose overall need is indexed as well; repeat for more.")
     ] = None,
@@ -192,7 +195,7 @@ def index(
     """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
     catalogue = need_catalogue(DataPack(data or default_data_folder()))
     found = place_indices_from_files(
-        places, practices, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue
+        places, practices, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue, by
     )
     rows = found.indices.select(
         "kind",

@@ -172,3 +172,16 @@ def test_index_of_two_localities_by_hand(capitation, tmp_path):
     assert found["one"]["place_persons"] == 35_000
     assert found["one"]["place_weighted_persons"] == 36_000
     assert found["two"]["need_index_3dp"] == "0.985"
+
+
+def test_index_takes_the_column_that_names_the_place(capitation, pack, tmp_path):
+    practices = pack.root / "sources" / "nhs-england-ccg-target-2018-19" / "practices.csv"
+    words = ["places", "index", "--places", pack.root / "places" / "membership.csv", "--practices", practices]
+    out = tmp_path / "index.csv"
+    for by, places in (("locality_code", 25), ("place_code", 4)):
+        answer = capitation(*words, "--by", by, "--out", out)
+        assert answer.code == 0, answer.err
+        rows = pl.read_csv(out, infer_schema=False)
+        assert rows.filter(pl.col("kind") == "place")["place"].n_unique() == places
+    answer = capitation(*words, "--by", "locality", "--out", out)
+    assert (answer.code, "locality_code" in answer.err) == (2, True)

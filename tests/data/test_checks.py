@@ -102,7 +102,7 @@ def test_a_faulty_parameter_is_one_clear_fault(copied, change, words):
 def test_a_figure_of_any_document_must_name_a_known_source(copied):
     write(
         copied,
-        "contracts/c.toml",
+        "solutions/c.toml",
         '[terms.share]\nvalue = 0.5\nunit = "share"\nsource = "nobody"\nwhere = "page 1"\n'
         '[[terms.bands]]\nvalue = 1\nsource = "blmk-stp-2016"\nwhere = "page 2"\n',
     )
