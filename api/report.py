@@ -118,6 +118,15 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
     gaps = run.frame("gap_bridge").group_by("year", maintain_order=True).agg(pl.col("balance_pence").last())
     for of_year, pence in gaps.iter_rows():
         console.print(f"Do-nothing deficit {of_year}: {board_text(pence)}.")
+    weak = run.frame("assumption").filter(pl.col("quality") == "red")
+    console.print(
+        f"Assumptions: {run.frame('assumption').height} in the log (frame 'assumption'), {weak.height} on weak evidence; the first:",
+        soft_wrap=True,
+    )
+    for row in weak.head(4).iter_rows(named=True):
+        console.print(
+            f"  - {row['document']}, {row['place']}: {row['about']}", style="dim", soft_wrap=True, markup=False
+        )
     for row in run.frame("set_aside").iter_rows(named=True):
         amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
         console.print(f"To know: {row['subject'].rstrip('.')}{amount}.", style="dim", soft_wrap=True)

@@ -26,6 +26,7 @@ from capitation.activity import (
     yearly_activity,
 )
 from capitation.allocation import LevelAllocation, allocate_down
+from capitation.assumptions import Assumption, assumptions
 from capitation.control_total import (
     ControlTotal,
     ControlTotalStep,
@@ -110,6 +111,7 @@ class SetAside(Schema):
 
 SCHEMAS: dict[str, type[Schema]] = {
     "allocation": LevelAllocation,
+    "assumption": Assumption,
     "control_total_step": ControlTotalStep,
     "deployable": Deployable,
     "distance_from_target": DistanceFromTarget,
@@ -176,6 +178,13 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     ]
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
+        "assumption": assumptions(
+            {
+                f"scenario {scenario.id}": scenario,
+                f"policy {scenario.policy}": pace_policy(scenario, pack),
+                **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
+            }
+        ),
         "control_total_step": money.steps,
         "deployable": money.deployable,
         "distance_from_target": distance,
@@ -287,8 +296,13 @@ def paced_path(
         AreaWeight.validate(by_locality),
         Deployable.validate(gross),
         _area_populations(people, members),
-        resolved(pack.document(f"policies/{scenario.policy}.toml", PacePolicy), Parameters(pack), scenario.years),
+        pace_policy(scenario, pack),
     )
+
+
+def pace_policy(scenario: Scenario, pack: DataPack) -> PacePolicy:
+    """The pace-of-change policy of the scenario, its parameters put in for every year."""
+    return resolved(pack.document(f"policies/{scenario.policy}.toml", PacePolicy), Parameters(pack), scenario.years)
 
 
 def locality_totals(

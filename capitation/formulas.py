@@ -15,10 +15,10 @@ from fractions import Fraction
 from typing import Any
 
 from capitation.documents import Figure as SourcedFigure
+from capitation.evaluate import pace_policy
 from capitation.money import MICRO, nearest, pence_of, pounds_text, split
 from capitation.need_formula import BlockTerms, need_catalogue
-from capitation.pace_policy import PacePolicy, PaceRules, rate, resolved
-from capitation.parameters import Parameters
+from capitation.pace_policy import PacePolicy, PaceRules, rate
 from capitation.plan import SERVICES, printed_number
 from capitation.providers import service_streams
 from capitation.scenario import Scenario
@@ -103,11 +103,9 @@ def _practice_cell(context: Context, practice: str, column: str) -> Node:
 
 def _rules(context: Context, year: str, stream: str) -> PaceRules:
     if "policy" not in context.memory:
-        scenario = scenario_of(context)
-        policy = context.pack.document(f"policies/{scenario.policy}.toml", PacePolicy)
-        context.memory["policy"] = resolved(policy, Parameters(context.pack), scenario.years)
-    policy = context.memory["policy"]
-    return policy.rules_for(year, stream)  # type: ignore[no-any-return]  # kept in the memory by its type
+        context.memory["policy"] = pace_policy(scenario_of(context), context.pack)
+    policy: PacePolicy = context.memory["policy"]
+    return policy.rules_for(year, stream)
 
 
 def _policy_leaf(name: str, figure: SourcedFigure) -> Node:
@@ -401,6 +399,17 @@ def _pace_lower(context: Context, row: Row) -> Worked:
     if isinstance(rules.floor_total, SourcedFigure):
         floor = _times(opening, 1 + rate(rules.floor_total), ROUND_CEILING)
         leaves.append(_policy_leaf("floor_total", rules.floor_total))
+    if isinstance(rules.floor_per_head, SourcedFigure):
+        persons, before = (
+            _persons(context, year, row["area_code"])
+            for year in (row["year"], str(FinancialYear(row["year"]).previous))
+        )
+        kept = Fraction(1 + rate(rules.floor_per_head)) * opening * persons / max(before, 1)
+        floor = max(floor, math.ceil(kept))
+        leaves.append(_policy_leaf("floor_per_head", rules.floor_per_head))
+    if rules.bands is not None or rules.max_growth is not None:
+        words = "a band table or growth limit applies: shown as the engine has it, not recomputed"
+        return Worked(row["lower_pence"], [*leaves, _at("pace", "opening_pence", **key)], words)
     if isinstance(rules.cap_threshold, SourcedFigure) and isinstance(rules.cap_growth, SourcedFigure):
         leaves += [_policy_leaf("cap_threshold", rules.cap_threshold), _policy_leaf("cap_growth", rules.cap_growth)]
         peers = context.rows("pace", year=row["year"], stream=row["stream"])
@@ -421,6 +430,19 @@ def _pace_lower(context: Context, row: Row) -> Worked:
         floor = max(floor, bound)
         leaves.append(_policy_leaf("place max_under", place.max_under))
     return Worked(floor, [*leaves, _at("pace", "opening_pence", **key), _at("pace", "target_pence", **key)])
+
+
+def _persons(context: Context, year: str, locality: str) -> int:
+    """Registered persons of a locality in millionths."""
+    memory = ("persons", year)
+    if memory not in context.memory:
+        home = _localities(context)
+        sums: dict[str, int] = {}
+        for row in context.rows("population", year=year):
+            sums[home[row["practice_code"]]] = sums.get(home[row["practice_code"]], 0) + row["registered_micro"]
+        context.memory[memory] = sums
+    persons: int = context.memory[memory][locality]
+    return persons
 
 
 def _times(pence: int, factor: Decimal, rounding: str) -> int:
