@@ -614,10 +614,8 @@ def _relax_in_part(r: _Round, rows: pl.DataFrame, rule: str, asked: int) -> pl.D
         r.relax(rule, shortfall, shortfall, "part kept of what bands add above the other bounds", 1.0, left / added)
         rows = _with_share(rows, left, "__added", "__kept")
     else:
-        due = pl.max_horizontal("__floor_without_bands", pl.col("__fixed").fill_null(0))
-        rows, level = _between(
-            rows.with_columns(due.alias("__due")), r.quantum, "__due", "__kept", "__asked", "allocation_pence"
-        )
+        # a capped area has a floor as well, never below its cap (the policy sees to that); its lower bound holds it to the cap
+        rows, level = _between(rows, r.quantum, "__floor_without_bands", "__kept", "__asked", "allocation_pence")
         r.relax(rule, shortfall, shortfall, "part kept of each floor", 1.0, float(level) if level is not None else None)
     gave = pl.col("allocation_pence") < pl.col("__lower")
     return rows.with_columns(pl.when(gave).then(pl.lit(f"relaxed_{rule}")).alias("__relaxed"))
