@@ -7,8 +7,11 @@ interior point method; a sweep may then race the two and keep the winner.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -218,14 +221,13 @@ class HighsSession:
             solution = highspy.HighsSolution()
             solution.col_value = list(map(float, start))
             _ok(highs.setSolution(solution), "take the starting mix")
-        watched = progress is not None and matrix.is_whole
-        if progress is not None and watched:
-            _watch(highs, progress)
         started = time.perf_counter()
-        _ok(highs.run(), "solve")
+        if matrix.is_whole:
+            with _watched(highs, progress, matrix.scale):
+                _ok(highs.run(), "solve")
+        else:
+            _ok(highs.run(), "solve")
         solved = time.perf_counter()
-        if watched:
-            _ok(highs.stopCallback(highspy.cb.HighsCallbackType.kCallbackMipLogging), "stop reporting progress")
         status, values, bound = self._read(gap)
         read = time.perf_counter()
         seconds = {"hand_over": self._hand_over, "solve": solved - started, "read": read - solved}
@@ -351,12 +353,32 @@ def _read_prices(
     return Prices(row_prices, left, basis, certificate, lowest, highest, "highspy"), ""
 
 
-def _watch(highs: highspy.Highs, progress: Callable[[Progress], None]) -> None:
-    def on_log(kind: Any, message: str, out: Any, _in: Any, _data: Any) -> None:  # noqa: ANN401  # highspy's own objects
-        progress(Progress(out.running_time, out.mip_primal_bound, out.mip_dual_bound, out.mip_gap))
+@contextmanager
+def _watched(highs: highspy.Highs, progress: Callable[[Progress], None] | None, scale: float) -> Iterator[None]:
+    """A search for whole numbers that reports where it stands, and that Ctrl-C ends with the best mix so far.
 
-    _ok(highs.setCallback(on_log, None), "report progress")
-    _ok(highs.startCallback(highspy.cb.HighsCallbackType.kCallbackMipLogging), "report progress")
+    highspy's logging report stays silent when its log is off, so the report made when it asks whether to stop is used.
+    """
+    stop: list[int] = []
+
+    def on_check(kind: Any, message: str, out: Any, back: Any, _data: Any) -> None:  # noqa: ANN401  # highspy's own objects
+        if progress is not None:
+            best, bound = float(out.mip_primal_bound) * scale, float(out.mip_dual_bound) * scale
+            progress(Progress(float(out.running_time), best, bound, float(out.mip_gap)))
+        if stop:
+            back.user_interrupt = True
+
+    kind = highspy.cb.HighsCallbackType.kCallbackMipInterrupt
+    _ok(highs.setCallback(on_check, None), "report progress")
+    _ok(highs.startCallback(kind), "report progress")
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _frame: stop.append(number)) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+        _ok(highs.stopCallback(kind), "stop reporting progress")
 
 
 def solve(

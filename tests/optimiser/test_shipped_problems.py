@@ -48,7 +48,9 @@ def test_the_engine_finds_the_answer_worked_by_hand(path, engine):
         assert outcome.scales()[solution] == pytest.approx(float(scale), abs=1e-6)
     if expected.relax:
         per = {"£ thousand": 1000.0}
-        gives = {r["label"]: r["give"] * per.get(r["unit"], 1.0) for r in outcome.relaxation.gives.iter_rows(named=True)}
+        gives = {
+            r["label"]: r["give"] * per.get(r["unit"], 1.0) for r in outcome.relaxation.gives.iter_rows(named=True)
+        }
         assert gives == pytest.approx({k: float(v) for k, v in expected.relax.items()}, rel=1e-6)
 
 
