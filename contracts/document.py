@@ -164,7 +164,7 @@ class Output(Document):
     of: str = Field(pattern=NAME)
     """The step whose value it is."""
     rounded_to: Unit | None = None
-    """Whole pence, pounds, cents or dollars, nearest, halves away from zero; none leaves a number that is not money."""
+    """Whole pence, pounds, cents, dollars, euro cents or euros, nearest, halves away from zero; none leaves a number that is not money."""
     payer: str | None = None
     """Party that pays where the amount is above 0."""
     payee: str | None = None
@@ -373,7 +373,10 @@ def _with_rows(raw: Any, folder: Path | None, faults: Faults, where: str) -> Any
         except SourceError as error:
             faults.add(place, error.message, "a CSV file beside the contract")
             continue
-        rows = [{k: _cell(v) for k, v in row.items()} for row in frame.iter_rows(named=True)]
+        texts = {item.get("label"), "code"} if item.get("kind") == "labels" else set()
+        rows = [
+            {k: (v if k in texts else _cell(v)) for k, v in row.items()} for row in frame.iter_rows(named=True)
+        ]
         out.append({**item, "rows": rows})
     return out
 

@@ -190,8 +190,8 @@ def _dates(given: pl.Series, *, month_first: bool) -> pl.Series:
 
 
 def plain_label(text: str) -> str:
-    """A label without case, spaces and punctuation, so that "BASIC_E", "Basic E" and "basic-e" are one; "+" stays."""
-    return re.sub(r"[^0-9A-Z+]", "", text.upper())
+    """A label without case, spaces and punctuation, so that "BASIC_E", "Basic E" and "basic-e" are one; "+" stays, and 1.0 is 1."""
+    return re.sub(r"[^0-9A-Z+]", "", re.sub(r"\.0+$", "", text.strip()).upper())
 
 
 def _labels(given: pl.Series, each: Input, contract: Contract, lines: Lines, faults: Faults) -> pl.Series:

@@ -21,7 +21,7 @@ from pydantic import Field
 from capitation.documents import Document
 from capitation.errors import Faults
 
-Cell = str | float | None
+Cell = str | int | float | None
 
 
 class Table(Document):
@@ -37,7 +37,7 @@ class Table(Document):
     """For a label table: the column that holds the labels."""
     file: str = ""
     """CSV file of the rows, beside the contract; give this or `rows`."""
-    rows: tuple[dict[str, str | float | None], ...] = ()
+    rows: tuple[dict[str, str | int | float | None], ...] = ()
     """The rows, each a mapping of column to cell; filled from `file` when the contract is read."""
     source: str = ""
     """Where the table is printed."""
