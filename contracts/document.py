@@ -374,9 +374,7 @@ def _with_rows(raw: Any, folder: Path | None, faults: Faults, where: str) -> Any
             faults.add(place, error.message, "a CSV file beside the contract")
             continue
         texts = {item.get("label"), "code"} if item.get("kind") == "labels" else set()
-        rows = [
-            {k: (v if k in texts else _cell(v)) for k, v in row.items()} for row in frame.iter_rows(named=True)
-        ]
+        rows = [{k: (v if k in texts else _cell(v)) for k, v in row.items()} for row in frame.iter_rows(named=True)]
         out.append({**item, "rows": rows})
     return out
 

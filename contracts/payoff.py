@@ -2,7 +2,8 @@
 
 The contract is evaluated on many values of the input at once. A stretch on which it is straight is kept; any other is
 halved until the bend lies between two neighbouring values. Two straight stretches that meet give the bend as their
-crossing; two that do not meet give a leap.
+crossing; two that do not meet give a leap. A bend and its return within a hundredth of the range can be stepped over;
+a narrower range shows it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contracts.document import Contract
 from contracts.pieces import Piece, Pieces
 from contracts.pipeline import settle
 
-_FIRST, _DEPTH, _STRAIGHT = 64, 60, 1e-11
+_FIRST, _DEPTH, _STRAIGHT, _UNEVEN = 128, 60, 1e-11, (math.sqrt(5.0) - 1.0) / 2.0
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,12 @@ def payoff(
 
 def _stretches(values: Any, low: float, high: float) -> Pieces:  # noqa: ANN401  # a function of a list of numbers
     """The straight stretches of a function between two values."""
-    xs = [low + (high - low) * i / _FIRST for i in range(_FIRST + 1)]
+    # Uneven values, because bends sit on round numbers and a round grid can step over them.
+    xs = sorted({low, high, *(low + (high - low) * math.modf(i * _UNEVEN)[0] for i in range(1, _FIRST))})
     ys = values(xs)
     size = max(*(abs(y) for y in ys), 1e-9)
     span = high - low
-    waiting = [((xs[i], ys[i]), (xs[i + 1], ys[i + 1])) for i in range(_FIRST)]
+    waiting = [((xs[i], ys[i]), (xs[i + 1], ys[i + 1])) for i in range(len(xs) - 1)]
     straight: list[tuple[tuple[float, float], tuple[float, float]]] = []
     for _ in range(_DEPTH):
         if not waiting:

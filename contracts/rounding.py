@@ -16,7 +16,14 @@ import polars as pl
 Unit = Literal["pence", "pounds", "cents", "dollars", "euro_cents", "euros"]
 
 _PER_MAJOR: dict[Unit, int] = {"pence": 100, "pounds": 1, "cents": 100, "dollars": 1, "euro_cents": 100, "euros": 1}
-_CURRENCY: dict[Unit, str] = {"pence": "GBP", "pounds": "GBP", "cents": "USD", "dollars": "USD", "euro_cents": "EUR", "euros": "EUR"}
+_CURRENCY: dict[Unit, str] = {
+    "pence": "GBP",
+    "pounds": "GBP",
+    "cents": "USD",
+    "dollars": "USD",
+    "euro_cents": "EUR",
+    "euros": "EUR",
+}
 _GUARD = 1e-6
 
 

@@ -30,7 +30,7 @@ from contracts.terms.base import (
 class Distribute(Term):
     """A pool shared to named parties by shares that add to 1 (or by weights), in whole pence, with a cap for each.
 
-    Odd pence go by largest remainder, ties in the order of the shares. What a party's cap leaves is shared among the
+    Odd pence go by largest remainder, ties by party code, so that the order of the shares never matters. What a party's cap leaves is shared among the
     others by their shares; what all caps leave goes to the residual party, or stays as `step.left`. A loss is shared as
     its mirror. The parties and what is left add to the pool, rounded to the smallest unit.
     """
@@ -82,12 +82,12 @@ class Distribute(Term):
     def apply(self, frame: pl.DataFrame, tables: Tables) -> pl.DataFrame:
         """The frame with each party's part, the left part, and the step: what the parties have together."""
         unit = float(self.smallest)
-        parties = list(self.shares)
-        rows = frame.with_row_index("__row")
+        parties = sorted(self.shares)
+        rows = frame.with_row_index("__line")
         tall = pl.concat(
             [
                 rows.select(
-                    "__row",
+                    "__line",
                     pl.lit(i, dtype=pl.Int64).alias("__party"),
                     nearest_units(value(self.amount), 1.0 / unit).alias("__pool"),
                     nearest_units(value(self.shares[party]), _FINE).alias("__weight"),
@@ -104,13 +104,13 @@ class Distribute(Term):
             active = (pl.col("__cap").is_null()) | (pl.col("__got") < pl.col("__cap"))
             weight = pl.when(active).then(pl.col("__weight")).otherwise(0)
             tall = tall.with_columns(weight.alias("__w")).with_columns(
-                pl.when(pl.col("__w").sum().over("__row") > 0).then(pl.col("__open")).otherwise(0).alias("__now")
+                pl.when(pl.col("__w").sum().over("__line") > 0).then(pl.col("__open")).otherwise(0).alias("__now")
             )
             if not (tall.get_column("__now") != 0).any():
                 break
-            tall = apportion(tall, total="__now", weight="__w", order_by=["__party"], within=["__row"], into="__part")
+            tall = apportion(tall, total="__now", weight="__w", order_by=["__party"], within=["__line"], into="__part")
             over = pl.col("__cap").is_not_null() & (pl.col("__got") + pl.col("__part").abs() > pl.col("__cap"))
-            tall = tall.with_columns(over.alias("__over"), over.any().over("__row").alias("__any"))
+            tall = tall.with_columns(over.alias("__over"), over.any().over("__line").alias("__any"))
             take = (
                 pl.when(~pl.col("__any"))
                 .then(pl.col("__part").abs())
@@ -120,7 +120,7 @@ class Distribute(Term):
             )
             tall = tall.with_columns(take.alias("__take")).with_columns(
                 (pl.col("__got") + pl.col("__take")).alias("__got"),
-                (pl.col("__open") - pl.col("__take").sum().over("__row") * pl.col("__open").sign()).alias("__open"),
+                (pl.col("__open") - pl.col("__take").sum().over("__line") * pl.col("__open").sign()).alias("__open"),
             )
         if self.residual is not None:
             is_residual = pl.col("__party") == parties.index(self.residual)
@@ -131,7 +131,7 @@ class Distribute(Term):
                 .alias("__got"),
                 pl.lit(0, dtype=pl.Int64).alias("__open"),
             )
-        tall = tall.sort("__party", "__row").with_columns((pl.col("__got") * pl.col("__pool").sign()).alias("__got"))
+        tall = tall.sort("__party", "__line").with_columns((pl.col("__got") * pl.col("__pool").sign()).alias("__got"))
         each = tall.partition_by("__party", maintain_order=True)
         together = reduce(lambda a, b: a + b, (part.get_column("__got") for part in each))
         return frame.with_columns(
@@ -148,7 +148,7 @@ class Distribute(Term):
         unit = float(self.smallest)
         pool = nearest_unit(number(self.amount, row), 1.0 / unit)
         sign, left = (-1 if pool < 0 else 1), abs(pool)
-        weights = {p: nearest_unit(number(share, row), _FINE) for p, share in self.shares.items()}
+        weights = {p: nearest_unit(number(share, row), _FINE) for p, share in sorted(self.shares.items())}
         caps = {p: math.floor(number(cap, row) / unit + 1e-6) for p, cap in self.caps.items()}
         got = dict.fromkeys(weights, 0)
         while left:
@@ -204,7 +204,7 @@ class Distribute(Term):
             {"amount": "pool", "shares": {"a": 1, "b": 1, "c": 1}, "by": "weights"},
             [{"pool": 1.0}, {"pool": -1.0}],
             {"": [1.0, -1.0], "a": [0.34, -0.34], "b": [0.33, -0.33], "c": [0.33, -0.33], "left": [0.0, 0.0]},
-            "34 + 33 + 33 pence, ties in order",
+            "34 + 33 + 33 pence, ties by code",
         ),
         Case(
             "a partner's exposure is capped and the others take up the rest",
