@@ -7,7 +7,6 @@ import polars as pl
 from api.tables import console, show
 from capitation.money import board_text
 from capitation.plan import distance_from_target
-from capitation.providers import providers
 from capitation.run import Run
 from capitation.sources import DataPack
 
@@ -17,10 +16,10 @@ def show_run(run: Run, pack: DataPack, year: str) -> None:
     total = _thousands(run, year)
     console.print(f"\n[bold]{run.manifest.scenario['title']}[/bold]   run {run.id}")
     console.print(f"Place-based total {year}: £{total:,} thousand, shared to the penny at every level\n")
-    show(place_table(run, pack, year), f"Allocation to places, {year}")
-    show(locality_table(run, pack, year), f"Allocation to localities and distance from target, {year}")
+    show(place_table(run, year), f"Allocation to places, {year}")
+    show(locality_table(run, year), f"Allocation to localities and distance from target, {year}")
     if "provider_allocation" in run.frames:
-        show(provider_table(run, pack, year), f"Allocation to providers, {year}")
+        show(provider_table(run, year), f"Allocation to providers, {year}")
     show(system_ledger(run, year), f"Waterfall of the system, {year}")
     most = locality_ledger(run, year)
     show(most, f"Waterfall of the locality furthest under target before the round, {year}")
@@ -32,9 +31,9 @@ def _thousands(run: Run, year: str) -> int:
     return int(checks["summed_pence"].sum()) // 100_000
 
 
-def place_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+def place_table(run: Run, year: str) -> pl.DataFrame:
     """Allocation of each place by stream, with the whole system in the last row."""
-    names = _names(pack)
+    names = _names(run, "place")
     found = run.frame("allocation").filter((pl.col("year") == year) & pl.col("level").is_in(["place", "system"]))
     wide = found.pivot(on="stream", index=["level", "code"], values="allocation_pence", aggregate_function="sum")
     streams = [c for c in wide.columns if c not in {"level", "code"} and wide[c].sum() != 0]
@@ -48,9 +47,9 @@ def place_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
     )
 
 
-def locality_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+def locality_table(run: Run, year: str) -> pl.DataFrame:
     """Allocation, target and distances of each locality over the place-based streams, furthest under target first."""
-    names = _names(pack)
+    names = _names(run, "locality")
     total = (
         run.frame("locality_total")
         .filter(pl.col("year") == year)
@@ -73,9 +72,9 @@ def locality_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
     )
 
 
-def provider_table(run: Run, pack: DataPack, year: str) -> pl.DataFrame:
+def provider_table(run: Run, year: str) -> pl.DataFrame:
     """Income of each provider in the year with its share, largest first; held money and the control total close the table."""
-    names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    names = _names(run, "provider")
     sums = (
         run.frame("provider_allocation")
         .filter(pl.col("year") == year)
@@ -145,12 +144,5 @@ def _percent(value: float) -> str:
     return f"{value:+.2f}"
 
 
-def _names(pack: DataPack) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for file, code, name in (
-        ("places/localities.csv", "place_code", "place_name"),
-        ("places/localities.csv", "locality_code", "locality_name"),
-    ):
-        rows = pl.read_csv(pack.path(file), infer_schema=False)
-        found |= dict(rows.select(code, name).unique().iter_rows())
-    return found
+def _names(run: Run, kind: str) -> dict[str, str]:
+    return dict(run.frame("code_name").filter(pl.col("kind") == kind).select("code", "name").iter_rows())

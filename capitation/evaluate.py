@@ -49,7 +49,7 @@ from capitation.pace import PacedAllocation, PaceSummary, Relaxation
 from capitation.pace_policy import PacePolicy, resolved
 from capitation.parameters import Parameters
 from capitation.place_pace import PlaceLift
-from capitation.places import Membership, membership
+from capitation.places import Membership, localities, membership, practices
 from capitation.plan import activity_plan, spend_by_service
 from capitation.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
 from capitation.practice_weights import PracticeWeight, StagedWeight, practice_weights
@@ -100,6 +100,20 @@ class PracticeNeed(Schema):
     need_index = Column(pl.Float64, "index, system 1", "Weighted over registered persons", ge=0, nullable=True)
 
 
+class CodeName(Schema):
+    """What a code of the run is called, for display; codes identify."""
+
+    kind = Column(
+        pl.String,
+        "kind",
+        "What the code is of",
+        key=True,
+        one_of=("system", "place", "locality", "practice", "provider"),
+    )
+    code = Column(pl.String, "code", "Code", key=True)
+    name = Column(pl.String, "name", "Name for people; the code where none is published")
+
+
 class SetAside(Schema):
     """Something a run met and did not use, with its size and the reason."""
 
@@ -112,6 +126,7 @@ class SetAside(Schema):
 SCHEMAS: dict[str, type[Schema]] = {
     "allocation": LevelAllocation,
     "assumption": Assumption,
+    "code_name": CodeName,
     "control_total_step": ControlTotalStep,
     "deployable": Deployable,
     "distance_from_target": DistanceFromTarget,
@@ -185,6 +200,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
                 **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
             }
         ),
+        "code_name": code_names(scenario, pack),
         "control_total_step": money.steps,
         "deployable": money.deployable,
         "distance_from_target": distance,
@@ -513,6 +529,21 @@ def calibrated_costs(pack: DataPack) -> Frame[UnitCost]:
         relative_costs(national_costs(pack)),
         other_acute_share(pack),
     )
+
+
+def code_names(scenario: Scenario, pack: DataPack) -> Frame[CodeName]:
+    """Names of the system, its places, localities and practices, and of providers."""
+    homes, surgeries = localities(pack), practices(pack)
+    found = [
+        pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
+        homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(),
+        homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
+        surgeries.select(
+            pl.lit("practice").alias("kind"), code="practice_code", name=pl.coalesce("practice_name", "practice_code")
+        ),
+        providers(pack).select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"),
+    ]
+    return CodeName.validate(pl.concat(found))
 
 
 def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList]) -> Frame[SetAside]:
