@@ -16,6 +16,9 @@ from capitation.errors import Fault, FrameError, suggest
 
 S = TypeVar("S", bound="Schema")
 
+EVERY_ROW = "a value in every row"
+"""What is expected of a column that may not be empty."""
+
 if TYPE_CHECKING:
 
     class Frame(pl.DataFrame, Generic[S]):
@@ -143,7 +146,7 @@ class Schema:
         for name, column in cls._columns.items():
             value = pl.col(name)
             if not column.nullable:
-                checks[f"{name}:empty"] = (f"column {name!r}", "a value in every row", value.is_null())
+                checks[f"{name}:empty"] = (f"column {name!r}", EVERY_ROW, value.is_null())
             if column.dtype.is_float():
                 checks[f"{name}:number"] = (f"column {name!r}", "a finite number", ~value.is_finite())
             if column.ge is not None:

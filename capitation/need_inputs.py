@@ -16,7 +16,7 @@ import polars as pl
 from capitation.errors import DataError, Faults, SourceError, UnknownNameError, suggest
 from capitation.frames import Column, Frame, Schema
 from capitation.need_formula import Formula
-from capitation.sources import read_raw, read_rows
+from capitation.sources import read_raw, read_rows, row_faults
 from capitation.years import FinancialYear
 
 AREA_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -175,7 +175,8 @@ def read_need_inputs(
             },
         },
     )
-    rows = read_rows(path, _nullable_cells(loose), column_map=names, keep_extra=True)
+    cells = Faults()
+    rows = read_rows(path, _nullable_cells(loose), column_map=names, keep_extra=True, gather=cells)
     _require(path, strict, available, names)
     found = years_of(path, rows)
     has_year = bool(found)
@@ -191,6 +192,9 @@ def read_need_inputs(
     if vintage is not None:
         notes = (*notes, *vintage.notes)
     _refuse_empty_columns(path, filled, rows, chosen, formula)
+    if len(cells):
+        cells.extend(row_faults(strict, filled, f"{path}, {chosen}", cells))
+        cells.raise_if_any(SourceError, f"{path}: some rows cannot be used")
     checked = strict.validate(filled, where=f"{path}, {chosen}")
     return NeedInputs(checked, chosen, has_year, notes)
 

@@ -15,13 +15,13 @@ from functools import cached_property
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import polars as pl
 
 from capitation.documents import Document, read_document
-from capitation.errors import Fault, Faults, SourceError, UnknownNameError, suggest
-from capitation.frames import Column, Frame, Schema
+from capitation.errors import Fault, Faults, FrameError, SourceError, UnknownNameError, suggest
+from capitation.frames import EVERY_ROW, Column, Frame, Schema
 
 D = TypeVar("D", bound=Document)
 S = TypeVar("S", bound=Schema)
@@ -199,6 +199,7 @@ def read_rows(
     *,
     column_map: Mapping[str, str] | None = None,
     keep_extra: bool = False,
+    gather: Faults | None = None,
 ) -> Frame[S]:
     """The rows of a CSV or parquet file, read against `schema` and returned in key order.
 
@@ -207,6 +208,8 @@ def read_rows(
         schema: what the columns must be.
         column_map: the file's column name by the schema's column name, for files with other headings.
         keep_extra: True drops columns the schema does not know, False refuses them.
+        gather: cells that cannot be read are added to these faults and left empty, for a caller that checks more
+            before it raises them all; by default they are raised here, together with what else is wrong with the rows.
 
     Raises:
         SourceError: the file is missing, in another encoding, has wrong columns or cells that are not what their
@@ -248,8 +251,31 @@ def read_rows(
             columns.append(pl.Series(wanted, [None] * raw.height, dtype=column.dtype))
         else:
             columns.append(_cast(raw.get_column(given), column, path, faults))
-    faults.raise_if_any(SourceError, f"{path}: some cells cannot be read")
-    return schema.validate(pl.DataFrame(columns), where=str(path))
+    frame = pl.DataFrame(columns)
+    if gather is not None:
+        gather.extend(faults)
+        return cast("Frame[S]", frame.sort(schema.key()) if schema.key() else frame)
+    if len(faults):
+        faults.extend(row_faults(schema, frame, str(path), faults))
+        faults.raise_if_any(SourceError, f"{path}: some cells cannot be read")
+    return schema.validate(frame, where=str(path))
+
+
+def row_faults(schema: type[Schema], frame: pl.DataFrame, where: str, cells: Faults) -> list[Fault]:
+    """What is wrong with rows of which some cells could not be read, those cells' emptiness left out.
+
+    Args:
+        schema: what the rows must be.
+        frame: the rows, unreadable cells empty.
+        where: a name for messages.
+        cells: the faults of the unreadable cells.
+    """
+    try:
+        schema.validate(frame, where=where)
+    except FrameError as error:
+        lost = {f.where.rpartition(", ")[2] for f in cells}
+        return [f for f in error.faults if not (f.expected == EVERY_ROW and f.where.rpartition(": ")[2] in lost)]
+    return []
 
 
 def read_raw(path: Path) -> pl.DataFrame:
@@ -346,5 +372,6 @@ __all__ = [
     "read_csv_text",
     "read_raw",
     "read_rows",
+    "row_faults",
     "sha256_of",
 ]

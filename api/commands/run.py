@@ -11,9 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from api.exports import export_csv, export_xlsx
 from api.report import show_run
 from api.tables import notices, print_json
+from capitation.errors import ScenarioError
 from capitation.evaluate import SCHEMAS, evaluate
 from capitation.run import Run, save_run
-from capitation.scenario import read_scenario
+from capitation.scenario import Scenario, read_scenario
 from capitation.sources import DataPack, default_data_folder
 from capitation.years import FinancialYear
 
@@ -39,12 +40,17 @@ def run(
 ) -> None:
     """Evaluate a scenario and write the run: all frames as parquet, with a manifest, named by the hash of its inputs."""
     pack = DataPack(data or default_data_folder())
-    done, written = _evaluate_and_write(scenario, pack, out, csv=csv, xlsx=xlsx)
+    document = read_scenario(scenario)
+    shown = FinancialYear(year) if year else document.years[-1]
+    if shown not in document.years:
+        message = f"--year: found {shown}; expected a year of the scenario: {', '.join(document.years)}"
+        raise ScenarioError(message)
+    done, written = _evaluate_and_write(document, pack, out, csv=csv, xlsx=xlsx)
     if as_json:
         frames = {name: record.model_dump() for name, record in done.manifest.frames.items()}
         print_json({"run_id": done.id, "written": [str(p) for p in written], "frames": frames})
         return
-    show_run(done, pack, FinancialYear(year) if year else done.frame("allocation")["year"].max())  # type: ignore[arg-type]  # years are text
+    show_run(done, pack, shown)
     for path in written:
         typer.echo(f"written: {path}")
 
@@ -55,7 +61,9 @@ def demo(
 ) -> None:
     """Run the Bedfordshire, Luton and Milton Keynes scenario and show 2018/19."""
     pack = DataPack(data or default_data_folder())
-    done, written = _evaluate_and_write(pack.root / "scenarios" / "blmk.toml", pack, out, csv=True, xlsx=True)
+    done, written = _evaluate_and_write(
+        read_scenario(pack.root / "scenarios" / "blmk.toml"), pack, out, csv=True, xlsx=True
+    )
     show_run(done, pack, "2018/19")
     for path in written:
         typer.echo(f"written: {path}")
@@ -65,12 +73,12 @@ def demo(
     )
 
 
-def _evaluate_and_write(scenario: Path, pack: DataPack, out: Path, *, csv: bool, xlsx: bool) -> tuple[Run, list[Path]]:
+def _evaluate_and_write(
+    document: Scenario, pack: DataPack, out: Path, *, csv: bool, xlsx: bool
+) -> tuple[Run, list[Path]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
-        task = progress.add_task("reading the scenario")
-        document = read_scenario(scenario)
-        progress.update(task, description=f"evaluating {document.title}")
+        task = progress.add_task(f"evaluating {document.title}")
         done = evaluate(document, pack)
         progress.update(task, description="writing the run")
         written = [save_run(done, out)]

@@ -44,6 +44,14 @@ def test_a_scenario_that_is_not_there_ends_with_code_2_and_nothing_written(capit
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_year_that_the_run_does_not_have_is_refused_before_anything_is_written(capitation, pack, tmp_path):
+    scenario = pack.root / "scenarios" / "blmk.toml"
+    for year, part in (("2028/29", "2016/17"), ("2018-19", "write it as")):
+        answer = capitation("run", scenario, "--out", tmp_path / "runs", "--year", year)
+        assert (answer.code, part in answer.err) == (2, True)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_shipped_pack_has_no_fault(capitation):
     answer = capitation("check")
     assert (answer.code, "0 faults" in answer.out) == (0, True), answer.err

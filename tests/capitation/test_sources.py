@@ -125,3 +125,14 @@ def test_an_edited_figure_is_noticed(tmp_path):
         pack.printed("s", "tt")
     with pytest.raises(UnknownNameError, match="source"):
         pack.source("ss")
+
+
+def test_unreadable_cells_and_broken_rows_are_told_together(tmp_path):
+    bad = "practice_code,registered_persons,branches\nE81001,many,1\nE81002,-3,1\nE81002,5,1\n,5,1\n"
+    with pytest.raises(SourceError) as caught:
+        read_rows(write(tmp_path, bad), Practice)
+    told = [f.found for f in caught.value.faults]
+    assert (
+        len(told) == 4
+    )  # a text cell, a negative list, a practice twice, a row without a code; the text cell is not also "empty"
+    assert any("'many'" in t for t in told)
