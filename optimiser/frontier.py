@@ -10,14 +10,14 @@ the goals, such as pounds for each bed-day.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from capitation.errors import CapitationError
 from optimiser.answer import Answer
-from optimiser.engines.highs import HighsSession
+from optimiser.engines.highs import INTERIOR_POINT_FROM, HighsSession
 from optimiser.matrix import Family, Matrix
 
 
@@ -63,31 +63,36 @@ def frontier(
     if first.values is None:
         message = f"there is no frontier: {first.meaning}"
         raise CapitationError(message)
-    levels = [_levels(session, aimed, matrix, name, first, rows, points, gap, time_limit) for name in held]
-    found, answers = [], []
-    for number, held_at in enumerate(itertools.product(*levels)):
+    levels = [_levels(session, aimed, matrix, name, first, points, gap, time_limit) for name in held]
+    ids = np.array(list(rows.values()))
+    found: dict[int, dict[str, object]] = {}
+    answers: dict[int, Answer] = {}
+    # from the far end back: the last solve stood at the best of a held goal, which keeps every level of that goal
+    for number, held_at in reversed(list(enumerate(itertools.product(*levels)))):
         low, high = aimed.row_lower.copy(), aimed.row_upper.copy()
         for name, level in zip(held, held_at, strict=True):
             _set(matrix, name, rows[name], level, low, high)
-        ids = np.array(list(rows.values()))
         session.change_rows(ids, low, high)
-        session.matrix = _with_limits(aimed, low, high)
-        answer = session.solve(gap=gap, time_limit=time_limit, prices=prices)
+        answer = session.solve(gap=gap, time_limit=time_limit, prices=prices, ranges=False)
+        _go_on_with(session, aimed, primal=False)
         row: dict[str, object] = {"point": number, "status": answer.status}
         for name in goals:
             row[name] = None if answer.values is None else answer.measure(name)
         for name in held:
             row[f"rate_{name}"] = _rate(answer, matrix, main, name, rows[name])
-        found.append(row)
+        found[number] = row
         if answer.values is not None:
-            answers.append(answer)
+            answers[number] = answer
     schema = {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64)}
     schema |= {f"rate_{name}": pl.Float64 for name in held}
-    return Frontier(pl.DataFrame(found, schema=schema), tuple(answers), goals)
+    ordered = [found[number] for number in sorted(found)]
+    return Frontier(pl.DataFrame(ordered, schema=schema), tuple(answers[number] for number in sorted(answers)), goals)
 
 
-def _with_limits(matrix: Matrix, low: np.ndarray, high: np.ndarray) -> Matrix:
-    return replace(matrix, row_lower=low, row_upper=high)
+def _go_on_with(session: HighsSession, matrix: Matrix, *, primal: bool) -> None:
+    """Simplex from where it stood, where the programme is linear and small enough for that to pay."""
+    if not matrix.is_whole and matrix.column_count < INTERIOR_POINT_FROM:
+        session.use("simplex", primal=primal)
 
 
 def _held(aimed: Matrix, matrix: Matrix, name: str) -> Matrix:
@@ -113,15 +118,19 @@ def _levels(
     matrix: Matrix,
     name: str,
     first: Answer,
-    rows: dict[str, int],
     points: int,
     gap: float,
     time_limit: float | None,
 ) -> list[float]:
     """Levels of a held goal from where it stands at the best of the first goal to its own best, in the matrix's unit."""
-    m = matrix.measures[name]
+    m, width = matrix.measures[name], aimed.column_count
     at_first = float(m.vector @ first.values)  # type: ignore[operator]  # the caller has checked that there is a mix
-    own = HighsSession(matrix.aim(name)).solve(gap=gap, time_limit=time_limit, prices=False)
+    every = np.arange(width, dtype=np.int32)
+    turn = 1.0 if m.sense == matrix.measures[aimed.objective].sense else -1.0
+    _go_on_with(session, aimed, primal=True)
+    session.change_cost(every, turn * m.vector)
+    own = session.solve(gap=gap, time_limit=time_limit, prices=False)
+    session.change_cost(every, aimed.cost)
     if own.values is None:
         message = f"the goal '{name}' has no best of its own: {own.meaning}"
         raise CapitationError(message)

@@ -18,10 +18,11 @@ from typing import Any
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 
 from optimiser.answer import PROVED, Answer, PriceBasis, Prices, SolverError, Status
 from optimiser.certify import certify
-from optimiser.matrix import Floats, Ints, Matrix
+from optimiser.matrix import Floats, Matrix
 
 INTERIOR_POINT_FROM = 30_000
 """From this many columns on a linear programme is solved by interior point rather than simplex."""
@@ -56,6 +57,13 @@ def _ok(status: highspy.HighsStatus, action: str) -> None:
     if status == highspy.HighsStatus.kError:
         message = f"highspy refused to {action}"
         raise SolverError(message)
+
+
+def _with(old: Floats, ids: npt.NDArray[np.int32], new: Floats) -> Floats:
+    """A copy of `old` with the entries `ids` taken from `new`."""
+    changed = old.copy()
+    changed[ids] = new[ids]
+    return changed
 
 
 class _QuietHighs(highspy.Highs):  # type: ignore[misc]  # highspy is not typed
@@ -158,32 +166,51 @@ class HighsSession:
         self.matrix = matrix
         self._hand_over = time.perf_counter() - started
 
-    def change_cost(self, which: Ints, cost: Floats) -> None:
+    def change_cost(self, which: npt.NDArray[np.integer[Any]], cost: Floats) -> None:
         """Set the costs of the columns `which` to those in `cost` (one a column of the matrix)."""
         if len(which):
             ids = np.asarray(which, dtype=np.int32)
             _ok(self._highs.changeColsCost(len(ids), ids, cost[ids]), "change costs")
+            self.matrix = replace(self.matrix, cost=_with(self.matrix.cost, ids, cost))
 
-    def change_rows(self, which: Ints, lower: Floats, upper: Floats) -> None:
+    def change_rows(self, which: npt.NDArray[np.integer[Any]], lower: Floats, upper: Floats) -> None:
         """Set the limits of the rows `which` to those in `lower` and `upper` (one a row of the matrix)."""
         if len(which):
             ids = np.asarray(which, dtype=np.int32)
             _ok(self._highs.changeRowsBounds(len(ids), ids, lower[ids], upper[ids]), "change limits")
+            low, high = _with(self.matrix.row_lower, ids, lower), _with(self.matrix.row_upper, ids, upper)
+            self.matrix = replace(self.matrix, row_lower=low, row_upper=high)
 
-    def change_columns(self, which: Ints, lower: Floats, upper: Floats) -> None:
+    def change_columns(self, which: npt.NDArray[np.integer[Any]], lower: Floats, upper: Floats) -> None:
         """Set the bounds of the columns `which` to those in `lower` and `upper` (one a column of the matrix)."""
         if len(which):
             ids = np.asarray(which, dtype=np.int32)
             _ok(self._highs.changeColsBounds(len(ids), ids, lower[ids], upper[ids]), "change bounds")
+            low, high = _with(self.matrix.lower, ids, lower), _with(self.matrix.upper, ids, upper)
+            self.matrix = replace(self.matrix, lower=low, upper=high)
 
     def forget(self) -> None:
         """Drop the last basis, so that the next solve is cold."""
         _ok(self._highs.clearSolver(), "forget the last solve")
 
-    def use(self, solver: str) -> None:
-        """Solve linear programmes by "simplex" or "ipx" from now on."""
+    def use(self, solver: str, *, primal: bool = False) -> None:
+        """Solve linear programmes by "simplex" or "ipx" from now on.
+
+        After a change of costs the primal simplex goes on from where it stood, after a change of limits the dual does.
+        """
         self._set("solver", solver)
+        self._set("simplex_strategy", 4 if primal else 1)
         self._default_solver = False
+
+    def basis(self) -> Any:  # noqa: ANN401  # highspy's own object
+        """Where the last solve stood, to be handed to `stand_at`; None where it has no basis."""
+        basis = self._highs.getBasis()
+        return basis if basis.valid else None
+
+    def stand_at(self, basis: Any) -> None:  # noqa: ANN401  # what `basis` gave
+        """Start the next solve from `basis`."""
+        if basis is not None:
+            _ok(self._highs.setBasis(basis), "start from a basis")
 
     def solve(
         self,
@@ -193,6 +220,7 @@ class HighsSession:
         progress: Callable[[Progress], None] | None = None,
         start: Floats | None = None,
         prices: bool = True,
+        ranges: bool = True,
     ) -> Answer:
         """The answer to the matrix as it stands.
 
@@ -202,6 +230,7 @@ class HighsSession:
             progress: called with the bound and the best mix so far while whole numbers are searched.
             start: column values of a known mix to start the search from.
             prices: whether to work out certified shadow prices.
+            ranges: whether to work out the range over which each price holds.
 
         Raises:
             SolverError: highspy refused, or stopped for a reason that is no answer.
@@ -245,7 +274,7 @@ class HighsSession:
         if not prices or values is None:
             reason = "not asked for" if not prices else f"there is no mix: {answer.meaning}"
             return replace(answer, no_prices_because=reason)
-        return self._priced(answer)
+        return self._priced(answer, ranges)
 
     def _read(self, gap: float) -> tuple[Status, Floats | None, float | None]:
         highs, matrix = self._highs, self.matrix
@@ -284,7 +313,7 @@ class HighsSession:
         feasible = other._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return highspy.HighsModelStatus.kUnbounded if feasible else highspy.HighsModelStatus.kInfeasible
 
-    def _priced(self, answer: Answer) -> Answer:
+    def _priced(self, answer: Answer, ranges: bool) -> Answer:
         """The answer with certified prices: of the programme itself, or of the one with whole columns fixed."""
         started = time.perf_counter()
         if answer.matrix.is_whole:
@@ -297,8 +326,7 @@ class HighsSession:
                 np.array(solution.row_dual),
                 answer.values,
                 "linear",
-                None,
-                None,  # type: ignore[arg-type]  # checked by the caller
+                ranges,
             )
         seconds = {**answer.seconds, "prices": time.perf_counter() - started}
         return replace(answer, prices=prices, no_prices_because=reason, seconds=seconds)
@@ -322,7 +350,7 @@ def fixed_prices(matrix: Matrix, values: Floats) -> tuple[Prices | None, str]:
         note = " (the same choices allow a slightly better mix, which these prices belong to)"
     solution = holder._highs.getSolution()
     basis: PriceBasis = "whole numbers fixed" if whole.any() else "linear"
-    prices, reason = _read_prices(holder._highs, fixed, np.array(solution.row_dual), answer.values, basis, lower, upper)
+    prices, reason = _read_prices(holder._highs, fixed, np.array(solution.row_dual), answer.values, basis)
     if prices is not None and note:
         prices = replace(prices, route=prices.route + note)
     return prices, reason
@@ -334,17 +362,16 @@ def _read_prices(
     row_prices: Floats,
     values: Floats,
     basis: PriceBasis,
-    lower: Floats | None,
-    upper: Floats | None,
+    ranges: bool = True,
 ) -> tuple[Prices | None, str]:
     if len(row_prices) != matrix.row_count:
         row_prices = np.zeros(matrix.row_count)
-    certificate = certify(matrix, values, row_prices, lower, upper)
+    certificate = certify(matrix, values, row_prices)
     if not certificate.holds:
         return None, f"the prices failed their check: {certificate.reason}"
     lowest = np.full(matrix.row_count, np.nan)
     highest = np.full(matrix.row_count, np.nan)
-    if highs.getBasis().valid and matrix.row_count:
+    if ranges and matrix.row_count and highs.getBasis().valid:
         status, ranging = highs.getRanging()
         if status != highspy.HighsStatus.kError:
             lowest = np.array(ranging.row_bound_dn.value_, dtype=np.float64)

@@ -1,0 +1,193 @@
+"""How fast the optimiser is against highspy given the ready matrix: ratios within one run, on the same model.
+
+Seconds are of processor time, all threads added up, because the machine may be shared; that counts against our build,
+which uses several threads.
+
+In the gate each measurement runs once at 1,000 columns and only its results are checked. To measure:
+
+    CAPITATION_TIMING=1 python -m pytest tests/benchmarks/test_optimiser_speed.py -s
+    CAPITATION_TIMING=large ...                      also 100,000 and 1,000,000 columns (minutes, 2 GB)
+"""
+
+import os
+import time
+from dataclasses import replace
+
+import highspy
+import numpy as np
+import pytest
+
+from optimiser.conflict import conflict_set
+from optimiser.elastic import relax
+from optimiser.engines import highs, pulp_face
+from optimiser.frontier import frontier
+from optimiser.sweep import sweep
+from tests.benchmarks.shift_model import build, draw
+
+TIMING = os.environ.get("CAPITATION_TIMING", "")
+SIZES = ["1k", "10k"] if TIMING else ["1k"]
+MIDDLE = "10k" if TIMING else "1k"
+LARGE = pytest.mark.skipif(TIMING != "large", reason="set CAPITATION_TIMING=large to measure large models")
+
+
+def best_of(work, times):
+    """The least of several times, and the last result."""
+    least, result = float("inf"), None
+    for _ in range(times if TIMING else 1):
+        began = time.process_time()
+        result = work()
+        least = min(least, time.process_time() - began)
+    return least, result
+
+
+def say(text):
+    if TIMING:
+        print(f"\n    {text}")  # noqa: T201  # the measurement is what the reader asked for
+
+
+def plain_highspy(matrix, solver=None):
+    """highspy and nothing else: arrays in, values out."""
+    h = highspy.Highs()
+    h.setOptionValue("output_flag", False)
+    h.setOptionValue("solver", solver or "simplex")
+    h.passModel(
+        matrix.column_count, matrix.row_count, matrix.term_count, 2, -1, matrix.constant, matrix.cost, matrix.lower,
+        matrix.upper, matrix.row_lower, matrix.row_upper, matrix.start, matrix.index, matrix.value,
+        np.zeros(matrix.column_count, dtype=np.int32),
+    )  # fmt: skip
+    h.run()
+    return float(matrix.cost @ np.array(h.getSolution().col_value))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_building_solving_and_reading_against_highspy_alone(size):
+    drawn = draw(size)
+    matrix = build(drawn)
+    times = 9 if size == "1k" else 5
+    alone, expected = best_of(lambda: plain_highspy(matrix), times)
+    ours, answer = best_of(lambda: highs.solve(build(drawn), prices=False), times)
+    priced, with_prices = best_of(lambda: highs.solve(build(drawn)), times)
+    built, _ = best_of(lambda: build(drawn), times)
+    assert answer.objective == pytest.approx(expected, rel=1e-9)
+    assert with_prices.prices.certificate.worst <= 1e-6
+    say(f"{size}: {matrix.column_count} columns, highspy {alone:.3f} s, ours {ours:.3f} s ({ours / alone:.3f} x), "
+        f"with certified prices {priced / alone:.3f} x, build {built * 1000:.1f} ms")  # fmt: skip
+    if TIMING and size == "10k":
+        assert ours / alone <= 1.2
+    if TIMING and size == "1k":
+        assert ours - alone <= 0.050
+
+
+def test_the_pulp_route_against_highspy_alone():
+    drawn = draw(MIDDLE)
+    matrix = build(drawn)
+    alone, expected = best_of(lambda: plain_highspy(matrix), 5)
+    through, answer = best_of(lambda: pulp_face.solve(build(drawn), prices=False), 5)
+    assert answer.objective == pytest.approx(expected, rel=1e-6)
+    say(f"PuLP to HiGHS at {MIDDLE}: {through:.3f} s ({through / alone:.3f} x); "
+        f"{ {k: round(v, 3) for k, v in answer.seconds.items()} }")  # fmt: skip
+    if TIMING:
+        assert through / alone <= 1.6
+
+
+def scenarios(matrix, count, change, seed=3):
+    rng = np.random.default_rng(seed)
+    policy = np.isin(np.arange(matrix.row_count), matrix.policy_rows)
+    for _ in range(count):
+        moved = np.where(policy, rng.uniform(1 - change, 1 + change, matrix.row_count), 1.0)
+        cost = matrix.cost * rng.uniform(1 - change, 1 + change, matrix.column_count)
+        yield replace(matrix, cost=cost, row_upper=matrix.row_upper * moved)
+
+
+def test_a_warm_sweep_against_cold_solves():
+    count, colds = (200, 20) if TIMING else (4, 4)
+    matrix = build(draw(MIDDLE))
+    matrices = list(scenarios(matrix, count, 0.05))
+    began = time.process_time()
+    warm = [answer.objective for answer in sweep(matrices)]
+    warm_seconds = (time.process_time() - began) / count
+    began = time.process_time()
+    cold = [plain_highspy(m) for m in matrices[:colds]]
+    cold_seconds = (time.process_time() - began) / colds
+    assert warm[:colds] == pytest.approx(cold, rel=1e-6)
+    say(f"sweep of {count} at {MIDDLE}, 5%: warm {warm_seconds * 1000:.1f} ms, cold {cold_seconds * 1000:.1f} ms each "
+        f"({cold_seconds / warm_seconds:.1f} x)")  # fmt: skip
+    if TIMING:
+        assert cold_seconds / warm_seconds >= 4
+
+
+@pytest.fixture(scope="module")
+def impossible():
+    drawn = draw(MIDDLE)
+    best = highs.solve(build(drawn).aim("units"), prices=False)
+    worth = float(best.matrix.measures["npv"].vector @ best.values)
+    return build(drawn, floor=3 * abs(worth))
+
+
+def test_the_elastic_report_is_quick(impossible):
+    assert highs.solve(impossible, prices=False).status == "infeasible"
+    seconds, found = best_of(lambda: relax(impossible), 3)
+    assert found.gives.height
+    say(f"elastic report at {MIDDLE}: {seconds:.3f} s, {found.gives.height} limits give")
+    if TIMING:
+        assert seconds < 1.0
+
+
+def test_the_conflict_set_is_quick(impossible):
+    seconds, found = best_of(lambda: conflict_set(impossible), 1)
+    assert found.rows.height
+    assert found.is_minimal
+    say(f"conflict set at {MIDDLE}: {seconds:.3f} s, {found.rows.height} limits")
+    if TIMING:
+        assert seconds < 10.0
+
+
+def test_a_frontier_of_fifteen_points_is_quick():
+    matrix = build(draw(MIDDLE))
+    seconds, found = best_of(lambda: frontier(matrix, ("npv", "units"), points=15), 2)
+    assert found.points["status"].to_list() == ["optimal"] * 15
+    say(f"frontier of 15 points at {MIDDLE}: {seconds:.3f} s")
+    if TIMING:
+        assert seconds < 2.0
+
+
+@LARGE
+def test_a_hundred_thousand_columns_by_interior_point():
+    drawn = draw("100k")
+    matrix = build(drawn)
+    alone, expected = best_of(lambda: plain_highspy(matrix, "ipx"), 2)
+    ours, answer = best_of(lambda: highs.solve(build(drawn), prices=False), 2)
+    assert answer.objective == pytest.approx(expected, rel=1e-6)
+    say(f"100k: highspy {alone:.2f} s, ours {ours:.2f} s ({ours / alone:.3f} x)")
+    assert ours / alone <= 1.05
+
+
+@LARGE
+def test_a_million_columns_are_built_and_handed_over():
+    drawn = draw("1M")
+    matrix = build(drawn)
+
+    def from_lists():
+        """highspy alone from the same tables: its own column-wise HighsLp, filled from the finished triplets."""
+        from scipy.sparse import csc_array
+
+        table = csc_array((matrix.value, (matrix.row_of, matrix.index)), shape=(matrix.row_count, matrix.column_count))
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = matrix.column_count, matrix.row_count
+        lp.sense_ = highspy.ObjSense.kMaximize
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = matrix.cost, matrix.lower, matrix.upper
+        lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = table.indptr, table.indices, table.data
+        h = highspy.Highs()
+        h.setOptionValue("output_flag", False)
+        h.passModel(lp)
+
+    def ours():
+        highs.HighsSession(build(drawn))
+
+    alone, _ = best_of(from_lists, 3)
+    handed, _ = best_of(lambda: highs.HighsSession(matrix), 3)
+    seconds, _ = best_of(ours, 3)
+    say(f"1M: {matrix.column_count} columns, {matrix.term_count} terms; highspy from triplets {alone:.2f} s; "
+        f"ours build and hand over {seconds:.2f} s ({seconds / alone:.2f} x), hand over alone {handed:.2f} s")  # fmt: skip
+    assert seconds / alone <= 1.5
