@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from capitation.errors import ContractError, Faults
+from capitation.errors import CapitationError, ContractError, Faults
 from contracts.condition import columnar
 from contracts.document import Contract, Output
 from contracts.intake import ROW, Filled, Intake, Lines, parameter_on, take_in
@@ -132,9 +132,17 @@ def _run(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
         if type(term).apply is Term.apply:
             waiting = waiting.with_columns(**term.evaluate(tables))
         else:
-            waiting = term.apply(waiting.collect(), tables).lazy()
+            waiting = _applied(term, waiting.collect(), contract).lazy()
     done = waiting.collect()
     return done.sort(ROW).drop(ROW) if across else done
+
+
+def _applied(term: Term, frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    try:
+        return term.apply(frame, contract.table_map())
+    except CapitationError as error:
+        message = f"contract {contract.id}, step {term.step} ({term.term}): {error.message}"
+        raise ContractError(message, error.faults) from error
 
 
 def _check_promises(contract: Contract, frame: pl.DataFrame, lines: Lines) -> None:

@@ -2,8 +2,9 @@
 
     units = floor(|amount| x units per amount + 1/2) x sign
 
-A decimal such as 1.005 has no exact binary form (it is held as 1.00499999...), so a value within a millionth of a unit
-below a half counts as the half. An amount of a thousand billion pounds is still exact to the penny.
+A decimal such as 1.005 has no exact binary form (it is held as 1.00499999...), so a value that lies below a half by less
+than a millionth of a unit, or by less than the last digits binary numbers of its size can hold, counts as the half.
+Whole amounts up to a thousand billion pounds stay exact to the penny.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _CURRENCY: dict[Unit, str] = {
     "euro_cents": "EUR",
     "euros": "EUR",
 }
-_GUARD = 1e-6
+_GUARD, _LAST_DIGITS = 1e-6, 1e-15
 
 
 def units_per(rounded: Unit, amounts: Unit) -> float:
@@ -45,10 +46,11 @@ def units_per(rounded: Unit, amounts: Unit) -> float:
 def nearest_units(amount: pl.Expr, per: float = 1.0) -> pl.Expr:
     """`amount x per` as whole numbers (Int64), each on its own, halves away from zero."""
     scaled = amount * per if per != 1.0 else amount
-    return ((scaled.abs() + (0.5 + _GUARD)).floor() * scaled.sign()).cast(pl.Int64)
+    return ((scaled.abs() * (1.0 + _LAST_DIGITS) + (0.5 + _GUARD)).floor() * scaled.sign()).cast(pl.Int64)
 
 
 def nearest_unit(amount: float, per: float = 1.0) -> int:
     """The same rule on one plain number."""
     scaled = amount * per
-    return int(math.copysign(math.floor(abs(scaled) + (0.5 + _GUARD)), scaled)) if scaled else 0
+    size = math.floor(abs(scaled) * (1.0 + _LAST_DIGITS) + (0.5 + _GUARD))
+    return int(math.copysign(size, scaled)) if scaled else 0

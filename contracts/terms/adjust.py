@@ -27,6 +27,7 @@ class Adjust(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["adjust"] = "adjust"
+    """Which clause this is."""
     amount: Amount
     """What is adjusted."""
     how: Literal["discount", "uplift", "add", "carve_out", "market_shift"]

@@ -23,6 +23,7 @@ class Aggregate(Term):
     primary: ClassVar[str] = "of"
 
     term: Literal["aggregate"] = "aggregate"
+    """Which clause this is."""
     of: tuple[Amount, ...] = Field(min_length=1)
     """What is added."""
     weights: tuple[Amount, ...] = ()

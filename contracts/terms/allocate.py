@@ -36,6 +36,7 @@ class Allocate(Term):
     univariate: ClassVar[bool] = False
 
     term: Literal["allocate"] = "allocate"
+    """Which clause this is."""
     amount: Amount
     """The total, the same on every row of the group."""
     weight: Amount
@@ -59,17 +60,17 @@ class Allocate(Term):
         """The frame with each row's part."""
         unit = float(self.smallest)
         work = frame.select(
-            nearest_units(value(self.amount) + 0.0 * value(self.weight), 1.0 / unit).alias("__total"),
-            nearest_units(value(self.weight), 1_000_000.0).alias("__weight"),
+            nearest_units(value(self.amount) + 0.0 * value(self.weight), 1.0 / unit).alias(_TOTAL),
+            nearest_units(value(self.weight), 1_000_000.0).alias(_WEIGHT),
             *(pl.col(str(k)).alias(f"__o{i}") for i, k in enumerate(self.order_by)),
-            *(pl.col(str(k)).alias(f"__g{i}") for i, k in enumerate(self.within)),
+            *(pl.col(str(k)) for k in self.within),
         )
         done = apportion(
             work,
-            total="__total",
-            weight="__weight",
+            total=_TOTAL,
+            weight=_WEIGHT,
             order_by=[f"__o{i}" for i in range(len(self.order_by))],
-            within=[f"__g{i}" for i in range(len(self.within))],
+            within=[str(k) for k in self.within],
             into="__part",
         )
         return frame.with_columns((done.get_column("__part") * unit).alias(self.step))
@@ -126,3 +127,6 @@ class Allocate(Term):
             "34 pence to a",
         ),
     )
+
+
+_TOTAL, _WEIGHT = "total to allocate", "weight"

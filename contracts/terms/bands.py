@@ -38,6 +38,7 @@ class Bands(Term):
     kind: ClassVar[Kind] = "jump"
 
     term: Literal["bands"] = "bands"
+    """Which clause this is."""
     amount: Amount
     """What runs along the bands: a gap, a cost above target, an activity value."""
     base: Amount = Decimal(1)

@@ -54,10 +54,7 @@ class DateName(str):
     __slots__ = ()
 
 
-Amount = Annotated[
-    Decimal | Annotated[str, Field(pattern=NAME), AfterValidator(Name)],
-    Field(description="A number, or the name of an input, a parameter or an earlier step."),
-]
+Amount = Decimal | Annotated[str, Field(pattern=NAME), AfterValidator(Name)]
 """What a term works on: a number written in the contract, or the name of one."""
 
 KeyColumn = Annotated[str, Field(pattern=NAME), AfterValidator(ColumnName)]

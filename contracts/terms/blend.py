@@ -32,6 +32,7 @@ class Blend(Term):
     primary: ClassVar[str] = "of"
 
     term: Literal["blend"] = "blend"
+    """Which clause this is."""
     of: tuple[Amount, ...] = Field(min_length=1)
     """What is blended."""
     weights: tuple[Amount, ...] = Field(min_length=1)

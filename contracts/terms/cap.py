@@ -22,6 +22,7 @@ class Cap(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["cap"] = "cap"
+    """Which clause this is."""
     amount: Amount
     """What is held within the limit."""
     limits: tuple[Limit, ...] = Field(min_length=1)

@@ -32,6 +32,7 @@ class Choose(Term):
     primary: ClassVar[str] = "otherwise"
 
     term: Literal["choose"] = "choose"
+    """Which clause this is."""
     branches: tuple[Branch, ...] = ()
     """Alternatives in order; give these with `otherwise`, or `options`."""
     otherwise: Amount | None = None

@@ -28,6 +28,7 @@ class Collar(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["collar"] = "collar"
+    """Which clause this is."""
     amount: Amount
     """What is held."""
     floor: Amount

@@ -39,6 +39,7 @@ class Distribute(Term):
     univariate: ClassVar[bool] = False
 
     term: Literal["distribute"] = "distribute"
+    """Which clause this is."""
     amount: Amount
     """The pool: a gain above 0, a loss below."""
     shares: dict[str, Amount] = Field(min_length=1)

@@ -29,6 +29,7 @@ class EarnBack(Term):
     primary: ClassVar[str] = "held"
 
     term: Literal["earn_back"] = "earn_back"
+    """Which clause this is."""
     held: Amount
     """The sum held."""
     by: Amount

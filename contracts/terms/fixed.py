@@ -18,6 +18,7 @@ class Fixed(Term):
     primary: ClassVar[str] = "sum"
 
     term: Literal["fixed"] = "fixed"
+    """Which clause this is."""
     sum: Amount
     """The sum for the period."""
 

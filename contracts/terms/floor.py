@@ -28,6 +28,7 @@ class Floor(Term):
     kind: ClassVar[Kind] = "convex"
 
     term: Literal["floor"] = "floor"
+    """Which clause this is."""
     amount: Amount
     """What is raised."""
     limits: tuple[Limit, ...] = Field(min_length=1)

@@ -18,6 +18,7 @@ class Gap(Term):
     primary: ClassVar[str] = "actual"
 
     term: Literal["gap"] = "gap"
+    """Which clause this is."""
     target: Amount
     """What was expected: a benchmark, a budget, a plan, an index."""
     actual: Amount

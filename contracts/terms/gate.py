@@ -25,6 +25,7 @@ class Gate(Term):
     kind: ClassVar[Kind] = "jump"
 
     term: Literal["gate"] = "gate"
+    """Which clause this is."""
     amount: Amount
     """What is tested and passed on."""
     base: Amount = Decimal(1)

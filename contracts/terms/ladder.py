@@ -43,6 +43,7 @@ class Ladder(Term):
     primary: ClassVar[str] = "by"
 
     term: Literal["ladder"] = "ladder"
+    """Which clause this is."""
     by: Amount
     """The score."""
     rungs: tuple[Rung, ...] = Field(min_length=1)

@@ -30,6 +30,7 @@ class Lag(Term):
     univariate: ClassVar[bool] = False
 
     term: Literal["lag"] = "lag"
+    """Which clause this is."""
     amount: Amount
     """What is carried to a later period."""
     order_by: KeyColumn

@@ -37,6 +37,7 @@ class Layer(Term):
     kind: ClassVar[Kind] = "jump"
 
     term: Literal["layer"] = "layer"
+    """Which clause this is."""
     amount: Amount
     """The loss or cost, 0 or more."""
     deductible: Amount = Decimal(0)

@@ -17,6 +17,7 @@ class Levy(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["levy"] = "levy"
+    """Which clause this is."""
     amount: Amount
     """The payment."""
     rate: Amount

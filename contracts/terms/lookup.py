@@ -21,6 +21,7 @@ class Lookup(Term):
     primary: ClassVar[str] = "by"
 
     term: Literal["lookup"] = "lookup"
+    """Which clause this is."""
     table: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the table."""
     by: Amount | None = None

@@ -32,6 +32,7 @@ class Neutralise(Term):
     univariate: ClassVar[bool] = False
 
     term: Literal["neutralise"] = "neutralise"
+    """Which clause this is."""
     amount: Amount
     """What is moved."""
     to: Amount = Decimal(0)

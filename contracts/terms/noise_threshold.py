@@ -28,6 +28,7 @@ class NoiseThreshold(Term):
     primary: ClassVar[str] = "persons"
 
     term: Literal["noise_threshold"] = "noise_threshold"
+    """Which clause this is."""
     persons: Amount
     """How many people the result rests on."""
     variation: Amount

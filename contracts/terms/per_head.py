@@ -28,6 +28,7 @@ class PerHead(Term):
     primary: ClassVar[str] = "persons"
 
     term: Literal["per_head"] = "per_head"
+    """Which clause this is."""
     persons: Amount
     """Persons covered, or weighted persons."""
     rate: Amount

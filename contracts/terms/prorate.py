@@ -18,6 +18,7 @@ class Prorate(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["prorate"] = "prorate"
+    """Which clause this is."""
     amount: Amount
     """The amount for the full period."""
     months: Amount

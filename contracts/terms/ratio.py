@@ -18,6 +18,7 @@ class Ratio(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["ratio"] = "ratio"
+    """Which clause this is."""
     amount: Amount
     """What is measured."""
     base: Amount

@@ -33,6 +33,7 @@ class Recoup(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["recoup"] = "recoup"
+    """Which clause this is."""
     amount: Amount
     """What is earned; an amount below 0 recoups nothing."""
     balance: Amount

@@ -19,6 +19,7 @@ class Relief(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["relief"] = "relief"
+    """Which clause this is."""
     amount: Amount
     """What is owed."""
     share: Amount | None = None

@@ -28,6 +28,7 @@ class RiskAdjust(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["risk_adjust"] = "risk_adjust"
+    """Which clause this is."""
     amount: Amount
     """What is adjusted, such as a benchmark for each person."""
     score: Amount

@@ -32,6 +32,7 @@ class Scale(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["scale"] = "scale"
+    """Which clause this is."""
     amount: Amount
     """What is scaled: a gain, a loss, a rate."""
     by: Amount

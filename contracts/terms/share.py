@@ -19,6 +19,7 @@ class Share(Term):
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["share"] = "share"
+    """Which clause this is."""
     amount: Amount
     """What is shared."""
     rates: tuple[Amount, ...] = Field(min_length=1)

@@ -27,6 +27,7 @@ class Transfer(Term):
     primary: ClassVar[str] = "outflow"
 
     term: Literal["transfer"] = "transfer"
+    """Which clause this is."""
     outflow: Amount
     """Cost of care of own residents elsewhere."""
     inflow: Amount

@@ -27,6 +27,7 @@ class Trend(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["trend"] = "trend"
+    """Which clause this is."""
     amount: Amount
     """The amount of the base period."""
     growth: Amount

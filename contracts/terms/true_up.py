@@ -29,6 +29,7 @@ class TrueUp(Term):
     primary: ClassVar[str] = "final"
 
     term: Literal["true_up"] = "true_up"
+    """Which clause this is."""
     final: Amount
     """The final, or the latest, figure."""
     paid: tuple[Amount, ...] = Field(min_length=1)

@@ -25,6 +25,7 @@ class Truncate(Term):
     kind: ClassVar[Kind] = "concave"
 
     term: Literal["truncate"] = "truncate"
+    """Which clause this is."""
     amount: Amount
     """The cost of one person or episode."""
     cap: Amount

@@ -28,6 +28,7 @@ class Variable(Term):
     primary: ClassVar[str] = "actual"
 
     term: Literal["variable"] = "variable"
+    """Which clause this is."""
     actual: Amount
     """Activity or its value delivered."""
     plan: Amount = Decimal(0)

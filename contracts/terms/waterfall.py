@@ -39,6 +39,7 @@ class Waterfall(Term):
     primary: ClassVar[str] = "need"
 
     term: Literal["waterfall"] = "waterfall"
+    """Which clause this is."""
     need: Amount
     """What is to be met; nothing where it is below 0."""
     sources: tuple[Source, ...] = Field(min_length=1)

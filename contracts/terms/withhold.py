@@ -27,6 +27,7 @@ class Withhold(Term):
     kind: ClassVar[Kind] = "linear"
 
     term: Literal["withhold"] = "withhold"
+    """Which clause this is."""
     amount: Amount
     """The payment or benchmark."""
     rate: Amount

@@ -25,6 +25,7 @@ class YearsElapsed(Term):
     primary: ClassVar[str] = "until"
 
     term: Literal["years_elapsed"] = "years_elapsed"
+    """Which clause this is."""
     since: DateColumn
     """The date counted from, such as the start of the agreement."""
     until: DateColumn

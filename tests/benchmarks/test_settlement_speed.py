@@ -62,7 +62,7 @@ def _numpy(rows: pl.DataFrame) -> np.ndarray:
     shared = past * quality * 0.75
     levied = np.where(shared > 0, shared * (1 - 0.02), shared)
     paid = np.where(levied > 0.1 * benchmark, 0.1 * benchmark, levied)
-    return (np.floor(np.abs(paid) + (0.5 + 1e-6)) * np.sign(paid)).astype(np.int64)
+    return (np.floor(np.abs(paid) * (1 + 1e-15) + (0.5 + 1e-6)) * np.sign(paid)).astype(np.int64)
 
 
 def _best(work: Callable[[], object], times: int) -> float:

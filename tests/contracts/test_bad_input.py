@@ -286,6 +286,23 @@ def test_many_faulty_rows_are_counted_not_repeated():
     assert "45 more such rows" in str(caught.value)
 
 
+def test_two_totals_in_one_group_are_refused_with_the_step():
+    shared = copy.deepcopy(GOOD)
+    shared["terms"].append(
+        {
+            "step": "back",
+            "term": "allocate",
+            "amount": "budget",
+            "weight": "outturn",
+            "order_by": ["year"],
+            "within": ["provider"],
+        }
+    )
+    with pytest.raises(ContractError, match=r"step back \(allocate\)") as caught:
+        settle(parse_contract(shared), pl.DataFrame(ROWS))
+    assert "provider RC9: found different totals" in str(caught.value)
+
+
 def test_no_rows_is_a_fault():
     with pytest.raises(ContractError, match="found no rows"):
         settle(parse_contract(GOOD), pl.DataFrame({k: pl.Series([], dtype=pl.String) for k in ROWS}))
