@@ -25,6 +25,7 @@ class TimeCovered(Term):
 
     term: Literal["time_covered"] = "time_covered"
     """Which clause this is."""
+    """Which clause this is."""
     since: DateColumn
     """First day of the period."""
     until: DateColumn
