@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field
 
 from capitation.documents import Document, Figure, read_document
-from capitation.errors import CapitationError, Faults, SourceError, UnknownNameError, suggest
+from capitation.errors import CapitationError, Faults, suggest
 from capitation.run import Run
 from capitation.sources import DataPack, sha256_of
 from capitation.years import FinancialYear
@@ -187,13 +187,10 @@ def read_contracts(
                 faults.add(
                     f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
                 )
-        except (CapitationError, SourceError) as error:
-            if error.faults:
-                faults.extend(error.faults)
-            else:
-                faults.add(
-                    f"contract {name!r}", error.message if hasattr(error, "message") else str(error), "a contract"
-                )
+        except CapitationError as error:
+            faults.extend(error.faults)
+            if not error.faults:
+                faults.add(f"contract {name!r}", error.message, "a contract that can be read")
     return found, beside
 
 
@@ -324,14 +321,14 @@ def _check_groups(document: ContractOptions, run: Run | None, faults: Faults) ->
             faults.add("groups", f"provider {code!r} in no group", "every provider of the run in one group")
     for option in document.options:
         named = Counter(group for each in option.contracts for group in each.groups)
-        for group, times in named.items():
-            if group not in groups:
-                faults.add(f"options ({option.id})", f"unknown group {group!r}", "a group", suggest(group, groups))
+        for name, times in named.items():
+            if name not in groups:
+                faults.add(f"options ({option.id})", f"unknown group {name!r}", "a group", suggest(name, groups))
             elif times > 1:
-                faults.add(f"options ({option.id})", f"group {group!r} {times} times", "one contract for each group")
-        for group in groups:
-            if group not in named:
-                faults.add(f"options ({option.id})", f"no contract for group {group!r}", "one for each group")
+                faults.add(f"options ({option.id})", f"group {name!r} {times} times", "one contract for each group")
+        for name in groups:
+            if name not in named:
+                faults.add(f"options ({option.id})", f"no contract for group {name!r}", "one for each group")
 
 
 def _check_contract(name: str, contract: Contract, faults: Faults) -> None:
@@ -361,19 +358,6 @@ def _check_contract(name: str, contract: Contract, faults: Faults) -> None:
             faults.add(f"{place}: output {output.name!r}", f"rounded to {output.rounded_to}", "rounded to pence")
 
 
-def scenario_path(document: ContractOptions, pack: DataPack) -> Path:
-    """The file of the scenario that the options name.
-
-    Raises:
-        UnknownNameError: the pack has none of this name.
-    """
-    known = [path.stem for path in (pack.root / "scenarios").glob("*.toml")]
-    if document.scenario not in known:
-        kind = "scenario"
-        raise UnknownNameError(kind, document.scenario, known, where="scenario")
-    return pack.path(f"scenarios/{document.scenario}.toml")
-
-
 __all__ = [
     "FEWEST",
     "MOST",
@@ -388,5 +372,4 @@ __all__ = [
     "option_faults",
     "read_contracts",
     "read_options",
-    "scenario_path",
 ]

@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.exports import export_csv, export_xlsx
+from api.option_report import show_options
 from api.report import show_run
 from api.tables import notices, print_json
 from capitation.errors import ScenarioError
@@ -17,6 +18,8 @@ from capitation.run import Run, save_run
 from capitation.scenario import Scenario, read_scenario
 from capitation.sources import DataPack, default_data_folder
 from capitation.years import FinancialYear
+from contracts.evaluate import evaluate_options
+from contracts.options import read_options
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
@@ -59,13 +62,16 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
     data: DataOption = None,
 ) -> None:
-    """Run the Bedfordshire, Luton and Milton Keynes scenario and show 2018/19."""
+    """Run the Bedfordshire, Luton and Milton Keynes scenario, show 2018/19, and try its four contract options."""
     pack = DataPack(data or default_data_folder())
     done, written = _evaluate_and_write(
         read_scenario(pack.root / "scenarios" / "blmk.toml"), pack, out, csv=True, xlsx=True
     )
     show_run(done, pack, "2018/19")
-    for path in written:
+    document = read_options(pack.path("options/blmk.toml"))
+    options = evaluate_options(document, pack, run=done)
+    show_options(options, document, pack, differences=False)
+    for path in [*written, save_run(options, out)]:
         typer.echo(f"written: {path}")
     typer.echo(
         f"explain any figure: capitation trace {written[0]} "
