@@ -4,21 +4,28 @@
 
 The ends are the best of each goal, and the level each other goal has when the first is at its best. All points are
 solved in one warm session in which only the held levels move. The price of a held level is the exchange rate between
-the goals, such as pounds for each bed-day.
+the goals, such as pounds for each bed-day. At the far end, where a held goal can go no further, there is no rate; there
+the first goal is optimised over the mixes that are best for the held one (columns and rows with a price stay where they
+are), which is exact and much easier than holding it at its very best by a limit.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from capitation.errors import CapitationError
 from optimiser.answer import Answer
 from optimiser.engines.highs import INTERIOR_POINT_FROM, HighsSession
-from optimiser.matrix import Family, Matrix
+from optimiser.matrix import Family, Floats, Matrix, Measure
+
+_TRACE = 1e-2
+_LEANS = 1e-7
+"""Prices below this size count as none: rows and columns that bear one are held where they are."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ def frontier(
         message = f"there is no frontier: {first.meaning}"
         raise CapitationError(message)
     levels = [_levels(session, aimed, matrix, name, first, points, gap, time_limit) for name in held]
+    ends: dict[int, Answer] = {}
+    if len(held) == 1 and not aimed.is_whole:
+        ends[points - 1] = _far_end(session, aimed, matrix.measures[held[0]], gap, time_limit)
     ids = np.array(list(rows.values()))
     found: dict[int, dict[str, object]] = {}
     answers: dict[int, Answer] = {}
@@ -73,7 +83,10 @@ def frontier(
         for name, level in zip(held, held_at, strict=True):
             _set(matrix, name, rows[name], level, low, high)
         session.change_rows(ids, low, high)
-        answer = session.solve(gap=gap, time_limit=time_limit, prices=prices, ranges=False)
+        if number in ends:
+            answer = replace(ends[number], matrix=session.matrix)
+        else:
+            answer = session.solve(gap=gap, time_limit=time_limit, prices=prices, ranges=False)
         _go_on_with(session, aimed, primal=False)
         row: dict[str, object] = {"point": number, "status": answer.status}
         for name in goals:
@@ -128,6 +141,11 @@ def _levels(
     every = np.arange(width, dtype=np.int32)
     turn = 1.0 if m.sense == matrix.measures[aimed.objective].sense else -1.0
     _go_on_with(session, aimed, primal=True)
+    # first the held goal with a trace of the main one: among the many mixes best for it, one that is good for both,
+    # from which the far end of the frontier is near
+    trace = _TRACE * float(np.abs(m.vector).max(initial=0.0)) / max(1e-300, float(np.abs(aimed.cost).max(initial=0.0)))
+    session.change_cost(every, turn * m.vector + trace * aimed.cost)
+    session.solve(gap=gap, time_limit=time_limit, prices=False)
     session.change_cost(every, turn * m.vector)
     own = session.solve(gap=gap, time_limit=time_limit, prices=False)
     session.change_cost(every, aimed.cost)
@@ -135,6 +153,37 @@ def _levels(
         message = f"the goal '{name}' has no best of its own: {own.meaning}"
         raise CapitationError(message)
     return [float(x) for x in np.linspace(at_first, float(m.vector @ own.values), points)]
+
+
+def _far_end(session: HighsSession, aimed: Matrix, measure: Measure, gap: float, time_limit: float | None) -> Answer:
+    """The best of the main goal among the mixes that are best for the held one; the session has just solved for it."""
+    every = np.arange(aimed.column_count, dtype=np.int32)
+    turn = 1.0 if measure.sense == aimed.sense else -1.0
+    session.change_cost(every, turn * measure.vector)
+    own = session.solve(gap=gap, time_limit=time_limit, ranges=False)
+    if own.prices is None:
+        session.change_cost(every, aimed.cost)
+        return session.solve(gap=gap, time_limit=time_limit, prices=False)
+    y, d = own.prices.rows, own.prices.columns
+    better = 1.0 if aimed.sense == "max" else -1.0
+    low, high, rows = _held_where_priced(better * y, aimed.row_lower, aimed.row_upper)
+    floor, ceiling, columns = _held_where_priced(better * d, aimed.lower, aimed.upper)
+    session.change_rows(rows, low, high)
+    session.change_columns(columns, floor, ceiling)
+    session.change_cost(every, aimed.cost)
+    answer = session.solve(gap=gap, time_limit=time_limit, prices=False)
+    session.change_rows(rows, aimed.row_lower, aimed.row_upper)
+    session.change_columns(columns, aimed.lower, aimed.upper)
+    return replace(answer, no_prices_because="at its end the held goal can go no further, so it has no exchange rate")
+
+
+def _held_where_priced(lean: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    """Limits in which everything that bears a price stays at the limit it leans on, and which those are."""
+    at = np.where(lean > 0, high, low)
+    held = np.flatnonzero((np.abs(lean) > _LEANS) & np.isfinite(at))
+    floor, ceiling = low.copy(), high.copy()
+    floor[held], ceiling[held] = at[held], at[held]
+    return floor, ceiling, held
 
 
 def _rate(answer: Answer, matrix: Matrix, main: str, name: str, row: int) -> float | None:

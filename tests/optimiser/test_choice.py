@@ -118,9 +118,11 @@ def futures(problem, count=6, seed=1):
 @pytest.mark.parametrize(
     "name", ["workforce_bound", "ramp_and_maturity", "whole_wards", "equity_floor", "protected_provider"]
 )
-def test_a_warm_sweep_gives_what_cold_solves_give(name):
+@pytest.mark.parametrize("with_plan", [False, True])
+def test_a_warm_sweep_gives_what_cold_solves_give(name, with_plan):
     matrices = list(futures(shipped(name)))
-    for warm, matrix in zip(sweep(matrices), matrices, strict=True):
+    plan = programme_matrix(shipped(name)) if with_plan else None
+    for warm, matrix in zip(sweep(matrices, plan=plan), matrices, strict=True):
         cold = highs.solve(matrix)
         assert warm.status == cold.status
         if cold.objective is not None:

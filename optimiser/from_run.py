@@ -1,0 +1,354 @@
+"""A problem's tables from a run: places, providers, activity, flows, prices, receiving room and calibrated solutions.
+
+A problem document that says `[run]` names a scenario; its policy (budgets, staff, limits, goals) stays in the document, and
+everything that the engine already knows is made from the scenario's run, so that no figure is carried twice:
+
+    localities, activity    the run's localities, unmitigated activity by point of delivery and year
+    solutions               the pack's solutions, set so that all of them reproduce the plan (`capitation.calibration`)
+    providers, flows        where each locality's patients go, for points of delivery that some solution avoids
+    prices                  unit cost, marginal price under the contract named, variable cost (`capitation.avoided_value`)
+    receiving_capacity      activity on current trends times one plus the room stated
+    stranded_limits         a share of what each provider is allocated in the year
+    control_totals          the deficit if nothing is done, as printed, and by a straight line between printed years
+
+Codes of the run become names a programme can use: "non-elective" is "non_elective", "L-U09531" is "L_U09531".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from capitation.activity import LocalityActivity, UnitCost
+from capitation.avoided_value import marginal_shares, service_costs, unit_values
+from capitation.calibration import Calibration, calibrate
+from capitation.channel_shift import ShiftLocality, programme_name
+from capitation.control_total import GapBridge
+from capitation.documents import Document
+from capitation.errors import DocumentError, Faults, suggest
+from capitation.evaluate import evaluate
+from capitation.frames import Frame
+from capitation.money import MICRO
+from capitation.plan import activity_plan
+from capitation.providers import WHOLE_PPM, LocalityFlow, ProviderAllocation
+from capitation.providers import providers as all_providers
+from capitation.run import Run
+from capitation.scenario import read_scenario
+from capitation.solution import Name, Pounds, Share, Sourced, read_solutions
+from capitation.sources import DataPack, default_data_folder
+from capitation.years import FinancialYear
+
+
+class ReceivingRoom(Sourced):
+    """How much more than current trends a point of delivery can take."""
+
+    point_of_delivery: Name
+    """Kind of activity."""
+    room_share: Share
+    """Capacity beyond activity on current trends, as a share of it."""
+    expansion_share: Share = Decimal(0)
+    """Most capacity that can be added in a year, as a share of activity on current trends."""
+    expansion_capital_pounds: Pounds = Decimal(0)
+    """Capital for one unit of added capacity."""
+    expansion_recurrent_pounds: Pounds = Decimal(0)
+    """Recurrent cost a year of one unit of added capacity."""
+
+
+class ProviderLimit(Sourced):
+    """How much stranded cost providers may be left with, as a share of what the run allocates to them."""
+
+    providers: tuple[str, ...] = ()
+    """Codes of the providers protected; all with activity that solutions avoid where none is named."""
+    income_share: Share
+    """Most stranded cost of a year over the provider's allocation of the year."""
+
+
+class SystemTotal(Sourced):
+    """What the mix must do to the system's position in one year."""
+
+    year: FinancialYear
+    """Year."""
+    improvement_pounds: Pounds
+    """Least improvement on doing nothing; below 0 allows the mix to cost so much before it pays back."""
+
+
+class RunTables(Document):
+    """What a problem takes from the run of a scenario."""
+
+    scenario: str
+    """The scenario document, relative to the problem's file."""
+    contract: Name
+    """Form of contract whose marginal shares (data/evidence) price avoided activity."""
+    solutions: tuple[Name, ...] = ()
+    """Which solutions of the pack may be bought; all where none is named. All are calibrated together in any case."""
+    receiving: tuple[ReceivingRoom, ...] = ()
+    """Room at points of delivery that receive contacts."""
+    provider_limits: tuple[ProviderLimit, ...] = ()
+    """Protection of providers."""
+    system_totals: tuple[SystemTotal, ...] = ()
+    """Improvements of the system's position to reach; the printed deficits are where it starts from."""
+
+
+def problem_parts(spec: RunTables, years: Sequence[FinancialYear], folder: Path) -> dict[str, list[Any]]:
+    """Rows of a problem document by the name of its field, made from the run of the scenario named.
+
+    Args:
+        spec: what to take.
+        years: years of the problem.
+        folder: folder of the problem's file, from which the scenario is found and, above it, the data pack.
+
+    Raises:
+        DocumentError: the scenario is missing, or the spec names a year, provider, solution or point of delivery that the
+            run does not have; every fault at once.
+        CapitationError: whatever the run and the calibration raise.
+    """
+    path = folder / spec.scenario
+    pack = DataPack(_pack_folder(path))
+    run = evaluate(read_scenario(path), pack)
+    calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
+    return parts_of_run(spec, years, run, calibration, pack)
+
+
+def parts_of_run(
+    spec: RunTables, years: Sequence[FinancialYear], run: Run, calibration: Calibration, pack: DataPack
+) -> dict[str, list[Any]]:
+    """Rows of a problem document by the name of its field, from a run that is at hand.
+
+    Raises:
+        DocumentError: see `problem_parts`.
+    """
+    texts = [str(year) for year in years]
+    everything: Frame[LocalityActivity] = run.frame("locality_activity")  # type: ignore[assignment]  # frames of a run are typed by name
+    activity = everything.filter((pl.col("case") == "unmitigated") & pl.col("year").is_in(texts))
+    _check(spec, texts, run, calibration, activity)
+    chosen = [s for s in calibration.solutions if not spec.solutions or s.id in spec.solutions]
+    flow: Frame[LocalityFlow] = run.frame("flow")  # type: ignore[assignment]  # as above
+    avoided = {e.point_of_delivery for s in chosen for e in s.effects}
+    lines = sorted(c for c in activity["point_of_delivery"].unique().to_list() if programme_name(c) in avoided)
+    used = flow.filter(pl.col("line").is_in(lines) & (pl.col("share_ppm") > 0))
+    seen = used.get_column("provider_code").unique().to_list()
+    named = {v.falls_to for s in chosen for v in s.savings if v.falls_to}
+    codes = sorted({*seen, *named})
+    return {
+        "solutions": list(chosen),
+        "localities": _localities(run, texts[0]),
+        "providers": _providers(codes, pack),
+        "points_of_delivery": _points(run, pack),
+        "activity": _activity(activity),
+        "flows": _flows(used),
+        "prices": _prices(run, pack, spec.contract, texts, lines),
+        "receiving_capacity": _receiving(spec, activity),
+        "stranded_limits": _limits(spec, run, texts, codes),
+        "control_totals": _totals(spec, run, texts),
+    }
+
+
+def shift_localities(run: Run, year: str) -> Frame[ShiftLocality]:
+    """The localities of a run and their persons in a year, whole persons by largest remainder of the system's."""
+    people = run.frame("population").filter(pl.col("year") == year)
+    members = run.frame("membership").select("practice_code", "locality_code")
+    sums = people.join(members, on="practice_code", validate="m:1").group_by("locality_code")
+    micro_persons = sums.agg(pl.col("registered_micro").sum())
+    persons = ((pl.col("registered_micro") + MICRO // 2) // MICRO).alias("persons")
+    return ShiftLocality.validate(micro_persons.select("locality_code", persons))
+
+
+def _pack_folder(path: Path) -> Path:
+    """The data pack that a file lies in; the default one where it lies in none."""
+    for folder in path.resolve().parents:
+        if (folder / "pack.toml").is_file():
+            return folder
+    return default_data_folder()
+
+
+def _localities(run: Run, year: str) -> list[dict[str, Any]]:
+    rows = shift_localities(run, year).iter_rows()
+    return [{"id": programme_name(code), "title": code, "persons": persons} for code, persons in rows]
+
+
+def _providers(codes: Sequence[str], pack: DataPack) -> list[dict[str, Any]]:
+    names = dict(all_providers(pack).iter_rows())
+    return [{"id": programme_name(code), "title": names[code]} for code in codes]
+
+
+def _points(run: Run, pack: DataPack) -> list[dict[str, Any]]:
+    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # as above
+    rows = service_costs(pack).join(
+        costs.select(pl.col("line").alias("point_of_delivery"), "unit_cost_pence"), on="point_of_delivery"
+    )
+    return [
+        {
+            "id": programme_name(row["point_of_delivery"]),
+            "title": row["point_of_delivery"],
+            "length_of_stay_days": None if row["stay_days"] is None else str(row["stay_days"]),
+            "contact_cost_pounds": _pounds(round(row["unit_cost_pence"] * row["contact_share"])),
+        }
+        for row in rows.sort("point_of_delivery").iter_rows(named=True)
+    ]
+
+
+def _activity(activity: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = activity.sort("point_of_delivery", "locality_code", "year").iter_rows(named=True)
+    return [
+        {
+            "locality": programme_name(row["locality_code"]),
+            "point_of_delivery": programme_name(row["point_of_delivery"]),
+            "year": row["year"],
+            "units": row["activity"],
+        }
+        for row in rows
+    ]
+
+
+def _flows(used: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = used.sort("line", "locality_code", "provider_code").iter_rows(named=True)
+    return [
+        {
+            "locality": programme_name(row["locality_code"]),
+            "provider": programme_name(row["provider_code"]),
+            "point_of_delivery": programme_name(row["line"]),
+            "share": Decimal(row["share_ppm"]) / WHOLE_PPM,
+        }
+        for row in rows
+    ]
+
+
+def _prices(run: Run, pack: DataPack, contract: str, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
+    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # as above
+    values = unit_values(costs, marginal_shares(pack), service_costs(pack), contract, years)
+    mark = {
+        "source": "assumption",
+        "where": f"unit cost of the run; marginal share of {contract} and variable share of data/evidence",
+        "owner": "System finance director",
+        "quality": "red",
+        "impact": "red",
+    }
+    return [
+        {
+            "point_of_delivery": programme_name(row["point_of_delivery"]),
+            "year": row["year"],
+            "tariff_pounds": _pounds(row["tariff_pence"]),
+            "marginal_pounds": _pounds(row["marginal_pence"]),
+            "variable_cost_pounds": _pounds(row["variable_pence"]),
+            **mark,
+        }
+        for row in values.filter(pl.col("point_of_delivery").is_in(lines)).iter_rows(named=True)
+    ]
+
+
+def _receiving(spec: RunTables, activity: pl.DataFrame) -> list[dict[str, Any]]:
+    sums = (
+        activity.group_by("point_of_delivery", "year").agg(pl.col("activity").sum()).sort("point_of_delivery", "year")
+    )
+    rooms = {room.point_of_delivery: room for room in spec.receiving}
+    rows = []
+    for pod, year, units in sums.iter_rows():
+        room = rooms.get(programme_name(pod))
+        if room is not None:
+            rows.append(
+                {
+                    "point_of_delivery": room.point_of_delivery,
+                    "year": year,
+                    "units": (units * (1 + room.room_share)).quantize(Decimal("0.001")),
+                    "expansion_most": (units * room.expansion_share).quantize(Decimal("0.001")),
+                    "expansion_capital_pounds": room.expansion_capital_pounds,
+                    "expansion_recurrent_pounds": room.expansion_recurrent_pounds,
+                }
+            )
+    return rows
+
+
+def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> list[dict[str, Any]]:
+    held: Frame[ProviderAllocation] = run.frame("provider_allocation")  # type: ignore[assignment]  # as above
+    sums = held.group_by("provider_code", "year").agg(pl.col("allocation_pence").sum())
+    income = {(code, year): pence for code, year, pence in sums.iter_rows()}
+    return [
+        {
+            "provider": programme_name(code),
+            "year": year,
+            "pounds": _pounds(int(Decimal(income.get((code, year), 0)) * limit.income_share)),
+        }
+        for limit in spec.provider_limits
+        for code in (limit.providers or codes)
+        for year in years
+    ]
+
+
+def _totals(spec: RunTables, run: Run, years: list[str]) -> list[dict[str, Any]]:
+    bridge: Frame[GapBridge] = run.frame("gap_bridge")  # type: ignore[assignment]  # as above
+    gaps = deficits(bridge, years)
+    return [
+        {
+            "organisation": "system",
+            "year": str(total.year),
+            "baseline_pounds": _pounds(-gaps[str(total.year)]),
+            "target_pounds": Decimal(_pounds(-gaps[str(total.year)])) + total.improvement_pounds,
+            "source": total.source,
+            "where": total.where,
+            "owner": total.owner,
+            "quality": total.quality,
+            "impact": total.impact,
+        }
+        for total in spec.system_totals
+    ]
+
+
+def deficits(bridge: Frame[GapBridge], years: Sequence[str]) -> dict[str, int]:
+    """The system's deficit in pence in each year if nothing is done: as printed, and a straight line between printed years.
+
+    Args:
+        bridge: steps from year to year; the last balance of a year is its deficit.
+        years: years wanted, inside the printed ones.
+
+    Example:
+        £2m in 2016/17 and £10m in 2020/21 give £4m, £6m and £8m in between.
+    """
+    last = bridge.sort("year", "step").group_by("year", maintain_order=True).agg(pl.col("balance_pence").last())
+    printed = dict(last.iter_rows())
+    found = {year: printed[year] for year in years if year in printed}
+    for (first, start), (second, end) in pairwise(printed.items()):
+        span = FinancialYear(second).years_after(FinancialYear(first))
+        for year in years:
+            after = FinancialYear(year).years_after(FinancialYear(first))
+            if 0 < after < span:
+                found[year] = start + (end - start) * after // span
+    return found
+
+
+def _pounds(pence: int) -> str:
+    return str(Decimal(pence).scaleb(-2))
+
+
+def _check(spec: RunTables, years: list[str], run: Run, calibration: Calibration, activity: pl.DataFrame) -> None:
+    faults = Faults()
+    held = activity.get_column("year").unique().to_list()
+    for year in years:
+        if year not in held:
+            faults.add("run: years", f"{year}", "a year with activity in the run", suggest(year, held))
+    solutions = [s.id for s in calibration.solutions]
+    for name in spec.solutions:
+        if name not in solutions:
+            faults.add("run: solutions", repr(name), "a solution of the pack", suggest(name, solutions))
+    pods = [programme_name(c) for c in activity.get_column("point_of_delivery").unique().to_list()]
+    for room in spec.receiving:
+        if room.point_of_delivery not in pods:
+            faults.add(
+                "run: receiving",
+                repr(room.point_of_delivery),
+                "a point of delivery",
+                suggest(room.point_of_delivery, pods),
+            )
+    codes = run.frame("provider_allocation").get_column("provider_code").unique().to_list()
+    for limit in spec.provider_limits:
+        for code in limit.providers:
+            if code not in codes:
+                faults.add("run: provider_limits", repr(code), "a provider of the run", suggest(code, codes))
+    for total in spec.system_totals:
+        if str(total.year) not in years:
+            faults.add("run: system_totals", str(total.year), f"one of {', '.join(years)}")
+    faults.raise_if_any(DocumentError, "the problem's [run] does not fit its run")
