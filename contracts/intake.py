@@ -182,7 +182,8 @@ def _dates(given: pl.Series, *, month_first: bool) -> pl.Series:
         return given
     if given.dtype == pl.Datetime:
         return given.dt.date()
-    text = given.cast(pl.String)
+    # A time of day behind the date, as spreadsheets write it, does not count.
+    text = given.cast(pl.String).str.replace(r"[ T]\d{1,2}:\d{2}.*$", "")
     slashed = text.str.to_date("%m/%d/%Y" if month_first else "%d/%m/%Y", strict=False)
     return text.str.to_date("%Y-%m-%d", strict=False).zip_with(
         text.str.contains("-", literal=True).fill_null(False), slashed
