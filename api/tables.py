@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.exports import in_pounds
+from api.files import write_whole
 from capitation.errors import SourceError
 from capitation.money import MICRO, pounds_text
 
@@ -72,20 +73,9 @@ def write_frame(frame: pl.DataFrame, path: Path) -> Path:
     Raises:
         SourceError: another ending, or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    if path.suffix not in {".csv", ".parquet"}:
-        message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
-        raise SourceError(message)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            in_pounds(frame).write_csv(partial)
-        else:
-            frame.write_parquet(partial, compression="zstd")
-        partial.rename(path)
-    except OSError as error:
-        if partial.exists():
-            partial.unlink()
-        message = f"{path}: cannot be written: {error}"
-        raise SourceError(message) from error
-    return path
+    if path.suffix == ".csv":
+        return write_whole(path, lambda partial: in_pounds(frame).write_csv(partial))
+    if path.suffix == ".parquet":
+        return write_whole(path, lambda partial: frame.write_parquet(partial, compression="zstd"))
+    message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
+    raise SourceError(message)
