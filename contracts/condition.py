@@ -110,6 +110,45 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def misfits(text: str, kinds: Mapping[str, str]) -> list[str]:
+    """What a condition compares that cannot be compared, in words; names of unknown kind are left out.
+
+    Args:
+        text: the condition.
+        kinds: "number", "text" or "date" by name.
+
+    Example:
+        `misfits("track > 3", {"track": "text"})` is `["track, a text, with 3, a number"]`.
+    """
+    found: list[str] = []
+
+    def kind(node: ast.expr) -> str | None:
+        if isinstance(node, ast.Name | ast.Attribute):
+            return kinds.get(_name(node))
+        value = _static(node)
+        return "text" if isinstance(value, str) else "date" if isinstance(value, dt.date) else "number"
+
+    def walk(node: ast.expr) -> None:
+        if isinstance(node, ast.BoolOp):
+            for part in node.values:
+                walk(part)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            walk(node.operand)
+        elif isinstance(node, ast.Compare):
+            left = node.left
+            for right in node.comparators:
+                for item in right.elts if isinstance(right, ast.Tuple | ast.List) else [right]:
+                    a, b = kind(left), kind(item)
+                    if a is not None and b is not None and a != b:
+                        found.append(f"{ast.unparse(left)}, a {a}, with {ast.unparse(item)}, a {b}")
+                left = right
+        elif kind(node) not in {None, "number"}:
+            found.append(f"{ast.unparse(node)}, a {kind(node)}, with nothing")
+
+    walk(_tree(text))
+    return found
+
+
 def columnar(text: str) -> pl.Expr:
     """The condition as a polars expression that is true or false, never missing."""
     return _columnar(_tree(text))

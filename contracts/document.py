@@ -19,7 +19,7 @@ from pydantic import Field, SerializeAsAny, TypeAdapter
 from capitation.documents import Document, Figure, parse_document, read_mapping
 from capitation.errors import ContractError, DocumentError, Faults, SourceError, suggest
 from capitation.sources import read_raw
-from contracts.condition import Condition, names_in
+from contracts.condition import Condition, misfits, names_in
 from contracts.rounding import Unit, units_per
 from contracts.tables import Table
 from contracts.terms import all_terms
@@ -407,6 +407,8 @@ def _check(contract: Contract, broken: set[str], faults: Faults, where: str) -> 
     for place, term in _places(contract, where):
         for field, name, needs in term.references():
             _check_reference(name, f"{place}.{field}", kinds, all_steps, broken, faults, needs=needs)
+        for field, condition in term.conditions():
+            _check_condition(condition, f"{place}.{field}", kinds, faults)
         term.check(faults, place, tables)
         for party in term.parties():
             if party not in {p.code for p in contract.parties}:
@@ -442,6 +444,7 @@ def _check(contract: Contract, broken: set[str], faults: Faults, where: str) -> 
     if not contract.outputs:
         faults.add(f"{where}: outputs", "none", "at least one output")
     for i, notice in enumerate(contract.notices, start=1):
+        _check_condition(notice.when, f"{where}: notices.{i}.when", kinds, faults)
         for name in names_in(notice.when):
             if name not in kinds and name not in broken:
                 faults.add(f"{where}: notices.{i}.when", f"unknown name {name!r}", "a known name", suggest(name, kinds))
@@ -450,6 +453,11 @@ def _check(contract: Contract, broken: set[str], faults: Faults, where: str) -> 
             faults.add(f"{where}: key", f"unknown input {name!r}", "an input", suggest(name, contract.input_map()))
     if contract.period is not None and contract.period.end is not None and contract.period.end < contract.period.start:
         faults.add(f"{where}: period.end", str(contract.period.end), f"a day after {contract.period.start}")
+
+
+def _check_condition(condition: str, place: str, kinds: Mapping[str, str], faults: Faults) -> None:
+    for words in misfits(condition, kinds):
+        faults.add(place, f"a comparison of {words}", "like with like: texts in quotes, dates as '2023-12-31'")
 
 
 def _codes(contract: Contract) -> list[str]:

@@ -144,6 +144,10 @@ class Term(Document):
         """Each name the term refers to: its place in the term, the name, and what kind of value it must be."""
         yield from _references(self, "")
 
+    def conditions(self) -> Iterator[tuple[str, str]]:
+        """Each condition of the term, with its place in the term."""
+        yield from _conditions(self, "")
+
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
         """Add a fault for each contradiction that can be seen without rows."""
 
@@ -239,6 +243,17 @@ def _references(thing: Any, place: str) -> Iterator[tuple[str, str, Needs]]:  # 
     elif isinstance(thing, Mapping):
         for key, item in thing.items():
             yield from _references(item, f"{place}.{key}")
+
+
+def _conditions(thing: Any, place: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # walks any field
+    if isinstance(thing, ConditionText):
+        yield place, str(thing)
+    elif isinstance(thing, BaseModel):
+        for key in type(thing).model_fields:
+            yield from _conditions(getattr(thing, key), f"{place}.{key}" if place else key)
+    elif isinstance(thing, tuple):
+        for i, item in enumerate(thing):
+            yield from _conditions(item, f"{place}.{i}")
 
 
 __all__ = [

@@ -185,6 +185,18 @@ DOCUMENT_FAULTS = [
     ),
     ("a period that ends before it starts", ("period", "end"), "2015-03-31", ["period.end", "a day after 2016-04-01"]),
     (
+        "a text compared with a number",
+        ("terms", 1),
+        {"step": "part", "term": "gate", "amount": "gain", "when": "provider > 3"},
+        ["terms.2 (part).when", "a comparison of provider, a text, with 3, a number"],
+    ),
+    (
+        "a text that stands for itself",
+        ("terms", 1),
+        {"step": "part", "term": "gate", "amount": "gain", "when": "rate and provider"},
+        ["terms.2 (part).when", "provider, a text, with nothing"],
+    ),
+    (
         "a gate without a test",
         ("terms", 1),
         {"step": "part", "term": "gate", "amount": "gain"},
