@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -253,7 +254,7 @@ class Solution(Sourced):
         points = [(0.0, 0.0), *((float(p.scale), float(p.effect)) for p in self.returns)]
         if len(points) == 1:
             return [(self.ceiling, 1.0)]
-        return [(b - a, (q - p) / (b - a)) for (a, p), (b, q) in zip(points, points[1:], strict=False)]
+        return [(b - a, (q - p) / (b - a)) for (a, p), (b, q) in pairwise(points)]
 
     def effective_scale(self, scale: float) -> float:
         """The effect at a scale as a share of the full effect, at full maturity."""
@@ -299,7 +300,7 @@ class Solution(Sourced):
         top = max([float(p.effect) for p in self.returns], default=self.ceiling)
         for effect in self.effects:
             for level in ("low", "central", "high"):
-                share = float(effect.at(level)) * top  # type: ignore[arg-type]  # one of the three levels
+                share = float(effect.at(level)) * top
                 if share > 1 + 1e-12:
                     wrong.append(
                         f"at most 100% of {effect.point_of_delivery} avoided at the largest scale, not {share:.0%} ({level})"

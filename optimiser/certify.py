@@ -91,9 +91,9 @@ def certify(
 
 
 def _column_size(matrix: Matrix, prices: Floats) -> Floats:
-    return np.bincount(
-        matrix.index, weights=np.abs(matrix.value * prices[matrix.row_of]), minlength=matrix.column_count
-    )
+    size = np.abs(matrix.value * prices[matrix.row_of])
+    sums = np.bincount(matrix.index, weights=size, minlength=matrix.column_count)
+    return sums.astype(np.float64, copy=False)
 
 
 def _lean(lean: Floats, at: Floats, low: Floats, high: Floats, size: Floats) -> tuple[float, float, float, float]:

@@ -102,12 +102,16 @@ def _avoided(p: Programme) -> None:
         .join(years, on="t")
         .sort("point_of_delivery", "cell", "locality", "t", "solution", "place")
     )
+    tops = {s.id: sum(width * slope for width, slope in s.curve) for s in p.problem.solutions}
+    top = pl.col("solution").replace_strict(tops, return_dtype=pl.Float64)
+    acting = acting.with_columns((pl.col("eligible") * pl.col("share") * top).alias("ceiling"))
     p.columns["credit"] = p.builder.columns(
         "credit",
         acting,
         ["solution", "locality", "point_of_delivery", "cell", "year"],
         unit="units",
         label="{point_of_delivery} avoided by {solution} in {locality} in {year} (cell {cell})",
+        upper="ceiling",
     )
     group = ["locality", "point_of_delivery", "cell", "t"]
     shared = (

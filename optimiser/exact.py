@@ -41,7 +41,7 @@ class Exact:
     @property
     def over_claim(self) -> float:
         """Units claimed beyond the exact product, all kinds and years, as a share of the exact (below 0: under-claimed)."""
-        exact, claimed = self.avoided["exact"].sum(), self.avoided["claimed"].sum()
+        exact, claimed = float(self.avoided["exact"].sum()), float(self.avoided["claimed"].sum())
         return (claimed - exact) / exact if exact > 0 else 0.0
 
 

@@ -128,10 +128,12 @@ class Matrix:
     """Constraints that applied to no row, each with the reason."""
 
     def __post_init__(self) -> None:
-        for array in (self.cost, self.lower, self.upper, self.integer, self.row_lower, self.row_upper):
+        for array in self._arrays():
             array.flags.writeable = False
-        for array in (self.start, self.index, self.value):
-            array.flags.writeable = False
+
+    def _arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        limits = (self.cost, self.lower, self.upper, self.integer, self.row_lower, self.row_upper)
+        return (*limits, self.start, self.index, self.value)
 
     @property
     def column_count(self) -> int:
@@ -157,9 +159,7 @@ class Matrix:
     def content_hash(self) -> str:
         """The first 16 letters of the SHA-256 of everything that decides the answer."""
         digest = hashlib.sha256(f"{self.sense} {self.constant!r}".encode())
-        for array in (self.cost, self.lower, self.upper, self.integer, self.row_lower, self.row_upper):
-            digest.update(array.tobytes())
-        for array in (self.start, self.index, self.value):
+        for array in self._arrays():
             digest.update(array.tobytes())
         for family in (*self.columns, *self.rows):
             digest.update(f"|{family.name} {family.first} {family.count} {family.kind}".encode())
@@ -172,11 +172,13 @@ class Matrix:
 
     def product(self, values: Floats) -> Floats:
         """Row activities A v at the column values given."""
-        return np.bincount(self.row_of, weights=self.value * values[self.index], minlength=self.row_count)
+        sums = np.bincount(self.row_of, weights=self.value * values[self.index], minlength=self.row_count)
+        return sums.astype(np.float64, copy=False)
 
     def transposed_product(self, prices: Floats) -> Floats:
         """A' y at the row prices given: what the rows charge to each column."""
-        return np.bincount(self.index, weights=self.value * prices[self.row_of], minlength=self.column_count)
+        sums = np.bincount(self.index, weights=self.value * prices[self.row_of], minlength=self.column_count)
+        return sums.astype(np.float64, copy=False)
 
     def row_family(self, row: int) -> Family:
         """The family that a row belongs to."""

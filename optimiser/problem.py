@@ -504,16 +504,16 @@ def problem_of(content: dict[str, Any], where: str, folder: Path) -> Problem:
         message = f"{where}: solution_ids name files, but there is no solutions_folder to find them in"
         raise DocumentError(message)
     if problem.activity_file is not None:
-        rows = read_rows(folder / problem.activity_file, Activity)
-        changes["activity"] = (*problem.activity, *(_row(ActivityRow, r) for r in rows.iter_rows(named=True)))
+        activity = read_rows(folder / problem.activity_file, Activity)
+        changes["activity"] = (*problem.activity, *(_row(ActivityRow, r) for r in activity.iter_rows(named=True)))
         changes["activity_file"] = None
     if problem.flows_file is not None:
-        rows = read_rows(folder / problem.flows_file, Flow)
-        changes["flows"] = (*problem.flows, *(_row(FlowRow, r) for r in rows.iter_rows(named=True)))
+        flows = read_rows(folder / problem.flows_file, Flow)
+        changes["flows"] = (*problem.flows, *(_row(FlowRow, r) for r in flows.iter_rows(named=True)))
         changes["flows_file"] = None
     if problem.prices_file is not None:
-        rows = read_rows(folder / problem.prices_file, Price)
-        changes["prices"] = (*problem.prices, *(_row(PriceRow, r) for r in rows.iter_rows(named=True)))
+        prices = read_rows(folder / problem.prices_file, Price)
+        changes["prices"] = (*problem.prices, *(_row(PriceRow, r) for r in prices.iter_rows(named=True)))
         changes["prices_file"] = None
     return problem.model_copy(update=changes) if changes else problem
 

@@ -495,9 +495,9 @@ def _check_names(problem: Problem, faults: Faults) -> None:
             _unknown(faults, f"payment_terms of {term.provider}", "point of delivery", pod, pods)
     for c in problem.control_totals:
         _unknown(faults, "control_totals", "organisation", c.organisation, {SYSTEM, COMMISSIONER, *providers})
-    for r in problem.receiving_capacity:
-        if r.locality != ALL:
-            _unknown(faults, "receiving_capacity", "locality", r.locality, places)
+    for room in problem.receiving_capacity:
+        if room.locality != ALL:
+            _unknown(faults, "receiving_capacity", "locality", room.locality, places)
     for staff in problem.receiving_staff:
         _unknown(faults, "receiving_staff", "point of delivery", staff.point_of_delivery, wide)
     for future in problem.futures:
@@ -517,9 +517,9 @@ def _check_limits(problem: Problem, faults: Faults) -> None:
             faults.add(f"{b.kind} budget", f"year {b.year}", f"one of {', '.join(problem.years)}")
         if b.pounds < 0:
             faults.add(f"{b.kind} budget {b.year}", f"{b.pounds} pounds", "0 or more")
-    for row in (*problem.control_totals, *problem.transition_funds):
-        if row.year not in problem.years:
-            faults.add("control totals and funds", f"year {row.year}", f"one of {', '.join(problem.years)}")
+    for year in (*(c.year for c in problem.control_totals), *(f.year for f in problem.transition_funds)):
+        if year not in problem.years:
+            faults.add("control totals and funds", f"year {year}", f"one of {', '.join(problem.years)}")
     for limit in problem.limits:
         where = f"limit on {limit.measure!r}"
         if limit.at_least is None and limit.at_most is None:

@@ -27,7 +27,7 @@ from optimiser.matrix import Floats, Matrix
 INTERIOR_POINT_FROM = 30_000
 """From this many columns on a linear programme is solved by interior point rather than simplex."""
 
-_OPTIONS: dict[str, tuple[type, tuple[Any, ...] | None]] = {
+_OPTIONS: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "solver": (str, ("simplex", "ipx", "pdlp", "choose")),
     "threads": (int, None),
     "presolve": (str, ("choose", "on")),
@@ -66,7 +66,7 @@ def _with(old: Floats, ids: npt.NDArray[np.int32], new: Floats) -> Floats:
     return changed
 
 
-class _QuietHighs(highspy.Highs):  # type: ignore[misc]  # highspy is not typed
+class _QuietHighs(highspy.Highs):
     """highspy without its banner, which is printed to standard output before an option can forbid it."""
 
     def __init__(self) -> None:
@@ -177,7 +177,10 @@ class HighsSession:
         """Set the limits of the rows `which` to those in `lower` and `upper` (one a row of the matrix)."""
         if len(which):
             ids = np.asarray(which, dtype=np.int32)
-            _ok(self._highs.changeRowsBounds(len(ids), ids, lower[ids], upper[ids]), "change limits")
+            _ok(
+                self._highs.changeRowsBounds(len(ids), ids, lower[ids], upper[ids]),  # type: ignore[attr-defined]  # missing from highspy's stub
+                "change limits",
+            )
             low, high = _with(self.matrix.row_lower, ids, lower), _with(self.matrix.row_upper, ids, upper)
             self.matrix = replace(self.matrix, row_lower=low, row_upper=high)
 
@@ -274,7 +277,7 @@ class HighsSession:
         if not prices or values is None:
             reason = "not asked for" if not prices else f"there is no mix: {answer.meaning}"
             return replace(answer, no_prices_because=reason)
-        return self._priced(answer, ranges)
+        return self._priced(answer, values, ranges)
 
     def _read(self, gap: float) -> tuple[Status, Floats | None, float | None]:
         highs, matrix = self._highs, self.matrix
@@ -313,18 +316,18 @@ class HighsSession:
         feasible = other._highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return highspy.HighsModelStatus.kUnbounded if feasible else highspy.HighsModelStatus.kInfeasible
 
-    def _priced(self, answer: Answer, ranges: bool) -> Answer:
+    def _priced(self, answer: Answer, values: Floats, ranges: bool) -> Answer:
         """The answer with certified prices: of the programme itself, or of the one with whole columns fixed."""
         started = time.perf_counter()
         if answer.matrix.is_whole:
-            prices, reason = fixed_prices(answer.matrix, answer.values)  # type: ignore[arg-type]  # checked by the caller
+            prices, reason = fixed_prices(answer.matrix, values)
         else:
             solution = self._highs.getSolution()
             prices, reason = _read_prices(
                 self._highs,
                 answer.matrix,
                 np.array(solution.row_dual),
-                answer.values,
+                values,
                 "linear",
                 ranges,
             )
