@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import cast
 
 import polars as pl
 
@@ -70,34 +71,77 @@ class OutturnLine(Schema):
 def plan_lines(run: Run) -> Frame[PlanLine]:
     """Every provider's allocation divided over the lines of its services; the lines add to the allocation.
 
-    Args:
-        run: a run with `provider_allocation`, `flow` and `service_line`.
+    A stream that pays for one service whole, such as transformation funding, is a line of its own that no activity
+    counts, so that it does not raise the price of activity; the rest of the service is divided over its lines.
 
-    Rule: weight of a line = its cost x the provider's share of it in the locality; largest remainder, ties by line.
+    Args:
+        run: a run with `provider_allocation`, `service_envelope`, `spendable`, `membership`, `flow`, `service_line`.
+
+    Rule: a stream's part of the envelope, then cost of a line x the provider's share of it in the locality; largest
+    remainder, ties by line.
     """
+    names = {"provider_code": "provider", "commissioner_code": "commissioner", "service_code": "service"}
+    key = [c for c in _ROW if c != "line"]
+    rows = run.frame("provider_allocation").rename({"allocation_pence": "whole", **names})
+    single = _single_streams(run)
+    kept = ["year", "commissioner", "locality_code", "service"]
+    counted = (
+        run.frame("service_envelope")
+        .rename(names, strict=False)
+        .join(single.group_by(kept).agg(pl.col("weight").sum()), on=kept, how="left", validate="1:1")
+        .select(*kept, pl.lit("").alias("part"), pl.col("allocation_pence") - pl.col("weight").fill_null(0))
+        .rename({"allocation_pence": "weight"})
+    )
+    parts = apportion(
+        rows.join(pl.concat([counted, single]), on=kept, how="left").filter(pl.col("weight") != 0),
+        total="whole",
+        weight="weight",
+        within=key,
+        order_by=["part"],
+        into="part_pence",
+    ).drop("weight")
     weights = (
         run.frame("flow")
         .join(run.frame("service_line"), on="line", how="inner", validate="m:1")
-        .with_columns(weight=pl.col("cost_pence") * pl.col("share_ppm"))
+        .select(
+            "locality_code",
+            pl.col("provider_code").alias("provider"),
+            pl.col("service_code").alias("service"),
+            "line",
+            weight=pl.col("cost_pence") * pl.col("share_ppm"),
+        )
         .filter(pl.col("weight") > 0)
-        .select("locality_code", "provider_code", "service_code", "line", "weight")
     )
-    key = ["year", "provider_code", "commissioner_code", "locality_code", "service_code"]
-    rows = (
-        run.frame("provider_allocation")
-        .rename({"allocation_pence": "whole"})
-        .join(weights, on=["locality_code", "provider_code", "service_code"], how="left")
-    )
-    parts = apportion(
-        rows.with_columns(pl.col("line").fill_null(pl.col("service_code")), pl.col("weight").fill_null(1)),
-        total="whole",
+    lines = apportion(
+        parts.filter(pl.col("part") == "").join(weights, on=["locality_code", "provider", "service"], how="left"),
+        total="part_pence",
         weight="weight",
         within=key,
         order_by=["line"],
         into="plan_value_pence",
     )
-    names = {"provider_code": "provider", "commissioner_code": "commissioner", "service_code": "service"}
-    return PlanLine.validate(parts.rename(names).select(*PlanLine.columns()))
+    alone = parts.filter(pl.col("part") != "").rename({"part": "line", "part_pence": "plan_value_pence"})
+    return PlanLine.validate(pl.concat([lines.select(*PlanLine.columns()), alone.select(*PlanLine.columns())]))
+
+
+def _single_streams(run: Run) -> pl.DataFrame:
+    """Money of the streams that pay for one service whole: year, commissioner, locality, service, part (the stream), weight."""
+    rules = cast("list[dict[str, str | None]]", run.manifest.scenario["streams"])
+    pays = {str(rule["stream"]): str(rule["service"]) for rule in rules if rule.get("service") is not None}
+    homes = run.frame("membership").select(code="practice_code", home="locality_code", commissioner="commissioner_code")
+    return (
+        run.frame("spendable")
+        .filter(pl.col("stream").is_in(list(pays)) & (pl.col("allocation_pence") != 0))
+        .join(homes, on="code", how="left", validate="m:1")
+        .group_by(
+            "year",
+            "commissioner",
+            pl.col("home").alias("locality_code"),
+            pl.col("stream").replace_strict(pays, default=None, return_dtype=pl.String).alias("service"),
+            pl.col("stream").alias("part"),
+        )
+        .agg(pl.col("allocation_pence").sum().alias("weight"))
+    )
 
 
 def case_activity(
