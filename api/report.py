@@ -114,9 +114,13 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
     )
     console.print(f"Pace of change in {year}: {text}.")
     _distance_of_the_system(pack)
-    gaps = run.frame("gap_bridge").group_by("year", maintain_order=True).agg(pl.col("balance_pence").last())
-    for of_year, pence in gaps.iter_rows():
-        console.print(f"Do-nothing deficit {of_year}: {board_text(pence)}.")
+    for of_year, lines in run.frame("gap_bridge").sort("year", "step").group_by("year", maintain_order=True):
+        parts = "; ".join(
+            f"{name} {board_text(pence)}" for name, pence in lines.select("name", "amount_pence").iter_rows()
+        )
+        console.print(
+            f"Do-nothing deficit {of_year[0]}: {board_text(lines['balance_pence'][-1])} ({parts}).", soft_wrap=True
+        )
     weak = run.frame("assumption").filter(pl.col("quality") == "red")
     console.print(
         f"Assumptions: {run.frame('assumption').height} in the log (frame 'assumption'), {weak.height} on weak evidence; the first:",
@@ -134,10 +138,14 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
 def _distance_of_the_system(pack: DataPack) -> None:
     held = dict(distance_from_target(pack).select("moment", "distance_from_target_pence").iter_rows())
     console.print(
-        f"The system itself: {board_text(held['start'])} from its national target at the start of the plan and "
-        f"{board_text(held['end'])} at its end, as the plan prints it; the distances above are between localities.",
+        f"The system itself is {_side(held['start'])} its national target at the start of the plan and {_side(held['end'])} "
+        "it at its end, as the plan prints it; the distances above are between localities.",
         soft_wrap=True,
     )
+
+
+def _side(distance_pence: int) -> str:
+    return f"{board_text(abs(distance_pence))} {'under' if distance_pence < 0 else 'over'}"
 
 
 def _percent(value: float) -> str:

@@ -10,9 +10,10 @@ import polars as pl
 import typer
 
 from api.commands.settle import find_contract
+from api.files import write_text
 from api.payoff_svg import payoff_svg
 from api.tables import console, print_json, show, write_frame
-from capitation.errors import ContractError, SourceError
+from capitation.errors import ContractError
 from capitation.sources import read_raw
 from contracts.document import Contract, contract_schema, read_contract
 from contracts.payoff import payoff
@@ -149,7 +150,7 @@ def payoff_command(
     around = sorted((0.8 * middle, 1.2 * middle))
     curve = payoff(agreed, row, varied, around[0] if low is None else low, around[1] if high is None else high, output)
     if svg is not None:
-        _write_text(svg, payoff_svg(curve))
+        write_text(svg, payoff_svg(curve))
     if out is not None:
         write_frame(curve.table, out)
     if as_json:
@@ -182,7 +183,7 @@ def schema(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        _write_text(out, text)
+        write_text(out, text)
         typer.echo(f"written: {out}")
 
 
@@ -228,15 +229,3 @@ def _as_number(cell: object) -> float:
         return float(str(cell))
     except ValueError:
         return 0.0
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.rename(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        message = f"{path}: cannot be written: {error}"
-        raise SourceError(message) from error

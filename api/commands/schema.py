@@ -14,20 +14,26 @@ from capitation.pace_policy import PacePolicy
 from capitation.parameters import Parameter
 from capitation.run import RunManifest
 from capitation.scenario import Scenario
+from capitation.solution import Solution
 from capitation.sources import Source
+from contracts.options import ContractOptions
+from optimiser.problem import Problem
 
 DOCUMENTS: dict[str, type[Document]] = {
+    "contract-options": ContractOptions,
     "cost-index": CostIndex,
     "need-component": Component,
     "need-formula": FormulaDocument,
     "need-vintage": Vintage,
     "pace-policy": PacePolicy,
     "parameter": Parameter,
+    "problem": Problem,
     "run-manifest": RunManifest,
     "scenario": Scenario,
+    "solution": Solution,
     "source": Source,
 }
-"""Documents of the engine by name."""
+"""Documents by name; `capitation contract schema` has that of contracts, built from the terms found."""
 
 
 def register(app: typer.Typer) -> None:
