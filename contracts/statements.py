@@ -80,7 +80,12 @@ class StatementSet:
 
     def pools(self) -> Frame[PoolBalance]:
         """What each pool among the parties was paid, paid, and has left, from the entries that stand."""
-        pools = [party.code for party in self.contract.parties if party.role == "pool"]
+        pools: list[str] = []
+        for party in self.contract.parties:
+            if party.role == "pool" and party.named_by is None:
+                pools.append(party.code)
+            elif party.role == "pool":
+                pools += self.settlement.values.get_column(str(party.named_by)).unique().to_list()
         amount = Entry.amount_pence.col
         found = (
             self.standing()

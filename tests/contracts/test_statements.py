@@ -54,6 +54,17 @@ def test_a_pool_is_left_empty(name):
     assert (done.pools().get_column("paid_in_pence") > 0).all()
 
 
+def test_a_pool_named_row_by_row_is_found_by_its_name():
+    contract = LIBRARY["aca-risk-adjustment"]
+    pools = settle_statement(contract, rows_of(contract)).pools()
+    assert pools.select("period", "account", "pool", "left_pence").rows() == [
+        ("2014", "s / a", "s", -923077),
+        ("2014", "s / b", "s", 923077),
+        ("2018", "s / a", "s", -793846),
+        ("2018", "s / b", "s", 793846),
+    ]
+
+
 def test_an_entry_says_who_what_when_and_by_which_rule():
     contract = LIBRARY["multilateral-gain-loss"]
     entries = settle_statement(contract, rows_of(contract)).entries
