@@ -226,17 +226,28 @@ def _bound(value: float | None, missing: float) -> float:
 def _refuse_ordered_sets(problem: pulp.LpProblem) -> None:
     faults = [
         Fault(
-            f"{kind.upper()} '{name}'",
+            f"{kind} '{name}'",
             "a special ordered set",
             "whole-number variables and constraints",
             "PuLP drops such sets on the way to HiGHS and CBC without a word; write the choice with binaries.",
         )
-        for kind in ("sos1", "sos2")
-        for name in (getattr(problem, kind, None) or {})
+        for kind, name in _ordered_sets(problem)
     ]
     if faults:
         message = "the PuLP problem has special ordered sets, which its solvers would ignore"
         raise SolverError(message, faults)
+
+
+def _ordered_sets(problem: pulp.LpProblem) -> list[tuple[str, str]]:
+    """Kind and name of each special ordered set: dictionaries in PuLP 3, kept by the core (named by members) in PuLP 4."""
+    if hasattr(problem, "has_sos"):
+        if not problem.has_sos():
+            return []
+        content = problem.toDict()
+        return [
+            (kind.upper(), ", ".join(members)) for kind in ("sos1", "sos2") for members in content.get(kind) or []
+        ]
+    return [(kind.upper(), str(name)) for kind in ("sos1", "sos2") for name in (getattr(problem, kind, None) or {})]
 
 
 def solve(

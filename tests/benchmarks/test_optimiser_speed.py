@@ -1,7 +1,7 @@
 """How fast the optimiser is against highspy given the ready matrix: ratios within one run, on the same model.
 
 Seconds are of processor time, all threads added up, because the machine may be shared; that counts against our build,
-which uses several threads.
+which uses several threads. Only the million columns, which are not solved, are timed by the clock on the wall.
 
 In the gate each measurement runs once at 1,000 columns and only its results are checked. To measure:
 
@@ -30,13 +30,13 @@ MIDDLE = "10k" if TIMING else "1k"
 LARGE = pytest.mark.skipif(TIMING != "large", reason="set CAPITATION_TIMING=large to measure large models")
 
 
-def best_of(work, times):
+def best_of(work, times, clock=time.process_time):
     """The least of several times, and the last result."""
     least, result = float("inf"), None
     for _ in range(times if TIMING else 1):
-        began = time.process_time()
+        began = clock()
         result = work()
-        least = min(least, time.process_time() - began)
+        least = min(least, clock() - began)
     return least, result
 
 
@@ -185,9 +185,9 @@ def test_a_million_columns_are_built_and_handed_over():
     def ours():
         highs.HighsSession(build(drawn))
 
-    alone, _ = best_of(from_lists, 3)
-    handed, _ = best_of(lambda: highs.HighsSession(matrix), 3)
-    seconds, _ = best_of(ours, 3)
+    alone, _ = best_of(from_lists, 3, time.perf_counter)
+    handed, _ = best_of(lambda: highs.HighsSession(matrix), 3, time.perf_counter)
+    seconds, _ = best_of(ours, 3, time.perf_counter)
     say(f"1M: {matrix.column_count} columns, {matrix.term_count} terms; highspy from triplets {alone:.2f} s; "
         f"ours build and hand over {seconds:.2f} s ({seconds / alone:.2f} x), hand over alone {handed:.2f} s")  # fmt: skip
     assert seconds / alone <= 1.5

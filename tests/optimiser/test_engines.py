@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
+import pulp
 import pytest
 
 from capitation.errors import UnknownNameError
@@ -72,12 +73,16 @@ def test_prices_after_whole_numbers_are_marked_as_such():
 def test_special_ordered_sets_are_refused_by_name():
     matrix = small()
     problem = pulp_face.to_pulp(matrix)
-    if not hasattr(problem, "sos2"):
-        pytest.skip("this PuLP has no special ordered sets")
-    problem.sos2["returns"] = {v: i for i, v in enumerate(problem.variables())}
-    with pytest.raises(SolverError, match="SOS2 'returns'"):
+    members = {v: i for i, v in enumerate(problem.variables())}
+    if hasattr(problem, "add_sos_group"):  # PuLP 4
+        problem.add_sos_group(pulp._rustcore.SosKind.Sos2, "returns", members)
+        name = "SOS2 'c0000.buy.a, c0001.buy.b'"
+    else:
+        problem.sos2["returns"] = members
+        name = "SOS2 'returns'"
+    with pytest.raises(SolverError, match=name):
         pulp_face.from_pulp(problem, matrix)
-    with pytest.raises(SolverError, match="SOS2 'returns'"):
+    with pytest.raises(SolverError, match=name):
         pulp_face.solve(matrix, problem=problem)
 
 
