@@ -161,7 +161,9 @@ def test_the_plans_activity_spreads_over_the_localities_of_the_system(pack):
 
 
 def test_a_practice_without_a_weight_is_told_for_every_point_of_delivery(pack):
-    rows = ComponentWeight.validate(pl.DataFrame([("A", "registered", 5)], schema=ComponentWeight.dtypes(), orient="row"))
+    rows = ComponentWeight.validate(
+        pl.DataFrame([("A", "registered", 5)], schema=ComponentWeight.dtypes(), orient="row")
+    )
     members = pl.DataFrame({"practice_code": ["A"], "locality_code": ["x"]})
     with pytest.raises(FrameError) as error:
         spread_weights(rows, members, points_of_delivery(pack))
