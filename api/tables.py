@@ -50,7 +50,8 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401  # any cell of a frame
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+        text = f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+        return text.removeprefix("-") if not text.strip("-0.,") else text
     return str(value)
 
 
