@@ -416,6 +416,6 @@ def _providers(p: Programme) -> None:
             "system_benefit",
             pl.DataFrame({"scope": [ALL]}),
             [],
-            unit="benefit a head",
+            unit="benefit a thousand heads",
             label="benefit per head of the system",
         )

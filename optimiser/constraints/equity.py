@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ORDER = 180
 FAMILIES = ("system_benefit_sum", "equity")
 
+_HEADS = 1000.0
+
 
 def apply(p: Programme) -> None:
     """One row for each locality, and one that adds up the system."""
@@ -35,10 +37,10 @@ def apply(p: Programme) -> None:
         .join(p.tables.localities, on="locality")
     )
     priced = bool(p.tables.unit_value.height)
-    # pounds a head where prices are stated, so that coefficients stay near 1
-    each = pl.col("value").fill_null(0.0) * 1000 if priced else pl.lit(1.0)
+    # pounds a thousand heads where prices are stated, so that coefficients stay near 1 in a system of a million
+    each = pl.col("value").fill_null(0.0) * 1000 * _HEADS if priced else pl.lit(_HEADS)
     worth = worth.with_columns(each.alias("each"))
-    unit = "£ a head" if priced else "units a head"
+    unit = "£ a thousand heads" if priced else "units a thousand heads"
     persons = float(p.tables.localities["persons"].sum())
     whole = p.rows(
         "system_benefit_sum", pl.DataFrame({"scope": ["ALL"]}), [], kind="P", unit=unit,
