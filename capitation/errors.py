@@ -10,6 +10,7 @@ CapitationError
 ├── ContractError           a contract contradicts itself or the rows it is to settle
 ├── InfeasibleError         the limits set cannot all be met; the message says by how much
 ├── NothingToShareError     money is to be shared out but no row has any weight
+├── SolverError             a solver refused what it was asked, or returned something that cannot be trusted
 └── UnknownNameError        a code, column or document name that is not known; near ones are listed
 """
 
@@ -76,6 +77,10 @@ class ContractError(CapitationError):
 
 class InfeasibleError(CapitationError):
     """The limits set cannot all be met; the message says which, and by how much they would have to give."""
+
+
+class SolverError(CapitationError):
+    """A solver refused what it was asked, or returned something that cannot be trusted."""
 
 
 class NothingToShareError(CapitationError):

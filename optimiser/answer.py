@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from capitation.errors import CapitationError
+from capitation.errors import SolverError
 from optimiser.certify import Certificate
 from optimiser.matrix import Floats, Matrix
 
@@ -27,10 +27,6 @@ MEANING: dict[str, str] = {
 
 PROVED = 1e-6
 """A relative gap at or below this is called optimal."""
-
-
-class SolverError(CapitationError):
-    """A solver refused what it was asked, or returned something that cannot be trusted."""
 
 
 PriceBasis = Literal["linear", "whole numbers fixed", "relaxed"]

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from api.files import write_text
 from api.tables import console, notices, print_json, show, write_frame
-from capitation.errors import CapitationError, SourceError
+from capitation.errors import CapitationError
 from optimiser.alternatives import alternatives as near_optimal
 from optimiser.answer import Answer
 from optimiser.engines.highs import Progress
@@ -63,7 +64,7 @@ def optimise(
     """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give."""
     document = read_problem(problem)
     if write_lp is not None:
-        _write_text(write_lp, lp_text(programme_matrix(document)))
+        write_text(write_lp, lp_text(programme_matrix(document)))
     outcome = best_mix(
         document,
         engine=engine.value,
@@ -255,7 +256,7 @@ def _print_infeasible(report: dict[str, Any]) -> None:
 
 
 def _write_results(folder: Path, outcome: Outcome, report: dict[str, Any]) -> None:
-    _write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
+    write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
     if outcome.answer.has_mix:
         write_frame(outcome.mix(), folder / "mix.csv")
         if report["activity"]:
@@ -264,16 +265,3 @@ def _write_results(folder: Path, outcome: Outcome, report: dict[str, Any]) -> No
             write_frame(pl.DataFrame(report["credit"]), folder / "credit.csv")
     if report["prices"]:
         write_frame(pl.DataFrame(report["prices"]), folder / "prices.csv")
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.rename(path)
-    except OSError as error:
-        if partial.exists():
-            partial.unlink()
-        message = f"{path}: cannot be written: {error}"
-        raise SourceError(message) from error

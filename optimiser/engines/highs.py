@@ -20,7 +20,8 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
-from optimiser.answer import PROVED, Answer, PriceBasis, Prices, SolverError, Status
+from capitation.errors import SolverError
+from optimiser.answer import PROVED, Answer, PriceBasis, Prices, Status
 from optimiser.certify import certify
 from optimiser.matrix import Floats, Matrix
 

@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 import pulp
 
-from capitation.errors import Fault, Faults, UnknownNameError
-from optimiser.answer import PROVED, Answer, PriceBasis, Prices, SolverError, Status
+from capitation.errors import Fault, Faults, SolverError, UnknownNameError
+from optimiser.answer import PROVED, Answer, PriceBasis, Prices, Status
 from optimiser.certify import TOLERANCE, certify
 from optimiser.engines import highs
 from optimiser.matrix import Family, Floats, Matrix
@@ -244,9 +244,7 @@ def _ordered_sets(problem: pulp.LpProblem) -> list[tuple[str, str]]:
         if not problem.has_sos():
             return []
         content = problem.toDict()
-        return [
-            (kind.upper(), ", ".join(members)) for kind in ("sos1", "sos2") for members in content.get(kind) or []
-        ]
+        return [(kind.upper(), ", ".join(members)) for kind in ("sos1", "sos2") for members in content.get(kind) or []]
     return [(kind.upper(), str(name)) for kind in ("sos1", "sos2") for name in (getattr(problem, kind, None) or {})]
 
 

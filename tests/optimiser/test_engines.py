@@ -7,8 +7,7 @@ import polars as pl
 import pulp
 import pytest
 
-from capitation.errors import UnknownNameError
-from optimiser.answer import SolverError
+from capitation.errors import SolverError, UnknownNameError
 from optimiser.certify import certify
 from optimiser.engines import highs, pulp_face
 from optimiser.engines.highs import HighsSession
