@@ -1,0 +1,1 @@
+"""The web service: resources under /v1, jobs on a lease table, one store."""

@@ -1,0 +1,161 @@
+"""The application: settings in, a service out, with its routes found by scanning `api/service/routes`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+import api.service.routes
+from api.service.deps import Service
+from api.service.habits import Habits
+from api.service.nouns import seed
+from api.service.packs import pack_at
+from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, problem_of
+from api.service.settings import Settings
+from api.service.store import Store
+from api.service.wire import OptimisationRequest, RunRequest, SettlementRequest
+from api.service.worker import Worker
+from capitation.errors import CapitationError, Fault
+
+_STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
+_BODIES = (RunRequest, SettlementRequest, OptimisationRequest)
+_STOP_SECONDS = 5.0
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service, ready to be served: its store is brought to shape and filled with the data pack's documents.
+
+    Args:
+        settings: how it is set up; from the environment where not given.
+
+    Raises:
+        StoreError: the store cannot be reached, or a newer version wrote it.
+        CapitationError: the data pack cannot be used.
+    """
+    setting = settings or Settings()
+    service = Service(setting, Store(setting.store_url), pack_at(setting.data))
+    service.store.migrate()
+    seed(service.store, service.pack)
+    app = FastAPI(
+        title="Capitation",
+        version=version("capitation"),
+        description="Weighted-capitation allocations, risk-share contracts and channel-shift investment, exact to the penny.",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    for name in sorted(m.name for m in pkgutil.iter_modules(api.service.routes.__path__)):
+        app.include_router(importlib.import_module(f"api.service.routes.{name}").router)
+    app.add_exception_handler(ServiceError, _told)
+    app.add_exception_handler(CapitationError, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _status)
+    app.add_middleware(Habits, settings=setting)
+    plain_openapi = app.openapi
+    app.openapi = lambda: _described(app, plain_openapi())  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    stop = threading.Event()
+    workers = [Worker(service.store, service.pack, service.settings) for _ in range(service.settings.workers)]
+    threads = [threading.Thread(target=worker.work_until, args=(stop,), daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    yield
+    stop.set()
+    for worker, thread in zip(workers, threads, strict=True):
+        thread.join(_STOP_SECONDS)
+        if thread.is_alive():
+            worker.stop_work()
+    service.store.close()
+
+
+def _answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    return Response(encoded(problem), problem.status, headers, MEDIA_TYPE)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """The answer for an error that was raised on purpose."""
+    if not isinstance(error, ServiceError | CapitationError):
+        raise error
+    body = getattr(request.state, "content", None)
+    problem = problem_of(error, request.state.correlation_id, body)
+    headers = dict(error.headers) if isinstance(error, ServiceError) else {}
+    if problem.status == 503:
+        headers.setdefault("Retry-After", "1")
+    return _answer(problem, headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """The answer for a path, query or header that does not fit its description."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = []
+    for each in error.errors():
+        place = " ".join(str(part) for part in each["loc"])
+        faults.append(Fault(place, repr(each.get("input"))[:80], str(each["msg"])))
+    problem = ServiceError("invalid", "The request does not fit its description", faults)
+    return _answer(problem_of(problem, request.state.correlation_id))
+
+
+def _status(request: Request, error: Exception) -> Response:
+    """The answer for an address or method that does not exist."""
+    if not isinstance(error, HTTPException):
+        raise error
+    kind = _STATUS_KINDS.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return _answer(problem_of(ServiceError(kind, detail), request.state.correlation_id), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of the address; the framework names only those of the first route that has it."""
+    known = ("GET", "POST", "PUT", "DELETE")
+    return [
+        method
+        for method in known
+        if any(r.matches({**request.scope, "method": method})[0] is Match.FULL for r in request.app.routes)
+    ]
+
+
+def _described(app: FastAPI, schema: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI description with the problems that every operation may answer with, and the bodies read as bytes."""
+    if schema.get("x-problems"):
+        return schema
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    models = [(model, "validation") for model in (*_BODIES, Problem)]
+    _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
+    schemas.update(definitions["$defs"])
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    told = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "description": "A problem"}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            named = operation.pop("x-body", None)
+            if named:
+                body = {"schema": {"$ref": f"#/components/schemas/{named}"}}
+                operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+            operation["responses"].pop("422", None)
+            operation["responses"]["4XX"] = told
+            operation["responses"]["5XX"] = told
+    schema["x-problems"] = True
+    app.openapi_schema = schema
+    return schema

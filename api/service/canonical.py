@@ -1,0 +1,58 @@
+"""Canonical JSON: one text for one content, so that a hash names it.
+
+Keys are sorted, nothing is spaced, numbers keep their printed digits (a Decimal is written as a number), dates are ISO text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def canonical(content: Any) -> str:  # noqa: ANN401  # any plain content
+    """The content as canonical JSON text.
+
+    Example:
+        {"b": Decimal("1.50"), "a": [True, None]} becomes '{"a":[true,null],"b":1.50}'.
+
+    Raises:
+        TypeError: a value JSON has no word for.
+    """
+    if isinstance(content, Mapping):
+        inner = ",".join(f"{json.dumps(str(k))}:{canonical(content[k])}" for k in sorted(content, key=str))
+        return f"{{{inner}}}"
+    if isinstance(content, list | tuple):
+        return f"[{','.join(canonical(each) for each in content)}]"
+    if isinstance(content, set | frozenset):
+        return f"[{','.join(sorted(canonical(each) for each in content))}]"
+    if isinstance(content, BaseModel):
+        return canonical(content.model_dump(mode="python", by_alias=True))
+    if isinstance(content, Enum):
+        return canonical(content.value)
+    if isinstance(content, Decimal):
+        return format(content, "f")
+    if isinstance(content, dt.date | dt.datetime):
+        return json.dumps(content.isoformat())
+    if isinstance(content, PurePath):
+        return json.dumps(str(content))
+    if isinstance(content, str):
+        return json.dumps(str(content))
+    return json.dumps(content, allow_nan=False)
+
+
+def plain(text: str) -> Any:  # noqa: ANN401  # any plain content
+    """The content of a JSON text, numbers with decimals as Decimal so that their digits stay."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text in 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

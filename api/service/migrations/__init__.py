@@ -1,0 +1,1 @@
+"""Shapes of the store, one step a file."""

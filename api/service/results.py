@@ -1,0 +1,84 @@
+"""The addresses every kind of result has: the list, one result, its tables."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.service.deps import Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
+from api.service.etags import is_unchanged, strong
+from api.service.negotiation import FRAME_FORMATS, JSON
+from api.service.paging import cursor_of, next_link, number_after
+from api.service.problems import ServiceError
+from api.service.rows import IMMUTABLE, frame_answer
+from api.service.wire import RESULT_PLACES, ResultList, ResultView, RowPage, body_text, result_head, result_view
+
+ResultId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,64}$")]
+FrameName = Annotated[str, Path(pattern=r"^[a-z_]{1,64}$")]
+Where = Annotated[list[str], Query(description="column=value that rows must match; may be repeated", max_length=20)]
+Rows = Annotated[int | None, Query(ge=1, le=1_000_000, description="Most rows; JSON carries 1,000 by default")]
+
+ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": RowPage,
+        "description": "Rows, in the format that Accept asks for",
+        "content": {media: {} for media in FRAME_FORMATS if media != JSON},
+    },
+    304: {"description": "The caller has these rows"},
+}
+"""How rows are described."""
+
+
+def result_routes(kind: str) -> APIRouter:
+    """The list of results of a kind, one result, and its tables."""
+    place = RESULT_PLACES[kind]
+    routes = APIRouter(prefix=f"/v1/{place}", tags=[place])
+
+    @routes.get("", name=f"list_{place}", description=f"The {place} that are stored, in the order of storing.")
+    def listed(
+        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
+    ) -> ResultList:
+        found = service.store.results(kind, number_after(cursor), limit + 1)
+        following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
+        response.headers.update(next_link(request, following))
+        return ResultList(items=[result_head(each) for each in found[:limit]], next=following)
+
+    @routes.get(
+        "/{result_id}",
+        name=f"read_{kind}",
+        description=f"One {kind}: its content, and where its tables stand.",
+        response_model=ResultView,
+        responses={304: {"description": "The caller has it"}},
+    )
+    def read(service: ServiceDep, result_id: ResultId, if_none_match: IfNoneMatch = None) -> Response:
+        result = service.store.result(kind, result_id)
+        if result is None:
+            missing = "not-found"
+            raise ServiceError(missing, f"there is no {kind} {result_id!r}")
+        body = body_text(result_view(result, service.store.frame_names(kind, result_id)))
+        tag = strong(tag_of(body.decode()))
+        headers = {"ETag": tag, "Cache-Control": IMMUTABLE}
+        if is_unchanged(if_none_match, tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type=JSON, headers=headers)
+
+    @routes.get(
+        "/{result_id}/frames/{name}",
+        name=f"read_{kind}_frame",
+        description=f"Rows of a table of a {kind}: JSON, NDJSON, CSV, Arrow or Parquet.",
+        response_class=Response,
+        responses=ROWS_RESPONSES,
+    )
+    def rows(
+        request: Request,
+        service: ServiceDep,
+        result_id: ResultId,
+        name: FrameName,
+        where: Where = [],  # noqa: B006  # FastAPI copies it
+        limit: Rows = None,
+        cursor: Cursor = None,
+    ) -> Response:
+        return frame_answer(request, service, kind, result_id, name, where=where, limit=limit, cursor=cursor)
+
+    return routes

@@ -1,0 +1,178 @@
+"""Scenarios, formulas, contracts and problems: immutable versions, named by the hash of their content.
+
+POST /v1/<kind>          a new document                       201, or 412 where the id has other content
+PUT  /v1/<kind>/{id}     a version after the one in If-Match  200, 428 without If-Match, 412 where it moved on
+GET  /v1/<kind>[/{id}[/versions[/{digest}]]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api.service.canonical import digest
+from api.service.deps import (
+    BodyDep,
+    ClientDep,
+    Cursor,
+    IfMatch,
+    IfNoneMatch,
+    KeyHeader,
+    Limit,
+    Service,
+    ServiceDep,
+    content_of,
+    created_once,
+)
+from api.service.etags import expected_version, is_unchanged, strong
+from api.service.nouns import NOUNS, Noun, title_of
+from api.service.nouns import content_of as stored_content
+from api.service.paging import cursor_of, next_link, number_after, text_after
+from api.service.problems import BODY, ServiceError
+from api.service.store import ChangedError, StoredDocument
+from api.service.wire import DocumentHead, DocumentList, document_head
+from capitation.errors import Fault, UnknownNameError
+
+router = APIRouter()
+
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _stored(service: Service, noun: Noun, name: str, content_digest: str | None = None) -> StoredDocument:
+    found = service.store.document(noun.kind, name, content_digest)
+    if found is None:
+        raise UnknownNameError(noun.kind, name, service.store.document_names(noun.kind))
+    return found
+
+
+def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
+    tag = strong(found.digest)
+    headers = {"ETag": tag}
+    if is_unchanged(if_none_match, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(found.content.encode(), media_type="application/json", headers=headers)
+
+
+def _added(service: Service, noun: Noun, author: str, content: dict[str, Any], expected: str | None) -> StoredDocument:
+    text = noun.checked(content, service.pack)
+    checked = stored_content(text)
+    name = str(checked["id"])
+    stored, _ = service.store.add_document(noun.kind, name, title_of(checked), text, digest(text), author, expected)
+    return stored
+
+
+def _routes(noun: Noun) -> APIRouter:
+    routes = APIRouter(prefix=f"/v1/{noun.plural}", tags=[noun.plural])
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _loose(noun)}}}}
+
+    @routes.get("", name=f"list_{noun.plural}")
+    def listed(
+        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
+    ) -> DocumentList:
+        found = service.store.documents(noun.kind, text_after(cursor), limit + 1)
+        following = cursor_of(found[limit - 1].name) if len(found) > limit else None
+        response.headers.update(next_link(request, following))
+        return DocumentList(items=[document_head(noun, each) for each in found[:limit]], next=following)
+
+    @routes.post("", name=f"create_{noun.kind}", status_code=201, openapi_extra=body)
+    def created(
+        request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+    ) -> DocumentHead:
+        def act() -> Response:
+            content = content_of(request, sent)
+            try:
+                stored = _added(service, noun, client.id, content, None)
+            except ChangedError as error:
+                kind = "conflict"
+                raise ServiceError(kind, f"{error.message}; send a new version with PUT and If-Match") from error
+            return _head_answer(noun, stored, 201)
+
+        return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
+
+    @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
+    def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
+        return _whole(_stored(service, noun, name), if_none_match)
+
+    @routes.put("/{name}", name=f"change_{noun.kind}", openapi_extra=body)
+    def changed(
+        request: Request,
+        service: ServiceDep,
+        client: ClientDep,
+        sent: BodyDep,
+        name: Name,
+        if_match: IfMatch = None,
+    ) -> DocumentHead:
+        expected = expected_version(if_match)
+        newest = _stored(service, noun, name)
+        if newest.digest != expected:
+            kind = "changed-meanwhile"
+            raise ServiceError(kind, f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
+        content = content_of(request, sent)
+        if content.get("id") != name:
+            kind = "invalid"
+            fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
+            raise ServiceError(kind, "the document has another id than its address", [fault])
+        return _head_answer(noun, _added(service, noun, client.id, content, expected), 200)  # type: ignore[return-value]  # as above
+
+    @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")
+    def versions(
+        request: Request,
+        response: Response,
+        service: ServiceDep,
+        name: Name,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> DocumentList:
+        _stored(service, noun, name)
+        found = service.store.versions(noun.kind, name, number_after(cursor), limit + 1)
+        following = cursor_of(found[limit - 1].version) if len(found) > limit else None
+        response.headers.update(next_link(request, following))
+        return DocumentList(items=[document_head(noun, each) for each in found[:limit]], next=following)
+
+    @routes.get(
+        "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
+    )
+    def version(
+        service: ServiceDep, name: Name, content_digest: DigestPath, if_none_match: IfNoneMatch = None
+    ) -> Response:
+        _stored(service, noun, name)
+        return _whole(_stored(service, noun, name, content_digest), if_none_match)
+
+    said: dict[Callable[..., Any], str] = {
+        listed: f"The {noun.plural}, newest versions, by name.",
+        created: f"Add a {noun.kind}; the same content again is answered with what is there.",
+        read: f"The newest version of a {noun.kind}, as canonical JSON.",
+        changed: f"Add a version of a {noun.kind} after the one named in If-Match.",
+        versions: f"All versions of a {noun.kind}, oldest first.",
+        version: f"One version of a {noun.kind} by the hash of its content.",
+    }
+    for route in routes.routes:
+        route.description = said[route.endpoint]  # type: ignore[attr-defined]  # they are all API routes
+    return routes
+
+
+def _head_answer(noun: Noun, stored: StoredDocument, status: int) -> Response:
+    head = document_head(noun, stored)
+    headers = {"ETag": strong(stored.digest), "Location": head.href}
+    return Response(head.model_dump_json().encode(), status, headers, "application/json")
+
+
+def _loose(noun: Noun) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": f"A {noun.kind}; its JSON Schema stands at /v1/catalogue/schemas/{noun.kind}",
+    }
+
+
+def _document_response(noun: Noun) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {"content": {"application/json": {"schema": _loose(noun)}}, "description": f"The {noun.kind}"},
+        304: {"description": "The caller has this version"},
+    }
+
+
+for _noun in NOUNS.values():
+    router.include_router(_routes(_noun))

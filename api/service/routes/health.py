@@ -1,0 +1,37 @@
+"""`/livez` and `/readyz`: whether the process answers, and whether store and solver do their work."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from api.service.deps import ServiceDep
+from api.service.problems import ServiceError
+from api.service.self_test import solver_says
+from api.service.wire import Liveness, Readiness
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+def alive() -> Liveness:
+    """Whether the process answers."""
+    return Liveness(status="alive")
+
+
+@router.get("/readyz")
+def ready(service: ServiceDep) -> Readiness:
+    """Whether the store can be written and the solver solves a small programme right."""
+    said = solver_says(service.pack)
+    if said != "optimal":
+        kind = "not-ready"
+        raise ServiceError(kind, f"the solver said {said!r} to its test programme; expected 'optimal'")
+    return Readiness(
+        status="ready",
+        version=version("capitation"),
+        store=service.store.self_test(),
+        solver=said,
+        data_pack=service.pack.digest,
+        jobs=service.store.counts(),
+    )

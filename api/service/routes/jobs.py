@@ -1,0 +1,98 @@
+"""Jobs: how far work is, what happened to it as a stream of events, and how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from api.service.deps import Cursor, Limit, Service, ServiceDep
+from api.service.paging import cursor_of, next_link, number_after
+from api.service.problems import ServiceError
+from api.service.store import TERMINAL, Job
+from api.service.wire import JobList, JobView, job_view, moment
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+
+QUIET_SECONDS = 10.0
+"""After how long without an event a comment is sent, so that connections stay open."""
+
+
+@router.get("")
+def jobs(
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    status: Annotated[Status | None, Query(description="Only jobs with this status")] = None,
+) -> JobList:
+    """Jobs in the order in which they were first asked for."""
+    found = service.store.jobs(number_after(cursor), limit + 1, status)
+    following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
+    response.headers.update(next_link(request, following))
+    return JobList(items=[job_view(each) for each in found[:limit]], next=following)
+
+
+@router.get("/{job_id}")
+def job(response: Response, service: ServiceDep, job_id: JobId) -> JobView:
+    """How far a job is; `result` says where its result stands once it is done."""
+    found = _known(service, job_id)
+    if found.status not in TERMINAL:
+        response.headers["Retry-After"] = "1"
+    return job_view(found)
+
+
+@router.delete("/{job_id}")
+def cancel(service: ServiceDep, job_id: JobId) -> JobView:
+    """Cancel a job that has not ended; one that has ended stays as it is."""
+    _known(service, job_id)
+    return job_view(service.store.cancel(job_id))
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events"}},
+)
+def events(
+    service: ServiceDep,
+    job_id: JobId,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,15}$")] = None,
+) -> Response:
+    """What happens to a job, as server-sent events; Last-Event-ID continues where a connection broke."""
+    _known(service, job_id)
+    return StreamingResponse(_stream(service, job_id, int(last_event_id or 0)), media_type="text/event-stream")
+
+
+async def _stream(service: Service, job_id: str, after: int) -> AsyncIterator[str]:
+    quiet = 0.0
+    while True:
+        found = await run_in_threadpool(service.store.job, job_id)  # before the events, so that none is missed
+        for seq, name, says, created in await run_in_threadpool(service.store.events, job_id, after):
+            after, quiet = seq, 0.0
+            data = json.dumps({"job": job_id, "says": says, "at": moment(created).isoformat()})
+            yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
+        if found is None or found.status in TERMINAL:
+            return
+        await asyncio.sleep(service.settings.poll_seconds)
+        quiet += service.settings.poll_seconds
+        if quiet >= QUIET_SECONDS:
+            quiet = 0.0
+            yield ": still here\n\n"
+
+
+def _known(service: Service, job_id: str) -> Job:
+    found = service.store.job(job_id)
+    if found is None:
+        kind = "not-found"
+        raise ServiceError(kind, f"there is no job {job_id!r}")
+    return found

@@ -1,0 +1,31 @@
+"""Optimisations: the best mix of a problem, with the prices of its limits, or which limits would have to give."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from api.service.asking import accepted
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.results import result_routes
+from api.service.wire import JobView, OptimisationRequest
+from api.service.work import OPTIMISATION
+
+router = result_routes(OPTIMISATION)
+
+
+@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "OptimisationRequest"})
+def ask_for_optimisation(
+    request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+) -> Response:
+    """Ask for the best mix of a problem; the job's address is in Location."""
+    return accepted(
+        request,
+        service,
+        client,
+        sent,
+        key,
+        OPTIMISATION,
+        OptimisationRequest,
+        "problem",
+        lambda asked, _content: {"gap": asked.gap},
+    )

@@ -1,0 +1,21 @@
+"""Runs: a scenario evaluated, named by the hash of its inputs; the same as the command line makes."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from api.service.asking import accepted
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.results import result_routes
+from api.service.wire import JobView, RunRequest
+from api.service.work import RUN
+
+router = result_routes(RUN)
+
+
+@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "RunRequest"})
+def ask_for_run(
+    request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+) -> Response:
+    """Ask for the run of a scenario; the job's address is in Location."""
+    return accepted(request, service, client, sent, key, RUN, RunRequest, "scenario")

@@ -1,0 +1,31 @@
+"""Settlements: rows through a contract, with every step, the positions of the parties, and what a reader should know."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from api.service.asking import accepted
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.results import result_routes
+from api.service.wire import JobView, SettlementRequest
+from api.service.work import SETTLEMENT
+
+router = result_routes(SETTLEMENT)
+
+
+@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "SettlementRequest"})
+def ask_for_settlement(
+    request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+) -> Response:
+    """Ask for the settlement of rows under a contract; the job's address is in Location."""
+    return accepted(
+        request,
+        service,
+        client,
+        sent,
+        key,
+        SETTLEMENT,
+        SettlementRequest,
+        "contract",
+        lambda _asked, content: {"rows": content["rows"]},  # as sent, so that numbers keep their digits
+    )

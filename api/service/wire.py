@@ -1,0 +1,282 @@
+"""What leaves and enters, as models: the OpenAPI description is made of these."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.service.nouns import Noun
+from api.service.store import Job, Result, StoredDocument
+from capitation.documents import Document
+
+Money = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"])]
+"""Pounds as text with exactly two decimals."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Wire(Document):
+    """The base of what the service sends and receives: strict and frozen, as documents are."""
+
+
+class DocumentHead(Wire):
+    """A document without its content."""
+
+    id: str
+    """Its name."""
+    title: str
+    """Its title for people."""
+    version: int
+    """Number of the version, from 1."""
+    digest: Digest
+    """Hash of the content; the ETag of the document holds it."""
+    author: str
+    """Who sent it; `data-pack` where it came with the data pack."""
+    created: dt.datetime
+    """When this version was added."""
+    href: str
+    """Where it stands."""
+
+
+class DocumentList(Wire):
+    """A page of documents."""
+
+    items: list[DocumentHead]
+    """Documents by name."""
+    next: str | None
+    """Cursor of the next page; none on the last one."""
+
+
+class RunRequest(Wire):
+    """What a run is made of."""
+
+    scenario: str = Field(examples=["blmk"], min_length=1, max_length=128)
+    """Id of a scenario."""
+    digest: Digest | None = None
+    """Version of the scenario; the newest where it is not given."""
+
+
+class SettlementRequest(Wire):
+    """A contract and the rows it is to settle."""
+
+    contract: str = Field(examples=["mssp"], min_length=1, max_length=128)
+    """Id of a contract."""
+    digest: Digest | None = None
+    """Version of the contract; the newest where it is not given."""
+    rows: list[dict[str, str | int | float | bool | None]] = Field(min_length=1, max_length=100_000)
+    """One object a row, by the contract's input names; give money as texts so that its digits stay."""
+
+
+class OptimisationRequest(Wire):
+    """A problem to solve."""
+
+    problem: str = Field(examples=["overlap_pair"], min_length=1, max_length=128)
+    """Id of a problem."""
+    digest: Digest | None = None
+    """Version of the problem; the newest where it is not given."""
+    gap: float = Field(default=0.0, ge=0, le=1)
+    """Relative gap at which a search for whole numbers may stop."""
+
+
+class JobView(Wire):
+    """A job and how far it is."""
+
+    id: str
+    """The job; the same request has the same id."""
+    kind: str
+    """What it does: run, settlement or optimisation."""
+    status: str = Field(pattern="^(queued|running|done|failed|cancelled)$")
+    """How far it is."""
+    attempts: int
+    """How often a worker started it."""
+    author: str
+    """Who asked first."""
+    created: dt.datetime
+    """When it was first asked for."""
+    changed: dt.datetime
+    """When its status changed last."""
+    href: str
+    """Where it stands."""
+    events: str
+    """Where its progress is streamed."""
+    result: str | None
+    """Where the result stands, once it is done."""
+    problem: dict[str, Any] | None
+    """What went wrong, where it failed."""
+
+
+class JobList(Wire):
+    """A page of jobs."""
+
+    items: list[JobView]
+    """Jobs in the order in which they were asked for."""
+    next: str | None
+    """Cursor of the next page; none on the last one."""
+
+
+class ResultView(Wire):
+    """A result: its content, and where its tables stand."""
+
+    id: str
+    """The result; for a run, the hash of its inputs."""
+    job: str
+    """The job that led to it."""
+    author: str
+    """Who asked for it first."""
+    created: dt.datetime
+    """When it was stored."""
+    href: str
+    """Where it stands."""
+    content: dict[str, Any]
+    """For a run its manifest; for a settlement the contract; for an optimisation the report."""
+    frames: dict[str, str]
+    """Where each table stands, by name."""
+
+
+class ResultHead(Wire):
+    """A result without its content."""
+
+    id: str
+    """The result."""
+    job: str
+    """The job that led to it."""
+    author: str
+    """Who asked for it first."""
+    created: dt.datetime
+    """When it was stored."""
+    href: str
+    """Where it stands."""
+
+
+class ResultList(Wire):
+    """A page of results."""
+
+    items: list[ResultHead]
+    """Results in the order in which they were stored."""
+    next: str | None
+    """Cursor of the next page; none on the last one."""
+
+
+class RowPage(Wire):
+    """A page of rows."""
+
+    rows: list[dict[str, Any]]
+    """One object a row; money in pounds as texts with two decimals under `..._gbp`."""
+    next: str | None
+    """Cursor of the next page; none on the last one."""
+
+
+class DataPackView(Wire):
+    """A data pack."""
+
+    id: str
+    """Its name."""
+    title: str
+    """Its title for people."""
+    version: str
+    """Its version."""
+    about: str
+    """What it holds."""
+    licence: str
+    """Under which licence."""
+    digest: Digest
+    """Hash over all its files."""
+    files: dict[str, str]
+    """Checksum of each file."""
+
+
+class DataPackList(Wire):
+    """The data packs."""
+
+    items: list[DataPackView]
+    """Data packs by name."""
+
+
+class Liveness(Wire):
+    """The process answers."""
+
+    status: str = Field(examples=["alive"])
+    """alive."""
+
+
+class Readiness(Wire):
+    """The service can do its work."""
+
+    status: str = Field(examples=["ready"])
+    """ready."""
+    version: str
+    """Version of the engine."""
+    store: str
+    """Shape of the store."""
+    solver: str
+    """What the solver said to its test programme."""
+    data_pack: str
+    """Hash of the data pack."""
+    jobs: dict[str, int]
+    """Jobs by status."""
+
+
+RESULT_PLACES = {"run": "runs", "settlement": "settlements", "optimisation": "optimisations"}
+"""Where results of each kind stand."""
+
+
+def moment(seconds: float) -> dt.datetime:
+    """A time as date and time of day, UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def document_head(noun: Noun, stored: StoredDocument) -> DocumentHead:
+    """A stored document without its content."""
+    return DocumentHead(
+        id=stored.name,
+        title=stored.title,
+        version=stored.version,
+        digest=stored.digest,
+        author=stored.author,
+        created=moment(stored.created),
+        href=f"/v1/{noun.plural}/{stored.name}",
+    )
+
+
+def job_view(job: Job) -> JobView:
+    """A job as it is sent."""
+    href = f"/v1/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        kind=job.kind,
+        status=job.status,
+        attempts=job.attempts,
+        author=job.author,
+        created=moment(job.created),
+        changed=moment(job.changed),
+        href=href,
+        events=f"{href}/events",
+        result=None if job.result is None else f"/v1/{RESULT_PLACES[job.kind]}/{job.result}",
+        problem=None if job.problem is None else json.loads(job.problem),
+    )
+
+
+def result_head(result: Result) -> ResultHead:
+    """A result without its content."""
+    return ResultHead(
+        id=result.id,
+        job=result.job,
+        author=result.author,
+        created=moment(result.created),
+        href=f"/v1/{RESULT_PLACES[result.kind]}/{result.id}",
+    )
+
+
+def result_view(result: Result, frame_names: list[str]) -> ResultView:
+    """A result with its content."""
+    head = result_head(result)
+    frames = {name: f"{head.href}/frames/{name}" for name in frame_names}
+    return ResultView(**head.model_dump(), content=json.loads(result.content), frames=frames)
+
+
+def body_text(view: Wire) -> bytes:
+    """A view as bytes of JSON."""
+    return view.model_dump_json().encode()
