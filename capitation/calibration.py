@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from typing import Any
 
 import polars as pl
 
@@ -218,7 +219,7 @@ def _with_effects(s: Solution, name: str, factor: Decimal) -> Solution:
             continue
         shares = {level: _share(e, level, top, factor) for level in _LEVELS}
         eligible = max(e.eligible, shares["high"].quantize(_DIGITS))
-        update: dict[str, Decimal] = {"eligible": eligible}
+        update: dict[str, Any] = {"eligible": eligible, "where": _told(e.where, "hazard", factor)}
         for level, share in shares.items():
             update[level] = min(Decimal(1), (share / eligible).quantize(_DIGITS))
         changed.append(e.model_copy(update=update))
@@ -235,16 +236,31 @@ def _with_contacts(s: Solution, name: str, factor: Decimal) -> Solution:
     return s.model_copy(
         update={
             "receiving": tuple(
-                r.model_copy(update={"contacts_per_unit": (r.contacts_per_unit * factor).quantize(_DIGITS)})
+                r.model_copy(
+                    update={
+                        "contacts_per_unit": (r.contacts_per_unit * factor).quantize(_DIGITS),
+                        "where": _told(r.where, "contacts", factor),
+                    }
+                )
                 if r.received_at == name
                 else r
                 for r in s.receiving
             ),
             "creates": tuple(
-                c.model_copy(update={"contacts": (c.contacts * factor).quantize(_DIGITS)})
+                c.model_copy(
+                    update={
+                        "contacts": (c.contacts * factor).quantize(_DIGITS),
+                        "where": _told(c.where, "contacts", factor),
+                    }
+                )
                 if c.point_of_delivery == name
                 else c
                 for c in s.creates
             ),
         }
     )
+
+
+def _told(where: str, what: str, factor: Decimal) -> str:
+    """The ground of a figure, with the factor that set it to the plan."""
+    return f"{where}; {what} times {factor:.4f}, so that all solutions reproduce the plan".removeprefix("; ")

@@ -23,7 +23,7 @@ import polars as pl
 from capitation.activity import LocalityActivity
 from capitation.errors import Faults, FrameError, suggest
 from capitation.frames import Column, Frame, Schema
-from capitation.money import MICRO, apportion, micro
+from capitation.money import MICRO, micro
 from capitation.shared_credit import with_credit
 from capitation.solution import Solution
 from capitation.years import FinancialYear
@@ -317,10 +317,10 @@ def mix_costs(
         .with_columns((pl.col("t") + pl.col("later")).alias("t"), (pl.col("times") / pl.col("spread")).alias("times"))
         .filter(pl.col("t") < len(years))
     )
-    columns = ["solution", "kind", "entry", "amount", "t", "locality_code", "times", "part_micro"]
+    columns = ["solution", "kind", "entry", "amount", "t", "locality_code", "times", "part"]
     due = pl.concat([running.select(columns), once.select(columns)]).filter(pl.col("times") > 0)
     named = pl.DataFrame({"t": range(len(years)), "year": years}, schema={"t": pl.Int64, "year": pl.String})
-    pence = pl.col("amount") * pl.col("times") * pl.col("part_micro") / MICRO
+    pence = pl.col("amount") * pl.col("times") * pl.col("part")
     group = ["year", "solution", "kind"]
     summed = (
         due.join(named, on="t")
@@ -372,12 +372,12 @@ def _system_scale(
         scales.join(_parts(solutions, localities), on=["solution", "locality_code"])
         .sort("year", "solution", "locality_code")
         .group_by("year", "solution", maintain_order=True)
-        .agg((pl.col(column) * pl.col("part_micro")).sum() / MICRO)
+        .agg((pl.col(column) * pl.col("part")).sum())
     )
 
 
 def _parts(solutions: Sequence[Solution], localities: Frame[ShiftLocality]) -> pl.DataFrame:
-    """solution, locality_code, part_micro: the millionths of a solution's amounts that fall in each locality; they add to one."""
+    """solution, locality_code, part: how much of a solution's amounts falls in each locality, by persons."""
     named = pl.DataFrame(
         [
             (s.id, code, persons)
@@ -388,14 +388,8 @@ def _parts(solutions: Sequence[Solution], localities: Frame[ShiftLocality]) -> p
         schema={"solution": pl.String, "locality_code": pl.String, "persons": pl.Int64},
         orient="row",
     )
-    return apportion(
-        named.with_columns(pl.lit(MICRO, dtype=pl.Int64).alias("whole")),
-        total="whole",
-        weight="persons",
-        within=["solution"],
-        order_by=["locality_code"],
-        into="part_micro",
-    ).select("solution", "locality_code", "part_micro")
+    part = pl.col("persons") / pl.col("persons").sum().over("solution")
+    return named.select("solution", "locality_code", part.alias("part"))
 
 
 def _credits(
@@ -469,7 +463,7 @@ def _contacts(
         .join(_parts(solutions, localities), on=["solution", "locality_code"])
         .select(
             *columns,
-            (pl.col("rate") * pl.col("effective_scale") * pl.col("part_micro") / MICRO).alias("contacts"),
+            (pl.col("rate") * pl.col("effective_scale") * pl.col("part")).alias("contacts"),
         )
     )
     return (

@@ -1,7 +1,8 @@
 """A problem's tables from a run: places, providers, activity, flows, prices, receiving room and calibrated solutions.
 
-A problem document that says `[run]` names a scenario; its policy (budgets, staff, limits, goals) stays in the document, and
-everything that the engine already knows is made from the scenario's run, so that no figure is carried twice:
+A policy (budgets, staff, limits, goals, and a `[run]` that names a scenario) and the scenario's run make a whole problem:
+what the engine already knows is made from the run and never typed again. `written_problem` puts it into files that any
+reader of problem documents can open; the shipped ones are held to what the run gives by a test.
 
     localities, activity    the run's localities, unmitigated activity by point of delivery and year
     solutions               the pack's solutions, set so that all of them reproduce the plan (`capitation.calibration`)
@@ -29,10 +30,11 @@ from capitation.avoided_value import marginal_shares, service_costs, unit_values
 from capitation.calibration import Calibration, calibrate
 from capitation.channel_shift import ShiftLocality, programme_name
 from capitation.control_total import GapBridge
-from capitation.documents import Document
+from capitation.document_text import toml_text
+from capitation.documents import Document, parse_document, read_mapping
 from capitation.errors import DocumentError, Faults, suggest
 from capitation.evaluate import evaluate
-from capitation.frames import Frame
+from capitation.frames import Frame, Schema
 from capitation.money import MICRO
 from capitation.plan import activity_plan
 from capitation.providers import WHOLE_PPM, LocalityFlow, ProviderAllocation
@@ -42,6 +44,11 @@ from capitation.scenario import read_scenario
 from capitation.solution import Name, Pounds, Share, Sourced, read_solutions
 from capitation.sources import DataPack, default_data_folder
 from capitation.years import FinancialYear
+from optimiser.problem import ALL, Activity, Flow, Problem, problem_of
+
+_HEAD = """# Written from the policy and the run that it names; change those and write it again (`optimiser.from_run`).
+# Assumptions of the policy carry their ground there, in comments and marks; money is at 2016/17 prices.
+"""
 
 
 class ReceivingRoom(Sourced):
@@ -81,7 +88,7 @@ class RunTables(Document):
     """What a problem takes from the run of a scenario."""
 
     scenario: str
-    """The scenario document, relative to the problem's file."""
+    """The scenario document, relative to the policy's file."""
     contract: Name
     """Form of contract whose marginal shares (data/evidence) price avoided activity."""
     solutions: tuple[Name, ...] = ()
@@ -94,24 +101,57 @@ class RunTables(Document):
     """Improvements of the system's position to reach; the printed deficits are where it starts from."""
 
 
-def problem_parts(spec: RunTables, years: Sequence[FinancialYear], folder: Path) -> dict[str, list[Any]]:
-    """Rows of a problem document by the name of its field, made from the run of the scenario named.
+def problem_from_run(policy: Path) -> Problem:
+    """The whole problem of a policy document and the run of the scenario that its `[run]` names.
 
     Args:
-        spec: what to take.
-        years: years of the problem.
-        folder: folder of the problem's file, from which the scenario is found and, above it, the data pack.
+        policy: a problem document with `[run]`, inside or outside a data pack.
 
     Raises:
-        DocumentError: the scenario is missing, or the spec names a year, provider, solution or point of delivery that the
-            run does not have; every fault at once.
+        DocumentError: the policy has no `[run]`, or it names a year, provider, solution or point of delivery that the run
+            does not have; every fault at once.
         CapitationError: whatever the run and the calibration raise.
     """
-    path = folder / spec.scenario
-    pack = DataPack(_pack_folder(path))
-    run = evaluate(read_scenario(path), pack)
+    content = read_mapping(policy)
+    if "run" not in content:
+        message = (
+            f"{policy}: found no [run]; expected one that names a scenario. Other problems are read by `read_problem`"
+        )
+        raise DocumentError(message)
+    spec = parse_document(content.pop("run"), RunTables, f"{policy}: run")
+    stated = problem_of(content, str(policy), policy.parent)
+    scenario = policy.parent / spec.scenario
+    pack = DataPack(_pack_folder(scenario))
+    run = evaluate(read_scenario(scenario), pack)
     calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
-    return parts_of_run(spec, years, run, calibration, pack)
+    made = parts_of_run(spec, stated.years, run, calibration, pack)
+    for name, rows in made.items():
+        content[name] = [*getattr(stated, name), *rows]
+    return problem_of(content, str(policy), policy.parent)
+
+
+def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
+    """The files of a problem by their path under `folder`: the document, and its long tables in a folder of its name.
+
+    Args:
+        problem: a whole problem.
+        folder: where the files are to stand; nothing is written here.
+    """
+    tables: dict[str, tuple[type[Schema], list[tuple[Any, ...]]]] = {
+        "activity": (
+            Activity,
+            [(r.locality, r.point_of_delivery, _year(r.year), float(r.units)) for r in problem.activity],
+        ),
+        "flows": (Flow, [(r.locality, r.provider, r.point_of_delivery, float(r.share)) for r in problem.flows]),
+    }
+    changes: dict[str, Any] = {}
+    files: dict[Path, bytes] = {}
+    for name, (schema, rows) in tables.items():
+        frame = schema.validate(pl.DataFrame(rows, schema=schema.dtypes(), orient="row"))
+        files[folder / problem.id / f"{name}.csv"] = frame.write_csv().encode()
+        changes |= {name: (), f"{name}_file": f"{problem.id}/{name}.csv"}
+    text = toml_text(problem.model_copy(update=changes))
+    return {folder / f"{problem.id}.toml": f"{_HEAD}\n{text}".encode(), **files}
 
 
 def parts_of_run(
@@ -119,8 +159,16 @@ def parts_of_run(
 ) -> dict[str, list[Any]]:
     """Rows of a problem document by the name of its field, from a run that is at hand.
 
+    Args:
+        spec: what to take.
+        years: years of the problem.
+        run: the run.
+        calibration: solutions set to the plan, and how.
+        pack: the data pack, for names of providers and for evidence.
+
     Raises:
-        DocumentError: see `problem_parts`.
+        DocumentError: the spec names a year, provider, solution or point of delivery that the run does not have; every fault
+            at once.
     """
     texts = [str(year) for year in years]
     everything: Frame[LocalityActivity] = run.frame("locality_activity")  # type: ignore[assignment]  # frames of a run are typed by name
@@ -139,8 +187,8 @@ def parts_of_run(
         "localities": _localities(run, texts[0]),
         "providers": _providers(codes, pack),
         "points_of_delivery": _points(run, pack),
-        "activity": _activity(activity),
-        "flows": _flows(used),
+        "activity": sorted(_activity(activity), key=lambda r: (r["locality"], r["point_of_delivery"], r["year"])),
+        "flows": sorted(_flows(used), key=lambda r: (r["locality"], r["provider"], r["point_of_delivery"])),
         "prices": _prices(run, pack, spec.contract, texts, lines),
         "receiving_capacity": _receiving(spec, activity),
         "stranded_limits": _limits(spec, run, texts, codes),
@@ -193,7 +241,7 @@ def _points(run: Run, pack: DataPack) -> list[dict[str, Any]]:
 
 
 def _activity(activity: pl.DataFrame) -> list[dict[str, Any]]:
-    rows = activity.sort("point_of_delivery", "locality_code", "year").iter_rows(named=True)
+    rows = activity.iter_rows(named=True)
     return [
         {
             "locality": programme_name(row["locality_code"]),
@@ -206,7 +254,7 @@ def _activity(activity: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _flows(used: pl.DataFrame) -> list[dict[str, Any]]:
-    rows = used.sort("line", "locality_code", "provider_code").iter_rows(named=True)
+    rows = used.iter_rows(named=True)
     return [
         {
             "locality": programme_name(row["locality_code"]),
@@ -318,6 +366,10 @@ def deficits(bridge: Frame[GapBridge], years: Sequence[str]) -> dict[str, int]:
             if 0 < after < span:
                 found[year] = start + (end - start) * after // span
     return found
+
+
+def _year(year: FinancialYear | None) -> str:
+    return ALL if year is None else str(year)
 
 
 def _pounds(pence: int) -> str:
