@@ -120,4 +120,5 @@ def test_order_and_names_of_solutions_do_not_matter(content, random):
     ]
     random.shuffle(renamed)
     again = optimise(problem_of({**content, "solutions": renamed}, "tiny", Path())).headline.objective
-    assert again == pytest.approx(best, rel=1e-9, abs=1e-6)
+    # the solver keeps rows within 1e-7 of their unit, a thousand pounds: 1e-4 pounds is all that column order may move
+    assert again == pytest.approx(best, rel=1e-9, abs=1e-4)
