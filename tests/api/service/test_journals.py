@@ -303,6 +303,8 @@ def test_a_written_journal_is_read_again_and_a_changed_one_is_refused(blmk_run, 
         with pytest.raises(JournalError, match="A posted journal is never changed"):
             read_journal(content.replace(old, new), "j.json")
     amount = json.loads(content)["lines"][0]["debit"].encode()
+    with pytest.raises(JournalError, match=r"the journal does not balance(?s:.)*found debits of 100 and credits of"):
+        read_journal(content.replace(amount, b"1.00", 1), "j.json")
     for bad in (content.replace(amount, b"1.00", 1), b"{}", b"[]", b"x", content[:-100]):
         with pytest.raises(JournalError):
             read_journal(bad, "j.json")
