@@ -218,7 +218,8 @@ class KeySet:
         clock: seconds that only go forward.
         lifespan_seconds: how long keys are used before they are read again.
         longest_stale_seconds: how long old keys are used after that while the set cannot be read.
-        cooldown_seconds: least time between two readings.
+        cooldown_seconds: least time between two readings while there are keys to use.
+        retry_seconds: least time between two readings while there are none, so that requests do not queue at a dead issuer.
 
     A key taken out of the set is thus refused after at most lifespan and stale time together.
     """
@@ -229,9 +230,11 @@ class KeySet:
     lifespan_seconds: float = 300
     longest_stale_seconds: float = 3_600
     cooldown_seconds: float = 30
+    retry_seconds: float = 1
     _keys: dict[str, SigningKey] = field(default_factory=dict, init=False, repr=False)
     _read_at: float | None = field(default=None, init=False, repr=False)
     _tried_at: float | None = field(default=None, init=False, repr=False)
+    _failure: str = field(default="", init=False, repr=False)
 
     def find(self, key_id: str) -> SigningKey:
         """The key of this id.
@@ -257,18 +260,22 @@ class KeySet:
         )
         if is_usable and not self._may_try(now):
             return
+        if not is_usable and self._failure and self._tried_at is not None and now - self._tried_at < self.retry_seconds:
+            raise KeySetError(self._failure)
         self._tried_at = now
         try:
             self._keys = parse_key_set(self.load(), self.where)
-            self._read_at = now
+            self._read_at, self._failure = now, ""
         except (OSError, KeySetError) as error:
             if is_usable:
                 return
             self._keys = {}
-            if isinstance(error, KeySetError):
-                raise
-            message = f"{self.where}: the key set cannot be read ({type(error).__name__}); no access token can be checked until it can"
-            raise KeySetError(message) from None
+            self._failure = (
+                str(error)
+                if isinstance(error, KeySetError)
+                else f"{self.where}: the key set cannot be read ({type(error).__name__}); no access token can be checked until it can"
+            )
+            raise KeySetError(self._failure) from None
 
 
 def key_set(where: str) -> KeySet:

@@ -404,9 +404,12 @@ def test_an_issuer_that_is_away_is_borne_for_an_hour_and_then_told(content):
     issuer.now += 301
     issuer.keys.find("ec-1")
     issuer.now += 3_600
-    with pytest.raises(KeySetError):
-        issuer.keys.find("ec-1")
+    for _ in range(20):
+        with pytest.raises(KeySetError, match="keys: "):
+            issuer.keys.find("ec-1")
+    assert issuer.reads == 3
     issuer.content = GOOD
+    issuer.now += 1
     issuer.keys.find("ec-1")
 
 
