@@ -12,6 +12,9 @@ CapitationError
 ├── NothingToShareError     money is to be shared out but no row has any weight
 ├── SolverError             a solver refused what it was asked, or returned something that cannot be trusted
 └── UnknownNameError        a code, column or document name that is not known; near ones are listed
+
+The web service adds its own below the same root, beside what raises them in api/service: who may not, what changed meanwhile,
+what the store, the audit log or a journal cannot do.
 """
 
 from __future__ import annotations
