@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from api.service.canonical import canonical, digest, plain
@@ -53,7 +54,7 @@ def seed(store: Store, pack: Pack) -> int:
     """
     added = 0
     for noun in NOUNS.values():
-        for name, content in noun.shipped(pack).items():
+        for name, content in _shipped(noun, pack, pack.digest):
             newest = store.document(noun.kind, name)
             if newest is not None and newest.author != SHIPPED:
                 continue
@@ -71,6 +72,12 @@ def seed(store: Store, pack: Pack) -> int:
                 continue
             added += is_new
     return added
+
+
+@lru_cache(maxsize=16)
+def _shipped(noun: Noun, pack: Pack, _content: str) -> tuple[tuple[str, str], ...]:
+    """The documents of a pack with this content, read once a process."""
+    return tuple(noun.shipped(pack).items())
 
 
 def content_of(text: str) -> dict[str, Any]:

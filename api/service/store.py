@@ -343,15 +343,15 @@ class Store:
         now = self.clock()
         with self._write() as connection:
             row = {"id": job_id, "kind": kind, "request": request, "status": "queued", "attempts": 0}
-            added = connection.execute(
-                self._insert_if_absent(_job, {**row, "author": author, "created": now, "changed": now}, ["id"])
+            added = self._add_if_absent(
+                connection, _job, {**row, "author": author, "created": now, "changed": now}, ["id"]
             )
             again = connection.execute(
                 sa.update(_job)
                 .where(_job.c.id == job_id, _job.c.status.in_(("failed", "cancelled")))
                 .values(status="queued", attempts=0, problem=None, owner=None, lease_until=None, changed=now)
             )
-            if added.rowcount > 0 or again.rowcount > 0:
+            if added or again.rowcount > 0:
                 self._say(connection, job_id, "queued", f"{kind} waits for a worker")
             return self._job(connection, job_id)
 
@@ -430,8 +430,8 @@ class Store:
             if connection.execute(done).rowcount == 0:
                 return False
             row = {"kind": job.kind, "id": result_id, "job": job.id, "content": content, "author": job.author}
-            added = connection.execute(self._insert_if_absent(_result, {**row, "created": now}, ["kind", "id"]))
-            if added.rowcount > 0 and frames:
+            added = self._add_if_absent(connection, _result, {**row, "created": now}, ["kind", "id"])
+            if added and frames:
                 connection.execute(
                     sa.insert(_frame),
                     [
@@ -502,9 +502,13 @@ class Store:
     def _say(self, connection: Connection, job_id: str, name: str, says: str) -> None:
         connection.execute(sa.insert(_event).values(job=job_id, name=name, says=says, created=self.clock()))
 
-    def _insert_if_absent(self, table: sa.Table, row: Mapping[str, Any], unique: list[str]) -> Any:  # noqa: ANN401  # an insert of either dialect
+    def _add_if_absent(
+        self, connection: Connection, table: sa.Table, row: Mapping[str, Any], unique: list[str]
+    ) -> bool:
+        """Whether the row was added; one with the same unique columns is left as it is."""
         insert = sqlite_insert if self.is_sqlite else postgresql_insert
-        return insert(table).values(**row).on_conflict_do_nothing(index_elements=unique)
+        statement = insert(table).values(**row).on_conflict_do_nothing(index_elements=unique)
+        return connection.execute(statement.returning(table.c[unique[0]])).first() is not None
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -557,12 +561,10 @@ class Store:
             connection.execute(
                 sa.delete(_key).where(mine & ((unanswered & (_key.c.fingerprint == fingerprint)) | too_old))
             )
-            added = connection.execute(
-                self._insert_if_absent(
-                    _key, {**row, "held_until": now + hold_seconds, "created": now}, ["client", "key"]
-                )
+            added = self._add_if_absent(
+                connection, _key, {**row, "held_until": now + hold_seconds, "created": now}, ["client", "key"]
             )
-            if added.rowcount > 0:
+            if added:
                 return holder, None
             kept = connection.execute(
                 sa.select(_key.c.fingerprint, _key.c.status, _key.c.headers, _key.c.body).where(mine)

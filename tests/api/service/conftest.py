@@ -1,5 +1,10 @@
 """A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so."""
 
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +44,44 @@ class Served:
         return job
 
 
-@pytest.fixture
-def store_url(tmp_path: Path) -> str:
-    """The URL of an empty store."""
-    return f"sqlite:///{tmp_path / 'capitation.db'}"
+DATABASES = ("sqlite", "postgresql")
+"""Where every test of the service runs."""
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of one's own, on a socket in a temporary folder; skips where none is installed."""
+    pytest.importorskip("psycopg", reason="the driver is not installed: pip install 'capitation[postgresql]'")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed here")
+    binaries = Path(initdb).parent
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:  # the server refuses to run as root
+        shutil.chown(folder, "postgres")
+        as_user = {"user": "postgres"}
+    data, quiet = folder / "data", {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder, **as_user}
+    subprocess.run([binaries / "initdb", "-D", data, "-U", "tester", "--auth=trust", "--no-sync"], **quiet)
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+    subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet)
+    yield f"postgresql://tester@/postgres?host={folder}"
+    subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=DATABASES)
+def store_url(request, tmp_path: Path) -> str:
+    """The URL of an empty store, once on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'capitation.db'}"
+    import psycopg
+
+    server, name = request.getfixturevalue("postgresql"), f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture

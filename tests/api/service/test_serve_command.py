@@ -1,0 +1,145 @@
+"""`capitation serve`, `worker`, `backup` and `restore` as a user starts them: processes, an empty folder, kill -9."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from api.service.settings import STORE_FILE
+from api.service.store import Store, StoreError
+
+COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+
+
+class Server:
+    """`capitation serve` in a folder."""
+
+    def __init__(self, folder, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(self.port)],
+            cwd=folder,
+            env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},  # noqa: PTH109  # the checkout's own packages
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def wait(self):
+        """The answer of /readyz, once there is one."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                return self.client.get("/readyz")
+            except httpx.TransportError:
+                time.sleep(0.05)
+        message = "the server did not answer in 60 seconds"
+        raise TimeoutError(message)
+
+    def stop(self, number=signal.SIGTERM):
+        """Exit code, standard output and error after a signal."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        self.client.close()
+        return self.process.returncode, out.decode(), err.decode()
+
+
+def test_serve_answers_from_an_empty_folder_and_stops_gracefully(tmp_path):
+    server = Server(tmp_path)
+    try:
+        assert server.wait().json()["status"] == "ready"
+        described = server.client.get("/openapi.json").json()
+        assert described["openapi"].startswith("3.1")
+        assert {"/v1/runs", "/v1/scenarios", "/v1/jobs/{job_id}"} <= set(described["paths"])
+        assert server.client.get("/v1/scenarios/blmk").status_code == 200
+    finally:
+        code, out, err = server.stop()
+    assert code == -signal.SIGTERM  # the signal is passed on once everything has been closed
+    assert "Application shutdown complete." in [json.loads(line)["says"] for line in err.splitlines()]
+    assert json.loads(out)["settings"]["workers"] == 1
+    assert all(json.loads(line)["at"] for line in err.splitlines())
+    assert (tmp_path / STORE_FILE).is_file()
+
+
+def test_a_server_that_is_killed_loses_no_job(tmp_path):
+    quick = {"CAPITATION_LEASE_SECONDS": "1"}
+    server = Server(tmp_path, **quick)
+    server.wait()
+    sent = server.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "k"})
+    time.sleep(0.3)  # time for the worker to begin
+    assert server.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    again = Server(tmp_path, **quick)
+    try:
+        again.wait()
+        until = time.monotonic() + 60
+        job = again.client.get(sent.headers["location"]).json()
+        while job["status"] != "done" and time.monotonic() < until:
+            time.sleep(0.1)
+            job = again.client.get(sent.headers["location"]).json()
+        assert job["status"] == "done"
+        assert [run["href"] for run in again.client.get("/v1/runs").json()["items"]] == [job["result"]]
+        repeated = again.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "k"})
+        assert repeated.content == sent.content
+    finally:
+        again.stop()
+
+
+def test_a_backup_is_whole_and_can_be_put_back(capitation, serve, tmp_path):
+    url = f"sqlite:///{tmp_path / 'live.db'}"
+    served = serve(store=url)
+    done = served.ask("/v1/optimisations", {"problem": "overlap_pair"})
+    assert capitation("backup", tmp_path / "copy.db", "--store", url).code == 0
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert capitation("restore", tmp_path / "copy.db", "--store", other).code == 0
+    assert serve(store=other).client.get(done["result"]).json() == served.client.get(done["result"]).json()
+    refused = capitation("restore", tmp_path / "copy.db", "--store", other)
+    assert refused.code == 2
+    assert "--replace" in refused.err
+
+
+def test_a_damaged_backup_is_refused_and_changes_nothing(capitation, tmp_path):
+    (tmp_path / "copy.db").write_bytes(b"no database" * 100)
+    answer = capitation("restore", tmp_path / "copy.db", "--store", f"sqlite:///{tmp_path / 'new.db'}")
+    assert answer.code == 2
+    assert "cannot be copied" in answer.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db"]
+
+
+def test_a_store_of_a_newer_version_is_refused_with_a_clear_message(store_url):
+    store = Store(store_url)
+    store.migrate()
+    store.migrate()
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=r"'9999', which this version does not know.*newer version"):
+        store.migrate()
+    store.close()
+
+
+def test_the_embedded_store_writes_ahead_and_waits(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    store.migrate()
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CAPITATION_WORKERS", "many"), ("CAPITATION_STORE", "nonsense"), ("CAPITATION_STORE", "mysql://x/y")],
+)
+def test_a_setting_that_cannot_be_used_is_told_before_anything_starts(capitation, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    answer = capitation("serve", "--port", "0")
+    assert answer.code == 2
+    assert answer.err.startswith("error: ")
