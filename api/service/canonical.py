@@ -16,6 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+LONGEST_NUMBER = 400
+"""Most digits of a number before or after its point; what a float can hold fits."""
+
 
 def canonical(content: Any) -> str:  # noqa: ANN401  # any plain content
     """The content as canonical JSON text.
@@ -49,8 +52,25 @@ def canonical(content: Any) -> str:  # noqa: ANN401  # any plain content
 
 
 def plain(text: str) -> Any:  # noqa: ANN401  # any plain content
-    """The content of a JSON text, numbers with decimals as Decimal so that their digits stay."""
-    return json.loads(text, parse_float=Decimal)
+    """The content of a JSON text, numbers with decimals as Decimal so that their digits stay.
+
+    Raises:
+        ValueError: the text is no JSON, or holds a number too large or too small to be written out.
+    """
+    return json.loads(text, parse_float=_number, parse_constant=_no_number)
+
+
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > LONGEST_NUMBER:
+        message = f"the number {text[:40]} has more than {LONGEST_NUMBER} digits"
+        raise ValueError(message)
+    return number
+
+
+def _no_number(text: str) -> Any:  # noqa: ANN401  # it never returns
+    message = f"{text} is no number of JSON"
+    raise ValueError(message)
 
 
 def digest(text: str) -> str:

@@ -87,8 +87,9 @@ def content_of(text: str) -> dict[str, Any]:
 
 
 def title_of(content: Mapping[str, Any]) -> str:
-    """The title of a document for people; its id where it has none."""
-    return str(content.get("title") or content.get("id") or "")
+    """The title of a document for people; its id where it has none. Characters that no database keeps become "?"."""
+    title = str(content.get("title") or content.get("id") or "")
+    return title.encode("utf-8", "replace").decode().replace("\x00", "?")
 
 
 def _scenario(content: dict[str, Any], _pack: Pack) -> str:

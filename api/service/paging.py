@@ -39,7 +39,7 @@ def text_after(cursor: str | None) -> str:
         ServiceError: the cursor was not made here.
     """
     position = _position(cursor) if cursor else ""
-    if not isinstance(position, str) or "\x00" in position:
+    if not isinstance(position, str) or not position.isprintable():
         raise _not_ours(cursor)
     return position
 

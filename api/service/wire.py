@@ -15,6 +15,9 @@ from capitation.documents import Document
 Money = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"])]
 """Pounds as text with exactly two decimals."""
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What the id of a document looks like."""
+
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -53,7 +56,7 @@ class DocumentList(Wire):
 class RunRequest(Wire):
     """What a run is made of."""
 
-    scenario: str = Field(examples=["blmk"], min_length=1, max_length=128)
+    scenario: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
     """Id of a scenario."""
     digest: Digest | None = None
     """Version of the scenario; the newest where it is not given."""
@@ -62,7 +65,7 @@ class RunRequest(Wire):
 class SettlementRequest(Wire):
     """A contract and the rows it is to settle."""
 
-    contract: str = Field(examples=["mssp"], min_length=1, max_length=128)
+    contract: str = Field(examples=["mssp"], pattern=NAME, max_length=128)
     """Id of a contract."""
     digest: Digest | None = None
     """Version of the contract; the newest where it is not given."""
@@ -73,7 +76,7 @@ class SettlementRequest(Wire):
 class OptimisationRequest(Wire):
     """A problem to solve."""
 
-    problem: str = Field(examples=["overlap_pair"], min_length=1, max_length=128)
+    problem: str = Field(examples=["overlap_pair"], pattern=NAME, max_length=128)
     """Id of a problem."""
     digest: Digest | None = None
     """Version of the problem; the newest where it is not given."""

@@ -7,6 +7,7 @@ GET  /v1/<kind>[/{id}[/versions[/{digest}]]]
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -32,12 +33,15 @@ from api.service.nouns import content_of as stored_content
 from api.service.paging import cursor_of, next_link, number_after, text_after
 from api.service.problems import BODY, ServiceError
 from api.service.store import ChangedError, StoredDocument
-from api.service.wire import DocumentHead, DocumentList, document_head
+from api.service.wire import NAME, DocumentHead, DocumentList, document_head
 from capitation.errors import Fault, UnknownNameError
 
 router = APIRouter()
 
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+LONGEST_NAME = 128
+"""Most characters of a document's id."""
+
+Name = Annotated[str, Path(pattern=NAME, max_length=LONGEST_NAME)]
 DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -60,6 +64,10 @@ def _added(service: Service, noun: Noun, author: str, content: dict[str, Any], e
     text = noun.checked(content, service.pack)
     checked = stored_content(text)
     name = str(checked["id"])
+    if not re.fullmatch(NAME, name) or len(name) > LONGEST_NAME:
+        kind = "invalid"
+        wanted = f"letters, digits, '.', '_' and '-', at most {LONGEST_NAME}"
+        raise ServiceError(kind, "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)])
     stored, _ = service.store.add_document(noun.kind, name, title_of(checked), text, digest(text), author, expected)
     return stored
 

@@ -110,3 +110,25 @@ def test_every_kind_of_document_has_a_schema(served, kind):
     schema = served.client.get(f"/v1/catalogue/schemas/{kind}").json()
     assert "id" in schema["properties"]
     assert json.dumps(schema)
+
+
+@pytest.mark.parametrize("title", ["a\x00b", "\ud800", "x" * 5000])
+def test_a_title_that_no_database_keeps_is_no_fault_of_the_service(served, title):
+    content = {**served.client.get("/v1/scenarios/blmk").json(), "id": "mine", "title": title}
+    answer = served.client.post("/v1/scenarios", content=json.dumps(content), headers=key("a"))
+    assert answer.status_code == 201, answer.text
+    assert served.client.get("/v1/scenarios/mine").json()["title"] == title
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\x00", "x" * 129, "\ud800"])
+def test_an_id_that_cannot_stand_in_an_address_is_refused(served, name):
+    content = {**served.client.get("/v1/contracts/mssp").json(), "id": name}
+    answer = served.client.post("/v1/contracts", content=json.dumps(content), headers=key("a"))
+    assert answer.status_code == 422, answer.text
+    assert "/id" in {fault["pointer"] for fault in answer.json()["faults"]}
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e-999999999", "NaN", "Infinity", "9" * 5000])
+def test_a_number_that_cannot_be_written_out_is_refused(served, number):
+    answer = served.client.post("/v1/scenarios", content=f'{{"id": {number}}}', headers=key("a"))
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:capitation:problem:bad-request")
