@@ -25,6 +25,13 @@ Status = Literal["queued", "running", "done", "failed", "cancelled"]
 QUIET_SECONDS = 10.0
 """After how long without an event a comment is sent, so that connections stay open."""
 
+EVENT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["id", "event", "data"],
+}
+"""What one event holds; `data` is JSON with job, says and at."""
+
 
 @router.get("")
 def jobs(
@@ -61,7 +68,7 @@ def cancel(service: ServiceDep, job_id: JobId) -> JobView:
 @router.get(
     "/{job_id}/events",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events"}},
+    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}, "description": "Events"}},
 )
 def events(
     service: ServiceDep,
