@@ -7,7 +7,7 @@ reader of problem documents can open; the shipped ones are held to what the run 
     localities, activity    the run's localities, unmitigated activity by point of delivery and year
     solutions               the pack's solutions, set so that all of them reproduce the plan (`capitation.calibration`)
     providers, flows        where each locality's patients go, for points of delivery that some solution avoids
-    prices                  unit cost, marginal price under the contract named, variable cost (`capitation.avoided_value`)
+    prices                  unit cost, marginal price under the contracts named (`optimiser.contract_price`), variable cost
     receiving_capacity      activity on current trends times one plus the room stated
     stranded_limits         a share of what each provider is allocated in the year
     control_totals          the deficit if nothing is done, as printed, and by a straight line between printed years
@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from capitation.activity import LocalityActivity, UnitCost
-from capitation.avoided_value import marginal_shares, service_costs, unit_values
+from capitation.avoided_value import MarginalShare, marginal_shares, service_costs, unit_values
 from capitation.calibration import Calibration, calibrate
 from capitation.channel_shift import ShiftLocality, programme_name
 from capitation.control_total import GapBridge
@@ -44,6 +45,8 @@ from capitation.scenario import read_scenario
 from capitation.solution import Name, Pounds, Share, Sourced, read_solutions
 from capitation.sources import DataPack, default_data_folder
 from capitation.years import FinancialYear
+from contracts.document import read_contract
+from optimiser.contract_price import contract_shares
 from optimiser.problem import ALL, Activity, Flow, Problem, problem_of
 
 _HEAD = """# Written from the policy and the run that it names; change those and write it again (`optimiser.from_run`).
@@ -84,13 +87,24 @@ class SystemTotal(Sourced):
     """Least improvement on doing nothing; below 0 allows the mix to cost so much before it pays back."""
 
 
+class LineContract(Document):
+    """A contract document of the pack whose own terms price what is avoided at some points of delivery."""
+
+    document: str
+    """Its file in data/contracts, without the ending."""
+    points_of_delivery: tuple[Name, ...] = Field(min_length=1)
+    """Kinds of activity that it pays for."""
+
+
 class RunTables(Document):
     """What a problem takes from the run of a scenario."""
 
     scenario: str
     """The scenario document, relative to the policy's file."""
     contract: Name
-    """Form of contract whose marginal shares (data/evidence) price avoided activity."""
+    """Form of contract whose marginal shares (data/evidence) price avoided activity that no contract document prices."""
+    contract_documents: tuple[LineContract, ...] = ()
+    """Contract documents that price the points of delivery they name, by their own terms (`optimiser.contract_price`)."""
     solutions: tuple[Name, ...] = ()
     """Which solutions of the pack may be bought; all where none is named. All are calibrated together in any case."""
     receiving: tuple[ReceivingRoom, ...] = ()
@@ -189,7 +203,7 @@ def parts_of_run(
         "points_of_delivery": _points(run, pack),
         "activity": sorted(_activity(activity), key=lambda r: (r["locality"], r["point_of_delivery"], r["year"])),
         "flows": sorted(_flows(used), key=lambda r: (r["locality"], r["provider"], r["point_of_delivery"])),
-        "prices": _prices(run, pack, spec.contract, texts, lines),
+        "prices": _prices(spec, run, pack, texts, lines),
         "receiving_capacity": _receiving(spec, activity),
         "stranded_limits": _limits(spec, run, texts, codes),
         "control_totals": _totals(spec, run, texts),
@@ -266,12 +280,42 @@ def _flows(used: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _prices(run: Run, pack: DataPack, contract: str, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
+def marginal_share_rows(spec: RunTables, run: Run, pack: DataPack, years: Sequence[str]) -> Frame[MarginalShare]:
+    """Marginal shares under the form of contract named, and of the contract documents where they price a line.
+
+    A document's plan is the activity of 2016/17; the shift is from current trends to the plan's activity of 2020/21.
+
+    Raises:
+        SourceError: there is no such contract document.
+        ScenarioError: a document cannot price activity that is not done.
+    """
+    shares = marginal_shares(pack).filter(pl.col("contract") == spec.contract)
+    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # frames of a run are typed by name
+    plan = {r["point_of_delivery"]: r for r in activity_plan(pack).iter_rows(named=True)}
+    unit = dict(costs.filter(pl.col("baseline_activity") > 0).select("line", "unit_cost_pence").iter_rows())
+    trend = run.frame("locality_activity").filter(pl.col("case") == "unmitigated")
+    sums = trend.group_by("point_of_delivery", "year").agg(pl.col("activity").sum())
+    units = {(pod, year): n for pod, year, n in sums.iter_rows() if year in years}
+    for named in spec.contract_documents:
+        contract = read_contract(pack.path(f"contracts/{named.document}.toml"))
+        lines = sorted(c for c in plan if programme_name(c) in named.points_of_delivery)
+        made = contract_shares(
+            contract,
+            {c: plan[c]["baseline_activity"] * unit[c] for c in lines},
+            {(c, year): n * unit[c] for (c, year), n in units.items() if c in lines},
+            {c: plan[c]["mitigated_activity"] * unit[c] for c in lines},
+        ).with_columns(pl.lit(spec.contract).alias("contract"))
+        shares = MarginalShare.validate(pl.concat([shares.filter(~pl.col("point_of_delivery").is_in(lines)), made]))
+    return MarginalShare.validate(shares)
+
+
+def _prices(spec: RunTables, run: Run, pack: DataPack, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
     costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # as above
-    values = unit_values(costs, marginal_shares(pack), service_costs(pack), contract, years)
+    shares = marginal_share_rows(spec, run, pack, years)
+    values = unit_values(costs, shares, service_costs(pack), spec.contract, years)
+    priced = {pod: named.document for named in spec.contract_documents for pod in named.points_of_delivery}
     mark = {
         "source": "assumption",
-        "where": f"unit cost of the run; marginal share of {contract} and variable share of data/evidence",
         "owner": "System finance director",
         "quality": "red",
         "impact": "red",
@@ -284,6 +328,8 @@ def _prices(run: Run, pack: DataPack, contract: str, years: list[str], lines: li
             "marginal_pounds": _pounds(row["marginal_pence"]),
             "variable_cost_pounds": _pounds(row["variable_pence"]),
             **mark,
+            "where": "unit cost of the run; marginal share of "
+            f"{priced.get(programme_name(row['point_of_delivery']), spec.contract)}; variable share of data/evidence",
         }
         for row in values.filter(pl.col("point_of_delivery").is_in(lines)).iter_rows(named=True)
     ]
@@ -395,6 +441,13 @@ def _check(spec: RunTables, years: list[str], run: Run, calibration: Calibration
                 "a point of delivery",
                 suggest(room.point_of_delivery, pods),
             )
+    for named in spec.contract_documents:
+        for pod in named.points_of_delivery:
+            if pod not in pods:
+                faults.add("run: contract_documents", repr(pod), "a point of delivery", suggest(pod, pods))
+    priced = [pod for named in spec.contract_documents for pod in named.points_of_delivery]
+    for pod in sorted({pod for pod in priced if priced.count(pod) > 1}):
+        faults.add("run: contract_documents", f"{pod} under two documents", "one document for each")
     codes = run.frame("provider_allocation").get_column("provider_code").unique().to_list()
     for limit in spec.provider_limits:
         for code in limit.providers:

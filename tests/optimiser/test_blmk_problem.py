@@ -1,5 +1,6 @@
 """The whole BLMK problem: made from policy and run, kept as written, solved in time, and revalued without the optimiser."""
 
+import doctest
 import json
 import time
 from decimal import Decimal
@@ -8,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from capitation.avoided_value import avoided_worth, marginal_shares, service_costs, unit_values
+from capitation.avoided_value import avoided_worth, service_costs, unit_values
 from capitation.calibration import calibrate
 from capitation.channel_shift import Launch, channel_shift, programme_name
 from capitation.documents import parse_document, read_mapping
@@ -19,6 +20,7 @@ from capitation.years import FinancialYear
 from optimiser.from_run import (
     RunTables,
     deficits,
+    marginal_share_rows,
     parts_of_run,
     problem_from_run,
     shift_localities,
@@ -148,12 +150,12 @@ def test_the_mix_costs_and_employs_what_the_programme_says(outcome, revalued, pr
     assert wte == pytest.approx(outcome.answer.measure("wte"), abs=1e-3)
 
 
-def test_the_mix_at_tariff_and_at_contract(outcome, revalued, pack, blmk_run):
+def test_the_mix_at_tariff_and_at_contract(outcome, revalued, pack, blmk_run, policy):
     """Income lost as the programme counts it against whole units times whole pence: within what rounding can move."""
     texts = [str(y) for y in YEARS]
-    each = unit_values(
-        blmk_run.frame("unit_cost"), marginal_shares(pack), service_costs(pack), "payment_by_results", texts
-    )
+    spec = parse_document(read_mapping(policy)["run"], RunTables, "run")
+    shares = marginal_share_rows(spec, blmk_run, pack, texts)
+    each = unit_values(blmk_run.frame("unit_cost"), shares, service_costs(pack), spec.contract, texts)
     worth = avoided_worth(revalued.activity, blmk_run.frame("flow"), each)
     claimed = outcome.answer.measure("avoided_at_contract")
     assert worth.values["contract_pence"].sum() / 100 == pytest.approx(claimed, rel=0.01)
@@ -225,13 +227,16 @@ def test_under_capitation_no_provider_loses_income_for_what_is_avoided(policy, p
     spec = parse_document(read_mapping(policy)["run"], RunTables, "run")
     calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
     found = {}
-    for contract in ("payment_by_results", "whole_population_capitation"):
-        changed = spec.model_copy(update={"contract": contract})
+    for contract, documents in (("payment_by_results", spec.contract_documents), ("whole_population_capitation", ())):
+        changed = spec.model_copy(update={"contract": contract, "contract_documents": documents})
         rows = parts_of_run(changed, YEARS, blmk_run, calibration, pack)["prices"]
         found[contract] = {(r["point_of_delivery"], r["year"]): Decimal(r["marginal_pounds"]) for r in rows}
     assert found["whole_population_capitation"]["non_elective", "2020/21"] == 0
-    assert found["payment_by_results"]["non_elective", "2016/17"] == Decimal("1194.03")  # 1,705.75 x 70%
-    assert found["payment_by_results"]["non_elective", "2020/21"] == Decimal("341.15")  # 1,705.75 x 20%
+    assert found["payment_by_results"]["non_elective", "2016/17"] == Decimal("1705.75")  # the baseline year itself
+    assert found["payment_by_results"]["non_elective", "2017/18"] == Decimal("1194.03")  # above it: x 70%
+    assert found["payment_by_results"]["non_elective", "2020/21"] == Decimal(
+        "1194.03"
+    )  # the document keeps 2016/17's rules
     assert found["payment_by_results"]["ae", "2020/21"] == Decimal("170.40")
 
 
@@ -260,3 +265,9 @@ def test_long_tables_stand_in_files_beside_the_document(shipped):
     flows = pl.read_csv(folder / "flows.csv")
     sums = flows.group_by("locality", "point_of_delivery").agg(pl.col("share").sum())
     assert (sums["share"] - 1).abs().max() < 1e-12
+
+
+def test_the_readme_of_the_problem_holds(policy):
+    result = doctest.testfile(str(policy.parent / "README.md"), module_relative=False)
+    assert result.attempted == 7
+    assert result.failed == 0
