@@ -400,6 +400,8 @@ class Problem(Document):
     """Whose cash `npv` counts. For the system, income lost by providers is no saving; cost they release is."""
     effects: Level = "central"
     """Which end of every effect and saving is planned with."""
+    gap: Decimal = Field(default=Decimal(0), ge=0, lt=1)
+    """Relative gap at which a search for whole numbers may stop unless its caller says otherwise; 0 proves the best."""
     solutions: tuple[Solution, ...] = ()
     """Solutions written here."""
     solutions_folder: str | None = None

@@ -37,7 +37,12 @@ class EngineName(StrEnum):
 ProblemFile = Annotated[Path, typer.Argument(help="A problem document (.toml, .json or .yaml).")]
 EngineOption = Annotated[EngineName, typer.Option(help="highs: highspy directly; pulp: any solver PuLP can run.")]
 SolverOption = Annotated[str | None, typer.Option(help="With --engine pulp: which solver, such as HiGHS or COIN_CMD.")]
-GapOption = Annotated[float, typer.Option(help="Relative gap at which the search may stop; 0 proves the best.", min=0)]
+GapOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Relative gap at which the search may stop; 0 proves the best. The problem's own by default.", min=0
+    ),
+]
 TimeOption = Annotated[float | None, typer.Option(help="Seconds after which the search stops.", min=0)]
 OutOption = Annotated[Path | None, typer.Option(help="Folder for the results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -55,7 +60,7 @@ def optimise(
     problem: ProblemFile,
     engine: EngineOption = EngineName.HIGHS,
     solver: SolverOption = None,
-    gap: GapOption = 0.0,
+    gap: GapOption = None,
     time_limit: TimeOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -63,6 +68,7 @@ def optimise(
 ) -> None:
     """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give."""
     document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
         write_text(write_lp, lp_text(programme_matrix(document)))
     outcome = best_mix(
@@ -89,13 +95,14 @@ def frontier(
     problem: ProblemFile,
     goals: Annotated[str, typer.Option(help="Two or three measures, the first on the upright axis.")] = "npv,avoided",
     points: Annotated[int, typer.Option(help="Levels of each held goal.", min=2)] = 15,
-    gap: GapOption = 0.0,
+    gap: GapOption = None,
     time_limit: TimeOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The frontier between goals: the best of the first for each level of the others, with the exchange rates."""
     document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
     names = tuple(name.strip() for name in goals.split(",") if name.strip())
     found = goal_frontier(programme_matrix(document), names, points=points, gap=gap, time_limit=time_limit)
     if out is not None:
@@ -109,13 +116,14 @@ def frontier(
 def alternatives(
     problem: ProblemFile,
     within: Annotated[float, typer.Option(help="Percent of the best that may be given up.", min=0, max=100)] = 2.0,
-    gap: GapOption = 0.0,
+    gap: GapOption = None,
     time_limit: TimeOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mixes that are nearly as good: how far each solution can go up or down, and whole mixes that differ."""
     document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
     outcome = best_mix(document, gap=gap, time_limit=time_limit)
     answer = _with_mix(outcome)
     weights = tables_of(document).units.select("solution", "place", "weight")
@@ -136,12 +144,13 @@ def explain(
     why_not_solution: Annotated[
         str | None, typer.Option("--why-not", help="A solution: what would it cost to have it in the mix?")
     ] = None,
-    gap: GapOption = 0.0,
+    gap: GapOption = None,
     time_limit: TimeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Why the mix is what it is: prices in plain words, what binds, and what leaving it would cost."""
     document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
     outcome = best_mix(document, gap=gap, time_limit=time_limit)
     report = outcome_report(outcome)
     if why_not_solution is None:
