@@ -157,7 +157,7 @@ def price_sentences(report: pl.DataFrame, most: int = 3) -> list[str]:
             low, high = sorted((more, less))
             worth = f"is worth between {_amount(low, unit)} and {_amount(high, unit)}"
         whole = " with the chosen starts fixed" if row["basis"] == "whole numbers fixed" else ""
-        one = "one more £" if row["unit"] == "£" else f"one more unit ({row['unit']})"
+        one = {"£": "one more £", "units": "one more unit"}.get(row["unit"], f"one more unit ({row['unit']})")
         out.append(f"{row['limit']}: {one} {worth} of {aim}{whole}")
     return out
 

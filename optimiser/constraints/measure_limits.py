@@ -37,11 +37,17 @@ def apply(p: Programme) -> None:
         orient="row",
     )
     made = p.rows(
-        "measure_limit", table, ["measure", "words"], kind="Q", unit="the measure's (money in £ thousand)",
+        "measure_limit", table, ["measure", "words"], kind="Q", unit=_unit(table),
         label="limit on {words}", group="measures", lower="low", upper="high",
     )  # fmt: skip
     placed = made.with_row_index("place").select("row", pl.col("place").cast(pl.Int32))
     p.builder.terms(pl.concat(terms).join(placed, on="place").select("row", "col", "value"))
+
+
+def _unit(table: pl.DataFrame) -> str:
+    """The unit of the limits: that of their measures where they share one, money in the programme's thousands."""
+    units = {"£ thousand" if unit == "£" else unit for unit in table["unit"]}
+    return units.pop() if len(units) == 1 else "unit of its measure, money in £ thousand"
 
 
 def _twice(p: Programme, measure: str) -> bool:
