@@ -48,9 +48,8 @@ class WhyNot:
             gives = "; ".join(self.relaxation.sentences) if self.relaxation is not None else ""
             return f"{self.solution} at scale {self.scale:g} fits in no mix" + (f" unless: {gives}" if gives else "")
         limits = f"; then binding: {', '.join(self.binding)}" if self.binding else ""
-        return (
-            f"{self.solution} at scale {self.scale:g} would cost {self.loss:,.2f} {self.unit} of the objective{limits}"
-        )
+        cost = f"£{self.loss:,.2f}" if self.unit == "£" else f"{self.loss:,.2f} {self.unit}"
+        return f"{self.solution} at scale {self.scale:g} would cost {cost} of the objective{limits}"
 
 
 def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: float | None = None) -> WhyNot:
