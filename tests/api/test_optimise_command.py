@@ -110,6 +110,6 @@ def test_frontier_alternatives_and_explain_speak(run):
     found = run("alternatives", FOLDER / "budget_choice.toml", "--within", 20, "--json")
     assert len(json.loads(found.output)["mixes"]) == 2
     found = run("explain", FOLDER / "budget_choice.toml")
-    assert "why not a at scale 1 would cost 40.00" in found.output
+    assert "why not a at scale 1 would cost £40.00" in found.output
     with pytest.raises(CapitationError):
         raise run("explain", FOLDER / "no_mix.toml", "--why-not", "teams").exception
