@@ -41,6 +41,7 @@ def alternatives(
     *,
     within: float = 0.02,
     directions: int = 10,
+    each: bool = True,
     apart: float = 0.05,
     most: int = 8,
     gap: float = 0.0,
@@ -54,6 +55,7 @@ def alternatives(
         weights: solution, place, weight: what part of a solution's amounts a place is.
         within: share of the objective that may be given up.
         directions: random directions to look along beside each solution's own.
+        each: whether to look along each solution's own, up and down; without, the ranges are only those of the mixes found.
         apart: two mixes are different where the largest change of a solution's scale is at least this.
         most: most whole mixes to return.
         gap: relative gap at which a search for whole numbers may stop.
@@ -78,7 +80,7 @@ def alternatives(
     seen: list[tuple[float, Floats]] = [(float(answer.objective or 0.0), best)]
     least, greatest = best.copy(), best.copy()
     generator = np.random.default_rng(SEED)
-    aims = [d * row for row in np.eye(len(names)) for d in (1.0, -1.0)]
+    aims = [d * row for row in np.eye(len(names)) for d in (1.0, -1.0)] if each else []
     aims += [generator.normal(size=len(names)) for _ in range(directions)]
     for aim in aims:
         session.change_cost(every, sign * (aim @ table))
