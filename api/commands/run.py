@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.exports import export_csv, export_xlsx
+from api.mix_report import mix_story, show_mix
 from api.option_report import show_options
 from api.report import show_run
 from api.tables import notices, print_json
@@ -20,6 +21,7 @@ from capitation.sources import DataPack, default_data_folder
 from capitation.years import FinancialYear
 from contracts.evaluate import evaluate_options
 from contracts.options import read_options
+from optimiser.problem import read_problem
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
@@ -62,7 +64,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
     data: DataOption = None,
 ) -> None:
-    """Run the Bedfordshire, Luton and Milton Keynes scenario, show 2018/19, and try its four contract options."""
+    """Run the Bedfordshire, Luton and Milton Keynes scenario, show 2018/19, try its four contract options, find its best mix."""
     pack = DataPack(data or default_data_folder())
     done, written = _evaluate_and_write(
         read_scenario(pack.root / "scenarios" / "blmk.toml"), pack, out, csv=True, xlsx=True
@@ -71,6 +73,10 @@ def demo(
     document = read_options(pack.path("options/blmk.toml"))
     options = evaluate_options(document, pack, run=done)
     show_options(options, document, pack, differences=False)
+    story = mix_story(
+        read_problem(pack.path("problems/blmk.toml")), done, document, pack, ("do-minimum", "capitation-corridor")
+    )
+    show_mix(story, document, pack)
     for path in [*written, save_run(options, out)]:
         typer.echo(f"written: {path}")
     typer.echo(
