@@ -284,6 +284,8 @@ def mix_costs(
     the years stated; a cost of starting falls in full at the first launch (each year from then on where it is
     recurrent), whatever the scale. Amounts are the whole system's at full scale, and a locality bears its persons' part.
     """
+    if scales.is_empty():
+        return MixCost.empty()
     years = scales.get_column("year").unique().sort().to_list()
     parts = _parts(solutions, localities)
     added = scales.sort("year").with_columns(

@@ -13,9 +13,11 @@ from capitation.calibration import calibrate
 from capitation.channel_shift import (
     CellShare,
     Launch,
+    ScaleInPlace,
     ShiftLocality,
     channel_shift,
     full_mix,
+    mix_costs,
     programme_name,
 )
 from capitation.documents import parse_document
@@ -266,3 +268,8 @@ def test_the_plan_is_valued_as_the_optimiser_values_it(pack, blmk_run):
     assert both.height == 25 * 10 * 5
     assert both.select((pl.col("avoided") - pl.col("exact")).abs().max()).item() < 1 + 1e-4
     assert both["avoided"].sum() == pytest.approx(both["exact"].sum(), abs=25)
+
+
+def test_a_mix_that_buys_nothing_costs_nothing():
+    nobody = mix_costs([], Launch.empty(), ScaleInPlace.empty(), ShiftLocality.empty())
+    assert nobody.is_empty()
