@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import xlsxwriter
 
 from capitation.errors import SourceError
 from capitation.frames import Schema
-from capitation.run import Run
+from capitation.run import Run, write_manifest, write_whole_folder
 
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LARGEST_SHEET = 1_048_575
@@ -57,21 +56,13 @@ def export_csv(run: Run, folder: Path) -> Path:
     Returns:
         The folder `<folder>/<run id>-csv`.
     """
-    place = folder / f"{run.id}-csv"
-    partial = folder / f".{run.id}-csv.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+
+    def fill(partial: Path) -> None:
         for name, frame in run.frames.items():
             in_pounds(frame).write_csv(partial / f"{name}.csv")
-        (partial / "manifest.json").write_text(run.manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        partial.rename(place)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        message = f"{place}: the export could not be written: {error}"
-        raise SourceError(message) from error
-    return place
+        write_manifest(run, partial)
+
+    return write_whole_folder(folder / f"{run.id}-csv", fill)
 
 
 def export_xlsx(run: Run, path: Path, schemas: Mapping[str, type[Schema]]) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -114,14 +114,32 @@ def save_run(run: Run, folder: Path) -> Path:
     Returns:
         The run's own folder, with `manifest.json` and one parquet file a frame in `frames/`.
     """
-    place = folder / run.id
-    partial = folder / f".{run.id}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / "frames").mkdir(parents=True)
+
+    def fill(partial: Path) -> None:
+        (partial / "frames").mkdir()
         for name, frame in run.frames.items():
             frame.write_parquet(partial / "frames" / f"{name}.parquet", compression="zstd")
-        (partial / MANIFEST).write_text(run.manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_manifest(run, partial)
+
+    return write_whole_folder(folder / run.id, fill)
+
+
+def write_manifest(run: Run, folder: Path) -> None:
+    """Write a run's manifest into a folder that stands."""
+    (folder / MANIFEST).write_text(run.manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def write_whole_folder(place: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder at `place`, in the stead of an older one, once `fill` has filled it under a partial name beside it.
+
+    Raises:
+        SourceError: it cannot be written; nothing is left behind.
+    """
+    partial = place.with_name(f".{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        fill(partial)
         if place.exists():
             shutil.rmtree(place)
         partial.rename(place)
