@@ -1,4 +1,7 @@
-"""`capitation serve`, `worker`, `backup`, `restore`: the web service, further workers, and copies of the embedded store."""
+"""`capitation serve`, `worker`, `backup`, `restore`: the web service, further workers, and copies of the embedded store.
+
+The web framework and the database are imported by the command that needs them, so that the other commands start without them.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,16 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 
-from api.service.app import create_app
-from api.service.habits import JsonLines
-from api.service.packs import pack_at
-from api.service.settings import Settings
-from api.service.store import Store, backup, restore
-from api.service.worker import Worker
 from api.tables import print_json
 from capitation.errors import DocumentError, Fault
+
+if TYPE_CHECKING:
+    from api.service.settings import Settings
 
 StoreOption = Annotated[
     str | None, typer.Option(help="Database URL; an SQLite file in this folder by default, or CAPITATION_STORE.")
@@ -44,6 +43,10 @@ def serve(
     data: DataOption = None,
 ) -> None:
     """Serve the API; the store is made in this folder, or brought to the shape this version needs."""
+    import uvicorn
+
+    from api.service.app import create_app
+
     setting = settings_of(store=store, data=data, workers=workers)
     _log_as_json()
     print_json({"settings": setting.shown(), "host": host, "port": port})
@@ -60,6 +63,10 @@ def serve(
 
 def worker(store: StoreOption = None, data: DataOption = None) -> None:
     """Work on jobs of the service, beside it, until stopped."""
+    from api.service.packs import pack_at
+    from api.service.store import Store
+    from api.service.worker import Worker
+
     setting = settings_of(store=store, data=data)
     _log_as_json()
     opened = Store(setting.store_url)
@@ -76,6 +83,8 @@ def backup_command(
     store: StoreOption = None,
 ) -> None:
     """Copy the embedded store, whole and checked; the service may run meanwhile."""
+    from api.service.store import backup
+
     typer.echo(f"written: {backup(settings_of(store=store).store_url, to)}")
 
 
@@ -85,6 +94,8 @@ def restore_command(
     store: StoreOption = None,
 ) -> None:
     """Put the embedded store back from a copy; the service must be stopped."""
+    from api.service.store import restore
+
     typer.echo(f"written: {restore(copy, settings_of(store=store).store_url, replace=replace)}")
 
 
@@ -94,6 +105,8 @@ def settings_of(**given: str | Path | int | None) -> Settings:
     Raises:
         DocumentError: every setting that is wrong.
     """
+    from api.service.settings import Settings
+
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by the model
     except ValidationError as error:
@@ -106,6 +119,8 @@ def settings_of(**given: str | Path | int | None) -> Settings:
 
 
 def _log_as_json() -> None:
+    from api.service.habits import JsonLines
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("capitation", "uvicorn.error"):
