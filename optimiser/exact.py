@@ -50,17 +50,21 @@ def effective_scales(answer: Answer) -> pl.DataFrame:
     return answer.column("effective").rename({"value": "effective"})
 
 
-def exact_avoided(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
-    """locality, point_of_delivery, t, exact: units avoided by the exact product, at the effective scales given."""
-    years = tables.years.select("t", "year")
-    acting = (
+def acting_effects(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
+    """Each solution's effect on each overlap cell of each locality and year, at the effective scales given, between 0 and 1."""
+    return (
         tables.effects.join(tables.cells, on=["point_of_delivery", "cell"])
         .join(tables.reach, on="solution")
         .join(tables.need, on=["locality", "point_of_delivery"])
-        .join(years, on="t")
+        .join(tables.years.select("t", "year"), on="t")
         .join(effective, on=["solution", "place", "year"])
-        .with_columns((1 - (pl.col("share") * pl.col("effective")).clip(0.0, 1.0)).alias("left"))
+        .with_columns((pl.col("share") * pl.col("effective")).clip(0.0, 1.0).alias("effect"))
     )
+
+
+def exact_avoided(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
+    """locality, point_of_delivery, t, exact: units avoided by the exact product, at the effective scales given."""
+    acting = acting_effects(tables, effective).with_columns((1 - pl.col("effect")).alias("left"))
     cell = ["locality", "point_of_delivery", "cell", "t"]
     return (
         acting.group_by(cell)

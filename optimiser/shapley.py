@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from capitation.errors import CapitationError
+from optimiser.exact import acting_effects
 from optimiser.matrix import Floats
 from optimiser.tables import Tables
 
@@ -59,19 +60,8 @@ def shapley(effects: Floats) -> Floats:
 
 def credit_by_solution(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
     """solution, locality, point_of_delivery, cell, year, units: exact credit of each solution at the scales given."""
-    years = tables.years.select("t", "year")
-    acting = (
-        tables.effects.join(tables.cells, on=["point_of_delivery", "cell"])
-        .join(tables.reach, on="solution")
-        .join(tables.need, on=["locality", "point_of_delivery"])
-        .join(years, on="t")
-        .join(effective, on=["solution", "place", "year"])
-        .with_columns(
-            (pl.col("share") * pl.col("effective")).clip(0.0, 1.0).alias("effect"),
-            (pl.col("units") * pl.col("cell_share")).alias("eligible"),
-        )
-        .filter(pl.col("effect") > 0)
-    )
+    eligible = (pl.col("units") * pl.col("cell_share")).alias("eligible")
+    acting = acting_effects(tables, effective).with_columns(eligible).filter(pl.col("effect") > 0)
     cell = ["locality", "point_of_delivery", "cell", "year"]
     acting = acting.sort(*cell, "solution")
     groups = acting.with_columns(pl.len().over(cell).alias("n"))
