@@ -213,19 +213,6 @@ def _system_of(mapped: pl.DataFrame, known: pl.DataFrame, system: str | None) ->
     return system if system is not None else str(held[0][0])
 
 
-def place_index_from_files(
-    places: Path,
-    practices: Path,
-    year: str | None = None,
-    system: str | None = None,
-    column_map: Mapping[str, str] | None = None,
-    formulas: tuple[str, ...] = (),
-    catalogue: NeedCatalogue | None = None,
-) -> Frame[PlaceIndex]:
-    """`place_indices_from_files(...)` without the notes."""
-    return place_indices_from_files(places, practices, year, system, column_map, formulas, catalogue).indices
-
-
 def place_indices_from_files(
     places: Path,
     practices: Path,

@@ -12,7 +12,6 @@ from capitation.place_index import (
     PlaceComponent,
     PlacePractice,
     place_index,
-    place_index_from_files,
     place_indices_from_files,
     three_decimals,
 )
@@ -53,7 +52,7 @@ def only(frame, place, component):
 
 
 def test_the_index_of_a_place_can_be_done_by_hand(practices, mapped):
-    found = place_index_from_files(mapped(MAP), practices)
+    found = place_indices_from_files(mapped(MAP), practices).indices
     # (2894.839704 + 8788.782099) / (3411.597614 + 10199.575971) = 11683.621803 / 13611.173585 = 0.858385
     # (2894.839704 + 8788.782099 + 7202.682699 + 8579.002073) / 31308.616537 = 27465.306575 / 31308.616537 = 0.877244
     north = only(found, "North", "general_acute")
@@ -78,32 +77,32 @@ def test_practices_of_the_system_in_no_place_have_a_row_and_a_note(practices, ma
 
 
 def test_the_system_has_index_1_against_itself(practices, mapped):
-    found = place_index_from_files(mapped(MAP), practices)
+    found = place_indices_from_files(mapped(MAP), practices).indices
     assert found.filter(pl.col("kind") == "system")["index_vs_system"].to_list() == [1.0, 1.0]
 
 
 def test_a_file_without_a_system_column_is_one_system(practices, mapped, tmp_path):
     bare = tmp_path / "bare.csv"
     pl.read_csv(practices).drop("icb_code").write_csv(bare)
-    found = place_index_from_files(mapped(MAP), bare)
+    found = place_indices_from_files(mapped(MAP), bare).indices
     assert only(found, "(in no place)", "general_acute")["practices"] == 2
 
 
 @pytest.mark.parametrize("heading", ["place_code", "locality_code", "locality"])
 def test_other_headings_of_a_map_are_known(practices, mapped, heading):
-    assert place_index_from_files(mapped(MAP.replace("place", heading)), practices).height == 8
+    assert place_indices_from_files(mapped(MAP.replace("place", heading)), practices).indices.height == 8
 
 
 def test_every_fault_of_a_map_is_told_at_once(practices, mapped):
     text = MAP + "E81001,South\nE81030,South\n"
     with pytest.raises(SourceError) as caught:
-        place_index_from_files(mapped(text), practices)
+        place_indices_from_files(mapped(text), practices)
     assert [f.found for f in caught.value.faults] == ["in 2 places: North, South", "2 rows for place South"]
 
 
 def test_unknown_practices_and_a_second_system_are_told_together(practices, mapped):
     with pytest.raises(SourceError) as caught:
-        place_index_from_files(mapped(MAP + "E81031,South\nA81001,South\n"), practices)
+        place_indices_from_files(mapped(MAP + "E81031,South\nA81001,South\n"), practices)
     told = str(caught.value)
     assert "E81031" in told
     assert "Did you mean" in told
@@ -113,22 +112,22 @@ def test_unknown_practices_and_a_second_system_are_told_together(practices, mapp
 
 def test_a_practice_of_another_system_than_the_one_named_is_refused(practices, mapped):
     with pytest.raises(SourceError, match="A81001: found a practice of QHM; expected a practice of QHG"):
-        place_index_from_files(mapped(MAP + "A81001,South\n"), practices, system="QHG")
+        place_indices_from_files(mapped(MAP + "A81001,South\n"), practices, system="QHG")
     with pytest.raises(SourceError, match="a system of the practice file"):
-        place_index_from_files(mapped(MAP), practices, system="QHX")
+        place_indices_from_files(mapped(MAP), practices, system="QHX")
 
 
 def test_a_practice_twice_in_the_practice_file_is_refused(mapped, tmp_path):
     path = tmp_path / "twice.csv"
     path.write_text(PRACTICES + PRACTICES.splitlines()[1] + "\n", encoding="utf-8")
     with pytest.raises(FrameError, match="E81001"):
-        place_index_from_files(mapped(MAP), path)
+        place_indices_from_files(mapped(MAP), path)
 
 
 def test_a_component_that_is_new_needs_no_change_here(mapped, tmp_path):
     path = tmp_path / "dental.csv"
     path.write_text("practice_code,registered_persons,wp_dental\nA,100,120\nB,100,80\n", encoding="utf-8")
-    found = place_index_from_files(mapped("practice_code,place\nA,X\nB,Y\n"), path)
+    found = place_indices_from_files(mapped("practice_code,place\nA,X\nB,Y\n"), path).indices
     assert only(found, "X", "dental")["index_vs_system"] == 1.2
 
 
@@ -139,7 +138,9 @@ def test_an_overall_by_formula_is_indexed_when_asked(mapped, tmp_path):
         "A,2023/24,100,100,140\nB,2023/24,100,100,60\n",
         encoding="utf-8",
     )
-    found = place_index_from_files(mapped("practice_code,place\nA,X\nB,Y\n"), path, formulas=("primary-medical",))
+    found = place_indices_from_files(
+        mapped("practice_code,place\nA,X\nB,Y\n"), path, formulas=("primary-medical",)
+    ).indices
     # 0.85 x 100 + 0.15 x 140 = 106
     assert only(found, "X", "primary-medical")["index_vs_system"] == pytest.approx(1.06, rel=1e-15)
 
