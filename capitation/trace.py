@@ -133,7 +133,18 @@ class Context:
         return found[0]
 
 
-def explain(context: Context, figure: Figure, formulas: Mapping[tuple[str, str], Formula], *, depth: int = 12) -> Node:
+WITHHELD = "withheld"
+"""Value of a part that the reader may not see."""
+
+
+def explain(
+    context: Context,
+    figure: Figure,
+    formulas: Mapping[tuple[str, str], Formula],
+    *,
+    depth: int = 12,
+    may_show: Callable[[Figure], bool] = lambda _figure: True,
+) -> Node:
     """The tree of one figure.
 
     Args:
@@ -141,6 +152,7 @@ def explain(context: Context, figure: Figure, formulas: Mapping[tuple[str, str],
         figure: address of the figure.
         formulas: formula by table and column.
         depth: how many levels are opened.
+        may_show: whether the reader may see a figure; the value and the parts of one that they may not are withheld.
 
     Raises:
         UnknownNameError: the table, column or row is not known; near ones are listed.
@@ -151,6 +163,8 @@ def explain(context: Context, figure: Figure, formulas: Mapping[tuple[str, str],
         known = {f"{t}.{c}" for t, c in formulas}
         kind = "published figure"
         raise UnknownNameError(kind, f"{figure.table}.{figure.column}", known)
+    if not may_show(figure):
+        return Node("figure", figure.label, WITHHELD, "", formula.words)
     value = row[figure.column]
     worked = formula.work(context, row)
     disagrees = "" if _same(worked.value, value) else f"recomputed {worked.value}, in the run {value}"
@@ -159,7 +173,8 @@ def explain(context: Context, figure: Figure, formulas: Mapping[tuple[str, str],
         parts = sorted(parts, key=lambda part: -_size(context, part))
     shown, rest = parts[:PARTS_SHOWN], parts[PARTS_SHOWN:]
     children = tuple(
-        part if isinstance(part, Node) else explain(context, part, formulas, depth=depth - 1) for part in shown
+        part if isinstance(part, Node) else explain(context, part, formulas, depth=depth - 1, may_show=may_show)
+        for part in shown
     )
     unit = _unit(figure.column)
     return Node(

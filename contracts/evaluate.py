@@ -96,6 +96,7 @@ def evaluate_options(
     run: Run | None = None,
     folder: Path | None = None,
     only: Sequence[str] = (),
+    given: Mapping[str, Contract] | None = None,
 ) -> Run:
     """The run of two to six contract options on the allocation of their scenario.
 
@@ -105,6 +106,7 @@ def evaluate_options(
         run: the scenario's run, where it has been made.
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try, the base among them; none means all.
+        given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
 
     Raises:
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
@@ -112,7 +114,7 @@ def evaluate_options(
     """
     pack = DataPack(pack.root)
     faults = Faults()
-    contracts, beside = read_contracts(document, pack, folder, faults)
+    contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")

@@ -7,6 +7,8 @@ when it signs. Everything a document can contradict is looked at together, with 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -159,23 +161,32 @@ def read_options(path: Path) -> ContractOptions:
 
 
 def read_contracts(
-    document: ContractOptions, pack: DataPack, folder: Path | None, faults: Faults
+    document: ContractOptions,
+    pack: DataPack,
+    folder: Path | None,
+    faults: Faults,
+    given: Mapping[str, Contract] | None = None,
 ) -> tuple[dict[str, Contract], dict[str, str]]:
-    """The contracts that the options name, by the name used, and checksums of those beside the document.
+    """The contracts that the options name, by the name used, and checksums of those that the pack does not hold.
 
     Args:
         document: the options.
         pack: data pack with the contracts that ship.
         folder: where the document stands, for contracts beside it.
         faults: takes what is wrong with any of them.
+        given: contracts at hand, which go before those beside the document and those of the pack.
     """
+    held = given or {}
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
     shipped = sorted(path.stem for path in (pack.root / "contracts").glob("*.toml"))
     for name in dict.fromkeys(each.contract for option in document.options for each in option.contracts):
         own = None if folder is None else folder / name
         try:
-            if own is not None and own.is_file():
+            if name in held:
+                found[name] = held[name]
+                beside[f"contracts given/{name}"] = _checksum(held[name])
+            elif own is not None and own.is_file():
                 found[name] = read_contract(own)
                 beside[f"contracts beside the options/{name}"] = sha256_of(own)
             elif name in shipped:
@@ -192,6 +203,12 @@ def read_contracts(
             if not error.faults:
                 faults.add(f"contract {name!r}", error.message, "a contract that can be read")
     return found, beside
+
+
+def _checksum(contract: Contract) -> str:
+    """Checksum of what a contract says, however its keys are ordered."""
+    content = json.loads(contract.model_dump_json(by_alias=True))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def option_faults(

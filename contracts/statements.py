@@ -115,13 +115,21 @@ def settle_statement(
         ContractError: the rows do not fit the contract, the version cannot be a first one, no output moves money
             between parties, or the statement does not close; nothing is issued then.
     """
+    return statement_of(settle(contract, rows, where=where), version, where)
+
+
+def statement_of(settlement: Settlement, version: Version | None = None, where: str = "rows") -> StatementSet:
+    """The statements of a first version of outturns that were settled, as `settle_statement` gives them.
+
+    Raises:
+        ContractError: as `settle_statement`.
+    """
     version = Version(number=1, status="provisional") if version is None else version
     check_follows(version, None)
-    settlement = settle(contract, rows, where=where)
     closed = check_closes(settlement, where)
     original = [pl.lit("original").alias("standing"), pl.lit(None, pl.String).alias("linked_to")]
     entries = named(lines_of(settlement).with_columns(original), version)
-    return StatementSet(contract, version, settlement, post(no_entries(), entries), closed)
+    return StatementSet(settlement.contract, version, settlement, post(no_entries(), entries), closed)
 
 
 def lines_of(settlement: Settlement) -> pl.DataFrame:

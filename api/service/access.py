@@ -30,6 +30,7 @@ Resource = Literal[
     "formulas",
     "contracts",
     "problems",
+    "options",
     "runs",
     "allocations",
     "settlements",
@@ -38,6 +39,7 @@ Resource = Literal[
     "optimisations",
     "comparisons",
     "figures",
+    "exports",
     "jobs",
     "journals",
     "approvals",
@@ -88,22 +90,23 @@ _MADE: tuple[Resource, ...] = (
     "formulas",
     "contracts",
     "problems",
+    "options",
     "runs",
     "settlements",
     "simulations",
     "optimisations",
     "comparisons",
-    "jobs",
 )
-_DERIVED: tuple[Resource, ...] = ("allocations", "positions", "figures", "catalogue", "approvals")
-_REVISED: tuple[Resource, ...] = ("scenarios", "contracts", "problems", "formulas")
-_CANCELLED: tuple[Resource, ...] = ("jobs", "runs", "settlements", "simulations", "optimisations", "comparisons")
+_DERIVED: tuple[Resource, ...] = ("allocations", "positions", "figures", "jobs", "catalogue", "approvals")
+_REVISED: tuple[Resource, ...] = ("scenarios", "contracts", "problems", "options", "formulas")
 
 RULES: Mapping[tuple[Resource, Verb], Rule] = {
     **{(resource, "read"): _READ for resource in (*_MADE, *_DERIVED)},
     **{(resource, "create"): _MAKE for resource in _MADE},
     **{(resource, "change"): _MAKE for resource in _REVISED},
-    **{(resource, "delete"): _MAKE for resource in _CANCELLED},
+    ("jobs", "delete"): _MAKE,
+    ("exports", "read"): Rule("run:read", "system"),  # a workbook holds every organisation's rows
+    ("exports", "create"): _MAKE,
     ("approvals", "create"): Rule("approve", "system"),
     ("journals", "read"): _EXPORT,
     ("journals", "create"): _EXPORT,
@@ -125,7 +128,7 @@ class Caller:
         organisation: code of the organisation they act for.
         role: what they are.
         scopes: what the key or token was given.
-        means: how they proved it.
+        means: how they proved it; `local` where no key was issued yet and they are at this machine.
         credential: id of the key or token, which is no secret.
     """
 
@@ -133,8 +136,13 @@ class Caller:
     organisation: str
     role: Role
     scopes: frozenset[Scope]
-    means: Literal["key", "token"]
+    means: Literal["key", "token", "local"]
     credential: str = ""
+
+    @property
+    def client(self) -> str:
+        """What idempotency keys and rate limits are counted for: the subject in its organisation."""
+        return f"{self.organisation}/{self.subject}"
 
 
 class AccessError(CapitationError):
@@ -284,8 +292,17 @@ SIGHT: Mapping[str, Sight] = {
     "transfer": _BY_ORGANISATION,
     "who_pays": _BY_ORGANISATION,
     "statement": Sight(own=("party",)),
+    "positions": Sight(own=("party",)),
+    "entries": Sight(own=("party",)),
+    "draws": _OPEN,
+    "money": _OPEN,
+    "activity": _OPEN,
+    "regret": _OPEN,
+    "credit": _OPEN,
+    "organisations": Sight(own=("organisation",), totals=("organisation", "system")),
+    "mix": Sight(own=("place",), area=("place",), totals=("place", "ALL")),
 }
-"""Rows a partner sees of each frame of a run, of an evaluation of options, and of a statement's entries."""
+"""Rows a partner sees of each frame of a run, an evaluation of options, a settlement, an optimisation and a simulation."""
 
 
 def sees_everything(caller: Caller, system: str) -> bool:

@@ -5,31 +5,56 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import api.service.routes
+from api.service.access import RULES
 from api.service.deps import Service
+from api.service.door import VERB_OF, is_guarded, resource_of
 from api.service.habits import Habits
+from api.service.metrics import Metrics
 from api.service.nouns import seed
-from api.service.packs import pack_at
-from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, problem_of
+from api.service.packs import Packs, pack_at
+from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
+from api.service.remembered import Remembered
+from api.service.routes.approvals import ApprovalRequest
+from api.service.routes.journals import JournalRequest
+from api.service.routes.keys import KeyRequest
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.wire import OptimisationRequest, RunRequest, SettlementRequest
+from api.service.wire import (
+    ComparisonRequest,
+    ExportRequest,
+    OptimisationRequest,
+    RunRequest,
+    SettlementRequest,
+    SimulationRequest,
+)
 from api.service.worker import Worker
 from capitation.errors import CapitationError, Fault
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
-_BODIES = (RunRequest, SettlementRequest, OptimisationRequest)
+_BODIES = (
+    RunRequest,
+    SettlementRequest,
+    OptimisationRequest,
+    SimulationRequest,
+    ComparisonRequest,
+    ExportRequest,
+    ApprovalRequest,
+    JournalRequest,
+    KeyRequest,
+)
 _STOP_SECONDS = 5.0
 
 
@@ -44,8 +69,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         CapitationError: the data pack cannot be used.
     """
     setting = settings or Settings()
-    service = Service(setting, Store(setting.store_url), pack_at(setting.data))
-    service.store.migrate()
+    store = Store(setting.store_url)
+    store.migrate()
+    packs = Packs(pack_at(setting.data), setting.packs_folder, store.pack_archive)
+    service = Service(setting, store, packs, Metrics())
     seed(service.store, service.pack)
     app = FastAPI(
         title="Capitation",
@@ -57,13 +84,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for name in sorted(m.name for m in pkgutil.iter_modules(api.service.routes.__path__)):
-        app.include_router(importlib.import_module(f"api.service.routes.{name}").router)
+    for router in routers():
+        app.include_router(router)
     app.add_exception_handler(ServiceError, _told)
     app.add_exception_handler(CapitationError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _status)
-    app.add_middleware(Habits, settings=setting)
+    app.add_middleware(Remembered, most_bytes=setting.remembered_bytes)
+    app.add_middleware(Habits, service=service)
     plain_openapi = app.openapi
     app.openapi = lambda: _described(app, plain_openapi())  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -73,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     stop = threading.Event()
-    workers = [Worker(service.store, service.pack, service.settings) for _ in range(service.settings.workers)]
+    workers = [Worker(service.store, service.packs, service.settings) for _ in range(service.settings.workers)]
     threads = [threading.Thread(target=worker.work_until, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
@@ -86,6 +114,42 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.store.close()
 
 
+def routers() -> list[APIRouter]:
+    """The routers of `api/service/routes`, each route of which has a rule of access.
+
+    Raises:
+        RuntimeError: a route is not named by the table of access: it would be open to everyone who is known.
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(api.service.routes.__path__))
+    found: list[APIRouter] = [importlib.import_module(f"api.service.routes.{name}").router for name in names]
+    lost = [each for each in operations(found) if not _has_rule(*each)]
+    if lost:
+        said = ", ".join(f"{method} {path}" for method, path in lost)
+        message = f"routes without a rule of access: {said}. Name their resource and verb in access.RULES"
+        raise RuntimeError(message)
+    return found
+
+
+def operations(found: Iterable[APIRouter]) -> list[tuple[str, str]]:
+    """Method and path of every route, in order.
+
+    Raises:
+        RuntimeError: a router holds something else than routes, so that not all of them can be seen.
+    """
+    listed = []
+    for router in found:
+        for route in router.routes:
+            if not isinstance(route, APIRoute):
+                message = f"{type(route).__name__} in a router; expected routes only, so that each can be checked"
+                raise RuntimeError(message)
+            listed += [(method, route.path) for method in sorted(route.methods or ())]
+    return listed
+
+
+def _has_rule(method: str, path: str) -> bool:
+    return not is_guarded(path) or (resource_of(path), VERB_OF.get(method)) in RULES
+
+
 def _answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     return Response(encoded(problem), problem.status, headers, MEDIA_TYPE)
 
@@ -96,10 +160,7 @@ def _told(request: Request, error: Exception) -> Response:
         raise error
     body = getattr(request.state, "content", None)
     problem = problem_of(error, request.state.correlation_id, body)
-    headers = dict(error.headers) if isinstance(error, ServiceError) else {}
-    if problem.status == 503:
-        headers.setdefault("Retry-After", "1")
-    return _answer(problem, headers)
+    return _answer(problem, headers_of(error))
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -1,27 +1,40 @@
-"""How a creating route asks for work: the named document is found, the job is queued, and the answer says where it stands."""
+"""How a creating route asks for work: the named document is found, the job is queued, and the answer says where it stands.
+
+Who sends `Prefer: wait=30` waits up to 30 seconds for the job; where it is done by then the answer is 201 with the address of
+the result, otherwise 202 with the address of the job, as without it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 
+from api.service.access import Caller
 from api.service.canonical import canonical
-from api.service.deps import Client, Service, content_of, created_once
+from api.service.deps import Service, content_of, created_once, event
 from api.service.problems import BODY, ServiceError
-from api.service.wire import Wire, body_text, job_view
+from api.service.store import TERMINAL
+from api.service.wire import RESULT_PLACES, Wire, body_text, job_view
 from api.service.work import job_id
 from capitation.documents import parse_document
 from capitation.errors import Fault, suggest
 
 W = TypeVar("W", bound=Wire)
 
+LONGEST_LOOK_SECONDS = 0.25
+"""Longest time between two looks at a job that is waited for."""
 
-def accepted(
+
+async def accepted(
     request: Request,
     service: Service,
-    client: Client,
+    client: Caller,
     body: bytes,
     key: str | None,
     kind: str,
@@ -29,7 +42,7 @@ def accepted(
     document_kind: str,
     more: Callable[[W, dict[str, Any]], dict[str, Any]] = lambda _asked, _content: {},
 ) -> Response:
-    """202 with the job, whose address is in Location.
+    """202 with the job, whose address is in Location; 201 with the result's where it was waited for and is done.
 
     Args:
         request: the request.
@@ -62,8 +75,46 @@ def accepted(
             "data_pack": service.pack.digest,
             **more(asked, content),
         }
-        job = service.store.ask(job_id(kind, wanted), kind, canonical(wanted), client.id)
-        view = job_view(job)
-        return Response(body_text(view), 202, {"Location": view.href}, "application/json")
+        return asked_for(request, service, client, kind, wanted)
 
-    return created_once(request, service, client, body, key, act)
+    answer = await run_in_threadpool(created_once, request, service, client, body, key, act)
+    return await waited_for(request, service, answer)
+
+
+def asked_for(request: Request, service: Service, client: Caller, kind: str, wanted: dict[str, Any]) -> Response:
+    """202 with the job for what is wanted, queued if it is new."""
+    name = job_id(kind, wanted)
+    told = event(client, request, f"{RESULT_PLACES[kind]}.create", f"jobs/{name}")
+    view = job_view(service.store.ask(name, kind, canonical(wanted), client.subject, told))
+    return Response(body_text(view), 202, {"Location": view.href}, "application/json")
+
+
+async def waited_for(request: Request, service: Service, answer: Response) -> Response:
+    """The answer, or 201 with the result's address where the request prefers to wait and its job is done in time."""
+    seconds = _wait_of(request, service.settings.wait_seconds)
+    if seconds is None or answer.status_code != 202:
+        return answer
+    name = answer.headers["location"].rpartition("/")[2]
+    until, look = time.monotonic() + seconds, 0.02
+    job = await run_in_threadpool(service.store.job, name)
+    while job is not None and job.status not in TERMINAL and time.monotonic() < until:
+        if await request.is_disconnected():
+            break
+        await asyncio.sleep(min(look, max(0.0, until - time.monotonic())))
+        look = min(look * 1.5, LONGEST_LOOK_SECONDS)
+        job = await run_in_threadpool(service.store.job, name)
+    if job is None:
+        return answer
+    view = job_view(job)
+    place = view.result or view.href
+    headers = {"Location": place, "Preference-Applied": f"wait={seconds}"}
+    return Response(body_text(view), 201 if view.result else 202, headers, "application/json")
+
+
+def _wait_of(request: Request, longest: int) -> int | None:
+    """The seconds that Prefer (RFC 7240) asks to wait for, as far as they are granted; None where it does not ask."""
+    for part in request.headers.get("prefer", "").split(","):
+        found = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,6})\"?\s*", part)
+        if found:
+            return min(int(found[1]), longest)
+    return None

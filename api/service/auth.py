@@ -40,6 +40,9 @@ Algorithm = Literal["RS256", "ES256"]
 LARGEST_CREDENTIAL = 8_192
 """Characters of the longest key or token read; longer ones are refused unread."""
 
+LONGEST_SUBJECT, LONGEST_ORGANISATION = 200, 64
+"""Characters of the longest subject and organisation's code accepted."""
+
 SMALLEST_RSA = 2_048
 """Bits of the smallest RSA key accepted (NIST SP 800-131A)."""
 
@@ -127,9 +130,14 @@ def issue_key(
             faults.add("scopes", scope, f"what a {role} may hold: {', '.join(sorted(ROLE_SCOPES[role]))}")
     if not given:
         faults.add("scopes", "none", "at least one")
-    for name, text in (("subject", subject), ("organisation", organisation)):
+    for name, text, longest in (
+        ("subject", subject, LONGEST_SUBJECT),
+        ("organisation", organisation, LONGEST_ORGANISATION),
+    ):
         if not text.strip():
             faults.add(name, "nothing", "a name or code")
+        elif len(text) > longest or not text.isprintable():
+            faults.add(name, repr(text[:40]), f"at most {longest} printable characters")
     if now.tzinfo is None:
         faults.add("now", "a time without a zone", "one with a zone")
     if len(faults):
@@ -505,6 +513,15 @@ def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
             "token-organisation",
             f"access token: claim {rules.organisation_claim} is missing; expected an organisation's code",
         )
+    for name, text, longest in (
+        ("sub", subject, LONGEST_SUBJECT),
+        (rules.organisation_claim, organisation, LONGEST_ORGANISATION),
+    ):
+        if len(text) > longest or not text.isprintable():
+            raise AuthenticationError(
+                "token-claims",
+                f"access token: claim {name} is unusable; expected at most {longest} printable characters",
+            )
     if role not in ROLES:
         raise AuthenticationError(
             "token-role", f"access token: claim {rules.role_claim} holds no role; expected one of {', '.join(ROLES)}"

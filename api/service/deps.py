@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,29 +12,48 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import Depends, Header, Query, Request, Response
 
+from api.service import audit
+from api.service.access import Caller, area_codes, sees_everything
+from api.service.audit import AuditEvent
 from api.service.canonical import digest, plain
+from api.service.door import Door
 from api.service.idempotency import once
-from api.service.packs import Pack
+from api.service.metrics import Metrics
+from api.service.packs import Pack, Packs
 from api.service.problems import BODY, ServiceError
 from api.service.settings import Settings
+from api.service.sight import EVERYTHING, seen, sight_of
 from api.service.store import Store
-from capitation.errors import Fault
+from capitation.documents import read_mapping
+from capitation.errors import DocumentError, Fault
 
 FRAMES_HELD = 64
 """How many decoded frames are held in memory; they never change, so none grows old."""
 
+CODES_HELD = 256
+"""For how many runs and organisations the codes of their area are held in memory."""
+
 
 @dataclass(eq=False)
 class Service:
-    """What one running instance has: its settings, store and data pack."""
+    """What one running instance has: its settings, store, data packs, door and numbers about itself."""
 
     settings: Settings
     store: Store
-    pack: Pack
+    packs: Packs
+    metrics: Metrics
+    system: str = field(init=False)
+    """Code of the organisation that runs the system."""
+    door: Door = field(init=False)
+    """Knows callers and what they may do."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
     """Decodes the frame of a result by kind, id and name, with its checksum; None where there is none."""
+    area: Callable[[str, str, str], frozenset[str]] = field(init=False)
+    """Codes of places, localities and practices that are wholly an organisation's, by kind and id of a result."""
 
     def __post_init__(self) -> None:
+        self.system = self.settings.organisation or system_of(self.pack)
+        self.door = Door(self.store, self.settings, self.system)
         held = lru_cache(maxsize=FRAMES_HELD)(self._decoded)
 
         def frame(kind: str, result_id: str, name: str) -> tuple[pl.DataFrame, str] | None:
@@ -43,6 +63,33 @@ class Service:
                 return None
 
         self.frame = frame
+        self.area = lru_cache(maxsize=CODES_HELD)(self._area)
+
+    @property
+    def pack(self) -> Pack:
+        """The data pack that is used where none is named."""
+        return self.packs.default
+
+    def seen(self, kind: str, result_id: str, name: str, caller: Caller) -> tuple[pl.DataFrame, str] | None:
+        """The rows of a frame that a caller may see, with a checksum that is theirs; None where there is no frame.
+
+        Raises:
+            UnknownNameError: the frame is shown to no partner.
+        """
+        decoded = self.frame(kind, result_id, name)
+        if decoded is None:
+            return None
+        frame, checksum = decoded
+        view = sight_of(caller, self.system)
+        if view == EVERYTHING:
+            return decoded
+        codes = () if sees_everything(caller, self.system) else self.area(kind, result_id, caller.organisation)
+        shown = seen(name, frame, caller, self.system, codes, self.settings.smallest_shown)
+        return shown, f"{checksum} {view} {self.settings.smallest_shown}"
+
+    def _area(self, kind: str, result_id: str, organisation: str) -> frozenset[str]:
+        membership = self.frame(kind, result_id, "membership")
+        return frozenset() if membership is None else area_codes(organisation, membership[0])
 
     def _decoded(self, kind: str, result_id: str, name: str) -> tuple[pl.DataFrame, str]:
         stored = self.store.frame(kind, result_id, name)
@@ -51,16 +98,20 @@ class Service:
         return pl.read_parquet(BytesIO(stored.parquet)), stored.sha256
 
 
-@dataclass(frozen=True)
-class Client:
-    """Who asks: keys, jobs and documents carry this name."""
+def system_of(pack: Pack) -> str:
+    """The code of the system that the scenarios of a data pack are about.
 
-    id: str
-    scopes: frozenset[str]
-
-
-EVERYTHING = frozenset({"read", "run:write", "document:write"})
-"""What the one client of a service without authentication may do."""
+    Raises:
+        DocumentError: there is none, or more than one, so that the setting must say.
+    """
+    paths = sorted((pack.folder / "scenarios").glob("*.toml"))
+    codes = sorted({str(read_mapping(path).get("system_code", "")) for path in paths} - {""})
+    if len(codes) != 1:
+        message = "the organisation that runs the system is not known"
+        found = " and ".join(codes) or "no scenario that names one"
+        fault = Fault("CAPITATION_ORGANISATION", f"not set, and in the data pack {found}", "its code")
+        raise DocumentError(message, [fault])
+    return codes[0]
 
 
 def service_of(request: Request) -> Service:
@@ -69,10 +120,24 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def client_of(request: Request) -> Client:
-    """Who asks. Without authentication set up, everyone is the one client `local`."""
-    known: Client | None = getattr(request.state, "client", None)
-    return known or Client("local", EVERYTHING)
+def client_of(request: Request) -> Caller:
+    """Who asks, as the door found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def event(client: Caller, request: Request, action: str, subject: str, **detail: str) -> AuditEvent:
+    """What the audit log says of something that a request does, such as "approvals.create" of "runs/f10e0a9b83f73e51"."""
+    service = service_of(request)
+    return audit.event(
+        dt.datetime.fromtimestamp(service.store.clock(), dt.UTC),
+        client.subject,
+        client.organisation,
+        action,
+        subject,
+        correlation=request.state.correlation_id,
+        **detail,
+    )
 
 
 async def body_of(request: Request) -> bytes:
@@ -104,12 +169,12 @@ def content_of(request: Request, body: bytes) -> dict[str, Any]:
 
 
 def created_once(
-    request: Request, service: Service, client: Client, body: bytes, key: str | None, act: Callable[[], Response]
+    request: Request, service: Service, client: Caller, body: bytes, key: str | None, act: Callable[[], Response]
 ) -> Response:
     """The answer of a creating request, carried out once for its Idempotency-Key."""
     return once(
         service.store,
-        client=client.id,
+        client=client.client,
         key=key,
         subject=f"{request.method} {request.url.path}",
         body=body,
@@ -124,7 +189,7 @@ def tag_of(*parts: str) -> str:
 
 
 ServiceDep = Annotated[Service, Depends(service_of)]
-ClientDep = Annotated[Client, Depends(client_of)]
+ClientDep = Annotated[Caller, Depends(client_of)]
 BodyDep = Annotated[bytes, Depends(body_of)]
 KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", description="A new key for each new request")]
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="ETag of the version that the change follows")]

@@ -1,7 +1,8 @@
-"""Habits of every answer: correlation id, JSON log line, security headers, size limit, rate limit, and no fault untold."""
+"""Habits of every answer: correlation id, JSON log line, security headers, the door, rate and size limits, no fault untold."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import re
@@ -11,11 +12,27 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as HttpScope
 
-from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, internal_problem, problem_of
-from api.service.settings import Settings
+from api.service.access import Caller
+from api.service.audit import event
+from api.service.auth import AuthenticationError
+from api.service.deps import Service
+from api.service.door import VERB_OF, is_guarded, resource_of
+from api.service.problems import (
+    MEDIA_TYPE,
+    Problem,
+    ServiceError,
+    encoded,
+    headers_of,
+    internal_problem,
+    problem_of,
+)
+from api.service.sight import sight_of
+from capitation.errors import CapitationError
 
 log = logging.getLogger("capitation.service")
 
@@ -31,6 +48,7 @@ SECURITY = {
 }
 """Headers of every answer that does not set them itself."""
 
+_SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNLIMITED = ("/livez", "/readyz")
 
@@ -61,26 +79,38 @@ class RateLimit:
 
     def take(self, client: str) -> tuple[bool, int, int]:
         """Whether a request may go on, how many are left, and in how many seconds the window ends."""
+        return self._look(client, 1)
+
+    def left(self, client: str) -> tuple[bool, int, int]:
+        """What `take` would say, without counting a request."""
+        return self._look(client, 0)
+
+    def _look(self, client: str, counted: int) -> tuple[bool, int, int]:
         now = self.clock()
         window = int(now // self.seconds)
         with self._lock:
             if window != self._window:
                 self._window, self._used = window, {}
             used = self._used.get(client, 0)
-            if used < self.requests:
-                self._used[client] = used + 1
+            if counted and used < self.requests:
+                self._used[client] = used + counted
         resets = max(1, int((window + 1) * self.seconds - now))
         return used < self.requests, max(0, self.requests - used - 1), resets
 
 
 class Habits:
-    """The outermost layer of the application."""
+    """The outermost layer of the application.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self.app, self.settings = app, settings
-        self.limit = RateLimit(settings.rate_requests, settings.rate_seconds)
+    Args:
+        app: what lies behind it.
+        service: the running instance.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service, self.settings, self.door = app, service, service.settings, service.door
+        self.limit = RateLimit(self.settings.rate_requests, self.settings.rate_seconds)
+
+    async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -89,54 +119,101 @@ class Habits:
         correlation = given.get(CORRELATION, "")
         if not _GIVEN.fullmatch(correlation):
             correlation = uuid.uuid4().hex
-        scope.setdefault("state", {})["correlation_id"] = correlation
-        client = (scope.get("client") or ("unknown", 0))[0]
-        allowed, left, resets = (
-            (True, self.limit.requests, 1) if scope["path"] in _UNLIMITED else self.limit.take(client)
-        )
+        state = scope.setdefault("state", {})
+        state["correlation_id"] = correlation
+        path, method = scope["path"], scope["method"]
+        host = (scope.get("client") or ("unknown", 0))[0]
+        guarded, address = is_guarded(path), f"address {host}"
+        caller = self.door.known(given, host) if guarded else None
+        left, resets = self.limit.requests, 1
         began, status = time.perf_counter(), 0
 
         async def send_with_habits(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[CORRELATION] = correlation
-                for name, value in SECURITY.items():
-                    headers.setdefault(name, value)
-                headers["RateLimit-Policy"] = f'"default";q={self.limit.requests};w={self.limit.seconds}'
-                headers["RateLimit"] = f'"default";r={left};t={resets}'
+                headers = message["headers"] = list(message.get("headers", ()))
+                names = {name for name, _ in headers}
+                headers.append((b"x-correlation-id", correlation.encode()))
+                headers.extend(pair for pair in _SECURITY if pair[0] not in names)
+                headers.append(self._policy)
+                headers.append((b"ratelimit", f'"default";r={left};t={resets}'.encode()))
             await send(message)
 
         try:
-            refusal = self._refusal(given, allowed=allowed, resets=resets)
-            if refusal is not None:
-                await _tell(problem_of(refusal, correlation), send_with_habits, refusal.headers)
-            else:
-                await self.app(scope, self._counted(receive), send_with_habits)
+            self._check_length(given)
+            if guarded and caller is None:
+                self._check_left(*self.limit.left(address))
+                try:
+                    caller = await run_in_threadpool(self.door.find_out, given, host)
+                except AuthenticationError:
+                    self.limit.take(address)  # who guesses at keys is counted where they are
+                    raise
+            if path not in _UNLIMITED:
+                allowed, left, resets = self.limit.take(address if caller is None else caller.client)
+                self._check_left(allowed, left, resets)
+            if caller is not None:
+                state["caller"] = caller
+                state["sight"] = sight_of(caller, self.door.system)
+                refusal = self.door.refusal(caller, method, path)
+                if refusal is not None:
+                    await self._note_refusal(caller, method, path, refusal.code, correlation)
+                    raise refusal
+            await self.app(scope, self._counted(receive), send_with_habits)
+        except (ServiceError, CapitationError) as error:
+            if status:
+                raise
+            headers = headers_of(error)
+            await _tell(problem_of(error, correlation), send_with_habits, headers)
         except Exception:
-            log.exception("fault", extra={"fields": {"correlation_id": correlation, "path": scope["path"]}})
+            log.exception("fault", extra={"fields": {"correlation_id": correlation, "path": path}})
             if status:
                 raise
             await _tell(internal_problem(correlation), send_with_habits, {})
         finally:
-            fields = {
-                "correlation_id": correlation,
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "milliseconds": round((time.perf_counter() - began) * 1000, 2),
-            }
-            log.info("request", extra={"fields": fields})
+            seconds = time.perf_counter() - began
+            self.service.metrics.request(method, path, status, seconds)
+            if log.isEnabledFor(logging.INFO):
+                fields = {
+                    "correlation_id": correlation,
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 2),
+                }
+                if caller is not None:
+                    fields |= {"caller": caller.client, "credential": caller.credential}
+                log.info("request", extra={"fields": fields})
 
-    def _refusal(self, given: Headers, *, allowed: bool, resets: int) -> ServiceError | None:
+    @property
+    def _policy(self) -> tuple[bytes, bytes]:
+        return (b"ratelimit-policy", f'"default";q={self.limit.requests};w={self.limit.seconds}'.encode())
+
+    async def _note_refusal(self, caller: Caller, method: str, path: str, code: str, correlation: str) -> None:
+        """Tell the audit log that a known caller was refused a change; refused reads are in the other log only."""
+        if method in {"GET", "HEAD"}:
+            return
+        told = event(
+            dt.datetime.fromtimestamp(self.service.store.clock(), dt.UTC),
+            caller.subject,
+            caller.organisation,
+            f"{resource_of(path)}.{VERB_OF[method]}",
+            path.removeprefix("/v1/")[:200],
+            code,
+            correlation=correlation,
+        )
+        await run_in_threadpool(self.service.store.note, told)
+
+    def _check_left(self, allowed: bool, _left: int, resets: int) -> None:  # as the limit gives it
         if not allowed:
+            kind = "too-many-requests"
             detail = f"At most {self.limit.requests} requests in {self.limit.seconds} seconds; ask again in {resets}"
-            return ServiceError("too-many-requests", detail, headers={"Retry-After": str(resets)})
+            raise ServiceError(kind, detail, headers={"Retry-After": str(resets)})
+
+    def _check_length(self, given: Headers) -> None:
         length = given.get("content-length", "0")
         if length.isdigit() and int(length) > self.settings.body_bytes:
-            return self._too_large()
-        return None
+            raise self._too_large()
 
     def _too_large(self) -> ServiceError:
         return ServiceError("too-large", f"At most {self.settings.body_bytes} bytes are read")

@@ -1,8 +1,9 @@
 """Idempotency-Key: a creating request is carried out once, and its answer is given again to whoever repeats it.
 
 No key is 400, a key with another request is 422, a key whose first request is still being answered is 409, a repeat gets the
-first answer. A request that was refused keeps nothing, so a corrected one may use its key. A key whose holder died is taken
-over once its hold has run out; since what is created is named by its content, nothing is doubled by that.
+first answer. A request that was refused keeps nothing, so a corrected one may use its key. What a request creates and its answer
+are kept in one transaction, both or neither. A key whose holder died is taken over once its hold has run out; a holder that
+was only slow finds its key taken, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -63,15 +64,21 @@ def once(
             kind = "idempotency-key-reused"
             raise ServiceError(kind, "Use a new key for a new request, or repeat the first one without a change")
         if kept.status is None:
-            kind = "still-running"
-            raise ServiceError(kind, "Ask again in a moment", headers={"Retry-After": "1"})
+            raise _still_running()
         headers = {**json.loads(kept.headers or "{}"), REPEATED: "true"}
         return Response(content=kept.body or b"", status_code=kept.status, headers=headers)
     try:
-        answer = act()
+        with store.together():
+            answer = act()
+            headers = {name: value for name, value in answer.headers.items() if name not in {"content-length"}}
+            told = json.dumps(headers)
+            if not store.keep_answer(client, key, holder, answer.status_code, told, bytes(answer.body)):
+                raise _still_running()
     except BaseException:
         store.drop_key(client, key, holder)
         raise
-    headers = {name: value for name, value in answer.headers.items() if name not in {"content-length"}}
-    store.keep_answer(client, key, holder, answer.status_code, json.dumps(headers), bytes(answer.body))
     return answer
+
+
+def _still_running() -> ServiceError:
+    return ServiceError("still-running", "Ask again in a moment", headers={"Retry-After": "1"})

@@ -6,19 +6,21 @@ A document is kept as the canonical text of its checked content, so two bodies t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from api.service.canonical import canonical, digest, plain
 from api.service.packs import Pack
 from api.service.problems import BODY
-from api.service.store import ChangedError, Store
+from api.service.store import ChangedError, ShippedDocument, Store
 from capitation.documents import parse_document, read_document, read_mapping
-from capitation.errors import DocumentError, Fault
+from capitation.errors import ContractError, DocumentError, Fault
 from capitation.need_formula import FormulaDocument, need_catalogue
 from capitation.scenario import Scenario
 from contracts.document import Contract, contract_schema, parse_contract, read_contract
+from contracts.options import ContractOptions, option_faults, read_options
 from optimiser.problem import Problem
 
 SHIPPED = "data-pack"
@@ -34,6 +36,7 @@ class Noun:
 
     Args:
         kind: its name in the store and in errors.
+        words: its name in a sentence, with its article.
         plural: its name in addresses.
         checked: the canonical content of a body, once it has no fault; the pack is what names in it refer to.
         shipped: canonical contents of the documents of a pack by id.
@@ -41,6 +44,7 @@ class Noun:
     """
 
     kind: str
+    words: str
     plural: str
     checked: Callable[[dict[str, Any], Pack], str]
     shipped: Callable[[Pack], Mapping[str, str]]
@@ -52,32 +56,25 @@ def seed(store: Store, pack: Pack) -> int:
 
     A document that a user changed is left as the user has it.
     """
-    added = 0
-    for noun in NOUNS.values():
-        for name, content in _shipped(noun, pack, pack.digest):
-            newest = store.document(noun.kind, name)
-            if newest is not None and newest.author != SHIPPED:
-                continue
-            try:
-                _, is_new = store.add_document(
-                    noun.kind,
-                    name,
-                    title_of(content_of(content)),
-                    content,
-                    digest(content),
-                    SHIPPED,
-                    None if newest is None else newest.digest,
-                )
-            except ChangedError:  # another server that starts at the same moment added it
-                continue
-            added += is_new
-    return added
+    shipped = [
+        ShippedDocument(noun.kind, name, digest(content), title_of(content_of(content)), content)
+        for noun in NOUNS.values()
+        for name, content in shipped_documents(noun, pack).items()
+    ]
+    try:
+        return store.ship(shipped, SHIPPED)
+    except ChangedError:  # somebody changed one of them at the same moment
+        return store.ship(shipped, SHIPPED)
 
 
-@lru_cache(maxsize=16)
-def _shipped(noun: Noun, pack: Pack, _content: str) -> tuple[tuple[str, str], ...]:
-    """The documents of a pack with this content, read once a process."""
-    return tuple(noun.shipped(pack).items())
+def shipped_documents(noun: Noun, pack: Pack) -> Mapping[str, str]:
+    """Canonical contents of the documents of a kind in a pack by id, read once a process."""
+    return _shipped(noun, pack, pack.digest)
+
+
+@lru_cache(maxsize=32)
+def _shipped(noun: Noun, pack: Pack, _content: str) -> Mapping[str, str]:
+    return MappingProxyType(dict(noun.shipped(pack)))
 
 
 def content_of(text: str) -> dict[str, Any]:
@@ -143,13 +140,30 @@ def _problems(pack: Pack) -> dict[str, str]:
     return {str(content["id"]): canonical(content) for content in contents}
 
 
+def _options(content: dict[str, Any], _pack: Pack) -> str:
+    document = parse_document(content, ContractOptions, BODY)
+    faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in option_faults(document, None, {})]
+    if faults:
+        message = "the options contradict themselves"
+        raise ContractError(message, faults)
+    return canonical(document)
+
+
+def _all_options(pack: Pack) -> dict[str, str]:
+    documents = (read_options(path) for path in sorted((pack.folder / "options").glob("*.toml")))
+    return {document.id: canonical(document) for document in documents}
+
+
 NOUNS: dict[str, Noun] = {
     noun.plural: noun
     for noun in (
-        Noun("scenario", "scenarios", _scenario, _scenarios, Scenario.model_json_schema),
-        Noun("formula", "formulas", _formula, _formulas, FormulaDocument.model_json_schema),
-        Noun("contract", "contracts", _contract, _contracts, contract_schema),
-        Noun("problem", "problems", _problem, _problems, Problem.model_json_schema),
+        Noun("scenario", "a scenario", "scenarios", _scenario, _scenarios, Scenario.model_json_schema),
+        Noun("formula", "a formula", "formulas", _formula, _formulas, FormulaDocument.model_json_schema),
+        Noun("contract", "a contract", "contracts", _contract, _contracts, contract_schema),
+        Noun("problem", "a problem", "problems", _problem, _problems, Problem.model_json_schema),
+        Noun(
+            "options", "a set of contract options", "options", _options, _all_options, ContractOptions.model_json_schema
+        ),
     )
 }
 """Kinds of documents by their name in addresses."""

@@ -12,8 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.service.access import AccessError
+from api.service.audit import AuditError
+from api.service.auth import AuthenticationError, KeySetError
 from api.service.canonical import canonical
-from api.service.store import ChangedError, StoreError
+from api.service.journals import JournalError
+from api.service.store import ChangedError, StoreError, StoreFullError
 from capitation.errors import (
     CapitationError,
     ContractError,
@@ -43,6 +47,8 @@ TYPES: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The resource does not have this method"),
     "not-acceptable": (406, "None of the formats asked for is offered"),
     "conflict": (409, "The resource is in another state"),
+    "not-approved": (409, "The result is not approved"),
+    "posted-already": (409, "The period is posted already"),
     "still-running": (409, "A request with this Idempotency-Key is still being answered"),
     "changed-meanwhile": (412, "The resource is at another version"),
     "too-large": (413, "The request body is too large"),
@@ -53,6 +59,7 @@ TYPES: dict[str, tuple[int, str]] = {
     "invalid-contract": (422, "A contract contradicts itself or the rows it is to settle"),
     "invalid-rows": (422, "Rows do not keep their schema"),
     "invalid-parameter": (422, "A parameter is missing or has no value for the date asked"),
+    "invalid-journal": (422, "A journal cannot be made"),
     "infeasible": (422, "The limits cannot all be met"),
     "nothing-to-share": (422, "Money is to be shared out but no row has any weight"),
     "refused": (422, "The engine refused what it was asked"),
@@ -62,12 +69,20 @@ TYPES: dict[str, tuple[int, str]] = {
     "internal": (500, "The service met a fault of its own"),
     "unusable-source": (500, "A file of the data pack cannot be used"),
     "store-unavailable": (503, "The store cannot be used at the moment"),
+    "keys-unavailable": (503, "The issuer's keys cannot be had, so no access token can be checked"),
     "not-ready": (503, "The service is not ready"),
+    "store-full": (507, "The store is full"),
 }
 """Status and title of every type of problem."""
 
 _BY_ERROR: tuple[tuple[type[CapitationError], str], ...] = (
+    (StoreFullError, "store-full"),
     (StoreError, "store-unavailable"),
+    (AuditError, "store-unavailable"),
+    (AuthenticationError, "unauthorised"),
+    (KeySetError, "keys-unavailable"),
+    (AccessError, "forbidden"),
+    (JournalError, "invalid-journal"),
     (ChangedError, "changed-meanwhile"),
     (UnknownNameError, "unknown-name"),
     (FrameError, "invalid-rows"),
@@ -112,6 +127,8 @@ class Problem(BaseModel):
     """The HTTP status."""
     detail: str
     """What went wrong this time."""
+    code: str | None = None
+    """Stable word for the rule that was broken, where the type has several."""
     correlation_id: str = ""
     """Names the request in the logs."""
     faults: list[FaultView] = []
@@ -160,9 +177,20 @@ def problem_of(error: ServiceError | CapitationError, correlation_id: str = "", 
         title=title,
         status=status,
         detail=detail,
+        code=getattr(error, "code", None),
         correlation_id=correlation_id,
         faults=faults,
     )
+
+
+def headers_of(error: ServiceError | CapitationError) -> dict[str, str]:
+    """Headers that the answer to a failure carries besides the problem."""
+    headers = dict(error.headers) if isinstance(error, ServiceError) else {}
+    if isinstance(error, AuthenticationError):
+        headers["WWW-Authenticate"] = error.challenge
+    if isinstance(error, CapitationError) and TYPES[kind_of(error)][0] in {503, 507}:
+        headers.setdefault("Retry-After", "1")
+    return headers
 
 
 def internal_problem(correlation_id: str) -> Problem:

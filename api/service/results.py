@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.service.deps import Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
+from api.service.access import Caller
+from api.service.deps import ClientDep, Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
 from api.service.negotiation import FRAME_FORMATS, JSON
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import ServiceError
 from api.service.rows import IMMUTABLE, frame_answer
+from api.service.sight import content_seen, sees_frame
 from api.service.wire import RESULT_PLACES, ResultList, ResultView, RowPage, body_text, result_head, result_view
 
 ResultId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,64}$")]
@@ -28,6 +30,11 @@ ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller has these rows"},
 }
 """How rows are described."""
+
+
+def seen_view(view: ResultView, kind: str, client: Caller, system: str) -> ResultView:
+    """A result as a caller sees it: a partner sees what is the system's of its content."""
+    return view.model_copy(update={"content": content_seen(kind, view.content, client, system)})
 
 
 def result_routes(kind: str) -> APIRouter:
@@ -51,14 +58,17 @@ def result_routes(kind: str) -> APIRouter:
         response_model=ResultView,
         responses={304: {"description": "The caller has it"}},
     )
-    def read(service: ServiceDep, result_id: ResultId, if_none_match: IfNoneMatch = None) -> Response:
+    def read(
+        service: ServiceDep, client: ClientDep, result_id: ResultId, if_none_match: IfNoneMatch = None
+    ) -> Response:
         result = service.store.result(kind, result_id)
         if result is None:
             missing = "not-found"
             raise ServiceError(missing, f"there is no {kind} {result_id!r}")
-        body = body_text(result_view(result, service.store.frame_names(kind, result_id)))
+        names = [n for n in service.store.frame_names(kind, result_id) if sees_frame(n, client, service.system)]
+        body = body_text(seen_view(result_view(result, names), kind, client, service.system))
         tag = strong(tag_of(body.decode()))
-        headers = {"ETag": tag, "Cache-Control": IMMUTABLE}
+        headers = {"ETag": tag, "Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
         if is_unchanged(if_none_match, tag):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=JSON, headers=headers)

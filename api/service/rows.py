@@ -17,6 +17,9 @@ from capitation.errors import UnknownNameError
 JSON_PAGE = 1000
 """Rows of a page of JSON where no limit is given; other formats then carry all rows."""
 
+VARY = "Accept, Authorization, X-API-Key"
+"""What rows depend on besides their address: the format asked for, and who asks."""
+
 IMMUTABLE = "private, max-age=31536000, immutable"
 """Cache-Control of what never changes."""
 
@@ -32,7 +35,7 @@ def frame_answer(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Response:
-    """The answer that carries rows of a frame.
+    """The answer that carries those rows of a frame that the caller may see.
 
     Args:
         request: for Accept and If-None-Match.
@@ -49,7 +52,7 @@ def frame_answer(
         UnknownNameError: no such frame or column.
     """
     media = chosen(request.headers.get("accept"))
-    found = service.frame(kind, result_id, name)
+    found = service.seen(kind, result_id, name, request.state.caller)
     if found is None:
         if service.store.result(kind, result_id) is None:
             problem = "not-found"
@@ -60,7 +63,7 @@ def frame_answer(
     start = number_after(cursor)
     most = limit if limit is not None else (JSON_PAGE if media == JSON else frame.height)
     tag = strong(tag_of(checksum, media, str(start), str(most), *where))
-    headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": IMMUTABLE}
+    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
     if is_unchanged(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     kept = matching(frame, where)

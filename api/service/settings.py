@@ -1,53 +1,135 @@
-"""Settings of the service: from the environment (`CAPITATION_...`) or a file, shown at start without secrets."""
+"""Settings of the service: from the command line, the environment (`CAPITATION_...`) or a file, shown at start without secrets.
+
+What is given on the command line goes before the environment, the environment before the file. The file is `capitation.toml`
+in the folder the service is started from, or the one that CAPITATION_SETTINGS names; its keys are the fields below.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from capitation.errors import DocumentError, Fault
+from api.service.auth import TokenRules
+from capitation.documents import read_mapping
+from capitation.errors import DocumentError, Fault, Faults, suggest
 
 STORE_FILE = "capitation.db"
 """Name of the embedded store, in the folder the service is started from."""
+
+SETTINGS_FILE = "capitation.toml"
+"""Name of the settings' file, in the folder the service is started from."""
+
+PACKS_FOLDER = "capitation-packs"
+"""Name of the folder in which data packs that were sent are unpacked."""
+
+_PREFIX = "CAPITATION_"
+_ELSEWHERE = {"CAPITATION_SETTINGS", "CAPITATION_SHARED"}
 
 
 class Settings(BaseSettings):
     """How one instance of the service is set up; every field may come from `CAPITATION_<NAME>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CAPITATION_", extra="ignore", frozen=True, use_attribute_docstrings=True
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, use_attribute_docstrings=True
     )
 
     store: str = ""
     """Database URL; empty means an SQLite file in the folder the service is started from."""
     data: Path | None = None
     """Folder of the data pack; the one that ships where it is not set."""
+    packs: Path | None = None
+    """Folder in which data packs that were sent are unpacked; one in the folder the service is started from where not set."""
+    organisation: str = Field(default="", max_length=64)
+    """Code of the organisation that runs the system; that of the data pack's scenarios where it is not set."""
+    local_access: bool = True
+    """Whether, until the first key is issued, requests from this machine without a key may act as an analyst."""
+    token_issuer: str = ""
+    """Issuer of OAuth2 access tokens that are accepted (claim iss); none where it is empty."""
+    token_audience: str = "capitation"
+    """Audience that access tokens must be for (claim aud)."""
+    token_keys: str = ""
+    """File or https address of the issuer's public keys (JWKS)."""
+    token_organisation_claim: str = "organisation"
+    """Claim of an access token that holds the code of the client's organisation."""
+    token_role_claim: str = "role"
+    """Claim of an access token that holds the client's role."""
+    key_seconds: float = Field(default=2.0, ge=0, le=60)
+    """How long a key or token that was found good is taken to be good without looking again."""
+    smallest_shown: int = Field(default=5, ge=3)
+    """Smallest number of people, other than 0, that is shown to callers who do not make runs."""
+    accounts: Path | None = None
+    """CSV file of account codes for journals; the data pack's where it is not set."""
+    chart: Path | None = None
+    """CSV file of the ledger's account codes, against which those of `accounts` are checked."""
     workers: int = Field(default=1, ge=0, le=64)
-    """Workers that run inside the server; 0 where `capitation worker` processes do the work."""
+    """Workers that run inside each server process; 0 where `capitation worker` processes do the work."""
     lease_seconds: float = Field(default=15.0, gt=0)
     """How long a worker holds a job without a sign of life before another may take it."""
     poll_seconds: float = Field(default=0.2, gt=0)
     """How often an idle worker looks for work."""
     attempts: int = Field(default=5, ge=1)
     """How often a job is started before it is given up as failed."""
+    wait_seconds: int = Field(default=60, ge=0, le=600)
+    """Longest time for which a creating request may wait for its job (`Prefer: wait=...`)."""
     body_bytes: int = Field(default=16_000_000, ge=1)
     """Largest request body that is read."""
     rate_requests: int = Field(default=6000, ge=1)
-    """Requests a client may make in one window."""
+    """Requests a client may make in one window, counted by each server process."""
     rate_seconds: int = Field(default=60, ge=1)
     """Length of the window of the rate limit."""
+    remembered_bytes: int = Field(default=64_000_000, ge=0)
+    """Memory for answers that never change, in each server process."""
     idempotency_hours: float = Field(default=48.0, gt=0)
     """How long the answer to an Idempotency-Key is kept."""
+
+    @model_validator(mode="after")
+    def _tokens_are_whole(self) -> Settings:
+        if bool(self.token_issuer) != bool(self.token_keys):
+            message = (
+                "token_issuer and token_keys go together: who issues access tokens, and where their public keys are"
+            )
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What was given, then the environment, then the file."""
+        return init_settings, env_settings, _File(settings_cls)
 
     @property
     def store_url(self) -> str:
         """The database URL, with the default put in."""
         return self.store or f"sqlite:///{Path.cwd() / STORE_FILE}"
+
+    @property
+    def packs_folder(self) -> Path:
+        """Where data packs that were sent are unpacked, with the default put in."""
+        return self.packs or Path.cwd() / PACKS_FOLDER
+
+    @property
+    def token_rules(self) -> TokenRules | None:
+        """Which access tokens are accepted; None where there is no issuer."""
+        if not self.token_issuer:
+            return None
+        return TokenRules(
+            issuer=self.token_issuer,
+            audience=self.token_audience,
+            organisation_claim=self.token_organisation_claim,
+            role_claim=self.token_role_claim,
+        )
 
     def shown(self) -> dict[str, Any]:
         """The settings as they may be printed: a password in the database URL is masked.
@@ -61,4 +143,48 @@ class Settings(BaseSettings):
             message = "the setting CAPITATION_STORE cannot be used"
             fault = Fault("CAPITATION_STORE", "a text that is no URL", "such as sqlite:///capitation.db")
             raise DocumentError(message, [fault]) from error
-        return {**self.model_dump(mode="json"), "store": url}
+        return {**self.model_dump(mode="json"), "store": url, "packs": str(self.packs_folder)}
+
+
+def settings_file() -> Path | None:
+    """The settings' file, if there is one.
+
+    Raises:
+        DocumentError: CAPITATION_SETTINGS names a file that is not there.
+    """
+    named = os.environ.get("CAPITATION_SETTINGS", "")
+    path = Path(named or SETTINGS_FILE)
+    if path.is_file():
+        return path
+    if named:
+        message = "the settings cannot be used"
+        raise DocumentError(message, [Fault("CAPITATION_SETTINGS", named, "a file that is there")])
+    return None
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none, with the setting that may be meant."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    lost = sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in known | _ELSEWHERE)
+    return [f"{name} is no setting. {suggest(name, known)}".rstrip() for name in lost]
+
+
+class _File(PydanticBaseSettingsSource):
+    """The settings' file as a source; a key that is no setting is a fault."""
+
+    def __call__(self) -> dict[str, Any]:
+        path = settings_file()
+        if path is None:
+            return {}
+        content, faults = read_mapping(path), Faults()
+        for key in content:
+            if key not in Settings.model_fields:
+                faults.add(
+                    f"{path}: {key}", "a key that is no setting", "a setting", suggest(key, Settings.model_fields)
+                )
+        faults.raise_if_any(DocumentError, "the settings cannot be used")
+        return content
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401  # as the base has it
+        """Not used: the file is read whole."""
+        return None, field_name, False

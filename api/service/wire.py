@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from api.service.nouns import Noun
 from api.service.store import Job, Result, StoredDocument
 from capitation.documents import Document
+from capitation.run import RunManifest
+from contracts.options import MOST
+from optimiser.appraisal import DRAWS, SEED
 
 Money = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"])]
 """Pounds as text with exactly two decimals."""
@@ -19,6 +22,12 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the id of a document looks like."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+DIGEST_EXAMPLE = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+PACK_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+LARGEST_SEED = 9_007_199_254_740_991
+"""The largest whole number that every reader of JSON keeps exactly."""
 
 
 class Wire(Document):
@@ -60,6 +69,8 @@ class RunRequest(Wire):
     """Id of a scenario."""
     digest: Digest | None = None
     """Version of the scenario; the newest where it is not given."""
+    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
 class SettlementRequest(Wire):
@@ -71,6 +82,8 @@ class SettlementRequest(Wire):
     """Version of the contract; the newest where it is not given."""
     rows: list[dict[str, str | int | float | bool | None]] = Field(min_length=1, max_length=100_000)
     """One object a row, by the contract's input names; give money as texts so that its digits stay."""
+    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
 class OptimisationRequest(Wire):
@@ -80,8 +93,51 @@ class OptimisationRequest(Wire):
     """Id of a problem."""
     digest: Digest | None = None
     """Version of the problem; the newest where it is not given."""
-    gap: float = Field(default=0.0, ge=0, le=1)
-    """Relative gap at which a search for whole numbers may stop."""
+    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
+    """Relative gap at which a search for whole numbers may stop, 0 to prove the best; the problem's own where it is not given."""
+    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+class SimulationRequest(Wire):
+    """A problem whose best mix is to be tried on many draws of its effects."""
+
+    problem: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
+    """Id of a problem."""
+    digest: Digest | None = Field(default=None, examples=[DIGEST_EXAMPLE])
+    """Version of the problem; the newest where it is not given."""
+    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
+    """Relative gap at which the search for the mix may stop, 0 to prove the best; the problem's own where it is not given."""
+    draws: int = Field(default=DRAWS, ge=1, le=20_000, examples=[1000])
+    """How many draws of all effects and savings the mix is tried on."""
+    seed: int = Field(default=SEED, ge=0, le=LARGEST_SEED, examples=[SEED])
+    """Where the draws begin; the same seed gives the same draws."""
+    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+class ComparisonRequest(Wire):
+    """Contract options to compare on the allocation of their scenario."""
+
+    options: str = Field(examples=["blmk-contract-options"], pattern=NAME, max_length=128)
+    """Id of a document of contract options."""
+    digest: Digest | None = Field(default=None, examples=[DIGEST_EXAMPLE])
+    """Version of the options; the newest where it is not given."""
+    only: list[str] = Field(default=[], max_length=MOST, examples=[["do-minimum", "blended"]])
+    """Ids of the options to compare, the base among them; all of the document where none are given."""
+    case: str | None = Field(default=None, max_length=128, examples=["unmitigated"])
+    """Activity case that reports show; the document's own where it is not given."""
+    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+class ExportRequest(Wire):
+    """A result that is to leave as a file."""
+
+    result: str = Field(examples=["/v1/runs/6a721de127ec90b1"], pattern=r"^/v1/(runs|comparisons)/[0-9a-f]{16,64}$")
+    """Address of a run or a comparison, as its job gives it."""
+    format: Literal["xlsx"] = Field(default="xlsx", examples=["xlsx"])
+    """Format of the file: one accessible workbook with a cover, the manifest, a data dictionary and one table a sheet."""
 
 
 class JobView(Wire):
@@ -90,7 +146,7 @@ class JobView(Wire):
     id: str
     """The job; the same request has the same id."""
     kind: str
-    """What it does: run, settlement or optimisation."""
+    """What it does: run, settlement, comparison, optimisation, simulation or export."""
     status: str = Field(pattern="^(queued|running|done|failed|cancelled)$")
     """How far it is."""
     attempts: int
@@ -134,7 +190,7 @@ class ResultView(Wire):
     href: str
     """Where it stands."""
     content: dict[str, Any]
-    """For a run its manifest; for a settlement the contract; for an optimisation the report."""
+    """For a run or comparison its manifest; for a settlement the contract; for an optimisation or simulation the report; for an export its file."""
     frames: dict[str, str]
     """Where each table stands, by name."""
 
@@ -222,7 +278,23 @@ class Readiness(Wire):
     """Jobs by status."""
 
 
-RESULT_PLACES = {"run": "runs", "settlement": "settlements", "optimisation": "optimisations"}
+class RunContent(Wire):
+    """What is stored of a run."""
+
+    data_pack: str
+    """Hash of the data pack it was made with."""
+    manifest: RunManifest
+    """Its manifest."""
+
+
+RESULT_PLACES = {
+    "run": "runs",
+    "settlement": "settlements",
+    "optimisation": "optimisations",
+    "simulation": "simulations",
+    "comparison": "comparisons",
+    "export": "exports",
+}
 """Where results of each kind stand."""
 
 

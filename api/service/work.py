@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any
@@ -15,20 +15,59 @@ from typing import Any
 import polars as pl
 
 from api.service.canonical import canonical, digest, plain
-from api.service.packs import Pack
-from api.service.store import Job, Store, StoredFrame
+from api.service.nouns import NOUNS, shipped_documents
+from api.service.packs import Pack, Packs
+from api.service.store import Job, Store, StoredFile, StoredFrame
+from api.service.whole_pence import appraisal_frames, price_frame, report_in_pounds
+from api.service.workbooks import manifest_file, stored_run, workbook
 from capitation.documents import parse_document
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import ContractError, Fault, InfeasibleError, UnknownNameError
+from capitation.evaluate import SCHEMAS as RUN_SCHEMAS
 from capitation.evaluate import evaluate
-from capitation.run import content_digest
+from capitation.frames import Schema
+from capitation.run import Run, content_digest
 from capitation.scenario import Scenario
-from contracts.document import parse_contract
+from contracts.document import Contract, parse_contract
+from contracts.evaluate import SCHEMAS as OPTION_SCHEMAS
+from contracts.evaluate import evaluate_options
+from contracts.options import ContractOptions
 from contracts.pipeline import settle
-from optimiser.optimise import optimise
+from contracts.statements import statement_of
+from optimiser.appraisal import appraise
+from optimiser.optimise import Outcome, optimise
+from optimiser.prices import SCHEMA as PRICE_SCHEMA
 from optimiser.problem import problem_of
 from optimiser.report import outcome_report
 
-RUN, SETTLEMENT, OPTIMISATION = "run", "settlement", "optimisation"
+RUN, SETTLEMENT, COMPARISON = "run", "settlement", "comparison"
+OPTIMISATION, SIMULATION, EXPORT = "optimisation", "simulation", "export"
+
+EXPORTED: Mapping[str, Mapping[str, type[Schema]]] = {RUN: RUN_SCHEMAS, COMPARISON: OPTION_SCHEMAS}
+"""Kinds of results that leave as a workbook, with the schemas of their frames."""
+
+HEADLINE = (
+    "problem",
+    "meaning",
+    "goal",
+    "objective",
+    "objective_gbp",
+    "unit",
+    "bound",
+    "bound_gbp",
+    "gap",
+    "mix",
+    "claimed_npv_gbp",
+    "exact_npv_gbp",
+    "over_claim",
+    "warnings",
+    "notes",
+    "engine",
+    "versions",
+    "matrix_hash",
+)
+"""What a simulation repeats of the report of the optimisation whose mix it tries."""
+
+_PRICES = {name: dtype for name, dtype in PRICE_SCHEMA.items() if name != "row"}
 
 Say = Callable[[str], None]
 """Tells how far the work is."""
@@ -36,11 +75,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Done:
-    """What a job led to: the result's id, its content, and its frames."""
+    """What a job led to: the result's id, its content, its frames, and its files."""
 
     id: str
     content: Mapping[str, Any]
     frames: Mapping[str, pl.DataFrame]
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
 
     def stored(self) -> dict[str, StoredFrame]:
         """The frames as parquet bytes with their checksums."""
@@ -52,31 +92,24 @@ def job_id(kind: str, request: Mapping[str, Any]) -> str:
     return digest(canonical({"engine": version("capitation"), "kind": kind, "request": request}))[:32]
 
 
-def work(job: Job, store: Store, pack: Pack, say: Say) -> Done:
+def work(job: Job, store: Store, packs: Packs, say: Say) -> Done:
     """Do a job.
 
     Raises:
-        CapitationError: whatever the engine raises, or the worker has another data pack than the job needs.
+        UnknownNameError: the job names a data pack or a document that is not known here.
+        CapitationError: whatever the engine raises.
     """
     request = plain(job.request)
-    if request["data_pack"] != pack.digest:
-        message = (
-            f"the job needs the data pack {request['data_pack']}, but this worker has {pack.digest}. "
-            "Start workers and server with the same data pack"
-        )
-        raise CapitationError(message)
+    pack = packs.named(request["data_pack"]) if "data_pack" in request else packs.default
     return KINDS[job.kind](job, request, store, pack, say)
 
 
 def _run(_job: Job, request: Mapping[str, Any], store: Store, pack: Pack, _say: Say) -> Done:
-    scenario = parse_document(_content(store, "scenario", request), Scenario, f"scenario {request['scenario']}")
-    run = evaluate(scenario, pack.opened())
-    content = {"data_pack": pack.digest, "manifest": run.manifest.model_dump(mode="json")}
-    return Done(run.id, content, run.frames)
+    return _whole(evaluate(_scenario(store, request["scenario"], request["digest"]), pack.opened()), pack)
 
 
 def _settlement(job: Job, request: Mapping[str, Any], store: Store, _pack: Pack, _say: Say) -> Done:
-    contract = parse_contract(_content(store, "contract", request), where=f"contract {request['contract']}")
+    contract = _contract(_text(store, "contract", request["contract"], request["digest"]), request["contract"])
     rows = pl.DataFrame(
         {name: [_cell(row.get(name)) for row in request["rows"]] for name in _columns(request["rows"])},
         schema_overrides=dict.fromkeys(_columns(request["rows"]), pl.String),
@@ -91,40 +124,142 @@ def _settlement(job: Job, request: Mapping[str, Any], store: Store, _pack: Pack,
         "contract_version": contract.version,
         "rows": done.results.height,
         "outputs": {o.name: {"unit": o.rounded_to, "payer": o.payer, "payee": o.payee} for o in contract.outputs},
+        "statement": "issued",
     }
+    try:
+        frames["entries"] = statement_of(done).entries
+    except ContractError as error:  # the settlement stands; its parties' entries, and so its journals, are not issued
+        content["statement"] = f"not issued: {error}"
     return Done(job.id, content, {name: frame for name, frame in frames.items() if frame.width})
 
 
-def _optimisation(job: Job, request: Mapping[str, Any], store: Store, pack: Pack, say: Say) -> Done:
-    content = _content(store, "problem", request)
-    problem = problem_of(content, f"problem {request['problem']}", pack.folder / "problems")
-    outcome = optimise(
-        problem,
-        gap=float(request["gap"]),
-        progress=lambda at: say(f"best {at.objective}, bound {at.bound}, gap {at.gap}"),
+def _comparison(_job: Job, request: Mapping[str, Any], store: Store, pack: Pack, _say: Say) -> Done:
+    text = _text(store, "options", request["options"], request["digest"])
+    document = parse_document(plain(text), ContractOptions, f"options {request['options']}")
+    if request["case"] is not None:
+        document = document.model_copy(update={"shown_case": request["case"]})
+    run = evaluate(_scenario(store, request["scenario"]["id"], request["scenario"]["digest"]), pack.opened())
+    done = evaluate_options(
+        document,
+        pack.opened(),
+        run=run,
+        only=tuple(request["only"]),
+        given=_changed_contracts(store, request["contracts"], pack),
     )
-    report = {key: value for key, value in outcome_report(outcome).items() if key != "seconds"}
-    tables = {name: report.pop(name) for name in ("prices", "activity", "credit")}
-    frames = {n: pl.DataFrame(rows, infer_schema_length=None) for n, rows in tables.items() if rows}
+    return _whole(done, pack)
+
+
+def _optimisation(job: Job, request: Mapping[str, Any], store: Store, pack: Pack, say: Say) -> Done:
+    outcome = _outcome(request, store, pack, say)
+    report = report_in_pounds(_report(outcome))
+    frames = {name: pl.DataFrame(report.pop(name), infer_schema_length=None) for name in ("activity", "credit")}
+    frames["prices"] = price_frame(pl.DataFrame(report.pop("prices"), schema=_PRICES))
     if outcome.answer.has_mix:
         frames["mix"] = outcome.mix()
-    return Done(job.id, {"problem_digest": request["digest"], **_finite(report)}, frames)
+    content = {"data_pack": pack.digest, "problem_digest": request["digest"], **_finite(report)}
+    return Done(job.id, content, {name: frame for name, frame in frames.items() if frame.height})
+
+
+def _simulation(job: Job, request: Mapping[str, Any], store: Store, pack: Pack, say: Say) -> Done:
+    outcome = _outcome(request, store, pack, say)
+    report = report_in_pounds(_report(outcome))
+    if report["infeasible"] is not None:
+        raise _no_mix(report["meaning"], report["infeasible"])
+    say(f"trying the mix on {request['draws']} draws")
+    appraisal = appraise(outcome, draws=request["draws"], seed=request["seed"])
+    content = {
+        "data_pack": pack.digest,
+        "problem_digest": request["digest"],
+        "status": outcome.status,
+        "seed": appraisal.seed,
+        "count": appraisal.count,
+        "optimisation": _finite({name: report[name] for name in HEADLINE}),
+    }
+    return Done(job.id, content, appraisal_frames(appraisal))
+
+
+def _export(job: Job, request: Mapping[str, Any], store: Store, _pack: Pack, _say: Say) -> Done:
+    kind, result_id = request["kind"], request["id"]
+    made = workbook(stored_run(store, kind, result_id), EXPORTED[kind])
+    content = {
+        "result": request["result"],
+        "format": request["format"],
+        "file": made.name,
+        "size": len(made.content),
+        "sha256": made.sha256,
+    }
+    return Done(job.id, content, {}, {made.name: made})
 
 
 KINDS: dict[str, Callable[[Job, Mapping[str, Any], Store, Pack, Say], Done]] = {
     RUN: _run,
     SETTLEMENT: _settlement,
+    COMPARISON: _comparison,
     OPTIMISATION: _optimisation,
+    SIMULATION: _simulation,
+    EXPORT: _export,
 }
 """What each kind of job does."""
 
 
-def _content(store: Store, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    stored = store.document(kind, request[kind], request["digest"])
+def _whole(run: Run, pack: Pack) -> Done:
+    """A run with its manifest."""
+    content = {"data_pack": pack.digest, "manifest": run.manifest.model_dump(mode="json")}
+    manifest = manifest_file(run)
+    return Done(run.id, content, run.frames, {manifest.name: manifest})
+
+
+def _text(store: Store, kind: str, name: str, content_digest: str) -> str:
+    stored = store.document(kind, name, content_digest)
     if stored is None:
-        raise UnknownNameError(kind, request[kind], store.document_names(kind))
-    found: dict[str, Any] = plain(stored.content)
-    return found
+        raise UnknownNameError(kind, name, store.document_names(kind))
+    return stored.content
+
+
+def _scenario(store: Store, name: str, content_digest: str) -> Scenario:
+    return parse_document(plain(_text(store, "scenario", name, content_digest)), Scenario, f"scenario {name}")
+
+
+def _contract(text: str, name: str) -> Contract:
+    return parse_contract(plain(text), where=f"contract {name}")
+
+
+def _changed_contracts(store: Store, versions: Mapping[str, str], pack: Pack) -> dict[str, Contract]:
+    """Contracts that are not those of the data pack; the others are read from it, and so named by its files' checksums."""
+    shipped = shipped_documents(NOUNS["contracts"], pack)
+    texts = {name: _text(store, "contract", name, content_digest) for name, content_digest in versions.items()}
+    return {name: _contract(text, name) for name, text in texts.items() if text != shipped.get(name)}
+
+
+def _outcome(request: Mapping[str, Any], store: Store, pack: Pack, say: Say) -> Outcome:
+    """The best mix of the stored problem that a request names."""
+    text = _text(store, "problem", request["problem"], request["digest"])
+    problem = problem_of(plain(text), f"problem {request['problem']}", pack.folder / "problems")
+    return optimise(
+        problem,
+        gap=float(problem.gap if request["gap"] is None else request["gap"]),
+        progress=lambda at: say(f"best {at.objective:,.2f}, bound {at.bound:,.2f}, gap {at.gap:.3%}"),
+    )
+
+
+def _report(outcome: Outcome) -> dict[str, Any]:
+    """The report without the time it took, which is another each time."""
+    return {key: value for key, value in outcome_report(outcome).items() if key != "seconds"}
+
+
+def _no_mix(meaning: str, reason: Mapping[str, Any]) -> InfeasibleError:
+    """What a problem without a mix is told as: each limit that would have to give, or the rows that no policy can change."""
+    faults = [
+        Fault(give["limit"], _amount(give, "at"), f"{_amount(give, 'must_give')} {give['side']}, for a mix to exist")
+        for give in reason["must_give"]
+    ]
+    faults += [Fault(label, "a row that others contradict", "rows that agree") for label in reason["physics"]]
+    return InfeasibleError(f"there is no mix to try: {meaning}", faults)
+
+
+def _amount(entry: Mapping[str, Any], name: str) -> str:
+    pounds = entry[f"{name}_gbp"]
+    return f"{entry[name]:,.6g} {entry['unit']}" if pounds is None else f"£{pounds}"
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:

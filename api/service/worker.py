@@ -2,29 +2,35 @@
 
 While it works it renews its lease; a worker that dies stops renewing, and another takes the job over. A worker that has lost
 its lease (or whose job was cancelled) stores nothing, because the end of a job and its result are written together and only
-by whoever holds the lease.
+by whoever holds the lease. Where the store is full at the end of a job, its outcome is held until there is room.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
+from api.service.audit import AuditEvent, event
 from api.service.canonical import canonical
-from api.service.packs import Pack
+from api.service.packs import Packs
 from api.service.problems import encoded, internal_problem, problem_of
 from api.service.settings import Settings
-from api.service.store import Job, Store, StoreError
+from api.service.store import Job, Store, StoreError, StoreFullError
+from api.service.wire import RESULT_PLACES
 from api.service.work import work
 from capitation.errors import CapitationError
 
 log = logging.getLogger("capitation.worker")
 
 _SAY_EVERY = 1.0
+_ASK_AGAIN = 1.0
 
 
 class Worker:
@@ -32,24 +38,29 @@ class Worker:
 
     Args:
         store: where jobs and results are.
-        pack: the data pack it computes with.
+        packs: the data packs it computes with.
         settings: lease, polling and attempts.
     """
 
-    def __init__(self, store: Store, pack: Pack, settings: Settings) -> None:
-        self.store, self.pack, self.settings = store, pack, settings
+    def __init__(self, store: Store, packs: Packs, settings: Settings) -> None:
+        self.store, self.packs, self.settings = store, packs, settings
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self.current: Job | None = None
+        self._stop: threading.Event | None = None
 
     def work_until(self, stop: threading.Event) -> None:
-        """Work until asked to stop; a store that is gone is waited for."""
+        """Work until asked to stop; a store that is gone or full is waited for."""
+        self._stop = stop
         while not stop.is_set():
             try:
                 if not self.work_once():
                     stop.wait(self.settings.poll_seconds)
             except StoreError as error:
                 log.warning("store unavailable", extra={"fields": {"worker": self.name, "error": error.message}})
-                stop.wait(1.0)
+                stop.wait(_ASK_AGAIN)
+            except Exception:
+                log.exception("worker met a fault", extra={"fields": {"worker": self.name}})
+                stop.wait(_ASK_AGAIN)
 
     def work_once(self) -> bool:
         """Whether there was a job; it has ended then, one way or another.
@@ -80,31 +91,47 @@ class Worker:
         """Give the job at hand back, so that another worker need not wait for the lease to run out."""
         job = self.current
         if job is not None:
-            self.store.give_back(job.id, self.name)
+            with _noted("job not given back", job):
+                self.store.give_back(job.id, self.name)
 
     def _work(self, job: Job) -> str:
+        outcome, end = self._outcome(job)
+        while True:
+            try:
+                return outcome if end() else "lost"
+            except StoreFullError as error:
+                log.warning("store full", extra={"fields": {"job": job.id, "error": error.message}})
+                if self._stop is None or self._stop.wait(_ASK_AGAIN):
+                    self.stop_work()
+                    raise
+
+    def _outcome(self, job: Job) -> tuple[str, Callable[[], bool]]:
+        """How the work came out, and what ends the job with it: whether it was still this worker's to end."""
         try:
-            done = work(job, self.store, self.pack, self._progress(job))
-            kept = self.store.finish(job, self.name, done.id, canonical(done.content), done.stored())
+            done = work(job, self.store, self.packs, self._progress(job))
+            told = self._event(job, "done", result=f"{RESULT_PLACES[job.kind]}/{done.id}")
+            content, frames = canonical(done.content), done.stored()
+            return "done", partial(self.store.finish, job, self.name, done.id, content, frames, done.files, told)
         except StoreError:
             raise
         except CapitationError as error:
-            kept = self.store.fail(job.id, self.name, encoded(problem_of(error)).decode(), error.message)
-            return "failed" if kept else "lost"
+            problem = encoded(problem_of(error)).decode()
+            says = error.message
         except Exception:
             log.exception("job failed", extra={"fields": {"worker": self.name, "job": job.id}})
             problem = encoded(internal_problem(job.id)).decode()
-            kept = self.store.fail(job.id, self.name, problem, "a fault of the service; see its logs")
-            return "failed" if kept else "lost"
-        return "done" if kept else "lost"
+            says = "a fault of the service; see its logs"
+        return "failed", partial(self.store.fail, job.id, self.name, problem, says, self._event(job, "failed"))
+
+    def _event(self, job: Job, outcome: str, **detail: str) -> AuditEvent:
+        at = dt.datetime.fromtimestamp(self.store.clock(), dt.UTC)
+        return event(at, "worker", "", f"jobs.{outcome}", f"jobs/{job.id}", kind=job.kind, **detail)
 
     def _keep_lease(self, job: Job, over: threading.Event) -> None:
         while not over.wait(self.settings.lease_seconds / 3):
-            try:
+            with _noted("lease not renewed", job):
                 if not self.store.keep_lease(job.id, self.name, self.settings.lease_seconds):
                     return
-            except StoreError as error:
-                log.warning("lease not renewed", extra={"fields": {"job": job.id, "error": error.message}})
 
     def _progress(self, job: Job) -> Callable[[str], None]:
         last = [0.0]
@@ -113,6 +140,16 @@ class Worker:
             now = time.monotonic()
             if now - last[0] >= _SAY_EVERY:
                 last[0] = now
-                self.store.say(job.id, "progress", text)
+                with _noted("progress not told", job):
+                    self.store.say(job.id, self.name, text)
 
         return say
+
+
+@contextmanager
+def _noted(says: str, job: Job) -> Iterator[None]:
+    """Go on where the store cannot be used, and say so in the logs."""
+    try:
+        yield
+    except StoreError as error:
+        log.warning(says, extra={"fields": {"job": job.id, "error": error.message}})

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from api.service.access import Caller
 from api.service.canonical import digest
 from api.service.deps import (
     BodyDep,
@@ -26,6 +27,7 @@ from api.service.deps import (
     ServiceDep,
     content_of,
     created_once,
+    event,
 )
 from api.service.etags import expected_version, is_unchanged, strong
 from api.service.nouns import NOUNS, Noun, title_of
@@ -60,7 +62,9 @@ def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
     return Response(found.content.encode(), media_type="application/json", headers=headers)
 
 
-def _added(service: Service, noun: Noun, author: str, content: dict[str, Any], expected: str | None) -> StoredDocument:
+def _added(
+    request: Request, service: Service, noun: Noun, client: Caller, content: dict[str, Any], expected: str | None
+) -> StoredDocument:
     text = noun.checked(content, service.pack)
     checked = stored_content(text)
     name = str(checked["id"])
@@ -68,7 +72,11 @@ def _added(service: Service, noun: Noun, author: str, content: dict[str, Any], e
         kind = "invalid"
         wanted = f"letters, digits, '.', '_' and '-', at most {LONGEST_NAME}"
         raise ServiceError(kind, "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)])
-    stored, _ = service.store.add_document(noun.kind, name, title_of(checked), text, digest(text), author, expected)
+    named, verb = digest(text), "create" if expected is None else "change"
+    told = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
+    stored, _ = service.store.add_document(
+        noun.kind, name, title_of(checked), text, named, client.subject, expected, told
+    )
     return stored
 
 
@@ -92,7 +100,7 @@ def _routes(noun: Noun) -> APIRouter:
         def act() -> Response:
             content = content_of(request, sent)
             try:
-                stored = _added(service, noun, client.id, content, None)
+                stored = _added(request, service, noun, client, content, None)
             except ChangedError as error:
                 kind = "conflict"
                 raise ServiceError(kind, f"{error.message}; send a new version with PUT and If-Match") from error
@@ -123,7 +131,7 @@ def _routes(noun: Noun) -> APIRouter:
             kind = "invalid"
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
             raise ServiceError(kind, "the document has another id than its address", [fault])
-        return _head_answer(noun, _added(service, noun, client.id, content, expected), 200)  # type: ignore[return-value]  # as above
+        return _head_answer(noun, _added(request, service, noun, client, content, expected), 200)  # type: ignore[return-value]  # as above
 
     @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")
     def versions(
@@ -151,11 +159,11 @@ def _routes(noun: Noun) -> APIRouter:
 
     said: dict[Callable[..., Any], str] = {
         listed: f"The {noun.plural}, newest versions, by name.",
-        created: f"Add a {noun.kind}; the same content again is answered with what is there.",
-        read: f"The newest version of a {noun.kind}, as canonical JSON.",
-        changed: f"Add a version of a {noun.kind} after the one named in If-Match.",
-        versions: f"All versions of a {noun.kind}, oldest first.",
-        version: f"One version of a {noun.kind} by the hash of its content.",
+        created: f"Add {noun.words}; the same content again is answered with what is there.",
+        read: f"The newest version of {noun.words}, as canonical JSON.",
+        changed: f"Add a version of {noun.words} after the one named in If-Match.",
+        versions: f"All versions of {noun.words}, oldest first.",
+        version: f"One version of {noun.words} by the hash of its content.",
     }
     for route in routes.routes:
         route.description = said[route.endpoint]  # type: ignore[attr-defined]  # they are all API routes
@@ -171,7 +179,7 @@ def _head_answer(noun: Noun, stored: StoredDocument, status: int) -> Response:
 def _loose(noun: Noun) -> dict[str, Any]:
     return {
         "type": "object",
-        "description": f"A {noun.kind}; its JSON Schema stands at /v1/catalogue/schemas/{noun.kind}",
+        "description": f"{noun.words.capitalize()}; its JSON Schema stands at /v1/catalogue/schemas/{noun.kind}",
     }
 
 
@@ -183,4 +191,4 @@ def _document_response(noun: Noun) -> dict[int | str, dict[str, Any]]:
 
 
 for _noun in NOUNS.values():
-    router.include_router(_routes(_noun))
+    router.routes.extend(_routes(_noun).routes)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.service.deps import IfNoneMatch, Service, ServiceDep, tag_of
+from api.service.access import Caller
+from api.service.deps import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
 from api.service.problems import ServiceError
 from api.service.results import FrameName, ResultId
-from api.service.rows import IMMUTABLE
-from api.service.wire import Wire, body_text
+from api.service.rows import IMMUTABLE, VARY
+from api.service.sight import EVERYTHING, sight_of
+from api.service.wire import RunContent, Wire, body_text
 from api.service.work import RUN
-from capitation.errors import CapitationError
+from capitation.errors import CapitationError, UnknownNameError
 from capitation.formulas import FORMULAS
-from capitation.run import Run, RunManifest
-from capitation.trace import Context, Figure, explain
+from capitation.run import Run
+from capitation.trace import WITHHELD, Context, Figure, explain
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
@@ -51,7 +54,9 @@ class FigureView(Wire):
     responses={304: {"description": "The caller has it"}},
 )
 def figure(
+    request: Request,
     service: ServiceDep,
+    client: ClientDep,
     result_id: ResultId,
     table: FrameName,
     column: FrameName,
@@ -59,20 +64,45 @@ def figure(
     depth: Annotated[int, Query(ge=1, le=12, description="How many levels to open")] = 12,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """A figure of a run as a tree, recomputed in plain Python."""
-    tag = strong(tag_of(result_id, table, column, str(depth), *where))
+    """A figure of a run as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""
+    sight = str(request.state.sight)
+    tag = strong(tag_of(result_id, table, column, str(depth), sight, *where))
     context = _context(service, result_id)
-    headers = {"ETag": tag, "Cache-Control": IMMUTABLE}
+    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
     try:
-        tree = explain(context, Figure(table, column, tuple(pairs)), FORMULAS, depth=depth)
+        asked = Figure(table, column, tuple(pairs))
+        may_show = _may_show(service, result_id, client)
+        tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
     except CapitationError as error:
         kind = "not-found"
         raise ServiceError(kind, error.message, error.faults) from error
+    if tree.value == WITHHELD:
+        kind = "forbidden"
+        raise ServiceError(kind, f"{asked.label}: it is not yours to see, or a number of people too small to be shown")
     if is_unchanged(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     view = FigureView.model_validate(tree.as_dict())
     return Response(body_text(view), media_type="application/json", headers=headers)
+
+
+def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Figure], bool]:
+    """Whether a caller may see a figure: its row is theirs to see and its number is not left out."""
+    if sight_of(client, service.system) == EVERYTHING:
+        return lambda _figure: True
+
+    def may_show(figure: Figure) -> bool:
+        try:
+            found = service.seen(RUN, result_id, figure.table, client)
+        except UnknownNameError:  # a table that is shown to no partner
+            return False
+        if found is None:
+            return False
+        match = [pl.col(name).cast(pl.String) == value for name, value in figure.key]
+        rows = found[0].filter(match) if match else found[0]
+        return rows.height == 1 and rows.get_column(figure.column)[0] is not None
+
+    return may_show
 
 
 def _context(service: Service, result_id: str) -> Context:
@@ -86,14 +116,8 @@ def _context(service: Service, result_id: str) -> Context:
 @lru_cache(maxsize=4)
 def _held(service: Service, result_id: str, content: str) -> Context:
     """The context of a run, whose indexes serve every figure of it."""
-    found: dict[str, Any] = RunContent.model_validate_json(content).model_dump()
-    if found["data_pack"] != service.pack.digest:
-        kind = "conflict"
-        detail = (
-            f"run {result_id} was made with the data pack {found['data_pack']}; this service has {service.pack.digest}"
-        )
-        raise ServiceError(kind, detail)
-    manifest = RunManifest.model_validate(found["manifest"])
+    content_of_run = RunContent.model_validate_json(content)
+    manifest = content_of_run.manifest
     frames: dict[str, pl.DataFrame] = {}
     for name in manifest.frames:
         decoded = service.frame(RUN, result_id, name)
@@ -101,13 +125,4 @@ def _held(service: Service, result_id: str, content: str) -> Context:
             kind = "not-found"
             raise ServiceError(kind, f"run {result_id} has no table {name!r}")
         frames[name] = decoded[0]
-    return Context(Run(manifest, frames), service.pack.opened())
-
-
-class RunContent(Wire):
-    """What is stored of a run."""
-
-    data_pack: str
-    """Hash of the data pack it was made with."""
-    manifest: RunManifest
-    """Its manifest."""
+    return Context(Run(manifest, frames), service.packs.named(content_of_run.data_pack).opened())

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from api.service.deps import Cursor, Limit, Service, ServiceDep
+from api.service.deps import ClientDep, Cursor, Limit, Service, ServiceDep, event
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import ServiceError
-from api.service.store import TERMINAL, Job
+from api.service.store import TERMINAL, Job, StoreError
 from api.service.wire import JobList, JobView, job_view, moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -24,6 +24,9 @@ Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
 QUIET_SECONDS = 10.0
 """After how long without an event a comment is sent, so that connections stay open."""
+
+STORE_SECONDS = 1.0
+"""How long to wait where the store cannot be used before looking again."""
 
 EVENT = {
     "type": "object",
@@ -59,10 +62,11 @@ def job(response: Response, service: ServiceDep, job_id: JobId) -> JobView:
 
 
 @router.delete("/{job_id}")
-def cancel(service: ServiceDep, job_id: JobId) -> JobView:
+def cancel(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
     """Cancel a job that has not ended; one that has ended stays as it is."""
     _known(service, job_id)
-    return job_view(service.store.cancel(job_id))
+    told = event(client, request, "jobs.delete", f"jobs/{job_id}")
+    return job_view(service.store.cancel(job_id, told))
 
 
 @router.get(
@@ -83,8 +87,14 @@ def events(
 async def _stream(service: Service, job_id: str, after: int) -> AsyncIterator[str]:
     quiet = 0.0
     while True:
-        found = await run_in_threadpool(service.store.job, job_id)  # before the events, so that none is missed
-        for seq, name, says, created in await run_in_threadpool(service.store.events, job_id, after):
+        try:
+            found = await run_in_threadpool(service.store.job, job_id)  # before the events, so that none is missed
+            happened = await run_in_threadpool(service.store.events, job_id, after)
+        except StoreError as error:
+            yield f": {error.message}\n\n"  # the stream goes on once the store does
+            await asyncio.sleep(STORE_SECONDS)
+            continue
+        for seq, name, says, created in happened:
             after, quiet = seq, 0.0
             data = json.dumps({"job": job_id, "says": says, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"

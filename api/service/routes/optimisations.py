@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.service.asking import accepted
 from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, OptimisationRequest
 from api.service.work import OPTIMISATION
@@ -14,11 +15,11 @@ router = result_routes(OPTIMISATION)
 
 
 @router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "OptimisationRequest"})
-def ask_for_optimisation(
+async def ask_for_optimisation(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the best mix of a problem; the job's address is in Location."""
-    return accepted(
+    return await accepted(
         request,
         service,
         client,
@@ -27,5 +28,5 @@ def ask_for_optimisation(
         OPTIMISATION,
         OptimisationRequest,
         "problem",
-        lambda asked, _content: {"gap": asked.gap},
+        lambda asked, _content: {"data_pack": chosen_pack(service, asked.data_pack), "gap": asked.gap},
     )

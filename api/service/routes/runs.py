@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.service.asking import accepted
 from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, RunRequest
 from api.service.work import RUN
@@ -14,8 +15,18 @@ router = result_routes(RUN)
 
 
 @router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "RunRequest"})
-def ask_for_run(
+async def ask_for_run(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the run of a scenario; the job's address is in Location."""
-    return accepted(request, service, client, sent, key, RUN, RunRequest, "scenario")
+    return await accepted(
+        request,
+        service,
+        client,
+        sent,
+        key,
+        RUN,
+        RunRequest,
+        "scenario",
+        lambda asked, _content: {"data_pack": chosen_pack(service, asked.data_pack)},
+    )

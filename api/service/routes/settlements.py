@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.service.asking import accepted
 from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, SettlementRequest
 from api.service.work import SETTLEMENT
@@ -14,11 +15,11 @@ router = result_routes(SETTLEMENT)
 
 
 @router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "SettlementRequest"})
-def ask_for_settlement(
+async def ask_for_settlement(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the settlement of rows under a contract; the job's address is in Location."""
-    return accepted(
+    return await accepted(
         request,
         service,
         client,
@@ -27,5 +28,8 @@ def ask_for_settlement(
         SETTLEMENT,
         SettlementRequest,
         "contract",
-        lambda _asked, content: {"rows": content["rows"]},  # as sent, so that numbers keep their digits
+        lambda asked, content: {
+            "data_pack": chosen_pack(service, asked.data_pack),
+            "rows": content["rows"],  # as sent, so that numbers keep their digits
+        },
     )

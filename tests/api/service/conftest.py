@@ -1,9 +1,6 @@
 """A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so."""
 
-import os
-import shutil
-import subprocess
-import tempfile
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +10,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.service.access import ROLE_SCOPES
 from api.service.app import create_app
+from api.service.auth import issue_key
 from api.service.deps import Service
 from api.service.settings import Settings
 from api.service.worker import Worker
+from tests.api.service.real_postgresql import Postgres
+from tests.api.service.small_disk import SmallDisk
 
 
 @dataclass
@@ -26,9 +27,17 @@ class Served:
     client: TestClient
     service: Service
 
+    def headers(self, role: str, organisation: str = "BLMK", subject: str | None = None, **more: str) -> dict[str, str]:
+        """Headers of a caller with a new key that holds all scopes of its role."""
+        now = dt.datetime.fromtimestamp(self.service.store.clock(), dt.UTC)
+        issued = issue_key(subject or f"{role} of {organisation}", organisation, role, ROLE_SCOPES[role], now=now)
+        self.service.store.add_key(issued.record)
+        self.service.door.forget()
+        return {"X-API-Key": issued.text.get_secret_value(), **more}
+
     def work(self) -> int:
         """Work until nothing waits; how many jobs were worked on."""
-        worker = Worker(self.service.store, self.service.pack, self.service.settings)
+        worker = Worker(self.service.store, self.service.packs, self.service.settings)
         count = 0
         while worker.work_once():
             count += 1
@@ -50,25 +59,20 @@ DATABASES = ("sqlite", "postgresql")
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of one's own, on a socket in a temporary folder; skips where none is installed."""
-    pytest.importorskip("psycopg", reason="the driver is not installed: pip install 'capitation[postgresql]'")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed here")
-    binaries = Path(initdb).parent
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
-    as_user: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        shutil.chown(folder, "postgres")
-        as_user = {"user": "postgres"}
-    data, quiet = folder / "data", {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder, **as_user}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "tester", "--auth=trust", "--no-sync"], **quiet)
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
-    subprocess.run([binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet)
-    yield f"postgresql://tester@/postgres?host={folder}"
-    subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
-    shutil.rmtree(folder, ignore_errors=True)
+    """The URL of a PostgreSQL server of one's own; skips where none is installed."""
+    server = Postgres()
+    yield server.url()
+    server.remove()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk that tests fill."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    disk = SmallDisk(folder, "32m")
+    yield disk
+    disk.remove()
 
 
 @pytest.fixture(params=DATABASES)
@@ -85,13 +89,14 @@ def store_url(request, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def serve(store_url: str) -> Iterator[Callable[..., Served]]:
+def serve(store_url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Makes a service with the given settings; without workers of its own by default."""
     open_clients = []
 
     def make(**settings: Any) -> Served:
-        app = create_app(Settings(**{"store": store_url, "workers": 0, "poll_seconds": 0.02, **settings}))
-        client = TestClient(app)
+        given = {"store": store_url, "packs": tmp_path / "packs", "workers": 0, "poll_seconds": 0.02, **settings}
+        app = create_app(Settings(**given))
+        client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
         client.__enter__()
         open_clients.append(client)
         return Served(client, app.state.service)

@@ -32,30 +32,31 @@ from contracts.evaluate import SCHEMAS as OPTION_SCHEMAS
 SYSTEM = "BLMK"
 
 # Read off the sentence "partners read; analysts make; approvers approve; finance exports; administrators administer".
-MADE = "scenarios data-packs formulas contracts problems runs settlements simulations optimisations comparisons jobs"
+MADE = "scenarios data-packs formulas contracts problems options runs settlements simulations optimisations comparisons"
+DERIVED = "allocations positions figures jobs catalogue approvals"
 EXPECTED = {
     "analyst": {
-        "read": f"{MADE} allocations positions figures catalogue approvals",
-        "create": MADE,
-        "change": "scenarios contracts problems formulas",
-        "delete": "jobs runs settlements simulations optimisations comparisons",
+        "read": f"{MADE} exports {DERIVED}",
+        "create": f"{MADE} exports",
+        "change": "scenarios contracts problems options formulas",
+        "delete": "jobs",
     },
     "approver": {
-        "read": f"{MADE} allocations positions figures catalogue approvals",
+        "read": f"{MADE} exports {DERIVED}",
         "create": "approvals",
     },
     "finance": {
-        "read": f"{MADE} allocations positions figures catalogue approvals journals",
+        "read": f"{MADE} exports {DERIVED} journals",
         "create": "journals",
     },
-    "partner": {"read": f"{MADE} allocations positions figures catalogue approvals"},
+    "partner": {"read": f"{MADE} exports {DERIVED}"},
     "administrator": {
-        "read": f"{MADE} allocations positions figures catalogue approvals keys audit metrics",
+        "read": f"{MADE} exports {DERIVED} keys audit metrics",
         "create": "keys",
         "delete": "keys",
     },
 }
-OPEN_READS = set(f"{MADE} allocations positions figures catalogue approvals".split())
+OPEN_READS = set(f"{MADE} {DERIVED}".split())
 
 
 def caller(role="analyst", organisation=SYSTEM, scopes=SCOPES, subject="anna"):

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from api.service.canonical import canonical
-from api.service.packs import Pack
+from api.service.packs import Pack, Packs
 from api.service.store import Store
 from api.service.worker import Worker
 
@@ -145,7 +145,7 @@ def test_work_that_outlasts_its_lease_keeps_it_by_signs_of_life(serve, monkeypat
 
 def test_a_worker_that_stops_gives_its_job_back(served):
     where = ask(served, "optimisations", {"problem": "overlap_pair"})
-    worker = Worker(served.service.store, served.service.pack, served.service.settings)
+    worker = Worker(served.service.store, served.service.packs, served.service.settings)
     worker.current = served.service.store.claim(worker.name, 60, 5)
     worker.stop_work()
     job = served.client.get(where).json()
@@ -157,10 +157,12 @@ def test_a_worker_with_another_data_pack_says_so(served, tmp_path):
     folder = tmp_path / "pack"
     shutil.copytree(served.service.pack.folder, folder)
     (folder / "more.csv").write_text("a\n1\n")
-    Worker(served.service.store, Pack(folder), served.service.settings).work_once()
+    packs = Packs(Pack(folder), tmp_path / "other", served.service.store.pack_archive)
+    Worker(served.service.store, packs, served.service.settings).work_once()
     job = served.client.get(where).json()
     assert job["status"] == "failed"
-    assert "same data pack" in job["problem"]["detail"]
+    assert job["problem"]["type"] == "urn:capitation:problem:unknown-name"
+    assert served.service.pack.digest in job["problem"]["detail"]
 
 
 def test_events_are_streamed_and_continue_after_the_last_one_seen(served):

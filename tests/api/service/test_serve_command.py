@@ -1,56 +1,15 @@
 """`capitation serve`, `worker`, `backup` and `restore` as a user starts them: processes, an empty folder, kill -9."""
 
 import json
-import os
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
 
-import httpx2 as httpx
 import pytest
 
 from api.service.settings import STORE_FILE
 from api.service.store import Store, StoreError
-
-COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
-
-
-class Server:
-    """`capitation serve` in a folder."""
-
-    def __init__(self, folder, **environment):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(self.port)],
-            cwd=folder,
-            env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},  # noqa: PTH109  # the checkout's own packages
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def wait(self):
-        """The answer of /readyz, once there is one."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                return self.client.get("/readyz")
-            except httpx.TransportError:
-                time.sleep(0.05)
-        message = "the server did not answer in 60 seconds"
-        raise TimeoutError(message)
-
-    def stop(self, number=signal.SIGTERM):
-        """Exit code, standard output and error after a signal."""
-        self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        self.client.close()
-        return self.process.returncode, out.decode(), err.decode()
+from tests.api.service.real_server import Server
 
 
 def test_serve_answers_from_an_empty_folder_and_stops_gracefully(tmp_path):

@@ -1,0 +1,155 @@
+"""API keys: issued once, kept as checksums, taken back at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
+
+from api.service.access import Role, Scope
+from api.service.auth import LONGEST_ORGANISATION, LONGEST_SUBJECT, KeyRecord, issue_key
+from api.service.deps import (
+    BodyDep,
+    ClientDep,
+    Cursor,
+    KeyHeader,
+    Limit,
+    ServiceDep,
+    content_of,
+    created_once,
+    event,
+)
+from api.service.paging import cursor_of, next_link, number_after
+from api.service.problems import BODY, ServiceError
+from api.service.wire import Wire, body_text
+from capitation.documents import parse_document
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+KeyId = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{16}$", description="Public part of the key", examples=["9f2c41d07a5be386"])
+]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+
+
+class KeyRequest(Wire):
+    """Whom a key is for and what it may be used for."""
+
+    subject: Name = Field(max_length=LONGEST_SUBJECT, examples=["ben"])
+    """The person or system that will hold it; the same for all their keys, for two hands compare it."""
+    organisation: Name = Field(max_length=LONGEST_ORGANISATION, examples=["BLMK"])
+    """Code of the organisation they act for."""
+    role: Role = Field(examples=["approver"])
+    """What they are."""
+    scopes: tuple[Scope, ...] = Field(min_length=1, max_length=10, examples=[["approve", "run:read"]])
+    """What the key may be used for; no more than the role may hold."""
+    days: int | None = Field(default=None, ge=1, le=3_660, examples=[365])
+    """How many days it lives; without end where it is not given."""
+
+
+class KeyView(Wire):
+    """What is known of a key; its secret part is kept nowhere."""
+
+    key_id: str = Field(examples=["9f2c41d07a5be386"])
+    """Public part, by which it is named in logs."""
+    subject: str = Field(examples=["ben"])
+    """Who holds it."""
+    organisation: str = Field(examples=["BLMK"])
+    """Code of the organisation they act for."""
+    role: str = Field(examples=["approver"])
+    """What they are."""
+    scopes: tuple[str, ...] = Field(examples=[["approve", "run:read"]])
+    """What it may be used for."""
+    created: dt.datetime = Field(examples=["2018-04-01T09:00:00Z"])
+    """When it was issued."""
+    expires: dt.datetime | None = Field(examples=["2019-04-01T09:00:00Z"])
+    """When it ends, if it does."""
+    revoked: dt.datetime | None = Field(examples=[None])
+    """When it was taken back, if it was."""
+    href: str = Field(examples=["/v1/keys/9f2c41d07a5be386"])
+    """Where it stands."""
+
+
+class NewKeyView(KeyView):
+    """A new key."""
+
+    key: str | None = Field(examples=["cap_9f2c41d07a5be386_..."])
+    """The key itself, in the first answer only: a repeat of the request is answered without it."""
+
+
+class KeyList(Wire):
+    """A page of keys."""
+
+    items: list[KeyView]
+    """Keys in the order in which they were issued."""
+    next: str | None = Field(examples=[None])
+    """Cursor of the next page; none on the last one."""
+
+
+@router.get("")
+def keys(
+    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
+) -> KeyList:
+    """The keys that were issued, those that ended or were taken back among them."""
+    found = service.store.keys(number_after(cursor), limit + 1)
+    following = cursor_of(found[limit - 1][0]) if len(found) > limit else None
+    response.headers.update(next_link(request, following))
+    return KeyList(items=[KeyView(**_shown(record)) for _, record in found[:limit]], next=following)
+
+
+@router.post("", status_code=201, response_model=NewKeyView, openapi_extra={"x-body": "KeyRequest"})
+def issue(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None) -> Response:
+    """Issue a key; it is shown in this answer and never again."""
+    secret: list[str] = []
+
+    def act() -> Response:
+        asked = parse_document(content_of(request, sent), KeyRequest, BODY)
+        issued = issue_key(
+            asked.subject,
+            asked.organisation,
+            asked.role,
+            asked.scopes,
+            now=dt.datetime.fromtimestamp(service.store.clock(), dt.UTC),
+            lives=None if asked.days is None else dt.timedelta(days=asked.days),
+        )
+        about = {"role": asked.role, "holder": asked.subject, "for": asked.organisation}
+        told = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
+        service.store.add_key(issued.record, told)
+        service.door.forget()
+        secret.append(issued.text.get_secret_value())
+        view = NewKeyView(**_shown(issued.record), key=None)
+        return Response(body_text(view), 201, {"Location": view.href}, "application/json")
+
+    answer = created_once(request, service, client, sent, key, act)  # what is kept for a repeat holds no secret
+    if not secret:
+        return answer
+    view = NewKeyView.model_validate_json(bytes(answer.body)).model_copy(update={"key": secret[0]})
+    headers = {"Location": view.href, "Cache-Control": "no-store"}
+    return Response(body_text(view), 201, headers, "application/json")
+
+
+@router.get("/{key_id}")
+def read(service: ServiceDep, key_id: KeyId) -> KeyView:
+    """What is known of a key."""
+    return KeyView(**_shown(_known(service.store.key(key_id), key_id)))
+
+
+@router.delete("/{key_id}")
+def revoke(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
+    """Take a key back: this server process refuses it from now on, others within seconds."""
+    record = service.store.revoke_key(key_id, event(client, request, "keys.delete", f"keys/{key_id}"))
+    service.door.forget()
+    return KeyView(**_shown(_known(record, key_id)))
+
+
+def _known(record: KeyRecord | None, key_id: str) -> KeyRecord:
+    if record is None:
+        kind = "not-found"
+        raise ServiceError(kind, f"there is no key {key_id!r}")
+    return record
+
+
+def _shown(record: KeyRecord) -> dict[str, object]:
+    return {**record.model_dump(exclude={"sha256"}), "href": f"/v1/keys/{record.key_id}"}

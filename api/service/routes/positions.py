@@ -1,0 +1,45 @@
+"""Positions: what every party of a settlement, or every organisation of a comparison, gains or bears."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.service.deps import Cursor, ServiceDep
+from api.service.results import ROWS_RESPONSES, ResultId, Rows
+from api.service.rows import frame_answer
+from api.service.work import COMPARISON, SETTLEMENT
+
+router = APIRouter(prefix="/v1/positions", tags=["positions"])
+
+
+@router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
+def positions(
+    request: Request,
+    service: ServiceDep,
+    result_id: ResultId,
+    organisation: Annotated[
+        str | None, Query(max_length=128, description="Organisation of a comparison, party of a settlement")
+    ] = None,
+    year: Annotated[str | None, Query(pattern=r"^\d{4}(/\d{2})?$", description="Year, such as 2018/19")] = None,
+    option: Annotated[str | None, Query(max_length=128, description="Contract option, of a comparison")] = None,
+    case: Annotated[str | None, Query(max_length=128, description="Activity case, of a comparison")] = None,
+    role: Annotated[str | None, Query(max_length=128, description="commissioner or provider, of a comparison")] = None,
+    output: Annotated[str | None, Query(max_length=128, description="What is settled, of a settlement")] = None,
+    limit: Rows = None,
+    cursor: Cursor = None,
+) -> Response:
+    """Positions of organisations under each contract option, or of the parties to a settlement."""
+    settled = service.store.result(SETTLEMENT, result_id) is not None
+    kind, frame = (SETTLEMENT, "positions") if settled else (COMPARISON, "position")
+    asked = {
+        "party" if settled else "organisation_code": organisation,
+        "year": year,
+        "option": option,
+        "activity_case": case,
+        "role": role,
+        "output": output,
+    }
+    where = [f"{column}={value}" for column, value in asked.items() if value is not None]
+    return frame_answer(request, service, kind, result_id, frame, where=where, limit=limit, cursor=cursor)

@@ -1,0 +1,27 @@
+"""What a server process is started with: logs as JSON lines on standard error, and the application with its settings."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from fastapi import FastAPI
+
+from api.service.app import create_app
+from api.service.habits import JsonLines
+
+
+def application() -> FastAPI:
+    """The application of one server process, set up by file and environment."""
+    log_as_json()
+    return create_app()
+
+
+def log_as_json() -> None:
+    """Write the logs of the service and its workers as one line of JSON each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    for name in ("capitation", "uvicorn.error"):
+        log = logging.getLogger(name)
+        log.handlers, log.propagate = [handler], False
+        log.setLevel(logging.INFO)

@@ -1,0 +1,38 @@
+"""The store in SQLite or PostgreSQL: the only place that meets SQLAlchemy; one file a part.
+
+Nothing is updated in place except the state of a job and of a key: documents, results, approvals, journals and audit records
+are only ever added. A result and the end of its job are written in one transaction, and a result that is there already is
+left as it is, so work that was done twice leaves one result.
+"""
+
+from api.service.store.answers import KeptAnswer
+from api.service.store.approvals import StoredApproval
+from api.service.store.copies import backup, restore
+from api.service.store.database import ChangedError, StoreError, StoreFullError
+from api.service.store.documents import ShippedDocument, StoredDocument
+from api.service.store.jobs import TERMINAL, Job
+from api.service.store.journal_records import NewJournal, StoredJournal
+from api.service.store.pack_records import StoredPack
+from api.service.store.results import Result, StoredFile, StoredFrame
+from api.service.store.whole import Store
+
+__all__ = [
+    "TERMINAL",
+    "ChangedError",
+    "Job",
+    "KeptAnswer",
+    "NewJournal",
+    "Result",
+    "ShippedDocument",
+    "Store",
+    "StoreError",
+    "StoreFullError",
+    "StoredApproval",
+    "StoredDocument",
+    "StoredFile",
+    "StoredFrame",
+    "StoredJournal",
+    "StoredPack",
+    "backup",
+    "restore",
+]

@@ -1,0 +1,62 @@
+"""The audit log in the store: records that are only ever added, and the head that tells where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
+
+from api.service.audit import AuditEvent, AuditRecord, Head, NumberTakenError
+from api.service.store.database import ChangedError, Database
+from api.service.store.shape import audit_record as _record
+
+_BATCH = 1_000
+
+
+class AuditTrail(Database):
+    """The part of the store that keeps the audit log; `audit.AuditLog` is what it can do."""
+
+    def head(self) -> Head:
+        """The head as it is kept beside the records."""
+        with self._read() as connection:
+            return self._head(connection)
+
+    def append(self, record: AuditRecord) -> None:
+        """Add a record and move the head to it, both or neither.
+
+        Raises:
+            NumberTakenError: a record of this number is there already.
+        """
+        try:
+            with self._write() as connection:
+                if self._head(connection, lock=True).number >= record.number:
+                    message = f"audit log: record {record.number} is there already"
+                    raise NumberTakenError(message)
+                self._chain(connection, record)
+        except ChangedError as error:
+            message = f"audit log: record {record.number} is there already"
+            raise NumberTakenError(message) from error
+
+    def note(self, told: AuditEvent) -> None:
+        """Record an event that changes nothing else in the store, such as a refusal."""
+        with self._write() as connection:
+            self._record(connection, told)
+
+    def read(self) -> Iterator[AuditRecord]:
+        """All records, by number."""
+        after = 0
+        while records := self.audit_records(after, _BATCH):
+            yield from records
+            after = records[-1].number
+
+    def audit_records(self, after: int, limit: int) -> list[AuditRecord]:
+        """Records with numbers above `after`, by number."""
+        query = sa.select(_record).where(_record.c.number > after).order_by(_record.c.number).limit(limit)
+        with self._read() as connection:
+            return [_record_of(row) for row in connection.execute(query).mappings()]
+
+
+def _record_of(row: RowMapping) -> AuditRecord:
+    event = AuditEvent.model_validate_json(row["event"])
+    return AuditRecord(number=row["number"], previous=row["previous"], event=event, sha256=row["sha256"])

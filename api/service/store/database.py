@@ -1,0 +1,267 @@
+"""The database itself: connections, transactions, shape, and the audit record that a change is written together with.
+
+A change and its audit record stand in one transaction, so neither is there without the other. The head of the audit
+log is locked last, so writers queue for it in one order. What is done inside `together` stands in one transaction too.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+
+from api.service.audit import AuditEvent, AuditRecord, Head, link
+from api.service.store import shape
+from capitation.errors import CapitationError
+
+_MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_BUSY_MILLISECONDS = 30_000
+_FULL: tuple[int | str, ...] = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
+"""What the databases say where there is no room; the second is SQLite's word where it cannot even open its files."""
+
+CLOCKS_DIFFER_SECONDS = 60.0
+"""By how much clocks may differ between machines; a hold from further in the future was given before a clock went back."""
+
+
+class StoreError(CapitationError):
+    """The store cannot be reached, or has another shape than this version needs."""
+
+
+class StoreFullError(StoreError):
+    """There is no room left where the store is; nothing of the change was kept."""
+
+
+class ChangedError(CapitationError):
+    """A document changed since the caller read it, or the name is taken by other content."""
+
+
+class _Joint(threading.local):
+    """The changes of one thread that are to be kept together, and their connection from the first of them on."""
+
+    changes: ExitStack | None = None
+    connection: Connection | None = None
+
+
+class Database:
+    """One database; safe to share between threads.
+
+    Args:
+        url: an SQLite or PostgreSQL URL.
+        clock: seconds since 1970.
+
+    Raises:
+        StoreError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._engine = _engine(url)
+        self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._one_writer = threading.RLock() if self.is_sqlite else None
+        file = self._engine.url.database if self.is_sqlite else None
+        self._file = Path(file) if file and file != ":memory:" else None
+        self._file_was: tuple[int, int] | None = None
+        self._joint = _Joint()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded store."""
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all changes that this thread makes inside, or none; other writers wait from the first change on, not before.
+
+        Raises:
+            StoreError: they cannot be kept.
+        """
+        joint = self._joint
+        with ExitStack() as changes:
+            joint.changes = changes
+            try:
+                yield
+            finally:
+                joint.changes = joint.connection = None
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        self._check_file()
+        if self._joint.connection is not None:
+            with _told():
+                yield self._joint.connection
+        else:
+            with _told(), self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        self._check_file()
+        joint = self._joint
+        if joint.changes is None:
+            with self._transaction() as connection:
+                yield connection
+        else:
+            if joint.connection is None:
+                joint.connection = joint.changes.enter_context(self._transaction())
+            with _told(), joint.connection.begin_nested():
+                yield joint.connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        queue = self._one_writer or nullcontext()  # fairer to the threads of one process than SQLite's own waiting
+        with queue, _told(), self._writing.begin() as connection:
+            yield connection
+
+    def _check_file(self) -> None:
+        """Refuse to write into a file that was taken away: its open connections would go on as if nothing had happened."""
+        if self._file is None or self._file_was is None:
+            return
+        try:
+            now = os.stat(self._file)  # noqa: PTH116  # on every transaction: a Path would take longer than the call
+        except OSError as error:
+            self._engine.dispose()
+            message = f"the store cannot be used: its file {self._file.name} is gone. Put it back, or restore a backup"
+            raise StoreError(message) from error
+        found = (now.st_dev, now.st_ino)
+        if found != self._file_was:  # another file stands there, such as a backup that was put back
+            self._engine.dispose()
+            self._file_was = found
+
+    def migrate(self) -> None:
+        """Bring the tables to the shape that this version needs; nothing happens where they have it.
+
+        Raises:
+            StoreError: the store was written by a newer version, or cannot be reached.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        script = ScriptDirectory.from_config(config)
+        known = {revision.revision for revision in script.walk_revisions()}
+        with self._write() as connection:
+            if not self.is_sqlite:
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264920151)"))
+            current = MigrationContext.configure(connection).get_current_revision()
+            if current is not None and current not in known:
+                message = (
+                    f"the store has the shape {current!r}, which this version does not know (it knows up to "
+                    f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
+                )
+                raise StoreError(message)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        if self._file is not None:
+            made = self._file.stat()
+            self._file_was = (made.st_dev, made.st_ino)
+
+    def self_test(self) -> str:
+        """The shape of the store, once a write and a read of it worked.
+
+        Raises:
+            StoreError: the store cannot be reached or written.
+        """
+        with self._write() as connection:
+            connection.execute(sa.update(shape.job).where(shape.job.c.seq == -1).values(attempts=0))
+            return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
+
+    # --- what all parts of the store use ----------------------------------------------------------------------------
+
+    def _lock(self, connection: Connection, name: str) -> None:
+        """Let no other writer pass under this name until the transaction ends; SQLite has one writer anyway."""
+        if not self.is_sqlite:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+
+    def _add_if_absent(self, connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+        """Whether the row was added; one that has its place in any unique index is left as it is."""
+        insert = sqlite_insert if self.is_sqlite else postgresql_insert
+        statement = insert(table).values(**row).on_conflict_do_nothing()
+        return connection.execute(statement.returning(sa.literal(1))).first() is not None
+
+    def _record(self, connection: Connection, told: AuditEvent | None) -> None:
+        """Chain an event to the audit log, in the transaction of what it tells."""
+        if told is not None:
+            self._chain(connection, link(self._head(connection, lock=True), told))
+
+    def _head(self, connection: Connection, *, lock: bool = False) -> Head:
+        query = sa.select(shape.audit_head.c.number, shape.audit_head.c.sha256)
+        number, sha256 = connection.execute(query.with_for_update() if lock else query).one()
+        return Head(number=number, sha256=sha256)
+
+    def _chain(self, connection: Connection, record: AuditRecord) -> None:
+        connection.execute(
+            sa.insert(shape.audit_record).values(
+                number=record.number,
+                previous=record.previous,
+                event=record.event.model_dump_json(),
+                sha256=record.sha256,
+            )
+        )
+        connection.execute(sa.update(shape.audit_head).values(number=record.number, sha256=record.sha256))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        made = make_url(url)
+        if made.get_backend_name() == "postgresql":
+            made = made.set(drivername="postgresql+psycopg")
+            return sa.create_engine(made, pool_size=10, max_overflow=50, pool_pre_ping=True)
+        if made.get_backend_name() != "sqlite":
+            message = f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql"
+            raise StoreError(message)
+        engine = sa.create_engine(made, pool_size=10, max_overflow=50, connect_args={"check_same_thread": False})
+    except (ArgumentError, ImportError) as error:
+        message = f"the store's URL cannot be used: {error}"
+        raise StoreError(message) from error
+    sa.event.listen(engine, "connect", _set_up)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driver's connection
+    raw.isolation_level = None  # the driver begins nothing by itself; `_begin` does
+    for pragma in (
+        f"busy_timeout={_BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        raw.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', '')}".rstrip())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        message = "another request changed the same thing at the same moment; ask again"
+        raise ChangedError(message) from error
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        says = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        if getattr(cause, "sqlite_errorcode", None) in _FULL or getattr(cause, "sqlstate", None) in _FULL:
+            message = f"the store is full and nothing was changed: {says}. Make room where it is, and ask again"
+            raise StoreFullError(message) from error
+        message = f"the store cannot be used: {says}"
+        raise StoreError(message) from error

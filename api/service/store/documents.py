@@ -1,0 +1,178 @@
+"""Documents: versions that are only ever added, each named by the digest of its content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from api.service.audit import AuditEvent
+from api.service.store.database import ChangedError, Database, StoreError
+from api.service.store.shape import document as _document
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """One version of a document; `digest` names its content."""
+
+    seq: int
+    kind: str
+    name: str
+    version: int
+    digest: str
+    title: str
+    content: str
+    author: str
+    created: float
+
+
+@dataclass(frozen=True)
+class ShippedDocument:
+    """A document that comes with a data pack."""
+
+    kind: str
+    name: str
+    digest: str
+    title: str
+    content: str
+
+
+class Documents(Database):
+    """The part of the store that keeps documents."""
+
+    def add_document(
+        self,
+        kind: str,
+        name: str,
+        title: str,
+        content: str,
+        content_digest: str,
+        author: str,
+        expected: str | None,
+        told: AuditEvent | None = None,
+    ) -> tuple[StoredDocument, bool]:
+        """The newest version of a document after adding `content`, and whether a version was added.
+
+        Args:
+            kind: kind of document.
+            name: its name among its kind.
+            title: its title for people.
+            content: canonical JSON.
+            content_digest: hash of the content.
+            author: who adds it.
+            expected: digest of the version that is to be followed; None where there must be none yet, or the same.
+            told: what the audit log says of it, if a version is added.
+
+        Raises:
+            ChangedError: the newest version is another than expected.
+            StoreError: the store cannot be reached.
+        """
+        with self._write() as connection:
+            self._lock(connection, f"{kind}/{name}")
+            newest = self._newest(connection, kind, name)
+            if newest is not None and newest.digest == content_digest:
+                return newest, False
+            found = None if newest is None else newest.digest
+            if found != expected:
+                message = (
+                    f"{kind} {name!r} has another content already"
+                    if expected is None
+                    else f"{kind} {name!r} is at version {found}, not {expected}"
+                )
+                raise ChangedError(message)
+            connection.execute(
+                sa.insert(_document).values(
+                    kind=kind,
+                    name=name,
+                    version=1 if newest is None else newest.version + 1,
+                    digest=content_digest,
+                    title=title,
+                    content=content,
+                    author=author,
+                    created=self.clock(),
+                )
+            )
+            self._record(connection, told)
+            added = self._newest(connection, kind, name)
+            if added is None:
+                message = f"{kind} {name!r} was written but cannot be read"
+                raise StoreError(message)
+            return added, True
+
+    def ship(self, documents: Iterable[ShippedDocument], author: str) -> int:
+        """How many versions were added of documents that ship, all in one step.
+
+        A document whose newest version has another author is left as that author has it.
+        """
+        last = sa.select(_document.c.kind, _document.c.name, sa.func.max(_document.c.version).label("version"))
+        last_of = last.group_by(_document.c.kind, _document.c.name).subquery()
+        newest = sa.select(_document).join(
+            last_of,
+            (_document.c.kind == last_of.c.kind)
+            & (_document.c.name == last_of.c.name)
+            & (_document.c.version == last_of.c.version),
+        )
+        with self._write() as connection:
+            self._lock(connection, "documents that ship")
+            there = {(row["kind"], row["name"]): row for row in connection.execute(newest).mappings()}
+            rows = []
+            for each in documents:
+                found = there.get((each.kind, each.name))
+                if found is None or (found["author"] == author and found["digest"] != each.digest):
+                    version = 1 if found is None else found["version"] + 1
+                    rows.append({**vars(each), "version": version, "author": author, "created": self.clock()})
+            if rows:
+                connection.execute(sa.insert(_document), rows)
+            return len(rows)
+
+    def document(self, kind: str, name: str, content_digest: str | None = None) -> StoredDocument | None:
+        """The newest version of a document, or the one with the digest; None where there is none."""
+        with self._read() as connection:
+            return self._newest(connection, kind, name, content_digest)
+
+    def _newest(
+        self, connection: Connection, kind: str, name: str, content_digest: str | None = None
+    ) -> StoredDocument | None:
+        query = sa.select(_document).where(_document.c.kind == kind, _document.c.name == name)
+        if content_digest is not None:
+            query = query.where(_document.c.digest == content_digest)
+        row = connection.execute(query.order_by(_document.c.version.desc()).limit(1)).mappings().first()
+        return None if row is None else StoredDocument(**row)
+
+    def document_names(self, kind: str) -> list[str]:
+        """Names of all documents of a kind, in order."""
+        query = sa.select(_document.c.name).where(_document.c.kind == kind).distinct().order_by(_document.c.name)
+        with self._read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def documents(self, kind: str, after: str, limit: int) -> list[StoredDocument]:
+        """The newest versions of documents of a kind whose names follow `after`, by name."""
+        newest = (
+            sa.select(_document.c.name, sa.func.max(_document.c.version).label("version"))
+            .where(_document.c.kind == kind, _document.c.name > after)
+            .group_by(_document.c.name)
+            .order_by(_document.c.name)
+            .limit(limit)
+            .subquery()
+        )
+        query = (
+            sa.select(_document)
+            .join(newest, (_document.c.name == newest.c.name) & (_document.c.version == newest.c.version))
+            .where(_document.c.kind == kind)
+            .order_by(_document.c.name)
+        )
+        with self._read() as connection:
+            return [StoredDocument(**row) for row in connection.execute(query).mappings()]
+
+    def versions(self, kind: str, name: str, after: int, limit: int) -> list[StoredDocument]:
+        """Versions of one document with numbers above `after`, oldest first."""
+        query = (
+            sa.select(_document)
+            .where(_document.c.kind == kind, _document.c.name == name, _document.c.version > after)
+            .order_by(_document.c.version)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [StoredDocument(**row) for row in connection.execute(query).mappings()]

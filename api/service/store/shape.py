@@ -1,0 +1,106 @@
+"""The tables of the store, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+meta = sa.MetaData()
+serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text) for name in names]
+
+
+def _times(*names: str) -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.Float(53)) for name in names]
+
+
+document = sa.Table(
+    "document",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("kind", "name", "digest", "title", "content", "author"),
+    sa.Column("version", sa.Integer),
+    *_times("created"),
+)
+job = sa.Table(
+    "job",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("id", "kind", "request", "status", "result", "problem", "owner", "author"),
+    sa.Column("attempts", sa.Integer),
+    *_times("leased_at", "lease_until", "created", "changed"),
+)
+asker = sa.Table("asker", meta, *_texts("job", "subject"))
+job_event = sa.Table(
+    "job_event", meta, sa.Column("seq", serial, primary_key=True), *_texts("job", "name", "says"), *_times("created")
+)
+result = sa.Table(
+    "result",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("kind", "id", "job", "content", "author"),
+    *_times("created"),
+)
+result_frame = sa.Table(
+    "result_frame",
+    meta,
+    *_texts("kind", "id", "name", "sha256"),
+    sa.Column("rows", sa.Integer),
+    sa.Column("parquet", sa.LargeBinary),
+)
+result_file = sa.Table(
+    "result_file", meta, *_texts("kind", "id", "name", "media", "sha256"), sa.Column("content", sa.LargeBinary)
+)
+idempotency = sa.Table(
+    "idempotency",
+    meta,
+    *_texts("client", "key", "fingerprint", "holder", "headers"),
+    *_times("held_until", "created"),
+    sa.Column("status", sa.Integer),
+    sa.Column("body", sa.LargeBinary),
+)
+api_key = sa.Table(
+    "api_key",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("key_id", "sha256", "subject", "organisation", "role", "scopes"),
+    *_times("created", "expires", "revoked"),
+)
+audit_record = sa.Table(
+    "audit_record", meta, sa.Column("number", sa.BigInteger, primary_key=True), *_texts("previous", "event", "sha256")
+)
+audit_head = sa.Table(
+    "audit_head",
+    meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger),
+    *_texts("sha256"),
+)
+approval = sa.Table(
+    "approval",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("id", "kind", "result", "made_by", "approved_by", "organisation", "note"),
+    *_times("created"),
+)
+journal = sa.Table(
+    "journal",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("id", "slot", "result", "organisation", "period", "source", "kind", "linked_to", "author"),
+    sa.Column("total_pence", sa.BigInteger),
+    sa.Column("lines", sa.Integer),
+    sa.Column("content", sa.LargeBinary),
+    *_times("created"),
+)
+data_pack = sa.Table(
+    "data_pack",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("digest", "name", "title", "about", "author"),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("archive", sa.LargeBinary),
+    *_times("created"),
+)

@@ -1,0 +1,112 @@
+"""`capitation serve` as a user starts it: processes that answer over loopback, for claims about processes and connections."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2 as httpx
+
+COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+
+
+def until(condition, seconds=60.0, every=0.02):
+    """What `condition` gives once that is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > end:
+            message = f"waited {seconds} seconds in vain"
+            raise TimeoutError(message)
+        time.sleep(every)
+    return found
+
+
+class Server:
+    """`capitation serve` in a folder; its logs are in files there, so that it never waits for a reader."""
+
+    def __init__(self, folder, *words, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+        self._out, self._err = folder / f"{self.port}.out", folder / f"{self.port}.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [*COMMAND, "serve", "--port", str(self.port), *words],
+                cwd=folder,
+                env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},  # noqa: PTH109  # the checkout's own packages
+                stdout=out,
+                stderr=err,
+            )
+
+    def wait(self):
+        """The answer of /readyz, once there is one."""
+
+        def answer():
+            try:
+                return self.client.get("/readyz")
+            except httpx.TransportError:
+                return None
+
+        return until(answer, 120)
+
+    def stop(self, number=signal.SIGTERM):
+        """Exit code, standard output and error after a signal."""
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        self.client.close()
+        return code, self._out.read_text(), self._err.read_text()
+
+    def log(self):
+        """The lines of the log that are whole, as they were written."""
+        return [json.loads(line) for line in self._err.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+
+    def logged(self, correlation):
+        """The line that was written when the request of a correlation id ended; None where it has not."""
+        ended = (line for line in self.log() if line.get("correlation_id") == correlation and "status" in line)
+        return next(ended, None)
+
+    def connect(self):
+        """A connection of one's own, for clients that do not behave."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def processes(self):
+        """Ids of the processes that answer: the server's children, or itself where it has none."""
+        found = [each for each in _children(self.process.pid) if b"spawn_main" in _words(each)]
+        return found or [self.process.pid]
+
+    def sockets(self):
+        """How many sockets the processes that answer hold open."""
+        return sum(1 for each in self.processes() for link in _links(each) if link.startswith("socket:"))
+
+
+def _children(parent):
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def _words(process):
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _links(process):
+    found = []
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            found.append(str(link.readlink()))
+        except OSError:
+            continue  # it was closed
+    return found

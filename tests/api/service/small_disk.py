@@ -1,0 +1,36 @@
+"""A disk of a few megabytes of one's own, which tests fill; skips where none may be mounted."""
+
+import subprocess
+from contextlib import suppress
+
+import pytest
+
+
+class SmallDisk:
+    """A file system in memory at an empty folder."""
+
+    def __init__(self, folder, size):
+        self.folder, self._filler = folder, folder / "filler"
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        try:
+            subprocess.run(mount, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no file system may be mounted here: {error}")
+
+    def fill(self, leave=0):
+        """Leave as many bytes as are said, and no more."""
+        with self._filler.open("wb", buffering=0) as file:
+            for size in (65_536, 4_096, 1):
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
+            if leave:
+                file.truncate(file.tell() - leave)
+
+    def free(self):
+        """Make room again."""
+        self._filler.unlink()
+
+    def remove(self):
+        """Take the disk away, with everything on it."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)

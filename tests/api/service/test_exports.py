@@ -1,0 +1,76 @@
+"""Workbooks over HTTP have the bytes that the command line writes, and are named by their checksum."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from api.commands.compare import compare
+from api.commands.run import run
+from api.service.workbooks import XLSX
+from capitation.sources import default_data_folder
+
+TWO = ["do-minimum", "blended"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The workbooks that `capitation run --xlsx` and `capitation compare --xlsx` write, by their names."""
+    out = tmp_path_factory.mktemp("workbooks")
+    run(default_data_folder() / "scenarios" / "blmk.toml", out, xlsx=True, as_json=True)
+    compare(Path("blmk"), out, option=TWO, xlsx=True, as_json=True)
+    return {path.name: path.read_bytes() for path in out.glob("*.xlsx")}
+
+
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [("runs", {"scenario": "blmk"}), ("comparisons", {"options": "blmk-contract-options", "only": TWO})],
+)
+def test_a_workbook_is_the_one_that_the_command_line_writes(served, written, place, body):
+    made = served.ask(f"/v1/{place}", body)["result"]
+    job = served.ask("/v1/exports", {"result": made, "format": "xlsx"}, "export")
+    assert served.ask("/v1/exports", {"result": made}, "again")["id"] == job["id"]
+    export = served.client.get(job["result"]).json()
+    content, wanted = export["content"], written[export["content"]["file"]]
+    assert content == {
+        "result": made,
+        "format": "xlsx",
+        "file": f"{made.rpartition('/')[2]}.xlsx",
+        "size": len(wanted),
+        "sha256": hashlib.sha256(wanted).hexdigest(),
+    }
+    file = served.client.get(f"{job['result']}/file")
+    assert file.content == wanted
+    assert file.headers["content-type"] == XLSX
+    assert file.headers["content-disposition"] == f'attachment; filename="{content["file"]}"'
+    assert file.headers["etag"] == f'"{content["sha256"]}"'
+    assert "immutable" in file.headers["cache-control"]
+    same = served.client.get(f"{job['result']}/file", headers={"If-None-Match": file.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    other = served.client.get(f"{job['result']}/file", headers={"Accept": "text/csv"})
+    assert other.status_code == 406
+    assert [item["id"] for item in served.client.get("/v1/exports").json()["items"]] == [export["id"]]
+    name = next(iter(served.client.get(made).json()["frames"].values()))
+    assert served.client.get(name, headers={"Accept": XLSX}).status_code == 406
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"result": "/v1/runs/0000000000000000"},
+        {"result": "/v1/comparisons/0000000000000000"},
+        {"result": "/v1/settlements/0000000000000000"},
+        {"result": "/v1/runs/../keys"},
+        {"result": "/v1/runs/0000000000000000", "format": "pdf"},
+    ],
+)
+def test_what_cannot_be_exported_is_refused_with_its_place(served, body):
+    answer = served.client.post("/v1/exports", json=body, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 422, answer.text
+    pointers = {fault["pointer"] for fault in answer.json()["faults"]}
+    assert pointers == ({"/format"} if body.get("format") == "pdf" else {"/result"})
+
+
+def test_there_is_no_file_of_what_was_not_made(served):
+    answer = served.client.get(f"/v1/exports/{'0' * 32}/file")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:capitation:problem:not-found")
