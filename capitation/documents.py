@@ -109,8 +109,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
                 f"{path}: a document is a .toml, .json or .yaml file, not {path.suffix or 'a file without an ending'}"
             )
             raise DocumentError(message)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be parsed: {error}"
+    except (ValueError, ArithmeticError, RecursionError, yaml.YAMLError) as error:  # the parsers' own, and what numbers and depth do
+        message = f"{path}: cannot be parsed: {error or type(error).__name__}"
         raise DocumentError(message) from error
     if not isinstance(content, dict):
         message = f"{path}: found {type(content).__name__}; expected keys and values at the top"

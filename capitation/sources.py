@@ -100,9 +100,12 @@ class DataPack:
         """The path of a file of the pack; its checksum is kept for the manifest of a run.
 
         Raises:
-            SourceError: there is no such file.
+            SourceError: there is no such file, or the name leads out of the pack.
         """
         path = self.root / relative
+        if relative not in self._opened and not path.resolve().is_relative_to(self.root.resolve()):
+            message = f"{relative!r}: found a name that leads out of the data pack; expected a file of it"
+            raise SourceError(message)
         if not path.is_file():
             near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
             message = f"{path}: no such file in the data pack. {near}".rstrip()

@@ -44,43 +44,43 @@ class NumberTakenError(AuditError):
 class AuditEvent(Document):
     """What one record tells; keys, tokens and passwords in its words are masked before it is made."""
 
-    at: Moment
+    at: Moment = Field(examples=["2018-03-28T14:30:00.000000Z"])
     """When, by the service's clock, in UTC. The order of the log is the records' number: clocks can go back."""
-    actor: str
+    actor: str = Field(examples=["ben"])
     """Subject who did it."""
-    organisation: str
+    organisation: str = Field(examples=["BLMK"])
     """Code of the organisation they acted for."""
-    action: str
+    action: str = Field(examples=["approvals.create"])
     """What was done, such as "approvals.create"."""
-    subject: str
+    subject: str = Field(examples=["runs/f10e0a9b83f73e51"])
     """What it was done to, such as "runs/f10e0a9b83f73e51"."""
-    outcome: str
+    outcome: str = Field(examples=["done"])
     """How it ended: "done", or the code of the refusal."""
-    correlation: str = ""
+    correlation: str = Field(default="", examples=["9f9db0f5a14e45be9c1a632efea1038d"])
     """Id of the request."""
-    detail: dict[str, str] = Field(default_factory=dict)
+    detail: dict[str, str] = Field(default_factory=dict, examples=[{"note": "agreed by the board"}])
     """Further words by name."""
 
 
 class AuditRecord(Document):
     """One link of the chain."""
 
-    number: int = Field(ge=1)
+    number: int = Field(ge=1, examples=[1])
     """1 for the first, one more for each later one."""
-    previous: Sha256
+    previous: Sha256 = Field(examples=[GENESIS])
     """Checksum of the record before; zeros for the first."""
     event: AuditEvent
     """What happened."""
-    sha256: Sha256
+    sha256: Sha256 = Field(examples=["6b" * 32])
     """Checksum of number, previous and event."""
 
 
 class Head(Document):
     """The end of the log: number and checksum of its last record."""
 
-    number: int = Field(ge=0)
+    number: int = Field(ge=0, examples=[1])
     """Number of the last record; 0 where there is none."""
-    sha256: Sha256
+    sha256: Sha256 = Field(examples=["6b" * 32])
     """Its checksum; zeros where there is none."""
 
 
@@ -118,11 +118,11 @@ class Break(Document):
 class Verdict(Document):
     """What walking the chain found."""
 
-    records: int
+    records: int = Field(examples=[1])
     """Records that hold, up to the break if there is one."""
     head: Head
     """The last record that holds; note it elsewhere to show later that nothing before it was rewritten."""
-    broken: Break | None = None
+    broken: Break | None = Field(default=None, examples=[None])
     """The first break, or nothing where the whole chain holds."""
 
     @property

@@ -68,6 +68,10 @@ class AuthenticationError(CapitationError):
         return "Bearer" if self.code == "no-credential" else 'Bearer error="invalid_token"'
 
 
+class KeyRequestError(CapitationError):
+    """A key that cannot be issued was asked for."""
+
+
 class KeySetError(CapitationError):
     """The issuer's key set cannot be read or is not one we can rely on, so no token can be checked."""
 
@@ -118,7 +122,7 @@ def issue_key(
     slow hashes are for passwords that people choose.
 
     Raises:
-        AuthenticationError: an unknown role or scope, a scope the role may not hold, or no scope.
+        KeyRequestError: an unknown role or scope, a scope the role may not hold, or no scope.
     """
     faults, given = Faults(), sorted(set(scopes))
     if role not in ROLES:
@@ -127,7 +131,7 @@ def issue_key(
         if scope not in SCOPES:
             faults.add("scopes", repr(scope), f"one of {', '.join(SCOPES)}", suggest(scope, SCOPES))
         elif role in ROLES and scope not in ROLE_SCOPES[role]:
-            faults.add("scopes", scope, f"what a {role} may hold: {', '.join(sorted(ROLE_SCOPES[role]))}")
+            faults.add("scopes", scope, f"what the role {role} may hold: {', '.join(sorted(ROLE_SCOPES[role]))}")
     if not given:
         faults.add("scopes", "none", "at least one")
     for name, text, longest in (
@@ -141,7 +145,8 @@ def issue_key(
     if now.tzinfo is None:
         faults.add("now", "a time without a zone", "one with a zone")
     if len(faults):
-        raise AuthenticationError("key-request", "this key cannot be issued", faults)
+        message = "this key cannot be issued"
+        raise KeyRequestError(message, faults)
     key_id = secrets.token_hex(8)
     text = f"cap_{key_id}_{secrets.token_urlsafe(32)}"
     record = KeyRecord(
@@ -537,6 +542,7 @@ __all__ = [
     "AuthenticationError",
     "IssuedKey",
     "KeyRecord",
+    "KeyRequestError",
     "KeySet",
     "KeySetError",
     "SigningKey",

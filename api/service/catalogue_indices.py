@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.service.catalogue_examples import example_of
 from api.service.catalogue_schemas import schema_href
+from api.service.examples import example_of
 from api.service.packs import Pack
 from api.service.wire import Wire
 from capitation.need_formula import (
@@ -71,7 +71,7 @@ class IndexHead(Wire):
 class IndexList(Wire):
     """A page of indices."""
 
-    items: list[IndexHead] = Field(examples=[[example_of(IndexHead)]])
+    items: list[IndexHead]
     """Need components and cost indices by name."""
     next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
@@ -105,7 +105,7 @@ class IndexUse(Wire):
     """As what it is used."""
     years: list[str] = Field(examples=[["2018/19"]])
     """Financial years that the formula was made for."""
-    weights: list[IndexFigure] = Field(examples=[[example_of(IndexFigure)]])
+    weights: list[IndexFigure]
     """Its weight in the block by year; empty where it is the only component, or an index."""
     unit: str = Field(examples=["£ per weighted head"])
     """Unit of the coefficients."""
@@ -150,11 +150,11 @@ class IndexView(IndexHead):
 
     years: list[str] = Field(examples=[["2018/19", "2022/23"]])
     """Financial years for which a formula uses it or published columns are known to hold it; empty for what is only compared with."""
-    uses: list[IndexUse] = Field(examples=[[example_of(IndexUse)]])
+    uses: list[IndexUse]
     """The formulas that use it, block by block."""
-    vintages: list[IndexVintage] = Field(examples=[[example_of(IndexVintage)]])
+    vintages: list[IndexVintage]
     """The published columns of its years."""
-    sources: list[IndexSource] = Field(examples=[[example_of(IndexSource)]])
+    sources: list[IndexSource]
     """The publications behind its weights, coefficients and columns; what is assumed is marked at the figure."""
     document: dict[str, Any] = Field(examples=[_COMMUNITY])
     """The whole document, which fits its JSON Schema."""

@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from api.commands.schema import DOCUMENTS
-from api.service.catalogue_examples import example_of
 from api.service.nouns import NOUNS
 from api.service.wire import Wire
 from capitation.errors import UnknownNameError
@@ -44,7 +43,7 @@ class SchemaHead(Wire):
 class SchemaList(Wire):
     """A page of JSON Schemas."""
 
-    items: list[SchemaHead] = Field(examples=[[example_of(SchemaHead)]])
+    items: list[SchemaHead]
     """Schemas by name of the kind."""
     next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.service.catalogue_examples import example_of
 from api.service.catalogue_schemas import schema_href
 from api.service.packs import Pack
 from api.service.wire import Wire
@@ -56,7 +55,7 @@ class SolutionHead(Wire):
 class SolutionList(Wire):
     """A page of channel-shift investments."""
 
-    items: list[SolutionHead] = Field(examples=[[example_of(SolutionHead)]])
+    items: list[SolutionHead]
     """Solutions by name."""
     next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""

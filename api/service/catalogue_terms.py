@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import Field
 
-from api.service.catalogue_examples import example_of
 from api.service.catalogue_schemas import DIALECT, first_sentences, schema_href
 from api.service.wire import Wire
 from contracts.document import any_term
@@ -50,7 +49,7 @@ class TermHead(Wire):
 class TermList(Wire):
     """A page of clauses."""
 
-    items: list[TermHead] = Field(examples=[[example_of(TermHead)]])
+    items: list[TermHead]
     """Clauses by name."""
     next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
@@ -99,7 +98,7 @@ class TermCase(Wire):
     """How to redo it by hand."""
     amount: str | None = Field(examples=["gain"])
     """Name of the amount that the clause changes, where it works on a named one."""
-    pieces: list[CasePiece] | None = Field(examples=[[example_of(CasePiece)]])
+    pieces: list[CasePiece] | None
     """The clause as an exact function of its amount, other names as on the first row; none where it is not one of one amount."""
 
 
@@ -116,13 +115,13 @@ class TermView(TermHead):
     """Whether it is a function of one amount once its other names have values, so that it has pieces."""
     works_on: str = Field(examples=["amount"])
     """The field that holds the amount it works on."""
-    fields: list[TermField] = Field(examples=[[example_of(TermField)]])
+    fields: list[TermField]
     """Its own fields; `step`, `about`, `clause`, `source` and `status` are those of every clause."""
     further_results: list[str] = Field(examples=[[f"{STEP}.held"]])
     """Results besides the clause's own, as its first case names them."""
     formula: str = Field(examples=["result = 0.5 x gain"])
     """Its formula, with the names of its first case."""
-    cases: list[TermCase] = Field(examples=[[example_of(TermCase)]])
+    cases: list[TermCase]
     """Its worked cases."""
     json_schema: dict[str, Any] = Field(examples=[{"$schema": DIALECT, "title": "Share", "type": "object"}])
     """JSON Schema of the clause."""

@@ -24,6 +24,7 @@ from api.service.problems import BODY, ServiceError
 from api.service.settings import Settings
 from api.service.sight import EVERYTHING, seen, sight_of
 from api.service.store import Store
+from api.service.wire import DIGEST_EXAMPLE, Wire
 from capitation.documents import read_mapping
 from capitation.errors import DocumentError, Fault
 
@@ -183,6 +184,12 @@ def created_once(
     )
 
 
+def takes(model: type[Wire]) -> dict[str, Any]:
+    """What a route that reads its body as bytes says of it in the description of the service."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def tag_of(*parts: str) -> str:
     """A short digest of what decides the bytes of an answer."""
     return digest("\n".join(parts))[:32]
@@ -191,9 +198,29 @@ def tag_of(*parts: str) -> str:
 ServiceDep = Annotated[Service, Depends(service_of)]
 ClientDep = Annotated[Caller, Depends(client_of)]
 BodyDep = Annotated[bytes, Depends(body_of)]
-KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", description="A new key for each new request")]
-IfMatch = Annotated[str | None, Header(alias="If-Match", description="ETag of the version that the change follows")]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETags the caller has already")]
+KeyHeader = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="A new key for each new request", examples=["run-of-28-march-1"]),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="ETag of the version that the change follows",
+        examples=[f'"{DIGEST_EXAMPLE}"'],
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="ETags the caller has already", examples=[f'"{DIGEST_EXAMPLE}"']),
+]
 Accept = Annotated[str | None, Header(alias="Accept", include_in_schema=False)]
-Cursor = Annotated[str | None, Query(description="Where the page begins, from the page before", max_length=2000)]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Most items on the page")]
+Cursor = Annotated[
+    str | None, Query(description="Where the page begins, from the page before", max_length=2000, examples=["MTAw"])
+]
+"""Of a list in the order in which its items came."""
+NameCursor = Annotated[
+    str | None, Query(description="Where the page begins, from the page before", max_length=2000, examples=["ImJsbWsi"])
+]
+"""Of a list in the order of names."""
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most items on the page", examples=[100])]

@@ -82,7 +82,7 @@ def restored(content: bytes, into: Path) -> Pack:
         DocumentError: every fault of the archive, and of documents that name files outside the pack.
         SourceError: the folder cannot be written.
     """
-    return _placed(content, into, lambda folder: document_faults(folder, len))
+    return _placed(content, into, document_faults)
 
 
 def archive_of(pack: Pack) -> bytes:
@@ -139,8 +139,10 @@ def _write(archive: ZipFile, content: bytes, folder: Path, faults: Faults) -> No
     names = [entry.filename for entry in entries if not entry.is_dir()]
     if len(names) > MOST_FILES:
         faults.add("the archive", f"{len(names):,} files", f"at most {MOST_FILES:,}")
-    wrong = {entry.filename: list(_entry_faults(entry)) for entry in entries}
-    for name, fault in _clashes(names):
+    wrong: dict[str, list[Fault]] = {}
+    for entry in entries:
+        wrong.setdefault(entry.filename, []).extend(_entry_faults(entry))
+    for name, fault in list(_clashes([name for name in names if not wrong[name]])):
         wrong[name].append(fault)
     for told in wrong.values():
         faults.extend(told)
@@ -156,31 +158,31 @@ def _write(archive: ZipFile, content: bytes, folder: Path, faults: Faults) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with path.open("wb") as file:
-                left -= _copy(_pieces(archive, content, entry), entry, left, file)
+                _copy(_pieces(archive, content, entry), entry, left, file)
+            left -= path.stat().st_size
         except _UNREADABLE as error:
+            left -= path.stat().st_size
             path.unlink()
-            faults.add(
-                _short(entry.filename), f"content that cannot be read: {_short(str(error))}", "the whole content"
-            )
+            why = _short(str(error))
+            faults.add(_short(entry.filename), f"content that cannot be read: {why}", "the whole content")
         if left < 0:
-            path.unlink()
+            path.unlink(missing_ok=True)
             faults.add("the archive", f"more than {MOST_BYTES:,} bytes once unpacked", f"at most {MOST_BYTES:,}")
             return
 
 
-def _copy(pieces: Iterator[bytes], entry: ZipInfo, most: int, file: BinaryIO) -> int:
-    """Write the pieces of an entry, stopping once there are more than `most` bytes; how many were written."""
+def _copy(pieces: Iterator[bytes], entry: ZipInfo, most: int, file: BinaryIO) -> None:
+    """Write the pieces of an entry, stopping with the one that makes more than `most` bytes."""
     size = checksum = 0
     for piece in pieces:
         size += len(piece)
-        if size > most:
-            return size
         checksum = zlib.crc32(piece, checksum)
         file.write(piece)
+        if size > most:
+            return
     if (size, checksum) != (entry.file_size, entry.CRC):
         message = "its length or checksum is not the one that the archive gives"
         raise BadZipFile(message)
-    return size
 
 
 def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]:

@@ -55,11 +55,18 @@ MOST_DOCUMENT_BYTES = 5_000_000
 MOST_CELLS = 20_000_000
 """Most cells of all CSV files together, and of a parquet file, a few bytes of which can stand for very many."""
 
+Reading = Callable[[str], object]
+"""Told the path of each file, inside the pack, before it is read."""
+
 _REMEDY = "Put the file into the pack and give its place from the folder of the document."
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def document_faults(folder: Path, reading: Callable[[str], object]) -> Iterator[Fault]:
+def untold(_place: str) -> None:
+    """Tells nobody which file is read."""
+
+
+def document_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
     """Faults of the documents of a pack: too long, not to be parsed, or naming files outside it; nothing outside is opened.
 
     Args:
@@ -78,7 +85,7 @@ def document_faults(folder: Path, reading: Callable[[str], object]) -> Iterator[
         yield from (inside(fault, folder) for fault in _document_faults(path, place))
 
 
-def table_faults(folder: Path, reading: Callable[[str], object]) -> Iterator[Fault]:
+def table_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
     """Faults of the tables of a pack: too many cells, or parquet that cannot be read.
 
     Args:

@@ -7,17 +7,18 @@ read, and what it does not is a fault of the file that was being read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from api.service.pack import Pack
-from api.service.pack_content import document_faults, inside, table_faults
+from api.service.pack_content import Reading, document_faults, inside, table_faults, untold
 from capitation.checks import PACK_KEYS, check_pack
 from capitation.errors import Fault, SourceError
 
@@ -70,7 +71,7 @@ def trial_faults(folder: Path) -> list[Fault]:
     return [Fault(place, found, "a file that can be read")]
 
 
-def pack_faults(folder: Path, reading: Callable[[str], object]) -> list[Fault]:
+def pack_faults(folder: Path, reading: Reading = untold) -> list[Fault]:
     """Every fault of what the files of a pack hold; where there is none, every fault that the engine's checks find.
 
     Args:
@@ -107,7 +108,10 @@ def _try(folder: Path) -> None:
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
+        with contextlib.suppress(
+            ValueError, OSError
+        ):  # it may be held to less already, or the system knows no such limit
+            resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
     _tell([dataclasses.astuple(fault) for fault in pack_faults(folder, _tell)])
 
 

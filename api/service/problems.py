@@ -16,6 +16,7 @@ from api.service.access import AccessError
 from api.service.audit import AuditError
 from api.service.auth import AuthenticationError, KeySetError
 from api.service.canonical import canonical
+from api.service.examples import example_of
 from api.service.journals import JournalError
 from api.service.store import ChangedError, StoreError, StoreFullError
 from capitation.errors import (
@@ -102,15 +103,15 @@ class FaultView(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    where: str
+    where: str = Field(examples=["request body: scenario"])
     """Where it stands."""
-    found: str
+    found: str = Field(examples=["'blmq'"])
     """What was found."""
-    expected: str
+    expected: str = Field(examples=["a scenario that is stored"])
     """What was expected."""
-    remedy: str = ""
+    remedy: str = Field(default="", examples=["Did you mean 'blmk'?"])
     """What to do about it."""
-    pointer: str | None = None
+    pointer: str | None = Field(default=None, examples=["/scenario"])
     """JSON Pointer into the request body, where the fault stands there."""
 
 
@@ -119,19 +120,19 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    type: str = Field(examples=["urn:capitation:problem:not-found"])
+    type: str = Field(examples=["urn:capitation:problem:invalid"])
     """Stable name of the kind of problem."""
-    title: str
+    title: str = Field(examples=[TYPES["invalid"][1]])
     """The kind of problem in words, the same for every problem of the type."""
-    status: int
+    status: int = Field(examples=[422])
     """The HTTP status."""
-    detail: str
+    detail: str = Field(examples=["there is no scenario 'blmq' of that version"])
     """What went wrong this time."""
-    code: str | None = None
+    code: str | None = Field(default=None, examples=[None])
     """Stable word for the rule that was broken, where the type has several."""
-    correlation_id: str = ""
+    correlation_id: str = Field(default="", examples=["9f9db0f5a14e45be9c1a632efea1038d"])
     """Names the request in the logs."""
-    faults: list[FaultView] = []
+    faults: list[FaultView] = Field(default=[], examples=[[example_of(FaultView)]])
     """Everything that is wrong."""
 
 

@@ -9,23 +9,46 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.service.access import Caller
 from api.service.deps import ClientDep, Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
-from api.service.negotiation import FRAME_FORMATS, JSON
+from api.service.negotiation import ARROW, CSV, JSON, NDJSON, PARQUET
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import ServiceError
 from api.service.rows import IMMUTABLE, frame_answer
 from api.service.sight import content_seen, sees_frame
-from api.service.wire import RESULT_PLACES, ResultList, ResultView, RowPage, body_text, result_head, result_view
+from api.service.wire import (
+    RESULT_PLACES,
+    RUN_EXAMPLE,
+    ResultList,
+    ResultView,
+    RowPage,
+    body_text,
+    result_head,
+    result_view,
+)
 
-ResultId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,64}$")]
-FrameName = Annotated[str, Path(pattern=r"^[a-z_]{1,64}$")]
-Where = Annotated[list[str], Query(description="column=value that rows must match; may be repeated", max_length=20)]
-Rows = Annotated[int | None, Query(ge=1, le=1_000_000, description="Most rows; JSON carries 1,000 by default")]
+ResultId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,64}$", description="Id of the result", examples=[RUN_EXAMPLE])]
+FrameName = Annotated[str, Path(pattern=r"^[a-z_]{1,64}$", description="Name of the table", examples=["allocation"])]
+ColumnName = Annotated[
+    str, Path(pattern=r"^[a-z_]{1,64}$", description="Name of the column", examples=["allocation_pence"])
+]
+Where = Annotated[
+    list[str],
+    Query(description="column=value that rows must match; may be repeated", max_length=20, examples=[["year=2018/19"]]),
+]
+Rows = Annotated[
+    int | None, Query(ge=1, le=1_000_000, description="Most rows; JSON carries 1,000 by default", examples=[100])
+]
+
+TEXT_FORMATS = (NDJSON, CSV)
+"""Formats of rows that people can read, beside JSON."""
 
 ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "model": RowPage,
         "description": "Rows, in the format that Accept asks for",
-        "content": {media: {} for media in FRAME_FORMATS if media != JSON},
+        "content": {
+            **{media: {"schema": {"type": "string"}} for media in TEXT_FORMATS},
+            **{media: {"schema": {"type": "string", "format": "binary"}} for media in (ARROW, PARQUET)},
+        },
     },
     304: {"description": "The caller has these rows"},
 }

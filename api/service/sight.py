@@ -104,6 +104,11 @@ def content_seen(kind: str, content: dict[str, Any], caller: Caller, system: str
     return {name: value for name, value in content.items() if name in kept}
 
 
+def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
+    """A problem without the words that may hold somebody's rows."""
+    return {name: value for name, value in problem.items() if name in {"type", "title", "status"}}
+
+
 def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: int) -> pl.DataFrame:
     count = pl.col(people.count)
     if frame.schema[people.count].is_float():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
@@ -15,7 +15,12 @@ from capitation.run import RunManifest
 from contracts.options import MOST
 from optimiser.appraisal import DRAWS, SEED
 
-Money = Annotated[str, Field(pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"])]
+Money = Annotated[
+    str,
+    Field(
+        pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"], json_schema_extra={"format": "decimal"}
+    ),
+]
 """Pounds as text with exactly two decimals."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -25,6 +30,9 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 DIGEST_EXAMPLE = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 PACK_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+RUN_EXAMPLE = "f10e0a9b83f73e51"
+JOB_EXAMPLE = "2ca47210979d09194ce5aaf45c97f279"
 
 LARGEST_SEED = 9_007_199_254_740_991
 """The largest whole number that every reader of JSON keeps exactly."""
@@ -37,19 +45,19 @@ class Wire(Document):
 class DocumentHead(Wire):
     """A document without its content."""
 
-    id: str
+    id: str = Field(examples=["blmk"])
     """Its name."""
-    title: str
+    title: str = Field(examples=["Bedfordshire, Luton and Milton Keynes"])
     """Its title for people."""
-    version: int
+    version: int = Field(examples=[1])
     """Number of the version, from 1."""
-    digest: Digest
+    digest: Digest = Field(examples=[DIGEST_EXAMPLE])
     """Hash of the content; the ETag of the document holds it."""
-    author: str
+    author: str = Field(examples=["data-pack"])
     """Who sent it; `data-pack` where it came with the data pack."""
-    created: dt.datetime
+    created: dt.datetime = Field(examples=["2018-03-28T14:00:00Z"])
     """When this version was added."""
-    href: str
+    href: str = Field(examples=["/v1/scenarios/blmk"])
     """Where it stands."""
 
 
@@ -58,7 +66,7 @@ class DocumentList(Wire):
 
     items: list[DocumentHead]
     """Documents by name."""
-    next: str | None
+    next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
 
 
@@ -67,22 +75,33 @@ class RunRequest(Wire):
 
     scenario: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
     """Id of a scenario."""
-    digest: Digest | None = None
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the scenario; the newest where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+_BLOCK_ROW = {
+    "year": "2017/18",
+    "commissioner": "06P",
+    "provider": "RYV",
+    "line": "community",
+    "plan_value_pence": "50000001",
+}
 
 
 class SettlementRequest(Wire):
     """A contract and the rows it is to settle."""
 
-    contract: str = Field(examples=["mssp"], pattern=NAME, max_length=128)
+    contract: str = Field(examples=["blmk-block"], pattern=NAME, max_length=128)
     """Id of a contract."""
-    digest: Digest | None = None
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the contract; the newest where it is not given."""
-    rows: list[dict[str, str | int | float | bool | None]] = Field(min_length=1, max_length=100_000)
+    rows: list[dict[str, str | int | float | bool | None]] = Field(
+        min_length=1, max_length=100_000, examples=[[_BLOCK_ROW]]
+    )
     """One object a row, by the contract's input names; give money as texts so that its digits stay."""
-    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
@@ -91,20 +110,20 @@ class OptimisationRequest(Wire):
 
     problem: str = Field(examples=["overlap_pair"], pattern=NAME, max_length=128)
     """Id of a problem."""
-    digest: Digest | None = None
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the problem; the newest where it is not given."""
     gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
     """Relative gap at which a search for whole numbers may stop, 0 to prove the best; the problem's own where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
 class SimulationRequest(Wire):
     """A problem whose best mix is to be tried on many draws of its effects."""
 
-    problem: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
+    problem: str = Field(examples=["overlap_pair"], pattern=NAME, max_length=128)
     """Id of a problem."""
-    digest: Digest | None = Field(default=None, examples=[DIGEST_EXAMPLE])
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the problem; the newest where it is not given."""
     gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
     """Relative gap at which the search for the mix may stop, 0 to prove the best; the problem's own where it is not given."""
@@ -112,7 +131,7 @@ class SimulationRequest(Wire):
     """How many draws of all effects and savings the mix is tried on."""
     seed: int = Field(default=SEED, ge=0, le=LARGEST_SEED, examples=[SEED])
     """Where the draws begin; the same seed gives the same draws."""
-    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
@@ -121,49 +140,56 @@ class ComparisonRequest(Wire):
 
     options: str = Field(examples=["blmk-contract-options"], pattern=NAME, max_length=128)
     """Id of a document of contract options."""
-    digest: Digest | None = Field(default=None, examples=[DIGEST_EXAMPLE])
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the options; the newest where it is not given."""
     only: list[str] = Field(default=[], max_length=MOST, examples=[["do-minimum", "blended"]])
     """Ids of the options to compare, the base among them; all of the document where none are given."""
     case: str | None = Field(default=None, max_length=128, examples=["unmitigated"])
     """Activity case that reports show; the document's own where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[PACK_EXAMPLE])
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
 
 class ExportRequest(Wire):
     """A result that is to leave as a file."""
 
-    result: str = Field(examples=["/v1/runs/6a721de127ec90b1"], pattern=r"^/v1/(runs|comparisons)/[0-9a-f]{16,64}$")
+    result: str = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"], pattern=r"^/v1/(runs|comparisons)/[0-9a-f]{16,64}$")
     """Address of a run or a comparison, as its job gives it."""
     format: Literal["xlsx"] = Field(default="xlsx", examples=["xlsx"])
     """Format of the file: one accessible workbook with a cover, the manifest, a data dictionary and one table a sheet."""
 
 
+JobKind = Literal["run", "settlement", "optimisation", "simulation", "comparison", "export"]
+"""What a job does."""
+
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+"""How far a job is."""
+
+
 class JobView(Wire):
     """A job and how far it is."""
 
-    id: str
+    id: str = Field(examples=[JOB_EXAMPLE])
     """The job; the same request has the same id."""
-    kind: str
-    """What it does: run, settlement, comparison, optimisation, simulation or export."""
-    status: str = Field(pattern="^(queued|running|done|failed|cancelled)$")
+    kind: JobKind = Field(examples=["run"])
+    """What it does."""
+    status: JobStatus = Field(examples=["done"])
     """How far it is."""
-    attempts: int
+    attempts: int = Field(examples=[1])
     """How often a worker started it."""
-    author: str
+    author: str = Field(examples=["ann"])
     """Who asked first."""
-    created: dt.datetime
+    created: dt.datetime = Field(examples=["2018-03-28T14:00:00Z"])
     """When it was first asked for."""
-    changed: dt.datetime
+    changed: dt.datetime = Field(examples=["2018-03-28T14:00:02Z"])
     """When its status changed last."""
-    href: str
+    href: str = Field(examples=[f"/v1/jobs/{JOB_EXAMPLE}"])
     """Where it stands."""
-    events: str
+    events: str = Field(examples=[f"/v1/jobs/{JOB_EXAMPLE}/events"])
     """Where its progress is streamed."""
-    result: str | None
+    result: str | None = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"])
     """Where the result stands, once it is done."""
-    problem: dict[str, Any] | None
+    problem: dict[str, Any] | None = Field(examples=[None])
     """What went wrong, where it failed."""
 
 
@@ -172,41 +198,41 @@ class JobList(Wire):
 
     items: list[JobView]
     """Jobs in the order in which they were asked for."""
-    next: str | None
+    next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
 
 
 class ResultView(Wire):
     """A result: its content, and where its tables stand."""
 
-    id: str
+    id: str = Field(examples=[RUN_EXAMPLE])
     """The result; for a run, the hash of its inputs."""
-    job: str
+    job: str = Field(examples=[JOB_EXAMPLE])
     """The job that led to it."""
-    author: str
+    author: str = Field(examples=["ann"])
     """Who asked for it first."""
-    created: dt.datetime
+    created: dt.datetime = Field(examples=["2018-03-28T14:00:02Z"])
     """When it was stored."""
-    href: str
+    href: str = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"])
     """Where it stands."""
-    content: dict[str, Any]
+    content: dict[str, Any] = Field(examples=[{"data_pack": PACK_EXAMPLE, "manifest": {"run_id": RUN_EXAMPLE}}])
     """For a run or comparison its manifest; for a settlement the contract; for an optimisation or simulation the report; for an export its file."""
-    frames: dict[str, str]
+    frames: dict[str, str] = Field(examples=[{"allocation": f"/v1/runs/{RUN_EXAMPLE}/frames/allocation"}])
     """Where each table stands, by name."""
 
 
 class ResultHead(Wire):
     """A result without its content."""
 
-    id: str
+    id: str = Field(examples=[RUN_EXAMPLE])
     """The result."""
-    job: str
+    job: str = Field(examples=[JOB_EXAMPLE])
     """The job that led to it."""
-    author: str
+    author: str = Field(examples=["ann"])
     """Who asked for it first."""
-    created: dt.datetime
+    created: dt.datetime = Field(examples=["2018-03-28T14:00:02Z"])
     """When it was stored."""
-    href: str
+    href: str = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"])
     """Where it stands."""
 
 
@@ -215,43 +241,19 @@ class ResultList(Wire):
 
     items: list[ResultHead]
     """Results in the order in which they were stored."""
-    next: str | None
+    next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
 
 
 class RowPage(Wire):
     """A page of rows."""
 
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, Any]] = Field(
+        examples=[[{"year": "2018/19", "code": "BLMK", "allocation_gbp": "1535741000.00"}]]
+    )
     """One object a row; money in pounds as texts with two decimals under `..._gbp`."""
-    next: str | None
+    next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
-
-
-class DataPackView(Wire):
-    """A data pack."""
-
-    id: str
-    """Its name."""
-    title: str
-    """Its title for people."""
-    version: str
-    """Its version."""
-    about: str
-    """What it holds."""
-    licence: str
-    """Under which licence."""
-    digest: Digest
-    """Hash over all its files."""
-    files: dict[str, str]
-    """Checksum of each file."""
-
-
-class DataPackList(Wire):
-    """The data packs."""
-
-    items: list[DataPackView]
-    """Data packs by name."""
 
 
 class Liveness(Wire):
@@ -266,15 +268,15 @@ class Readiness(Wire):
 
     status: str = Field(examples=["ready"])
     """ready."""
-    version: str
+    version: str = Field(examples=["0.1.0"])
     """Version of the engine."""
-    store: str
+    store: str = Field(examples=["0002"])
     """Shape of the store."""
-    solver: str
+    solver: str = Field(examples=["optimal"])
     """What the solver said to its test programme."""
-    data_pack: str
+    data_pack: str = Field(examples=[PACK_EXAMPLE])
     """Hash of the data pack."""
-    jobs: dict[str, int]
+    jobs: dict[str, int] = Field(examples=[{"done": 12, "queued": 1}])
     """Jobs by status."""
 
 
@@ -321,8 +323,8 @@ def job_view(job: Job) -> JobView:
     href = f"/v1/jobs/{job.id}"
     return JobView(
         id=job.id,
-        kind=job.kind,
-        status=job.status,
+        kind=cast("JobKind", job.kind),
+        status=cast("JobStatus", job.status),
         attempts=job.attempts,
         author=job.author,
         created=moment(job.created),

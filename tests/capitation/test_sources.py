@@ -136,3 +136,9 @@ def test_unreadable_cells_and_broken_rows_are_told_together(tmp_path):
         len(told) == 4
     )  # a text cell, a negative list, a practice twice, a row without a code; the text cell is not also "empty"
     assert any("'many'" in t for t in told)
+
+
+@pytest.mark.parametrize("name", ["../outside.toml", "policies/../../outside.toml", "/etc/hostname"])
+def test_a_name_that_leads_out_of_the_pack_is_refused(pack, name):
+    with pytest.raises(SourceError, match="leads out of the data pack"):
+        pack.path(name)

@@ -13,18 +13,22 @@ from api.service.work import RUN
 
 router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 
-Choice = Annotated[str | None, Query(max_length=64)]
-
 
 @router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
-def allocations(
+def read_allocations(
     request: Request,
     service: ServiceDep,
     result_id: ResultId,
-    year: Annotated[str | None, Query(pattern=r"^\d{4}/\d{2}$", description="Financial year, such as 2018/19")] = None,
-    stream: Choice = None,
-    level: Choice = None,
-    code: Choice = None,
+    year: Annotated[
+        str | None, Query(pattern=r"^\d{4}/\d{2}$", description="Financial year", examples=["2018/19"])
+    ] = None,
+    stream: Annotated[str | None, Query(max_length=64, description="Stream of money", examples=["ccg"])] = None,
+    level: Annotated[
+        str | None, Query(max_length=64, description="system, place, locality or practice", examples=["locality"])
+    ] = None,
+    code: Annotated[
+        str | None, Query(max_length=64, description="Code of an area or practice", examples=["L-U09531"])
+    ] = None,
     limit: Rows = None,
     cursor: Cursor = None,
 ) -> Response:

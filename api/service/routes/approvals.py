@@ -21,6 +21,7 @@ from api.service.deps import (
     content_of,
     created_once,
     event,
+    takes,
 )
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import BODY, ServiceError
@@ -80,7 +81,7 @@ class ApprovalList(Wire):
 
 
 @router.get("")
-def approvals(
+def list_approvals(
     request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
 ) -> ApprovalList:
     """Approvals in the order in which they were given."""
@@ -90,7 +91,7 @@ def approvals(
     return ApprovalList(items=[_view(each) for each in found[:limit]], next=following)
 
 
-@router.post("", status_code=201, response_model=ApprovalView, openapi_extra={"x-body": "ApprovalRequest"})
+@router.post("", status_code=201, response_model=ApprovalView, openapi_extra=takes(ApprovalRequest))
 def approve(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None) -> Response:
     """Approve a run or a settlement, so that its journals may leave; by somebody other than its makers."""
 
@@ -120,7 +121,7 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
 
 
 @router.get("/{approval_id}")
-def approval(service: ServiceDep, approval_id: ApprovalId) -> ApprovalView:
+def read_approval(service: ServiceDep, approval_id: ApprovalId) -> ApprovalView:
     """One approval."""
     found = service.store.approval(approval_id)
     if found is None:

@@ -38,7 +38,7 @@ class AuditPage(Wire):
         }
     },
 )
-def records(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
+def list_audit_records(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """The audit log: a page as JSON, or whole as NDJSON with its head in the last line."""
     after = number_after(cursor)
     if chosen(request.headers.get("accept"), (JSON, NDJSON)) == NDJSON:
@@ -51,7 +51,7 @@ def records(request: Request, service: ServiceDep, limit: Limit = 100, cursor: C
 
 
 @router.get("/verdict")
-def verdict(service: ServiceDep) -> Verdict:
+def verify_audit(service: ServiceDep) -> Verdict:
     """Walk the chain: how many records hold, and the first break if there is one."""
     return verify_log(service.store)
 

@@ -18,12 +18,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.canonical import canonical, digest
-from api.service.catalogue_examples import example_of
 from api.service.catalogue_indices import IndexList, IndexView, index_heads, index_views
 from api.service.catalogue_schemas import SchemaList, schema_heads, schema_text
 from api.service.catalogue_solutions import SolutionList, SolutionView, solution_heads, solution_views
 from api.service.catalogue_terms import TermList, TermView, term_heads, term_views
-from api.service.deps import Cursor, IfNoneMatch, Limit, ServiceDep
+from api.service.deps import IfNoneMatch, Limit, NameCursor, ServiceDep
 from api.service.etags import is_unchanged, strong
 from api.service.paging import cursor_of, next_link, text_after
 from api.service.wire import NAME, Wire
@@ -69,18 +68,18 @@ class Shelf(Wire):
 class Shelves(Wire):
     """A page of the parts of the catalogue."""
 
-    items: list[Shelf] = Field(examples=[[example_of(Shelf)]])
+    items: list[Shelf]
     """Parts by name."""
     next: str | None = Field(examples=[None])
     """Cursor of the next page; none on the last one."""
 
 
 @router.get("", response_model=Shelves, responses=UNCHANGED)
-def catalogue(
+def list_catalogue(
     request: Request,
     service: ServiceDep,
     limit: Limit = 100,
-    cursor: Cursor = None,
+    cursor: NameCursor = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What is in the catalogue, and where each part stands."""
@@ -103,23 +102,25 @@ def catalogue(
 
 
 @router.get("/terms", response_model=TermList, responses=UNCHANGED)
-def terms(request: Request, limit: Limit = 100, cursor: Cursor = None, if_none_match: IfNoneMatch = None) -> Response:
+def list_terms(
+    request: Request, limit: Limit = 100, cursor: NameCursor = None, if_none_match: IfNoneMatch = None
+) -> Response:
     """The clauses that contracts are made of, each in a sentence."""
     return _page(request, term_heads(), limit, cursor, if_none_match)
 
 
 @router.get("/terms/{kind}", response_model=TermView, responses=UNCHANGED)
-def term(kind: TermKind, if_none_match: IfNoneMatch = None) -> Response:
+def read_term(kind: TermKind, if_none_match: IfNoneMatch = None) -> Response:
     """A clause of contracts: its words, JSON Schema, formula, pieces and worked cases."""
     return _answer(canonical(_known("term", kind, term_views())), if_none_match)
 
 
 @router.get("/solutions", response_model=SolutionList, responses=UNCHANGED)
-def solutions(
+def list_solutions(
     request: Request,
     service: ServiceDep,
     limit: Limit = 100,
-    cursor: Cursor = None,
+    cursor: NameCursor = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The channel-shift solutions of the data pack, each in a sentence."""
@@ -127,17 +128,17 @@ def solutions(
 
 
 @router.get("/solutions/{solution_id}", response_model=SolutionView, responses=UNCHANGED)
-def solution(service: ServiceDep, solution_id: SolutionId, if_none_match: IfNoneMatch = None) -> Response:
+def read_solution(service: ServiceDep, solution_id: SolutionId, if_none_match: IfNoneMatch = None) -> Response:
     """A channel-shift solution: the whole document, each figure with its source and marks."""
     return _answer(canonical(_known("solution", solution_id, solution_views(service.pack))), if_none_match)
 
 
 @router.get("/indices", response_model=IndexList, responses=UNCHANGED)
-def indices(
+def list_indices(
     request: Request,
     service: ServiceDep,
     limit: Limit = 100,
-    cursor: Cursor = None,
+    cursor: NameCursor = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The need components and cost indices of the data pack, each in a sentence."""
@@ -145,19 +146,21 @@ def indices(
 
 
 @router.get("/indices/{index_id}", response_model=IndexView, responses=UNCHANGED)
-def index(service: ServiceDep, index_id: IndexId, if_none_match: IfNoneMatch = None) -> Response:
+def read_index(service: ServiceDep, index_id: IndexId, if_none_match: IfNoneMatch = None) -> Response:
     """A need component or cost index: its unit, years, sources, and the formulas that use it."""
     return _answer(canonical(_known("index", index_id, index_views(service.pack))), if_none_match)
 
 
 @router.get("/schemas", response_model=SchemaList, responses=UNCHANGED)
-def schemas(request: Request, limit: Limit = 100, cursor: Cursor = None, if_none_match: IfNoneMatch = None) -> Response:
+def list_schemas(
+    request: Request, limit: Limit = 100, cursor: NameCursor = None, if_none_match: IfNoneMatch = None
+) -> Response:
     """The kinds of documents that can be sent or read, and where the JSON Schema of each stands."""
     return _page(request, schema_heads(), limit, cursor, if_none_match)
 
 
 @router.get("/schemas/{kind}", response_model=dict[str, Any], responses=UNCHANGED)
-def schema(kind: SchemaKind, if_none_match: IfNoneMatch = None) -> Response:
+def read_schema(kind: SchemaKind, if_none_match: IfNoneMatch = None) -> Response:
     """The JSON Schema of a kind of document, with the meaning of each field."""
     return _answer(schema_text(kind), if_none_match)
 

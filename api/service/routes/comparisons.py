@@ -12,7 +12,7 @@ from fastapi import Request, Response
 
 from api.service.asking import accepted
 from api.service.canonical import plain
-from api.service.deps import BodyDep, ClientDep, KeyHeader, Service, ServiceDep
+from api.service.deps import BodyDep, ClientDep, KeyHeader, Service, ServiceDep, takes
 from api.service.pack_choice import chosen_pack
 from api.service.problems import BODY, ServiceError
 from api.service.results import result_routes
@@ -26,8 +26,8 @@ from contracts.options import PLAN, ContractOptions
 router = result_routes(COMPARISON)
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "ComparisonRequest"})
-async def ask_for_comparison(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(ComparisonRequest))
+async def request_comparison(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the comparison of contract options; the job's address is in Location."""

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.service.access import Caller
+from api.service.access import AccessError, Caller, sees_everything
 from api.service.canonical import canonical
 from api.service.deps import (
     BodyDep,
@@ -161,8 +161,13 @@ def data_pack(
         304: {"description": "The caller has this version"},
     },
 )
-def data_pack_archive(service: ServiceDep, digest: DigestPath, if_none_match: IfNoneMatch = None) -> Response:
-    """The files of a data pack as a zip archive, which can be sent back as it is."""
+def data_pack_archive(
+    service: ServiceDep, client: ClientDep, digest: DigestPath, if_none_match: IfNoneMatch = None
+) -> Response:
+    """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it."""
+    if not sees_everything(client, service.system):
+        code = "organisation"
+        raise AccessError(code, f"archive of a data pack: expected a caller of {service.system}, not a partner")
     if _by_digest(service, digest) is None:
         raise _unknown(service, digest)
     headers = {

@@ -23,6 +23,7 @@ from api.service.deps import (
     IfNoneMatch,
     KeyHeader,
     Limit,
+    NameCursor,
     Service,
     ServiceDep,
     content_of,
@@ -43,8 +44,8 @@ router = APIRouter()
 LONGEST_NAME = 128
 """Most characters of a document's id."""
 
-Name = Annotated[str, Path(pattern=NAME, max_length=LONGEST_NAME)]
-DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Path(pattern=NAME, max_length=LONGEST_NAME, description="Id of the document")]
+DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Hash of the version's content")]
 
 
 def _stored(service: Service, noun: Noun, name: str, content_digest: str | None = None) -> StoredDocument:
@@ -86,7 +87,7 @@ def _routes(noun: Noun) -> APIRouter:
 
     @routes.get("", name=f"list_{noun.plural}")
     def listed(
-        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
+        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None
     ) -> DocumentList:
         found = service.store.documents(noun.kind, text_after(cursor), limit + 1)
         following = cursor_of(found[limit - 1].name) if len(found) > limit else None

@@ -18,6 +18,7 @@ from api.service.deps import (
     ServiceDep,
     content_of,
     created_once,
+    takes,
 )
 from api.service.etags import is_unchanged, strong
 from api.service.negotiation import chosen
@@ -40,8 +41,8 @@ FILE: dict[int | str, dict[str, Any]] = {
 """How a file is described."""
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "ExportRequest"})
-async def ask_for_export(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(ExportRequest))
+async def request_export(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for a run or a comparison as a workbook; the job's address is in Location."""
@@ -55,7 +56,7 @@ async def ask_for_export(
 
 
 @router.get("/{result_id}/file", response_class=Response, responses=FILE)
-def exported_file(
+def read_export_file(
     request: Request, service: ServiceDep, result_id: ResultId, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The file of an export."""

@@ -14,7 +14,7 @@ from api.service.access import Caller
 from api.service.deps import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
 from api.service.problems import ServiceError
-from api.service.results import FrameName, ResultId
+from api.service.results import ColumnName, FrameName, ResultId
 from api.service.rows import IMMUTABLE, VARY
 from api.service.sight import EVERYTHING, sight_of
 from api.service.wire import RunContent, Wire, body_text
@@ -30,21 +30,21 @@ router = APIRouter(prefix="/v1/figures", tags=["figures"])
 class FigureView(Wire):
     """A figure and what it is made of."""
 
-    kind: str
+    kind: str = Field(examples=["figure"])
     """figure, printed cell, parameter, choice or data file."""
-    label: str
+    label: str = Field(examples=["allocation.allocation_pence year=2018/19, stream=ccg, level=locality, code=L-U09531"])
     """Its address: table, column and key."""
-    value: str
+    value: str = Field(examples=["4787713227"])
     """Its value as text."""
-    unit: str
+    unit: str = Field(examples=["pence"])
     """Its unit."""
-    words: str
+    words: str = Field(examples=["the allocation of the stream x the share of the weight"])
     """How it is made, or where it stands in its source."""
-    parts: list[FigureView] = Field(default=[])
+    parts: list[FigureView] = Field(default=[], examples=[[]])
     """What it is made of."""
-    folded_parts: int = 0
+    folded_parts: int = Field(default=0, examples=[0])
     """Smaller parts that were recomputed but are not shown."""
-    disagrees: str = ""
+    disagrees: str = Field(default="", examples=[""])
     """What the recomputation found, where it differs from the run."""
 
 
@@ -53,15 +53,22 @@ class FigureView(Wire):
     response_model=FigureView,
     responses={304: {"description": "The caller has it"}},
 )
-def figure(
+def read_figure(
     request: Request,
     service: ServiceDep,
     client: ClientDep,
     result_id: ResultId,
     table: FrameName,
-    column: FrameName,
-    where: Annotated[list[str], Query(description="column=value of the row's key; repeated", max_length=20)] = [],  # noqa: B006  # FastAPI copies it
-    depth: Annotated[int, Query(ge=1, le=12, description="How many levels to open")] = 12,
+    column: ColumnName,
+    where: Annotated[
+        list[str],
+        Query(
+            description="column=value of the row's key; repeated",
+            max_length=20,
+            examples=[["year=2018/19", "stream=ccg", "level=locality", "code=L-U09531"]],
+        ),
+    ] = [],  # noqa: B006  # FastAPI copies it
+    depth: Annotated[int, Query(ge=1, le=12, description="How many levels to open", examples=[2])] = 12,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A figure of a run as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""

@@ -15,13 +15,13 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
-def alive() -> Liveness:
+def read_liveness() -> Liveness:
     """Whether the process answers."""
     return Liveness(status="alive")
 
 
 @router.get("/readyz")
-def ready(service: ServiceDep) -> Readiness:
+def read_readiness(service: ServiceDep) -> Readiness:
     """Whether the store can be written and the solver solves a small programme right."""
     said = solver_says(service.pack)
     if said != "optimal":

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from api.service.access import Caller, sees_everything
 from api.service.deps import ClientDep, Cursor, Limit, Service, ServiceDep, event
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import ServiceError
+from api.service.sight import without_detail
 from api.service.store import TERMINAL, Job, StoreError
-from api.service.wire import JobList, JobView, job_view, moment
+from api.service.wire import JOB_EXAMPLE, JobList, JobStatus, JobView, job_view, moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
+JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Id of the job", examples=[JOB_EXAMPLE])]
 
 QUIET_SECONDS = 10.0
 """After how long without an event a comment is sent, so that connections stay open."""
@@ -28,41 +29,41 @@ QUIET_SECONDS = 10.0
 STORE_SECONDS = 1.0
 """How long to wait where the store cannot be used before looking again."""
 
-EVENT = {
-    "type": "object",
-    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
-    "required": ["id", "event", "data"],
-}
-"""What one event holds; `data` is JSON with job, says and at."""
+EVENT_EXAMPLE = (
+    "id: 3\nevent: done\n"
+    f'data: {{"job": "{JOB_EXAMPLE}", "says": "f10e0a9b83f73e51", "at": "2018-03-28T14:00:02+00:00"}}\n\n'
+)
+"""One event: its number, what happened, and JSON with the job, words and the time."""
 
 
 @router.get("")
-def jobs(
+def list_jobs(
     request: Request,
     response: Response,
     service: ServiceDep,
+    client: ClientDep,
     limit: Limit = 100,
     cursor: Cursor = None,
-    status: Annotated[Status | None, Query(description="Only jobs with this status")] = None,
+    status: Annotated[JobStatus | None, Query(description="Only jobs with this status", examples=["done"])] = None,
 ) -> JobList:
     """Jobs in the order in which they were first asked for."""
     found = service.store.jobs(number_after(cursor), limit + 1, status)
     following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
     response.headers.update(next_link(request, following))
-    return JobList(items=[job_view(each) for each in found[:limit]], next=following)
+    return JobList(items=[_view(each, client, service) for each in found[:limit]], next=following)
 
 
 @router.get("/{job_id}")
-def job(response: Response, service: ServiceDep, job_id: JobId) -> JobView:
+def read_job(response: Response, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
     """How far a job is; `result` says where its result stands once it is done."""
     found = _known(service, job_id)
     if found.status not in TERMINAL:
         response.headers["Retry-After"] = "1"
-    return job_view(found)
+    return _view(found, client, service)
 
 
 @router.delete("/{job_id}")
-def cancel(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
+def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
     """Cancel a job that has not ended; one that has ended stays as it is."""
     _known(service, job_id)
     told = event(client, request, "jobs.delete", f"jobs/{job_id}")
@@ -72,31 +73,46 @@ def cancel(request: Request, service: ServiceDep, client: ClientDep, job_id: Job
 @router.get(
     "/{job_id}/events",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}, "description": "Events"}},
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_EXAMPLE}},
+            "description": "Events, until the job has ended",
+        }
+    },
 )
-def events(
+def read_job_events(
     service: ServiceDep,
+    client: ClientDep,
     job_id: JobId,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,15}$")] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            pattern=r"^[0-9]{1,15}$",
+            description="Number of the last event that was received",
+            examples=["2"],
+        ),
+    ] = None,
 ) -> Response:
     """What happens to a job, as server-sent events; Last-Event-ID continues where a connection broke."""
     _known(service, job_id)
-    return StreamingResponse(_stream(service, job_id, int(last_event_id or 0)), media_type="text/event-stream")
+    return StreamingResponse(_stream(service, client, job_id, int(last_event_id or 0)), media_type="text/event-stream")
 
 
-async def _stream(service: Service, job_id: str, after: int) -> AsyncIterator[str]:
+async def _stream(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
     quiet = 0.0
     while True:
         try:
             found = await run_in_threadpool(service.store.job, job_id)  # before the events, so that none is missed
             happened = await run_in_threadpool(service.store.events, job_id, after)
-        except StoreError as error:
-            yield f": {error.message}\n\n"  # the stream goes on once the store does
+        except StoreError:
+            yield ": the store cannot be used at the moment\n\n"  # the stream goes on once the store does
             await asyncio.sleep(STORE_SECONDS)
             continue
         for seq, name, says, created in happened:
             after, quiet = seq, 0.0
-            data = json.dumps({"job": job_id, "says": says, "at": moment(created).isoformat()})
+            told = says if name != "failed" or sees_everything(client, service.system) else "failed"
+            data = json.dumps({"job": job_id, "says": told, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
         if found is None or found.status in TERMINAL:
             return
@@ -105,6 +121,14 @@ async def _stream(service: Service, job_id: str, after: int) -> AsyncIterator[st
         if quiet >= QUIET_SECONDS:
             quiet = 0.0
             yield ": still here\n\n"
+
+
+def _view(found: Job, client: Caller, service: Service) -> JobView:
+    """A job as a caller sees it: what went wrong with others' rows is not told to partners."""
+    view = job_view(found)
+    if view.problem is None or sees_everything(client, service.system):
+        return view
+    return view.model_copy(update={"problem": without_detail(view.problem)})
 
 
 def _known(service: Service, job_id: str) -> Job:

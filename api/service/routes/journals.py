@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
@@ -20,9 +20,11 @@ from api.service.deps import (
     content_of,
     created_once,
     event,
+    takes,
 )
 from api.service.etags import is_unchanged, strong
-from api.service.journals import csv_bytes, read_journal
+from api.service.examples import example_of
+from api.service.journals import Kind, csv_bytes, read_journal
 from api.service.negotiation import CSV, JSON, chosen
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.posting import head_of, journals_of
@@ -71,7 +73,7 @@ class JournalView(Wire):
     """Period the figures are of."""
     source: str = Field(examples=["provider_allocation"])
     """What it is made from."""
-    kind: str = Field(pattern="^(original|reversal|replacement)$", examples=["original"])
+    kind: Kind = Field(examples=["original"])
     """A first posting, one that takes an earlier one back, or one that stands in its place."""
     linked_to: str | None = Field(examples=[None])
     """Journal that it reverses or replaces; none for a first posting."""
@@ -144,6 +146,15 @@ class JournalLineView(Wire):
     """What the line is for."""
 
 
+_CREDIT = {
+    **example_of(JournalLineView),
+    "line_number": 2,
+    "account_code": "900201-90020000-00000-00000-000000",
+    "debit": None,
+    "credit": "1250000.00",
+}
+
+
 class ApprovalNote(Wire):
     """Who made and who approved what the journal is made from."""
 
@@ -180,11 +191,11 @@ class JournalContent(Wire):
     """Checksum of the mapping that gave the account codes."""
     approval: ApprovalNote
     """Who made and who approved the run."""
-    debit_total: Money
+    debit_total: Money = Field(examples=["1250000.00"])
     """Sum of its debits in pounds."""
-    credit_total: Money
+    credit_total: Money = Field(examples=["1250000.00"])
     """Sum of its credits in pounds; the same."""
-    lines: list[JournalLineView]
+    lines: list[JournalLineView] = Field(examples=[[example_of(JournalLineView), _CREDIT]])
     """Its lines."""
 
 
@@ -200,7 +211,7 @@ CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("")
-def journals(
+def list_journals(
     request: Request,
     response: Response,
     service: ServiceDep,
@@ -218,8 +229,10 @@ def journals(
     return JournalList(items=[_view(each) for each in found[:limit]], next=following)
 
 
-@router.post("", status_code=201, response_model=JournalsMade, openapi_extra={"x-body": "JournalRequest"})
-def make(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None) -> Response:
+@router.post("", status_code=201, response_model=JournalsMade, openapi_extra=takes(JournalRequest))
+def create_journal(
+    request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+) -> Response:
     """Make the journal of one period of an approved result; 409 where it is not approved or the period is posted already."""
 
     def act() -> Response:
@@ -244,8 +257,8 @@ def make(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep
     return created_once(request, service, client, sent, key, act)
 
 
-@router.get("/{journal_id}", response_class=Response, responses=CONTENT_RESPONSES)
-def journal(
+@router.get("/{journal_id}", name="read_journal", response_class=Response, responses=CONTENT_RESPONSES)
+def read_content(
     request: Request, service: ServiceDep, client: ClientDep, journal_id: JournalId, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A journal with its lines, as JSON or CSV in a fixed order of columns; each download stands in the audit log."""
@@ -276,7 +289,7 @@ def _view(stored: StoredJournal) -> JournalView:
         organisation=stored.organisation,
         period=stored.period,
         source=stored.source,
-        kind=stored.kind,
+        kind=cast("Kind", stored.kind),
         linked_to=stored.linked_to or None,
         lines=stored.lines,
         debit_total=total,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.access import Role, Scope
-from api.service.auth import LONGEST_ORGANISATION, LONGEST_SUBJECT, KeyRecord, issue_key
+from api.service.auth import LONGEST_ORGANISATION, LONGEST_SUBJECT, IssuedKey, KeyRecord, KeyRequestError, issue_key
 from api.service.deps import (
     BodyDep,
     ClientDep,
     Cursor,
     KeyHeader,
     Limit,
+    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
+    takes,
 )
 from api.service.paging import cursor_of, next_link, number_after
 from api.service.problems import BODY, ServiceError
@@ -89,7 +92,7 @@ class KeyList(Wire):
 
 
 @router.get("")
-def keys(
+def list_keys(
     request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
 ) -> KeyList:
     """The keys that were issued, those that ended or were taken back among them."""
@@ -99,21 +102,16 @@ def keys(
     return KeyList(items=[KeyView(**_shown(record)) for _, record in found[:limit]], next=following)
 
 
-@router.post("", status_code=201, response_model=NewKeyView, openapi_extra={"x-body": "KeyRequest"})
-def issue(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None) -> Response:
+@router.post("", name="issue_key", status_code=201, response_model=NewKeyView, openapi_extra=takes(KeyRequest))
+def issue_key_for(
+    request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
+) -> Response:
     """Issue a key; it is shown in this answer and never again."""
     secret: list[str] = []
 
     def act() -> Response:
         asked = parse_document(content_of(request, sent), KeyRequest, BODY)
-        issued = issue_key(
-            asked.subject,
-            asked.organisation,
-            asked.role,
-            asked.scopes,
-            now=dt.datetime.fromtimestamp(service.store.clock(), dt.UTC),
-            lives=None if asked.days is None else dt.timedelta(days=asked.days),
-        )
+        issued = _issued(service, asked)
         about = {"role": asked.role, "holder": asked.subject, "for": asked.organisation}
         told = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
         service.store.add_key(issued.record, told)
@@ -131,17 +129,28 @@ def issue(request: Request, service: ServiceDep, client: ClientDep, sent: BodyDe
 
 
 @router.get("/{key_id}")
-def read(service: ServiceDep, key_id: KeyId) -> KeyView:
+def read_key(service: ServiceDep, key_id: KeyId) -> KeyView:
     """What is known of a key."""
     return KeyView(**_shown(_known(service.store.key(key_id), key_id)))
 
 
 @router.delete("/{key_id}")
-def revoke(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
+def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
     """Take a key back: this server process refuses it from now on, others within seconds."""
     record = service.store.revoke_key(key_id, event(client, request, "keys.delete", f"keys/{key_id}"))
     service.door.forget()
     return KeyView(**_shown(_known(record, key_id)))
+
+
+def _issued(service: Service, asked: KeyRequest) -> IssuedKey:
+    now = dt.datetime.fromtimestamp(service.store.clock(), dt.UTC)
+    lives = None if asked.days is None else dt.timedelta(days=asked.days)
+    try:
+        return issue_key(asked.subject, asked.organisation, asked.role, asked.scopes, now=now, lives=lives)
+    except KeyRequestError as error:
+        kind = "invalid"
+        faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in error.faults]
+        raise ServiceError(kind, error.message, faults) from error
 
 
 def _known(record: KeyRecord | None, key_id: str) -> KeyRecord:

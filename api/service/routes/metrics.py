@@ -23,6 +23,6 @@ MEDIA = "text/plain; version=0.0.4"
         }
     },
 )
-def metrics(service: ServiceDep) -> Response:
+def read_metrics(service: ServiceDep) -> Response:
     """Requests by resource and status, their durations, and jobs by status."""
     return Response(service.metrics.text(service.store.counts()), media_type=f"{MEDIA}; charset=utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.service.asking import accepted
-from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
 from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, OptimisationRequest
@@ -14,8 +14,8 @@ from api.service.work import OPTIMISATION
 router = result_routes(OPTIMISATION)
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "OptimisationRequest"})
-async def ask_for_optimisation(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(OptimisationRequest))
+async def request_optimisation(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the best mix of a problem; the job's address is in Location."""

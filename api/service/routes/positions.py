@@ -15,18 +15,31 @@ router = APIRouter(prefix="/v1/positions", tags=["positions"])
 
 
 @router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
-def positions(
+def read_positions(
     request: Request,
     service: ServiceDep,
     result_id: ResultId,
     organisation: Annotated[
-        str | None, Query(max_length=128, description="Organisation of a comparison, party of a settlement")
+        str | None,
+        Query(max_length=128, description="Organisation of a comparison, party of a settlement", examples=["RC1"]),
     ] = None,
-    year: Annotated[str | None, Query(pattern=r"^\d{4}(/\d{2})?$", description="Year, such as 2018/19")] = None,
-    option: Annotated[str | None, Query(max_length=128, description="Contract option, of a comparison")] = None,
-    case: Annotated[str | None, Query(max_length=128, description="Activity case, of a comparison")] = None,
-    role: Annotated[str | None, Query(max_length=128, description="commissioner or provider, of a comparison")] = None,
-    output: Annotated[str | None, Query(max_length=128, description="What is settled, of a settlement")] = None,
+    year: Annotated[
+        str | None,
+        Query(pattern=r"^\d{4}(/\d{2})?$", description="Year of a comparison or settlement", examples=["2018/19"]),
+    ] = None,
+    option: Annotated[
+        str | None, Query(max_length=128, description="Contract option, of a comparison", examples=["blended"])
+    ] = None,
+    case: Annotated[
+        str | None, Query(max_length=128, description="Activity case, of a comparison", examples=["plan-plus-5"])
+    ] = None,
+    role: Annotated[
+        str | None,
+        Query(max_length=128, description="commissioner or provider, of a comparison", examples=["provider"]),
+    ] = None,
+    output: Annotated[
+        str | None, Query(max_length=128, description="What is settled, of a settlement", examples=["block_pence"])
+    ] = None,
     limit: Rows = None,
     cursor: Cursor = None,
 ) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.service.asking import accepted
-from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
 from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, RunRequest
@@ -14,8 +14,8 @@ from api.service.work import RUN
 router = result_routes(RUN)
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "RunRequest"})
-async def ask_for_run(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(RunRequest))
+async def request_run(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the run of a scenario; the job's address is in Location."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.service.asking import accepted
-from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
 from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, SettlementRequest
@@ -14,8 +14,8 @@ from api.service.work import SETTLEMENT
 router = result_routes(SETTLEMENT)
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "SettlementRequest"})
-async def ask_for_settlement(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(SettlementRequest))
+async def request_settlement(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the settlement of rows under a contract; the job's address is in Location."""

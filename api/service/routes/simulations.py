@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.service.asking import accepted
-from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep
+from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
 from api.service.pack_choice import chosen_pack
 from api.service.results import result_routes
 from api.service.wire import JobView, SimulationRequest
@@ -14,8 +14,8 @@ from api.service.work import SIMULATION
 router = result_routes(SIMULATION)
 
 
-@router.post("", status_code=202, response_model=JobView, openapi_extra={"x-body": "SimulationRequest"})
-async def ask_for_simulation(
+@router.post("", status_code=202, response_model=JobView, openapi_extra=takes(SimulationRequest))
+async def request_simulation(
     request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
 ) -> Response:
     """Ask for the best mix of a problem to be tried on many draws; the job's address is in Location."""

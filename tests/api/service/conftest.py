@@ -1,7 +1,6 @@
 """A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so."""
 
 import datetime as dt
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,43 +57,42 @@ DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of one's own; skips where none is installed."""
+def postgresql() -> Iterator[Postgres]:
+    """A PostgreSQL server of one's own, for all tests."""
     server = Postgres()
-    yield server.url()
+    yield server
     server.remove()
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+def small_disk() -> Iterator[SmallDisk]:
     """A disk that tests fill."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    disk = SmallDisk(folder, "32m")
+    disk = SmallDisk("32m")
     yield disk
     disk.remove()
 
 
-@pytest.fixture(params=DATABASES)
-def store_url(request, tmp_path: Path) -> str:
-    """The URL of an empty store, once on each database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'capitation.db'}"
-    import psycopg
+def empty_store(request: pytest.FixtureRequest, database: str, folder: Path) -> str:
+    """The URL of an empty store on a database."""
+    if database == "sqlite":
+        return f"sqlite:///{folder / 'capitation.db'}"
+    server: Postgres = request.getfixturevalue("postgresql")
+    return server.database()
 
-    server, name = request.getfixturevalue("postgresql"), f"t{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/postgres?", f"/{name}?")
+
+@pytest.fixture(params=DATABASES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, once on each database."""
+    return empty_store(request, request.param, tmp_path)
 
 
 @pytest.fixture
-def serve(store_url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Makes a service with the given settings; without workers of its own by default."""
+def serve_on(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Makes a service on a store, with the given settings; without workers of its own by default."""
     open_clients = []
 
-    def make(**settings: Any) -> Served:
-        given = {"store": store_url, "packs": tmp_path / "packs", "workers": 0, "poll_seconds": 0.02, **settings}
+    def make(store: str, **settings: Any) -> Served:
+        given = {"store": store, "packs": tmp_path / "packs", "workers": 0, "poll_seconds": 0.02, **settings}
         app = create_app(Settings(**given))
         client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
         client.__enter__()
@@ -104,6 +102,16 @@ def serve(store_url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     yield make
     for client in open_clients:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def serve(store_url: str, serve_on: Callable[..., Served]) -> Callable[..., Served]:
+    """Makes a service with the given settings, once on each database unless they name another store."""
+
+    def make(**settings: Any) -> Served:
+        return serve_on(**{"store": store_url, **settings})
+
+    return make
 
 
 @pytest.fixture

@@ -1,20 +1,24 @@
-"""A PostgreSQL server of one's own, which tests may stop and start."""
+"""A PostgreSQL server of one's own, which tests may stop and start; skips where none is installed."""
 
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 
 class Postgres:
-    """A PostgreSQL server on a socket in a folder of its own; skips where none is installed."""
+    """A server that listens on a socket in a folder of its own."""
 
     def __init__(self):
-        pytest.importorskip("psycopg", reason="the driver is not installed: pip install 'capitation[postgresql]'")
+        self._driver = pytest.importorskip(
+            "psycopg", reason="the driver is not installed: pip install 'capitation[postgresql]'"
+        )
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
         if initdb is None:
@@ -26,23 +30,44 @@ class Postgres:
         self._run("initdb", "-D", self.folder / "data", "-U", "tester", "--auth=trust", "--no-sync")
         self.start()
 
-    def url(self, name="postgres"):
-        """The URL of a database of the server."""
-        return f"postgresql://tester@/{name}?host={self.folder}"
-
     def start(self):
         """Start the server, and wait until it answers."""
         options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
         self._run("pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "-o", options, "start")
 
     def stop(self):
-        """Stop the server as a crash would: no farewell to anyone, nothing written down."""
+        """Stop the server as a crash would: no farewell to anyone, nothing tidied up."""
         self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
 
     def remove(self):
         """Stop the server and take its folder away."""
-        self.stop()
+        if (self.folder / "data" / "postmaster.pid").exists():
+            self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def database(self):
+        """The URL of a new database."""
+        return self._made(f"t{uuid.uuid4().hex}")
+
+    @contextmanager
+    def database_at(self, folder):
+        """The URL of a new database whose tables stand in a folder; it is gone afterwards."""
+        name = f"t{uuid.uuid4().hex}"
+        self._execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        yield self._made(name, f"TABLESPACE {name}")
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._execute(f"DROP TABLESPACE {name}")
+
+    def _made(self, name, where=""):
+        self._execute(f"CREATE DATABASE {name} {where}")
+        return self._url(name)
+
+    def _url(self, name):
+        return f"postgresql://tester@/{name}?host={self.folder}"
+
+    def _execute(self, statement):
+        with self._driver.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
 
     def _run(self, command, *words):
         as_user = {"user": self.user} if os.geteuid() == 0 else {}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+_LISTENING_OR_OVER = {"0A", "06", "07"}
+
 COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
@@ -79,9 +81,15 @@ class Server:
         found = [each for each in _children(self.process.pid) if b"spawn_main" in _words(each)]
         return found or [self.process.pid]
 
-    def sockets(self):
-        """How many sockets the processes that answer hold open."""
-        return sum(1 for each in self.processes() for link in _links(each) if link.startswith("socket:"))
+    def threads(self):
+        """How many threads the processes that answer have."""
+        return sum(len(list(Path(f"/proc/{each}/task").iterdir())) for each in self.processes())
+
+    def connections(self):
+        """How many connections to the port are held open on the server's side."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        states = [row[3] for row in rows if row[1].endswith(f":{self.port:04X}")]
+        return sum(1 for state in states if state not in _LISTENING_OR_OVER)
 
 
 def _children(parent):
@@ -100,13 +108,3 @@ def _words(process):
         return Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return b""
-
-
-def _links(process):
-    found = []
-    for link in Path(f"/proc/{process}/fd").iterdir():
-        try:
-            found.append(str(link.readlink()))
-        except OSError:
-            continue  # it was closed
-    return found

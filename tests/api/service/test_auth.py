@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from api.service.access import ROLE_SCOPES, ROLES, SCOPES
 from api.service.auth import (
     AuthenticationError,
+    KeyRequestError,
     KeySet,
     KeySetError,
     TokenRules,
@@ -159,13 +160,13 @@ def test_a_key_ends_and_can_be_taken_back():
 
 
 def test_a_key_that_asks_for_too_much_is_not_issued_and_all_faults_are_told():
-    with pytest.raises(AuthenticationError) as error:
+    with pytest.raises(KeyRequestError) as error:
         issue_key(" ", "BLMK", "analyst", ["approve", "run:raed"], now=NOW)
     assert [fault.where for fault in error.value.faults] == ["scopes", "scopes", "subject"]
     assert "Did you mean 'run:read'" in str(error.value)
-    with pytest.raises(AuthenticationError, match="found none; expected at least one"):
+    with pytest.raises(KeyRequestError, match="found none; expected at least one"):
         issue_key("anna", "BLMK", "analyst", [], now=NOW)
-    with pytest.raises(AuthenticationError, match="Did you mean 'analyst'"):
+    with pytest.raises(KeyRequestError, match="Did you mean 'analyst'"):
         issue_key("anna", "BLMK", "analist", ["run:read"], now=NOW)
 
 

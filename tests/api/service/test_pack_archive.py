@@ -90,16 +90,11 @@ def zipped(files, compression=zipfile.ZIP_DEFLATED):
     return buffer.getvalue()
 
 
-def here(folder):
-    """Looks at files in this process, which takes less time than one of its own."""
-    return pack_faults(folder, len)
-
-
 def with_files(**more):
     return {**SOUND, **more}
 
 
-def told(content, folder, look=here):
+def told(content, folder, look=pack_faults):
     """The faults for which an archive is refused; nothing is left."""
     before = sorted(folder.rglob("*"))
     with pytest.raises(DocumentError) as refusal:
@@ -111,7 +106,7 @@ def told(content, folder, look=here):
     return [str(fault) for fault in refusal.value.faults]
 
 
-def only(content, folder, *words, look=here):
+def only(content, folder, *words, look=pack_faults):
     faults = told(content, folder, look)
     assert len(faults) == 1, faults
     for word in words:
@@ -297,6 +292,27 @@ def test_a_bomb_that_says_it_is_small_is_stopped_as_well(tmp_path, monkeypatch):
     monkeypatch.setattr(pack_archive, "MOST_BYTES", 1_000_000)
     bomb = zipped(with_files(**{"bomb.txt": bytes(2_000_000)}))
     only(lying(bomb, b"bomb.txt", 10, zlib.crc32(bytes(10))), tmp_path, "more than 1,000,000 bytes once unpacked")
+
+
+def test_content_that_turns_out_wrong_counts_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_archive, "MOST_BYTES", 1_000_000)
+    content = zipped({"pack.toml": PACK_TOML, **{f"{n}.txt": bytes(400_000) for n in range(9)}})
+    for n in range(9):
+        content = lying(content, f"{n}.txt".encode(), 400_000, 7)
+    faults = told(content, tmp_path)
+    assert [fault.partition(":")[0] for fault in faults] == ["0.txt", "1.txt", "the archive"]
+
+
+def test_a_name_that_stands_twice_is_refused_for_what_each_is(tmp_path):
+    twice = [*SOUND.items(), (entry("a.txt", stat.S_IFLNK | 0o777), b"/etc/passwd"), ("a.txt", b"x")]
+    only(zipped(twice), tmp_path, "a.txt: found a link")
+
+
+def test_very_many_folders_in_one_name_take_no_time(tmp_path):
+    names = [(f"{n}/" + "a/" * 30_000 + "b.txt", b"") for n in range(50)]
+    began = time.monotonic()
+    assert len(told(zipped([*SOUND.items(), *names]), tmp_path)) == 50
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("size", [3, 5_000_000])
@@ -585,7 +601,7 @@ def test_a_malicious_pack_is_refused_before_anything_outside_is_opened(tmp_path,
 
 
 def test_a_pack_that_is_accepted_is_computed_with_from_its_own_files_only(tmp_path, opened):
-    pack = unpacked(archive_of(pack_at(None)), tmp_path / "pack", here)
+    pack = unpacked(archive_of(pack_at(None)), tmp_path / "pack", pack_faults)
     opened.clear()
     evaluate(read_scenario(pack.folder / "scenarios" / "blmk.toml"), pack.opened())
     for path in sorted((pack.folder / "problems").glob("*.toml")):
@@ -710,7 +726,7 @@ def test_nothing_is_written_outside_the_folder(tmp_path_factory, names, mode):
     (above / "guard.txt").write_text("mine")
     content = zipped([("pack.toml", PACK_TOML), *((entry(name, mode | 0o644), b"x") for name in names)])
     try:
-        pack = unpacked(content, above / "pack", here)
+        pack = unpacked(content, above / "pack", pack_faults)
     except DocumentError:
         assert sorted(p.name for p in above.rglob("*")) == ["guard.txt"]
     else:
@@ -731,7 +747,7 @@ def test_a_broken_archive_is_refused_in_the_one_way(tmp_path_factory, data):
     cut = data.draw(st.integers(0, 20))
     folder = tmp_path_factory.mktemp("broken")
     try:
-        unpacked(bytes(content[: len(content) - cut]), folder / "pack", here)
+        unpacked(bytes(content[: len(content) - cut]), folder / "pack", pack_faults)
     except DocumentError:
         assert list(folder.iterdir()) == []
     shutil.rmtree(folder)
@@ -743,7 +759,7 @@ def test_a_broken_archive_is_refused_in_the_one_way(tmp_path_factory, data):
 @pytest.fixture
 def small(tmp_path):
     """A small pack that is not the default one, and its archive."""
-    return unpacked(zipped(SOUND), tmp_path / "small", here)
+    return unpacked(zipped(SOUND), tmp_path / "small", pack_faults)
 
 
 def packs_in(folder, kept, asked=None):
