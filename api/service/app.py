@@ -8,12 +8,10 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -24,37 +22,17 @@ from api.service.door import VERB_OF, is_guarded, resource_of
 from api.service.habits import Habits
 from api.service.metrics import Metrics
 from api.service.nouns import seed
+from api.service.openapi import describe
 from api.service.packs import Packs, pack_at
 from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
 from api.service.remembered import Remembered
-from api.service.routes.approvals import ApprovalRequest
-from api.service.routes.journals import JournalRequest
-from api.service.routes.keys import KeyRequest
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.wire import (
-    ComparisonRequest,
-    ExportRequest,
-    OptimisationRequest,
-    RunRequest,
-    SettlementRequest,
-    SimulationRequest,
-)
+from api.service.tagged import Tagged
 from api.service.worker import Worker
 from capitation.errors import CapitationError, Fault
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
-_BODIES = (
-    RunRequest,
-    SettlementRequest,
-    OptimisationRequest,
-    SimulationRequest,
-    ComparisonRequest,
-    ExportRequest,
-    ApprovalRequest,
-    JournalRequest,
-    KeyRequest,
-)
 _STOP_SECONDS = 5.0
 
 
@@ -74,26 +52,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     packs = Packs(pack_at(setting.data), setting.packs_folder, store.pack_archive)
     service = Service(setting, store, packs, Metrics())
     seed(service.store, service.pack)
-    app = FastAPI(
-        title="Capitation",
-        version=version("capitation"),
-        description="Weighted-capitation allocations, risk-share contracts and channel-shift investment, exact to the penny.",
-        lifespan=_lifespan,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = addresses()
     app.state.service = service
-    for router in routers():
-        app.include_router(router)
     app.add_exception_handler(ServiceError, _told)
     app.add_exception_handler(CapitationError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _status)
+    app.add_middleware(Tagged)
     app.add_middleware(Remembered, most_bytes=setting.remembered_bytes)
     app.add_middleware(Habits, service=service)
-    plain_openapi = app.openapi
-    app.openapi = lambda: _described(app, plain_openapi())  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def addresses() -> FastAPI:
+    """The application with its routes and its description, and no service behind it yet."""
+    app = FastAPI(
+        title="Capitation",
+        version=version("capitation"),
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers():
+        app.include_router(router)
+    describe(app)
     return app
 
 
@@ -195,28 +179,3 @@ def _methods(request: Request) -> list[str]:
         for method in known
         if any(r.matches({**request.scope, "method": method})[0] is Match.FULL for r in request.app.routes)
     ]
-
-
-def _described(app: FastAPI, schema: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI description with the problems that every operation may answer with, and the bodies read as bytes."""
-    if schema.get("x-problems"):
-        return schema
-    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-    models = [(model, "validation") for model in (*_BODIES, Problem)]
-    _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # a list of pairs
-    schemas.update(definitions["$defs"])
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    told = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "description": "A problem"}
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            named = operation.pop("x-body", None)
-            if named:
-                body = {"schema": {"$ref": f"#/components/schemas/{named}"}}
-                operation["requestBody"] = {"required": True, "content": {"application/json": body}}
-            operation["responses"].pop("422", None)
-            operation["responses"]["4XX"] = told
-            operation["responses"]["5XX"] = told
-    schema["x-problems"] = True
-    app.openapi_schema = schema
-    return schema

@@ -6,7 +6,7 @@ table, the content of a result of each kind, a document of each kind, and a log 
 
 from __future__ import annotations
 
-import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,16 +16,15 @@ import polars as pl
 
 from api.service.audit import AuditEvent, Head, export_text, link, no_head
 from api.service.canonical import digest
-from api.service.catalogue_schemas import DIALECT
+from api.service.catalogue_schemas import json_schema
 from api.service.etags import strong
 from api.service.examples import example_of
 from api.service.negotiation import CSV, JSON, NDJSON, rendered
-from api.service.nouns import NOUNS, Noun, content_of, shipped_documents, title_of
+from api.service.nouns import NOUNS, Noun, shipped_documents, title_of
 from api.service.packs import pack_at
 from api.service.routes.journals import JournalContent
 from api.service.wire import (
     DIGEST_EXAMPLE,
-    JOB_EXAMPLE,
     PACK_EXAMPLE,
     RESULT_PLACES,
     RUN_EXAMPLE,
@@ -33,7 +32,6 @@ from api.service.wire import (
     JobView,
     ResultHead,
     ResultView,
-    SettlementRequest,
 )
 
 
@@ -142,15 +140,13 @@ SHOWN: Mapping[str, Shown] = {
 }
 """A result of each kind."""
 
-_CREATED = "2018-03-28T14:00:02Z"
-
 
 def rows_of(kind: str) -> dict[str, Any]:
     """Rows of a table of a result, in each format that people can read."""
     row = SHOWN[kind].row
     frame = pl.DataFrame([row])
     texts = {media: rendered(frame, media).decode() for media in (NDJSON, CSV)}
-    return {JSON: content_of(rendered(frame, JSON).decode()), **texts}
+    return {JSON: json.loads(rendered(frame, JSON)), **texts}
 
 
 def result_of(kind: str) -> dict[str, Any]:
@@ -201,7 +197,7 @@ def document_of(plural: str) -> ShownDocument:
     noun: Noun = NOUNS[plural]
     shipped = shipped_documents(noun, pack_at(None))
     name, text = min(shipped.items(), key=lambda each: (len(each[1]), each[0]))
-    content = content_of(text)
+    content = json.loads(text)
     named = {"id": name, "title": title_of(content), "digest": digest(text), "href": f"/v1/{plural}/{name}"}
     return ShownDocument(name, digest(text), content, {**example_of(DocumentHead), **named})
 
@@ -228,13 +224,8 @@ def verdict() -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """A JSON Schema, without most of its fields."""
-    field = {"type": "string", "title": "Contract", "description": "Id of a contract.", "minLength": 1}
-    return {
-        "$schema": DIALECT,
-        "title": SettlementRequest.__name__,
-        "type": "object",
-        "required": ["contract"],
-        "properties": {"contract": field},
-        "additionalProperties": False,
-    }
+    """The JSON Schema of a scenario, with the first of its fields only."""
+    whole = json_schema("scenario")
+    first = next(iter(whole["properties"]))
+    kept = {name: whole[name] for name in ("$schema", "title", "description", "type", "additionalProperties")}
+    return {**kept, "required": [first], "properties": {first: whole["properties"][first]}}

@@ -60,8 +60,8 @@ def seen_view(view: ResultView, kind: str, client: Caller, system: str) -> Resul
     return view.model_copy(update={"content": content_seen(kind, view.content, client, system)})
 
 
-def result_routes(kind: str) -> APIRouter:
-    """The list of results of a kind, one result, and its tables."""
+def result_routes(kind: str, *, has_tables: bool = True) -> APIRouter:
+    """The list of results of a kind, one result, and its tables where it has any."""
     place = RESULT_PLACES[kind]
     routes = APIRouter(prefix=f"/v1/{place}", tags=[place])
 
@@ -96,13 +96,6 @@ def result_routes(kind: str) -> APIRouter:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=JSON, headers=headers)
 
-    @routes.get(
-        "/{result_id}/frames/{name}",
-        name=f"read_{kind}_frame",
-        description=f"Rows of a table of a {kind}: JSON, NDJSON, CSV, Arrow or Parquet.",
-        response_class=Response,
-        responses=ROWS_RESPONSES,
-    )
     def rows(
         request: Request,
         service: ServiceDep,
@@ -114,4 +107,13 @@ def result_routes(kind: str) -> APIRouter:
     ) -> Response:
         return frame_answer(request, service, kind, result_id, name, where=where, limit=limit, cursor=cursor)
 
+    if has_tables:
+        routes.add_api_route(
+            "/{result_id}/frames/{name}",
+            rows,
+            name=f"read_{kind}_frame",
+            description=f"Rows of a table of a {kind}: JSON, NDJSON, CSV, Arrow or Parquet.",
+            response_class=Response,
+            responses=ROWS_RESPONSES,
+        )
     return routes

@@ -52,7 +52,9 @@ ZIP = "application/zip"
 ACCEPTED = (ZIP, "application/octet-stream")
 """What an archive may be sent as."""
 
-DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+DigestPath = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{64}$", description="Hash of the data pack", examples=[PACK_EXAMPLE])
+]
 
 
 class DataPackHead(Wire):
@@ -99,7 +101,7 @@ class DataPackList(Wire):
 
 
 @router.get("")
-def data_packs(
+def list_data_packs(
     request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
 ) -> DataPackList:
     """The data packs that runs can be made with."""
@@ -120,7 +122,7 @@ def data_packs(
         "requestBody": {
             "required": True,
             "description": "A zip archive of the pack's files, or of one folder with them",
-            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in ACCEPTED},
+            "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
         }
     },
 )
@@ -142,8 +144,10 @@ def create_data_pack(
 
 
 @router.get("/{pack_id}", response_model=DataPackView, responses={304: {"description": "The caller has this version"}})
-def data_pack(
-    service: ServiceDep, pack_id: Annotated[str, Path(max_length=128)], if_none_match: IfNoneMatch = None
+def read_data_pack(
+    service: ServiceDep,
+    pack_id: Annotated[str, Path(max_length=128, description="Hash or id of the data pack", examples=["blmk"])],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A data pack by its digest, or the newest with an id, with the checksum of each of its files."""
     view = _found(service, pack_id)
@@ -161,7 +165,7 @@ def data_pack(
         304: {"description": "The caller has this version"},
     },
 )
-def data_pack_archive(
+def read_data_pack_archive(
     service: ServiceDep, client: ClientDep, digest: DigestPath, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it."""

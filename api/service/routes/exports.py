@@ -32,7 +32,7 @@ from api.service.workbooks import XLSX
 from capitation.documents import parse_document
 from capitation.errors import Fault
 
-router = result_routes(EXPORT)
+router = result_routes(EXPORT, has_tables=False)
 
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {XLSX: {"schema": {"type": "string", "format": "binary"}}}, "description": "The file"},

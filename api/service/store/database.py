@@ -95,6 +95,9 @@ class Database:
             StoreError: they cannot be kept.
         """
         joint = self._joint
+        if joint.changes is not None:  # part of a larger whole
+            yield
+            return
         with ExitStack() as changes:
             joint.changes = changes
             try:

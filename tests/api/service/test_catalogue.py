@@ -14,11 +14,11 @@ from pydantic import TypeAdapter
 from api.commands.schema import DOCUMENTS
 from api.service import catalogue_indices, catalogue_schemas, catalogue_solutions, catalogue_terms
 from api.service.canonical import canonical, digest, plain
-from api.service.catalogue_examples import example_of
 from api.service.catalogue_indices import index_views
 from api.service.catalogue_schemas import SCHEMAS, json_schema, schema_heads, schema_text
 from api.service.catalogue_solutions import solution_heads, solution_views
 from api.service.catalogue_terms import STEP, term_heads, term_views
+from api.service.examples import example_of
 from api.service.nouns import NOUNS
 from api.service.packs import pack_at
 from api.service.routes import catalogue
@@ -188,7 +188,7 @@ def test_every_field_has_a_sentence_and_examples_that_fit_it(model):
     assert model.__doc__
     for name, info in model.model_fields.items():
         assert info.description, name
-        for example in info.examples:
+        for example in info.examples or ():
             TypeAdapter(info.annotation).validate_python(example)
     assert model.model_validate(example_of(model))
 

@@ -65,7 +65,7 @@ def test_the_log_is_json_and_holds_no_query_header_or_body(served, caplog):
         )
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "capitation.service"]
     assert [(x["correlation_id"], x["method"], x["path"], x["status"]) for x in lines] == [
-        ("c1", "GET", "/v1/jobs", 422)
+        ("c1", "GET", "/v1/jobs", 401)
     ]
     assert "swordfish" not in json.dumps(lines)
 
@@ -89,3 +89,32 @@ def test_readiness_fails_where_the_store_is_gone(served):
         connection.exec_driver_sql("DROP TABLE job")
     answer = served.client.get("/readyz")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:capitation:problem:store-unavailable")
+
+
+READS = ["/livez", "/openapi.json", "/v1/scenarios", "/v1/scenarios/blmk", "/v1/jobs", "/v1/runs", "/v1/approvals"]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_every_resource_has_a_strong_tag_and_is_not_sent_twice(served, path):
+    first = served.client.get(path)
+    tag = first.headers["etag"]
+    assert tag.startswith('"')
+    unchanged = served.client.get(path, headers={"If-None-Match": tag})
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", tag)
+    assert served.client.get(path, headers={"If-None-Match": '"another"'}).content == first.content
+
+
+def test_a_tag_changes_with_the_bytes(served):
+    before = served.client.get("/v1/jobs").headers["etag"]
+    served.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "k"})
+    assert served.client.get("/v1/jobs", headers={"If-None-Match": before}).status_code == 200
+
+
+def test_no_secret_stands_in_the_log(served, caplog):
+    headers = served.headers("analyst")
+    with caplog.at_level(logging.DEBUG):
+        served.client.get("/v1/scenarios", headers=headers)
+        served.client.get("/v1/scenarios", headers={"Authorization": f"Bearer {headers['X-API-Key'][:-1]}x"})
+    written = "".join(JsonLines().format(record) for record in caplog.records)
+    assert headers["X-API-Key"].rpartition("_")[2][:-1] not in written
+    assert headers["X-API-Key"].split("_")[1] in written

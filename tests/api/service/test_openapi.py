@@ -1,0 +1,163 @@
+"""The description of the service: kept in the repository as it is served, whole, with examples that fit and that can be sent."""
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import jsonschema_rs
+import pytest
+
+from api.service.app import addresses
+from api.service.door import PUBLIC
+from api.service.journals import JournalLine
+from api.service.nouns import NOUNS
+from api.service.openapi import text_of
+from api.service.openapi_examples import SHOWN
+from api.service.wire import RESULT_PLACES, JobKind
+
+KEPT = Path(__file__).parents[3] / "api" / "openapi.json"
+DESCRIBED = addresses().openapi()
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, operations in DESCRIBED["paths"].items()
+    for method, operation in operations.items()
+}
+HTTP_TOKEN = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+def resolved(thing):
+    """What a reference into the components means."""
+    while "$ref" in thing:
+        part, name = thing["$ref"].removeprefix("#/components/").split("/")
+        thing = DESCRIBED["components"][part][name]
+    return thing
+
+
+def faults(schema, example):
+    """What in an example does not fit its schema."""
+    whole = {**schema, "components": DESCRIBED["components"]}
+    return [str(each) for each in jsonschema_rs.Draft202012Validator(whole, validate_formats=True).iter_errors(example)]
+
+
+def examples_of(content):
+    """The examples of a body or an answer in one format."""
+    found = [content["example"]] if "example" in content else []
+    return found + [resolved(each)["value"] for each in content.get("examples", {}).values()]
+
+
+def contents(operation):
+    """Each format of the body and of every answer, and what it is."""
+    yield from operation.get("requestBody", {}).get("content", {}).items()
+    for response in operation["responses"].values():
+        yield from resolved(response).get("content", {}).items()
+
+
+def test_the_description_that_is_kept_is_the_one_that_is_served(served, capitation):
+    kept = KEPT.read_text(encoding="utf-8")
+    renew = "renew it with: capitation openapi --out api/openapi.json"
+    assert served.client.get("/openapi.json").json() == json.loads(kept), renew
+    assert capitation("openapi").out == text_of(json.loads(kept)) == kept, renew
+
+
+def test_the_command_writes_the_description(capitation, tmp_path):
+    assert capitation("openapi", "--out", tmp_path / "it.json").code == 0
+    assert (tmp_path / "it.json").read_bytes() == KEPT.read_bytes()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_has_examples_that_fit(name):
+    _, _, operation = OPERATIONS[name]
+    for parameter in operation.get("parameters", ()):
+        assert parameter["description"], parameter["name"]
+        assert parameter["schema"]["examples"], parameter["name"]
+        for example in parameter["schema"]["examples"]:
+            assert faults(parameter["schema"], example) == []
+    for media, content in contents(operation):
+        if content["schema"].get("format") == "binary":
+            continue
+        assert examples_of(content), media
+        for example in examples_of(content):
+            assert faults(content["schema"], example) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_says_who_may_enter_and_what_the_answer_carries(name):
+    _, path, operation = OPERATIONS[name]
+    assert operation.get("security") == ([] if path in PUBLIC else None)
+    assert HTTP_TOKEN.fullmatch(name)
+    assert operation["description"]
+    told = {tag["name"]: tag["description"] for tag in DESCRIBED["tags"]}
+    assert all(told[tag] for tag in operation["tags"])
+    assert {"4XX", "5XX"} < set(operation["responses"])
+    for response in operation["responses"].values():
+        headers = resolved(response)["headers"]
+        assert {"X-Correlation-ID", "RateLimit", "RateLimit-Policy"} <= set(headers)
+        assert all(resolved(header)["description"] for header in headers.values())
+
+
+def test_ids_of_operations_are_unique_and_short():
+    assert len(OPERATIONS) == sum(len(operations) for operations in DESCRIBED["paths"].values())
+    assert max(map(len, OPERATIONS)) <= 30
+
+
+def test_creating_requests_need_a_key_and_changes_a_version():
+    for method, path, operation in OPERATIONS.values():
+        needed = {
+            each["name"] for each in operation.get("parameters", ()) if each["required"] and each["in"] == "header"
+        }
+        assert needed == {"post": {"Idempotency-Key"}, "put": {"If-Match"}}.get(method, set()), path
+
+
+def test_work_that_is_asked_for_may_be_waited_for():
+    for kind, place in RESULT_PLACES.items():
+        _, path, operation = OPERATIONS[f"request_{kind}"]
+        assert path == f"/v1/{place}"
+        assert {"201", "202"} <= set(operation["responses"])
+        assert "Prefer" in {each["name"] for each in operation["parameters"]}
+        for status in ("201", "202"):
+            assert "Location" in operation["responses"][status]["headers"]
+    assert set(get_args(JobKind)) == set(RESULT_PLACES) == set(SHOWN)
+
+
+def test_every_field_of_what_is_sent_or_received_is_described():
+    for name, schema in DESCRIBED["components"]["schemas"].items():
+        for field, of_it in schema.get("properties", {}).items():
+            assert of_it.get("description"), f"{name}.{field}"
+            for example in of_it.get("examples", ()):
+                assert faults(of_it, example) == [], f"{name}.{field}"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RESULT_PLACES if kind != "export"])
+def test_the_example_of_a_request_can_be_sent_and_its_answer_has_the_shape_of_the_example(served, kind):
+    body = OPERATIONS[f"request_{kind}"][2]["requestBody"]["content"]["application/json"]["example"]
+    job = served.ask(f"/v1/{RESULT_PLACES[kind]}", body)
+    result = served.client.get(job["result"]).json()
+    table = SHOWN[kind].table
+    row = served.client.get(result["frames"][table]).json()["rows"][0]
+    answers = OPERATIONS[f"read_{kind}_frame"][2]["responses"]["200"]["content"]
+    assert list(answers["application/json"]["example"]["rows"][0]) == list(row)
+    assert set(SHOWN[kind].content) <= set(result["content"])
+    if kind == "run":
+        assert job["result"].endswith(SHOWN[kind].id)  # the id that examples name is the one of the scenario that ships
+
+
+@pytest.mark.parametrize("place", NOUNS)
+def test_the_document_that_is_the_example_can_be_sent_as_it_is(served, place):
+    kind = NOUNS[place].kind
+    operation = OPERATIONS[f"create_{kind}"][2]
+    (document,) = examples_of(operation["requestBody"]["content"]["application/json"])
+    answer = served.client.post(f"/v1/{place}", json=document, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["version"]) == (201, 1)
+    (example,) = examples_of(operation["responses"]["201"]["content"]["application/json"])
+    assert {"id", "title", "digest", "href"} <= set(example)
+    assert all(answer.json()[name] == example[name] for name in ("id", "title", "digest", "href", "author"))
+
+
+def test_the_example_of_a_journal_balances_and_has_its_columns():
+    content = OPERATIONS["read_journal"][2]["responses"]["200"]["content"]
+    journal = content["application/json"]["example"]
+    for side in ("debit", "credit"):
+        assert sum(float(line[side] or 0) for line in journal["lines"]) == float(journal[f"{side}_total"])
+    heading = content["text/csv"]["example"].splitlines()[0].split(",")
+    assert heading == ["journal_id", *(name.removesuffix("_pence") for name in JournalLine.columns())]
