@@ -21,9 +21,9 @@ from api.service.deps import Service
 from api.service.door import VERB_OF, is_guarded, resource_of
 from api.service.habits import Habits
 from api.service.metrics import Metrics
-from api.service.nouns import seed
+from api.service.nouns import SHIPPED, seed
 from api.service.openapi import describe
-from api.service.packs import Packs, pack_at
+from api.service.packs import Packs, keep, pack_at
 from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
 from api.service.remembered import Remembered
 from api.service.settings import Settings
@@ -51,7 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     store.migrate()
     packs = Packs(pack_at(setting.data), setting.packs_folder, store.pack_archive)
     service = Service(setting, store, packs, Metrics())
-    seed(service.store, service.pack)
+    seed(store, service.pack)
+    keep(store, service.pack, SHIPPED)
     app = addresses()
     app.state.service = service
     app.add_exception_handler(ServiceError, _told)

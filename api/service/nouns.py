@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from api.service.canonical import canonical, digest, plain
-from api.service.packs import Pack
+from api.service.pack import Pack
 from api.service.problems import BODY
 from api.service.store import ChangedError, ShippedDocument, Store
 from capitation.documents import parse_document, read_document, read_mapping

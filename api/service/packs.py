@@ -10,11 +10,16 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from api.service.audit import AuditEvent
+from api.service.canonical import canonical
+from api.service.nouns import title_of
 from api.service.pack import Pack, pack_at
-from api.service.pack_archive import restored
+from api.service.pack_archive import archive_of, restored
+from api.service.store import Store
+from capitation.checks import PACK_KEYS
 from capitation.errors import SourceError, UnknownNameError
 
-__all__ = ["Pack", "Packs", "pack_at"]
+__all__ = ["Pack", "Packs", "about", "keep", "pack_at"]
 
 STALE_SECONDS = 3600.0
 """After how long a folder that was not filled to the end is taken to be of a process that died."""
@@ -134,3 +139,16 @@ def _take_away(place: Path, aside: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
     else:
         aside.unlink()
+
+
+def keep(store: Store, pack: Pack, author: str, told: AuditEvent | None = None) -> None:
+    """Put a data pack into the store, as an archive, unless it is there: what was computed with it can be explained later."""
+    if store.pack(pack.digest) is None:
+        words = about(pack)
+        content = canonical({"pack": words, "files": pack.files})
+        store.add_pack(pack.digest, words["id"], title_of(words), content, archive_of(pack), author, told)
+
+
+def about(pack: Pack) -> dict[str, str]:
+    """What a data pack says of itself, as texts."""
+    return {key: str(pack.about.get(key, "")) for key in PACK_KEYS}

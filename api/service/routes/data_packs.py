@@ -19,7 +19,6 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.access import AccessError, Caller, sees_everything
-from api.service.canonical import canonical
 from api.service.deps import (
     BodyDep,
     ClientDep,
@@ -33,15 +32,14 @@ from api.service.deps import (
     event,
 )
 from api.service.etags import is_unchanged, strong
-from api.service.nouns import SHIPPED, title_of
+from api.service.nouns import SHIPPED
 from api.service.pack_archive import archive_of, unpacked
-from api.service.packs import Pack
+from api.service.packs import Pack, about, keep
 from api.service.paging import LARGEST_PAGE, cursor_of, next_link, number_after
 from api.service.problems import ServiceError
 from api.service.rows import IMMUTABLE
 from api.service.store import StoredPack
 from api.service.wire import DIGEST_EXAMPLE, PACK_EXAMPLE, Digest, Wire, body_text, moment
-from capitation.checks import PACK_KEYS
 from capitation.errors import UnknownNameError
 
 router = APIRouter(prefix="/v1/data-packs", tags=["data packs"])
@@ -189,10 +187,8 @@ def _kept(request: Request, service: Service, client: Caller, sent: bytes) -> Da
     """Unpack and check an archive beside everything else, and keep it in the store as the service writes archives."""
     with TemporaryDirectory(prefix="capitation-") as place:
         pack = unpacked(sent, Folder(place) / "pack")
-        about = _about(pack)
-        told = event(client, request, "data-packs.create", f"data-packs/{pack.digest}", id=about["id"])
-        content, archive = canonical({"pack": about, "files": pack.files}), archive_of(pack)
-        service.store.add_pack(pack.digest, about["id"], title_of(about), content, archive, client.subject, told)
+        told = event(client, request, "data-packs.create", f"data-packs/{pack.digest}", id=about(pack)["id"])
+        keep(service.store, pack, client.subject, told)
     found = _by_digest(service, pack.digest)
     if found is None:
         raise _unknown(service, pack.digest)
@@ -203,7 +199,7 @@ def _found(service: Service, named: str) -> DataPackView:
     exact = _by_digest(service, named)
     if exact is not None:
         return exact
-    same = [pack for pack in _sent(service) if pack.name == named]
+    same = [pack for pack in _sent(service) if pack.name == named and pack.author != SHIPPED]
     if same:
         return _stored_view(same[-1])
     default = _default_view(service.packs.default)
@@ -220,7 +216,7 @@ def _by_digest(service: Service, digest: str) -> DataPackView | None:
 
 
 def _sent(service: Service) -> Iterator[StoredPack]:
-    """All packs that were sent, oldest first."""
+    """All packs that are stored, oldest first."""
     after = 0
     while page := service.store.packs(after, LARGEST_PAGE):
         yield from page
@@ -232,12 +228,8 @@ def _unknown(service: Service, named: str) -> UnknownNameError:
     return UnknownNameError("data pack", named, known)
 
 
-def _about(pack: Pack) -> dict[str, str]:
-    return {key: str(pack.about[key]) for key in PACK_KEYS}
-
-
 def _default_view(pack: Pack) -> DataPackView:
-    return _view({"pack": _about(pack), "files": pack.files}, pack.digest, SHIPPED, None)
+    return _view({"pack": about(pack), "files": pack.files}, pack.digest, SHIPPED, None)
 
 
 def _stored_view(stored: StoredPack) -> DataPackView:

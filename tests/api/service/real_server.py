@@ -16,7 +16,7 @@ _LISTENING_OR_OVER = {"0A", "06", "07"}
 COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
-def until(condition, seconds=60.0, every=0.02):
+def until(condition, seconds=60.0, every=0.05):
     """What `condition` gives once that is true."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -67,10 +67,10 @@ class Server:
         """The lines of the log that are whole, as they were written."""
         return [json.loads(line) for line in self._err.read_text().splitlines(keepends=True) if line.endswith("}\n")]
 
-    def logged(self, correlation):
-        """The line that was written when the request of a correlation id ended; None where it has not."""
-        ended = (line for line in self.log() if line.get("correlation_id") == correlation and "status" in line)
-        return next(ended, None)
+    def ended(self, correlations):
+        """The line that was written at the end of each request, once all of them have ended."""
+        lines = {line["correlation_id"]: line for line in self.log() if "milliseconds" in line}
+        return [lines[each] for each in correlations] if lines.keys() >= set(correlations) else []
 
     def connect(self):
         """A connection of one's own, for clients that do not behave."""

@@ -104,7 +104,7 @@ def test_the_same_pack_again_is_what_is_there(served, tmp_path):
             archive.writestr(f"top/{name}", (pack.folder / name).read_bytes())
     again = send(served, stored.getvalue(), "b", "application/octet-stream")
     assert (again.status_code, again.json()) == (201, first.json())
-    assert len(served.service.store.packs(0, 10)) == 1
+    assert [stored.author for stored in served.service.store.packs(0, 10)] == ["data-pack", "local"]
     told = [record.event for record in served.service.store.read() if record.event.action == "data-packs.create"]
     assert [event.subject for event in told] == [f"data-packs/{pack.digest}"]
 
@@ -153,7 +153,7 @@ def test_a_pack_with_faults_leaves_nothing(served, tmp_path, temporary):
     assert (answer.status_code, problem["type"]) == (422, "urn:capitation:problem:invalid-document")
     assert [fault["where"] for fault in problem["faults"]] == ["../evil.txt", "problems/evil.toml: activity_file"]
     assert str(temporary) not in answer.text
-    assert served.service.store.packs(0, 10) == []
+    assert [stored.author for stored in served.service.store.packs(0, 10)] == ["data-pack"]
     assert list(temporary.iterdir()) == []
     assert not served.service.packs.folder.exists()
     corrected = other(tmp_path / "corrected", "Small")
@@ -197,3 +197,20 @@ def test_the_description_says_what_is_sent_and_given(served):
     sent_as = paths["/v1/data-packs"]["post"]["requestBody"]["content"]
     assert list(sent_as) == ["application/zip"]
     assert list(paths["/v1/data-packs/{digest}/archive"]["get"]["responses"]["200"]["content"]) == ["application/zip"]
+
+
+def test_a_run_of_an_older_shipped_pack_is_explained_after_the_service_has_a_newer_one(serve, store_url, tmp_path):
+    old = serve()
+    run = old.ask("/v1/runs", {"scenario": "blmk"})["result"].rpartition("/")[2]
+    folder = tmp_path / "newer"
+    shutil.copytree(old.service.pack.folder, folder)
+    text = (folder / "pack.toml").read_text()
+    (folder / "pack.toml").write_text(text.replace('version = "1"', 'version = "2"'))
+    new = serve(data=folder)
+    assert new.service.pack.digest != old.service.pack.digest
+    path = f"/v1/figures/{run}/allocation/allocation_pence"
+    query = "?where=year=2018/19&where=stream=ccg&where=level=system&where=code=BLMK"
+    assert new.client.get(path + query).json()["value"] == old.client.get(path + query).json()["value"]
+    listed = new.client.get("/v1/data-packs").json()["items"]
+    assert [pack["digest"] for pack in listed] == [new.service.pack.digest, old.service.pack.digest]
+    assert new.client.get("/v1/data-packs/blmk").json()["digest"] == new.service.pack.digest
