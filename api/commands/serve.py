@@ -93,7 +93,12 @@ def worker(store: StoreOption = None, data: DataOption = None) -> None:
         working, stop = Worker(kept, packs, setting), threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda _number, _frame: stop.set())
-        working.work_until(stop)
+        thread = threading.Thread(target=working.work_until, args=(stop,), daemon=True)
+        thread.start()
+        stop.wait()
+        thread.join(STOP_SECONDS / 2)
+        if thread.is_alive():
+            working.stop_work()
 
 
 def backup_command(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from types import FrameType
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -31,6 +34,8 @@ from api.service.store import Store
 from api.service.tagged import Tagged
 from api.service.worker import Worker
 from capitation.errors import CapitationError, Fault
+
+log = logging.getLogger("capitation.service")
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
 _STOP_SECONDS = 5.0
@@ -85,7 +90,8 @@ def addresses() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    stop = threading.Event()
+    stop = service.stopping
+    _stop_on_signal(stop)
     workers = [Worker(service.store, service.packs, service.settings) for _ in range(service.settings.workers)]
     threads = [threading.Thread(target=worker.work_until, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
@@ -97,6 +103,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if thread.is_alive():
             worker.stop_work()
     service.store.close()
+
+
+def _stop_on_signal(stop: threading.Event) -> None:
+    """Let those who wait go as soon as the process is asked to stop; the server's own handlers follow."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals reach the main thread only; there the server that runs this one takes them
+
+    def told(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        before = earlier[signal.Signals(number)]
+        if callable(before):
+            before(number, frame)
+
+    earlier = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
 
 
 def routers() -> list[APIRouter]:
@@ -145,6 +165,9 @@ def _told(request: Request, error: Exception) -> Response:
         raise error
     body = getattr(request.state, "content", None)
     problem = problem_of(error, request.state.correlation_id, body)
+    if problem.status >= 500:
+        fields = {"correlation_id": problem.correlation_id, "error": str(error)}
+        log.warning("unavailable", extra={"fields": fields})
     return _answer(problem, headers_of(error))
 
 

@@ -18,6 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.service.access import Caller
 from api.service.canonical import canonical
 from api.service.deps import Service, content_of, created_once, event
+from api.service.nouns import NOUNS
 from api.service.problems import BODY, ServiceError
 from api.service.store import TERMINAL
 from api.service.wire import RESULT_PLACES, Wire, body_text, job_view
@@ -65,10 +66,7 @@ async def accepted(
         name, version = getattr(asked, document_kind), getattr(asked, "digest", None)
         found = service.store.document(document_kind, name, version)
         if found is None:
-            near = suggest(name, service.store.document_names(document_kind))
-            fault = Fault(f"{BODY}: {document_kind}", repr(name), f"a {document_kind} that is stored", near)
-            unknown = "invalid"
-            raise ServiceError(unknown, f"there is no {document_kind} {name!r} of that version", [fault])
+            raise _not_stored(service, document_kind, name, version)
         wanted = {
             document_kind: found.name,
             "digest": found.digest,
@@ -79,6 +77,18 @@ async def accepted(
 
     answer = await run_in_threadpool(created_once, request, service, client, body, key, act)
     return await waited_for(request, service, answer)
+
+
+def _not_stored(service: Service, kind: str, name: str, version: str | None) -> ServiceError:
+    """What to say of a document that a body names and that is not there, or not in that version."""
+    invalid = "invalid"
+    if version is not None and service.store.document(kind, name) is not None:
+        fault = Fault(f"{BODY}: digest", repr(version), f"the hash of a version of {name!r} that is stored")
+        return ServiceError(invalid, f"there is no version {version} of {kind} {name!r}", [fault])
+    known = service.store.document_names(kind)
+    words = next(noun.words for noun in NOUNS.values() if noun.kind == kind)
+    fault = Fault(f"{BODY}: {kind}", repr(name), f"{words} that is stored", suggest(name, known))
+    return ServiceError(invalid, f"there is no {kind} {name!r}", [fault])
 
 
 def asked_for(request: Request, service: Service, client: Caller, kind: str, wanted: dict[str, Any]) -> Response:
@@ -97,7 +107,7 @@ async def waited_for(request: Request, service: Service, answer: Response) -> Re
     name = answer.headers["location"].rpartition("/")[2]
     until, look = time.monotonic() + seconds, 0.02
     job = await run_in_threadpool(service.store.job, name)
-    while job is not None and job.status not in TERMINAL and time.monotonic() < until:
+    while job is not None and job.status not in TERMINAL and time.monotonic() < until and not service.stopping.is_set():
         if await request.is_disconnected():
             break
         await asyncio.sleep(min(look, max(0.0, until - time.monotonic())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -45,6 +46,8 @@ class Service:
     metrics: Metrics
     system: str = field(init=False)
     """Code of the organisation that runs the system."""
+    stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    """Set once the server is asked to stop, so that nobody waits any longer."""
     door: Door = field(init=False)
     """Knows callers and what they may do."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)

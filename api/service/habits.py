@@ -14,6 +14,7 @@ from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
@@ -50,6 +51,9 @@ SECURITY = {
 
 _SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CLIENT_LEFT = 499
+"""Status under which the log tells of a client that left before it had sent its request."""
+
 _UNLIMITED = ("/livez", "/readyz")
 
 
@@ -160,11 +164,16 @@ class Habits:
                     await self._note_refusal(caller, method, path, refusal.code, correlation)
                     raise refusal
             await self.app(scope, self._counted(receive), send_with_habits)
+        except ClientDisconnect:
+            status = status or CLIENT_LEFT
         except (ServiceError, CapitationError) as error:
             if status:
                 raise
-            headers = headers_of(error)
-            await _tell(problem_of(error, correlation), send_with_habits, headers)
+            problem = problem_of(error, correlation)
+            if problem.status >= 500:
+                failed = {"correlation_id": correlation, "error": str(error)}
+                log.warning("unavailable", extra={"fields": failed})
+            await _tell(problem, send_with_habits, headers_of(error))
         except Exception:
             log.exception("fault", extra={"fields": {"correlation_id": correlation, "path": path}})
             if status:

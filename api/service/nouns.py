@@ -137,7 +137,14 @@ def _problem(content: dict[str, Any], _pack: Pack) -> str:
 
 def _problems(pack: Pack) -> dict[str, str]:
     contents = (read_mapping(path) for path in sorted((pack.folder / "problems").glob("*.toml")))
-    return {str(content["id"]): canonical(content) for content in contents}
+    return {str(content["id"]): _problem_text(content) for content in contents}
+
+
+def _problem_text(content: dict[str, Any]) -> str:
+    """A problem that ships as it would be kept if it were sent; one that names files of the pack as it stands there."""
+    if any(content.get(key) is not None for key in FILE_KEYS):
+        return canonical(content)
+    return canonical(parse_document(content, Problem, "data pack"))
 
 
 def _options(content: dict[str, Any], _pack: Pack) -> str:

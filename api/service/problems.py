@@ -126,7 +126,7 @@ class Problem(BaseModel):
     """The kind of problem in words, the same for every problem of the type."""
     status: int = Field(examples=[422])
     """The HTTP status."""
-    detail: str = Field(examples=["there is no scenario 'blmq' of that version"])
+    detail: str = Field(examples=["there is no scenario 'blmq'"])
     """What went wrong this time."""
     code: str | None = Field(default=None, examples=[None])
     """Stable word for the rule that was broken, where the type has several."""

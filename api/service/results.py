@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import StringConstraints
 
 from api.service.access import Caller
 from api.service.deps import ClientDep, Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
@@ -30,8 +31,9 @@ FrameName = Annotated[str, Path(pattern=r"^[a-z_]{1,64}$", description="Name of 
 ColumnName = Annotated[
     str, Path(pattern=r"^[a-z_]{1,64}$", description="Name of the column", examples=["allocation_pence"])
 ]
+Condition = Annotated[str, StringConstraints(pattern=r"^[^=]+=")]
 Where = Annotated[
-    list[str],
+    list[Condition],
     Query(description="column=value that rows must match; may be repeated", max_length=20, examples=[["year=2018/19"]]),
 ]
 Rows = Annotated[

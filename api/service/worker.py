@@ -31,6 +31,7 @@ log = logging.getLogger("capitation.worker")
 
 _SAY_EVERY = 1.0
 _ASK_AGAIN = 1.0
+_TIDY_EVERY = 3600.0
 
 
 class Worker:
@@ -51,12 +52,16 @@ class Worker:
     def work_until(self, stop: threading.Event) -> None:
         """Work until asked to stop; a store that is gone or full is waited for."""
         self._stop = stop
+        tidied = -_TIDY_EVERY
         while not stop.is_set():
             try:
+                if time.monotonic() - tidied >= _TIDY_EVERY:
+                    self.store.forget_answers(self.settings.idempotency_hours * 3600)
+                    tidied = time.monotonic()
                 if not self.work_once():
                     stop.wait(self.settings.poll_seconds)
             except StoreError as error:
-                log.warning("store unavailable", extra={"fields": {"worker": self.name, "error": error.message}})
+                log.warning("store unavailable", extra={"fields": {"worker": self.name, "error": str(error)}})
                 stop.wait(_ASK_AGAIN)
             except Exception:
                 log.exception("worker met a fault", extra={"fields": {"worker": self.name}})
@@ -100,7 +105,7 @@ class Worker:
             try:
                 return outcome if end() else "lost"
             except StoreFullError as error:
-                log.warning("store full", extra={"fields": {"job": job.id, "error": error.message}})
+                log.warning("store full", extra={"fields": {"job": job.id, "error": str(error)}})
                 if self._stop is None or self._stop.wait(_ASK_AGAIN):
                     self.stop_work()
                     raise
@@ -152,4 +157,4 @@ def _noted(says: str, job: Job) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        log.warning(says, extra={"fields": {"job": job.id, "error": error.message}})
+        log.warning(says, extra={"fields": {"job": job.id, "error": str(error)}})

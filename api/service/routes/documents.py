@@ -178,9 +178,12 @@ def _head_answer(noun: Noun, stored: StoredDocument, status: int) -> Response:
 
 
 def _loose(noun: Noun) -> dict[str, Any]:
+    name = {"type": "string", "description": "Its name.", "pattern": NAME, "maxLength": LONGEST_NAME}
     return {
         "type": "object",
         "description": f"{noun.words.capitalize()}; its JSON Schema stands at /v1/catalogue/schemas/{noun.kind}",
+        "required": ["id"],
+        "properties": {"id": name},
     }
 
 

@@ -14,7 +14,7 @@ from api.service.access import Caller
 from api.service.deps import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
 from api.service.problems import ServiceError
-from api.service.results import ColumnName, FrameName, ResultId
+from api.service.results import ColumnName, Condition, FrameName, ResultId
 from api.service.rows import IMMUTABLE, VARY
 from api.service.sight import EVERYTHING, sight_of
 from api.service.wire import RunContent, Wire, body_text
@@ -61,7 +61,7 @@ def read_figure(
     table: FrameName,
     column: ColumnName,
     where: Annotated[
-        list[str],
+        list[Condition],
         Query(
             description="column=value of the row's key; repeated",
             max_length=20,

@@ -75,7 +75,7 @@ def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id:
     response_class=Response,
     responses={
         200: {
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_EXAMPLE}},
+            "content": {"text/event-stream": {"example": EVENT_EXAMPLE}},
             "description": "Events, until the job has ended",
         }
     },
@@ -114,7 +114,7 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
             told = says if name != "failed" or sees_everything(client, service.system) else "failed"
             data = json.dumps({"job": job_id, "says": told, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
-        if found is None or found.status in TERMINAL:
+        if found is None or found.status in TERMINAL or service.stopping.is_set():
             return
         await asyncio.sleep(service.settings.poll_seconds)
         quiet += service.settings.poll_seconds

@@ -65,6 +65,12 @@ class Answers(Database):
             )
             return kept.rowcount > 0
 
+    def forget_answers(self, keep_seconds: float) -> int:
+        """How many answers were too old to keep, and are gone."""
+        old = _key.c.status.is_not(None) & (_key.c.created < self.clock() - keep_seconds)
+        with self._write() as connection:
+            return connection.execute(sa.delete(_key).where(old)).rowcount
+
     def drop_key(self, client: str, key: str, holder: str) -> None:
         """Forget a key whose request changed nothing, so that a corrected one may use it; at the latest when it does."""
         self._left[client, key] = holder

@@ -39,7 +39,19 @@ CLOCKS_DIFFER_SECONDS = 60.0
 
 
 class StoreError(CapitationError):
-    """The store cannot be reached, or has another shape than this version needs."""
+    """The store cannot be reached, or has another shape than this version needs.
+
+    Args:
+        message: what is wrong, for callers of the service.
+        driver: what the database's driver says, which may name hosts and users: for logs and the command line only.
+    """
+
+    def __init__(self, message: str, driver: str = "") -> None:
+        self.driver = driver
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.driver}" if self.driver else self.message
 
 
 class StoreFullError(StoreError):
@@ -182,7 +194,7 @@ class Database:
             StoreError: the store cannot be reached or written.
         """
         with self._write() as connection:
-            connection.execute(sa.update(shape.job).where(shape.job.c.seq == -1).values(attempts=0))
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
             return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
 
     # --- what all parts of the store use ----------------------------------------------------------------------------
@@ -264,7 +276,7 @@ def _told() -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         says = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         if getattr(cause, "sqlite_errorcode", None) in _FULL or getattr(cause, "sqlstate", None) in _FULL:
-            message = f"the store is full and nothing was changed: {says}. Make room where it is, and ask again"
-            raise StoreFullError(message) from error
-        message = f"the store cannot be used: {says}"
-        raise StoreError(message) from error
+            message = "the store is full and nothing was changed; make room where it is, and ask again"
+            raise StoreFullError(message, says) from error
+        message = "the store cannot be used at the moment"
+        raise StoreError(message, says) from error

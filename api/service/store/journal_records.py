@@ -16,40 +16,36 @@ from api.service.store.database import ChangedError, Database
 from api.service.store.shape import journal as _journal
 
 
-@dataclass(frozen=True)
-class StoredJournal:
-    """A journal's head; `content` is its JSON, from which its CSV is written."""
+@dataclass(frozen=True, kw_only=True)
+class JournalHead:
+    """What names a journal and says where it comes from; `slot` is its place, which no other may have."""
+
+    id: str
+    slot: str
+    result: str
+    organisation: str
+    period: str
+    source: str
+    kind: str
+    linked_to: str
+    total_pence: int
+    lines: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJournal(JournalHead):
+    """A journal to be kept; `content` is its JSON, from which its CSV is written."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredJournal(JournalHead):
+    """A journal that is kept, without its content."""
 
     seq: int
-    id: str
-    slot: str
-    result: str
-    organisation: str
-    period: str
-    source: str
-    kind: str
-    linked_to: str
     author: str
-    total_pence: int
-    lines: int
     created: float
-
-
-@dataclass(frozen=True)
-class NewJournal:
-    """A journal to be kept."""
-
-    id: str
-    slot: str
-    result: str
-    organisation: str
-    period: str
-    source: str
-    kind: str
-    linked_to: str
-    total_pence: int
-    lines: int
-    content: bytes
 
 
 class JournalRecords(Database):

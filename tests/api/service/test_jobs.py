@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
 
+from api.service.audit import verify_log
 from api.service.canonical import canonical
 from api.service.packs import Pack, Packs
 from api.service.store import Store
@@ -152,12 +154,25 @@ def test_a_worker_that_stops_gives_its_job_back(served):
     assert (job["status"], job["attempts"]) == ("queued", 0)
 
 
-def test_a_worker_with_another_data_pack_says_so(served, tmp_path):
+def test_a_worker_that_was_started_with_another_data_pack_computes_with_the_jobs(served, tmp_path):
     where = ask(served, "optimisations", {"problem": "overlap_pair"})
     folder = tmp_path / "pack"
     shutil.copytree(served.service.pack.folder, folder)
     (folder / "more.csv").write_text("a\n1\n")
     packs = Packs(Pack(folder), tmp_path / "other", served.service.store.pack_archive)
+    Worker(served.service.store, packs, served.service.settings).work_once()
+    job = served.client.get(where).json()
+    assert job["status"] == "done"
+    content = served.client.get(job["result"]).json()["content"]
+    assert content["data_pack"] == served.service.pack.digest != packs.default.digest
+
+
+def test_a_worker_that_cannot_have_the_jobs_data_pack_says_so(served, tmp_path):
+    where = ask(served, "optimisations", {"problem": "overlap_pair"})
+    folder = tmp_path / "pack"
+    shutil.copytree(served.service.pack.folder, folder)
+    (folder / "more.csv").write_text("a\n1\n")
+    packs = Packs(Pack(folder), tmp_path / "other", lambda _digest: None)
     Worker(served.service.store, packs, served.service.settings).work_once()
     job = served.client.get(where).json()
     assert job["status"] == "failed"
@@ -211,5 +226,8 @@ def test_two_workers_of_which_one_is_killed_lose_and_double_nothing(serve, store
     assert len(items) == len({item["id"] for item in items}) == 200
     jobs = served.client.get("/v1/jobs?limit=1000").json()["items"]
     assert {job["result"] for job in jobs} == {item["href"] for item in items}
+    assert verify_log(served.service.store).holds
+    ended = Counter(r.event.subject for r in served.service.store.read() if r.event.action == "jobs.done")
+    assert ended == {f"jobs/{job['id']}": 1 for job in jobs}
     assert workers[0].returncode == -signal.SIGKILL
     assert workers[1].returncode == 0

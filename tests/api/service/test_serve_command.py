@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -102,3 +103,24 @@ def test_a_setting_that_cannot_be_used_is_told_before_anything_starts(capitation
     answer = capitation("serve", "--port", "0")
     assert answer.code == 2
     assert answer.err.startswith("error: ")
+
+
+def test_a_server_that_is_asked_to_stop_lets_go_of_those_who_wait(tmp_path):
+    server = Server(tmp_path, CAPITATION_WORKERS="0")
+    server.wait()
+    headers = {"Idempotency-Key": "k", "Prefer": "wait=60"}
+    answers = []
+
+    def ask():
+        answers.append(server.client.post("/v1/runs", json={"scenario": "blmk"}, headers=headers, timeout=60))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    until = time.monotonic() + 30
+    while not server.client.get("/v1/jobs").json()["items"] and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    server.stop(signal.SIGTERM)
+    waiting.join(30)
+    assert time.monotonic() - began < 8
+    assert [(a.status_code, a.json()["status"]) for a in answers] == [(202, "queued")]

@@ -144,7 +144,7 @@ def test_a_store_that_cannot_even_be_opened_for_want_of_room_says_that_it_is_ful
     store.close()
     small_disk.fill()
     again = Store(url)
-    with pytest.raises(StoreFullError, match="Make room"):
+    with pytest.raises(StoreFullError, match="make room"):
         again.migrate()
     small_disk.free()
     again.migrate()
@@ -164,15 +164,14 @@ ORIGINAL = "original|BLMK|2018/19|provider_allocation"
 
 
 @pytest.mark.parametrize("table", ["audit_record", "approval", "journal"])
-@pytest.mark.parametrize("change", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
-def test_the_database_itself_refuses_to_change_what_is_only_ever_added_to(store, table, change):
-    if store.is_sqlite and change.startswith("TRUNCATE"):
-        pytest.skip("SQLite has no TRUNCATE")
+def test_the_database_itself_refuses_to_change_what_is_only_ever_added_to(store, table):
     store.approve("a1", "run", "r1", "anna", "ben", "BLMK", "", told())
     store.add_journals([journal(1, ORIGINAL)], "cal")
-    column = {"audit_record": "event", "approval": "note", "journal": "lines"}[table]
-    with pytest.raises(sa.exc.DBAPIError, match=f"{table} is only ever added to"), store._engine.begin() as connection:
-        connection.exec_driver_sql(change.format(table, column, "lines" if table == "journal" else "''"))
+    change = {"audit_record": "event = ''", "approval": "note = ''", "journal": "lines = 0"}[table]
+    statements = [f"UPDATE {table} SET {change}", f"DELETE FROM {table}"]
+    for statement in statements if store.is_sqlite else [*statements, f"TRUNCATE {table}"]:
+        with pytest.raises(sa.exc.DBAPIError, match=f"{table} is only ever added to"), store._engine.begin() as raw:
+            raw.exec_driver_sql(statement)
     assert (len(store.approvals(0, 9)), len(store.journals(0, 9)), store.head().number) == (1, 1, 1)
     assert verify_log(store).holds
 

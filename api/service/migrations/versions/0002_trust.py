@@ -112,6 +112,12 @@ def upgrade() -> None:
     )
     for table in APPEND_ONLY:
         _only_added_to(table)
+    if op.get_bind().dialect.name == "sqlite":  # INSERT OR REPLACE would go round the other two
+        op.execute(
+            "CREATE TRIGGER audit_record_no_replace BEFORE INSERT ON audit_record "
+            "WHEN EXISTS (SELECT 1 FROM audit_record WHERE number = NEW.number) "
+            "BEGIN SELECT RAISE(ABORT, 'audit_record is only ever added to'); END"
+        )
 
 
 def _only_added_to(table: str) -> None:

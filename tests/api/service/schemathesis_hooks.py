@@ -1,0 +1,94 @@
+"""How schemathesis calls the service, and which of its findings are none: each has its reason here, and no check is turned off.
+
+Loaded by schemathesis itself. A creating request has an Idempotency-Key of its own, as the service asks for; otherwise the
+second body that is sent with the key of an example would be refused unread.
+"""
+
+import itertools
+import json
+
+import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData, UseAfterFree
+
+schemathesis.serializer.alias("application/zip", "application/octet-stream")
+
+DOCUMENTS = ("scenarios", "formulas", "contracts", "problems", "options")
+_number = itertools.count(1)
+
+
+def a_cursor_is_opaque(case, told):
+    """Any text fits its schema, but only one that the service gave is taken."""
+    return told["status"] == 422 and told["detail"].startswith("cursor ")
+
+
+def a_body_may_name_what_is_not_stored(case, told):
+    """A schema cannot know what the store holds."""
+    return told["status"] == 422 and any("stored" in fault["expected"] for fault in told["faults"])
+
+
+def a_document_has_a_schema_of_its_own(case, told):
+    """The description holds a document's id only; its JSON Schema stands in the catalogue, and its model knows more still."""
+    kinds = {"invalid", "invalid-document", "invalid-scenario", "invalid-contract", "unknown-name"}
+    return (
+        place_of(case) in DOCUMENTS and told["status"] in {404, 422} and kind_of(told) in kinds and told["faults"] != []
+    )
+
+
+def a_version_moves_on(case, told):
+    """If-Match fits its schema and names no version, or one that was the newest."""
+    return case.method == "PUT" and told["status"] == 412
+
+
+def a_role_holds_some_scopes_only(case, told):
+    """Role and scopes of a key fit their schemas each, and not each other."""
+    return (place_of(case), told["status"]) == ("keys", 422) and "scopes" in told["faults"][0]["where"]
+
+
+def a_journal_is_of_a_period_of_its_result(case, told):
+    """Period, date and journal that is restated fit their schemas, and not the result."""
+    return place_of(case) == "journals" and kind_of(told) == "invalid-journal"
+
+
+def bytes_are_seldom_an_archive(case, told):
+    """Any bytes fit the schema of a file."""
+    return (place_of(case), kind_of(told)) == ("data-packs", "invalid-document")
+
+
+NOT_ACCEPTED = (
+    a_cursor_is_opaque,
+    a_body_may_name_what_is_not_stored,
+    a_document_has_a_schema_of_its_own,
+    a_version_moves_on,
+    a_role_holds_some_scopes_only,
+    a_journal_is_of_a_period_of_its_result,
+    bytes_are_seldom_an_archive,
+)
+"""Why data that fits the description may yet be refused."""
+
+
+def place_of(case):
+    """The resource of an address."""
+    return case.operation.path.removeprefix("/v1/").partition("/")[0]
+
+
+def kind_of(told):
+    """The kind of a problem."""
+    return told["type"].rpartition(":")[2]
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.method == "POST" and case.meta is not None and case.meta.generation.mode.is_positive:
+        case.headers["Idempotency-Key"] = f"request {next(_number)}"
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    if isinstance(failure, RejectedPositiveData):
+        return not any(reason(case, json.loads(response.content)) for reason in NOT_ACCEPTED)
+    if isinstance(failure, MissingHeaderNotRejected):
+        return response.status_code != 428  # RFC 6585: the status for a change without If-Match
+    if isinstance(failure, UseAfterFree):
+        return place_of(case) not in {"jobs", "keys"}  # they are cancelled and revoked: that they were stays to be read
+    return True
