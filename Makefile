@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_WORKERS ?= auto
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench client clean
 
 help:  ## list the words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -30,5 +30,10 @@ check: .venv/.installed  ## format, lint, types, import layers, data pack
 bench: .venv/.installed  ## time the benchmarks and print ratios
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -q
 
+client: .venv/.installed  ## generate a Python client of the web service in build/
+	rm -rf build/capitation-client
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/openapi-python-client generate --path api/openapi.json --config api/client.yaml \
+		--meta setup --output-path build/capitation-client --fail-on-warning
+
 clean:  ## remove the environment and what demo wrote
-	rm -rf .venv demo runs
+	rm -rf .venv demo runs build

@@ -21,10 +21,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from capitation.documents import Document, Judged, read_document
 from capitation.errors import DocumentError, Faults
-from capitation.money import pence_of
+from capitation.money import LARGEST_PENCE, pence_of
 
 
 def _whole_pence(pounds: Decimal) -> Decimal:
+    if abs(pounds) * 100 > LARGEST_PENCE:
+        message = f"an amount of at most {LARGEST_PENCE // 100} pounds"
+        raise ValueError(message)
     if pounds != pounds.quantize(Decimal("0.01")):
         message = "an amount in pounds with at most two decimals"
         raise ValueError(message)

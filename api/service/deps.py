@@ -198,8 +198,16 @@ def tag_of(*parts: str) -> str:
     return digest("\n".join(parts))[:32]
 
 
-ServiceDep = Annotated[Service, Depends(service_of)]
-ClientDep = Annotated[Caller, Depends(client_of)]
+async def _service(request: Request) -> Service:  # a plain function would be sent to a thread and back
+    return service_of(request)
+
+
+async def _client(request: Request) -> Caller:
+    return client_of(request)
+
+
+ServiceDep = Annotated[Service, Depends(_service)]
+ClientDep = Annotated[Caller, Depends(_client)]
 BodyDep = Annotated[bytes, Depends(body_of)]
 KeyHeader = Annotated[
     str | None,

@@ -1,19 +1,27 @@
 """How schemathesis calls the service, and which of its findings are none: each has its reason here, and no check is turned off.
 
-Loaded by schemathesis itself. A creating request has an Idempotency-Key of its own, as the service asks for; otherwise the
-second body that is sent with the key of an example would be refused unread.
+Loaded by schemathesis itself, which gives hooks their arguments by name. A creating request has an Idempotency-Key of its own, as
+the service asks for; otherwise the second body that is sent with the key of an example would be refused unread.
 """
 
 import itertools
 import json
+import os
 
 import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData, UseAfterFree
 
+from api.service.nouns import NOUNS
+
+IN_DEPTH = "SCHEMATHESIS_DOCUMENTS_IN_DEPTH"
+"""Variable that asks for documents as their own JSON Schemas have them, instead of any object with an id."""
+
+OWN_KEY = "SCHEMATHESIS_OWN_KEY"
+"""Variable that holds the id of the caller's own key."""
+
 schemathesis.serializer.alias("application/zip", "application/octet-stream")
 
-DOCUMENTS = ("scenarios", "formulas", "contracts", "problems", "options")
 _number = itertools.count(1)
 
 
@@ -30,9 +38,7 @@ def a_body_may_name_what_is_not_stored(case, told):
 def a_document_has_a_schema_of_its_own(case, told):
     """The description holds a document's id only; its JSON Schema stands in the catalogue, and its model knows more still."""
     kinds = {"invalid", "invalid-document", "invalid-scenario", "invalid-contract", "unknown-name"}
-    return (
-        place_of(case) in DOCUMENTS and told["status"] in {404, 422} and kind_of(told) in kinds and told["faults"] != []
-    )
+    return place_of(case) in NOUNS and kind_of(told) in kinds and told["faults"] != []
 
 
 def a_version_moves_on(case, told):
@@ -47,7 +53,12 @@ def a_role_holds_some_scopes_only(case, told):
 
 def a_journal_is_of_a_period_of_its_result(case, told):
     """Period, date and journal that is restated fit their schemas, and not the result."""
-    return place_of(case) == "journals" and kind_of(told) == "invalid-journal"
+    return (place_of(case), kind_of(told)) == ("journals", "invalid-journal")
+
+
+def options_name_what_they_compare(case, told):
+    """Options and case that are asked for fit their schemas, and not the document."""
+    return (place_of(case), kind_of(told)) == ("comparisons", "invalid")
 
 
 def bytes_are_seldom_an_archive(case, told):
@@ -62,9 +73,10 @@ NOT_ACCEPTED = (
     a_version_moves_on,
     a_role_holds_some_scopes_only,
     a_journal_is_of_a_period_of_its_result,
+    options_name_what_they_compare,
     bytes_are_seldom_an_archive,
 )
-"""Why data that fits the description may yet be refused."""
+"""Why what fits the description may yet be refused."""
 
 
 def place_of(case):
@@ -84,11 +96,44 @@ def before_call(context, case, kwargs):
 
 
 @schemathesis.hook
+def filter_case(context, case):
+    """Nobody takes back the key they come with: everything after that would be refused."""
+    return not (case.method == "DELETE" and (case.path_parameters or {}).get("key_id") == os.environ.get(OWN_KEY, ""))
+
+
+@schemathesis.hook
 def filter_failure(context, failure, case, response):
     if isinstance(failure, RejectedPositiveData):
         return not any(reason(case, json.loads(response.content)) for reason in NOT_ACCEPTED)
+    if isinstance(failure, AcceptedNegativeData):
+        return (case.method, response.status_code) != ("PUT", 412)  # RFC 9110: preconditions come before the body
     if isinstance(failure, MissingHeaderNotRejected):
         return response.status_code != 428  # RFC 6585: the status for a change without If-Match
     if isinstance(failure, UseAfterFree):
         return place_of(case) not in {"jobs", "keys"}  # they are cancelled and revoked: that they were stays to be read
     return True
+
+
+if os.environ.get(IN_DEPTH):
+
+    @schemathesis.hook
+    def before_load_schema(context, raw_schema):
+        schemas = raw_schema["components"]["schemas"]
+        for plural, noun in NOUNS.items():
+            whole = noun.schema()
+            parts = whole.pop("$defs", {})
+            schemas |= {f"{noun.kind}.{name}": _moved(part, noun.kind) for name, part in parts.items()}
+            schemas[f"{noun.kind}.whole"] = _moved(whole, noun.kind)
+            body = raw_schema["paths"][f"/v1/{plural}"]["post"]["requestBody"]["content"]["application/json"]
+            body["schema"] = {"$ref": f"#/components/schemas/{noun.kind}.whole"}
+
+
+def _moved(thing, kind):
+    """A part of a JSON Schema whose definitions have moved to the components of the description."""
+    if isinstance(thing, dict):
+        return {name: _moved(each, kind) for name, each in thing.items()}
+    if isinstance(thing, list):
+        return [_moved(each, kind) for each in thing]
+    if isinstance(thing, str) and thing.startswith("#/$defs/"):
+        return f"#/components/schemas/{kind}.{thing.removeprefix('#/$defs/')}"
+    return thing
