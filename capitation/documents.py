@@ -109,7 +109,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
                 f"{path}: a document is a .toml, .json or .yaml file, not {path.suffix or 'a file without an ending'}"
             )
             raise DocumentError(message)
-    except (ValueError, ArithmeticError, RecursionError, yaml.YAMLError) as error:  # the parsers' own, and what numbers and depth do
+    except (
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:  # the parsers' own, and what numbers and depth do
         message = f"{path}: cannot be parsed: {error or type(error).__name__}"
         raise DocumentError(message) from error
     if not isinstance(content, dict):

@@ -211,9 +211,10 @@ def parse_figure(text: str, run: Run) -> Figure:
 
 def _find(context: Context, figure: Figure) -> Mapping[str, Any]:
     frame = context.run.frame(figure.table)
-    if figure.column not in frame.columns:
-        kind = "column"
-        raise UnknownNameError(kind, figure.column, frame.columns, where=f"table {figure.table}")
+    for name in (figure.column, *dict(figure.key)):
+        if name not in frame.columns:
+            kind = "column"
+            raise UnknownNameError(kind, name, frame.columns, where=f"table {figure.table}")
     found = context.rows(figure.table, **dict(figure.key))
     if len(found) == 1:
         return found[0]

@@ -2,7 +2,7 @@
 
 A credential that was found good is remembered for `key_seconds`, so that a key is looked up, or a signature checked, once in
 that time and not at every request; a key that is revoked is refused at once by the process that revoked it and after that time
-by others.
+by others. Once half of the time is over, one request looks again while the others go on, so that they never all wait together.
 
 Until the first key is issued, and where no token issuer is set, a request that comes from this machine and names this machine
 as its host may act as `local`, an analyst of the system: enough to try things, not to approve or to export.
@@ -14,13 +14,14 @@ import datetime as dt
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import cast, get_args
 
-from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from api.service.access import ROLE_SCOPES, RULES, AccessError, Caller, Resource, Verb, refusal
-from api.service.auth import KeySet, caller_of, key_set
+from api.service.auth import AuthenticationError, KeySet, caller_of, key_set
 from api.service.settings import Settings
 from api.service.store import Store
 
@@ -42,6 +43,18 @@ _RESOURCES = frozenset(get_args(Resource))
 _MOST_REMEMBERED = 10_000
 _LOOK_AGAIN_SECONDS = 1.0
 
+Given = Mapping[str, str]
+"""What a request says in its headers, by their names in small letters."""
+
+
+@dataclass
+class _Known:
+    """Who a credential belongs to, until when that holds, and from when on one request looks again."""
+
+    caller: Caller
+    until: float
+    again: float
+
 
 class Door:
     """Knows callers by their credentials, and what they may do.
@@ -60,20 +73,26 @@ class Door:
         self.rules = settings.token_rules
         self.keys: KeySet | None = key_set(settings.token_keys) if settings.token_keys else None
         self.local = Caller("local", system, "analyst", ROLE_SCOPES["analyst"], "local")
-        self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._known: dict[bytes, _Known] = {}
+        self._forgotten = 0
         self._local_until = 0.0
         self._lock = threading.Lock()
 
-    def known(self, given: Headers, host: str) -> Caller | None:
+    def known(self, given: Given, host: str) -> Caller | None:
         """Who asks, where that was found out a moment ago; never waits."""
         now = self.clock()
         mark = _mark(given)
         if mark is None:
             return self.local if now < self._local_until and self._is_here(given, host) else None
         found = self._known.get(mark)
-        return found[0] if found is not None and now < found[1] else None
+        if found is None or now >= found.until:
+            return None
+        if now >= found.again:
+            found.again = found.until
+            return None
+        return found.caller
 
-    def find_out(self, given: Headers, host: str) -> Caller:
+    def find_out(self, given: Given, host: str) -> Caller:
         """Who asks; may wait for the store or for the issuer's keys.
 
         Raises:
@@ -84,25 +103,35 @@ class Door:
         mark = _mark(given)
         if mark is None and self._has_local_access() and self._is_here(given, host):
             return self.local
-        caller = caller_of(
-            given.get("authorization"),
-            given.get("x-api-key"),
-            find=self.store.key,
-            now=dt.datetime.fromtimestamp(self.store.clock(), dt.UTC),
-            rules=self.rules,
-            keys=self.keys,
-        )
-        if mark is not None and self.settings.key_seconds > 0:
+        forgotten = self._forgotten
+        try:
+            caller = caller_of(
+                given.get("authorization"),
+                given.get("x-api-key"),
+                find=self.store.key,
+                now=dt.datetime.fromtimestamp(self.store.clock(), dt.UTC),
+                rules=self.rules,
+                keys=self.keys,
+            )
+        except AuthenticationError:
+            if mark is not None:
+                self._known.pop(mark, None)
+            raise
+        seconds = self.settings.key_seconds
+        if mark is not None and seconds > 0:
+            now = self.clock()
             with self._lock:
                 if len(self._known) >= _MOST_REMEMBERED:
                     self._known.clear()
-                self._known[mark] = (caller, self.clock() + self.settings.key_seconds)
+                if forgotten == self._forgotten:  # else a key was taken back while this one was looked up
+                    self._known[mark] = _Known(caller, now + seconds, now + seconds / 2)
         return caller
 
     def forget(self) -> None:
         """Look every credential up again, since keys changed."""
         with self._lock:
             self._known.clear()
+            self._forgotten += 1
             self._local_until = 0.0
 
     def refusal(self, caller: Caller, method: str, path: str) -> AccessError | None:
@@ -121,11 +150,16 @@ class Door:
             self._local_until = self.clock() + _LOOK_AGAIN_SECONDS
         return True
 
-    def _is_here(self, given: Headers, host: str) -> bool:
+    def _is_here(self, given: Given, host: str) -> bool:
         """Whether the caller is at this machine, and not a page of another site or a gate in front of others."""
         named = given.get("host", "")
         name = named if named.endswith("]") else named.rpartition(":")[0] or named
         return host in _LOOPBACK and name in _LOOPBACK and "x-forwarded-for" not in given and "forwarded" not in given
+
+
+def given_in(scope: Scope) -> dict[str, str]:
+    """The headers of a request; of those that are there twice, the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def resource_of(path: str) -> Resource | None:
@@ -147,7 +181,7 @@ def is_guarded(path: str) -> bool:
     return path not in PUBLIC
 
 
-def _mark(given: Headers) -> bytes | None:
+def _mark(given: Given) -> bytes | None:
     """What a credential is remembered by; None where none was sent."""
     authorization, key = given.get("authorization"), given.get("x-api-key")
     if authorization is None and key is None:

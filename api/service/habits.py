@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import os
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
@@ -22,7 +22,7 @@ from api.service.access import Caller
 from api.service.audit import event
 from api.service.auth import AuthenticationError
 from api.service.deps import Service
-from api.service.door import VERB_OF, is_guarded, resource_of
+from api.service.door import VERB_OF, Given, given_in, is_guarded, resource_of
 from api.service.problems import (
     MEDIA_TYPE,
     Problem,
@@ -38,6 +38,7 @@ from capitation.errors import CapitationError
 log = logging.getLogger("capitation.service")
 
 CORRELATION = "X-Correlation-ID"
+_CORRELATION = CORRELATION.lower()
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -63,14 +64,28 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
         content: dict[str, Any] = {
-            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "at": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "says": record.getMessage(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)
-        return json.dumps(content, default=str)
+        return _JSON.encode(content)
+
+
+_JSON = json.JSONEncoder(default=str)
+
+
+@lru_cache(maxsize=8)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+
+
+def _line(says: str, fields: dict[str, Any]) -> logging.LogRecord:
+    """A record of the log, made without a look for the line of code it comes from, which would take longest and is not written."""
+    level = {"levelno": logging.INFO, "levelname": "INFO"}
+    return logging.makeLogRecord({"name": log.name, "msg": says, "fields": fields, **level})
 
 
 class RateLimit:
@@ -113,16 +128,18 @@ class Habits:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service, self.settings, self.door = app, service, service.settings, service.door
         self.limit = RateLimit(self.settings.rate_requests, self.settings.rate_seconds)
+        policy = f'"default";q={self.limit.requests};w={self.limit.seconds}'
+        self._added = [*_SECURITY, (b"ratelimit-policy", policy.encode())]
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope)
-        correlation = given.get(CORRELATION, "")
+        given = given_in(scope)
+        correlation = given.get(_CORRELATION, "")
         if not _GIVEN.fullmatch(correlation):
-            correlation = uuid.uuid4().hex
+            correlation = os.urandom(16).hex()
         state = scope.setdefault("state", {})
         state["correlation_id"] = correlation
         path, method = scope["path"], scope["method"]
@@ -139,8 +156,7 @@ class Habits:
                 headers = message["headers"] = list(message.get("headers", ()))
                 names = {name for name, _ in headers}
                 headers.append((b"x-correlation-id", correlation.encode()))
-                headers.extend(pair for pair in _SECURITY if pair[0] not in names)
-                headers.append(self._policy)
+                headers += [pair for pair in self._added if pair[0] not in names]
                 headers.append((b"ratelimit", f'"default";r={left};t={resets}'.encode()))
             await send(message)
 
@@ -192,11 +208,7 @@ class Habits:
                 }
                 if caller is not None:
                     fields |= {"caller": caller.client, "credential": caller.credential}
-                log.info("request", extra={"fields": fields})
-
-    @property
-    def _policy(self) -> tuple[bytes, bytes]:
-        return (b"ratelimit-policy", f'"default";q={self.limit.requests};w={self.limit.seconds}'.encode())
+                log.handle(_line("request", fields))
 
     async def _note_refusal(self, caller: Caller, method: str, path: str, code: str, correlation: str) -> None:
         """Tell the audit log that a known caller was refused a change; refused reads are in the other log only."""
@@ -219,7 +231,7 @@ class Habits:
             detail = f"At most {self.limit.requests} requests in {self.limit.seconds} seconds; ask again in {resets}"
             raise ServiceError(kind, detail, headers={"Retry-After": str(resets)})
 
-    def _check_length(self, given: Headers) -> None:
+    def _check_length(self, given: Given) -> None:
         length = given.get("content-length", "0")
         if length.isdigit() and int(length) > self.settings.body_bytes:
             raise self._too_large()

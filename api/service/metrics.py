@@ -28,13 +28,18 @@ class Metrics:
             registry=self._registry,
         )
         self._jobs = Gauge("capitation_jobs", "Jobs by status, of all workers", ["status"], registry=self._registry)
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count one request."""
         resource = path if path in PUBLIC else (resource_of(path) or "other")
         named = method if method in _METHODS else "other"
-        self._requests.labels(named, resource, str(status)).inc()
-        self._seconds.labels(resource).observe(seconds)
+        counted = self._counted.get((named, resource, status))
+        if counted is None:  # looking labels up takes longer than counting
+            counted = self._requests.labels(named, resource, str(status)), self._seconds.labels(resource)
+            self._counted[named, resource, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def text(self, jobs: Mapping[str, int]) -> bytes:
         """All numbers, with jobs by status."""

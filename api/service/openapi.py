@@ -98,7 +98,7 @@ _PREFER = {
     "in": "header",
     "required": False,
     "description": "`wait=` and the seconds to wait for the job: 201 and the result's address where it is done by then (RFC 7240)",
-    "schema": {"type": "string", "maxLength": 200, "examples": ["wait=60"]},
+    "schema": {"type": "string", "examples": ["wait=60"]},
 }
 
 _NEEDED = ("Idempotency-Key", "If-Match")

@@ -1,21 +1,46 @@
-"""Answers that never change are kept in memory and given again without being made again.
+"""Answers are kept in memory and given again without being made again, for as long as they cannot have changed.
 
-An answer is kept where it says so itself: status 200 and `immutable` in its Cache-Control. It is kept for the address, the
-query, the format asked for and what the caller may see, and is looked up only once the caller has passed the door.
+    immutable     an answer that says so in its Cache-Control is kept for good
+    of the store  an answer of `OF_THE_STORE` is kept with the store's mark from before it was made, and given while
+                  the store has that mark: the first change by anyone, in any process, ends it
+
+An answer is kept for the address, the query, the format asked for and what the caller may see, and is looked up only once
+the caller has passed the door. Where it takes too much room, its tag is kept, for those who have the answer already.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.service.access import Resource
+from api.service.deps import Service
+from api.service.door import resource_of
 from api.service.etags import is_unchanged
+from api.service.store import Mark
 
 LARGEST_PART = 8
 """An answer is kept where it takes at most this part of the memory."""
+
+OF_THE_STORE: frozenset[Resource] = frozenset(
+    {
+        "scenarios",
+        "formulas",
+        "contracts",
+        "problems",
+        "options",
+        "runs",
+        "settlements",
+        "optimisations",
+        "simulations",
+        "comparisons",
+        "jobs",
+    }
+)
+"""What is read from the store and nothing else, neither files nor the clock, and is the same for all who see the same."""
 
 Key = tuple[str, bytes, str, str]
 
@@ -23,12 +48,11 @@ Key = tuple[str, bytes, str, str]
 @dataclass(frozen=True)
 class _Answer:
     headers: list[tuple[bytes, bytes]]
-    body: bytes
     tag: str
-
-    @property
-    def size(self) -> int:
-        return len(self.body) + 1_000
+    mark: Mark | None
+    """The store's mark from before it was made; None where the answer never changes."""
+    body: bytes | None = None
+    """None where only the tag is known."""
 
 
 class Remembered:
@@ -53,45 +77,70 @@ class Remembered:
         given = Headers(scope=scope)
         key = (scope["path"], scope["query_string"], given.get("accept", ""), sight)
         kept = self._kept.get(key)
-        if kept is not None:
+        mark = None if kept is not None and kept.mark is None else _mark(scope)
+        if kept is not None and kept.mark == mark and await _is_given(kept, given.get("if-none-match"), send):
             self._kept.move_to_end(key)
-            await _give(kept, given.get("if-none-match"), send)
-            return
-        await self.app(scope, receive, self._listening(key, send))
+        else:
+            await self.app(scope, receive, self._listening(key, mark, send))
 
-    def _listening(self, key: Key, send: Send) -> Send:
-        start: Message = {}
-        body: list[bytes] = []
+    def _listening(self, key: Key, mark: Mark | None, send: Send) -> Send:
+        answer: _Answer | None = None
 
         async def listened(message: Message) -> None:
+            nonlocal answer
             if message["type"] == "http.response.start":
-                headers = Headers(raw=message["headers"])
-                if message["status"] == 200 and "immutable" in headers.get("cache-control", ""):
-                    start.update(message, headers=list(message["headers"]))
-            elif start and message["type"] == "http.response.body":
-                body.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    tag = Headers(raw=start["headers"]).get("etag", "")
-                    self._keep(key, _Answer(start["headers"], b"".join(body), tag))
+                answer = _lasting(message, mark)
+            elif answer is not None:
+                if not message.get("more_body", False):  # what comes in pieces is not kept
+                    self._keep(key, answer, message.get("body", b""))
+                answer = None
             await send(message)
 
         return listened
 
-    def _keep(self, key: Key, answer: _Answer) -> None:
-        if answer.size * LARGEST_PART > self.most_bytes or key in self._kept:
+    def _keep(self, key: Key, answer: _Answer, body: bytes) -> None:
+        whole = replace(answer, body=body)
+        if body and _room(key, whole) * LARGEST_PART <= self.most_bytes:
+            answer = whole
+        elif not answer.tag:
             return
+        before = self._kept.pop(key, None)
+        self._bytes += _room(key, answer) - (0 if before is None else _room(key, before))
         self._kept[key] = answer
-        self._bytes += answer.size
         while self._bytes > self.most_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= oldest.size
+            self._bytes -= _room(*self._kept.popitem(last=False))
 
 
-async def _give(answer: _Answer, if_none_match: str | None, send: Send) -> None:
+def _room(key: Key, answer: _Answer) -> int:
+    return sum(len(word) for word in key) + len(answer.body or b"") + 1_000
+
+
+def _mark(scope: Scope) -> Mark | None:
+    """The store's mark, where that is all that the answer is made of."""
+    if resource_of(scope["path"]) not in OF_THE_STORE:
+        return None
+    service: Service = scope["app"].state.service
+    return service.store.mark()
+
+
+def _lasting(start: Message, mark: Mark | None) -> _Answer | None:
+    """What is known of an answer from its start, where it may be kept: whole, or as the tag of what the caller has."""
+    headers = Headers(raw=start["headers"])
+    is_immutable = "immutable" in headers.get("cache-control", "")
+    if start["status"] not in {200, 304} or (mark is None and not is_immutable):
+        return None
+    return _Answer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark)
+
+
+async def _is_given(answer: _Answer, if_none_match: str | None, send: Send) -> bool:
+    """Whether what is kept was enough to answer with."""
     if answer.tag and is_unchanged(if_none_match, answer.tag):
         headers = [pair for pair in answer.headers if pair[0] not in {b"content-length", b"content-type"}]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-        return
+        return True
+    if answer.body is None:
+        return False
     await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
     await send({"type": "http.response.body", "body": answer.body})
+    return True

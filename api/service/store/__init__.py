@@ -8,7 +8,7 @@ left as it is, so work that was done twice leaves one result.
 from api.service.store.answers import KeptAnswer
 from api.service.store.approvals import StoredApproval
 from api.service.store.copies import backup, restore
-from api.service.store.database import ChangedError, StoreError, StoreFullError
+from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
 from api.service.store.documents import ShippedDocument, StoredDocument
 from api.service.store.jobs import TERMINAL, Job
 from api.service.store.journal_records import NewJournal, StoredJournal
@@ -21,6 +21,7 @@ __all__ = [
     "ChangedError",
     "Job",
     "KeptAnswer",
+    "Mark",
     "NewJournal",
     "Result",
     "ShippedDocument",

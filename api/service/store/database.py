@@ -34,6 +34,9 @@ _BUSY_MILLISECONDS = 30_000
 _FULL: tuple[int | str, ...] = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
 """What the databases say where there is no room; the second is SQLite's word where it cannot even open its files."""
 
+Mark = tuple[int, int]
+"""What is the same at two moments only if nobody changed the store between them."""
+
 CLOCKS_DIFFER_SECONDS = 60.0
 """By how much clocks may differ between machines; a hold from further in the future was given before a clock went back."""
 
@@ -89,6 +92,8 @@ class Database:
         self._file = Path(file) if file and file != ":memory:" else None
         self._file_was: tuple[int, int] | None = None
         self._joint = _Joint()
+        self._marker: sqlite3.Connection | None = None
+        self._marked, self._markers = (0, 0), 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -98,6 +103,32 @@ class Database:
     def close(self) -> None:
         """Give back the connections."""
         self._engine.dispose()
+        self._unmark()
+
+    def mark(self) -> Mark | None:
+        """What differs once anyone has changed the store; None where that cannot be told at once.
+
+        It never waits. Only the event loop asks, over a connection of its own, which sees the changes of all others.
+        """
+        if self._file is None:
+            return None
+        try:
+            found = os.stat(self._file)  # noqa: PTH116  # on every request: a Path would take longer than the call
+            if self._marker is None or self._marked != (found.st_dev, found.st_ino):
+                self._unmark()
+                uri = f"{self._file.absolute().as_uri()}?mode=rw"
+                self._marker = sqlite3.connect(uri, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
+                self._marked = found.st_dev, found.st_ino
+                self._markers += 1
+            return self._markers, self._marker.execute("PRAGMA data_version").fetchone()[0]
+        except (OSError, sqlite3.Error):
+            self._unmark()
+            return None
+
+    def _unmark(self) -> None:
+        if self._marker is not None:
+            self._marker.close()
+            self._marker = None
 
     @contextmanager
     def together(self) -> Iterator[None]:
