@@ -341,8 +341,8 @@ def _parse_terms(raw: Any, faults: Faults, where: str) -> tuple[list[Term], set[
         name = item.get("term")
         if name is None:
             faults.add(place, "no `term`", f"the name of a term: {', '.join(known)}")
-        elif name not in known:
-            faults.add(f"{place}.term", f"unknown term {name!r}", "a registered term", suggest(str(name), known))
+        elif not isinstance(name, str) or name not in known:
+            faults.add(f"{place}.term", f"unknown term {name!r}"[:80], "a registered term", suggest(str(name), known))
         else:
             try:
                 term = parse_document(dict(item), known[name], place)

@@ -89,5 +89,7 @@ def test_an_unknown_row_and_an_open_key_say_what_is_missing(context):
         explain(context, Figure("allocation", "allocation_pence", (*base, ("code", "E81002X"))), FORMULAS)
     with pytest.raises(DataError, match="Add code"):
         explain(context, Figure("allocation", "allocation_pence", base), FORMULAS)
+    with pytest.raises(UnknownNameError, match=r"column 'yer'.*'year'"):
+        explain(context, Figure("allocation", "allocation_pence", (("yer", "2018/19"),)), FORMULAS)
     with pytest.raises(UnknownNameError, match="published figure"):
         explain(context, Figure("membership", "year", (("practice_code", "E81002"),)), FORMULAS)

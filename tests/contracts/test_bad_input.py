@@ -90,6 +90,12 @@ DOCUMENT_FAULTS = [
         ["terms.1 (gain).term", "unknown term 'gapp'", "Did you mean 'gap'"],
     ),
     (
+        "a term whose name is no text",
+        ("terms", 0, "term"),
+        {},
+        ["terms.1 (gain).term", "unknown term {}"],
+    ),
+    (
         "unknown party in an output",
         ("outputs", 0, "payee"),
         "trusd",

@@ -85,6 +85,7 @@ def test_the_good_problem_is_good():
             "organisation",
         ),
         (changed(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": "10.005"}]), "two decimals"),
+        (changed(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": "1e30"}]), "at most 1000000000000 pounds"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )

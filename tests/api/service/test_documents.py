@@ -87,6 +87,12 @@ def test_the_id_in_the_body_is_the_one_in_the_address(served):
     assert (answer.status_code, answer.json()["faults"][0]["pointer"]) == (422, "/id")
 
 
+def test_a_problem_that_ships_can_be_sent_back_as_it_was_read(served):
+    read = served.client.get("/v1/problems/overlap_pair")
+    same = served.client.post("/v1/problems", content=read.content, headers=key("a"))
+    assert (same.status_code, same.json()["version"], same.headers["etag"]) == (201, 1, read.headers["etag"])
+
+
 @pytest.mark.parametrize("limit", [1, 3, 7, 1000])
 def test_pages_hold_every_contract_once_and_in_order(served, limit):
     names, path = [], f"/v1/contracts?limit={limit}"

@@ -110,3 +110,10 @@ def test_every_error_of_the_engine_has_a_type():
         assert told.status == TYPES[told.type.rpartition(":")[2]][0]
         assert json.loads(told.model_dump_json())["detail"]
     assert len(kinds) >= 11
+
+
+@pytest.mark.parametrize(("digest", "pointer"), [("0" * 64, "/digest"), (None, "/problem")])
+def test_a_body_that_names_what_is_not_stored_is_told_which_part_of_it(served, digest, pointer):
+    body = {"problem": "overlap_pair" if digest else "overlap_pear", "digest": digest}
+    answer = served.client.post("/v1/optimisations", json=body, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json()["faults"]]) == (422, [pointer])

@@ -135,6 +135,10 @@ def test_a_figure_is_explained_down_to_printed_cells(served, run):
     assert again.status_code == 304
     lacking = served.client.get(path, params={"where": where[:2]})
     assert (lacking.status_code, lacking.headers["content-type"]) == (404, "application/problem+json")
+    unknown = served.client.get(path, params={"where": ["table=1"]})
+    assert (unknown.status_code, "Did you mean" in unknown.json()["detail"]) == (404, False)
+    formless = served.client.get(path, params={"where": ["year"]})
+    assert (formless.status_code, formless.json()["type"]) == (422, "urn:capitation:problem:invalid")
 
 
 @pytest.mark.parametrize("contract_id", ["mssp", "aca-risk-corridor", "payment-by-results"])
