@@ -51,6 +51,11 @@ def a_role_holds_some_scopes_only(case, told):
     return (place_of(case), told["status"]) == ("keys", 422) and "scopes" in told["faults"][0]["where"]
 
 
+def a_name_can_be_printed(case, told):
+    """Which characters of Unicode can be printed is more than a pattern says."""
+    return (place_of(case), told["status"]) == ("keys", 422) and "printable" in told["faults"][0]["expected"]
+
+
 def a_journal_is_of_a_period_of_its_result(case, told):
     """Period, date and journal that is restated fit their schemas, and not the result."""
     return (place_of(case), kind_of(told)) == ("journals", "invalid-journal")
@@ -72,6 +77,7 @@ NOT_ACCEPTED = (
     a_document_has_a_schema_of_its_own,
     a_version_moves_on,
     a_role_holds_some_scopes_only,
+    a_name_can_be_printed,
     a_journal_is_of_a_period_of_its_result,
     options_name_what_they_compare,
     bytes_are_seldom_an_archive,
