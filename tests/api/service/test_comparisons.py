@@ -81,7 +81,7 @@ def test_what_was_changed_here_is_compared_as_it_stands_here(served, pack):
 
 def test_names_that_are_not_known_are_refused_with_their_place(served):
     assert refused(served, {"options": "blmk"}) == ["/options"]
-    assert refused(served, {"options": OPTIONS, "digest": "0" * 64}) == ["/options"]
+    assert refused(served, {"options": OPTIONS, "digest": "0" * 64}) == ["/digest"]
     assert refused(served, {"options": OPTIONS, "only": ["do-minimum", "blend"], "case": "x"}) == ["/only/1", "/case"]
     assert refused(served, {"options": OPTIONS, "data_pack": "0" * 64}) == ["/data_pack"]
     assert refused(served, {"options": OPTIONS, "colour": "red"}) == ["/colour"]
