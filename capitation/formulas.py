@@ -69,14 +69,19 @@ def cell(context: Context, source_id: str, where: str, label: str) -> Node:
     if not match:
         return Node("printed cell", label, "", "", f"{title}: {where}")
     table, row, column = match.groups()
-    key = ("cells", source_id, table)
-    if key not in context.memory:
-        context.memory[key] = {
-            (r["row"], r["column"]): r for r in context.pack.printed(source_id, table).iter_rows(named=True)
-        }
-    found = context.memory[key][row, column]
+    found = _cells(context, source_id, table)[row, column]
     words = f"{title}, licence: {source.licence}: table {table}, row {row!r}, column {column!r}, {found['locator']}"
     return Node("printed cell", label, found["value"], found["unit"], words)
+
+
+def _cells(context: Context, source_id: str, table: str) -> dict[tuple[str, str], Row]:
+    """The cells of a printed table by row and column."""
+    key = ("cells", source_id, table)
+    if key not in context.memory:
+        rows = context.pack.printed(source_id, table).iter_rows(named=True)
+        context.memory[key] = {(r["row"], r["column"]): r for r in rows}
+    cells: dict[tuple[str, str], Row] = context.memory[key]
+    return cells
 
 
 def _choice(label: str, value: str, words: str, unit: str = "") -> Node:
@@ -227,8 +232,11 @@ def _population(context: Context, row: Row) -> Worked:
     plan = scenario_of(context).population
     total = next(t for t in plan.totals if t.year == row["year"])
     column = plan.where.rpartition(" ")[2]
-    lists = {code: nearest(Decimal(cells[column]) * MICRO) for code, cells in _practice_cells(context).items()}
-    micro = _share(nearest(total.persons * MICRO), lists, row["practice_code"])
+    key = ("lists", column)
+    if key not in context.memory:
+        cells = _practice_cells(context)
+        context.memory[key] = {code: nearest(Decimal(mine[column]) * MICRO) for code, mine in cells.items()}
+    micro = _share(nearest(total.persons * MICRO), context.memory[key], row["practice_code"])
     leaf = cell(context, total.source, total.where, f"persons of the system {row['year']}")
     return Worked(micro, [leaf, _practice_cell(context, row["practice_code"], column)])
 
@@ -240,7 +248,9 @@ def _population(context: Context, row: Row) -> Worked:
 )
 def _practice_need(context: Context, row: Row) -> Worked:
     scenario = scenario_of(context)
-    formula = need_catalogue(context.pack).formula(row["formula"])
+    if "need catalogue" not in context.memory:
+        context.memory["need catalogue"] = need_catalogue(context.pack)
+    formula = context.memory["need catalogue"].formula(row["formula"])
     blocks = formula.terms(FinancialYear(scenario.need_year))
     key = ("raw", row["formula"])
     if key not in context.memory:
@@ -307,9 +317,12 @@ def _commissioner_opening(context: Context, row: Row) -> Worked:
             )
         )
     else:
-        cells = context.pack.printed(named.source, named.table).filter(column=named.column).iter_rows(named=True)
         codes = {other["commissioner_code"] for other in openings}
-        weights = {r["row"]: int(printed_number(r["value"]) * 1000) for r in cells if r["row"] in codes}
+        weights = {
+            code: int(printed_number(r["value"]) * 1000)
+            for (code, column), r in _cells(context, named.source, named.table).items()
+            if column == named.column and code in codes
+        }
         where = f"{named.table}, row {row['commissioner_code']}, column {named.column}"
         parts.append(cell(context, named.source, where, f"published allocation of {row['commissioner_code']}"))
     return Worked(_share(total, weights, row["commissioner_code"]), parts)
@@ -682,8 +695,8 @@ def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
 def _printed_spend(context: Context) -> dict[str, int]:
     if "spend" not in context.memory:
         label = {code: name for name, code in SERVICES.items()}
-        cells = context.pack.printed("blmk-stp-2016", "spend_by_service_2016_17").iter_rows(named=True)
-        printed = {c["row"]: c["value"] for c in cells if c["column"] == SPEND_COLUMN}
+        cells = _cells(context, "blmk-stp-2016", "spend_by_service_2016_17")
+        printed = {service: c["value"] for (service, column), c in cells.items() if column == SPEND_COLUMN}
         context.memory["spend"] = {
             code: int(printed_number(printed[name]) * 100_000_000) for code, name in label.items()
         }

@@ -6,10 +6,14 @@
 
 An answer is kept for the address, the query, the format asked for and what the caller may see, and is looked up only once
 the caller has passed the door. Where it takes too much room, its tag is kept, for those who have the answer already.
+
+Of several who ask for the same at the same moment one has the answer made, and the others wait until it is kept. Each waits
+once: where it could not be kept, they have it made as if they had come alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
@@ -67,6 +71,7 @@ class Remembered:
         self.app, self.most_bytes = app, most_bytes
         self._kept: OrderedDict[Key, _Answer] = OrderedDict()
         self._bytes = 0
+        self._under_way: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -76,14 +81,38 @@ class Remembered:
             return
         given = Headers(scope=scope)
         key = (scope["path"], scope["query_string"], given.get("accept", ""), sight)
+        if_none_match = given.get("if-none-match")
+        is_given, mark = await self._given(key, scope, if_none_match, send)
+        may_be_kept = mark is not None or resource_of(scope["path"]) not in OF_THE_STORE
+        under_way = self._under_way.get(key) if may_be_kept else None
+        if not is_given and under_way is not None:
+            await under_way.wait()
+            is_given, mark = await self._given(key, scope, if_none_match, send)
+        if is_given:
+            return
+        done = asyncio.Event()
+        self._under_way.setdefault(key, done)
+        try:
+            await self.app(scope, receive, self._listening(key, mark, done, send))
+        finally:
+            self._over(key, done)
+
+    async def _given(self, key: Key, scope: Scope, if_none_match: str | None, send: Send) -> tuple[bool, Mark | None]:
+        """Whether what is kept was enough to answer with, and the store's mark where the answer depends on it."""
         kept = self._kept.get(key)
         mark = None if kept is not None and kept.mark is None else _mark(scope)
-        if kept is not None and kept.mark == mark and await _is_given(kept, given.get("if-none-match"), send):
-            self._kept.move_to_end(key)
-        else:
-            await self.app(scope, receive, self._listening(key, mark, send))
+        if kept is None or kept.mark != mark or not await _is_given(kept, if_none_match, send):
+            return False, mark
+        self._kept.move_to_end(key)
+        return True, mark
 
-    def _listening(self, key: Key, mark: Mark | None, send: Send) -> Send:
+    def _over(self, key: Key, done: asyncio.Event) -> None:
+        """Let go of those who wait for an answer."""
+        done.set()
+        if self._under_way.get(key) is done:
+            del self._under_way[key]
+
+    def _listening(self, key: Key, mark: Mark | None, done: asyncio.Event, send: Send) -> Send:
         answer: _Answer | None = None
 
         async def listened(message: Message) -> None:
@@ -94,6 +123,8 @@ class Remembered:
                 if not message.get("more_body", False):  # what comes in pieces is not kept
                     self._keep(key, answer, message.get("body", b""))
                 answer = None
+            if answer is None:
+                self._over(key, done)
             await send(message)
 
         return listened
@@ -127,7 +158,8 @@ def _lasting(start: Message, mark: Mark | None) -> _Answer | None:
     """What is known of an answer from its start, where it may be kept: whole, or as the tag of what the caller has."""
     headers = Headers(raw=start["headers"])
     is_immutable = "immutable" in headers.get("cache-control", "")
-    if start["status"] not in {200, 304} or (mark is None and not is_immutable):
+    has_length = "content-length" in headers or start["status"] == 304  # what is streamed has none
+    if start["status"] not in {200, 304} or not has_length or (mark is None and not is_immutable):
         return None
     return _Answer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark)
 

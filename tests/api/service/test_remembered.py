@@ -1,9 +1,14 @@
 """Answers given from memory: only while they cannot have changed, and only where they save making them."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from api.service.auth import AuthenticationError
 from api.service.remembered import OF_THE_STORE, Remembered
+from api.service.routes import figures
 from api.service.store import Store
 
 
@@ -112,6 +117,52 @@ def test_memory_is_bounded_whatever_addresses_callers_make_up(served, monkeypatc
     room = sum(len(key[0]) + len(key[1]) + len(key[2]) + len(key[3]) for key in remembered._kept)
     assert room + sum(len(each.body or b"") for each in remembered._kept.values()) <= most_bytes
     assert 0 <= remembered._bytes <= most_bytes
+
+
+def asked_together(served, count, path):
+    """The answers to one read that several ask for at the same moment."""
+    ready = threading.Barrier(count)
+
+    def ask(_number):
+        ready.wait()
+        return served.client.get(path)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(ask, range(count)))
+
+
+def slowed(monkeypatch, module, name):
+    """How many calls of a function were under way as each began; it takes its time."""
+    real, under_way, found = getattr(module, name), [], []
+
+    def slow(*given, **named):
+        under_way.append(given)
+        found.append(len(under_way))
+        time.sleep(0.3)
+        under_way.pop()
+        return real(*given, **named)
+
+    monkeypatch.setattr(module, name, slow)
+    return found
+
+
+def test_of_several_who_ask_for_the_same_one_has_it_made(served, monkeypatch):
+    job = served.ask("/v1/runs", {"scenario": "blmk"})
+    run = job["result"].rpartition("/")[2]
+    place = f"/v1/figures/{run}/allocation/allocation_pence?where=year=2018/19&where=stream=ccg&where=level=locality&where=code=L-U09531&depth=1"
+    alone = served.client.get(place.replace("depth=1", "depth=2"))
+    calls = slowed(monkeypatch, figures, "explain")
+    answers = asked_together(served, 8, place)
+    assert {each.status_code for each in answers} == {alone.status_code} == {200}
+    assert len({each.content for each in answers}) == len(calls) == 1
+
+
+def test_what_cannot_be_kept_is_made_for_each_who_waited(served, monkeypatch):
+    calls = slowed(monkeypatch, served.service.store, "result")
+    answers = asked_together(served, 8, "/v1/figures/0123456789abcdef/pace/final_share")
+    assert [each.status_code for each in answers] == [404] * 8
+    assert (calls[0], len(calls)) == (1, 8)
+    assert max(calls) > 1  # one was waited for, and the others do not queue
 
 
 def test_events_and_numbers_about_the_process_are_always_made(served):
