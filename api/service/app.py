@@ -15,6 +15,7 @@ from types import FrameType
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -39,6 +40,8 @@ log = logging.getLogger("capitation.service")
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
 _STOP_SECONDS = 5.0
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own would send the messages of faults, which may hold what was asked, to wherever the environment says."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -73,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def addresses() -> FastAPI:
     """The application with its routes and its description, and no service behind it yet."""
     app = FastAPI(
+        telemetry=_NO_TELEMETRY,
         title="Capitation",
         version=version("capitation"),
         lifespan=_lifespan,

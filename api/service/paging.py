@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from api.service.problems import ServiceError
+
+T = TypeVar("T")
 
 LARGEST_PAGE = 1000
 """Most items on a page of a list."""
@@ -50,6 +54,23 @@ def next_link(request: Request, cursor: str | None) -> dict[str, str]:
         return {}
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
     return {"Link": f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'}
+
+
+def page_of(
+    request: Request, response: Response, found: Sequence[T], limit: int, position: Callable[[T], str | int]
+) -> tuple[Sequence[T], str | None]:
+    """The items of a page, and the cursor of the next one, which the Link header of the answer names as well.
+
+    Args:
+        request: for the address of the next page.
+        response: the answer whose header it is.
+        found: the items that follow the cursor, of which one more was looked for than the page takes.
+        limit: how many the page takes.
+        position: where an item stands in the list's order.
+    """
+    following = cursor_of(position(found[limit - 1])) if len(found) > limit else None
+    response.headers.update(next_link(request, following))
+    return found[:limit], following
 
 
 def _position(cursor: str | None) -> object:

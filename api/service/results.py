@@ -11,7 +11,7 @@ from api.service.access import Caller
 from api.service.deps import ClientDep, Cursor, IfNoneMatch, Limit, ServiceDep, tag_of
 from api.service.etags import is_unchanged, strong
 from api.service.negotiation import ARROW, CSV, JSON, NDJSON, PARQUET
-from api.service.paging import cursor_of, next_link, number_after
+from api.service.paging import number_after, page_of
 from api.service.problems import ServiceError
 from api.service.rows import IMMUTABLE, frame_answer
 from api.service.sight import content_seen, sees_frame
@@ -72,9 +72,8 @@ def result_routes(kind: str, *, has_tables: bool = True) -> APIRouter:
         request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
     ) -> ResultList:
         found = service.store.results(kind, number_after(cursor), limit + 1)
-        following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
-        response.headers.update(next_link(request, following))
-        return ResultList(items=[result_head(each) for each in found[:limit]], next=following)
+        page, following = page_of(request, response, found, limit, lambda each: each.seq)
+        return ResultList(items=[result_head(each) for each in page], next=following)
 
     @routes.get(
         "/{result_id}",

@@ -23,7 +23,7 @@ from api.service.deps import (
     event,
     takes,
 )
-from api.service.paging import cursor_of, next_link, number_after
+from api.service.paging import number_after, page_of
 from api.service.problems import BODY, ServiceError
 from api.service.store import Result, StoredApproval
 from api.service.wire import Wire, body_text, moment
@@ -86,9 +86,8 @@ def list_approvals(
 ) -> ApprovalList:
     """Approvals in the order in which they were given."""
     found = service.store.approvals(number_after(cursor), limit + 1)
-    following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
-    response.headers.update(next_link(request, following))
-    return ApprovalList(items=[_view(each) for each in found[:limit]], next=following)
+    page, following = page_of(request, response, found, limit, lambda each: each.seq)
+    return ApprovalList(items=[_view(each) for each in page], next=following)
 
 
 @router.post("", status_code=201, response_model=ApprovalView, openapi_extra=takes(ApprovalRequest))

@@ -33,7 +33,7 @@ from api.service.deps import (
 from api.service.etags import expected_version, is_unchanged, strong
 from api.service.nouns import NOUNS, Noun, title_of
 from api.service.nouns import content_of as stored_content
-from api.service.paging import cursor_of, next_link, number_after, text_after
+from api.service.paging import number_after, page_of, text_after
 from api.service.problems import BODY, ServiceError
 from api.service.store import ChangedError, StoredDocument
 from api.service.wire import NAME, DocumentHead, DocumentList, document_head
@@ -90,9 +90,8 @@ def _routes(noun: Noun) -> APIRouter:
         request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None
     ) -> DocumentList:
         found = service.store.documents(noun.kind, text_after(cursor), limit + 1)
-        following = cursor_of(found[limit - 1].name) if len(found) > limit else None
-        response.headers.update(next_link(request, following))
-        return DocumentList(items=[document_head(noun, each) for each in found[:limit]], next=following)
+        page, following = page_of(request, response, found, limit, lambda each: each.name)
+        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
 
     @routes.post("", name=f"create_{noun.kind}", status_code=201, openapi_extra=body)
     def created(
@@ -145,9 +144,8 @@ def _routes(noun: Noun) -> APIRouter:
     ) -> DocumentList:
         _stored(service, noun, name)
         found = service.store.versions(noun.kind, name, number_after(cursor), limit + 1)
-        following = cursor_of(found[limit - 1].version) if len(found) > limit else None
-        response.headers.update(next_link(request, following))
-        return DocumentList(items=[document_head(noun, each) for each in found[:limit]], next=following)
+        page, following = page_of(request, response, found, limit, lambda each: each.version)
+        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
 
     @routes.get(
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from api.service.access import Caller, sees_everything
 from api.service.deps import ClientDep, Cursor, Limit, Service, ServiceDep, event
-from api.service.paging import cursor_of, next_link, number_after
+from api.service.paging import number_after, page_of
 from api.service.problems import ServiceError
 from api.service.sight import without_detail
 from api.service.store import TERMINAL, Job, StoreError
@@ -48,9 +48,8 @@ def list_jobs(
 ) -> JobList:
     """Jobs in the order in which they were first asked for."""
     found = service.store.jobs(number_after(cursor), limit + 1, status)
-    following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
-    response.headers.update(next_link(request, following))
-    return JobList(items=[_view(each, client, service) for each in found[:limit]], next=following)
+    page, following = page_of(request, response, found, limit, lambda each: each.seq)
+    return JobList(items=[_view(each, client, service) for each in page], next=following)
 
 
 @router.get("/{job_id}")

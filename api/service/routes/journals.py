@@ -26,7 +26,7 @@ from api.service.etags import is_unchanged, strong
 from api.service.examples import example_of
 from api.service.journals import Kind, csv_bytes, read_journal
 from api.service.negotiation import CSV, JSON, chosen
-from api.service.paging import cursor_of, next_link, number_after
+from api.service.paging import number_after, page_of
 from api.service.posting import head_of, journals_of
 from api.service.problems import BODY, ServiceError
 from api.service.routes.approvals import POSTABLE
@@ -224,9 +224,8 @@ def list_journals(
 ) -> JournalList:
     """Journals in the order in which they were made."""
     found = service.store.journals(number_after(cursor), limit + 1, result)
-    following = cursor_of(found[limit - 1].seq) if len(found) > limit else None
-    response.headers.update(next_link(request, following))
-    return JournalList(items=[_view(each) for each in found[:limit]], next=following)
+    page, following = page_of(request, response, found, limit, lambda each: each.seq)
+    return JournalList(items=[_view(each) for each in page], next=following)
 
 
 @router.post("", status_code=201, response_model=JournalsMade, openapi_extra=takes(JournalRequest))

@@ -24,7 +24,7 @@ from api.service.deps import (
     event,
     takes,
 )
-from api.service.paging import cursor_of, next_link, number_after
+from api.service.paging import number_after, page_of
 from api.service.problems import BODY, ServiceError
 from api.service.wire import Wire, body_text
 from capitation.documents import parse_document
@@ -97,9 +97,8 @@ def list_keys(
 ) -> KeyList:
     """The keys that were issued, those that ended or were taken back among them."""
     found = service.store.keys(number_after(cursor), limit + 1)
-    following = cursor_of(found[limit - 1][0]) if len(found) > limit else None
-    response.headers.update(next_link(request, following))
-    return KeyList(items=[KeyView(**_shown(record)) for _, record in found[:limit]], next=following)
+    page, following = page_of(request, response, found, limit, lambda each: each[0])
+    return KeyList(items=[KeyView(**_shown(record)) for _, record in page], next=following)
 
 
 @router.post("", name="issue_key", status_code=201, response_model=NewKeyView, openapi_extra=takes(KeyRequest))
