@@ -94,12 +94,3 @@ def test_bad_input_ends_with_code_2_and_nothing_written(capitation, tmp_path, wo
     assert answer.code == 2
     assert told in answer.err
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_demo_shows_the_four_options_and_who_pays(capitation, tmp_path):
-    answer = capitation("demo", "--out", tmp_path)
-    assert answer.code == 0, answer.err
-    for option in OPTIONS:
-        assert f"{option}. Activity 5% above plan: positions" in answer.out
-    assert "Who pays. Activity 5% above plan" in answer.out
-    assert answer.out.count("written:") == 4

@@ -1,4 +1,4 @@
-"""`capitation run`, `demo`, `trace` and `check` as their users run them."""
+"""`capitation run`, `trace` and `check` as their users run them."""
 
 import json
 
@@ -19,22 +19,6 @@ def test_a_run_is_written_whole_and_can_be_traced(capitation, pack, tmp_path):
     assert "DISAGREES" not in text.out
     tree = json.loads(capitation("trace", tmp_path / run.id, *figure.split(), "--json", "--depth", "1").out)
     assert tree["kind"] == "figure"
-
-
-def test_the_demo_shows_the_total_of_2018_19_and_where_it_went(capitation, tmp_path):
-    answer = capitation("demo", "--out", tmp_path)
-    assert answer.code == 0, answer.err
-    for part in (
-        "1,535,741",
-        "1,535,741,000.00",
-        "Luton",
-        "distance",
-        "Waterfall",
-        "held in reserve",
-        "written:",
-        "£311.0m",
-    ):
-        assert part in answer.out, part
 
 
 def test_a_scenario_that_is_not_there_ends_with_code_2_and_nothing_written(capitation, tmp_path):

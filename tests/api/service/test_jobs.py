@@ -124,24 +124,27 @@ def test_a_job_that_kills_every_worker_is_given_up(served, stores, now):
 
 
 def test_work_that_outlasts_its_lease_keeps_it_by_signs_of_life(serve, monkeypatch):
-    served = serve(lease_seconds=0.3)
+    served = serve(lease_seconds=1.5)  # a busy machine may take a second over a sign that is due every half second
     where = ask(served, "optimisations", {"problem": "overlap_pair"})
-    slow = threading.Event()
+    begun, enough = threading.Event(), threading.Event()
     real = Worker._work
 
     def slowly(self, job):
-        slow.wait(1.0)
+        begun.set()
+        enough.wait(30.0)
         return real(self, job)
 
     monkeypatch.setattr(Worker, "_work", slowly)
     thread = threading.Thread(target=served.work)
     thread.start()
+    assert begun.wait(30.0)
     taken = []
-    for _ in range(8):
-        time.sleep(0.1)
+    for _ in range(10):
+        time.sleep(0.3)
         taken.append(served.service.store.claim("thief", 10, 5))
+    enough.set()
     thread.join()
-    assert taken == [None] * 8
+    assert taken == [None] * 10
     assert served.client.get(where).json()["attempts"] == 1
 
 

@@ -1,0 +1,70 @@
+"""`capitation demo` as its users run it: what it shows of the money, of the options for contracts and of the best mix."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OPTIONS = (
+    "Do minimum: payment by results and blocks",
+    "Blended payment for the hospitals",
+    "Capitation with a gain and loss corridor",
+    "Capitation with an alliance pool",
+)
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the demo prints; it is run once for all tests."""
+    folder = tmp_path_factory.mktemp("demo")
+    words = [Path(sys.executable).parent / "capitation", "demo", "--out", folder / "runs"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_demo_shows_the_total_of_2018_19_and_where_it_went(told):
+    for part in (
+        "1,535,741",
+        "1,535,741,000.00",
+        "Luton",
+        "distance",
+        "Waterfall",
+        "held in reserve",
+        "written:",
+        "£311.0m",
+    ):
+        assert part in told, part
+
+
+def test_the_demo_shows_the_four_options_and_who_pays(told):
+    for option in OPTIONS:
+        assert f"{option}. Activity 5% above plan: positions" in told
+    assert "Who pays. Activity 5% above plan" in told
+    assert told.count("written:") == 4
+
+
+def test_the_demo_ends_with_the_best_mix_and_what_follows_from_it(told):
+    mix = told[told.index("Channel shift for Bedfordshire") :]
+    flat = re.sub(r"\s+", " ", mix)
+    worth = re.search(r"is worth £(\d+\.\d)m to the system over 5 years", flat)
+    assert worth is not None
+    assert 113.9 <= float(worth[1]) <= 114.5  # proved best at £114.5m; half a percent may be left
+    assert "In 1,000 draws of its effects" in flat
+    assert "other mix 2" in flat
+    # the plan's printed table, and the system in which payments cancel
+    assert re.search(r"ae │ 354,739 │ -44,406 │ -\d", flat)
+    system = re.search(r"the system │ ([^┃└]+) │ └", flat)
+    assert system is not None
+    saved, savings, spend, paid_a, net_a, paid_b, net_b = (int(x.replace(",", "")) for x in system[1].split(" │ "))
+    assert (paid_a, paid_b) == (0, 0)
+    assert net_a == net_b
+    assert abs(saved + savings - spend - net_a) <= 2  # each is rounded to a thousand pounds
+    bed_days = mix[mix.index("What more bed-days") : mix.index("The three limits")]
+    assert len(re.findall(r"│ £\d+\.\dm", bed_days)) == 5
+    limits = mix[mix.index("The three limits") :].splitlines()[1:4]
+    assert all(" is worth " in line for line in limits)
