@@ -29,7 +29,7 @@ PACKS_FOLDER = "capitation-packs"
 """Name of the folder in which data packs that were sent are unpacked."""
 
 _PREFIX = "CAPITATION_"
-_ELSEWHERE = {"CAPITATION_GENERATED_REQUESTS", "CAPITATION_SETTINGS", "CAPITATION_SHARED"}
+_ELSEWHERE = {"CAPITATION_SETTINGS", "CAPITATION_SHARED"}
 
 
 class Settings(BaseSettings):
