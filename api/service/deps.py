@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import polars as pl
 from fastapi import Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.service import audit
 from api.service.access import Caller, area_codes, sees_everything
@@ -28,6 +29,9 @@ from api.service.store import Store
 from api.service.wire import DIGEST_EXAMPLE, Wire
 from capitation.documents import read_mapping
 from capitation.errors import DocumentError, Fault
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FRAMES_HELD = 64
 """How many decoded frames are held in memory; they never change, so none grows old."""
@@ -73,6 +77,16 @@ class Service:
     def pack(self) -> Pack:
         """The data pack that is used where none is named."""
         return self.packs.default
+
+    async def read(self, look: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """What a look into the store finds.
+
+        An embedded store, whose readers wait for nobody, is asked at once: that takes less time than a thread's coming and
+        going. A store on a server, which may be far away or gone, is asked in a thread while others are answered.
+        """
+        if self.store.is_sqlite:
+            return look(*given, **named)
+        return await run_in_threadpool(look, *given, **named)
 
     def seen(self, kind: str, result_id: str, name: str, caller: Caller) -> tuple[pl.DataFrame, str] | None:
         """The rows of a frame that a caller may see, with a checksum that is theirs; None where there is no frame.

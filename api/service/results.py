@@ -68,10 +68,10 @@ def result_routes(kind: str, *, has_tables: bool = True) -> APIRouter:
     routes = APIRouter(prefix=f"/v1/{place}", tags=[place])
 
     @routes.get("", name=f"list_{place}", description=f"The {place} that are stored, in the order of storing.")
-    def listed(
+    async def listed(
         request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
     ) -> ResultList:
-        found = service.store.results(kind, number_after(cursor), limit + 1)
+        found = await service.read(service.store.results, kind, number_after(cursor), limit + 1)
         page, following = page_of(request, response, found, limit, lambda each: each.seq)
         return ResultList(items=[result_head(each) for each in page], next=following)
 
@@ -82,14 +82,15 @@ def result_routes(kind: str, *, has_tables: bool = True) -> APIRouter:
         response_model=ResultView,
         responses={304: {"description": "The caller has it"}},
     )
-    def read(
+    async def read(
         service: ServiceDep, client: ClientDep, result_id: ResultId, if_none_match: IfNoneMatch = None
     ) -> Response:
-        result = service.store.result(kind, result_id)
+        result = await service.read(service.store.result, kind, result_id)
         if result is None:
             missing = "not-found"
             raise ServiceError(missing, f"there is no {kind} {result_id!r}")
-        names = [n for n in service.store.frame_names(kind, result_id) if sees_frame(n, client, service.system)]
+        tables = await service.read(service.store.frame_names, kind, result_id)
+        names = [each for each in tables if sees_frame(each, client, service.system)]
         body = body_text(seen_view(result_view(result, names), kind, client, service.system))
         tag = strong(tag_of(body.decode()))
         headers = {"ETag": tag, "Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}

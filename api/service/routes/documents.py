@@ -86,10 +86,10 @@ def _routes(noun: Noun) -> APIRouter:
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _loose(noun)}}}}
 
     @routes.get("", name=f"list_{noun.plural}")
-    def listed(
+    async def listed(
         request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None
     ) -> DocumentList:
-        found = service.store.documents(noun.kind, text_after(cursor), limit + 1)
+        found = await service.read(service.store.documents, noun.kind, text_after(cursor), limit + 1)
         page, following = page_of(request, response, found, limit, lambda each: each.name)
         return DocumentList(items=[document_head(noun, each) for each in page], next=following)
 
@@ -109,8 +109,8 @@ def _routes(noun: Noun) -> APIRouter:
         return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
 
     @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
-    def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
-        return _whole(_stored(service, noun, name), if_none_match)
+    async def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
+        return _whole(await service.read(_stored, service, noun, name), if_none_match)
 
     @routes.put("/{name}", name=f"change_{noun.kind}", openapi_extra=body)
     def changed(
@@ -134,7 +134,7 @@ def _routes(noun: Noun) -> APIRouter:
         return _head_answer(noun, _added(request, service, noun, client, content, expected), 200)  # type: ignore[return-value]  # as above
 
     @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")
-    def versions(
+    async def versions(
         request: Request,
         response: Response,
         service: ServiceDep,
@@ -142,19 +142,18 @@ def _routes(noun: Noun) -> APIRouter:
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> DocumentList:
-        _stored(service, noun, name)
-        found = service.store.versions(noun.kind, name, number_after(cursor), limit + 1)
+        await service.read(_stored, service, noun, name)
+        found = await service.read(service.store.versions, noun.kind, name, number_after(cursor), limit + 1)
         page, following = page_of(request, response, found, limit, lambda each: each.version)
         return DocumentList(items=[document_head(noun, each) for each in page], next=following)
 
     @routes.get(
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
     )
-    def version(
+    async def version(
         service: ServiceDep, name: Name, content_digest: DigestPath, if_none_match: IfNoneMatch = None
     ) -> Response:
-        _stored(service, noun, name)
-        return _whole(_stored(service, noun, name, content_digest), if_none_match)
+        return _whole(await service.read(_stored, service, noun, name, content_digest), if_none_match)
 
     said: dict[Callable[..., Any], str] = {
         listed: f"The {noun.plural}, newest versions, by name.",

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.service.access import Caller, sees_everything
@@ -37,7 +36,7 @@ EVENT_EXAMPLE = (
 
 
 @router.get("")
-def list_jobs(
+async def list_jobs(
     request: Request,
     response: Response,
     service: ServiceDep,
@@ -47,15 +46,15 @@ def list_jobs(
     status: Annotated[JobStatus | None, Query(description="Only jobs with this status", examples=["done"])] = None,
 ) -> JobList:
     """Jobs in the order in which they were first asked for."""
-    found = service.store.jobs(number_after(cursor), limit + 1, status)
+    found = await service.read(service.store.jobs, number_after(cursor), limit + 1, status)
     page, following = page_of(request, response, found, limit, lambda each: each.seq)
     return JobList(items=[_view(each, client, service) for each in page], next=following)
 
 
 @router.get("/{job_id}")
-def read_job(response: Response, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
+async def read_job(response: Response, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
     """How far a job is; `result` says where its result stands once it is done."""
-    found = _known(service, job_id)
+    found = await service.read(_known, service, job_id)
     if found.status not in TERMINAL:
         response.headers["Retry-After"] = "1"
     return _view(found, client, service)
@@ -102,8 +101,8 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
     quiet = 0.0
     while True:
         try:
-            found = await run_in_threadpool(service.store.job, job_id)  # before the events, so that none is missed
-            happened = await run_in_threadpool(service.store.events, job_id, after)
+            found = await service.read(service.store.job, job_id)  # before the events, so that none is missed
+            happened = await service.read(service.store.events, job_id, after)
         except StoreError:
             yield ": the store cannot be used at the moment\n\n"  # the stream goes on once the store does
             await asyncio.sleep(STORE_SECONDS)
