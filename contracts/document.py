@@ -310,10 +310,19 @@ def parse_contract(content: Mapping[str, Any], where: str = "contract", folder: 
     return contract
 
 
+def term_schema() -> dict[str, Any]:
+    """JSON Schema of any registered term, told apart by its `term`, which every one must name."""
+    schema: dict[str, Any] = any_term().json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    for place in schema["discriminator"]["mapping"].values():
+        kind = schema["$defs"][place.removeprefix("#/$defs/")]
+        kind["required"] = ["term", *kind.get("required", ())]
+    return schema
+
+
 def contract_schema() -> dict[str, Any]:
     """JSON Schema of a contract document, with the sentence of each field and of each registered term."""
     schema = Contract.model_json_schema(by_alias=True)
-    terms = any_term().json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    terms = term_schema()
     schema["$defs"] = {**schema.get("$defs", {}), **terms.pop("$defs", {})}
     schema["properties"]["terms"]["items"] = terms
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -18,7 +18,7 @@ from api.service.nouns import NOUNS
 from api.service.wire import Wire
 from capitation.errors import UnknownNameError
 from capitation.need_formula import Component, CostIndex
-from contracts.document import any_term
+from contracts.document import term_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The JSON Schema that all of them are written in."""
@@ -95,7 +95,7 @@ def _head(kind: str, schema: Mapping[str, Any]) -> SchemaHead:
 
 def _term() -> dict[str, Any]:
     told = "A clause of a contract: one of the registered terms, told apart by `term`."
-    return {"title": "Term", "description": told, **any_term().json_schema(by_alias=True)}
+    return {"title": "Term", "description": told, **term_schema()}
 
 
 def _index() -> dict[str, Any]:

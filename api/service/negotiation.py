@@ -87,9 +87,8 @@ def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) ->
 def _text_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Money as texts; a number that is not finite, which JSON has no word for, as nothing."""
     numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
-    return in_pounds(frame).with_columns(
-        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers
-    )
+    finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
+    return in_pounds(frame.with_columns(finite) if finite else frame)
 
 
 def _marked(frame: pl.DataFrame) -> pa.Table:

@@ -81,6 +81,7 @@ def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
         ServiceError: a condition without "=".
         UnknownNameError: a column that the frame does not have.
     """
+    conditions: list[pl.Expr] = []
     for condition in where:
         column, found, value = condition.partition("=")
         if not found:
@@ -92,5 +93,5 @@ def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
         if frame.schema[column].is_nested():
             kind = "invalid"
             raise ServiceError(kind, f"where={condition!r}: the column holds lists and cannot be compared")
-        frame = frame.filter(pl.col(column).cast(pl.String) == value)
-    return frame
+        conditions.append(pl.col(column).cast(pl.String) == value)
+    return frame.filter(conditions) if conditions else frame

@@ -43,6 +43,7 @@ def test_the_schema_describes_every_field_of_every_term():
     for ref in items["discriminator"]["mapping"].values():
         body = schema["$defs"][ref.removeprefix("#/$defs/")]
         assert body["additionalProperties"] is False
+        assert "term" in body["required"]
         for name, field in body["properties"].items():
             assert "description" in field, f"{body['title']}.{name}"
     for name, field in schema["properties"].items():
