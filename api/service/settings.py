@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     rate_seconds: int = Field(default=60, ge=1)
     """Length of the window of the rate limit."""
     remembered_bytes: int = Field(default=64_000_000, ge=0)
-    """Memory for answers that never change, in each server process."""
+    """Memory for answers that cannot have changed, in each server process."""
     idempotency_hours: float = Field(default=48.0, gt=0)
     """How long the answer to an Idempotency-Key is kept."""
 
