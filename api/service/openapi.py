@@ -61,10 +61,10 @@ TAGS: Mapping[str, str] = {
 _EVERY = ("RateLimit", "RateLimit-Policy", "X-Correlation-ID")
 _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Correlation-ID": ("Names the request in the logs; a sensible one that was sent is kept.", "run-of-28-march"),
-    "RateLimit": ("Requests that are left in the window, and the seconds until it ends.", '"default";r=5999;t=42'),
+    "RateLimit": ("Requests that are left in the window, and the seconds until it ends.", '"default";r=59999;t=42'),
     "RateLimit-Policy": (
         "Requests that a caller may make in a window, and its length in seconds.",
-        '"default";q=6000;w=60',
+        '"default";q=60000;w=60',
     ),
     "Location": ("Where what was created or asked for stands.", f"/v1/runs/{RUN_EXAMPLE}"),
     "ETag": ("The version of what is sent, by its hash.", f'"{DIGEST_EXAMPLE}"'),

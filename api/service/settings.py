@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     """Longest time for which a creating request may wait for its job (`Prefer: wait=...`)."""
     body_bytes: int = Field(default=16_000_000, ge=1)
     """Largest request body that is read."""
-    rate_requests: int = Field(default=6000, ge=1)
-    """Requests a client may make in one window, counted by each server process."""
+    rate_requests: int = Field(default=60_000, ge=1)
+    """Requests a client may make in one window, counted by each server process; by default about half of what one can answer."""
     rate_seconds: int = Field(default=60, ge=1)
     """Length of the window of the rate limit."""
     remembered_bytes: int = Field(default=64_000_000, ge=0)
