@@ -18,7 +18,7 @@ demo: .venv/.installed  ## set up, run the BLMK scenario and show its allocation
 	$(BIN)/capitation demo --out demo
 
 test: .venv/.installed  ## run the tests
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -q
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
 
 check: .venv/.installed  ## format, lint, types, import layers, data pack
 	$(BIN)/ruff format --check .

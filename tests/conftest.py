@@ -17,7 +17,7 @@ from capitation.sources import DataPack, default_data_folder
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
-    "gate", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "gate", max_examples=75, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

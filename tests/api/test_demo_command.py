@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 OPTIONS = (
     "Do minimum: payment by results and blocks",
     "Blended payment for the hospitals",
@@ -14,20 +12,17 @@ OPTIONS = (
     "Capitation with an alliance pool",
 )
 
-pytestmark = pytest.mark.xdist_group("demo")
 
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """What the demo prints; it is run once for all tests."""
-    folder = tmp_path_factory.mktemp("demo")
-    words = [Path(sys.executable).parent / "capitation", "demo", "--out", folder / "runs"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(tmp_path):
+    words = [Path(sys.executable).parent / "capitation", "demo", "--out", tmp_path / "runs"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    shows_the_total_and_where_it_went(done.stdout)
+    shows_the_four_options_and_who_pays(done.stdout)
+    ends_with_the_best_mix_and_what_follows_from_it(done.stdout)
 
 
-def test_the_demo_shows_the_total_of_2018_19_and_where_it_went(told):
+def shows_the_total_and_where_it_went(told):
     for part in (
         "1,535,741",
         "1,535,741,000.00",
@@ -41,14 +36,14 @@ def test_the_demo_shows_the_total_of_2018_19_and_where_it_went(told):
         assert part in told, part
 
 
-def test_the_demo_shows_the_four_options_and_who_pays(told):
+def shows_the_four_options_and_who_pays(told):
     for option in OPTIONS:
         assert f"{option}. Activity 5% above plan: positions" in told
     assert "Who pays. Activity 5% above plan" in told
     assert told.count("written:") == 4
 
 
-def test_the_demo_ends_with_the_best_mix_and_what_follows_from_it(told):
+def ends_with_the_best_mix_and_what_follows_from_it(told):
     mix = told[told.index("Channel shift for Bedfordshire") :]
     flat = re.sub(r"\s+", " ", mix)
     worth = re.search(r"is worth £(\d+\.\d)m to the system over 5 years", flat)

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.service import work
 from api.service.access import ROLE_SCOPES
 from api.service.app import create_app
 from api.service.auth import issue_key
 from api.service.deps import Service
 from api.service.settings import Settings
 from api.service.worker import Worker
+from capitation.run import Run
+from capitation.scenario import Scenario
+from capitation.sources import DataPack, default_data_folder
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.small_disk import SmallDisk
 
@@ -54,6 +58,25 @@ class Served:
 
 DATABASES = ("sqlite", "postgresql")
 """Where every test of the service runs."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_scenarios_evaluated_once() -> Iterator[None]:
+    """Evaluate each scenario with the shipped data pack once in this process; served processes and the engine's tests do it anew."""
+    real = work.evaluate
+    shipped, runs = DataPack(default_data_folder()).root, dict[str, Run]()
+
+    def once(scenario: Scenario, pack: DataPack) -> Run:
+        if pack.root != shipped:
+            return real(scenario, pack)
+        text = scenario.model_dump_json()
+        if text not in runs:
+            runs[text] = real(scenario, pack)
+        return runs[text]
+
+    work.evaluate = once
+    yield
+    work.evaluate = real
 
 
 @pytest.fixture(scope="session")
