@@ -31,6 +31,7 @@ from capitation.errors import CapitationError
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
+_LOOK_AGAIN_SECONDS = 0.02
 _FULL: tuple[int | str, ...] = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
 """What the databases say where there is no room; the second is SQLite's word where it cannot even open its files."""
 
@@ -283,13 +284,24 @@ def _engine(url: str) -> Engine:
 
 def _set_up(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driver's connection
     raw.isolation_level = None  # the driver begins nothing by itself; `_begin` does
-    for pragma in (
-        f"busy_timeout={_BUSY_MILLISECONDS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
+    raw.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}").fetchall()
+    _write_ahead(raw)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         raw.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _write_ahead(raw: Any) -> None:  # noqa: ANN401  # a driver's connection
+    """Give a new file its write-ahead log; SQLite does not wait by itself for another process that has just begun to write to it."""
+    last = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= last:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -18,7 +18,7 @@ def test_every_answer_carries_the_habits(served, path):
     assert answer.headers["x-correlation-id"] == "order-66.a"
     for name in SECURITY:
         assert name in answer.headers
-    assert answer.headers["ratelimit-policy"] == '"default";q=6000;w=60'
+    assert answer.headers["ratelimit-policy"] == '"default";q=60000;w=60'
     assert answer.headers["ratelimit"].startswith('"default";r=')
 
 

@@ -1,6 +1,7 @@
 """The store itself, on each database: older shapes are brought up whole, what is kept stays, and two writers double nothing."""
 
 import datetime as dt
+import sqlite3
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,20 @@ def test_two_processes_that_start_at_once_bring_an_empty_store_to_shape_once(sto
     assert [each.self_test() for each in made] == ["0002"] * 4
     for each in made:
         each.close()
+
+
+def test_a_new_file_that_another_process_has_just_begun_to_write_to_is_waited_for(tmp_path):
+    other = sqlite3.connect(tmp_path / "new.db", check_same_thread=False, isolation_level=None)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN IMMEDIATE")
+    letting_go = threading.Timer(0.3, other.execute, ["COMMIT"])
+    letting_go.start()
+    store = Store(f"sqlite:///{tmp_path / 'new.db'}")
+    store.migrate()
+    assert store.self_test() == "0002"
+    letting_go.join()
+    other.close()
+    store.close()
 
 
 def test_a_store_that_cannot_even_be_opened_for_want_of_room_says_that_it_is_full(small_disk):
