@@ -116,5 +116,5 @@ def test_no_secret_stands_in_the_log(served, caplog):
         served.client.get("/v1/scenarios", headers=headers)
         served.client.get("/v1/scenarios", headers={"Authorization": f"Bearer {headers['X-API-Key'][:-1]}x"})
     written = "".join(JsonLines().format(record) for record in caplog.records)
-    assert headers["X-API-Key"].rpartition("_")[2][:-1] not in written
+    assert headers["X-API-Key"].split("_", 2)[2][:-1] not in written
     assert headers["X-API-Key"].split("_")[1] in written
