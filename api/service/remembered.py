@@ -83,15 +83,17 @@ class Remembered:
         key = (scope["path"], scope["query_string"], given.get("accept", ""), sight)
         if_none_match = given.get("if-none-match")
         is_given, mark = await self._given(key, scope, if_none_match, send)
-        may_be_kept = mark is not None or resource_of(scope["path"]) not in OF_THE_STORE
-        under_way = self._under_way.get(key) if may_be_kept else None
-        if not is_given and under_way is not None:
-            await under_way.wait()
-            is_given, mark = await self._given(key, scope, if_none_match, send)
         if is_given:
             return
+        under_way = self._under_way.get(key)
+        if under_way is not None:
+            await under_way.wait()
+            is_given, mark = await self._given(key, scope, if_none_match, send)
+            if is_given:
+                return
         done = asyncio.Event()
-        self._under_way.setdefault(key, done)
+        if mark is not None or resource_of(scope["path"]) not in OF_THE_STORE:  # else it is kept for nobody to wait for
+            self._under_way.setdefault(key, done)
         try:
             await self.app(scope, receive, self._listening(key, mark, done, send))
         finally:
@@ -101,10 +103,10 @@ class Remembered:
         """Whether what is kept was enough to answer with, and the store's mark where the answer depends on it."""
         kept = self._kept.get(key)
         mark = None if kept is not None and kept.mark is None else _mark(scope)
-        if kept is None or kept.mark != mark or not await _is_given(kept, if_none_match, send):
+        if kept is None or kept.mark != mark:
             return False, mark
-        self._kept.move_to_end(key)
-        return True, mark
+        self._kept.move_to_end(key)  # before it is sent: while a slow reader takes it, others may push it out
+        return await _is_given(kept, if_none_match, send), mark
 
     def _over(self, key: Key, done: asyncio.Event) -> None:
         """Let go of those who wait for an answer."""

@@ -1,10 +1,12 @@
 """A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from starlette.testclient import TestClient
@@ -21,6 +23,8 @@ from capitation.scenario import Scenario
 from capitation.sources import DataPack, default_data_folder
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.small_disk import SmallDisk
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -54,6 +58,18 @@ class Served:
         job = self.client.get(answer.headers["location"]).json()
         assert job["status"] == "done", job
         return job
+
+
+def together(count: int, ask: Callable[[int], T]) -> list[T]:
+    """What so many calls give, each with its number, all begun at the same moment."""
+    ready = threading.Barrier(count)
+
+    def one(number: int) -> T:
+        ready.wait()
+        return ask(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
 
 
 DATABASES = ("sqlite", "postgresql")

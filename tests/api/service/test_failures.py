@@ -37,7 +37,7 @@ from api.service.routes.jobs import _stream
 from api.service.settings import Settings
 from api.service.store import Store
 from api.service.worker import Worker
-from tests.api.service.conftest import DATABASES, empty_store
+from tests.api.service.conftest import DATABASES, empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until
 
@@ -580,18 +580,6 @@ def test_clients_that_wait_hold_no_thread_and_are_let_go_when_they_vanish(crowd,
     assert crowd.job(where).status == "done"
 
 
-def at_once(count, ask):
-    """The answers to so many requests that are sent at the same moment."""
-    barrier = threading.Barrier(count)
-
-    def one(number):
-        barrier.wait()
-        return ask(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
-
-
 def once_of(answers, status):
     """The answer that was made; all others are the same bytes again, or told that it is still being made."""
     made = [answer for answer in answers if answer.status_code == status]
@@ -606,7 +594,7 @@ def once_of(answers, status):
 
 def test_fifty_clients_with_one_key_at_two_processes_make_each_thing_once(crowd):
     def fifty(path, body, status, role="analyst"):
-        answers = at_once(50, lambda _: crowd.post(path, body, f"fifty {path}", role))
+        answers = together(50, lambda _: crowd.post(path, body, f"fifty {path}", role))
         first = once_of(answers, status)
         later = [crowd.post(path, body, f"fifty {path}", role) for _ in range(5)]
         assert {(answer.status_code, answer.content) for answer in later} == {(status, first.content)}
@@ -614,7 +602,7 @@ def test_fifty_clients_with_one_key_at_two_processes_make_each_thing_once(crowd)
 
     def each_own_key(path, body, role="analyst"):
         """Clients that do not know of each other, each with a key of its own, are given the same thing."""
-        answers = at_once(4, lambda number: crowd.post(path, body, f"own {path} {number}", role))
+        answers = together(4, lambda number: crowd.post(path, body, f"own {path} {number}", role))
         assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
         assert len({answer.headers["location"] for answer in answers}) == 1
 

@@ -1,8 +1,7 @@
 """Answers given from memory: only while they cannot have changed, and only where they save making them."""
 
-import threading
+import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +9,7 @@ from api.service.auth import AuthenticationError
 from api.service.remembered import OF_THE_STORE, Remembered
 from api.service.routes import figures
 from api.service.store import Store
+from tests.api.service.conftest import together
 
 
 @pytest.fixture
@@ -119,16 +119,26 @@ def test_memory_is_bounded_whatever_addresses_callers_make_up(served, monkeypatc
     assert 0 <= remembered._bytes <= most_bytes
 
 
-def asked_together(served, count, path):
-    """The answers to one read that several ask for at the same moment."""
-    ready = threading.Barrier(count)
+def test_an_answer_that_is_pushed_out_of_memory_while_it_is_sent_is_sent_whole():
+    kept = [(b"cache-control", b"immutable"), (b"content-length", b"2")]
 
-    def ask(_number):
-        ready.wait()
-        return served.client.get(path)
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": kept})
+        await send({"type": "http.response.body", "body": b"{}"})
 
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(ask, range(count)))
+    remembered, sent = Remembered(app, 64_000), []
+
+    async def slow_reader(message):
+        remembered._kept.clear()
+        sent.append(message)
+
+    async def keep(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/figures/x", "query_string": b"", "headers": []}
+    for send in (keep, slow_reader):
+        asyncio.run(remembered({**scope, "state": {"sight": "all"}}, None, send))
+    assert [message.get("body") for message in sent] == [None, b"{}"] * 2
 
 
 def slowed(monkeypatch, module, name):
@@ -152,14 +162,14 @@ def test_of_several_who_ask_for_the_same_one_has_it_made(served, monkeypatch):
     place = f"/v1/figures/{run}/allocation/allocation_pence?where=year=2018/19&where=stream=ccg&where=level=locality&where=code=L-U09531&depth=1"
     alone = served.client.get(place.replace("depth=1", "depth=2"))
     calls = slowed(monkeypatch, figures, "explain")
-    answers = asked_together(served, 8, place)
+    answers = together(8, lambda _number: served.client.get(place))
     assert {each.status_code for each in answers} == {alone.status_code} == {200}
     assert len({each.content for each in answers}) == len(calls) == 1
 
 
 def test_what_cannot_be_kept_is_made_for_each_who_waited(served, monkeypatch):
     calls = slowed(monkeypatch, served.service.store, "result")
-    answers = asked_together(served, 8, "/v1/figures/0123456789abcdef/pace/final_share")
+    answers = together(8, lambda _number: served.client.get("/v1/figures/0123456789abcdef/pace/final_share"))
     assert [each.status_code for each in answers] == [404] * 8
     assert (calls[0], len(calls)) == (1, 8)
     assert max(calls) > 1  # one was waited for, and the others do not queue

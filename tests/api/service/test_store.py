@@ -19,6 +19,7 @@ from api.service.audit import event, verify_log
 from api.service.auth import issue_key
 from api.service.canonical import digest
 from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
+from tests.api.service.conftest import together
 
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 JOB = "0" * 31 + "1"
@@ -55,17 +56,14 @@ def actions(store):
 
 def at_once(*acts):
     """What each act gives or raises, all begun at the same moment."""
-    barrier = threading.Barrier(len(acts))
 
-    def run(act):
-        barrier.wait()
+    def outcome(number):
         try:
-            return act()
+            return acts[number]()
         except Exception as error:
             return error
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
+    return together(len(acts), outcome)
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------------
