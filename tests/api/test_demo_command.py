@@ -5,12 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OPTIONS = (
-    "Do minimum: payment by results and blocks",
-    "Blended payment for the hospitals",
-    "Capitation with a gain and loss corridor",
-    "Capitation with an alliance pool",
-)
+from tests.api.test_compare_command import OPTIONS
 
 
 def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(tmp_path):

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,14 @@ class Pass:
     in_depth: bool = False
 
 
+@cache
 def operations():
-    """Name, method and address of each operation, and a pattern of the address."""
-    for path, methods in addresses().openapi()["paths"].items():
-        for method, operation in methods.items():
-            yield operation["operationId"], method.upper(), path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+    """Name, method and address of each operation, and a pattern of the address; the description takes a while to make."""
+    return [
+        (operation["operationId"], method.upper(), path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path)))
+        for path, methods in addresses().openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
 
 
 def allowed(role):
