@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from api.cli import main
-from capitation.evaluate import evaluate
-from capitation.run import Run
-from capitation.scenario import read_scenario
-from capitation.sources import DataPack, default_data_folder
+from api.cli.main import main
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
+from capitation.run.scenario import read_scenario
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(

@@ -20,20 +20,20 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import api.service.routes
-from api.service.access import RULES
-from api.service.deps import Service
-from api.service.door import VERB_OF, is_guarded, resource_of
-from api.service.habits import Habits
-from api.service.metrics import Metrics
-from api.service.nouns import SHIPPED, seed
-from api.service.openapi import describe
-from api.service.packs import Packs, keep, pack_at
-from api.service.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
-from api.service.remembered import Remembered
+from api.service.describe.openapi import describe
+from api.service.documents.kinds import SHIPPED, seed
+from api.service.http.etag_layer import Tagged
+from api.service.http.identity import VERB_OF, is_guarded, resource_of
+from api.service.http.metrics import Metrics
+from api.service.http.middleware import Habits
+from api.service.http.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
+from api.service.http.response_cache import Remembered
+from api.service.jobs.worker import Worker
+from api.service.packs.packs import Packs, keep, pack_at
+from api.service.runtime.request import Service
+from api.service.security.access import RULES
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.tagged import Tagged
-from api.service.worker import Worker
 from capitation.errors import CapitationError, Fault
 
 log = logging.getLogger("capitation.service")

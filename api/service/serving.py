@@ -8,7 +8,7 @@ import sys
 from fastapi import FastAPI
 
 from api.service.app import create_app
-from api.service.habits import JsonLines
+from api.service.http.middleware import JsonLines
 
 
 def application() -> FastAPI:

@@ -15,9 +15,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from api.service.auth import TokenRules
-from capitation.documents import read_mapping
+from api.service.security.credentials import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
+from capitation.records.documents import read_mapping
 
 STORE_FILE = "capitation.db"
 """Name of the embedded store, in the folder the service is started from."""

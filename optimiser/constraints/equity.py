@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 180
 FAMILIES = ("system_benefit_sum", "equity")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 140
 FAMILIES = ("income_lost_sum", "tariff_lost_sum", "piece_after_reached", "piece_full_before_next")

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 50
 FAMILIES = ("effect_alone", "hazard_sum", "overlap_chord", "overlap_not_hidden", "credit_first", "credit_last")

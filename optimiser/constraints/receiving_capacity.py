@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from optimiser.problem import ALL
+from optimiser.problem.document import ALL
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 90
 FAMILIES = ("receiving_capacity",)

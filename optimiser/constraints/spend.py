@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 110
 FAMILIES = ("spend_sum",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 10
 FAMILIES = ("start_once",)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from optimiser.programme import Programme
+    from optimiser.programme.programme import Programme
 
 ORDER = 210
 FAMILIES = ("starts_per_year",)

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from capitation.errors import SolverError
-from optimiser.answer import PROVED, Answer, PriceBasis, Prices, Status
-from optimiser.certify import certify
-from optimiser.matrix import Floats, Matrix
+from optimiser.engines.answer import PROVED, Answer, PriceBasis, Prices, Status
+from optimiser.engines.certify import certify
+from optimiser.programme.matrix import Floats, Matrix
 
 INTERIOR_POINT_FROM = 30_000
 """From this many columns on a linear programme is solved by interior point rather than simplex."""

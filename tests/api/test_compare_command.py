@@ -5,8 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from capitation.money import board_text
-from capitation.run import load_run
+from capitation.money.pence import board_text
+from capitation.run.run import load_run
 
 OPTIONS = (
     "Do minimum: payment by results and blocks",

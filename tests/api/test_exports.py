@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.exports import export_csv, export_xlsx, in_pounds
-from capitation.documents import Document
+from api.exports.exports import export_csv, export_xlsx, in_pounds
 from capitation.errors import SourceError
-from capitation.frames import Column, Schema
-from capitation.money import decimal_text
-from capitation.run import make_run
+from capitation.money.pence import decimal_text
+from capitation.records.documents import Document
+from capitation.records.frames import Column, Schema
+from capitation.run.run import make_run
 
 
 class Choice(Document):

@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from api import cli
+from api.cli.main import main as cli
 from capitation.errors import CapitationError
-from capitation.sources import default_data_folder
+from capitation.pack.sources import default_data_folder
 
 FOLDER = default_data_folder() / "problems"
 

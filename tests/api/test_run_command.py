@@ -2,7 +2,7 @@
 
 import json
 
-from capitation.run import load_run
+from capitation.run.run import load_run
 
 
 def test_a_run_is_written_whole_and_can_be_traced(capitation, pack, tmp_path):

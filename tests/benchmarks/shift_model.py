@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from optimiser.matrix import Builder, Matrix
+from optimiser.programme.matrix import Builder, Matrix
 
 SOLUTIONS, DONORS, RECEIVERS, STAFF, YEARS, NEAREST = 10, 4, 2, 8, 5, 2
 LOCALITIES = {"1k": 2, "10k": 20, "100k": 205, "1M": 2050}

@@ -8,14 +8,14 @@ Limits set for the product: the whole BLMK scenario, five years, under 2 s of ow
 import polars as pl
 import pytest
 
-from capitation.evaluate import evaluate
-from capitation.money import apportion
-from capitation.need import need
-from capitation.need_formula import need_catalogue
-from capitation.need_inputs import read_need_inputs
-from capitation.run import save_run
-from capitation.scenario import read_scenario
-from capitation.sources import DataPack, read_raw
+from capitation.money.pence import apportion
+from capitation.pack.sources import DataPack, read_raw
+from capitation.run.evaluate import evaluate
+from capitation.run.run import save_run
+from capitation.run.scenario import read_scenario
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.inputs import read_need_inputs
+from capitation.weighting.weigh import need
 
 pytestmark = pytest.mark.benchmark_subject
 

@@ -17,11 +17,11 @@ import highspy
 import numpy as np
 import pytest
 
-from optimiser.conflict import conflict_set
-from optimiser.elastic import relax
-from optimiser.engines import highs, pulp_face
-from optimiser.frontier import frontier
-from optimiser.sweep import sweep
+from optimiser.answers.conflict import conflict_set
+from optimiser.answers.elastic import relax
+from optimiser.answers.frontier import frontier
+from optimiser.engines import highs, pulp_engine
+from optimiser.futures.sweep import sweep
 from tests.benchmarks.shift_model import build, draw
 
 TIMING = os.environ.get("CAPITATION_TIMING", "")
@@ -82,7 +82,7 @@ def test_the_pulp_route_against_highspy_alone():
     drawn = draw(MIDDLE)
     matrix = build(drawn)
     alone, expected = best_of(lambda: plain_highspy(matrix), 5)
-    through, answer = best_of(lambda: pulp_face.solve(build(drawn), prices=False), 5)
+    through, answer = best_of(lambda: pulp_engine.solve(build(drawn), prices=False), 5)
     assert answer.objective == pytest.approx(expected, rel=1e-6)
     say(f"PuLP to HiGHS at {MIDDLE}: {through:.3f} s ({through / alone:.3f} x); "
         f"{ {k: round(v, 3) for k, v in answer.seconds.items()} }")  # fmt: skip

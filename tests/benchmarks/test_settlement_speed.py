@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from contracts.document import parse_contract
-from contracts.pipeline import reference_settle, settle
+from contracts.document.contract import parse_contract
+from contracts.settlement.settle import reference_settle, settle
 
 CONTRACT = parse_contract(
     {

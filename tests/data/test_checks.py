@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from capitation.checks import CHECKS, check_pack
-from capitation.sources import DataPack, default_data_folder
+from capitation.run.checks import CHECKS, check_pack
+from capitation.pack.sources import DataPack, default_data_folder
 
 CARRIED = default_data_folder()
 

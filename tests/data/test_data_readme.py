@@ -2,7 +2,7 @@
 
 import doctest
 
-from capitation.sources import default_data_folder
+from capitation.pack.sources import default_data_folder
 
 README = default_data_folder() / "README.md"
 

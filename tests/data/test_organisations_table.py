@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from capitation.errors import FrameError
-from capitation.organisations import COMMISSIONING_KINDS, KINDS, Organisation, organisations
+from capitation.places.organisations import COMMISSIONING_KINDS, KINDS, Organisation, organisations
 
 
 def test_sixteen_partners_the_specialised_commissioner_and_general_practice(pack):

@@ -5,9 +5,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from capitation.parameters import Parameters
-from capitation.plan import PLAN, printed_number
-from capitation.sources import DataPack, default_data_folder
+from capitation.pack.parameters import Parameters
+from capitation.activity.printed_plan import PLAN, printed_number
+from capitation.pack.sources import DataPack, default_data_folder
 
 PACK = DataPack(default_data_folder())
 PARAMETERS = Parameters(PACK)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from capitation.errors import SourceError, UnknownNameError
-from capitation.sources import DataPack, default_data_folder, read_raw, sha256_of
+from capitation.pack.sources import DataPack, default_data_folder, read_raw, sha256_of
 
 PACK = DataPack(default_data_folder())
 TABLES = [(s.id, t.name) for s in PACK.sources.values() for t in s.tables]

@@ -9,10 +9,10 @@ from pathlib import Path
 import highspy
 import pytest
 
-from optimiser.lp_text import lp_text
-from optimiser.problem import read_problem
-from optimiser.programme import constraint_modules, programme_matrix
-from optimiser.solver import solve
+from optimiser.engines.solver import solve
+from optimiser.problem.document import read_problem
+from optimiser.programme.lp_text import lp_text
+from optimiser.programme.programme import constraint_modules, programme_matrix
 
 HERE = Path(__file__).parent
 MODULES = constraint_modules()

@@ -1,7 +1,7 @@
 """Every frame, settlement, programme and mix of the shipped documents as a checksum, to compare before and after a change.
 
-    python tests/snapshots/same_bytes.py            compare with the stored checksums and name what differs
-    python tests/snapshots/same_bytes.py --store    store them anew; the commit then says which figures moved and why
+python tests/snapshots/same_bytes.py            compare with the stored checksums and name what differs
+python tests/snapshots/same_bytes.py --store    store them anew; the commit then says which figures moved and why
 """
 
 import contextlib
@@ -57,7 +57,9 @@ def settlements(folder):
         cases = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)["cases"]
         for number, case in enumerate(cases, start=1):
             rows = folder / "rows.csv"
-            pl.DataFrame(case["rows"], infer_schema_length=None).with_columns(pl.col(pl.Decimal).cast(pl.Float64)).write_csv(rows)
+            pl.DataFrame(case["rows"], infer_schema_length=None).with_columns(
+                pl.col(pl.Decimal).cast(pl.Float64)
+            ).write_csv(rows)
             result, steps = folder / "result.csv", folder / "steps.csv"
             code, out = capitation("settle", path, rows, "--out", result, "--explain", steps, "--all")
             assert code == 0, f"{path.stem}, case {number}: {out}"

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.service.deps import Cursor, ServiceDep
-from api.service.results import ROWS_RESPONSES, ResultId, Rows
-from api.service.rows import frame_answer
-from api.service.work import RUN
+from api.service.jobs.work import RUN
+from api.service.runtime.request import Cursor, ServiceDep
+from api.service.views.results import ROWS_RESPONSES, ResultId, Rows
+from api.service.views.rows import frame_answer
 
 router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.service.access import check_second_hand
-from api.service.canonical import canonical, digest, plain
-from api.service.deps import (
+from api.service.http.paging import number_after, page_of
+from api.service.http.problems import BODY, ServiceError
+from api.service.records.canonical import canonical, digest, plain
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
@@ -23,12 +24,11 @@ from api.service.deps import (
     event,
     takes,
 )
-from api.service.paging import number_after, page_of
-from api.service.problems import BODY, ServiceError
+from api.service.security.access import check_second_hand
 from api.service.store import Result, StoredApproval
-from api.service.wire import Wire, body_text, moment
-from capitation.documents import parse_document
+from api.service.views.models import Wire, body_text, moment
 from capitation.errors import Fault
+from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 

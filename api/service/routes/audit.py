@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from api.service.audit import AuditRecord, Head, Verdict, export_text, verify_log
-from api.service.deps import Cursor, Limit, Service, ServiceDep
-from api.service.negotiation import JSON, NDJSON, chosen
-from api.service.paging import cursor_of, next_link, number_after
-from api.service.wire import Wire
+from api.service.http.negotiation import JSON, NDJSON, chosen
+from api.service.http.paging import cursor_of, next_link, number_after
+from api.service.runtime.request import Cursor, Limit, Service, ServiceDep
+from api.service.security.audit import AuditRecord, Head, Verdict, export_text, verify_log
+from api.service.views.models import Wire
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

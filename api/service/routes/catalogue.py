@@ -17,15 +17,15 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.service.canonical import canonical, digest
-from api.service.catalogue_indices import IndexList, IndexView, index_heads, index_views
-from api.service.catalogue_schemas import SchemaList, schema_heads, schema_text
-from api.service.catalogue_solutions import SolutionList, SolutionView, solution_heads, solution_views
-from api.service.catalogue_terms import TermList, TermView, term_heads, term_views
-from api.service.deps import IfNoneMatch, Limit, NameCursor, ServiceDep
-from api.service.etags import is_unchanged, strong
-from api.service.paging import cursor_of, next_link, text_after
-from api.service.wire import NAME, Wire
+from api.service.describe.catalogue_indices import IndexList, IndexView, index_heads, index_views
+from api.service.describe.catalogue_schemas import SchemaList, schema_heads, schema_text
+from api.service.describe.catalogue_solutions import SolutionList, SolutionView, solution_heads, solution_views
+from api.service.describe.catalogue_terms import TermList, TermView, term_heads, term_views
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.paging import cursor_of, next_link, text_after
+from api.service.records.canonical import canonical, digest
+from api.service.runtime.request import IfNoneMatch, Limit, NameCursor, ServiceDep
+from api.service.views.models import NAME, Wire
 from capitation.errors import UnknownNameError
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])

@@ -10,18 +10,18 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from api.service.asking import accepted
-from api.service.canonical import plain
-from api.service.deps import BodyDep, ClientDep, KeyHeader, Service, ServiceDep, takes
-from api.service.pack_choice import chosen_pack
-from api.service.problems import BODY, ServiceError
-from api.service.results import result_routes
+from api.service.http.problems import BODY, ServiceError
+from api.service.jobs.pack_choice import chosen_pack
+from api.service.jobs.requests import accepted
+from api.service.jobs.work import COMPARISON
+from api.service.records.canonical import plain
+from api.service.runtime.request import BodyDep, ClientDep, KeyHeader, Service, ServiceDep, takes
 from api.service.store import StoredDocument
-from api.service.wire import ComparisonRequest, JobView
-from api.service.work import COMPARISON
-from capitation.documents import parse_document
+from api.service.views.models import ComparisonRequest, JobView
+from api.service.views.results import result_routes
 from capitation.errors import Faults, UnknownNameError, suggest
-from contracts.options import PLAN, ContractOptions
+from capitation.records.documents import parse_document
+from contracts.options.document import PLAN, ContractOptions
 
 router = result_routes(COMPARISON)
 

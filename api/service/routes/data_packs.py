@@ -18,8 +18,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.service.access import AccessError, Caller, sees_everything
-from api.service.deps import (
+from api.service.documents.kinds import SHIPPED
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.paging import LARGEST_PAGE, cursor_of, next_link, number_after
+from api.service.http.problems import ServiceError
+from api.service.packs.archive import archive_of, unpacked
+from api.service.packs.packs import Pack, about, keep
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
@@ -31,15 +36,10 @@ from api.service.deps import (
     created_once,
     event,
 )
-from api.service.etags import is_unchanged, strong
-from api.service.nouns import SHIPPED
-from api.service.pack_archive import archive_of, unpacked
-from api.service.packs import Pack, about, keep
-from api.service.paging import LARGEST_PAGE, cursor_of, next_link, number_after
-from api.service.problems import ServiceError
-from api.service.rows import IMMUTABLE
+from api.service.security.access import AccessError, Caller, sees_everything
 from api.service.store import StoredPack
-from api.service.wire import DIGEST_EXAMPLE, PACK_EXAMPLE, Digest, Wire, body_text, moment
+from api.service.views.models import DIGEST_EXAMPLE, PACK_EXAMPLE, Digest, Wire, body_text, moment
+from api.service.views.rows import IMMUTABLE
 from capitation.errors import UnknownNameError
 
 router = APIRouter(prefix="/v1/data-packs", tags=["data packs"])

@@ -13,9 +13,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.service.access import Caller
-from api.service.canonical import digest
-from api.service.deps import (
+from api.service.documents.kinds import NOUNS, Noun, title_of
+from api.service.documents.kinds import content_of as stored_content
+from api.service.http.etags import expected_version, is_unchanged, strong
+from api.service.http.paging import number_after, page_of, text_after
+from api.service.http.problems import BODY, ServiceError
+from api.service.records.canonical import digest
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
@@ -30,13 +34,9 @@ from api.service.deps import (
     created_once,
     event,
 )
-from api.service.etags import expected_version, is_unchanged, strong
-from api.service.nouns import NOUNS, Noun, title_of
-from api.service.nouns import content_of as stored_content
-from api.service.paging import number_after, page_of, text_after
-from api.service.problems import BODY, ServiceError
+from api.service.security.access import Caller
 from api.service.store import ChangedError, StoredDocument
-from api.service.wire import NAME, DocumentHead, DocumentList, document_head
+from api.service.views.models import NAME, DocumentHead, DocumentList, document_head
 from capitation.errors import Fault, UnknownNameError
 
 router = APIRouter()

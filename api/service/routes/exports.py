@@ -7,9 +7,14 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.service.asking import asked_for, waited_for
-from api.service.canonical import plain
-from api.service.deps import (
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.negotiation import chosen
+from api.service.http.problems import BODY, ServiceError
+from api.service.jobs.requests import asked_for, waited_for
+from api.service.jobs.work import EXPORT
+from api.service.jobs.workbooks import XLSX
+from api.service.records.canonical import plain
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     IfNoneMatch,
@@ -20,17 +25,12 @@ from api.service.deps import (
     created_once,
     takes,
 )
-from api.service.etags import is_unchanged, strong
-from api.service.negotiation import chosen
-from api.service.problems import BODY, ServiceError
-from api.service.results import ResultId, result_routes
-from api.service.rows import IMMUTABLE, VARY
 from api.service.store import StoredFile
-from api.service.wire import RESULT_PLACES, ExportRequest, JobView
-from api.service.work import EXPORT
-from api.service.workbooks import XLSX
-from capitation.documents import parse_document
+from api.service.views.models import RESULT_PLACES, ExportRequest, JobView
+from api.service.views.results import ResultId, result_routes
+from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import Fault
+from capitation.records.documents import parse_document
 
 router = result_routes(EXPORT, has_tables=False)
 

@@ -10,19 +10,19 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.service.access import Caller
-from api.service.deps import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
-from api.service.etags import is_unchanged, strong
-from api.service.problems import ServiceError
-from api.service.results import ColumnName, Condition, FrameName, ResultId
-from api.service.rows import IMMUTABLE, VARY
-from api.service.sight import EVERYTHING, sight_of
-from api.service.wire import RunContent, Wire, body_text
-from api.service.work import RUN
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.problems import ServiceError
+from api.service.jobs.work import RUN
+from api.service.runtime.request import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
+from api.service.security.access import Caller
+from api.service.security.visibility import EVERYTHING, sight_of
+from api.service.views.models import RunContent, Wire, body_text
+from api.service.views.results import ColumnName, Condition, FrameName, ResultId
+from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import CapitationError, UnknownNameError
-from capitation.formulas import FORMULAS
-from capitation.run import Run
-from capitation.trace import WITHHELD, Context, Figure, explain
+from capitation.run.formulas import FORMULAS
+from capitation.run.run import Run
+from capitation.run.trace import WITHHELD, Context, Figure, explain
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 

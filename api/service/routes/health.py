@@ -6,10 +6,10 @@ from importlib.metadata import version
 
 from fastapi import APIRouter
 
-from api.service.deps import ServiceDep
-from api.service.problems import ServiceError
-from api.service.self_test import solver_says
-from api.service.wire import Liveness, Readiness
+from api.service.http.problems import ServiceError
+from api.service.jobs.self_test import solver_says
+from api.service.runtime.request import ServiceDep
+from api.service.views.models import Liveness, Readiness
 
 router = APIRouter(tags=["health"])
 

@@ -10,13 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.service.access import Caller, sees_everything
-from api.service.deps import ClientDep, Cursor, Limit, Service, ServiceDep, event
-from api.service.paging import number_after, page_of
-from api.service.problems import ServiceError
-from api.service.sight import without_detail
+from api.service.http.paging import number_after, page_of
+from api.service.http.problems import ServiceError
+from api.service.runtime.request import ClientDep, Cursor, Limit, Service, ServiceDep, event
+from api.service.security.access import Caller, sees_everything
+from api.service.security.visibility import without_detail
 from api.service.store import TERMINAL, Job, StoreError
-from api.service.wire import JOB_EXAMPLE, JobList, JobStatus, JobView, job_view, moment
+from api.service.views.models import JOB_EXAMPLE, JobList, JobStatus, JobView, job_view, moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

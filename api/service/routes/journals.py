@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, cast
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from api.service.deps import (
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.negotiation import CSV, JSON, chosen
+from api.service.http.paging import number_after, page_of
+from api.service.http.problems import BODY, ServiceError
+from api.service.ledger.journals import Kind, csv_bytes, read_journal
+from api.service.ledger.posting import head_of, journals_of
+from api.service.records.examples import example_of
+from api.service.routes.approvals import POSTABLE
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
@@ -22,19 +30,11 @@ from api.service.deps import (
     event,
     takes,
 )
-from api.service.etags import is_unchanged, strong
-from api.service.examples import example_of
-from api.service.journals import Kind, csv_bytes, read_journal
-from api.service.negotiation import CSV, JSON, chosen
-from api.service.paging import number_after, page_of
-from api.service.posting import head_of, journals_of
-from api.service.problems import BODY, ServiceError
-from api.service.routes.approvals import POSTABLE
 from api.service.store import ChangedError, StoredJournal
-from api.service.wire import Money, Wire, body_text, moment
-from capitation.documents import parse_document
+from api.service.views.models import Money, Wire, body_text, moment
 from capitation.errors import Fault
-from capitation.money import decimal_text
+from capitation.money.pence import decimal_text
+from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/journals", tags=["journals"])
 

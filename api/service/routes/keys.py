@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from api.service.access import Role, Scope
-from api.service.auth import LONGEST_ORGANISATION, LONGEST_SUBJECT, IssuedKey, KeyRecord, KeyRequestError, issue_key
-from api.service.deps import (
+from api.service.http.paging import number_after, page_of
+from api.service.http.problems import BODY, ServiceError
+from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
@@ -24,10 +24,17 @@ from api.service.deps import (
     event,
     takes,
 )
-from api.service.paging import number_after, page_of
-from api.service.problems import BODY, ServiceError
-from api.service.wire import Wire, body_text
-from capitation.documents import parse_document
+from api.service.security.access import Role, Scope
+from api.service.security.credentials import (
+    LONGEST_ORGANISATION,
+    LONGEST_SUBJECT,
+    IssuedKey,
+    KeyRecord,
+    KeyRequestError,
+    issue_key,
+)
+from api.service.views.models import Wire, body_text
+from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from api.service.deps import ServiceDep
+from api.service.runtime.request import ServiceDep
 
 router = APIRouter(tags=["health"])
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from api.service.asking import accepted
-from api.service.deps import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
-from api.service.pack_choice import chosen_pack
-from api.service.results import result_routes
-from api.service.wire import JobView, SettlementRequest
-from api.service.work import SETTLEMENT
+from api.service.jobs.pack_choice import chosen_pack
+from api.service.jobs.requests import accepted
+from api.service.jobs.work import SETTLEMENT
+from api.service.runtime.request import BodyDep, ClientDep, KeyHeader, ServiceDep, takes
+from api.service.views.models import JobView, SettlementRequest
+from api.service.views.results import result_routes
 
 router = result_routes(SETTLEMENT)
 

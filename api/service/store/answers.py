@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database, StoreError
-from api.service.store.shape import idempotency as _key
+from api.service.store.tables import idempotency as _key
 
 
 @dataclass(frozen=True)

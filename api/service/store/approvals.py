@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from api.service.audit import AuditEvent
+from api.service.security.audit import AuditEvent
 from api.service.store.database import Database
-from api.service.store.shape import approval as _approval
+from api.service.store.tables import approval as _approval
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
-from api.service.audit import AuditEvent, AuditRecord, Head, NumberTakenError
+from api.service.security.audit import AuditEvent, AuditRecord, Head, NumberTakenError
 from api.service.store.database import ChangedError, Database
-from api.service.store.shape import audit_record as _record
+from api.service.store.tables import audit_record as _record
 
 _BATCH = 1_000
 

@@ -25,8 +25,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from api.service.audit import AuditEvent, AuditRecord, Head, link
-from api.service.store import shape
+from api.service.security.audit import AuditEvent, AuditRecord, Head, link
+from api.service.store import tables
 from capitation.errors import CapitationError
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -248,20 +248,20 @@ class Database:
             self._chain(connection, link(self._head(connection, lock=True), told))
 
     def _head(self, connection: Connection, *, lock: bool = False) -> Head:
-        query = sa.select(shape.audit_head.c.number, shape.audit_head.c.sha256)
+        query = sa.select(tables.audit_head.c.number, tables.audit_head.c.sha256)
         number, sha256 = connection.execute(query.with_for_update() if lock else query).one()
         return Head(number=number, sha256=sha256)
 
     def _chain(self, connection: Connection, record: AuditRecord) -> None:
         connection.execute(
-            sa.insert(shape.audit_record).values(
+            sa.insert(tables.audit_record).values(
                 number=record.number,
                 previous=record.previous,
                 event=record.event.model_dump_json(),
                 sha256=record.sha256,
             )
         )
-        connection.execute(sa.update(shape.audit_head).values(number=record.number, sha256=record.sha256))
+        connection.execute(sa.update(tables.audit_head).values(number=record.number, sha256=record.sha256))
 
 
 def _engine(url: str) -> Engine:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from api.service.audit import AuditEvent
+from api.service.security.audit import AuditEvent
 from api.service.store.database import ChangedError, Database, StoreError
-from api.service.store.shape import document as _document
+from api.service.store.tables import document as _document
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from api.service.audit import AuditEvent
+from api.service.security.audit import AuditEvent
 from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database
 from api.service.store.results import StoredFile, StoredFrame
-from api.service.store.shape import asker as _asker
-from api.service.store.shape import job as _job
-from api.service.store.shape import job_event as _event
-from api.service.store.shape import result as _result
-from api.service.store.shape import result_file as _file
-from api.service.store.shape import result_frame as _frame
+from api.service.store.tables import asker as _asker
+from api.service.store.tables import job as _job
+from api.service.store.tables import job_event as _event
+from api.service.store.tables import result as _result
+from api.service.store.tables import result_file as _file
+from api.service.store.tables import result_frame as _frame
 
 TERMINAL = ("done", "failed", "cancelled")
 """States that a job does not leave by itself."""

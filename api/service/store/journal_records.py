@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from api.service.audit import AuditEvent
+from api.service.security.audit import AuditEvent
 from api.service.store.database import ChangedError, Database
-from api.service.store.shape import journal as _journal
+from api.service.store.tables import journal as _journal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
-from api.service.audit import AuditEvent
-from api.service.auth import KeyRecord
+from api.service.security.audit import AuditEvent
+from api.service.security.credentials import KeyRecord
 from api.service.store.database import Database
-from api.service.store.shape import api_key as _key
+from api.service.store.tables import api_key as _key
 
 
 class Keys(Database):

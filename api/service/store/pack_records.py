@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from api.service.audit import AuditEvent
+from api.service.security.audit import AuditEvent
 from api.service.store.database import Database
-from api.service.store.shape import data_pack as _pack
+from api.service.store.tables import data_pack as _pack
 
 
 @dataclass(frozen=True)

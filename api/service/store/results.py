@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from api.service.store.database import Database
-from api.service.store.shape import result as _result
-from api.service.store.shape import result_file as _file
-from api.service.store.shape import result_frame as _frame
+from api.service.store.tables import result as _result
+from api.service.store.tables import result_file as _file
+from api.service.store.tables import result_frame as _frame
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 import pytest
 from starlette.testclient import TestClient
 
-from api.service import work
-from api.service.access import ROLE_SCOPES
 from api.service.app import create_app
-from api.service.auth import issue_key
-from api.service.deps import Service
+from api.service.jobs import work
+from api.service.jobs.worker import Worker
+from api.service.runtime.request import Service
+from api.service.security.access import ROLE_SCOPES
+from api.service.security.credentials import issue_key
 from api.service.settings import Settings
-from api.service.worker import Worker
-from capitation.run import Run
-from capitation.scenario import Scenario
-from capitation.sources import DataPack, default_data_folder
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.run.run import Run
+from capitation.run.scenario import Scenario
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.small_disk import SmallDisk
 

@@ -13,7 +13,7 @@ import httpx2 as httpx
 
 _LISTENING_OR_OVER = {"0A", "06", "07"}
 
-COMMAND = [sys.executable, "-c", "from api.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from api.cli.main import main; main()"]
 
 
 def until(condition, seconds=60.0, every=0.05):

@@ -12,7 +12,7 @@ import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData, UseAfterFree
 
-from api.service.nouns import NOUNS
+from api.service.documents.kinds import NOUNS
 
 IN_DEPTH = "SCHEMATHESIS_DOCUMENTS_IN_DEPTH"
 """Variable that asks for documents as their own JSON Schemas have them, instead of any object with an id."""

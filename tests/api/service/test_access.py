@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.access import (
+from api.service.security.access import (
     RESOURCES,
     ROLE_SCOPES,
     ROLES,
@@ -26,8 +26,8 @@ from api.service.access import (
     visible,
 )
 from capitation.errors import UnknownNameError
-from capitation.evaluate import SCHEMAS
-from contracts.evaluate import SCHEMAS as OPTION_SCHEMAS
+from capitation.run.evaluate import SCHEMAS
+from contracts.options.evaluate import SCHEMAS as OPTION_SCHEMAS
 
 SYSTEM = "BLMK"
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.service.worker import Worker
+from api.service.jobs.worker import Worker
 
 
 @pytest.fixture

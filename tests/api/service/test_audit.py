@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.audit import (
+from api.service.security.audit import (
     GENESIS,
     AuditError,
     AuditRecord,

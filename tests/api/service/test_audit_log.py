@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.service.audit import verify_file, verify_log
+from api.service.security.audit import verify_file, verify_log
 from api.service.store import StoreError
 
 NDJSON = "application/x-ndjson"

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.access import ROLE_SCOPES, ROLES, SCOPES
-from api.service.auth import (
+from api.service.security.access import ROLE_SCOPES, ROLES, SCOPES
+from api.service.security.credentials import (
     AuthenticationError,
     KeyRequestError,
     KeySet,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api.service.access import ROLES
 from api.service.app import operations, routers
-from api.service.door import PUBLIC
+from api.service.http.identity import PUBLIC
+from api.service.security.access import ROLES
 
 TABLE = Path(__file__).parent / "authorisation.csv"
 SYSTEM, PARTNERS = "BLMK", ("06F", "RC9")

@@ -11,24 +11,24 @@ from urllib.parse import quote
 import pytest
 from pydantic import TypeAdapter
 
-from api.commands.schema import DOCUMENTS
-from api.service import catalogue_indices, catalogue_schemas, catalogue_solutions, catalogue_terms
-from api.service.canonical import canonical, digest, plain
-from api.service.catalogue_indices import index_views
-from api.service.catalogue_schemas import SCHEMAS, json_schema, schema_heads, schema_text
-from api.service.catalogue_solutions import solution_heads, solution_views
-from api.service.catalogue_terms import STEP, term_heads, term_views
-from api.service.examples import example_of
-from api.service.nouns import NOUNS
-from api.service.packs import pack_at
+from api.cli.commands.schema import DOCUMENTS
+from api.service.describe import catalogue_indices, catalogue_schemas, catalogue_solutions, catalogue_terms
+from api.service.describe.catalogue_indices import index_views
+from api.service.describe.catalogue_schemas import SCHEMAS, json_schema, schema_heads, schema_text
+from api.service.describe.catalogue_solutions import solution_heads, solution_views
+from api.service.describe.catalogue_terms import STEP, term_heads, term_views
+from api.service.documents.kinds import NOUNS
+from api.service.packs.packs import pack_at
+from api.service.records.canonical import canonical, digest, plain
+from api.service.records.examples import example_of
 from api.service.routes import catalogue
-from api.service.wire import Wire
-from capitation.documents import read_mapping
-from capitation.need_formula import Component, CostIndex, need_catalogue
-from capitation.solution import Cost, Solution, read_solutions
-from contracts.document import any_term
-from contracts.pieces import Piece, Pieces
-from contracts.tables import Table
+from api.service.views.models import Wire
+from capitation.records.documents import read_mapping
+from capitation.shift.solution import Cost, Solution, read_solutions
+from capitation.weighting.formula import Component, CostIndex, need_catalogue
+from contracts.document.contract import any_term
+from contracts.language.pieces import Piece, Pieces
+from contracts.language.tables import Table
 from contracts.terms import all_terms
 
 ROOT = "/v1/catalogue"
@@ -98,7 +98,7 @@ def test_every_entry_of_every_list_can_be_read_and_none_is_missing(served):
             if shelf["id"] != "schemas":
                 assert {key: whole.json()[key] for key in item} == item
     assert tuple(listed) == SHELVES
-    assert listed["terms"] == set(all_terms()) == stems("../contracts/terms/*.py") - {"__init__", "base"}
+    assert listed["terms"] == set(all_terms()) == stems("../contracts/terms/*/*.py") - {"__init__"}
     assert listed["solutions"] == stems("solutions/*.toml")
     assert listed["indices"] == stems("need/components/*.toml") | stems("need/indices/*.toml")
     assert listed["schemas"] == {*DOCUMENTS, *(noun.kind for noun in NOUNS.values()), "term", "index"}

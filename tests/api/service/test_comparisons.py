@@ -6,14 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from api.commands.compare import compare
-from api.service.canonical import plain
-from capitation.evaluate import evaluate
-from capitation.run import load_run
-from capitation.scenario import Scenario
-from contracts.document import parse_contract
-from contracts.evaluate import evaluate_options
-from contracts.options import read_options
+from api.cli.commands.compare import compare
+from api.service.records.canonical import plain
+from capitation.run.evaluate import evaluate
+from capitation.run.run import load_run
+from capitation.run.scenario import Scenario
+from contracts.document.contract import parse_contract
+from contracts.options.document import read_options
+from contracts.options.evaluate import evaluate_options
 
 OPTIONS = "blmk-contract-options"
 TWO = ["do-minimum", "blended"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from api.service.pack import Pack
-from api.service.pack_archive import archive_of, unpacked
-from capitation.sources import default_data_folder
+from api.service.packs.archive import archive_of, unpacked
+from api.service.packs.pack import Pack
+from capitation.pack.sources import default_data_folder
 
 CARRIED = default_data_folder()
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Response
 from starlette.testclient import TestClient
 
-from api.service.deprecation import deprecated
+from api.service.http.deprecation import deprecated
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from api.service.canonical import digest
-from api.service.nouns import NOUNS
-from capitation.scenario import Scenario, read_scenario
+from api.service.documents.kinds import NOUNS
+from api.service.records.canonical import digest
+from capitation.run.scenario import Scenario, read_scenario
 
 
 def key(text):

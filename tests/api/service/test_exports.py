@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.compare import compare
-from api.commands.run import run
-from api.service.workbooks import XLSX
-from capitation.sources import default_data_folder
+from api.cli.commands.compare import compare
+from api.cli.commands.run import run
+from api.service.jobs.workbooks import XLSX
+from capitation.pack.sources import default_data_folder
 
 TWO = ["do-minimum", "blended"]
 

@@ -27,16 +27,16 @@ import pytest
 import sqlalchemy as sa
 from fastapi import Response
 
-from api.service.access import ROLE_SCOPES
-from api.service.audit import event, verify_log
-from api.service.auth import issue_key
-from api.service.idempotency import HOLD_SECONDS, REPEATED, once
-from api.service.packs import Packs, pack_at
-from api.service.problems import ServiceError
+from api.service.http.idempotency import HOLD_SECONDS, REPEATED, once
+from api.service.http.problems import ServiceError
+from api.service.jobs.worker import Worker
+from api.service.packs.packs import Packs, pack_at
 from api.service.routes.jobs import _stream
+from api.service.security.access import ROLE_SCOPES
+from api.service.security.audit import event, verify_log
+from api.service.security.credentials import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.worker import Worker
 from tests.api.service.conftest import DATABASES, empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from api.service import self_test
-from api.service.habits import SECURITY, JsonLines, RateLimit
+from api.service.http.middleware import SECURITY, JsonLines, RateLimit
+from api.service.jobs import self_test
 from api.service.settings import Settings
 
 PATHS = ["/livez", "/readyz", "/openapi.json", "/v1/scenarios", "/v1/nothing", "/v1/jobs?limit=0"]

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import Response
 
-from api.service.idempotency import HOLD_SECONDS, REPEATED, once
-from api.service.problems import ServiceError
+from api.service.http.idempotency import HOLD_SECONDS, REPEATED, once
+from api.service.http.problems import ServiceError
 from api.service.store import Store
 
 RUN = {"scenario": "blmk"}

@@ -13,11 +13,11 @@ from collections import Counter
 
 import pytest
 
-from api.service.audit import verify_log
-from api.service.canonical import canonical
-from api.service.packs import Pack, Packs
+from api.service.jobs.worker import Worker
+from api.service.packs.packs import Pack, Packs
+from api.service.records.canonical import canonical
+from api.service.security.audit import verify_log
 from api.service.store import Store
-from api.service.worker import Worker
 
 TERMINAL = {"done", "failed", "cancelled"}
 
@@ -211,7 +211,7 @@ def test_two_workers_of_which_one_is_killed_lose_and_double_nothing(serve, store
     places = [ask(served, "settlements", settlement_of(served, n), f"k{n}") for n in range(200)]
     assert len(set(places)) == 200
     environment = {**os.environ, "CAPITATION_LEASE_SECONDS": "1", "CAPITATION_POLL_SECONDS": "0.02"}
-    command = [sys.executable, "-c", "from api.cli import main; main()", "worker", "--store", store_url]
+    command = [sys.executable, "-c", "from api.cli.main import main; main()", "worker", "--store", store_url]
     workers = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
     try:
         until, target = time.monotonic() + 120, random.randint(20, 80)

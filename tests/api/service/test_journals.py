@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.service.journals import (
+from api.service.ledger.journals import (
     Account,
     Approval,
     ChartAccount,
@@ -28,12 +28,12 @@ from api.service.journals import (
     restate,
 )
 from capitation.errors import FrameError
-from capitation.run import Run, RunManifest, save_run
-from capitation.sources import default_data_folder
-from contracts.document import read_contract
-from contracts.restatement import restate as restate_statement
-from contracts.statements import settle_statement
-from contracts.versions import Entry, Version, direction_of
+from capitation.pack.sources import default_data_folder
+from capitation.run.run import Run, RunManifest, save_run
+from contracts.books.entries import Entry, Version, direction_of
+from contracts.books.restatement import restate as restate_statement
+from contracts.books.statements import settle_statement
+from contracts.document.contract import read_contract
 
 DAY = dt.date(2026, 4, 1)
 COLUMNS = (

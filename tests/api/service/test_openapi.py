@@ -9,12 +9,12 @@ import jsonschema_rs
 import pytest
 
 from api.service.app import addresses
-from api.service.door import PUBLIC
-from api.service.journals import JournalLine
-from api.service.nouns import NOUNS
-from api.service.openapi import text_of
-from api.service.openapi_examples import SHOWN
-from api.service.wire import RESULT_PLACES, JobKind
+from api.service.describe.openapi import text_of
+from api.service.describe.openapi_examples import SHOWN
+from api.service.documents.kinds import NOUNS
+from api.service.http.identity import PUBLIC
+from api.service.ledger.journals import JournalLine
+from api.service.views.models import RESULT_PLACES, JobKind
 
 KEPT = Path(__file__).parents[3] / "api" / "openapi.json"
 DESCRIBED = addresses().openapi()

@@ -22,23 +22,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.service import pack_archive, pack_trial
-from api.service.canonical import canonical, digest
-from api.service.pack_archive import archive_of, restored, unpacked
-from api.service.pack_content import FILE_KEYS, leads_out, names_stay_inside
-from api.service.pack_trial import pack_faults, trial_faults
-from api.service.packs import Pack, Packs, pack_at
-from capitation.age_sex import age_sex_formula
-from capitation.checks import check_pack
-from capitation.documents import Document
+from api.service.packs import archive as pack_archive
+from api.service.packs import sandbox as pack_trial
+from api.service.packs.archive import archive_of, restored, unpacked
+from api.service.packs.packs import Pack, Packs, pack_at
+from api.service.packs.paths import FILE_KEYS, leads_out, names_stay_inside
+from api.service.packs.sandbox import pack_faults, trial_faults
+from api.service.records.canonical import canonical, digest
 from capitation.errors import CapitationError, DocumentError, SourceError, UnknownNameError
-from capitation.evaluate import evaluate, pace_policy
-from capitation.scenario import Scenario, read_scenario
-from capitation.sources import DataPack, default_data_folder
-from contracts.document import read_contract
-from contracts.options import ContractOption, ContractOptions, read_contracts
-from optimiser.from_run import LineContract
-from optimiser.problem import read_problem
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.records.documents import Document
+from capitation.run.checks import check_pack
+from capitation.run.evaluate import evaluate, pace_policy
+from capitation.run.scenario import Scenario, read_scenario
+from capitation.weighting.age_sex import age_sex_formula
+from contracts.document.contract import read_contract
+from contracts.options.document import ContractOption, ContractOptions, read_contracts
+from optimiser.links.from_run import LineContract
+from optimiser.problem.document import read_problem
 
 CARRIED = default_data_folder()
 SOURCE = CARRIED / "sources" / "blmk-stp-2016"

@@ -5,10 +5,10 @@ import io
 import polars as pl
 import pytest
 
-from contracts.document import read_contract
-from contracts.evaluate import evaluate_options
-from contracts.options import read_options
-from contracts.pipeline import settle
+from contracts.document.contract import read_contract
+from contracts.options.document import read_options
+from contracts.options.evaluate import evaluate_options
+from contracts.settlement.settle import settle
 
 OPTIONS = "blmk-contract-options"
 TWO = ["do-minimum", "blended"]

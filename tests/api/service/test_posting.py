@@ -8,9 +8,9 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from api.service.access import ROLE_SCOPES
-from api.service.journals import net, read_journal
-from api.service.worker import Worker
+from api.service.jobs.worker import Worker
+from api.service.ledger.journals import net, read_journal
+from api.service.security.access import ROLE_SCOPES
 
 
 def post(served, path, body, headers, key):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.service.problems import TYPES, problem_of
+from api.service.http.problems import TYPES, problem_of
 from capitation import errors
 
 RUNS = "/v1/runs"

@@ -37,7 +37,9 @@ def test_the_readme_leads_from_nothing_to_a_balanced_journal_in_four_calls(tmp_p
     script = "\n".join(["set -eu", serve, "trap 'kill %1; wait %1 || true' EXIT", READY, *rest]).replace("8000", port)
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "capitation").write_text(f'#!/bin/sh\nexec {sys.executable} -c "from api.cli import main; main()" "$@"\n')
+    (tools / "capitation").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from api.cli.main import main; main()" "$@"\n'
+    )
     (tools / "capitation").chmod(0o755)
     root = str(README.parents[1])
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": root}

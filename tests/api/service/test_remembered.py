@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from api.service.auth import AuthenticationError
-from api.service.remembered import OF_THE_STORE, Remembered
+from api.service.http.response_cache import OF_THE_STORE, Remembered
 from api.service.routes import figures
+from api.service.security.credentials import AuthenticationError
 from api.service.store import Store
 from tests.api.service.conftest import together
 

@@ -9,8 +9,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
-from contracts.document import read_contract
-from contracts.pipeline import settle
+from contracts.document.contract import read_contract
+from contracts.settlement.settle import settle
 
 MONEY = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]{2}")
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from api.service.access import ROLE_SCOPES, RULES
 from api.service.app import addresses, create_app
-from api.service.auth import issue_key
-from api.service.door import PUBLIC, VERB_OF, resource_of
-from api.service.nouns import NOUNS
+from api.service.documents.kinds import NOUNS
+from api.service.http.identity import PUBLIC, VERB_OF, resource_of
+from api.service.security.access import ROLE_SCOPES, RULES
+from api.service.security.credentials import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.wire import RESULT_PLACES
+from api.service.views.models import RESULT_PLACES
 from tests.api.service.conftest import Served, empty_store
 from tests.api.service.real_server import Server
 from tests.api.service.schemathesis_hooks import IN_DEPTH, OWN_KEY

@@ -6,10 +6,10 @@ import json
 import polars as pl
 import pytest
 
-from api.service.access import SIGHT, Caller, visible
-from api.service.canonical import canonical
-from api.service.sight import PEOPLE, content_seen, seen, sight_of, without_detail
-from api.service.work import _stored
+from api.service.jobs.work import _stored
+from api.service.records.canonical import canonical
+from api.service.security.access import SIGHT, Caller, visible
+from api.service.security.visibility import PEOPLE, content_seen, seen, sight_of, without_detail
 
 SYSTEM = "BLMK"
 COMMISSIONER, PROVIDER = "06F", "RC9"

@@ -6,15 +6,15 @@ import shutil
 import polars as pl
 import pytest
 
-from api.service.canonical import canonical, plain
-from api.service.pack_archive import archive_of
-from api.service.packs import Pack
-from api.service.whole_pence import appraisal_frames
-from api.service.work import SIMULATION, job_id
-from capitation.money import decimal_text
-from optimiser.appraisal import DRAWS, SEED, appraise
-from optimiser.optimise import optimise
-from optimiser.problem import read_problem
+from api.service.jobs.optimiser_pence import appraisal_frames
+from api.service.jobs.work import SIMULATION, job_id
+from api.service.packs.archive import archive_of
+from api.service.packs.packs import Pack
+from api.service.records.canonical import canonical, plain
+from capitation.money.pence import decimal_text
+from optimiser.answers.optimise import optimise
+from optimiser.futures.appraisal import DRAWS, SEED, appraise
+from optimiser.problem.document import read_problem
 
 PROBLEM = "protected_provider"
 

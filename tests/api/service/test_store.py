@@ -14,10 +14,10 @@ from alembic import command
 from alembic.config import Config
 
 import api.service.migrations
-from api.service.access import ROLE_SCOPES
-from api.service.audit import event, verify_log
-from api.service.auth import issue_key
-from api.service.canonical import digest
+from api.service.records.canonical import digest
+from api.service.security.access import ROLE_SCOPES
+from api.service.security.audit import event, verify_log
+from api.service.security.credentials import issue_key
 from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
 from tests.api.service.conftest import together
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.suppression import MARK, suppressed
+from api.service.security.suppression import MARK, suppressed
 from capitation.errors import FrameError
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.whole_pence import apart_in_pence, appraisal_frames, in_pence, pounds_text, report_in_pounds
-from optimiser.appraisal import appraise
-from optimiser.optimise import optimise
-from optimiser.problem import read_problem
-from optimiser.report import outcome_report
+from api.service.jobs.optimiser_pence import apart_in_pence, appraisal_frames, in_pence, pounds_text, report_in_pounds
+from optimiser.answers.optimise import optimise
+from optimiser.answers.report import outcome_report
+from optimiser.futures.appraisal import appraise
+from optimiser.problem.document import read_problem
 
 POUNDS = st.floats(-1e11, 1e11)
 

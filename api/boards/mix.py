@@ -1,0 +1,271 @@
+"""What the best mix says to a board: what to buy, what it moves against the plan, who gains and loses, and what else would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from api.boards.tables import console, show
+from capitation.activity.printed_plan import activity_plan
+from capitation.allocation.providers import providers
+from capitation.money.pence import board_text, nearest
+from capitation.pack.sources import DataPack
+from capitation.run.run import Run
+from capitation.shift.channel_shift import ChannelShift, programme_name
+from contracts.options.document import ContractOptions
+from optimiser.answers.alternatives import Alternatives, alternatives
+from optimiser.answers.frontier import Frontier, frontier
+from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.prices import price_report, price_sentences
+from optimiser.futures.appraisal import Appraisal, appraise
+from optimiser.links.under_contracts import UnderContracts, mix_under_contracts
+from optimiser.problem.document import Problem
+from optimiser.problem.tables import tables_of
+from optimiser.programme.matrix import Matrix
+from optimiser.programme.programme import programme_matrix
+
+GAP = 0.005
+"""Relative gap at which the search for the best mix stops."""
+
+WITHIN = 0.02
+"""Share of the best that near-optimal mixes may give up."""
+
+POINTS = 5
+HELD = "bed_days"
+"""The goal that the frontier sets against net present value."""
+
+
+@dataclass(frozen=True)
+class MixStory:
+    """A mix with everything that is told about it."""
+
+    outcome: Outcome
+    appraisal: Appraisal
+    contracts: UnderContracts
+    trade_off: Frontier
+    near: Alternatives
+    prices: tuple[str, ...]
+
+
+def mix_story(
+    problem: Problem, run: Run, document: ContractOptions, pack: DataPack, options: tuple[str, str]
+) -> MixStory:
+    """The best mix of a problem, scored on draws, put through two contract options, with its frontier and alternatives.
+
+    The frontier and the alternatives keep the starts of the best mix and vary its scale, which takes seconds where
+    choosing the starts anew would take minutes; `capitation frontier` and `capitation alternatives` choose them anew.
+
+    Raises:
+        CapitationError: the problem has no mix, or it does not fit the run or the options.
+    """
+    outcome = optimise(problem, gap=GAP, time_limit=60.0)
+    contracts = mix_under_contracts(outcome, run, document, pack, options=options)
+    plan = activity_plan(pack).filter(pl.col("mitigated_activity") < pl.col("unmitigated_activity"))
+    avoids = {
+        programme_name(code): float(before - after)
+        for code, before, after in plan.select(
+            "point_of_delivery", "unmitigated_activity", "mitigated_activity"
+        ).iter_rows()
+    }
+    known = set(outcome.answer.column("avoided")["point_of_delivery"])
+    appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
+    held = _starts_held(programme_matrix(problem), outcome)
+    weights = tables_of(problem).units.select("solution", "place", "weight")
+    return MixStory(
+        outcome=outcome,
+        appraisal=appraisal,
+        contracts=contracts,
+        trade_off=frontier(held, ("npv", HELD), points=POINTS),
+        near=alternatives(held.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
+        prices=tuple(price_sentences(price_report(outcome.headline), most=3)),
+    )
+
+
+def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None:
+    """Print the story of a mix: the mix, its activity, who gains and loses, the frontier, prices and alternatives."""
+    outcome = story.outcome
+    console.print(f"\n[bold]{outcome.problem.title}[/bold]")
+    console.print(headline_sentence(story), soft_wrap=True)
+    show(
+        mix_table(story),
+        f"The best mix, and two others within {WITHIN:.0%} of it with the same starts: scale in {outcome.problem.years[-1]}",
+    )
+    show(
+        activity_table(story, pack),
+        f"Activity of {outcome.problem.years[-1]}: change by the mix against the plan's printed table, and units avoided in draws",
+    )
+    show(
+        gains_table(story, document, pack),
+        f"Who gains (+) and loses (-) by the mix in {outcome.problem.years[-1]}, £ thousand. {_letters(story, document)}",
+    )
+    console.print(worth_sentence(story, document), soft_wrap=True)
+    show(frontier_table(story), "What more bed-days would cost, with the same starts")
+    console.print("The three limits that matter most:", markup=False)
+    for sentence in story.prices:
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
+    console.print(
+        "Effects, costs and staff of solutions are marked assumptions, calibrated to the plan's activity. Draws lie "
+        "between their low and high ends; exact overlap is worked out anew in each.",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def headline_sentence(story: MixStory) -> str:
+    """What the mix is worth, how sure that is, and what it was searched to."""
+    outcome, scored = story.outcome, story.appraisal
+    npv = scored.money.filter(measure="npv").row(0, named=True)
+    within = f", proved within {outcome.headline.gap:.1%}" if outcome.headline.gap else ""
+    return (
+        f"The best mix for the plan's money and staff is worth {_millions(npv['as_planned'])} to the "
+        f"{outcome.problem.perspective} over {len(outcome.problem.years)} years{within}. In {scored.count:,} draws of its "
+        f"effects it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} (8 in 10), at least what is promised "
+        f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
+        f"{scored.chance('better than nothing'):.0%}."
+    )
+
+
+def mix_table(story: MixStory) -> pl.DataFrame:
+    """solution, first start, places, scale of the best mix, and scale in two near-optimal ones; only what some mix holds."""
+    outcome = story.outcome
+    titles = {s.id: s.name for s in outcome.problem.solutions}
+    starts = outcome.mix().filter(pl.col("start").is_not_null())
+    by = starts.group_by("solution").agg(pl.col("start").min(), pl.len().cast(pl.Int64).alias("places"))
+    wide = (
+        story.near.mixes.pivot("solution", index="mix", values="scale")
+        .drop("mix")
+        .transpose(include_header=True, header_name="solution")
+    )
+    others = [name for name in wide.columns if name != "solution"]
+    names = ["best mix", *(f"other mix {i}" for i in range(1, len(others)))]
+    table = wide.rename(dict(zip(others, names, strict=True))).join(by, on="solution", how="left")
+    held = table.filter(pl.any_horizontal(pl.col(names) > 1e-6))
+    return held.select(
+        pl.col("solution").replace(titles), pl.col("start").fill_null("").alias("starts"), pl.col("places"), pl.col(names).round(2)
+    )  # fmt: skip
+
+
+def activity_table(story: MixStory, pack: DataPack) -> pl.DataFrame:
+    """Change of the last year's activity by point of delivery: the plan's, the mix's, its draws, and the chance of the plan's."""
+    last = str(story.outcome.problem.years[-1])
+    shift = _moved(story.contracts.shift, last)
+    plan = activity_plan(pack).with_columns(
+        (pl.col("mitigated_activity") - pl.col("unmitigated_activity")).alias("plan")
+    )
+    drawn = story.appraisal.activity.select("point_of_delivery", "p10", "p90")
+    rows = plan.join(shift, on="point_of_delivery", how="left", maintain_order="left").with_columns(
+        pl.col("point_of_delivery").str.replace_all("-", "_", literal=True).alias("name")
+    )
+    rows = rows.join(drawn.rename({"point_of_delivery": "name"}), on="name", how="left", maintain_order="left")
+    promised = story.appraisal.chances.filter(promise="avoided as in the plan").select(name="about", chance="chance")
+    rows = rows.join(promised, on="name", how="left", maintain_order="left")
+    return rows.select(
+        pl.col("point_of_delivery").str.replace_all("-", " "),
+        pl.col("unmitigated_activity").alias("unmitigated"),
+        pl.col("plan").alias("plan"),
+        pl.col("change").alias("mix"),
+        pl.col("avoided").alias("avoided"),
+        pl.col("p10").round().cast(pl.Int64).alias("1 in 10 below"),
+        pl.col("p90").round().cast(pl.Int64).alias("1 in 10 above"),
+        _percent("chance").alias("chance of avoiding the plan's"),
+    )
+
+
+def gains_table(story: MixStory, document: ContractOptions, pack: DataPack) -> pl.DataFrame:
+    """Payments, cost and net of every organisation in the last year under each option; organisations without a change left out."""
+    last = str(story.outcome.problem.years[-1])
+    held = story.contracts.parties.filter(pl.col("year") == last)
+    names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    names |= {"MIX": "the purse of the mix", "SYSTEM": "the system"}
+    order = {"commissioner": 0, "provider": 1, "purse": 2, "system": 3}
+    base = held.select("role", "organisation_code").unique()
+    own = held.filter(pl.col("option") == held["option"][0])
+    table = base.join(
+        own.select("role", "organisation_code", "cost_saved_pence", "savings_pence", "spend_pence"),
+        on=["role", "organisation_code"],
+    )
+    chosen = [option.id for option in document.options if option.id in held["option"].unique()]
+    for letter, option in zip("ABCDEF", chosen, strict=False):
+        mine = held.filter(pl.col("option") == option)
+        table = table.join(
+            mine.select(
+                "role", "organisation_code",
+                pl.col("payments_pence").alias(f"{letter}: payments"),
+                pl.col("net_pence").alias(f"{letter}: net"),
+            ),
+            on=["role", "organisation_code"],
+        )  # fmt: skip
+    amounts = [name for name in table.columns if name not in ("role", "organisation_code")]
+    rows = table.filter(pl.any_horizontal(pl.col(amounts) != 0)).sort(
+        pl.col("role").replace_strict(order, return_dtype=pl.Int64), "organisation_code"
+    )
+    thousands = [
+        pl.Series(name, [nearest(Decimal(pence) / 100_000) for pence in rows[name]], dtype=pl.Int64) for name in amounts
+    ]
+    return rows.select(pl.col("organisation_code").replace(names).alias("organisation")).with_columns(thousands).rename(
+        {"cost_saved_pence": "cost saved", "savings_pence": "savings", "spend_pence": "spend"}
+    )  # fmt: skip
+
+
+def worth_sentence(story: MixStory, document: ContractOptions) -> str:
+    """What the activity moved is worth at tariff, and at each contract."""
+    last = str(story.outcome.problem.years[-1])
+    held = story.contracts.worth.filter(pl.col("year") == last)
+    titles = {option.id: option.title for option in document.options}
+    paid = "; ".join(
+        f"{board_text(row['at_contract_pence'])} under {titles[row['option']]}"
+        for row in held.sort("option").iter_rows(named=True)
+    )
+    row = held.row(0, named=True)
+    return (
+        f"At tariff the activity moved in {last} is worth {board_text(row['at_tariff_pence'])}. Commissioners pay less by "
+        f"{paid}. Providers save {board_text(row['cost_saved_pence'])} of cost either way: payments cancel in the system."
+    )
+
+
+def frontier_table(story: MixStory) -> pl.DataFrame:
+    """Points of the frontier: net present value in £ million, bed-days avoided, and what one more bed-day costs there."""
+    points = story.trade_off.points
+    return points.select(
+        pl.Series("npv", [_millions(value) for value in points["npv"]]),
+        pl.col(HELD).round().cast(pl.Int64).alias("bed-days avoided, all years"),
+        (-pl.col(f"rate_{HELD}")).round().cast(pl.Int64).alias("£ for one more bed-day"),
+    )
+
+
+def _letters(story: MixStory, document: ContractOptions) -> str:
+    """Which letter of the table is which option."""
+    tried = story.contracts.parties["option"].unique().to_list()
+    titles = [option.title for option in document.options if option.id in tried]
+    return "; ".join(f"{letter}: {title}" for letter, title in zip("ABCDEF", titles, strict=False))
+
+
+def _moved(shift: ChannelShift, year: str) -> pl.DataFrame:
+    return (
+        shift.activity.filter(pl.col("year") == year)
+        .group_by("point_of_delivery")
+        .agg((pl.col("mitigated") - pl.col("activity")).sum().alias("change"), pl.col("avoided").sum())
+    )
+
+
+def _starts_held(matrix: Matrix, outcome: Outcome) -> Matrix:
+    """The programme with every yes or no as in the mix."""
+    lower, upper, whole = matrix.lower.copy(), matrix.upper.copy(), matrix.integer
+    if outcome.headline.values is not None:
+        lower[whole] = upper[whole] = np.round(outcome.headline.values[whole])
+    return replace(matrix, lower=lower, upper=upper, integer=np.zeros(matrix.column_count, dtype=bool))
+
+
+def _percent(column: str) -> pl.Expr:
+    return (
+        pl.when(pl.col(column).is_null())
+        .then(pl.lit(""))
+        .otherwise((pl.col(column) * 100).round().cast(pl.Int64).cast(pl.String) + "%")
+    )
+
+
+def _millions(pounds: float) -> str:
+    return board_text(round(pounds * 100))

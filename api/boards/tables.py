@@ -1,0 +1,82 @@
+"""Tables on the terminal: frames shown with headings in words, money in pounds, numbers to the right."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from api.exports.exports import in_pounds
+from capitation.errors import SourceError
+from capitation.money.pence import MICRO, pounds_text
+from capitation.records.whole_files import write_whole
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+"""Where results are printed; messages go to standard error."""
+
+notices = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Where notices are printed, so that `--json` output stays clean."""
+
+
+def show(frame: pl.DataFrame, title: str, headings: dict[str, str] | None = None) -> None:
+    """Print a frame as a table: `..._pence` columns in pounds, `..._micro` in persons, whole numbers with separators, text to the left."""
+    names = headings or {}
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for name in frame.columns:
+        default = name.removesuffix("_pence").removesuffix("_micro").replace("_", " ")
+        default += " £" if name.endswith("_pence") else ""
+        is_number = frame.schema[name].is_numeric()
+        table.add_column(names.get(name, default), justify="right" if is_number else "left", no_wrap=is_number)
+    for row in frame.iter_rows(named=True):
+        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    console.print(table)
+
+
+def _cell(name: str, value: Any) -> str:  # noqa: ANN401  # any cell of a frame
+    if value is None:
+        return ""
+    if name.endswith("_pence"):
+        return pounds_text(value)
+    if name.endswith("_micro"):
+        return f"{value / MICRO:,.1f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        text = f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+        return text.removeprefix("-") if not text.strip("-0.,") else text
+    return str(value)
+
+
+def print_json(content: Any) -> None:  # noqa: ANN401  # any JSON content
+    """Print one JSON document; frames become lists of objects with money as two-decimal strings."""
+    console.print(json.dumps(content, default=_plain, ensure_ascii=False, indent=2), markup=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # any value JSON has no word for
+    if isinstance(value, pl.DataFrame):
+        return in_pounds(value).to_dicts()
+    if isinstance(value, Decimal):
+        return str(value)
+    return str(value)
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a frame to a .csv (money in pounds) or .parquet file (money in pence); the file appears once it is whole.
+
+    Raises:
+        SourceError: another ending, or the file cannot be written.
+    """
+    if path.suffix == ".csv":
+        return write_whole(path, lambda partial: in_pounds(frame).write_csv(partial))
+    if path.suffix == ".parquet":
+        return write_whole(path, lambda partial: frame.write_parquet(partial, compression="zstd"))
+    message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
+    raise SourceError(message)

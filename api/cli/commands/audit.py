@@ -1,0 +1,82 @@
+"""`capitation audit verify`: walks an audit log's chain and names the first record that does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.boards.tables import print_json
+from api.cli.commands.serve import StoreOption, opened_store, settings_of
+from api.service.security.audit import Verdict, export_text, parse_head, verify_file, verify_log
+from capitation.records.whole_files import write_whole
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(no_args_is_help=True, help="The audit log: who did what, chained so that a change shows.")
+    group.command("verify")(verify_command)
+    group.command("export")(export_command)
+    app.add_typer(group, name="audit")
+
+
+def verify_command(
+    log: Annotated[
+        Path | None, typer.Argument(help="Exported log (NDJSON); the log in the service's store by default.")
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", help="A head noted earlier elsewhere, NUMBER:CHECKSUM; it must stand in the chain."),
+    ] = None,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Check that no record was changed, lost, added or moved; exit code 1 and the first break where one was."""
+    noted = [parse_head(text) for text in head or []]
+    if log is not None:
+        verdict = verify_file(log, noted)
+    else:
+        with opened_store(settings_of(store=store)) as kept:
+            verdict = verify_log(kept, noted)
+    if as_json:
+        print_json({"holds": verdict.holds, **verdict.model_dump()})
+    else:
+        for line in told(verdict):
+            typer.echo(line)
+    if not verdict.holds:
+        raise typer.Exit(1)
+
+
+def export_command(
+    out: Annotated[Path, typer.Argument(help="File to write (NDJSON).")],
+    store: StoreOption = None,
+) -> None:
+    """Write the log of the service's store as a file that `capitation audit verify` reads, its head in the last line."""
+    with opened_store(settings_of(store=store)) as kept:
+        head = kept.head()
+        records = (record for record in kept.read() if record.number <= head.number)
+        write_whole(out, lambda partial: _write_lines(partial, export_text(records, head)))
+    typer.echo(f"written: {out}")
+    typer.echo(f"head to note elsewhere: {head.number}:{head.sha256}")
+
+
+def _write_lines(path: Path, lines: Iterator[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)
+
+
+def told(verdict: Verdict) -> list[str]:
+    """What the walk found, in lines for a person."""
+    if verdict.broken is None:
+        return [
+            f"the chain holds: {verdict.records} record(s)",
+            f"head to note elsewhere: {verdict.head.number}:{verdict.head.sha256}",
+        ]
+    return [
+        f"the chain breaks at record {verdict.broken.position}",
+        f"  found:    {verdict.broken.found}",
+        f"  expected: {verdict.broken.expected}",
+        f"  {verdict.records} record(s) before it hold",
+    ]

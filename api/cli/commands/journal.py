@@ -1,0 +1,146 @@
+"""`capitation journal`: a written run's allocations as balanced double-entry journals, for a ledger and without a server."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import polars as pl
+import typer
+
+from api.boards.tables import notices, print_json, show
+from api.service.ledger.journals import (
+    Account,
+    Approval,
+    ChartAccount,
+    Journal,
+    JournalError,
+    assumed_codes,
+    check_chart,
+    csv_bytes,
+    journal_of_run,
+    json_bytes,
+    read_journal,
+    restate,
+)
+from capitation.errors import SourceError
+from capitation.money.pence import decimal_text
+from capitation.pack.sources import DataPack, default_data_folder, read_rows
+from capitation.records.documents import read_document
+from capitation.run.run import load_run
+
+_SOURCES = ("provider_allocation", "locality_total")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("journal")(journal_command)
+
+
+def journal_command(
+    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    out: Annotated[Path, typer.Option(help="Folder for the journals, a CSV and a JSON file each.")],
+    approval: Annotated[
+        Path, typer.Option(help="Document that says who made and who approved the run (TOML, JSON or YAML).")
+    ],
+    accounts: Annotated[
+        Path | None, typer.Option(help="CSV file of account codes; the pack's example mapping by default.")
+    ] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="CSV file of the ledger's account codes; codes it lacks are refused.")
+    ] = None,
+    year: Annotated[str | None, typer.Option(help="Year to export; every year of the run by default.")] = None,
+    source: Annotated[str, typer.Option(help="provider_allocation or locality_total.")] = "provider_allocation",
+    date: Annotated[str | None, typer.Option(help="Posting date YYYY-MM-DD; the year's last day by default.")] = None,
+    restates: Annotated[
+        Path | None, typer.Option(help="JSON file of a posted journal that these figures put right.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Write journals of an approved run: debits equal credits to the penny, and the same run gives the same bytes."""
+    if source not in _SOURCES:
+        message = f"--source: found {source!r}; expected {' or '.join(_SOURCES)}"
+        raise JournalError(message)
+    made = load_run(run)
+    mapping = (
+        DataPack(data or default_data_folder()).rows("journals/accounts.csv", Account)
+        if accounts is None
+        else read_rows(accounts, Account)
+    )
+    if chart is not None:
+        check_chart(mapping, read_rows(chart, ChartAccount, keep_extra=True))
+    approved = read_document(approval, Approval)
+    old = None if restates is None else read_journal(_bytes(restates), str(restates))
+    years = made.frame(source).get_column("year").unique().sort().to_list() if year is None else [year]
+    kind = cast("Literal['provider_allocation', 'locality_total']", source)
+    journals = [
+        journal_of_run(made, each, mapping, approved, source=kind, accounting_date=_date(date))
+        for each in ([old.head.period] if old is not None and year is None else years)
+    ]
+    if old is not None:
+        answer = restate(old, journals[0])
+        journals = [answer.reversal, answer.replacement]
+    written = [path for journal in journals for path in _write(journal, out)]
+    examples = sorted({code for journal in journals for code in assumed_codes(journal, mapping)})
+    if as_json:
+        print_json(
+            {
+                "journals": [
+                    {**j.head.model_dump(mode="json"), "lines": j.lines.height, "total": decimal_text(j.total_pence)}
+                    for j in journals
+                ],
+                "assumed_accounts": examples,
+                "written": [str(path) for path in written],
+            }
+        )
+        return
+    table = {
+        "journal": [j.id for j in journals],
+        "period": [j.head.period for j in journals],
+        "kind": [j.head.kind for j in journals],
+        "lines": [j.lines.height for j in journals],
+        "debits_pence": [j.total_pence for j in journals],
+        "credits_pence": [int(j.lines.get_column("credit_pence").sum()) for j in journals],
+    }
+    show(pl.DataFrame(table), f"Journals of run {made.id}, {source.replace('_', ' ')}")
+    if examples:
+        notices.print(f"note: {len(examples)} account code(s) are assumptions of the mapping; put the ledger's own")
+    for path in written:
+        typer.echo(f"written: {path}")
+
+
+def _date(text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        message = f"--date: found {text!r}; expected a date such as 2019-03-31"
+        raise JournalError(message) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"{path}: cannot be read ({type(error).__name__})"
+        raise SourceError(message) from None
+
+
+def _write(journal: Journal, folder: Path) -> list[Path]:
+    """Write a journal's two files, both or neither; a file that is there already holds the same bytes."""
+    name = f"journal-{journal.head.period.replace('/', '-')}-{journal.head.kind}-{journal.id}"
+    contents = {folder / f"{name}.csv": csv_bytes(journal), folder / f"{name}.json": json_bytes(journal)}
+    partials = {path: path.with_name(f".{path.name}.partial") for path in contents}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            partials[path].write_bytes(content)
+        for path, partial in partials.items():
+            partial.rename(path)
+    except OSError as error:
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
+        message = f"{folder}: the journal could not be written: {error}"
+        raise SourceError(message) from error
+    return list(contents)

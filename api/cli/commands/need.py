@@ -1,0 +1,174 @@
+"""`capitation need`: the weighted persons of every practice of a file by a need formula."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.tables import notices, print_json, show, write_frame
+from capitation.errors import SourceError, UnknownNameError
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.inputs import parse_column_map, read_cost_index, read_need_inputs
+from capitation.weighting.weigh import NOT_BY_AREA, Need, need
+
+LONGEST = 250
+"""Areas printed on the terminal before the rest is only counted; `--json` prints all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("need")(need_command)
+
+
+def need_command(
+    formula: Annotated[str, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")],
+    practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice (and year).")],
+    out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the result, one row a practice.")] = None,
+    year: Annotated[str | None, typer.Option(help="Year to use, where the file has several.")] = None,
+    column_map: Annotated[
+        list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option(help="Normalise to: published, file, or the code of a system or CCG of the file.")
+    ] = "published",
+    cost_index: Annotated[
+        Path | None, typer.Option(help="CSV or parquet with practice_code or lad_code, and cost_index.")
+    ] = None,
+    contains: Annotated[
+        str | None,
+        typer.Option(help="Cost indices the columns already contain, such as mff, or none; else as published."),
+    ] = None,
+    contributions: Annotated[
+        Path | None, typer.Option(help="CSV or parquet file for what each component adds to each practice.")
+    ] = None,
+    waterfall: Annotated[
+        Path | None, typer.Option(help="CSV or parquet file for the steps from registered to weighted persons.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Additional-need scores, for an age and sex formula: area_code, score.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Area column to sum by; the CCG or ICB by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data pack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Weigh the practices of a file for need and unavoidable cost by a published or your own formula."""
+    pack = DataPack(data or default_data_folder())
+    catalogue = need_catalogue(pack)
+    mapping = parse_column_map(column_map or [])
+    by_age = age_sex_formula_ids(pack)
+    if formula in by_age:
+        _by_age_and_sex(formula, pack, practices, scores, mapping, out, as_json)
+        return
+    if formula not in catalogue.documents:
+        raise UnknownNameError("need formula", formula, {*catalogue.documents, *by_age})
+    if scores is not None:
+        message = (
+            f"--scores: found scores for {formula}; expected them only with an age and sex formula: {', '.join(by_age)}"
+        )
+        raise SourceError(message)
+    chosen = catalogue.formula(formula)
+    held = None if contains is None else tuple(c for c in contains.split(",") if c and c != "none")
+    inputs = read_need_inputs(practices, chosen, year=year, column_map=mapping, contains=held)
+    given = read_cost_index(cost_index) if cost_index is not None else None
+    found = need(chosen, inputs.components, inputs.year, base=base, cost_index=given, contains=held)
+    rows = found.practices.drop(_idle_columns(found, inputs.has_year_column))
+    if out is not None:
+        write_frame(rows, out)
+    if contributions is not None:
+        write_frame(found.contributions(), contributions)
+    if waterfall is not None:
+        write_frame(found.waterfall(), waterfall)
+    notes = [*chosen.document.limits, *inputs.notes, *found.notes]
+    _report(found, by, notes, as_json)
+
+
+def _idle_columns(found: Need, has_year_column: bool) -> list[str]:
+    idle = [] if has_year_column else ["year"]
+    if found.practices.get_column("target_gbp").null_count() == found.practices.height:
+        idle.append("target_gbp")
+    if (found.practices.get_column("cost_index_basis") == NOT_BY_AREA).all():
+        idle.append("cost_index_basis")
+    return idle
+
+
+def _report(found: Need, by: str | None, notes: list[str], as_json: bool) -> None:
+    column = by or next(
+        (
+            c
+            for c in ("ccg19_code", "icb_code", "stp21_code")
+            if found.areas.get_column(c).null_count() < found.areas.height
+        ),
+        None,
+    )
+    areas = found.by_area(column) if column is not None else None
+    whole = found.practices.select(
+        pl.len().alias("practices"), pl.col("registered_persons", "weighted_persons", "target_gbp").sum()
+    ).row(0, named=True)
+    if not found.formula.is_in_pounds:
+        whole["target_gbp"] = None
+        areas = None if areas is None else areas.drop("target_gbp")
+    if as_json:
+        print_json(
+            {
+                "formula": found.formula.id,
+                "title": found.formula.document.title,
+                "year": found.year,
+                "scale": found.scale,
+                "total": whole,
+                "by": column,
+                "areas": areas,
+                "notes": notes,
+            }
+        )
+        return
+    title = f"{found.formula.document.title}, {found.year}"
+    if areas is not None:
+        extra = f": the first {LONGEST} of {areas.height}, see --json for all" if areas.height > LONGEST else ""
+        show(_in_millions(areas.head(LONGEST)), f"{title}, by {column}{extra}", {"target_gbp": "target £m"})
+    total = "" if whole["target_gbp"] is None else f", target £{whole['target_gbp']:,.0f}"
+    typer.echo(
+        f"{whole['practices']:,} practices, {whole['registered_persons']:,.0f} registered persons, "
+        f"{whole['weighted_persons']:,.0f} weighted persons{total}"
+    )
+    for note in notes:
+        notices.print(f"note: {note}", markup=False)
+
+
+def _in_millions(areas: pl.DataFrame) -> pl.DataFrame:
+    """Targets as text in millions of pounds with one decimal, which fits a narrow terminal."""
+    if "target_gbp" not in areas.columns:
+        return areas
+    texts = [f"{value / 1_000_000:,.1f}" for value in areas.get_column("target_gbp")]
+    return areas.with_columns(pl.Series("target_gbp", texts, dtype=pl.String))
+
+
+def _by_age_and_sex(
+    formula_id: str,
+    pack: DataPack,
+    practices: Path,
+    scores: Path | None,
+    mapping: dict[str, str],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    formula = age_sex_formula(pack, formula_id)
+    found = age_sex_need(formula, read_counts(practices, mapping), read_scores(scores) if scores is not None else None)
+    if out is not None:
+        write_frame(found, out)
+    notes = list(formula.document.limits)
+    if scores is None:
+        notes.append(f"No scores were given: {formula.document.additional_need.title} is left out (factor 1)")
+    whole = found.select(pl.len().alias("practices"), pl.col("registered_persons", "weighted_persons").sum())
+    if as_json:
+        print_json({"formula": formula_id, "total": whole.row(0, named=True), "notes": notes})
+        return
+    shown = found.drop("weight_micro").head(LONGEST)
+    extra = f": the first {LONGEST} of {found.height}" if found.height > LONGEST else ""
+    show(shown, f"{formula.document.title}{extra}")
+    for note in notes:
+        notices.print(f"note: {note}", markup=False)

@@ -1,0 +1,57 @@
+"""`capitation import place-tool`: NHS England's place-based tool read into practice need components, its traps reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.boards.tables import print_json, show, write_frame
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.place_tool import read_place_tool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group `import`, which is made where no other command made it."""
+    groups = [g.typer_instance for g in app.registered_groups if g.name == "import" and g.typer_instance is not None]
+    if not groups:
+        made = typer.Typer(help="Read published files into the tables the engine uses.", no_args_is_help=True)
+        app.add_typer(made, name="import")
+        groups = [made]
+    groups[0].command("place-tool")(import_place_tool)
+
+
+def import_place_tool(
+    file: Annotated[Path, typer.Argument(help="CSV of the place-based tool as published, such as 2023_2024.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for the practices, the traps and the rows set aside.")],
+    year: Annotated[str | None, typer.Option(help="Year of the file; read from its name by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data pack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Read a published file of NHS England's place-based tool and report every trap found in it."""
+    pack = DataPack(data or default_data_folder())
+    found = read_place_tool(file, pack, need_catalogue(pack), year)
+    stem = f"place-tool-{found.year.replace('/', '-')}"
+    written = [write_frame(found.practices, out / f"{stem}.csv"), write_frame(found.traps, out / f"{stem}-traps.csv")]
+    if found.set_aside.height:
+        written.append(write_frame(found.set_aside, out / f"{stem}-set-aside.csv"))
+    persons = found.practices.get_column("registered_projected").sum()
+    if as_json:
+        content = {
+            "year": found.year,
+            "practices": found.practices.height,
+            "registered_persons": persons,
+            "traps": found.traps,
+            "set_aside": found.set_aside,
+            "written": [str(path) for path in written],
+        }
+        print_json(content)
+        return
+    show(found.traps, f"Traps in {file.name}, {found.year}")
+    typer.echo(
+        f"{found.practices.height:,} practices, {persons:,.0f} registered persons, {found.set_aside.height} rows set aside"
+    )
+    for path in written:
+        typer.echo(f"written: {path}")

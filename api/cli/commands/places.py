@@ -1,0 +1,240 @@
+"""`capitation places`: define localities, check a map, follow practices between two lists, and index places by need."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.tables import notices, print_json, show, write_frame
+from capitation.errors import FrameError, ScenarioError
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.places import lineage as lineages
+from capitation.places import membership as maps
+from capitation.places.locality_rule import Start, build_localities
+from capitation.records.years import FinancialYear
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.inputs import parse_column_map
+from capitation.weighting.place_index import place_indices_from_files
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the data pack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Low = Annotated[int | None, typer.Option(help="Fewest registered persons of a locality; the plan's by default.")]
+High = Annotated[int | None, typer.Option(help="Most registered persons of a locality; the plan's by default.")]
+Year = Annotated[str, typer.Option(help="Financial year of the lists.")]
+
+
+class LocalityRule(StrEnum):
+    """How localities are made where no map is given."""
+
+    pcn = "pcn"
+    nearest = "nearest"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(
+        help="Practices, localities and places: define, check, follow and index them.", no_args_is_help=True
+    )
+    group.command("define")(define)
+    group.command("check")(check)
+    group.command("lineage")(lineage)
+    group.command("index")(index)
+    app.add_typer(group, name="places")
+
+
+def define(
+    practices: Annotated[Path, typer.Argument(help="CSV or parquet file, one row a practice with its list.")],
+    out: Annotated[
+        Path, typer.Option(help="CSV or parquet file for the map: practice to locality, place, commissioner.")
+    ],
+    given: Annotated[
+        Path | None, typer.Option("--from", help="CSV or parquet with practice_code and locality_code.")
+    ] = None,
+    rule: Annotated[
+        LocalityRule | None,
+        typer.Option(help="pcn: from primary care networks; nearest: whole places divided by distance."),
+    ] = None,
+    low: Low = None,
+    high: High = None,
+    year: Year = "2018/19",
+    steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the steps the rule took.")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Define localities from a map or by a rule, and tell gaps, overlaps and sizes; nothing is written where one is found."""
+    if (given is None) == (rule is None):
+        message = "found both or neither of --from and --rule; expected one of them"
+        raise ScenarioError(message)
+    pack, financial_year = DataPack(data or default_data_folder()), FinancialYear(year)
+    band = _band(pack, financial_year, low, high)
+    published = maps.read_practices(practices)
+    resolved, notes = maps.completed_practices(published, maps.practices(pack), maps.resolutions(pack))
+    for note in notes:
+        notices.print(f"note: {note}", markup=False)
+    if given is not None:
+        members = maps.checked_membership(maps.read_map(given), resolved, year, where=str(given))
+        sizes: pl.DataFrame = maps.locality_sizes(members, resolved, *band)
+        taken = None
+    else:
+        start: Start = "networks" if rule is LocalityRule.pcn else "places"
+        plan = build_localities(resolved, year=year, low=band[0], high=band[1], start=start)
+        members, taken = plan.membership, plan.steps
+        sizes = plan.localities.drop("origin")
+    written = [write_frame(members, out)]
+    if steps is not None and taken is not None:
+        written.append(write_frame(taken, steps))
+    outside = sizes.filter(_is_outside(sizes))
+    if as_json:
+        content = {
+            "practices": members.height,
+            "low_persons": band[0],
+            "high_persons": band[1],
+            "localities": sizes,
+            "outside_band": outside.get_column("locality_code").to_list(),
+            "written": [str(path) for path in written],
+        }
+        print_json(content)
+        return
+    show(sizes, f"Localities, {year}")
+    typer.echo(
+        f"{members.height} practices in {sizes.height} localities, no gap and no overlap; "
+        f"{outside.height} outside {band[0]:,} to {band[1]:,} persons"
+    )
+    for path in written:
+        typer.echo(f"written: {path}")
+
+
+def check(
+    places: Annotated[Path, typer.Argument(help="CSV or parquet with practice_code and locality_code.")],
+    practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice with its list.")],
+    low: Low = None,
+    high: High = None,
+    year: Year = "2018/19",
+    allow_outside: Annotated[
+        bool, typer.Option(help="Tell sizes outside the band without counting them as faults.")
+    ] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a map is a partition of the practices; every fault is told at once and ends with exit code 2."""
+    pack = DataPack(data or default_data_folder())
+    band = _band(pack, FinancialYear(year), low, high)
+    rows, published = maps.read_map(places), maps.read_practices(practices)
+    judged: tuple[int | None, int | None] = (None, None) if allow_outside else band
+    faults = maps.partition_faults(rows, published, low=judged[0], high=judged[1], where=str(places))
+    faults.raise_if_any(FrameError, f"{places}: not a partition of the practices into localities")
+    sizes = maps.locality_sizes(rows, published, *band)
+    if as_json:
+        print_json({"practices": published.height, "localities": sizes, "faults": []})
+        return
+    show(sizes, f"Localities of {places.name}")
+    outside = sizes.filter(_is_outside(sizes)).height
+    typer.echo(
+        f"{published.height} practices in {sizes.height} localities, no gap and no overlap; "
+        f"{outside} outside {band[0]:,} to {band[1]:,} persons"
+    )
+
+
+def lineage(
+    old: Annotated[Path, typer.Argument(help="CSV or parquet with the earlier practice lists.")],
+    new: Annotated[Path, typer.Argument(help="CSV or parquet with the later practice lists.")],
+    events: Annotated[
+        Path | None,
+        typer.Option("--lineage", help="CSV or parquet with mergers, closures and openings; the pack's by default."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV or parquet file, one row a practice.")] = None,
+    strict: Annotated[bool, typer.Option(help="End with exit code 2 where a practice is not explained.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
+    table = (
+        lineages.read_lineage(events) if events else lineages.lineage_events(DataPack(data or default_data_folder()))
+    )
+    found = lineages.practice_lineage(lineages.read_lists(old), lineages.read_lists(new), table)
+    unexplained = lineages.unexplained_faults(found)
+    if strict:
+        unexplained.raise_if_any(FrameError, f"{old} to {new}: practices the lineage table does not explain")
+    if out is not None:
+        write_frame(found, out)
+    totals = lineages.outcome_totals(found)
+    moved = found.filter(pl.col("outcome") != "continued")
+    if as_json:
+        print_json({"totals": totals, "practices": found, "unexplained": [str(fault) for fault in unexplained]})
+        return
+    show(totals, "Practices by what became of them")
+    show(moved, "Practices that did not simply continue")
+    for fault in unexplained:
+        notices.print(f"unexplained: {fault}", markup=False)
+    if out is not None:
+        typer.echo(f"written: {out}")
+
+
+def index(
+    places: Annotated[Path, typer.Option(help="CSV or parquet with practice_code and place (or locality_code).")],
+    practices: Annotated[Path, typer.Option(help="CSV or parquet with each practice's list and columns wp_....")],
+    out: Annotated[Path, typer.Option(help="CSV or parquet file, one row a place and component.")],
+    year: Annotated[str | None, typer.Option(help="Year to use, where the file has several.")] = None,
+    system: Annotated[str | None, typer.Option(help="Code of the system, where the practices lie in several.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column of the map that names the place, such as locality_code.")
+    ] = None,
+    formula: Annotated[
+        list[str] | None, typer.Option(help="Formula whose overall need is indexed as well; repeat for more.")
+    ] = None,
+    column_map: Annotated[
+        list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
+    catalogue = need_catalogue(DataPack(data or default_data_folder()))
+    found = place_indices_from_files(
+        places, practices, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue, by
+    )
+    rows = found.indices.select(
+        "kind",
+        "place",
+        "component",
+        "practices",
+        place_persons="registered_persons",
+        place_weighted_persons="weighted_persons",
+        need_index_3dp=_three("index_vs_system_3dp"),
+        need_index="index_vs_system",
+        need_index_vs_file_3dp=_three("index_vs_file_3dp"),
+        need_index_vs_file="index_vs_file",
+    )
+    write_frame(rows, out)
+    for note in found.notes:
+        notices.print(f"note: {note}", markup=False)
+    if as_json:
+        print_json({"indices": rows, "unplaced": found.unplaced, "notes": list(found.notes), "written": str(out)})
+        return
+    wide = rows.pivot(on="component", index=["kind", "place"], values="need_index_3dp", maintain_order=True)
+    show(wide, "Need index against the system, three decimals")
+    typer.echo(f"written: {out}")
+
+
+def _band(pack: DataPack, year: FinancialYear, low: int | None, high: int | None) -> tuple[int, int]:
+    """The band asked for, each end from the plan where it was not given."""
+    if low is not None and high is not None:
+        return low, high
+    plan = maps.locality_band(pack, year)
+    return (plan[0] if low is None else low, plan[1] if high is None else high)
+
+
+def _is_outside(sizes: pl.DataFrame) -> pl.Expr:
+    if "outside_band" in sizes.columns:
+        return pl.col("outside_band").is_not_null()
+    return pl.col("outside_persons") != 0
+
+
+def _three(name: str) -> pl.Expr:
+    """A rounded number as text with three decimals, so that 1.02 is written 1.020."""
+    thousandths = (pl.col(name) * 1000).round().cast(pl.Int64)
+    return pl.format("{}.{}", thousandths // 1000, (thousandths % 1000).cast(pl.String).str.zfill(3)).alias(name)

@@ -1,0 +1,89 @@
+"""`capitation settle`: a file of accounts or lines through a contract, one result a row, with every step on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.tables import notices, print_json, show, write_frame
+from capitation.errors import SourceError
+from capitation.pack.sources import default_data_folder, read_raw
+from contracts.document.contract import read_contract
+from contracts.settlement.settle import settle
+
+SHOWN = 20
+"""Rows printed on the terminal; the file holds all of them."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("settle")(settle_command)
+
+
+def find_contract(given: Path, data: Path | None = None) -> Path:
+    """The contract's file: the path as given, or a contract of the data pack by its id, such as `mssp`."""
+    if given.is_file() or given.suffix:
+        return given
+    named = (data or default_data_folder()) / "contracts" / f"{given.name}.toml"
+    return named if named.is_file() else given
+
+
+def settle_command(
+    contract: Annotated[
+        Path, typer.Argument(help="Contract document (TOML, YAML or JSON), or the id of one that ships.")
+    ],
+    rows: Annotated[Path, typer.Argument(help="CSV or parquet file, one row an account, line or period.")],
+    out: Annotated[Path, typer.Option(help="CSV or parquet file for the results, one row each in the same order.")],
+    explain: Annotated[
+        Path | None, typer.Option(help="CSV or parquet file for every step of every row: before, after, rule, clause.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Write the full key and the detailed outputs too.")] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Settle a file of rows under a contract; nothing is written where any row is at fault."""
+    for path in (out, explain):
+        if path is not None and path.suffix not in {".csv", ".parquet"}:
+            message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
+            raise SourceError(message)
+    agreed = read_contract(find_contract(contract, data))
+    done = settle(agreed, read_raw(rows), explain=explain is not None, where=str(rows))
+    results = done.results if everything else done.short()
+    written = [write_frame(results, out)]
+    if explain is not None and done.steps is not None:
+        written.append(write_frame(done.steps, explain))
+    totals = results.select(
+        pl.col(o.name).sum() for o in agreed.outputs if o.name in results.columns and o.rounded_to is not None
+    )
+    if as_json:
+        print_json(
+            {
+                "contract": agreed.id,
+                "version": agreed.version,
+                "rows": results.height,
+                "totals": {name: str(value) for name, value in totals.row(0, named=True).items()}
+                if totals.width
+                else {},
+                "notices": done.notices.to_dicts(),
+                "written": [str(path) for path in written],
+            }
+        )
+        return
+    title = f"{agreed.title}, version {agreed.version}"
+    more = f": the first {SHOWN} of {results.height} rows" if results.height > SHOWN else ""
+    show(_years_as_text(results.head(SHOWN)), title + more)
+    for output in agreed.outputs:
+        if output.name in totals.columns:
+            typer.echo(f"{output.name}: {totals.item(0, output.name):,} {output.rounded_to} over {results.height} rows")
+    for notice in done.notices.iter_rows(named=True):
+        notices.print(f"note: {notice['rows']} row(s), {notice['name']}: {notice['says']}", markup=False)
+    for path in written:
+        typer.echo(f"written: {path}")
+
+
+def _years_as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Years without separators of thousands."""
+    return frame.with_columns(pl.col(name).cast(pl.String) for name in frame.columns if name.endswith("year"))

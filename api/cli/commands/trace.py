@@ -1,0 +1,40 @@
+"""`capitation trace`: explain one figure of a run down to printed cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.boards.tables import print_json
+from capitation.pack.sources import DataPack, default_data_folder
+from capitation.run.formulas import FORMULAS
+from capitation.run.run import load_run
+from capitation.run.trace import Context, explain, parse_figure
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("trace")(trace)
+
+
+def trace(
+    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    figure: Annotated[
+        list[str], typer.Argument(help="table.column key=value ...; an incomplete key says what is missing.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
+    ] = None,
+    depth: Annotated[int, typer.Option(help="How many levels to open.")] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tree as JSON.")] = False,
+) -> None:
+    """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
+    context = Context(load_run(run), DataPack(data or default_data_folder()))
+    tree = explain(context, parse_figure(" ".join(figure), context.run), FORMULAS, depth=depth)
+    if as_json:
+        print_json(tree.as_dict())
+        return
+    for line in tree.lines():
+        typer.echo(line)

@@ -1,0 +1,1 @@
+"""Exports of a run: comma-separated files and workbooks."""

@@ -1,0 +1,1 @@
+"""The description of the service: OpenAPI, its examples and the catalogue."""

@@ -1,0 +1,84 @@
+"""Idempotency-Key: a creating request is carried out once, and its answer is given again to whoever repeats it.
+
+No key is 400, a key with another request is 422, a key whose first request is still being answered is 409, a repeat gets the
+first answer. A request that was refused keeps nothing, so a corrected one may use its key. What a request creates and its answer
+are kept in one transaction, both or neither. A key whose holder died is taken over once its hold has run out; a holder that
+was only slow finds its key taken, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from fastapi import Response
+
+from api.service.http.problems import ServiceError
+from api.service.store import Store
+
+HOLD_SECONDS = 30.0
+"""How long a request may take before its key can be taken over."""
+
+LONGEST_KEY = 255
+"""Most characters of a key."""
+
+REPEATED = "Idempotent-Replayed"
+"""Header of an answer that was given before."""
+
+
+def once(
+    store: Store,
+    *,
+    client: str,
+    key: str | None,
+    subject: str,
+    body: bytes,
+    keep_hours: float,
+    act: Callable[[], Response],
+) -> Response:
+    """The answer of `act`, or the answer it gave when the same client sent the same request with the same key.
+
+    Args:
+        store: where keys are kept.
+        client: who asks; keys of different clients have nothing to do with each other.
+        key: the Idempotency-Key header.
+        subject: method and path of the request.
+        body: body of the request.
+        keep_hours: how long an answer is kept.
+        act: carries the request out.
+
+    Raises:
+        ServiceError: 400, 422 or 409, as above.
+    """
+    if key is None or not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
+        detail = (
+            f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, a new one for each new request"
+        )
+        kind = "idempotency-key-missing"
+        raise ServiceError(kind, detail)
+    fingerprint = hashlib.sha256(subject.encode() + b"\n" + body).hexdigest()
+    holder, kept = store.take_key(client, key, fingerprint, HOLD_SECONDS, keep_hours * 3600)
+    if kept is not None:
+        if kept.fingerprint != fingerprint:
+            kind = "idempotency-key-reused"
+            raise ServiceError(kind, "Use a new key for a new request, or repeat the first one without a change")
+        if kept.status is None:
+            raise _still_running()
+        headers = {**json.loads(kept.headers or "{}"), REPEATED: "true"}
+        return Response(content=kept.body or b"", status_code=kept.status, headers=headers)
+    try:
+        with store.together():
+            answer = act()
+            headers = {name: value for name, value in answer.headers.items() if name not in {"content-length"}}
+            told = json.dumps(headers)
+            if not store.keep_answer(client, key, holder, answer.status_code, told, bytes(answer.body)):
+                raise _still_running()
+    except BaseException:
+        store.drop_key(client, key, holder)
+        raise
+    return answer
+
+
+def _still_running() -> ServiceError:
+    return ServiceError("still-running", "Ask again in a moment", headers={"Retry-After": "1"})

@@ -1,0 +1,102 @@
+"""Formats: a frame leaves as JSON, NDJSON, CSV, Arrow IPC or Parquet, whichever the Accept header asks for.
+
+Text formats carry money in pounds as texts with exactly two decimals under `..._gbp`; Arrow and Parquet carry whole pence under
+`..._pence`, with currency and unit in the field's metadata.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc as arrow_ipc
+import pyarrow.parquet as parquet
+
+from api.exports.exports import in_pounds
+from api.service.http.problems import ServiceError
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+
+FRAME_FORMATS = (JSON, NDJSON, CSV, ARROW, PARQUET)
+"""Formats in which rows leave, the default first."""
+
+
+def chosen(accept: str | None, offered: tuple[str, ...] = FRAME_FORMATS) -> str:
+    """The offered format that the Accept header prefers; the first one where it has no preference.
+
+    Raises:
+        ServiceError: 406 where none of those asked for is offered.
+    """
+    if not accept or not accept.strip():
+        return offered[0]
+    best: tuple[float, int] | None = None
+    for index, media in enumerate(offered):
+        quality = _quality(accept, media)
+        if quality > 0 and (best is None or quality > best[0]):
+            best = (quality, index)
+    if best is None:
+        kind = "not-acceptable"
+        raise ServiceError(kind, f"Accept asks for {accept!r}; offered are {', '.join(offered)}")
+    return offered[best[1]]
+
+
+def _quality(accept: str, media: str) -> float:
+    """The quality of the most exact range of the header that covers `media`."""
+    found = (-1, 0.0)
+    for part in accept.split(","):
+        name, *rest = (word.strip() for word in part.split(";"))
+        quality = 1.0
+        for word in rest:
+            key, _, value = word.partition("=")
+            if key.strip().lower() == "q":
+                try:
+                    quality = min(1.0, max(0.0, float(value)))
+                except ValueError:
+                    quality = 0.0
+        ranges = ["*/*", f"{media.partition('/')[0]}/*", media]
+        if name.lower() in ranges:
+            found = max(found, (ranges.index(name.lower()), quality), key=lambda each: each[0])
+    return found[1]
+
+
+def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) -> bytes:
+    """The rows in a format; JSON also says where the next page begins."""
+    if media == JSON:
+        rows = _text_rows(frame).write_json()
+        return f'{{"rows":{rows},"next":{json.dumps(next_cursor)}}}'.encode()
+    if media == NDJSON:
+        return _text_rows(frame).write_ndjson().encode()
+    if media == CSV:
+        return in_pounds(frame).write_csv().encode()
+    table = _marked(frame)
+    buffer = io.BytesIO()
+    if media == ARROW:
+        with arrow_ipc.new_stream(buffer, table.schema) as stream:
+            stream.write_table(table)
+    else:
+        parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _text_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Money as texts; a number that is not finite, which JSON has no word for, as nothing."""
+    numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
+    finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
+    return in_pounds(frame.with_columns(finite) if finite else frame)
+
+
+def _marked(frame: pl.DataFrame) -> pa.Table:
+    table = frame.to_arrow()
+    fields = []
+    for field in table.schema:
+        if field.name.endswith("_pence"):
+            fields.append(field.with_metadata({"currency": "GBP", "unit": "penny"}))
+        else:
+            fields.append(field)
+    return table.cast(pa.schema(fields))

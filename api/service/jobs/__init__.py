@@ -1,0 +1,1 @@
+"""Jobs: asking for one, running it, and the workers that do."""

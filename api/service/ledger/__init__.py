@@ -1,0 +1,1 @@
+"""Journals: postings, accounts and balanced lines."""

@@ -1,0 +1,1 @@
+"""Data packs that the service stores."""

@@ -1,0 +1,54 @@
+"""A data pack as the service names it: a folder of files, and the hash over their names and contents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from api.service.records.canonical import canonical, digest
+from capitation.pack.sources import DataPack, default_data_folder, sha256_of
+from capitation.records.documents import read_mapping
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A data pack, its files with their checksums, and the hash over them."""
+
+    folder: Path
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Checksums of all files by their path inside the pack."""
+        paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        return {p.relative_to(self.folder).as_posix(): sha256_of(p) for p in paths}
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash over names and contents of all files."""
+        return digest(canonical(self.files))
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """Id, title, version, description and licence, as pack.toml gives them."""
+        return read_mapping(self.folder / "pack.toml")
+
+    def opened(self) -> DataPack:
+        """The pack, afresh.
+
+        Raises:
+            SourceError: the folder is no data pack.
+        """
+        return DataPack(self.folder)
+
+
+def pack_at(folder: Path | None) -> Pack:
+    """The pack in a folder; the one that ships where none is given.
+
+    Raises:
+        SourceError: the folder is no data pack.
+    """
+    pack = Pack(folder or default_data_folder())
+    pack.opened()
+    return pack

@@ -1,0 +1,154 @@
+"""Data packs that the service computes with: the default one, and those that were sent, unpacked once where they are needed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from api.service.documents.kinds import title_of
+from api.service.packs.archive import archive_of, restored
+from api.service.packs.pack import Pack, pack_at
+from api.service.records.canonical import canonical
+from api.service.security.audit import AuditEvent
+from api.service.store import Store
+from capitation.errors import SourceError, UnknownNameError
+from capitation.run.checks import PACK_KEYS
+
+__all__ = ["Pack", "Packs", "about", "keep", "pack_at"]
+
+STALE_SECONDS = 3600.0
+"""After how long a folder that was not filled to the end is taken to be of a process that died."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_TRIES = 20
+
+
+class Packs:
+    """Data packs by their digest.
+
+    Args:
+        default: the pack that runs use unless they name another.
+        folder: where packs are unpacked, a folder each; several processes may share it.
+        fetch: the archive of a pack that was sent, by digest; None where there is none.
+    """
+
+    def __init__(self, default: Pack, folder: Path, fetch: Callable[[str], bytes | None]) -> None:
+        self.default, self.folder, self.fetch = default, folder, fetch
+        self._held: dict[str, Pack] = {}
+        self._lock = threading.Lock()
+
+    def named(self, digest: str) -> Pack:
+        """The pack of this digest; its files are compared with it when it is first asked for.
+
+        Raises:
+            UnknownNameError: no pack has this digest.
+            SourceError: it cannot be unpacked, or the archive that is kept holds something else.
+        """
+        if digest == self.default.digest:
+            return self.default
+        held = self._held.get(digest)
+        if held is not None and _stands(held):
+            return held
+        with self._lock:
+            held = self._held.get(digest)
+            if held is None or not _stands(held):
+                held = self._held[digest] = self._placed(digest)
+            return held
+
+    def _placed(self, digest: str) -> Pack:
+        """The pack in its folder: as it is found there, or unpacked beside it and moved in whole."""
+        place = self.folder / digest
+        is_digest = _DIGEST.fullmatch(digest) is not None
+        if is_digest and _holds(place, digest):
+            return Pack(place)
+        archive = self.fetch(digest) if is_digest else None
+        if archive is None:
+            kind = "data pack"
+            raise UnknownNameError(kind, digest, [self.default.digest])
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._clear_stale()
+            partial = self._beside(digest)
+            try:
+                made = restored(archive, partial)
+                if made.digest != digest:
+                    message = f"the archive kept for data pack {digest} holds files of digest {made.digest}"
+                    raise SourceError(message)
+                self._move(partial, place, digest)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        except OSError as error:
+            message = f"data pack {digest} cannot be unpacked: {error.strerror}"
+            raise SourceError(message) from error
+        return Pack(place)
+
+    def _move(self, partial: Path, place: Path, digest: str) -> None:
+        """Move a filled folder to its place, unless another process did so first; what else stands there is taken away."""
+        for _ in range(_TRIES):
+            try:
+                partial.rename(place)
+            except OSError:
+                if _holds(place, digest):
+                    return
+                _take_away(place, self._beside(digest))
+            else:
+                return
+        message = f"data pack {digest} cannot be unpacked: its folder changes all the time"
+        raise SourceError(message)
+
+    def _beside(self, digest: str) -> Path:
+        return self.folder / f".{digest}.{uuid.uuid4().hex}.partial"
+
+    def _clear_stale(self) -> None:
+        for path in self.folder.glob(".*.partial"):
+            try:
+                age = time.time() - path.stat().st_mtime
+            except OSError:
+                continue  # its own process was faster
+            if age > STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _stands(pack: Pack) -> bool:
+    return (pack.folder / "pack.toml").is_file()
+
+
+def _holds(place: Path, digest: str) -> bool:
+    """Whether a folder holds just the files of a digest: no link, and nothing that the digest does not count."""
+    try:
+        pack = Pack(place)
+        inner = list(place.rglob("*"))
+        if place.is_symlink() or any(path.is_symlink() or path.name == "__pycache__" for path in inner):
+            return False
+        return pack.digest == digest
+    except OSError:
+        return False
+
+
+def _take_away(place: Path, aside: Path) -> None:
+    try:
+        place.rename(aside)
+    except FileNotFoundError:
+        return
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()
+
+
+def keep(store: Store, pack: Pack, author: str, told: AuditEvent | None = None) -> None:
+    """Put a data pack into the store, as an archive, unless it is there: what was computed with it can be explained later."""
+    if store.pack(pack.digest) is None:
+        words = about(pack)
+        content = canonical({"pack": words, "files": pack.files})
+        store.add_pack(pack.digest, words["id"], title_of(words), content, archive_of(pack), author, told)
+
+
+def about(pack: Pack) -> dict[str, str]:
+    """What a data pack says of itself, as texts."""
+    return {key: str(pack.about.get(key, "")) for key in PACK_KEYS}

@@ -1,0 +1,1 @@
+"""The service put together, and what a route may ask of it."""

@@ -1,0 +1,97 @@
+"""Rows of a stored frame: those that match, one page of them, in the format asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from fastapi import Request, Response
+
+from api.service.http.etags import is_unchanged, strong
+from api.service.http.negotiation import JSON, chosen, rendered
+from api.service.http.paging import cursor_of, next_link, number_after
+from api.service.http.problems import ServiceError
+from api.service.runtime.request import Service, tag_of
+from capitation.errors import UnknownNameError
+
+JSON_PAGE = 1000
+"""Rows of a page of JSON where no limit is given; other formats then carry all rows."""
+
+VARY = "Accept, Authorization, X-API-Key"
+"""What rows depend on besides their address: the format asked for, and who asks."""
+
+IMMUTABLE = "private, max-age=31536000, immutable"
+"""Cache-Control of what never changes."""
+
+
+def frame_answer(
+    request: Request,
+    service: Service,
+    kind: str,
+    result_id: str,
+    name: str,
+    *,
+    where: Sequence[str] = (),
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Response:
+    """The answer that carries those rows of a frame that the caller may see.
+
+    Args:
+        request: for Accept and If-None-Match.
+        service: the running instance.
+        kind: kind of the result.
+        result_id: the result.
+        name: name of the frame.
+        where: "column=value", each of which rows must match.
+        limit: most rows; in JSON 1,000 by default, otherwise all.
+        cursor: where the page begins.
+
+    Raises:
+        ServiceError: no such result; a condition or cursor that cannot be read; no format that is offered.
+        UnknownNameError: no such frame or column.
+    """
+    media = chosen(request.headers.get("accept"))
+    found = service.seen(kind, result_id, name, request.state.caller)
+    if found is None:
+        if service.store.result(kind, result_id) is None:
+            problem = "not-found"
+            raise ServiceError(problem, f"there is no {kind} {result_id!r}")
+        problem = "frame"
+        raise UnknownNameError(problem, name, service.store.frame_names(kind, result_id), where=f"{kind} {result_id}")
+    frame, checksum = found
+    start = number_after(cursor)
+    most = limit if limit is not None else (JSON_PAGE if media == JSON else frame.height)
+    tag = strong(tag_of(checksum, media, str(start), str(most), *where))
+    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
+    if is_unchanged(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    kept = matching(frame, where)
+    end = start + most
+    following = cursor_of(end) if end < kept.height else None
+    page = kept.slice(start, most)
+    headers |= next_link(request, following)
+    return Response(rendered(page, media, following), media_type=media, headers=headers)
+
+
+def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
+    """Rows that match every condition "column=value"; values are compared as text.
+
+    Raises:
+        ServiceError: a condition without "=".
+        UnknownNameError: a column that the frame does not have.
+    """
+    conditions: list[pl.Expr] = []
+    for condition in where:
+        column, found, value = condition.partition("=")
+        if not found:
+            kind = "invalid"
+            raise ServiceError(kind, f"where={condition!r}: expected column=value")
+        if column not in frame.columns:
+            kind = "column"
+            raise UnknownNameError(kind, column, frame.columns)
+        if frame.schema[column].is_nested():
+            kind = "invalid"
+            raise ServiceError(kind, f"where={condition!r}: the column holds lists and cannot be compared")
+        conditions.append(pl.col(column).cast(pl.String) == value)
+    return frame.filter(conditions) if conditions else frame

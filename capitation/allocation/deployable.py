@@ -1,0 +1,69 @@
+"""Spendable money: what flows on to providers once reserves and contingency are held back.
+
+    spendable_i = allocation_i - held_i        held_i = the locality's reserves and contingency shared by practice allocation
+
+An earmark is spent for its purpose and flows on; a reserve and a contingency are held until they are released. Held and
+spendable money together are the allocation, to the penny, for every practice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from capitation.allocation.top_slices import LocalitySlice
+from capitation.allocation.tree import LevelAllocation
+from capitation.money.pence import apportion
+from capitation.records.frames import Column, Frame, Schema
+
+HELD_KINDS = ("non-recurrent reserve", "contingency", "release")
+"""Kinds of top-slice that hold money, or give held money back."""
+
+
+class HeldMoney(Schema):
+    """Money of a locality held in reserve or contingency."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    stream = Column(pl.String, "code", "Stream it is held from", key=True)
+    locality_code = Column(pl.String, "code", "Locality", key=True)
+    held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency, less what was released", ge=0)
+
+
+@dataclass(frozen=True)
+class Spendable:
+    """Practice allocations less what is held, and what is held."""
+
+    practices: Frame[LevelAllocation]
+    held: Frame[HeldMoney]
+
+
+def spendable(allocation: Frame[LevelAllocation], slices: Frame[LocalitySlice]) -> Spendable:
+    """Spendable money of every practice, and the money held of every locality.
+
+    Args:
+        allocation: allocations of all levels; practices have their locality as parent.
+        slices: top-slices of each locality.
+
+    Raises:
+        NothingToShareError: a locality holds money of a stream in which its practices have none.
+
+    Example:
+        A locality of 100.00 with 1.00 of contingency and practices of 75.00 and 25.00: 74.25 and 24.75 are spendable.
+    """
+    key = ["year", "stream", "locality_code"]
+    held = (
+        slices.filter(pl.col("kind").is_in(HELD_KINDS))
+        .group_by(key)
+        .agg((-pl.col("amount_pence").sum()).alias("held_pence"))
+    )
+    practices = allocation.filter(pl.col("level") == "practice").rename({"parent_code": "locality_code"})
+    rows = practices.join(held, on=key, how="left", validate="m:1").with_columns(pl.col("held_pence").fill_null(0))
+    shared = apportion(
+        rows, total="held_pence", weight="allocation_pence", within=key, order_by=["code"], into="mine_pence"
+    )
+    left = shared.with_columns((pl.col("allocation_pence") - pl.col("mine_pence")).alias("allocation_pence"))
+    return Spendable(
+        LevelAllocation.validate(left.rename({"locality_code": "parent_code"}).select(*LevelAllocation.columns())),
+        HeldMoney.validate(held),
+    )

@@ -1,0 +1,357 @@
+"""From a locality's allocation to the services it buys and the providers it flows to, exact at every step.
+
+    stream of a locality   -> services          by the printed spend of 2016/17 within the stream
+    service of a locality  -> providers         by sum over lines of (cost of the line x provider's share of the line)
+
+A line is a point of delivery, or spend that none counts (`capitation.activity.activity`). Shares are whole parts per million and
+add to one million for every line of every area; an area is a locality or, where a locality has no flows of its own, its
+place. Each step is a largest-remainder split of whole pence, so rows and columns add up: by locality, commissioner,
+service and provider. The flows are marked assumptions in `data/providers`; only "three quarters of acute spend is with
+the three local hospitals" is printed, and the flows are set to reproduce it.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from capitation.activity.activity import UnitCost
+from capitation.activity.printed_plan import SERVICES, STREAMS, PlannedAllocation, PlannedSpend
+from capitation.allocation.tree import LevelAllocation
+from capitation.errors import Faults, FrameError, suggest
+from capitation.money.pence import apportion
+from capitation.pack.sources import DataPack
+from capitation.places.organisations import organisations
+from capitation.records.frames import Column, Frame, Schema
+
+WHOLE_PPM = 1_000_000
+"""Parts per million in the whole of a line."""
+
+_SERVICES = tuple(SERVICES.values())
+_RATINGS = ("red", "amber", "green")
+
+
+class ServiceStream(Schema):
+    """The money stream a service is paid from, and who commissions it."""
+
+    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
+    stream = Column(pl.String, "code", "Stream that pays for it", one_of=tuple(STREAMS.values()))
+    commissioner_code = Column(
+        pl.String, "code", "Commissioner; empty where it is the practice's own commissioning group", nullable=True
+    )
+    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    owner = Column(pl.String, "role", "Who answers for the choice")
+    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
+    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    where = Column(pl.String, "text", "What the choice rests on")
+
+
+class StreamDifference(Schema):
+    """A stream's allocation beside the printed spend of the services it pays for."""
+
+    stream = Column(pl.String, "code", "Stream", key=True)
+    allocation_pence = Column(pl.Int64, "pence", "Allocation of the year", ge=0)
+    spend_pence = Column(pl.Int64, "pence", "Printed spend of its services", ge=0)
+    difference_pence = Column(pl.Int64, "pence", "Allocation less spend; negative where spend is larger")
+
+
+class LocalityStream(Schema):
+    """What one locality receives of one stream, by the commissioning group of its practices."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    stream = Column(pl.String, "code", "Stream", key=True, one_of=tuple(STREAMS.values()))
+    commissioner_code = Column(pl.String, "code", "Commissioning group of the practices", key=True)
+    locality_code = Column(pl.String, "code", "Locality", key=True)
+    allocation_pence = Column(pl.Int64, "pence", "Allocation")
+
+
+class ServiceEnvelope(Schema):
+    """What one locality has for one service, by who commissions it."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    commissioner_code = Column(pl.String, "code", "Who commissions the service for these people", key=True)
+    locality_code = Column(pl.String, "code", "Locality", key=True)
+    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
+    allocation_pence = Column(pl.Int64, "pence", "Envelope of the service")
+
+
+class Flow(Schema):
+    """The share of one line of an area's spend that goes to one provider: a marked assumption."""
+
+    area_code = Column(pl.String, "code", "Locality, or place whose localities have no flows of their own", key=True)
+    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    provider_code = Column(pl.String, "code", "Provider", key=True)
+    share_ppm = Column(pl.Int64, "parts per million", "Share of the line", ge=0, le=WHOLE_PPM)
+    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    owner = Column(pl.String, "role", "Who answers for the share")
+    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
+    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    low_ppm = Column(pl.Int64, "parts per million", "Lowest share to test within", ge=0, le=WHOLE_PPM)
+    high_ppm = Column(pl.Int64, "parts per million", "Highest share to test within", ge=0, le=WHOLE_PPM)
+    where = Column(pl.String, "text", "What the share rests on")
+
+    @classmethod
+    def rules(cls) -> dict[str, pl.Expr]:
+        """The share lies inside its range."""
+        return {"the share lies inside its range": pl.col("share_ppm").is_between("low_ppm", "high_ppm")}
+
+
+class LocalityFlow(Schema):
+    """The share of one line of a locality's spend that goes to one provider."""
+
+    locality_code = Column(pl.String, "code", "Locality", key=True)
+    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    provider_code = Column(pl.String, "code", "Provider", key=True)
+    share_ppm = Column(pl.Int64, "parts per million", "Share of the line", ge=0, le=WHOLE_PPM)
+
+    @classmethod
+    def rules(cls) -> dict[str, pl.Expr]:
+        """Shares of each line of each locality add to the whole."""
+        return {
+            "shares of each line add to 1,000,000": pl.col("share_ppm").sum().over("locality_code", "line") == WHOLE_PPM
+        }
+
+
+class ServiceLine(Schema):
+    """The weight of a line inside its service: what it costs."""
+
+    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    service_code = Column(pl.String, "code", "Service", one_of=_SERVICES)
+    cost_pence = Column(pl.Int64, "pence", "Activity times unit cost of the line", ge=0)
+
+
+class ProviderAllocation(Schema):
+    """What one provider receives for one service of one locality from one commissioner."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    provider_code = Column(pl.String, "code", "Provider", key=True)
+    commissioner_code = Column(pl.String, "code", "Who pays", key=True)
+    locality_code = Column(pl.String, "code", "Locality whose people are cared for", key=True)
+    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
+    allocation_pence = Column(pl.Int64, "pence", "Envelope of the provider")
+
+
+class Provider(Schema):
+    """Whom money can flow to: an organisation of the pack, or the others of a kind taken together."""
+
+    provider_code = Column(pl.String, "code", "Provider", key=True)
+    provider_name = Column(pl.String, "name", "Name for display")
+
+
+class ElsewhereProvider(Schema):
+    """Providers that the plan does not name, taken together under a code of the pack."""
+
+    code = Column(pl.String, "code", "Code of the pack", key=True)
+    name = Column(pl.String, "name", "Name for display")
+    about = Column(pl.String, "text", "Who is meant")
+
+
+def service_streams(pack: DataPack) -> Frame[ServiceStream]:
+    """Which stream pays for each of the nine services, and who commissions it."""
+    return pack.rows("providers/service-streams.csv", ServiceStream)
+
+
+def flows(pack: DataPack) -> Frame[Flow]:
+    """The flows of each place by line and provider."""
+    return pack.rows("providers/flows.csv", Flow)
+
+
+def providers(pack: DataPack) -> Frame[Provider]:
+    """All providers that flows may name: the pack's organisations and those taken together as elsewhere."""
+    known = organisations(pack).select(provider_code="code", provider_name="name")
+    elsewhere = pack.rows("providers/elsewhere.csv", ElsewhereProvider)
+    return Provider.validate(pl.concat([known, elsewhere.select(provider_code="code", provider_name="name")]))
+
+
+def service_lines(costs: Frame[UnitCost]) -> Frame[ServiceLine]:
+    """The lines of each service weighed by their spend of 2016/17."""
+    return ServiceLine.validate(costs.select("line", "service_code", cost_pence="spend_pence"))
+
+
+def stream_differences(
+    allocation: Frame[PlannedAllocation], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream], year: str
+) -> Frame[StreamDifference]:
+    """Each stream's allocation of `year` beside the printed spend of its services; the two do not agree in the plan."""
+    held = allocation.filter(pl.col("year") == year).select("stream", allocation_pence="total_pence")
+    spent = (
+        spend.join(mapping, left_on="service", right_on="service_code")
+        .group_by("stream")
+        .agg(pl.col("spend_pence").sum())
+    )
+    both = held.join(spent, on="stream", how="left").with_columns(pl.col("spend_pence").fill_null(0))
+    return StreamDifference.validate(
+        both.with_columns(difference_pence=pl.col("allocation_pence") - pl.col("spend_pence"))
+    )
+
+
+def locality_streams(practices: Frame[LevelAllocation], members: pl.DataFrame) -> Frame[LocalityStream]:
+    """Allocations of practices added up by stream, commissioning group and locality.
+
+    Args:
+        practices: allocations at the level "practice"; other levels are not looked at.
+        members: practice_code, locality_code and commissioner_code, one row a practice.
+
+    Raises:
+        FrameError: a practice with money has no locality; all told together.
+    """
+    rows = practices.filter(pl.col("level") == "practice")
+    lost = rows.join(members, left_on="code", right_on="practice_code", how="anti")
+    faults = Faults()
+    known = members.get_column("practice_code").to_list()
+    for row in lost.unique("code").sort("code").iter_rows(named=True):
+        faults.add(f"practice {row['code']}", "no locality", "one locality", suggest(row["code"], known))
+    faults.raise_if_any(FrameError, "allocations cannot be added up by locality")
+    joined = rows.join(members, left_on="code", right_on="practice_code", how="inner", validate="m:1")
+    sums = joined.group_by("year", "stream", "commissioner_code", "locality_code").agg(pl.col("allocation_pence").sum())
+    return LocalityStream.validate(sums)
+
+
+def service_envelopes(
+    streams: Frame[LocalityStream], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream]
+) -> Frame[ServiceEnvelope]:
+    """Each locality's streams split into services by the printed spend of 2016/17; the services add to the stream.
+
+    Args:
+        streams: allocation of each locality by stream and commissioning group.
+        spend: printed spend by service.
+        mapping: which stream pays for each service, and who commissions it.
+
+    Raises:
+        FrameError: a stream with money pays for no service, or a service of the spend has no stream; all told together.
+
+    Rule: largest remainder, ties by service code.
+    """
+    faults = Faults()
+    for code in spend.join(mapping, left_on="service", right_on="service_code", how="anti").get_column("service"):
+        faults.add(f"service {code}", "no stream", "the stream that pays for it")
+    weights = spend.join(mapping, left_on="service", right_on="service_code").select(
+        "stream", "spend_pence", service_code="service", buyer="commissioner_code"
+    )
+    for code in streams.join(weights, on="stream", how="anti").get_column("stream").unique().sort():
+        faults.add(f"stream {code}", "no service", "at least one service that it pays for")
+    faults.raise_if_any(FrameError, "allocations cannot be split into services")
+    keys = ["year", "stream", "commissioner_code", "locality_code"]
+    rows = streams.rename({"allocation_pence": "whole"}).join(weights, on="stream", how="inner")
+    shared = apportion(
+        rows, total="whole", weight="spend_pence", within=keys, order_by=["service_code"], into="allocation_pence"
+    )
+    bought = shared.with_columns(commissioner_code=pl.coalesce("buyer", "commissioner_code"))
+    sums = bought.group_by("year", "commissioner_code", "locality_code", "service_code").agg(
+        pl.col("allocation_pence").sum()
+    )
+    return ServiceEnvelope.validate(sums)
+
+
+def flow_faults(
+    given: Frame[Flow], localities: pl.DataFrame, lines: Frame[ServiceLine], known: Frame[Provider]
+) -> Faults:
+    """Everything that keeps the flows from being complete, gathered; none where they are.
+
+    Args:
+        given: flows by place, and by locality where one has its own.
+        localities: locality_code and place_code.
+        lines: all lines of all services.
+        known: providers that flows may name.
+
+    Returns:
+        Faults: an area, line or provider that is not known (near ones named); a line that flows nowhere; shares that do
+        not add to one million; an assumption marked green.
+    """
+    faults = Faults()
+    areas = {*localities.get_column("locality_code"), *localities.get_column("place_code")}
+    for column, kind, names in (
+        ("area_code", "area", areas),
+        ("line", "line", set(lines.get_column("line"))),
+        ("provider_code", "provider", set(known.get_column("provider_code"))),
+    ):
+        for code in given.filter(~pl.col(column).is_in(list(names))).get_column(column).unique().sort():
+            faults.add(f"flows: {kind} {code}", f"a {kind} that is not known", f"a known {kind}", suggest(code, names))
+    sums = given.group_by("area_code", "line").agg(pl.col("share_ppm").sum()).sort("area_code", "line")
+    for row in sums.filter(pl.col("share_ppm") != WHOLE_PPM).iter_rows(named=True):
+        faults.add(
+            f"flows: {row['area_code']}, {row['line']}", f"shares that add to {row['share_ppm']:,}", f"{WHOLE_PPM:,}"
+        )
+    wanted = localities.select("locality_code", "place_code").join(lines.select("line"), how="cross")
+    own = wanted.join(given, left_on=["locality_code", "line"], right_on=["area_code", "line"], how="anti")
+    none = own.join(given, left_on=["place_code", "line"], right_on=["area_code", "line"], how="anti")
+    for row in none.sort("locality_code", "line").iter_rows(named=True):
+        faults.add(f"flows: {row['locality_code']}, {row['line']}", "no provider", "shares for it or for its place")
+    marked = given.filter((pl.col("source") == "assumption") & (pl.col("quality") == "green"))
+    for row in marked.iter_rows(named=True):
+        faults.add(
+            f"flows: {row['area_code']}, {row['line']}, {row['provider_code']}",
+            "an assumption marked green",
+            "red or amber",
+        )
+    return faults
+
+
+def locality_flows(
+    given: Frame[Flow], localities: pl.DataFrame, lines: Frame[ServiceLine], known: Frame[Provider]
+) -> Frame[LocalityFlow]:
+    """The flows of every locality: its own for a line where it has any, else those of its place.
+
+    Raises:
+        FrameError: the flows are not complete; every fault is told at once.
+    """
+    flow_faults(given, localities, lines, known).raise_if_any(FrameError, "flows are not complete")
+    shares = given.select("area_code", "line", "provider_code", "share_ppm")
+    homes = localities.select("locality_code", "place_code")
+    own = homes.select("locality_code").join(shares, left_on="locality_code", right_on="area_code", how="inner")
+    placed = homes.join(shares, left_on="place_code", right_on="area_code", how="inner").join(
+        own, on=["locality_code", "line"], how="anti"
+    )
+    columns = list(LocalityFlow.columns())
+    return LocalityFlow.validate(pl.concat([own.select(columns), placed.select(columns)]))
+
+
+def provider_envelopes(
+    envelopes: Frame[ServiceEnvelope], shares: Frame[LocalityFlow], lines: Frame[ServiceLine]
+) -> Frame[ProviderAllocation]:
+    """Each service envelope split over providers; the providers add to the envelope to the penny.
+
+    Args:
+        envelopes: what each locality has for each service.
+        shares: flows of each locality.
+        lines: the lines of each service with their cost: of 2016/17 by default, of another year's activity if wanted.
+
+    Returns:
+        One row a year, provider, commissioner, locality and service, in key order; providers with no weight are left out.
+
+    Raises:
+        FrameError: a service of a locality flows nowhere; all told together.
+        NothingToShareError: a service has money but its lines cost nothing.
+
+    Rule: weight of a provider = sum over lines of cost x share; largest remainder, ties by provider code.
+
+    Example:
+        A service of two lines that cost £60 and £40, the first all at A, the second half at A and half at B: A receives
+        80% and B 20% of the envelope.
+    """
+    weights = (
+        shares.join(lines, on="line", how="inner", validate="m:1")
+        .with_columns(weight=pl.col("cost_pence") * pl.col("share_ppm"))
+        .group_by("locality_code", "service_code", "provider_code")
+        .agg(pl.col("weight").sum())
+        .filter(pl.col("weight") > 0)
+    )
+    faults = Faults()
+    nowhere = envelopes.filter(pl.col("allocation_pence") != 0).join(
+        weights, on=["locality_code", "service_code"], how="anti"
+    )
+    for row in (
+        nowhere.unique(["locality_code", "service_code"]).sort("locality_code", "service_code").iter_rows(named=True)
+    ):
+        faults.add(f"locality {row['locality_code']}, service {row['service_code']}", "no provider", "at least one")
+    faults.raise_if_any(FrameError, "money flows nowhere")
+    rows = envelopes.rename({"allocation_pence": "whole"}).join(
+        weights, on=["locality_code", "service_code"], how="inner"
+    )
+    shared = apportion(
+        rows,
+        total="whole",
+        weight="weight",
+        within=["year", "commissioner_code", "locality_code", "service_code"],
+        order_by=["provider_code"],
+        into="allocation_pence",
+    )
+    return ProviderAllocation.validate(shared.select(*ProviderAllocation.columns()))

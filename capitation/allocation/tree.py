@@ -1,0 +1,187 @@
+"""Allocation down the tree: a total becomes whole pence at every level, and all levels add up at once.
+
+    level 0 (system) -> level 1 (place) -> level 2 (locality) -> level 3 (practice)
+
+At each level a parent's pence are shared among its children by the sum of the leaf weights below them (largest
+remainder, ties by code). Because every level is cut out of the one above, children add to their parent to the penny
+at every level, whatever the depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+
+from capitation.errors import Fault, FrameError, ScenarioError
+from capitation.money.pence import apportion, micro
+from capitation.pack.sources import read_rows
+from capitation.records.frames import Column, Frame, Schema
+from capitation.records.years import FinancialYear
+
+
+class LevelAllocation(Schema):
+    """What one node of the tree receives, at any level."""
+
+    year = Column(pl.String, "financial year", "Year of the allocation", key=True)
+    stream = Column(pl.String, "code", "Money stream, such as ccg or primary-medical", key=True)
+    level = Column(pl.String, "level", "Level of the tree, such as place, locality or practice", key=True)
+    code = Column(pl.String, "code", "Code of the node at that level", key=True)
+    parent_code = Column(pl.String, "code", "Code of the node it was cut out of; empty at the top level", nullable=True)
+    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weight below the node", ge=0)
+    allocation_pence = Column(pl.Int64, "pence", "Money the node receives")
+
+
+def allocate_down(
+    parents: pl.DataFrame, leaves: pl.DataFrame, levels: Sequence[str], *, top: str = "system"
+) -> Frame[LevelAllocation]:
+    """The allocation of every node at every level below the given totals.
+
+    Args:
+        parents: year, stream, code of the node at the first of `levels`' parent (column named by `top`), and
+            `allocation_pence`; a total for the whole system has one row a year and stream.
+        leaves: year, stream, one column for `top` and one for each of `levels` (codes), and `weight_micro`; one row
+            a leaf, which is the last of `levels`.
+        levels: names of the levels below `top`, from the coarsest to the leaf.
+        top: name of the level whose totals are given.
+
+    Returns:
+        One row a node and level, the given totals included, in key order.
+
+    Raises:
+        FrameError: a node has two parents, or a leaf's parent has no total.
+        NothingToShareError: a node has money but no weight below it.
+
+    Rule: largest remainder at each level (see `capitation.money.pence`).
+
+    Example:
+        100 pence over place A (weights 1 and 1) and B (weight 1): A has 67 and B 33; A's leaves have 34 and 33.
+    """
+    path = [top, *levels]
+    _check_tree(parents, leaves, path)
+    above = parents.select("year", "stream", pl.col(top).alias("code"), "allocation_pence")
+    weights = leaves.group_by("year", "stream", top).agg(pl.col("weight_micro").sum())
+    found = [
+        above.join(weights.rename({top: "code"}), on=["year", "stream", "code"], how="left").select(
+            "year",
+            "stream",
+            pl.lit(top).alias("level"),
+            "code",
+            pl.lit(None, dtype=pl.String).alias("parent_code"),
+            pl.col("weight_micro").fill_null(0),
+            "allocation_pence",
+        )
+    ]
+    for parent, level in zip(path, levels, strict=False):
+        nodes = (
+            leaves.group_by("year", "stream", parent, level)
+            .agg(pl.col("weight_micro").sum())
+            .join(
+                above.rename({"code": parent, "allocation_pence": "parent_pence"}),
+                on=["year", "stream", parent],
+                how="left",
+                validate="m:1",
+            )
+        )
+        shared = apportion(
+            nodes,
+            total="parent_pence",
+            weight="weight_micro",
+            within=["year", "stream", parent],
+            order_by=[level],
+            into="allocation_pence",
+        )
+        found.append(
+            shared.select(
+                "year",
+                "stream",
+                pl.lit(level).alias("level"),
+                pl.col(level).alias("code"),
+                pl.col(parent).alias("parent_code"),
+                "weight_micro",
+                "allocation_pence",
+            )
+        )
+        above = shared.select("year", "stream", pl.col(level).alias("code"), "allocation_pence")
+    return LevelAllocation.validate(pl.concat(found))
+
+
+def allocate_file(
+    total_pence: int, weights: Path, levels: Sequence[str], *, weight: str, year: FinancialYear, stream: str = "total"
+) -> Frame[LevelAllocation]:
+    """The allocation of one total over the rows of a file, at every level.
+
+    Args:
+        total_pence: the total.
+        weights: CSV or parquet file, one row a leaf, with a column for each level and the weight column.
+        levels: column names from the coarsest level to the leaf; the leaf's codes are unique.
+        weight: name of the weight column, such as `weighted_persons`; weights are kept to the millionth.
+        year: year the total is for.
+        stream: a name for the money.
+
+    Raises:
+        ScenarioError: no level is given, or one twice.
+        SourceError: the file cannot be read or has other columns.
+        FrameError: a leaf is repeated, a weight is negative, or a node has two parents.
+        NothingToShareError: all weights are 0.
+    """
+    if not levels or len(set(levels)) < len(levels) or weight in levels:
+        message = (
+            f"found the levels {', '.join(levels) or 'none'} and the weight {weight!r}; expected different column names"
+        )
+        raise ScenarioError(message)
+    columns = {name: Column(pl.String, "code", f"Code at level {name}", key=name == levels[-1]) for name in levels}
+    columns[weight] = Column(pl.Float64, "weighted persons", "Weight of the leaf", ge=0)
+    for name, column in columns.items():
+        column.name = name
+    leaf = type("Leaf", (Schema,), columns)
+    leaves = read_rows(weights, leaf, keep_extra=True).select(
+        pl.lit(str(year)).alias("year"),
+        pl.lit(stream).alias("stream"),
+        pl.lit("system").alias("system"),
+        *levels,
+        micro(pl.col(weight)).alias("weight_micro"),
+    )
+    parents = pl.DataFrame(
+        {"year": [str(year)], "stream": [stream], "system": ["system"], "allocation_pence": [total_pence]}
+    )
+    return allocate_down(parents, leaves, levels)
+
+
+def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str]) -> None:
+    faults = []
+    for parent, level in pairwise(path):
+        split = (
+            leaves.group_by("year", "stream", level)
+            .agg(pl.col(parent).unique().sort().alias("parents"))
+            .filter(pl.col("parents").list.len() > 1)
+            .sort("year", "stream", level)
+        )
+        faults += [
+            Fault(f"{level} {row[level]} in {row['year']}", f"{parent}s {', '.join(row['parents'])}", f"one {parent}")
+            for row in split.head(10).iter_rows(named=True)
+        ]
+    top = path[0]
+    lost = leaves.join(parents, on=["year", "stream", top], how="anti").select("year", "stream", top).unique()
+    faults += [
+        Fault(
+            f"{top} {row[top]}",
+            f"no {row['stream']} total for {row['year']}",
+            "a total for every year, stream and node",
+        )
+        for row in lost.sort("year", "stream", top).head(10).iter_rows(named=True)
+    ]
+    barren = parents.filter(pl.col("allocation_pence") != 0).join(leaves, on=["year", "stream", top], how="anti")
+    faults += [
+        Fault(
+            f"{top} {row[top]} in {row['year']}",
+            f"{row['allocation_pence']} pence of stream {row['stream']} and nothing below it",
+            "at least one leaf to receive it",
+        )
+        for row in barren.head(10).iter_rows(named=True)
+    ]
+    if faults:
+        message = "the tree cannot be allocated over"
+        raise FrameError(message, faults)

@@ -1,0 +1,1 @@
+"""Pace of change: opening baselines, targets, and how fast money moves from one to the other."""

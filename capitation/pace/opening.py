@@ -1,0 +1,106 @@
+"""Opening baselines: what each practice and locality is taken to have had in the year before the first round.
+
+    commissioner_c = opening total x published amount_c / sum of published amounts      (where amounts by commissioner exist)
+    practice_i     = commissioner_c x registered_i / sum of registered in c
+
+Nobody published what localities had; inside a commissioner the opening follows registered persons, which is an assumption. All of it
+is exact: commissioners add to the total, practices to their commissioner.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from capitation.activity.printed_plan import printed_number
+from capitation.errors import Fault, ScenarioError
+from capitation.money.pence import apportion
+from capitation.pack.sources import DataPack
+from capitation.records.frames import Column, Frame, Schema
+from capitation.run.scenario import CommissionerShares
+
+
+class PracticeOpening(Schema):
+    """The opening baseline of a practice in one stream."""
+
+    year = Column(pl.String, "financial year", "Year of the opening baseline", key=True)
+    stream = Column(pl.String, "code", "Stream of money", key=True)
+    practice_code = Column(pl.String, "code", "Practice", key=True)
+    commissioner_code = Column(pl.String, "code", "Commissioner of the practice")
+    commissioner_pence = Column(pl.Int64, "pence", "Opening baseline of the whole commissioner", ge=0)
+    opening_pence = Column(pl.Int64, "pence", "Opening baseline of the practice", ge=0)
+
+
+def practice_openings(
+    totals: pl.DataFrame, practices: pl.DataFrame, shares: dict[str, CommissionerShares | None], pack: DataPack
+) -> Frame[PracticeOpening]:
+    """The opening baseline of every practice and stream.
+
+    Args:
+        totals: year, stream, total_pence: recurrent money of the opening year.
+        practices: practice_code, commissioner_code, registered_micro of the opening year.
+        shares: by stream, published amounts that split the total between commissioners; None: registered persons do.
+        pack: the data pack with the printed amounts.
+
+    Raises:
+        ScenarioError: published amounts do not cover the commissioners of the practices.
+        NothingToShareError: a commissioner has money but nobody registered.
+
+    Example:
+        10.00 over commissioners with published 3 and 1: 7.50 and 2.50; the 7.50 over lists of 200 and 100: 5.00 and 2.50.
+    """
+    heads = practices.group_by("commissioner_code").agg(pl.col("registered_micro").sum().alias("weight"))
+    by_commissioner = []
+    for year, stream, total in totals.select("year", "stream", "total_pence").iter_rows():
+        named = shares.get(stream)
+        weights = heads if named is None else _published(named, heads, pack)
+        by_commissioner.append(
+            weights.select(
+                pl.lit(year).alias("year"),
+                pl.lit(stream).alias("stream"),
+                "commissioner_code",
+                pl.lit(total, dtype=pl.Int64).alias("total_pence"),
+                "weight",
+            )
+        )
+    group = ["year", "stream"]
+    first = apportion(
+        pl.concat(by_commissioner),
+        total="total_pence",
+        weight="weight",
+        within=group,
+        order_by=["commissioner_code"],
+        into="commissioner_pence",
+    ).drop("weight", "total_pence")
+    second = apportion(
+        first.join(
+            practices.select("practice_code", "commissioner_code", "registered_micro"),
+            on="commissioner_code",
+            how="inner",
+        ),
+        total="commissioner_pence",
+        weight="registered_micro",
+        within=[*group, "commissioner_code"],
+        order_by=["practice_code"],
+        into="opening_pence",
+    )
+    return PracticeOpening.validate(second.select(*PracticeOpening.columns()))
+
+
+def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -> pl.DataFrame:
+    cells = pack.printed(named.source, named.table).filter(pl.col("column") == named.column)
+    amounts = {row: printed_number(value) for row, value in cells.select("row", "value").iter_rows()}
+    codes = heads["commissioner_code"].sort().to_list()
+    faults = [
+        Fault(
+            f"source {named.source}, table {named.table}, column {named.column}",
+            f"no amount for {code}",
+            "one for each commissioner",
+        )
+        for code in codes
+        if code not in amounts
+    ]
+    if faults:
+        message = "opening baselines cannot be split between commissioners"
+        raise ScenarioError(message, faults)
+    weights = [int(amounts[code] * 1000) for code in codes]
+    return pl.DataFrame({"commissioner_code": codes, "weight": weights}, schema_overrides={"weight": pl.Int64})

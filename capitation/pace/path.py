@@ -1,0 +1,173 @@
+"""Several years of pace of change in a row: this year's recurrent allocation is next year's opening.
+
+    opening_i(t + 1) = recurrent allocation_i(t)
+
+Non-recurrent money of a year is shared by that year's targets and added beside the recurrent allocation; it enters no opening, no
+target and no distance, so spending it never looks like progress towards target (allocation rule, section 4.2, step 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import polars as pl
+
+from capitation.errors import Fault, FrameError
+from capitation.money.pence import apportion
+from capitation.pace.place_rule import PlaceLift, PlacePaceResult, StreamRound, place_based_pace
+from capitation.pace.policy import PacePolicy
+from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
+from capitation.pace.target import (
+    AREA,
+    GROUP,
+    AreaPopulation,
+    AreaTarget,
+    AreaWeight,
+    OpeningBaseline,
+    StreamArea,
+    StreamQuantum,
+    require_same_keys,
+    targets,
+)
+from capitation.records.frames import Column, Frame
+from capitation.records.years import FinancialYear
+from capitation.streams.control_total import Deployable
+
+
+class TotalAllocation(StreamArea):
+    """An area's recurrent and non-recurrent money of a year."""
+
+    recurrent_pence = Column(pl.Int64, "pence", "Recurrent allocation after pace of change; next year's opening", ge=0)
+    non_recurrent_pence = Column(pl.Int64, "pence", "Share of the year's non-recurrent money", ge=0)
+    total_pence = Column(pl.Int64, "pence", "Both together", ge=0)
+
+
+@dataclass(frozen=True)
+class PacePath:
+    """Several rounds in a row.
+
+    Attributes:
+        targets: one row a year, stream and area.
+        allocations: recurrent allocations with their bounds, one row a year, stream and area.
+        totals: recurrent and non-recurrent money.
+        relaxations: rules that gave way.
+        summary: one row a year and stream.
+        lifts: what the place rule did, one row a year and area.
+    """
+
+    targets: Frame[AreaTarget]
+    allocations: Frame[PacedAllocation]
+    totals: Frame[TotalAllocation]
+    relaxations: Frame[Relaxation]
+    summary: Frame[PaceSummary]
+    lifts: Frame[PlaceLift]
+
+
+def roll_forward(
+    openings: Frame[OpeningBaseline],
+    weights: Frame[AreaWeight],
+    money: Frame[Deployable],
+    populations: Frame[AreaPopulation],
+    policy: PacePolicy,
+) -> PacePath:
+    """Allocations of every year and stream of `weights`, each year opening with the recurrent allocation of the year before.
+
+    Args:
+        openings: recurrent baselines of the first year only.
+        weights: need-weighted population of every year, stream and area; years follow each other.
+        money: deployable money of every year and stream; the recurrent part is paced, the non-recurrent part shared by target.
+        populations: registered persons, as in `pace_of_change`.
+        policy: rules by stream and year, and the place rule.
+
+    Raises:
+        FrameError: years are missing, openings are not those of the first year, money and weights do not match, or an area appears
+            or disappears between years (carry its baseline over with a lineage first).
+        InfeasibleError: as `pace_of_change`.
+
+    Example:
+        100 opening, 10 of growth and 3 non-recurrent make 113 in year one; year two opens with 110.
+    """
+    given = AreaWeight.validate(weights)
+    years = _consecutive(given)
+    held = Deployable.validate(money)
+    require_same_keys(given, held, GROUP, "weights", "money")
+    first = sorted(set(openings.get_column("year")))
+    if first != years[:1]:
+        message = "openings are needed for the first year of the weights, and for it alone"
+        raise FrameError(message, [Fault("openings", f"years {', '.join(first) or 'none'}", f"{years[0]}")])
+    target = targets(
+        weights, StreamQuantum.validate(held.select(*GROUP, pl.col("recurrent_pence").alias("quantum_pence")))
+    )
+    rounds: list[PlacePaceResult] = []
+    opening: pl.DataFrame = OpeningBaseline.validate(openings)
+    for year in years:
+        here = target.filter(pl.col("year") == year)
+        _require_openings(opening, here, year)
+        streams = [
+            StreamRound(
+                OpeningBaseline.validate(opening.filter(pl.col("stream") == stream)),
+                AreaTarget.validate(here.filter(pl.col("stream") == stream)),
+                int(quantum),
+            )
+            for stream, quantum in held.filter(pl.col("year") == year).select("stream", "recurrent_pence").iter_rows()
+        ]
+        rounds.append(place_based_pace(streams, populations, policy))
+        opening = rounds[-1].allocations.select(
+            pl.lit(str(FinancialYear(year).next)).alias("year"),
+            "stream",
+            "area_code",
+            pl.col("allocation_pence").alias("opening_pence"),
+        )
+    allocations = PacedAllocation.validate(pl.concat([r.allocations for r in rounds]))
+    return PacePath(
+        target,
+        allocations,
+        _totals(allocations, held),
+        Relaxation.validate(pl.concat([r.relaxations for r in rounds])),
+        PaceSummary.validate(pl.concat([r.summary for r in rounds])),
+        PlaceLift.validate(pl.concat([r.lifts for r in rounds])),
+    )
+
+
+def _consecutive(weights: pl.DataFrame) -> list[str]:
+    years = [FinancialYear(y) for y in weights.get_column("year").unique().sort()]
+    if not years:
+        message = "no year to roll forward: the weights have no rows"
+        raise FrameError(message)
+    gaps = [Fault(f"after {one}", str(two), str(one.next)) for one, two in pairwise(years) if two != one.next]
+    if gaps:
+        message = "years must follow each other, because each opens with the allocation of the year before"
+        raise FrameError(message, gaps)
+    return [str(y) for y in years]
+
+
+def _require_openings(opening: pl.DataFrame, target: pl.DataFrame, year: str) -> None:
+    try:
+        require_same_keys(opening, target, AREA, "openings", "weights")
+    except FrameError as error:
+        message = (
+            f"{year}: areas or streams differ from the year before, so their openings are not known. "
+            "Carry baselines over a merger, split or new code before rolling forward"
+        )
+        raise FrameError(message, error.faults) from error
+
+
+def _totals(allocations: pl.DataFrame, money: pl.DataFrame) -> Frame[TotalAllocation]:
+    rows = allocations.join(money, on=GROUP, how="left", validate="m:1").rename({"non_recurrent_pence": "__once"})
+    shared = apportion(
+        rows,
+        total="__once",
+        weight="target_pence",
+        order_by=["area_code"],
+        within=GROUP,
+        into="non_recurrent_pence",
+    )
+    return TotalAllocation.validate(
+        shared.select(
+            *AREA,
+            pl.col("allocation_pence").alias("recurrent_pence"),
+            "non_recurrent_pence",
+            (pl.col("allocation_pence") + pl.col("non_recurrent_pence")).alias("total_pence"),
+        )
+    )

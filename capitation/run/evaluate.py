@@ -1,0 +1,623 @@
+"""The whole chain in one readable function: scenario and data pack in, run out.
+
+    money -> people -> need -> opening -> target -> pace -> allocation -> top-slices -> services -> providers -> ledger
+
+Every step is a public function of its own file; this one only hands frames on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+
+from capitation.activity.activity import (
+    LocalityActivity,
+    UnitCost,
+    component_weights,
+    national_costs,
+    other_acute_share,
+    points_of_delivery,
+    relative_costs,
+    spread_activity,
+    spread_weights,
+    unit_costs,
+    yearly_activity,
+)
+from capitation.activity.printed_plan import activity_plan, spend_by_service
+from capitation.allocation.deployable import HeldMoney, spendable
+from capitation.allocation.ledger import LedgerLine
+from capitation.allocation.providers import (
+    LocalityFlow,
+    ProviderAllocation,
+    ServiceEnvelope,
+    ServiceLine,
+    flows,
+    locality_flows,
+    locality_streams,
+    provider_envelopes,
+    providers,
+    service_envelopes,
+    service_lines,
+    service_streams,
+)
+from capitation.allocation.top_slices import LocalitySlice, locality_slices
+from capitation.allocation.tree import LevelAllocation, allocate_down
+from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls
+from capitation.errors import FrameError, UnknownNameError
+from capitation.money.pence import MICRO, apportion
+from capitation.pace.opening import PracticeOpening, practice_openings
+from capitation.pace.path import PacePath, TotalAllocation, roll_forward
+from capitation.pace.place_rule import PlaceLift
+from capitation.pace.policy import PacePolicy, resolved
+from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
+from capitation.pace.target import (
+    AreaAllocation,
+    AreaPopulation,
+    AreaTarget,
+    AreaWeight,
+    DistanceFromTarget,
+    OpeningBaseline,
+    PlaceDistance,
+    distance_from_target,
+    place_distance,
+)
+from capitation.pack.assumptions import Assumption, assumptions
+from capitation.pack.parameters import Parameters
+from capitation.pack.sources import DataPack
+from capitation.places.membership import Membership, localities, membership, practices
+from capitation.records.frames import Column, Frame, Schema
+from capitation.run.run import Run, make_run
+from capitation.run.scenario import CommissionerShares, Scenario
+from capitation.streams.control_total import (
+    ControlTotal,
+    ControlTotalStep,
+    Deployable,
+    GapBridge,
+    StreamTotal,
+    TotalCheck,
+    control_total,
+    gap_bridge,
+)
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.inputs import read_need_inputs
+from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
+from capitation.weighting.practice_weights import PracticeWeight, StagedWeight, practice_weights
+from capitation.weighting.weigh import Need, need
+
+LEVELS = ("place", "locality", "practice")
+
+
+class PracticeNeed(Schema):
+    """A practice's need in the base year by the formula of one stream."""
+
+    stream = Column(pl.String, "code", "Stream of money", key=True)
+    practice_code = Column(pl.String, "code", "Practice", key=True)
+    formula = Column(pl.String, "id", "Need formula of the stream")
+    registered_persons = Column(pl.Float64, "persons", "Registered persons of the base year", ge=0)
+    weighted_persons = Column(pl.Float64, "weighted persons", "Persons weighted for need and unavoidable cost", ge=0)
+    need_index = Column(pl.Float64, "index, system 1", "Weighted over registered persons", ge=0, nullable=True)
+
+
+class CodeName(Schema):
+    """What a code of the run is called, for display; codes identify."""
+
+    kind = Column(
+        pl.String,
+        "kind",
+        "What the code is of",
+        key=True,
+        one_of=("system", "place", "locality", "practice", "provider"),
+    )
+    code = Column(pl.String, "code", "Code", key=True)
+    name = Column(pl.String, "name", "Name for people; the code where none is published")
+
+
+class SetAside(Schema):
+    """Something a run met and did not use, with its size and the reason."""
+
+    subject = Column(pl.String, "words", "What was set aside", key=True)
+    amount = Column(pl.Float64, "as the unit says", "Its size")
+    unit = Column(pl.String, "unit", "Unit of the size")
+    reason = Column(pl.String, "words", "Why")
+
+
+SCHEMAS: dict[str, type[Schema]] = {
+    "allocation": LevelAllocation,
+    "assumption": Assumption,
+    "code_name": CodeName,
+    "control_total_step": ControlTotalStep,
+    "deployable": Deployable,
+    "distance_from_target": DistanceFromTarget,
+    "flow": LocalityFlow,
+    "gap_bridge": GapBridge,
+    "held_money": HeldMoney,
+    "ledger": LedgerLine,
+    "locality_activity": LocalityActivity,
+    "locality_slice": LocalitySlice,
+    "locality_total": TotalAllocation,
+    "membership": Membership,
+    "pace": PacedAllocation,
+    "pace_summary": PaceSummary,
+    "place_distance": PlaceDistance,
+    "place_lift": PlaceLift,
+    "population": ProjectedList,
+    "practice_need": PracticeNeed,
+    "practice_opening": PracticeOpening,
+    "practice_weight": PracticeWeight,
+    "provider_allocation": ProviderAllocation,
+    "relaxation": Relaxation,
+    "service_envelope": ServiceEnvelope,
+    "service_line": ServiceLine,
+    "set_aside": SetAside,
+    "spendable": LevelAllocation,
+    "stream_total": StreamTotal,
+    "target": AreaTarget,
+    "total_check": TotalCheck,
+    "unit_cost": UnitCost,
+}
+"""Schemas of a run's frames by name."""
+
+
+def evaluate(scenario: Scenario, pack: DataPack) -> Run:
+    """The run of a scenario.
+
+    Raises:
+        CapitationError: whatever its steps raise; nothing is written here, so nothing is half done.
+    """
+    pack = DataPack(pack.root)  # afresh, so that the manifest names the files this run opened and no others
+    money = control_total(scenario.money)
+    members = membership(pack)
+    needs = stream_needs(scenario, pack)
+    people = projected_lists(scenario, needs)
+    weights = practice_weights(needs, people)
+    openings = opening_baselines(scenario, money, people, members, pack)
+    path = paced_path(scenario, money, weights.weights, openings, people, members, pack)
+    totals = locality_totals(scenario, money, weights.weights, members, path)
+    slices = locality_slices(
+        money.steps, totals.rename({"area_code": "locality_code", "total_pence": "allocation_pence"})
+    )
+    distance = distances(path, people, members)
+    allocation = level_allocations(scenario, totals, weights.weights, members)
+    spending = spendable(allocation, slices)
+    costs = calibrated_costs(pack)
+    envelopes = envelopes_of(scenario, spending.practices, members, pack)
+    flow = locality_flows(
+        flows(pack), members.select("locality_code", "place_code").unique(), service_lines(costs), providers(pack)
+    )
+    to_providers = provider_envelopes(envelopes, flow, service_lines(costs))
+    ledger = [
+        waterfalls(scenario, money, weights.stages, members, totals, slices),
+        provider_waterfalls(allocation, to_providers),
+    ]
+    frames: dict[str, pl.DataFrame] = {
+        "allocation": allocation,
+        "assumption": assumptions(
+            {
+                f"scenario {scenario.id}": scenario,
+                f"policy {scenario.policy}": pace_policy(scenario, pack),
+                **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
+            }
+        ),
+        "code_name": code_names(scenario, pack),
+        "control_total_step": money.steps,
+        "deployable": money.deployable,
+        "distance_from_target": distance,
+        "flow": flow,
+        "gap_bridge": gap_bridge(scenario.gaps),
+        "held_money": spending.held,
+        "ledger": LedgerLine.validate(pl.concat(ledger)),
+        "locality_activity": activity_by_locality(scenario, members, pack),
+        "locality_slice": slices,
+        "locality_total": totals,
+        "membership": members,
+        "pace": path.allocations,
+        "pace_summary": path.summary,
+        "place_distance": place_distance(
+            DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.place_based_streams)))
+        ),
+        "place_lift": path.lifts,
+        "population": people,
+        "practice_need": _practice_needs(needs),
+        "practice_opening": openings,
+        "practice_weight": weights.weights,
+        "provider_allocation": to_providers,
+        "relaxation": path.relaxations,
+        "service_envelope": envelopes,
+        "service_line": service_lines(costs),
+        "set_aside": set_aside(scenario, needs, people),
+        "spendable": spending.practices,
+        "stream_total": money.totals,
+        "target": path.targets,
+        "total_check": money.checks,
+        "unit_cost": costs,
+    }
+    return make_run(scenario, pack.opened, frames)
+
+
+def stream_needs(scenario: Scenario, pack: DataPack) -> dict[str, Need]:
+    """The need of every practice by the formula of each stream, normalised to the system's own registered persons."""
+    catalogue = need_catalogue(pack)
+    path = _practice_table(scenario, pack)
+    found: dict[str, Need] = {}
+    for rule in scenario.streams:
+        formula = catalogue.formula(rule.formula)
+        inputs = read_need_inputs(path, formula, year=scenario.need_year)
+        found[rule.stream] = need(formula, inputs.components, inputs.year, base="file")
+    return found
+
+
+def projected_lists(scenario: Scenario, needs: dict[str, Need]) -> Frame[ProjectedList]:
+    """Registered persons of every practice in every year, the opening year included."""
+    first = next(iter(needs.values())).practices
+    plan = scenario.population
+    base = ListBase(
+        title=plan.title, counted_on=plan.counted_on, year=plan.base_year, source=plan.source, where=plan.where
+    )
+    totals = pl.DataFrame(
+        {"year": [str(t.year) for t in plan.totals], "registered_persons": [float(t.persons) for t in plan.totals]}
+    )
+    lists = PracticeList.validate(first.select("practice_code", "registered_persons"))
+    return project_lists(lists, base, ProjectedTotal.validate(totals))
+
+
+def opening_baselines(
+    scenario: Scenario, money: ControlTotal, people: Frame[ProjectedList], members: Frame[Membership], pack: DataPack
+) -> Frame[PracticeOpening]:
+    """Opening baselines of practices for the paced streams."""
+    year = scenario.opening_year
+    paced = [rule.stream for rule in scenario.streams if rule.paced]
+    totals = money.totals.filter(
+        (pl.col("year") == year) & (pl.col("recurrence") == "recurrent") & pl.col("stream").is_in(paced)
+    )
+    practices = people.filter(pl.col("year") == year).join(
+        members.select("practice_code", "commissioner_code"), on="practice_code", how="left", validate="1:1"
+    )
+    _require_members(practices, "commissioner_code")
+    shares: dict[str, CommissionerShares | None] = {rule.stream: rule.opening for rule in scenario.streams}
+    return practice_openings(totals, practices, shares, pack)
+
+
+def paced_path(
+    scenario: Scenario,
+    money: ControlTotal,
+    weights: Frame[PracticeWeight],
+    openings: Frame[PracticeOpening],
+    people: Frame[ProjectedList],
+    members: Frame[Membership],
+    pack: DataPack,
+) -> PacePath:
+    """Targets and allocations of localities in every year by the pace-of-change policy."""
+    years = [str(year) for year in scenario.years]
+    paced = [rule.stream for rule in scenario.streams if rule.paced]
+    localities = members.select("practice_code", pl.col("locality_code").alias("area_code"))
+    area = ["year", "stream", "area_code"]
+    by_locality = (
+        weights.filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
+        .join(localities, on="practice_code", how="left", validate="m:1")
+        .group_by(area)
+        .agg(pl.col("registered_micro", "weight_micro").sum())
+        .select(*area, (pl.col("registered_micro") / MICRO).alias("registered_persons"), "weight_micro")
+    )
+    opening = (
+        openings.join(localities, on="practice_code", how="left", validate="m:1")
+        .group_by("stream", "area_code")
+        .agg(pl.col("opening_pence").sum())
+        .select(pl.lit(years[0]).alias("year"), "stream", "area_code", "opening_pence")
+    )
+    gross = _gross(money).filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
+    return roll_forward(
+        OpeningBaseline.validate(opening),
+        AreaWeight.validate(by_locality),
+        Deployable.validate(gross),
+        _area_populations(people, members),
+        pace_policy(scenario, pack),
+    )
+
+
+def pace_policy(scenario: Scenario, pack: DataPack) -> PacePolicy:
+    """The pace-of-change policy of the scenario, its parameters put in for every year."""
+    return resolved(pack.document(f"policies/{scenario.policy}.toml", PacePolicy), Parameters(pack), scenario.years)
+
+
+def locality_totals(
+    scenario: Scenario,
+    money: ControlTotal,
+    weights: Frame[PracticeWeight],
+    members: Frame[Membership],
+    path: PacePath,
+) -> Frame[TotalAllocation]:
+    """Recurrent and non-recurrent money of each locality: the paced streams, and the others by weighted persons."""
+    years = [str(year) for year in scenario.years]
+    straight = [rule.stream for rule in scenario.streams if not rule.paced]
+    localities = members.select("practice_code", pl.col("locality_code").alias("area_code"))
+    rows = (
+        weights.filter(pl.col("stream").is_in(straight) & pl.col("year").is_in(years))
+        .join(localities, on="practice_code", how="left", validate="m:1")
+        .group_by("year", "stream", "area_code")
+        .agg(pl.col("weight_micro").sum())
+        .join(_gross(money), on=["year", "stream"], how="inner", validate="m:1")
+    )
+    for part in ("recurrent_pence", "non_recurrent_pence"):
+        rows = apportion(
+            rows.rename({part: "system_pence"}),
+            total="system_pence",
+            weight="weight_micro",
+            within=["year", "stream"],
+            order_by=["area_code"],
+            into=part,
+        ).drop("system_pence")
+    both = rows.with_columns((pl.col("recurrent_pence") + pl.col("non_recurrent_pence")).alias("total_pence"))
+    columns = list(TotalAllocation.columns())
+    return TotalAllocation.validate(pl.concat([path.totals.select(columns), both.select(columns)]))
+
+
+def level_allocations(
+    scenario: Scenario,
+    totals: Frame[TotalAllocation],
+    weights: Frame[PracticeWeight],
+    members: Frame[Membership],
+) -> Frame[LevelAllocation]:
+    """Allocations at every level: practices cut out of their locality, places and the system added up from localities."""
+    leaves = (
+        weights.filter(pl.col("year").is_in([str(year) for year in scenario.years]))
+        .join(
+            members.select("practice_code", "locality_code", "place_code"),
+            on="practice_code",
+            how="left",
+            validate="m:1",
+        )
+        .rename({"practice_code": "practice", "locality_code": "locality", "place_code": "place"})
+    )
+    parents = totals.select(
+        "year", "stream", pl.col("area_code").alias("locality"), pl.col("total_pence").alias("allocation_pence")
+    )
+    below = allocate_down(parents, leaves, ["practice"], top="locality")
+    places = leaves.select(pl.col("locality").alias("code"), "place").unique()
+    localities = below.filter(pl.col("level") == "locality").join(places, on="code", how="left", validate="m:1")
+    named = localities.with_columns(pl.col("place").alias("parent_code")).drop("place")
+    sums = [pl.col("weight_micro", "allocation_pence").sum()]
+    by_place = localities.group_by("year", "stream", "place").agg(sums)
+    whole = by_place.group_by("year", "stream").agg(sums)
+    return LevelAllocation.validate(
+        pl.concat(
+            [
+                below.filter(pl.col("level") == "practice"),
+                named.select(below.columns),
+                by_place.select(
+                    "year",
+                    "stream",
+                    pl.lit("place").alias("level"),
+                    pl.col("place").alias("code"),
+                    pl.lit(scenario.system_code).alias("parent_code"),
+                    "weight_micro",
+                    "allocation_pence",
+                ),
+                whole.select(
+                    "year",
+                    "stream",
+                    pl.lit("system").alias("level"),
+                    pl.lit(scenario.system_code).alias("code"),
+                    pl.lit(None, dtype=pl.String).alias("parent_code"),
+                    "weight_micro",
+                    "allocation_pence",
+                ),
+            ]
+        )
+    )
+
+
+def distances(path: PacePath, people: Frame[ProjectedList], members: Frame[Membership]) -> Frame[DistanceFromTarget]:
+    """Opening and closing distance from target of each locality and paced stream in every year."""
+    openings = path.allocations.select("year", "stream", "area_code", "opening_pence")
+    allocations = path.allocations.select("year", "stream", "area_code", "allocation_pence")
+    years = path.targets["year"].unique().implode()
+    populations = _area_populations(people, members)
+    held = AreaPopulation.validate(populations.filter(pl.col("year").is_in(years)))
+    return distance_from_target(
+        OpeningBaseline.validate(openings), path.targets, AreaAllocation.validate(allocations), held
+    )
+
+
+def waterfalls(
+    scenario: Scenario,
+    money: ControlTotal,
+    stages: Frame[StagedWeight],
+    members: Frame[Membership],
+    totals: Frame[TotalAllocation],
+    slices: Frame[LocalitySlice],
+) -> Frame[LedgerLine]:
+    """Waterfalls of the system, of each place and of each locality."""
+    years = [str(year) for year in scenario.years]
+    gross = _gross(money).filter(pl.col("year").is_in(years))
+    steps = money.steps.filter(pl.col("year").is_in(years))
+    order = (
+        steps.filter(pl.col("kind") != "gross").select("year", "stream", "step").unique().sort("year", "stream", "step")
+    )
+    order = order.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("year").alias("place_in_order"))
+    found = [system_waterfall(scenario, steps)]
+    for kind, column in (("locality", "locality_code"), ("place", "place_code")):
+        areas = members.select("locality_code", pl.col(column).alias("area_code")).unique()
+        by_area = totals.rename({"area_code": "locality_code"}).join(
+            areas, on="locality_code", how="left", validate="m:1"
+        )
+        cut = (
+            slices.join(areas, on="locality_code", how="left", validate="m:1")
+            .join(order, on=["year", "stream", "step"], how="left", validate="m:1")
+            .group_by("year", "area_code", "place_in_order", "name")
+            .agg(pl.col("amount_pence").sum())
+            .rename({"place_in_order": "step"})
+        )
+        found.append(
+            area_waterfalls(
+                gross,
+                cast("Frame[StagedWeight]", stages.filter(pl.col("year").is_in(years))),
+                members.select("practice_code", "locality_code", pl.col(column).alias("area_code")),
+                by_area.group_by("year", "area_code").agg(pl.col("total_pence").sum().alias("allocation_pence")),
+                cut,
+                kind=kind,
+            )
+        )
+    return LedgerLine.validate(pl.concat(found))
+
+
+def system_waterfall(scenario: Scenario, steps: pl.DataFrame) -> pl.DataFrame:
+    """The system's own waterfall: streams one by one to the control total, then each top-slice, to what is deployable."""
+    ordered = steps.with_columns(
+        (pl.col("kind") != "gross").alias("is_slice"),
+        pl.when(pl.col("kind") == "gross")
+        .then(pl.col("stream") + ": " + pl.col("name"))
+        .otherwise(pl.col("name"))
+        .alias("line"),
+    ).sort("year", "is_slice", "stream", "step")
+    lines = ordered.with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).over("year").alias("place"),
+        pl.col("amount_pence").cum_sum().over("year").alias("after_pence"),
+    )
+    return LedgerLine.validate(
+        lines.select(
+            "year",
+            pl.lit("system").alias("subject_kind"),
+            pl.lit(scenario.system_code).alias("subject_code"),
+            pl.col("place").alias("step"),
+            pl.col("line").alias("name"),
+            "amount_pence",
+            pl.col("after_pence").alias("balance_pence"),
+        )
+    )
+
+
+def envelopes_of(
+    scenario: Scenario, practices: Frame[LevelAllocation], members: Frame[Membership], pack: DataPack
+) -> Frame[ServiceEnvelope]:
+    """What each locality has for each service: streams split by the printed spend, and those that pay for one service."""
+    homes = members.select("practice_code", "locality_code", "commissioner_code")
+    single = {rule.stream: rule.service for rule in scenario.streams if rule.service is not None}
+    split = LevelAllocation.validate(practices.filter(~pl.col("stream").is_in(list(single))))
+    shared = service_envelopes(locality_streams(split, homes), spend_by_service(pack), service_streams(pack))
+    key = ["year", "commissioner_code", "locality_code", "service_code"]
+    direct = (
+        practices.filter(pl.col("stream").is_in(list(single)) & (pl.col("allocation_pence") != 0))
+        .join(homes, left_on="code", right_on="practice_code", how="left", validate="m:1")
+        .with_columns(
+            pl.col("stream").replace_strict(single, default=None, return_dtype=pl.String).alias("service_code")
+        )
+        .group_by(key)
+        .agg(pl.col("allocation_pence").sum())
+    )
+    both = pl.concat([shared.select(*key, "allocation_pence"), direct])
+    return ServiceEnvelope.validate(both.group_by(key).agg(pl.col("allocation_pence").sum()))
+
+
+def activity_by_locality(scenario: Scenario, members: Frame[Membership], pack: DataPack) -> Frame[LocalityActivity]:
+    """Activity of every point of delivery, year and case, spread to localities by the need that drives it."""
+    formula = need_catalogue(pack).formula(scenario.rule("ccg").formula)
+    components = read_need_inputs(_practice_table(scenario, pack), formula, year=scenario.need_year).components
+    weights = spread_weights(
+        component_weights(components), members.select("practice_code", "locality_code"), points_of_delivery(pack)
+    )
+    return spread_activity(yearly_activity(activity_plan(pack)), weights)
+
+
+def calibrated_costs(pack: DataPack) -> Frame[UnitCost]:
+    """Unit costs by point of delivery that reproduce the printed spend of 2016/17 by service."""
+    return unit_costs(
+        spend_by_service(pack),
+        activity_plan(pack),
+        points_of_delivery(pack),
+        relative_costs(national_costs(pack)),
+        other_acute_share(pack),
+    )
+
+
+def code_names(scenario: Scenario, pack: DataPack) -> Frame[CodeName]:
+    """Names of the system, its places, localities and practices, and of providers."""
+    homes, surgeries = localities(pack), practices(pack)
+    found = [
+        pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
+        homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(),
+        homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
+        surgeries.select(
+            pl.lit("practice").alias("kind"), code="practice_code", name=pl.coalesce("practice_name", "practice_code")
+        ),
+        providers(pack).select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"),
+    ]
+    return CodeName.validate(pl.concat(found))
+
+
+def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList]) -> Frame[SetAside]:
+    """What the run met and did not use, such as the persons between the lists and their projection."""
+    base = scenario.population.base_year
+    listed = float(next(iter(needs.values())).practices["registered_persons"].sum())
+    projected = float(people.filter(pl.col("year") == base)["registered_micro"].sum()) / MICRO
+    rows: list[tuple[str, float, str, str]] = []
+    if abs(projected - listed) >= 0.5:
+        rows.append(
+            (
+                f"difference between the projection and the lists of {base}",
+                round(projected - listed, 3),
+                "persons",
+                "The plan's printed population is used as the total; practices keep their share of the lists.",
+            )
+        )
+    notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
+    rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
+    return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
+
+
+def _practice_table(scenario: Scenario, pack: DataPack) -> Path:
+    source = pack.source(scenario.practices.source)
+    files = {table.name: table.file for table in source.tables}
+    if scenario.practices.table not in files:
+        kind = "table"
+        raise UnknownNameError(kind, scenario.practices.table, files, where=f"source {source.id}")
+    return pack.path(f"sources/{source.id}/{files[scenario.practices.table]}")
+
+
+def _gross(money: ControlTotal) -> pl.DataFrame:
+    amount = pl.col("total_pence")
+    return (
+        money.totals.group_by("year", "stream")
+        .agg(
+            amount.filter(pl.col("recurrence") == "recurrent").sum().alias("recurrent_pence"),
+            amount.filter(pl.col("recurrence") == "non-recurrent").sum().alias("non_recurrent_pence"),
+            amount.sum().alias("deployable_pence"),
+        )
+        .sort("year", "stream")
+    )
+
+
+def _area_populations(people: Frame[ProjectedList], members: Frame[Membership]) -> Frame[AreaPopulation]:
+    sums = (
+        people.join(members.select("practice_code", "locality_code"), on="practice_code", how="left", validate="m:1")
+        .group_by("year", pl.col("locality_code").alias("area_code"))
+        .agg(pl.col("registered_micro").sum())
+    )
+    return AreaPopulation.validate(
+        sums.select("year", "area_code", (pl.col("registered_micro") / MICRO).alias("registered_persons"))
+    )
+
+
+def _practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
+    parts = [
+        n.practices.select(
+            pl.lit(stream).alias("stream"),
+            "practice_code",
+            pl.lit(n.formula.id).alias("formula"),
+            "registered_persons",
+            "weighted_persons",
+            "need_index",
+        )
+        for stream, n in needs.items()
+    ]
+    return PracticeNeed.validate(pl.concat(parts))
+
+
+def _require_members(practices: pl.DataFrame, column: str) -> None:
+    lost = practices.filter(pl.col(column).is_null())["practice_code"].unique().sort()
+    if len(lost):
+        message = (
+            f"practices without a locality and commissioner: {', '.join(lost.head(10))}; add them to the membership"
+        )
+        raise FrameError(message)

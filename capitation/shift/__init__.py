@@ -1,0 +1,1 @@
+"""Channel shift: what a solution avoids, moves, costs and saves."""

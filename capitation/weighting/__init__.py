@@ -1,0 +1,1 @@
+"""Need: published components and formulas that turn registered persons into weighted persons."""

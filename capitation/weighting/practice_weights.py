@@ -1,0 +1,139 @@
+"""Practice weights by stream and year: need of the base year carried along with each practice's projected list.
+
+    weight_is(t) = weighted persons_is(base) x registered_i(t) / registered_i(base)
+
+Need per head stays as measured in the base year; only lists move. Beside the weight stand the staged weights (registered persons,
+then need, inequality, unavoidable cost) from which the waterfall of an allocation is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from capitation.errors import Fault, FrameError
+from capitation.money.pence import MICRO, micro
+from capitation.records.frames import Column, Frame, Schema
+from capitation.weighting.population import ProjectedList
+from capitation.weighting.weigh import Need
+
+STAGES = ("registered persons", "need", "inequality", "cost")
+"""Stages of a weight in their order; "cost" is the weight itself, with unavoidable cost and normalisation."""
+
+
+class PracticeWeight(Schema):
+    """A practice's weight for one stream in one year."""
+
+    year = Column(pl.String, "financial year", "Year of the weight", key=True)
+    stream = Column(pl.String, "code", "Stream of money", key=True)
+    practice_code = Column(pl.String, "code", "Practice", key=True)
+    registered_micro = Column(pl.Int64, "millionths of a person", "Projected registered persons, exact", ge=0)
+    need_index = Column(
+        pl.Float64, "index, system 1", "Weighted over registered persons of the base year", ge=0, nullable=True
+    )
+    weight_micro = Column(
+        pl.Int64, "millionths of a weighted person", "Weight for need and unavoidable cost, exact", ge=0
+    )
+
+
+class StagedWeight(Schema):
+    """A practice's weight once each stage of its formula has been taken."""
+
+    year = Column(pl.String, "financial year", "Year of the weight", key=True)
+    stream = Column(pl.String, "code", "Stream of money", key=True)
+    practice_code = Column(pl.String, "code", "Practice", key=True)
+    stage = Column(pl.String, "word", "Stage taken last", key=True, one_of=STAGES)
+    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weight after the stage, exact", ge=0)
+
+
+@dataclass(frozen=True)
+class PracticeWeights:
+    """Weights of all streams, years and practices, whole and by stage."""
+
+    weights: Frame[PracticeWeight]
+    stages: Frame[StagedWeight]
+
+
+def practice_weights(needs: Mapping[str, Need], lists: Frame[ProjectedList]) -> PracticeWeights:
+    """Weights of every stream, year and practice.
+
+    Args:
+        needs: the formula of each stream applied to the practices of the base year.
+        lists: projected registered persons; they hold the same practices.
+
+    Raises:
+        FrameError: the practices of the lists and of a need differ, or a practice has need but no registered persons.
+
+    Example:
+        A practice of 1,000 persons and 1,100 weighted persons whose list is projected to 1,010 weighs 1,111.
+    """
+    weights, stages = [], []
+    for stream, need in needs.items():
+        _require_same_practices(stream, need, lists)
+        base = need.practices.select("practice_code", "registered_persons", "weighted_persons", "need_index")
+        joined = lists.select("year", "practice_code", "registered_micro").join(
+            base, on="practice_code", how="left", validate="m:1"
+        )
+        ratio = pl.when(pl.col("registered_persons") > 0).then(
+            pl.col("registered_micro") / MICRO / pl.col("registered_persons")
+        )
+        weights.append(
+            joined.select(
+                "year",
+                pl.lit(stream).alias("stream"),
+                "practice_code",
+                "registered_micro",
+                "need_index",
+                micro(pl.col("weighted_persons") * ratio.otherwise(0.0)).alias("weight_micro"),
+            )
+        )
+        stages += _staged(stream, need, joined.with_columns(ratio.otherwise(0.0).alias("ratio")))
+    return PracticeWeights(PracticeWeight.validate(pl.concat(weights)), StagedWeight.validate(pl.concat(stages)))
+
+
+def _staged(stream: str, need: Need, lists: pl.DataFrame) -> list[pl.DataFrame]:
+    steps = need.waterfall()
+    found = []
+    for number, stage in enumerate(STAGES):
+        if stage == "registered persons":
+            persons = lists.select("year", "practice_code", pl.col("registered_micro").alias("weight_micro"))
+        elif stage == "cost":
+            persons = lists.select(
+                "year", "practice_code", micro(pl.col("weighted_persons") * pl.col("ratio")).alias("weight_micro")
+            )
+        else:
+            taken = steps.filter(pl.col("kind").is_in(STAGES[: number + 1])).sort("practice_code", "step")
+            sums = taken.group_by("practice_code", maintain_order=True).agg(pl.col("persons").sum())
+            persons = lists.join(sums, on="practice_code", how="left", validate="m:1").select(
+                "year",
+                "practice_code",
+                micro((pl.col("persons") * pl.col("ratio")).clip(lower_bound=0.0)).alias("weight_micro"),
+            )
+        found.append(
+            persons.select(
+                "year", pl.lit(stream).alias("stream"), "practice_code", pl.lit(stage).alias("stage"), "weight_micro"
+            )
+        )
+    return found
+
+
+def _require_same_practices(stream: str, need: Need, lists: pl.DataFrame) -> None:
+    mine, listed = set(need.practices["practice_code"]), set(lists["practice_code"])
+    faults = [
+        Fault(f"practice {code}", f"need for stream {stream} and no projected list", "both")
+        for code in sorted(mine - listed)[:10]
+    ]
+    faults += [
+        Fault(f"practice {code}", f"a projected list and no need for stream {stream}", "both")
+        for code in sorted(listed - mine)[:10]
+    ]
+    barren = need.practices.filter((pl.col("registered_persons") == 0) & (pl.col("weighted_persons") > 0))
+    faults += [
+        Fault(f"practice {code}", "weighted but no registered persons in the base year", "a list to carry need by")
+        for code in barren["practice_code"].head(10)
+    ]
+    if faults:
+        message = "practice weights cannot be formed"
+        raise FrameError(message, faults)

@@ -1,0 +1,1 @@
+"""Settlements as books: entries by date, statements that close, restatement, carry-forward and split periods."""

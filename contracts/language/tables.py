@@ -1,0 +1,135 @@
+"""Lookup tables of a contract: bands of a number, or values by label, kept as rows beside the contract.
+
+A band table has the columns `low` (first number of the band), `at_low`, and where values run along a straight line
+inside the band also `high` (last number of the band, empty for the open last one) and `at_high`:
+
+    value = at_low + (at_high - at_low) x (n - low) / (high - low)      within the band that holds n
+
+A label table has one column of labels and one or more columns of values.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+from functools import reduce
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from capitation.errors import Faults
+from capitation.records.documents import Document
+
+Cell = str | int | float | None
+
+
+class Table(Document):
+    """A lookup table: where it stands, what it says, its rows."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name by which terms and inputs refer to the table."""
+    about: str
+    """What the table says."""
+    kind: Literal["bands", "labels"]
+    """"bands": values by bands of a number (low, at_low, and high, at_high where they slope); "labels": by text."""
+    label: str = ""
+    """For a label table: the column that holds the labels."""
+    file: str = ""
+    """CSV file of the rows, beside the contract; give this or `rows`."""
+    rows: tuple[dict[str, str | int | float | None], ...] = ()
+    """The rows, each a mapping of column to cell; filled from `file` when the contract is read."""
+    source: str = ""
+    """Where the table is printed."""
+
+    def check(self, faults: Faults, where: str) -> None:
+        """Add a fault for each missing column, non-number, repeated label or band out of order."""
+        if not self.rows:
+            faults.add(where, "no rows", "rows in the contract or in the file it names", "Give `file` or `rows`.")
+            return
+        if self.kind == "labels":
+            self._check_labels(faults, where)
+        else:
+            self._check_bands(faults, where)
+
+    def _check_labels(self, faults: Faults, where: str) -> None:
+        if self.label not in self.rows[0]:
+            faults.add(where, f"no column {self.label!r}", "the column that holds the labels", "Set `label`.")
+            return
+        seen: dict[str, int] = {}
+        for number, row in enumerate(self.rows, start=1):
+            label = str(row[self.label])
+            if label in seen:
+                faults.add(f"{where}: row {number}", f"label {label!r} again (row {seen[label]})", "each label once")
+            seen[label] = number
+
+    def _check_bands(self, faults: Faults, where: str) -> None:
+        last: float | None = None
+        for number, row in enumerate(self.rows, start=1):
+            place = f"{where}: row {number}"
+            low, high, at_low = row.get("low"), row.get("high"), row.get("at_low")
+            if not isinstance(low, int | float) or not isinstance(at_low, int | float):
+                faults.add(place, f"low {low!r}, at_low {at_low!r}", "numbers in both")
+                continue
+            if isinstance(high, int | float) and high < low:
+                faults.add(place, f"a band from {low:g} to {high:g}", "a band that ends after it begins")
+            if last is not None and low <= last:
+                faults.add(
+                    place, f"a band from {low:g} after one that reaches {last:g}", "bands in order, not overlapping"
+                )
+            last = float(high) if isinstance(high, int | float) else float(low)
+
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.rows[0]) if self.rows else []
+
+    def by_label(self, column: str) -> dict[str, Cell]:
+        """Values of a column by label."""
+        return {str(row[self.label]): row[column] for row in self.rows}
+
+    def numbers(self, column: str) -> dict[str, float]:
+        """Values of a column of numbers by label."""
+        return {label: float(cell) for label, cell in self.by_label(column).items() if cell is not None}
+
+    def lines(self) -> list[tuple[float, float | None, float, float]]:
+        """Each band as its first number, last number, and the values at both."""
+        out = []
+        for row in self.rows:
+            low, high, at_low, at_high = (row.get(c) for c in ("low", "high", "at_low", "at_high"))
+            start = float(at_low)  # type: ignore[arg-type]  # checked to be a number
+            end = start if at_high is None else float(at_high)
+            out.append((float(low), None if high is None else float(high), start, end))  # type: ignore[arg-type]
+        return out
+
+    def at(self, number: float) -> float | None:
+        """The band table's value at a number; None below the first band."""
+        bands = self.lines()
+        i = bisect.bisect_right([low for low, *_ in bands], number) - 1
+        if i < 0:
+            return None
+        low, high, start, end = bands[i]
+        if high is None or end == start:
+            return start
+        return start + (end - start) * (min(number, high) - low) / (high - low)
+
+    def banded(self, number: pl.Expr) -> pl.Expr:
+        """The band table's value as an expression; missing below the first band."""
+
+        def line(band: tuple[float, float | None, float, float]) -> pl.Expr:
+            low, high, start, end = band
+            if high is None or end == start:
+                return pl.lit(start)
+            return start + (end - start) * (pl.min_horizontal(number, pl.lit(high)) - low) / (high - low)
+
+        return reduce(
+            lambda below, band: pl.when(number >= band[0]).then(line(band)).otherwise(below),
+            self.lines(),
+            pl.lit(None, dtype=pl.Float64),
+        )
+
+
+Tables = Mapping[str, Table]
+"""The tables of a contract by name."""
+
+NO_TABLES: Tables = {}
+"""For a term that looks nothing up."""

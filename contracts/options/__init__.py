@@ -1,0 +1,1 @@
+"""Contract options over one system: outturn, positions, comparison, and who pays."""

@@ -1,0 +1,392 @@
+"""Contract options: two to six ways of contracting one allocation, and the activity and cost on which they are compared.
+
+An option names the contract of every group of providers. Activity cases say what may happen instead of the plan; cost
+behaviour says what part of a unit's cost moves when activity leaves plan; expectations say what each party believes
+when it signs. Everything a document can contradict is looked at together, with the run it is to be tried on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from capitation.errors import CapitationError, Faults, suggest
+from capitation.pack.sources import DataPack, sha256_of
+from capitation.records.documents import Document, Figure, read_document
+from capitation.records.years import FinancialYear
+from capitation.run.run import Run
+from contracts.document.contract import Contract, read_contract
+from contracts.options.outturn import OutturnLine
+
+FEWEST, MOST = 2, 6
+"""How many options can be compared side by side."""
+
+PLAN = "plan"
+"""The activity case that is always there: activity as planned."""
+
+ID = r"^[a-z0-9][a-z0-9-]*$"
+_MICRO = 1_000_000
+
+
+class ActivityCase(Document):
+    """Activity that may happen instead of the plan."""
+
+    id: str = Field(pattern=ID)
+    """Short name."""
+    title: str
+    """Name for people."""
+    of: str
+    """What it starts from: "plan", or a case of the run's activity such as "unmitigated"."""
+    change: Decimal = Field(default=Decimal(0), ge=-1)
+    """Change against that, as a share: 0.05 is 5% more."""
+    lines: tuple[str, ...] = ()
+    """Points of delivery that change; all that are counted where none are named. The others stay at plan."""
+
+
+class CostBehaviour(Figure):
+    """What part of the cost of a unit at a point of delivery moves when activity leaves plan; the rest is fixed."""
+
+    line: str
+    """Point of delivery."""
+
+
+class ProviderGroup(Document):
+    """Providers that are contracted alike."""
+
+    id: str = Field(pattern=ID)
+    """Short name."""
+    title: str
+    """Name for people."""
+    providers: tuple[str, ...] = Field(min_length=1)
+    """Codes of the providers."""
+
+
+class GroupContract(Document):
+    """The contract of one or more groups; a clause that pools runs over all of them."""
+
+    contract: str
+    """Id of a contract of data/contracts, or the name of a contract file beside this document."""
+    groups: tuple[str, ...] = Field(min_length=1)
+    """Ids of the groups that it pays."""
+
+
+class ContractOption(Document):
+    """One way of contracting: a contract for each group."""
+
+    id: str = Field(pattern=ID)
+    """Short name."""
+    title: str
+    """Name for people."""
+    about: str = ""
+    """What it is, in a sentence."""
+    contracts: tuple[GroupContract, ...] = Field(min_length=1)
+    """Contracts by groups; every group once."""
+
+
+class Expectation(Document):
+    """What one side believes when it signs."""
+
+    party: Literal["commissioner", "provider"]
+    """Which side."""
+    case: str
+    """Activity case it expects, or "plan"."""
+    cost_at_plan: Figure | None = None
+    """What it expects planned activity to cost, as a part of plan income; the document's own where none is given."""
+    about: str = ""
+    """Why."""
+
+
+class ContractOptions(Document):
+    """Two to six contract options for one allocation, with the activity and cost on which they are compared."""
+
+    id: str = Field(pattern=ID)
+    """Short name."""
+    title: str
+    """Name for people."""
+    about: str = ""
+    """What is compared."""
+    scenario: str
+    """Id of the scenario (a file of data/scenarios) whose allocation is the plan income of providers."""
+    plan_activity: str
+    """Case of the run's activity that the plan income pays for."""
+    first_year: FinancialYear
+    """First year of the new contracts, whose affordability is shown first."""
+    base: str
+    """Option that the others are held against."""
+    shown_case: str
+    """Activity case that reports show."""
+    cost_at_plan: Figure
+    """What planned activity costs a provider, as a part of its plan income."""
+    cost_behaviour: tuple[CostBehaviour, ...]
+    """Variable part of the unit cost of every point of delivery that is counted."""
+    cases: tuple[ActivityCase, ...] = Field(min_length=1)
+    """Activity that may happen instead of the plan."""
+    groups: tuple[ProviderGroup, ...] = Field(min_length=1)
+    """Groups of providers; every provider of the run in one."""
+    options: tuple[ContractOption, ...]
+    """The options: two to six."""
+    expectations: tuple[Expectation, ...] = ()
+    """What the two sides believe when they sign: one entry each, or none."""
+
+    def providers_of(self, groups: Iterable[str]) -> list[str]:
+        """Codes of the providers of some groups, in order."""
+        wanted = set(groups)
+        return sorted(code for group in self.groups if group.id in wanted for code in group.providers)
+
+    def case_of(self, case_id: str) -> ActivityCase:
+        """An activity case by its id; "plan" is one without a change."""
+        if case_id == PLAN:
+            return ActivityCase(id=PLAN, title="Activity as planned", of=PLAN)
+        return next(case for case in self.cases if case.id == case_id)
+
+    def variable_ppm(self) -> dict[str, int]:
+        """Variable part of unit cost by point of delivery, in parts per million."""
+        return {each.line: int(each.value * _MICRO) for each in self.cost_behaviour}
+
+
+def read_options(path: Path) -> ContractOptions:
+    """The options in a TOML, JSON or YAML file; what they name is checked by `option_faults`.
+
+    Raises:
+        DocumentError: with every fault of form at once.
+    """
+    return read_document(path, ContractOptions)
+
+
+def read_contracts(
+    document: ContractOptions,
+    pack: DataPack,
+    folder: Path | None,
+    faults: Faults,
+    given: Mapping[str, Contract] | None = None,
+) -> tuple[dict[str, Contract], dict[str, str]]:
+    """The contracts that the options name, by the name used, and checksums of those that the pack does not hold.
+
+    Args:
+        document: the options.
+        pack: data pack with the contracts that ship.
+        folder: where the document stands, for contracts beside it.
+        faults: takes what is wrong with any of them.
+        given: contracts at hand, which go before those beside the document and those of the pack.
+    """
+    held = given or {}
+    found: dict[str, Contract] = {}
+    beside: dict[str, str] = {}
+    shipped = sorted(path.stem for path in (pack.root / "contracts").glob("*.toml"))
+    for name in dict.fromkeys(each.contract for option in document.options for each in option.contracts):
+        own = None if folder is None else folder / name
+        try:
+            if name in held:
+                found[name] = held[name]
+                beside[f"contracts given/{name}"] = _checksum(held[name])
+            elif own is not None and own.is_file():
+                found[name] = read_contract(own)
+                beside[f"contracts beside the options/{name}"] = sha256_of(own)
+            elif name in shipped:
+                found[name] = read_contract(pack.path(f"contracts/{name}.toml"))
+                for table in found[name].tables:
+                    if table.file:
+                        pack.path(f"contracts/{table.file}")
+            else:
+                faults.add(
+                    f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
+                )
+        except CapitationError as error:
+            faults.extend(error.faults)
+            if not error.faults:
+                faults.add(f"contract {name!r}", error.message, "a contract that can be read")
+    return found, beside
+
+
+def _checksum(contract: Contract) -> str:
+    """Checksum of what a contract says, however its keys are ordered."""
+    content = json.loads(contract.model_dump_json(by_alias=True))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def option_faults(
+    document: ContractOptions, run: Run | None, contracts: Mapping[str, Contract], only: Sequence[str] = ()
+) -> Faults:
+    """Everything in which the options contradict themselves, their contracts or the run; none where they can be tried.
+
+    Args:
+        document: the options.
+        run: the run of their scenario; None where it could not be made, and what needs it is left out.
+        contracts: contracts by the name the options use; those missing have been told elsewhere.
+        only: ids of the options asked for; none means all.
+    """
+    faults = Faults()
+    known = [option.id for option in document.options]
+    for name in only:
+        if name not in known:
+            faults.add(
+                "options asked for", f"unknown option {name!r}", "an option of the document", suggest(name, known)
+            )
+    count = len(set(only) & set(known)) if only else len(known)
+    if not FEWEST <= count <= MOST:
+        faults.add("options", f"{count} option{'' if count == 1 else 's'}", f"{FEWEST} to {MOST} to compare")
+    if document.base not in known:
+        faults.add("base", f"unknown option {document.base!r}", "an option", suggest(document.base, known))
+    elif only and document.base not in only:
+        faults.add("options asked for", f"no {document.base!r}", "the base that the others are held against")
+    _check_once(document, faults)
+    _check_cases(document, run, faults)
+    _check_costs(document, run, faults)
+    _check_groups(document, run, faults)
+    for name, contract in contracts.items():
+        _check_contract(name, contract, faults)
+    return faults
+
+
+def _check_once(document: ContractOptions, faults: Faults) -> None:
+    """Every id stands once."""
+    for kind, ids in (
+        ("options", [o.id for o in document.options]),
+        ("cases", [c.id for c in document.cases]),
+        ("groups", [g.id for g in document.groups]),
+        ("cost_behaviour", [c.line for c in document.cost_behaviour]),
+        ("expectations", [e.party for e in document.expectations]),
+    ):
+        for each, times in Counter(ids).items():
+            if times > 1:
+                faults.add(kind, f"{each!r} {times} times", "each once")
+    if any(case.id == PLAN for case in document.cases):
+        faults.add("cases", f"a case named {PLAN!r}", "another id: the plan itself is always a case")
+    if len({e.party for e in document.expectations}) == 1:
+        faults.add("expectations", f"only the {document.expectations[0].party}'s", "both parties' or neither's")
+
+
+def _check_cases(document: ContractOptions, run: Run | None, faults: Faults) -> None:
+    ids = [PLAN, *(case.id for case in document.cases)]
+    named = [
+        ("shown_case", document.shown_case),
+        *((f"expectations ({e.party})", e.case) for e in document.expectations),
+    ]
+    for place, name in named:
+        if name not in ids:
+            faults.add(place, f"unknown activity case {name!r}", "a case of the document", suggest(name, ids))
+    if run is None:
+        return
+    activity = run.frame("locality_activity")
+    held, lines = set(activity["case"]), set(activity["point_of_delivery"])
+    if document.plan_activity not in held:
+        faults.add(
+            "plan_activity", f"unknown activity case {document.plan_activity!r}", "a case of the run's activity",
+            suggest(document.plan_activity, held),
+        )  # fmt: skip
+    for case in document.cases:
+        if case.of not in {PLAN, *held}:
+            faults.add(
+                f"cases ({case.id}).of", f"unknown activity case {case.of!r}", "plan, or a case of the run's activity",
+                suggest(case.of, {PLAN, *held}),
+            )  # fmt: skip
+        for line in case.lines:
+            if line not in lines:
+                faults.add(
+                    f"cases ({case.id}).lines", f"unknown point of delivery {line!r}", "one that the run counts",
+                    suggest(line, lines),
+                )  # fmt: skip
+    years = run.frame("provider_allocation")["year"].unique().sort()
+    if document.first_year not in years:
+        faults.add("first_year", str(document.first_year), f"a year of the run: {', '.join(years)}")
+
+
+def _check_costs(document: ContractOptions, run: Run | None, faults: Faults) -> None:
+    for each in document.cost_behaviour:
+        place = f"cost_behaviour ({each.line})"
+        if not 0 <= each.value <= 1:
+            faults.add(place, f"a variable part of {each.value}", "0 to 1")
+        elif each.value * _MICRO % 1:
+            faults.add(place, f"{each.value}", "at most six decimals")
+    own = [(f"expectations ({e.party}).cost_at_plan", e.cost_at_plan) for e in document.expectations if e.cost_at_plan]
+    for place, figure in [("cost_at_plan", document.cost_at_plan), *own]:
+        if figure.value <= 0 or figure.value * _MICRO % 1:
+            faults.add(place, f"{figure.value}", "above 0, at most six decimals")
+    if run is None:
+        return
+    counted = set(run.frame("locality_activity")["point_of_delivery"])
+    given = {each.line for each in document.cost_behaviour}
+    for line in sorted(given - counted):
+        faults.add(f"cost_behaviour ({line})", "a line without activity", "a point of delivery", suggest(line, counted))
+    for line in sorted(counted - given):
+        faults.add("cost_behaviour", f"no variable part for {line!r}", "one for every point of delivery")
+
+
+def _check_groups(document: ContractOptions, run: Run | None, faults: Faults) -> None:
+    groups = [group.id for group in document.groups]
+    members = Counter(code for group in document.groups for code in group.providers)
+    for code, times in members.items():
+        if times > 1:
+            faults.add("groups", f"provider {code!r} {times} times", "each provider in one group")
+    if run is not None:
+        held = set(run.frame("provider_allocation")["provider_code"])
+        for group in document.groups:
+            for code in group.providers:
+                if code not in held:
+                    faults.add(
+                        f"groups ({group.id})", f"provider {code!r}, which is not in the run", "a provider of the run",
+                        suggest(code, held),
+                    )  # fmt: skip
+        for code in sorted(held - set(members)):
+            faults.add("groups", f"provider {code!r} in no group", "every provider of the run in one group")
+    for option in document.options:
+        named = Counter(group for each in option.contracts for group in each.groups)
+        for name, times in named.items():
+            if name not in groups:
+                faults.add(f"options ({option.id})", f"unknown group {name!r}", "a group", suggest(name, groups))
+            elif times > 1:
+                faults.add(f"options ({option.id})", f"group {name!r} {times} times", "one contract for each group")
+        for name in groups:
+            if name not in named:
+                faults.add(f"options ({option.id})", f"no contract for group {name!r}", "one for each group")
+
+
+def _check_contract(name: str, contract: Contract, faults: Faults) -> None:
+    """A contract can be paid from the rows that an outturn brings, between a commissioner and a provider."""
+    place = f"contract {name!r}"
+    brought = list(OutturnLine.columns())
+    for each in contract.inputs:
+        if each.heading not in brought and each.required and each.default is None:
+            faults.add(
+                f"{place}: input {each.name!r}", f"a column {each.heading!r} that an outturn does not bring",
+                f"one of {', '.join(brought)}", suggest(each.heading, brought),
+            )  # fmt: skip
+    if contract.amounts != "pence":
+        faults.add(f"{place}: amounts", repr(contract.amounts), "'pence', the unit of an outturn")
+    roles = {party.code: party.role for party in contract.parties}
+    paid = [o for o in contract.outputs if o.payer is not None and o.payee is not None]
+    if not paid:
+        faults.add(f"{place}: outputs", "none with a payer and a payee", "at least one payment")
+    for output in paid:
+        between = {roles[str(output.payer)], roles[str(output.payee)]}
+        if between != {"commissioner", "provider"}:
+            faults.add(
+                f"{place}: output {output.name!r}", f"a payment between {' and '.join(sorted(between))}",
+                "one between a commissioner and a provider",
+            )  # fmt: skip
+        if output.rounded_to != "pence":
+            faults.add(f"{place}: output {output.name!r}", f"rounded to {output.rounded_to}", "rounded to pence")
+
+
+__all__ = [
+    "FEWEST",
+    "MOST",
+    "PLAN",
+    "ActivityCase",
+    "ContractOption",
+    "ContractOptions",
+    "CostBehaviour",
+    "Expectation",
+    "GroupContract",
+    "ProviderGroup",
+    "option_faults",
+    "read_contracts",
+    "read_options",
+]

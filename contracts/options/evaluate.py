@@ -1,0 +1,326 @@
+"""Contract options tried on an allocation: allocation x activity x contract, to the position of everyone in every year.
+
+    run of a scenario -> plan lines -> outturn of each activity case -> each option's contracts -> payments
+        -> positions and their bridge -> who pays, differences, expected gaps
+
+Every payment is a whole number of pence that one party pays and another receives. The result is a run of its own, named
+by the options, the scenario's inputs and the contracts it used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+
+from capitation.errors import CapitationError, ContractError, Faults, suggest
+from capitation.pack.sources import DataPack
+from capitation.records.frames import Column, Frame, Schema
+from capitation.run.evaluate import SetAside, evaluate
+from capitation.run.run import Run, make_run
+from capitation.run.scenario import read_scenario
+from contracts.document.contract import Contract
+from contracts.options.compare import (
+    ExpectedGap,
+    OptionDifference,
+    OptionTerms,
+    expected_gaps,
+    option_differences,
+    option_terms,
+)
+from contracts.options.document import (
+    PLAN,
+    ContractOption,
+    ContractOptions,
+    Expectation,
+    option_faults,
+    read_contracts,
+)
+from contracts.options.outturn import OutturnLine, PlanLine, case_activity, outturn, plan_lines
+from contracts.options.position import (
+    CommissionerMoney,
+    Payment,
+    Position,
+    PositionBridge,
+    Transfer,
+    commissioner_money,
+    position_bridge,
+    positions,
+    transfers,
+)
+from contracts.options.who_pays import WhoPays, who_pays
+from contracts.settlement.settle import Settlement, settle
+
+
+class CaseOutturn(OutturnLine):
+    """An outturn line of one activity case."""
+
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+
+
+class ContractNotice(Schema):
+    """Something that a contract says of the rows it settled, such as a clause that changed none of them."""
+
+    option = Column(pl.String, "id", "Contract option", key=True)
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    contract = Column(pl.String, "id", "Contract", key=True)
+    name = Column(pl.String, "name", "Short name of the notice", key=True)
+    rows = Column(pl.Int64, "rows", "Number of rows it is about", ge=1)
+    says = Column(pl.String, "words", "The sentence")
+
+
+SCHEMAS: dict[str, type[Schema]] = {
+    "commissioner_money": CommissionerMoney,
+    "contract_notice": ContractNotice,
+    "expected_gap": ExpectedGap,
+    "option_difference": OptionDifference,
+    "option_terms": OptionTerms,
+    "outturn": CaseOutturn,
+    "payment": Payment,
+    "position": Position,
+    "position_bridge": PositionBridge,
+    "set_aside": SetAside,
+    "transfer": Transfer,
+    "who_pays": WhoPays,
+}
+"""Schemas of the frames of a run of contract options by name."""
+
+
+def evaluate_options(
+    document: ContractOptions,
+    pack: DataPack,
+    *,
+    run: Run | None = None,
+    folder: Path | None = None,
+    only: Sequence[str] = (),
+    given: Mapping[str, Contract] | None = None,
+) -> Run:
+    """The run of two to six contract options on the allocation of their scenario.
+
+    Args:
+        document: the options.
+        pack: data pack with the scenario and the contracts that ship.
+        run: the scenario's run, where it has been made.
+        folder: where the document stands, for contracts beside it.
+        only: ids of the options to try, the base among them; none means all.
+        given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
+
+    Raises:
+        ContractError: everything in which the options, their contracts and the run contradict each other, at once.
+        CapitationError: the scenario cannot be evaluated.
+    """
+    pack = DataPack(pack.root)
+    faults = Faults()
+    contracts, beside = read_contracts(document, pack, folder, faults, given)
+    made = _run_of(document, pack, run, faults)
+    faults.extend(option_faults(document, made, contracts, only))
+    faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
+    run = cast("Run", made)  # where there is none, that is a fault
+    if only:
+        document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
+    lines = plan_lines(run)
+    cases = [PLAN, *(case.id for case in document.cases)]
+    tried = {case: _outturn(document, run, lines, case, document.cost_at_plan.value) for case in cases}
+    outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
+    settled = {case: _settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
+    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
+    payments = Payment.validate(pl.concat([paid for paid, _ in settled.values()]))
+    money = commissioner_money(run, pack)
+    held = positions(payments, outturns, money)
+    frames: dict[str, pl.DataFrame] = {
+        "commissioner_money": money,
+        "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
+        "option_difference": option_differences(held, document.base),
+        "option_terms": option_terms(document.options, document.groups, contracts),
+        "outturn": CaseOutturn.validate(outturns),
+        "payment": payments,
+        "position": held,
+        "position_bridge": position_bridge(payments, outturns, money),
+        "set_aside": _set_aside(tried[PLAN]),
+        "transfer": transfers(payments),
+        "who_pays": who_pays(held),
+    }
+    if document.expectations:
+        expected = {
+            each.party: _expected(tried[each.case], settled[each.case][0])
+            if each.cost_at_plan is None
+            else _expected_at(each, each.cost_at_plan.value, document, run, lines, contracts)
+            for each in document.expectations
+        }
+        frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
+    inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
+    return make_run(document, inputs, frames)
+
+
+def payments_of(
+    option: ContractOption,
+    document: ContractOptions,
+    contracts: Mapping[str, Contract],
+    rows: Frame[OutturnLine],
+    case: str = PLAN,
+) -> Frame[Payment]:
+    """What an option pays on an outturn, by commissioner, provider and term of contract.
+
+    Args:
+        option: the option.
+        document: the document it stands in, which says who is in each group.
+        contracts: contracts by the name that the option uses.
+        rows: the outturn.
+        case: id of the activity case, carried into the result.
+
+    Raises:
+        ContractError: rows that a contract cannot settle; those of all contracts at once.
+    """
+    faults = Faults()
+    paid, _ = _settle_option(option, document, contracts, rows, case, faults, {})
+    faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
+    return Payment.validate(paid)
+
+
+Settled = dict[tuple[str, tuple[str, ...]], Settlement | None]
+
+
+def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: Faults) -> Run | None:
+    """The run of the scenario, made where it was not given; None, with a fault, where there can be none."""
+    if run is not None:
+        made = run.manifest.scenario.get("id")
+        if made == document.scenario:
+            return run
+        faults.add("scenario", f"a run of {made!r}", f"a run of {document.scenario!r}")
+        return None
+    known = sorted(path.stem for path in (pack.root / "scenarios").glob("*.toml"))
+    if document.scenario not in known:
+        faults.add(
+            "scenario", f"unknown scenario {document.scenario!r}", "a scenario of the pack",
+            suggest(document.scenario, known),
+        )  # fmt: skip
+        return None
+    return evaluate(read_scenario(pack.root / "scenarios" / f"{document.scenario}.toml"), pack)
+
+
+def _outturn(
+    document: ContractOptions, run: Run, lines: Frame[PlanLine], case_id: str, cost_at_plan: Decimal
+) -> Frame[OutturnLine]:
+    case = document.case_of(case_id)
+    activity = case_activity(run, document.plan_activity, case.of, case.change, case.lines)
+    return outturn(lines, activity, document.variable_ppm(), cost_at_plan)
+
+
+def _settle_all(
+    document: ContractOptions, contracts: Mapping[str, Contract], rows: Frame[OutturnLine], case: str, faults: Faults
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Payments and notices of all options on one outturn; a contract of the same providers is settled once."""
+    once: Settled = {}
+    both = [_settle_option(option, document, contracts, rows, case, faults, once) for option in document.options]
+    return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
+
+
+def _settle_option(
+    option: ContractOption,
+    document: ContractOptions,
+    contracts: Mapping[str, Contract],
+    rows: Frame[OutturnLine],
+    case: str,
+    faults: Faults,
+    once: Settled,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    paid: list[pl.DataFrame] = [Payment.empty()]
+    notices: list[pl.DataFrame] = [ContractNotice.empty()]
+    for each in option.contracts:
+        contract, providers = contracts[each.contract], tuple(document.providers_of(each.groups))
+        mine = cast("Frame[OutturnLine]", rows.filter(pl.col("provider").is_in(list(providers))))
+        if (each.contract, providers) not in once:
+            try:
+                once[each.contract, providers] = settle(contract, mine, where=f"{each.contract}, activity case {case}")
+            except CapitationError as error:
+                faults.extend(error.faults)
+                if not error.faults:
+                    faults.add(f"contract {each.contract!r}, activity case {case}", error.message, "rows it can settle")
+                once[each.contract, providers] = None
+        done = once[each.contract, providers]
+        if done is not None:
+            paid.append(_payments(option.id, case, contract, mine, done))
+            notices.append(_notices(option.id, case, contract, done))
+    return _added(pl.concat(paid)), pl.concat(notices).unique(ContractNotice.key(), maintain_order=True)
+
+
+def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLine], done: Settlement) -> pl.DataFrame:
+    roles = {party.code: party.role for party in contract.parties}
+    paid = [o for o in contract.outputs if o.payer is not None]
+    return pl.concat(
+        [
+            rows.select(
+                pl.lit(option).alias("option"),
+                pl.lit(case).alias("activity_case"),
+                "year",
+                pl.col("commissioner").alias("commissioner_code"),
+                pl.col("provider").alias("provider_code"),
+                pl.lit(contract.id).alias("contract"),
+                pl.lit(number, dtype=pl.Int64).alias("term_number"),
+                pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
+                done.results.get_column(output.name).alias("amount_pence")
+                * (1 if roles[str(output.payer)] == "commissioner" else -1),
+            )
+            for number, output in enumerate(paid, start=1)
+        ]
+    )
+
+
+def _added(paid: pl.DataFrame) -> pl.DataFrame:
+    """Payments added up over lines, and over groups that have the same contract apart."""
+    key = [*Payment.key(), "term"]
+    return paid.group_by(key).agg(pl.col("amount_pence").sum()).select(*Payment.columns())
+
+
+def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl.DataFrame:
+    return done.notices.select(
+        pl.lit(option).alias("option"),
+        pl.lit(case).alias("activity_case"),
+        pl.lit(contract.id).alias("contract"),
+        "name",
+        "rows",
+        "says",
+    )
+
+
+def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
+    """What every provider is paid and spends by an outturn: option, year, provider_code, price and cost."""
+    price = paid.group_by("option", "year", "provider_code").agg(pl.col("amount_pence").sum().alias("price_pence"))
+    cost = rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
+    return price.join(cost, on=["year", "provider_code"], how="left", validate="m:1")
+
+
+def _expected_at(
+    belief: Expectation,
+    cost_at_plan: Decimal,
+    document: ContractOptions,
+    run: Run,
+    lines: Frame[PlanLine],
+    contracts: Mapping[str, Contract],
+) -> pl.DataFrame:
+    """The same for a party that expects planned activity to cost something of its own."""
+    faults = Faults()
+    rows = _outturn(document, run, lines, belief.case, cost_at_plan)
+    paid, _ = _settle_all(document, contracts, rows, belief.case, faults)
+    faults.raise_if_any(ContractError, f"options {document.id}: what the {belief.party} expects cannot be settled")
+    return _expected(rows, paid)
+
+
+def _set_aside(rows: Frame[OutturnLine]) -> Frame[SetAside]:
+    """Lines that no activity counts, and so stay at plan in every case."""
+    found = (
+        rows.filter(pl.col("plan_activity").is_null())
+        .group_by("line")
+        .agg(pl.col("plan_value_pence").sum())
+        .sort("line")
+        .select(
+            ("planned spend on " + pl.col("line")).alias("subject"),
+            (pl.col("plan_value_pence") / 100).alias("amount"),
+            pl.lit("pounds over all years").alias("unit"),
+            pl.lit("No activity is counted for it, so it stays at plan in every activity case.").alias("reason"),
+        )
+    )
+    return SetAside.validate(found)

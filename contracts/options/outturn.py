@@ -1,0 +1,246 @@
+"""Outturn: what each commissioner bought from each provider, line by line, as planned and as it happened or is assumed.
+
+    plan value      the provider's allocation of a service divided over its lines by cost x flow (largest remainder)
+    actual value    plan value x actual activity / planned activity, nearest penny
+    plan cost       plan value x cost at plan
+    actual cost     plan cost + plan cost x variable part x (actual - planned activity) / planned activity, nearest penny
+
+Values stand at the price the plan implies. A line that no point of delivery counts stays at plan. All is worked out by
+locality and then added up, so plan values add to the run's provider allocations to the penny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import cast
+
+import polars as pl
+
+from capitation.errors import ContractError, Faults
+from capitation.money.pence import apportion
+from capitation.records.frames import Column, Frame, Schema
+from capitation.run.run import Run
+
+_MICRO = 1_000_000
+_ROW = ["year", "provider", "commissioner", "locality_code", "service", "line"]
+
+
+class PlanLine(Schema):
+    """The part of a provider's allocation that one line of a service makes up."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    provider = Column(pl.String, "code", "Provider", key=True)
+    commissioner = Column(pl.String, "code", "Who pays", key=True)
+    locality_code = Column(pl.String, "code", "Locality whose people are cared for", key=True)
+    service = Column(pl.String, "code", "Service", key=True)
+    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    plan_value_pence = Column(pl.Int64, "pence", "Part of the provider's allocation")
+
+
+class CaseActivity(Schema):
+    """Planned and actual activity at a point of delivery for the people of one locality."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    line = Column(pl.String, "code", "Point of delivery", key=True)
+    locality_code = Column(pl.String, "code", "Locality", key=True)
+    plan_activity = Column(pl.Int64, "units of activity", "Activity that the plan income pays for", ge=0)
+    actual_activity = Column(pl.Int64, "units of activity", "Activity that happened or is assumed", ge=0)
+
+
+class OutturnLine(Schema):
+    """What one commissioner bought from one provider on one line in one year; the rows that contracts settle."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    commissioner = Column(pl.String, "code", "Who pays", key=True)
+    provider = Column(pl.String, "code", "Who provides", key=True)
+    service = Column(pl.String, "code", "Service", key=True)
+    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    plan_activity = Column(
+        pl.Int64, "units of activity", "Planned activity; empty where none is counted", nullable=True
+    )
+    actual_activity = Column(
+        pl.Int64, "units of activity", "Actual activity; empty where none is counted", nullable=True
+    )
+    plan_value_pence = Column(pl.Int64, "pence", "Value of planned activity: plan income")
+    actual_value_pence = Column(pl.Int64, "pence", "Value of actual activity at the price of the plan")
+    plan_cost_pence = Column(pl.Int64, "pence", "Cost of planned activity")
+    actual_cost_pence = Column(pl.Int64, "pence", "Cost of actual activity")
+
+
+def plan_lines(run: Run) -> Frame[PlanLine]:
+    """Every provider's allocation divided over the lines of its services; the lines add to the allocation.
+
+    A stream that pays for one service whole, such as transformation funding, is a line of its own that no activity
+    counts, so that it does not raise the price of activity; the rest of the service is divided over its lines.
+
+    Args:
+        run: a run with `provider_allocation`, `service_envelope`, `spendable`, `membership`, `flow`, `service_line`.
+
+    Rule: a stream's part of the envelope, then cost of a line x the provider's share of it in the locality; largest
+    remainder, ties by line.
+    """
+    names = {"provider_code": "provider", "commissioner_code": "commissioner", "service_code": "service"}
+    key = [c for c in _ROW if c != "line"]
+    rows = run.frame("provider_allocation").rename({"allocation_pence": "whole", **names})
+    single = _single_streams(run)
+    kept = ["year", "commissioner", "locality_code", "service"]
+    counted = (
+        run.frame("service_envelope")
+        .rename(names, strict=False)
+        .join(single.group_by(kept).agg(pl.col("weight").sum()), on=kept, how="left", validate="1:1")
+        .select(*kept, pl.lit("").alias("part"), pl.col("allocation_pence") - pl.col("weight").fill_null(0))
+        .rename({"allocation_pence": "weight"})
+    )
+    parts = apportion(
+        rows.join(pl.concat([counted, single]), on=kept, how="left").filter(pl.col("weight") != 0),
+        total="whole",
+        weight="weight",
+        within=key,
+        order_by=["part"],
+        into="part_pence",
+    ).drop("weight")
+    weights = (
+        run.frame("flow")
+        .join(run.frame("service_line"), on="line", how="inner", validate="m:1")
+        .select(
+            "locality_code",
+            pl.col("provider_code").alias("provider"),
+            pl.col("service_code").alias("service"),
+            "line",
+            weight=pl.col("cost_pence") * pl.col("share_ppm"),
+        )
+        .filter(pl.col("weight") > 0)
+    )
+    lines = apportion(
+        parts.filter(pl.col("part") == "").join(weights, on=["locality_code", "provider", "service"], how="left"),
+        total="part_pence",
+        weight="weight",
+        within=key,
+        order_by=["line"],
+        into="plan_value_pence",
+    )
+    alone = parts.filter(pl.col("part") != "").rename({"part": "line", "part_pence": "plan_value_pence"})
+    return PlanLine.validate(pl.concat([lines.select(*PlanLine.columns()), alone.select(*PlanLine.columns())]))
+
+
+def _single_streams(run: Run) -> pl.DataFrame:
+    """Money of the streams that pay for one service whole: year, commissioner, locality, service, part (the stream), weight."""
+    rules = cast("list[dict[str, str | None]]", run.manifest.scenario["streams"])
+    pays = {str(rule["stream"]): str(rule["service"]) for rule in rules if rule.get("service") is not None}
+    homes = run.frame("membership").select(code="practice_code", home="locality_code", commissioner="commissioner_code")
+    return (
+        run.frame("spendable")
+        .filter(pl.col("stream").is_in(list(pays)) & (pl.col("allocation_pence") != 0))
+        .join(homes, on="code", how="left", validate="m:1")
+        .group_by(
+            "year",
+            "commissioner",
+            pl.col("home").alias("locality_code"),
+            pl.col("stream").replace_strict(pays, default=None, return_dtype=pl.String).alias("service"),
+            pl.col("stream").alias("part"),
+        )
+        .agg(pl.col("allocation_pence").sum().alias("weight"))
+    )
+
+
+def case_activity(
+    run: Run, plan_activity: str, of: str, change: Decimal = Decimal(0), lines: Sequence[str] = ()
+) -> Frame[CaseActivity]:
+    """Planned and actual activity of every point of delivery, locality and year.
+
+    Args:
+        run: a run with `locality_activity`.
+        plan_activity: the run's case that is planned.
+        of: the run's case that actual activity starts from, or "plan".
+        change: change against that as a share; whole units, nearest, half up.
+        lines: points of delivery that leave plan; all where none are named.
+    """
+    held = run.frame("locality_activity").rename({"point_of_delivery": "line"})
+    key = ["year", "line", "locality_code"]
+    plan = held.filter(pl.col("case") == plan_activity).select(*key, plan_activity="activity")
+    start = held.filter(pl.col("case") == (plan_activity if of == "plan" else of)).select(*key, start="activity")
+    over, under = (1 + change).as_integer_ratio()
+    moved = (2 * pl.col("start").cast(pl.Int128) * over + under) // (2 * under)
+    leaves = pl.col("line").is_in(list(lines)) if lines else pl.lit(True)
+    actual = pl.when(leaves).then(moved.cast(pl.Int64)).otherwise(pl.col("plan_activity"))
+    both = plan.join(start, on=key, how="left", validate="1:1")
+    return CaseActivity.validate(both.select(*key, "plan_activity", actual_activity=actual))
+
+
+def outturn(
+    lines: Frame[PlanLine], activity: Frame[CaseActivity], variable_ppm: Mapping[str, int], cost_at_plan: Decimal
+) -> Frame[OutturnLine]:
+    """What each commissioner bought from each provider on each line, planned and actual.
+
+    Args:
+        lines: plan values by locality.
+        activity: planned and actual activity by locality.
+        variable_ppm: variable part of unit cost by point of delivery, in parts per million.
+        cost_at_plan: cost of planned activity as a part of plan value.
+
+    Raises:
+        ContractError: actual activity where none is planned has no price; all told together.
+
+    Example:
+        A plan of 1,000 units worth £100.00, of which 60% of cost is variable: 1,050 units are worth £105.00 and cost
+        £103.00.
+    """
+    faults = Faults()
+    unpriced = activity.filter((pl.col("plan_activity") == 0) & (pl.col("actual_activity") != 0))
+    for row in unpriced.head(10).iter_rows(named=True):
+        faults.add(
+            f"{row['line']}, {row['locality_code']}, {row['year']}", f"{row['actual_activity']} units and none planned",
+            "planned activity, which sets the price",
+        )  # fmt: skip
+    faults.raise_if_any(ContractError, "activity cannot be valued")
+    planned, actual, value = pl.col("plan_whole"), pl.col("actual_whole"), pl.col("plan_value_pence")
+    over, under = cost_at_plan.as_integer_ratio()
+    rows = lines.join(
+        activity.rename({"plan_activity": "plan_whole", "actual_activity": "actual_whole"}),
+        on=["year", "line", "locality_code"], how="left", validate="m:1",
+    ).with_columns(
+        _nearest(value.cast(pl.Int128) * over, pl.lit(under)).alias("plan_cost_pence"),
+        pl.col("line").replace_strict(dict(variable_ppm), default=0, return_dtype=pl.Int64).alias("ppm"),
+    )  # fmt: skip
+    wide = pl.col("plan_cost_pence").cast(pl.Int128) * pl.col("ppm")
+    moves = (planned > 0).fill_null(False)
+    base = pl.when(moves).then(planned).otherwise(1)
+    rows = rows.with_columns(
+        pl.when(moves)
+        .then(_nearest(value.cast(pl.Int128) * actual, base))
+        .otherwise(value)
+        .alias("actual_value_pence"),
+        (
+            pl.col("plan_cost_pence")
+            + pl.when(moves).then(_nearest(wide * (actual - planned), base.cast(pl.Int128) * _MICRO)).otherwise(0)
+        ).alias("actual_cost_pence"),
+    )
+    counted = rows.filter(pl.col("plan_whole").is_not_null())
+    for whole, part in (("plan_whole", "plan_activity"), ("actual_whole", "actual_activity")):
+        counted = apportion(
+            counted.with_columns(pl.max_horizontal(value, 0).alias("weight")),
+            total=whole, weight="weight", within=["year", "line", "locality_code"],
+            order_by=["provider", "commissioner", "service"], into=part,
+        )  # fmt: skip
+    units = counted.select(*_ROW, "plan_activity", "actual_activity")
+    key = OutturnLine.key()
+    amounts = [name for name in OutturnLine.columns() if name.endswith("_pence")]
+    sums = (
+        rows.join(units, on=_ROW, how="left", validate="1:1")
+        .group_by(key)
+        .agg(
+            *(
+                pl.when(pl.col(c).is_null().all()).then(None).otherwise(pl.col(c).sum()).alias(c)
+                for c in ("plan_activity", "actual_activity")
+            ),
+            pl.col(amounts).sum(),
+        )
+    )
+    return OutturnLine.validate(sums)
+
+
+def _nearest(over: pl.Expr, under: pl.Expr) -> pl.Expr:
+    """A whole-number quotient, nearest, halves away from zero."""
+    size = over.abs()
+    return ((2 * size + under) // (2 * under)).cast(pl.Int64) * over.sign().cast(pl.Int64)

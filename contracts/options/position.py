@@ -1,0 +1,319 @@
+"""Positions: what every organisation is left with in every year under every option, and the bridge that leads there.
+
+    commissioner    position = allocation - payments to providers
+    provider        position = payments from commissioners - cost of actual activity
+
+A payment is a transfer: what one pays another receives, so over all organisations payments add to nothing and the
+positions add to allocation less cost. A commissioner's allocation includes what it holds in reserve and contingency.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from capitation.allocation.ledger import LedgerLine, waterfall
+from capitation.allocation.providers import service_streams
+from capitation.pack.sources import DataPack
+from capitation.records.frames import Column, Frame, Schema
+from capitation.run.run import Run
+from contracts.options.document import PLAN
+
+ROLES = ("commissioner", "provider")
+"""What an organisation does; one that does both has a position in each."""
+
+
+class CommissionerMoney(Schema):
+    """A commissioner's allocation: what it plans to pay providers, and what it holds back."""
+
+    year = Column(pl.String, "financial year", "Year", key=True)
+    commissioner_code = Column(pl.String, "code", "Commissioner", key=True)
+    planned_pence = Column(pl.Int64, "pence", "Planned payments to providers")
+    held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency", ge=0)
+    allocation_pence = Column(pl.Int64, "pence", "Planned payments and held money together")
+
+
+class Payment(Schema):
+    """What one commissioner pays one provider by one term of a contract; below 0 the provider pays back."""
+
+    option = Column(pl.String, "id", "Contract option", key=True)
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    year = Column(pl.String, "financial year", "Year", key=True)
+    commissioner_code = Column(pl.String, "code", "Who pays", key=True)
+    provider_code = Column(pl.String, "code", "Who receives", key=True)
+    contract = Column(pl.String, "id", "Contract", key=True)
+    term_number = Column(pl.Int64, "order", "Order of the term among the contract's payments", key=True, ge=1)
+    term = Column(pl.String, "words", "What is paid for")
+    amount_pence = Column(pl.Int64, "pence", "Payment")
+
+
+class Transfer(Schema):
+    """One side of a payment in the books of one organisation; the other side stands in its counterparty's."""
+
+    option = Column(pl.String, "id", "Contract option", key=True)
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    year = Column(pl.String, "financial year", "Year", key=True)
+    role = Column(pl.String, "role", "In which role it takes part", key=True, one_of=ROLES)
+    organisation_code = Column(pl.String, "code", "In whose books", key=True)
+    counterparty_code = Column(pl.String, "code", "The other organisation", key=True)
+    contract = Column(pl.String, "id", "Contract", key=True)
+    term_number = Column(pl.Int64, "order", "Order of the term among the contract's payments", key=True, ge=1)
+    debit_pence = Column(pl.Int64, "pence", "What it pays", ge=0)
+    credit_pence = Column(pl.Int64, "pence", "What it receives", ge=0)
+
+
+class Position(Schema):
+    """What an organisation is left with in a year under an option and an activity case."""
+
+    option = Column(pl.String, "id", "Contract option", key=True)
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    year = Column(pl.String, "financial year", "Year", key=True)
+    role = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
+    organisation_code = Column(pl.String, "code", "Organisation", key=True)
+    allocation_pence = Column(pl.Int64, "pence", "Allocation of a commissioner; 0 for a provider")
+    income_pence = Column(pl.Int64, "pence", "Payments received")
+    paid_pence = Column(pl.Int64, "pence", "Payments made")
+    cost_pence = Column(pl.Int64, "pence", "Cost of actual activity; 0 for a commissioner")
+    position_pence = Column(pl.Int64, "pence", "Allocation and income less payments and cost; below 0 is a deficit")
+    plan_position_pence = Column(pl.Int64, "pence", "Position under the same option where activity is as planned")
+    change_pence = Column(pl.Int64, "pence", "Position less that at plan: what the organisation gains or bears")
+
+    @classmethod
+    def rules(cls) -> dict[str, pl.Expr]:
+        """The position is what it says it is."""
+        left = pl.col("allocation_pence") + pl.col("income_pence") - pl.col("paid_pence") - pl.col("cost_pence")
+        change = pl.col("position_pence") - pl.col("plan_position_pence")
+        return {
+            "position = allocation + income - payments - cost": pl.col("position_pence") == left,
+            "change = position - position at plan": pl.col("change_pence") == change,
+        }
+
+
+class PositionBridge(Schema):
+    """One line of the way from allocation or plan income to an organisation's position."""
+
+    option = Column(pl.String, "id", "Contract option", key=True)
+    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    year = Column(pl.String, "financial year", "Year", key=True)
+    subject_kind = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
+    subject_code = Column(pl.String, "code", "Organisation", key=True)
+    step = Column(pl.Int64, "order", "Order of the line, 0 for the opening line", key=True, ge=0)
+    name = Column(pl.String, "words", "What the line is")
+    amount_pence = Column(pl.Int64, "pence", "Signed movement; on line 0 the opening sum")
+    balance_pence = Column(pl.Int64, "pence", "Sum of this and all earlier lines")
+
+
+def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
+    """Each commissioner's allocation by year, what it plans to pay and what it holds; over all it is the control total.
+
+    Args:
+        run: a run of a scenario.
+        pack: the pack it was made from, which says who commissions the services of a stream.
+    """
+    mapping = service_streams(pack).group_by("stream").agg(pl.col("commissioner_code").unique())
+    buyers = {s: c[0] for s, c in mapping.iter_rows() if len(c) == 1 and c[0] is not None}
+    key = ["year", "stream", "code"]
+    practices = run.frame("allocation").filter(pl.col("level") == "practice").select(*key, "allocation_pence")
+    left = run.frame("spendable").select(*key, left_pence="allocation_pence")
+    homes = run.frame("membership").select(code="practice_code", home="commissioner_code")
+    held = (
+        practices.join(left, on=key, how="left", validate="1:1")
+        .join(homes, on="code", how="left", validate="m:1")
+        .with_columns(
+            pl.col("stream")
+            .replace_strict(buyers, default=None, return_dtype=pl.String)
+            .fill_null(pl.col("home"))
+            .alias("commissioner_code")
+        )
+        .group_by("year", "commissioner_code")
+        .agg((pl.col("allocation_pence") - pl.col("left_pence").fill_null(0)).sum().alias("held_pence"))
+    )
+    planned = (
+        run.frame("provider_allocation")
+        .group_by("year", "commissioner_code")
+        .agg(pl.col("allocation_pence").sum().alias("planned_pence"))
+    )
+    both = held.join(planned, on=["year", "commissioner_code"], how="full", coalesce=True, validate="1:1").with_columns(
+        pl.col("held_pence", "planned_pence").fill_null(0)
+    )
+    return CommissionerMoney.validate(
+        both.select(
+            "year",
+            "commissioner_code",
+            "planned_pence",
+            "held_pence",
+            (pl.col("planned_pence") + pl.col("held_pence")).alias("allocation_pence"),
+        )
+    )
+
+
+def transfers(payments: Frame[Payment]) -> Frame[Transfer]:
+    """Both sides of every payment; over the two the debit of one is the credit of the other."""
+    amount = pl.col("amount_pence")
+    over, under = pl.max_horizontal(amount, 0), pl.max_horizontal(-amount, 0)
+    sides = [
+        payments.select(
+            "option",
+            "activity_case",
+            "year",
+            pl.lit(role).alias("role"),
+            pl.col(own).alias("organisation_code"),
+            pl.col(other).alias("counterparty_code"),
+            "contract",
+            "term_number",
+            debit.alias("debit_pence"),
+            credit.alias("credit_pence"),
+        )
+        for role, own, other, debit, credit in (
+            ("commissioner", "commissioner_code", "provider_code", over, under),
+            ("provider", "provider_code", "commissioner_code", under, over),
+        )
+    ]
+    return Transfer.validate(pl.concat(sides))
+
+
+def positions(payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney]) -> Frame[Position]:
+    """The position of every organisation in every year, option and activity case.
+
+    Args:
+        payments: payments of every option and case, the case "plan" among them.
+        outturns: outturn lines of every case, with `activity_case`.
+        money: allocations of commissioners.
+    """
+    tries = payments.select("option", "activity_case").unique()
+    group = ["option", "activity_case", "year"]
+    paid = payments.group_by(*group, organisation_code="commissioner_code").agg(pl.col("amount_pence").sum())
+    got = payments.group_by(*group, organisation_code="provider_code").agg(pl.col("amount_pence").sum())
+    cost = outturns.group_by("activity_case", "year", organisation_code="provider").agg(
+        pl.col("actual_cost_pence").sum().alias("cost_pence")
+    )
+    zero = pl.lit(0, dtype=pl.Int64)
+    on = [*group, "organisation_code"]
+    buyers = (
+        tries.join(money.select("year", "allocation_pence", organisation_code="commissioner_code"), how="cross")
+        .join(paid, on=on, how="left", validate="1:1")
+        .select(
+            *group, pl.lit("commissioner").alias("role"), "organisation_code", "allocation_pence",
+            zero.alias("income_pence"), pl.col("amount_pence").fill_null(0).alias("paid_pence"),
+            zero.alias("cost_pence"),
+        )
+    )  # fmt: skip
+    sellers = (
+        tries.join(cost, on="activity_case", how="left")
+        .join(got, on=on, how="left", validate="1:1")
+        .select(
+            *group, pl.lit("provider").alias("role"), "organisation_code", zero.alias("allocation_pence"),
+            pl.col("amount_pence").fill_null(0).alias("income_pence"), zero.alias("paid_pence"), "cost_pence",
+        )
+    )  # fmt: skip
+    left = pl.col("allocation_pence") + pl.col("income_pence") - pl.col("paid_pence") - pl.col("cost_pence")
+    rows = pl.concat([buyers, sellers]).with_columns(left.alias("position_pence"))
+    key = ["option", "year", "role", "organisation_code"]
+    at_plan = rows.filter(pl.col("activity_case") == PLAN).select(*key, plan_position_pence="position_pence")
+    return Position.validate(
+        rows.join(at_plan, on=key, how="left", validate="m:1").with_columns(
+            (pl.col("position_pence") - pl.col("plan_position_pence")).alias("change_pence")
+        )
+    )
+
+
+def position_bridge(
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney]
+) -> Frame[PositionBridge]:
+    """The way from allocation or plan income to every position: plan, then activity, then each term of the contracts.
+
+    A term's line is what it pays beyond what it pays at plan; where the terms at plan pay another sum than the plan
+    income, one line says by how much.
+
+    Args:
+        payments: payments of every option and case, the case "plan" among them.
+        outturns: outturn lines of every case, with `activity_case`.
+        money: allocations of commissioners.
+    """
+    tries = payments.select("option", "activity_case").unique().sort("option", "activity_case").rows()
+    moves = {role: _movements(payments, outturns, money, role) for role in ROLES}
+    parts = [_bridge(moves[role], role, option, case) for role in ROLES for option, case in tries]
+    return PositionBridge.validate(pl.concat(parts))
+
+
+def _bridge(movements: pl.DataFrame, role: str, option: str, case: str) -> pl.DataFrame:
+    mine = movements.filter((pl.col("option") == option) & (pl.col("activity_case") == case))
+    per = ["year", "subject_code"]
+    stages = mine.sort(*per, "place", "contract", "term_number").with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).over(per).alias("step"),
+        pl.col("amount_pence").cum_sum().over(per).alias("balance_pence"),
+    )
+    lines = waterfall(stages.select(*per, "step", "name", "balance_pence"), subject_kind=role)
+    return lines.select(pl.lit(option).alias("option"), pl.lit(case).alias("activity_case"), *LedgerLine.columns())
+
+
+def _movements(
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str
+) -> pl.DataFrame:
+    """Signed movements of every organisation of a role, with their place in the bridge."""
+    tries = payments.select("option", "activity_case").unique()
+    sign = 1 if role == "provider" else -1
+    fixed: tuple[tuple[str, str], ...]
+    cost = outturns.group_by("activity_case", "year", subject_code="provider").agg(
+        pl.col("plan_value_pence", "plan_cost_pence", "actual_cost_pence").sum()
+    )
+    if role == "provider":
+        plan = cost.with_columns(
+            (-pl.col("plan_cost_pence")).alias("second"),
+            (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
+        ).rename({"plan_value_pence": "first"})
+        held = tries.join(plan, on="activity_case", how="left")
+        fixed = (("first", "plan income"), ("second", "cost of planned activity"),
+                 ("third", "cost of activity that differs from plan"))  # fmt: skip
+        planned = held.select("option", "activity_case", "year", "subject_code", planned="first")
+    else:
+        plan = money.select(
+            "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence")
+        )
+        held = tries.join(plan, how="cross")
+        fixed = (("first", "allocation"), ("second", "planned payments to providers"))
+        planned = held.select("option", "activity_case", "year", "subject_code", planned=-pl.col("second"))
+    who = f"{role}_code"
+    key = ["option", "year", "subject_code", "contract", "term_number"]
+    sums = payments.group_by(
+        "option", "activity_case", "year", "contract", "term_number", "term", subject_code=who
+    ).agg(pl.col("amount_pence").sum())
+    at_plan = sums.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
+    terms = sums.join(at_plan, on=key, how="left", validate="m:1").select(
+        "option", "activity_case", "year", "subject_code",
+        pl.lit(4, dtype=pl.Int64).alias("place"), "contract", "term_number", pl.col("term").alias("name"),
+        ((pl.col("amount_pence") - pl.col("at_plan")) * sign).alias("amount_pence"),
+    )  # fmt: skip
+    whole = ["option", "year", "subject_code"]
+    other = (
+        planned.join(at_plan.group_by(whole).agg(pl.col("at_plan").sum()), on=whole, how="left", validate="m:1")
+        .with_columns(((pl.col("at_plan").fill_null(0) - pl.col("planned")) * sign).alias("amount_pence"))
+        .filter(pl.col("amount_pence") != 0)
+    )
+    nowhere = [pl.lit("").alias("contract"), pl.lit(0, dtype=pl.Int64).alias("term_number")]
+    start = ["option", "activity_case", "year", "subject_code"]
+    steps = [
+        held.select(
+            *start, pl.lit(i, dtype=pl.Int64).alias("place"), *nowhere, pl.lit(name).alias("name"),
+            pl.col(column).alias("amount_pence"),
+        )
+        for i, (column, name) in enumerate(fixed)
+    ]  # fmt: skip
+    differs = other.select(
+        *start, pl.lit(3, dtype=pl.Int64).alias("place"), *nowhere,
+        pl.lit("contracts at plan activity against plan income").alias("name"), "amount_pence",
+    )  # fmt: skip
+    return pl.concat([*steps, differs, terms])
+
+
+__all__ = [
+    "ROLES",
+    "CommissionerMoney",
+    "Payment",
+    "Position",
+    "PositionBridge",
+    "Transfer",
+    "commissioner_money",
+    "position_bridge",
+    "positions",
+    "transfers",
+]

@@ -1,0 +1,355 @@
+"""Rows meet the contract here: columns found, cells read, labels normalised, defaults and dated parameters put on each row.
+
+Every number is held as float64 (a flag as 1 or 0), every text as text, every date as a date. A parameter takes the
+value that holds on the row's own date and for the row's own label, so one file may mix years, agreements and tracks.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from capitation.errors import ContractError, Faults, suggest
+from contracts.document.contract import Contract, ContractParameter, Input, NamedDate
+from contracts.language.condition import columnar
+
+ROW = "__row"
+"""Place of each row in the rows as they were given, from 0."""
+
+_SHOWN = 5
+_TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """An input whose empty cells took the contract's default, and on how many rows."""
+
+    name: str
+    rows: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Rows ready to be settled: named values in columns, and which defaults were taken."""
+
+    frame: pl.DataFrame
+    filled: tuple[Filled, ...]
+
+
+def take_in(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Intake:
+    """The rows as named values of the contract: inputs, dates and parameters, one column each.
+
+    Args:
+        contract: the contract.
+        rows: one row a settlement; texts as read from CSV, or typed columns. Columns the contract does not name are left.
+        where: a name for messages, such as the file.
+
+    Raises:
+        ContractError: a column missing, a cell that is not what its column holds, an unknown label, an empty cell that
+            is needed, a date outside the contract, a repeated key, a parameter without a value for a date; all together.
+    """
+    faults = Faults()
+    for each in contract.inputs:
+        if each.heading not in rows.columns and each.required and each.default is None:
+            faults.add(where, f"no column {each.heading!r}", _described(each), suggest(each.heading, rows.columns))
+    faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
+    if rows.is_empty():
+        message = f"{where}: found no rows; expected at least one"
+        raise ContractError(message)
+    lines = Lines(where, contract, rows)
+    columns: list[pl.Series] = []
+    for each in contract.inputs:
+        if each.heading in rows.columns:
+            columns.append(_read(rows.get_column(each.heading), each, contract, lines, faults))
+        else:
+            columns.append(pl.Series(each.name, [None], dtype=_dtype(each)).new_from_index(0, rows.height))
+    faults.raise_if_any(ContractError, f"{where}: some cells cannot be read")
+    frame = pl.DataFrame(columns) if columns else pl.DataFrame({ROW: pl.int_range(rows.height, eager=True)})
+    frame, filled = _with_defaults(contract, frame)
+    frame = frame.with_columns(_date(date, contract).alias(date.name) for date in contract.dates)
+    _check_period(contract, frame, lines, faults)
+    _check_key(contract, frame, lines, faults)
+    for parameter in contract.parameters:
+        frame = frame.with_columns(_parameter(parameter).alias(parameter.name))
+        _check_parameter(parameter, frame, lines, faults)
+    _check_needed(contract, frame, lines, faults)
+    faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
+    return Intake(frame, filled)
+
+
+class Lines:
+    """Names rows in messages by their line (the heading is line 1) and their key."""
+
+    def __init__(self, where: str, contract: Contract, rows: pl.DataFrame) -> None:
+        self.where, self.rows = where, rows
+        inputs = contract.input_map()
+        self.keys = [inputs[k].heading for k in contract.key if inputs[k].heading in rows.columns]
+
+    def of(self, row: int) -> str:
+        """Where a row stands: its line and its key."""
+        key = ", ".join(f"{k} {self.rows.get_column(k)[row]}" for k in self.keys)
+        return f"{self.where}: line {row + 2}{f' ({key})' if key else ''}"
+
+    def add(
+        self,
+        faults: Faults,
+        hits: pl.Series,
+        found: Iterable[object] | pl.Series,
+        subject: str,
+        expected: str,
+        remedy: str = "",
+    ) -> None:
+        """One fault a row for the first rows hit, and one that counts the rest."""
+        places = hits.fill_null(False).arg_true()
+        values = list(found) if not isinstance(found, pl.Series) else found
+        for row in places.head(_SHOWN):
+            shown = values[row] if len(values) > 1 or isinstance(found, pl.Series) else values[0]
+            faults.add(
+                f"{self.of(row)}, {subject}", repr(shown) if isinstance(shown, str) else str(shown), expected, remedy
+            )
+        if len(places) > _SHOWN:
+            faults.add(f"{self.where}: {subject}", f"{len(places) - _SHOWN} more such rows", expected)
+
+
+def _described(each: Input) -> str:
+    return f"{each.about} ({each.unit})" if each.unit else each.about
+
+
+def _dtype(each: Input) -> Any:  # noqa: ANN401  # polars accepts classes and instances
+    return {"text": pl.String, "financial_year": pl.String, "date": pl.Date}.get(each.type, pl.Float64)
+
+
+def _read(series: pl.Series, each: Input, contract: Contract, lines: Lines, faults: Faults) -> pl.Series:
+    given = series
+    if series.dtype == pl.String:
+        given = series.str.strip_chars()
+        given = given.set(given.is_in(["", *contract.empty_marks]), None)
+    subject = f"column {each.heading!r}"
+    if each.type in {"number", "year"}:
+        done = given.cast(pl.Float64, strict=False)
+        if done.null_count() > given.null_count():
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {_described(each)}")
+        if done.dtype.is_float() and not done.is_finite().all():
+            lines.add(faults, ~done.is_finite(), done, subject, "a finite number")
+    elif each.type == "flag":
+        done = _flag(given)
+        if done.null_count() > given.null_count():
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "1 or 0, yes or no, true or false")
+    elif each.type == "date":
+        done = _dates(given, month_first=each.month_first)
+        if done.null_count() > given.null_count():
+            form = "12/31/2023" if each.month_first else "31/12/2023"
+            lines.add(
+                faults, given.is_not_null() & done.is_null(), given, subject, f"a date such as 2023-12-31 or {form}"
+            )
+    else:
+        done = given.cast(pl.String)
+        if each.type == "financial_year":
+            lines.add(faults, ~done.str.contains(r"^\d{4}/\d{2}$"), done, subject, "a financial year such as 2016/17")
+        if each.table is not None:
+            done = _labels(done, each, contract, lines, faults)
+    for limit, low in ((each.at_least, True), (each.at_most, False)):
+        if limit is not None:
+            hit = done < float(limit) if low else done > float(limit)
+            if hit.any():
+                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {_described(each)}")
+    if each.required and each.default is None and done.null_count():
+        empty = given.is_null()
+        if empty.any():
+            lines.add(faults, empty, ["an empty cell"], subject, _described(each))
+    return done.alias(each.name)
+
+
+def _flag(given: pl.Series) -> pl.Series:
+    if given.dtype == pl.Boolean:
+        return given.cast(pl.Float64)
+    if given.dtype.is_numeric():
+        number = given.cast(pl.Float64)
+        return number.set(~number.is_in([0.0, 1.0]), None)
+    known = {**dict.fromkeys(_TRUE, 1.0), **dict.fromkeys(_FALSE, 0.0)}
+    return given.str.to_lowercase().replace_strict(known, default=None, return_dtype=pl.Float64)
+
+
+def _dates(given: pl.Series, *, month_first: bool) -> pl.Series:
+    if given.dtype == pl.Date:
+        return given
+    if given.dtype == pl.Datetime:
+        return given.dt.date()
+    # A time of day behind the date, as spreadsheets write it, does not count.
+    text = given.cast(pl.String).str.replace(r"[ T]\d{1,2}:\d{2}.*$", "")
+    slashed = text.str.to_date("%m/%d/%Y" if month_first else "%d/%m/%Y", strict=False)
+    return text.str.to_date("%Y-%m-%d", strict=False).zip_with(
+        text.str.contains("-", literal=True).fill_null(False), slashed
+    )
+
+
+def plain_label(text: str) -> str:
+    """A label without case, spaces and punctuation, so that "BASIC_E", "Basic E" and "basic-e" are one; "+" stays, and 1.0 is 1."""
+    return re.sub(r"[^0-9A-Z+]", "", re.sub(r"\.0+$", "", text.strip()).upper())
+
+
+def _labels(given: pl.Series, each: Input, contract: Contract, lines: Lines, faults: Faults) -> pl.Series:
+    table = contract.table_map()[str(each.table)]
+    codes = {plain_label(label): str(code) for label, code in table.by_label("code").items()}
+    unique = given.unique().drop_nulls().to_list()
+    done = given.replace_strict(
+        {label: codes.get(plain_label(label)) for label in unique}, default=None, return_dtype=pl.String
+    )
+    unknown = given.is_not_null() & done.is_null()
+    if unknown.any():
+        labels = sorted({str(c) for c in table.by_label("code").values()})
+        first = str(given.filter(unknown)[0])
+        lines.add(
+            faults, unknown, given, f"column {each.heading!r}", f"a label of table {table.name}", suggest(first, labels)
+        )
+    return done
+
+
+def _with_defaults(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Filled, ...]]:
+    filled, columns = [], []
+    for each in contract.inputs:
+        empty = frame.get_column(each.name).null_count()
+        if each.default is None or not empty:
+            continue
+        filled.append(Filled(each.name, empty, each.default_says))
+        if isinstance(each.default, str) and each.type in {"number", "year"}:
+            columns.append(pl.col(each.name).fill_null(pl.col(each.default)))
+        elif isinstance(each.default, str) and each.type == "flag":
+            columns.append(pl.col(each.name).fill_null((pl.col(each.default) != 0).cast(pl.Float64)))
+        elif each.type == "date":
+            columns.append(pl.col(each.name).fill_null(dt.date.fromisoformat(str(each.default))))
+        elif each.type in {"text", "financial_year"}:
+            columns.append(pl.col(each.name).fill_null(pl.lit(str(each.default))))
+        else:
+            columns.append(pl.col(each.name).fill_null(float(each.default)))
+    return frame.with_columns(columns), tuple(filled)
+
+
+def _date(date: NamedDate, contract: Contract) -> pl.Expr:
+    from_year = None
+    if date.year is not None:
+        if contract.input_map()[date.year].type == "financial_year":
+            start = pl.col(date.year).str.slice(0, 4).cast(pl.Int32, strict=False)
+            # A month before April belongs to the next calendar year of a financial year; 1 January as written means April.
+            month = 4 if date.month == 1 and date.day == 1 else date.month
+            start = start + 1 if month < 4 else start
+        else:
+            start, month = pl.col(date.year).cast(pl.Int32, strict=False), date.month
+        from_year = pl.date(start + date.plus_years, month, date.day)
+    if date.input is None:
+        return from_year if from_year is not None else pl.lit(None, dtype=pl.Date)
+    own = pl.col(date.input)
+    return own if from_year is None else own.fill_null(from_year)
+
+
+def _check_period(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+    if contract.period is None or not any(d.name == "service_date" for d in contract.dates):
+        return
+    days = frame.get_column("service_date")
+    start, end = contract.period.start, contract.period.end
+    outside = (days < start) | (days > end) if end is not None else days < start
+    if outside.any():
+        text = f"a date from {start}" + (f" to {end}" if end else " on")
+        lines.add(faults, outside, days, "period outside the contract: service date", text)
+
+
+def _check_key(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+    if not contract.key:
+        return
+    keys = frame.select(contract.key)
+    named = keys.to_series() if keys.width == 1 else keys.to_struct("key")
+    # Counting one column is many times faster than marking it, and nearly always there is nothing to mark.
+    if keys.width == 1 and named.n_unique() == frame.height:
+        return
+    if not named.is_duplicated().any():
+        return
+    lines.add(
+        faults,
+        named.is_duplicated(),
+        ["another row with the same key"],
+        f"key {', '.join(contract.key)}",
+        "one version of each outturn",
+        "Keep one, or settle versions in files of their own.",
+    )
+
+
+def _value(value: Any, by: str | None) -> pl.Expr:  # noqa: ANN401  # a number, a flag, or a mapping of them
+    if by is None:
+        return pl.lit(float(value))
+    found = {str(label): float(x) for label, x in value.items()}
+    return pl.col(by).replace_strict(found, default=None, return_dtype=pl.Float64)
+
+
+def _parameter(parameter: ContractParameter) -> pl.Expr:
+    date = pl.col(parameter.dated_by)
+    nothing = pl.lit(None, dtype=pl.Float64)
+
+    def later(before: pl.Expr, dated: Any) -> pl.Expr:  # noqa: ANN401  # a ParameterValue
+        own = _value(dated.value, parameter.by)
+        return own if dated.since is None else pl.when(date >= dated.since).then(own).otherwise(before)
+
+    held = reduce(later, parameter.values, nothing)
+    return held if parameter.ends is None else pl.when(date < parameter.ends).then(held).otherwise(nothing)
+
+
+def parameter_on(parameter: ContractParameter, row: Mapping[str, Any]) -> float | None:
+    """A parameter's value on one row in plain Python: the second way to the column of it."""
+    date = row.get(parameter.dated_by)
+    if parameter.ends is not None and (date is None or date >= parameter.ends):
+        return None
+    held: Any = None
+    for dated in parameter.values:
+        if dated.since is None or (date is not None and date >= dated.since):
+            held = dated.value
+    if parameter.by is not None:
+        held = None if held is None else held.get(str(row[parameter.by]))
+    return None if held is None else float(held)
+
+
+def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+    column = frame.get_column(parameter.name)
+    if not column.null_count():
+        return
+    found = "no value" if parameter.by is None else f"no value for some {parameter.by}"
+    dated = [v.since for v in parameter.values if v.since is not None]
+    on = pl.Series(["no value"] * frame.height)
+    if dated or parameter.ends:
+        on = frame.select(
+            pl.lit("no value on ") + pl.col(parameter.dated_by).cast(pl.String).fill_null("an empty date")
+        ).to_series()
+    if parameter.by is not None:
+        on = frame.select(on.alias("on") + " for " + pl.col(parameter.by).fill_null("an empty label")).to_series()
+    span = f"a dated value; {found}, its values begin {min(dated)}" if dated else f"a value; {found}"
+    if parameter.ends:
+        span += f" and end {parameter.ends}"
+    lines.add(faults, column.is_null(), on, f"parameter {parameter.name!r}", span, "Add a dated value to the contract.")
+
+
+def _check_needed(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+    for each in contract.inputs:
+        absent = each.heading not in lines.rows.columns
+        for condition, whole_column in ((each.needed_when, False), (each.column_needed_when, True)):
+            if condition is None or (whole_column and not absent):
+                continue
+            if absent:
+                empty = pl.repeat(True, frame.height, eager=True)
+            else:
+                empty = _blank(lines.rows.get_column(each.heading), contract)
+            hit = empty & frame.select(columnar(condition)).to_series()
+            if hit.any():
+                found = f"no column {each.heading!r}" if absent else "an empty cell"
+                expected = f"{_described(each)}; it is needed when {condition}, and cannot be derived"
+                lines.add(faults, hit, [found], f"input {each.heading!r}", expected)
+
+
+def _blank(series: pl.Series, contract: Contract) -> pl.Series:
+    if series.dtype != pl.String:
+        return series.is_null()
+    return series.is_null() | series.str.strip_chars().is_in(["", *contract.empty_marks])

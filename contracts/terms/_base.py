@@ -1,0 +1,278 @@
+"""What every term of a contract provides: fields, two ways to its value, its exact pieces, words and worked cases.
+
+A term is one clause. It reads amounts that have been named before it (inputs, parameters, earlier steps) and names
+its own result with `step`. A term that gives several results names the others `step.part`, such as `reserve.held`.
+
+    evaluate    the value of many rows at once, as polars expressions
+    reference   the same on one row in plain Python; tests hold the two against each other
+    pieces      the exact piecewise-linear form in the amount it works on, for the optimiser
+    formula     the clause in words and symbols, as it could stand in a contract
+    cases       worked cases with their arithmetic; tests run them all
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+import polars as pl
+from pydantic import AfterValidator, BaseModel, Field
+
+from capitation.errors import Faults
+from capitation.records.documents import Document
+from contracts.language.condition import ConditionText, names_in
+from contracts.language.pieces import Kind, Pieces
+from contracts.language.tables import NO_TABLES, Tables
+
+NAME = r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)?$"
+"""How names are written: small letters, digits and underscores; a part of a step, or a party, follows a full stop."""
+
+Row = Mapping[str, Any]
+"""One row's named values in plain Python: numbers as float, texts as str, dates as date."""
+
+Status = Literal["published", "read", "unverified"]
+
+
+class Name(str):
+    """A text that refers to a named number: an input, a parameter or an earlier step."""
+
+    __slots__ = ()
+
+
+class ColumnName(str):
+    """A text that refers to a column by which rows are grouped or ordered."""
+
+    __slots__ = ()
+
+
+class DateName(str):
+    """A text that refers to a date of each row."""
+
+    __slots__ = ()
+
+
+Amount = Decimal | Annotated[str, Field(pattern=NAME), AfterValidator(Name)]
+"""What a term works on: a number written in the contract, or the name of one."""
+
+KeyColumn = Annotated[str, Field(pattern=NAME), AfterValidator(ColumnName)]
+"""The name of an input that groups or orders rows."""
+
+DateColumn = Annotated[str, Field(pattern=NAME), AfterValidator(DateName)]
+"""The name of a date of each row."""
+
+Needs = Literal["number", "date", "any"]
+"""What kind of value a reference needs."""
+
+Side = Literal["gains", "losses", "both"]
+"""The amounts a clause works on: above 0, below 0, or all."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A worked case of a term: a sentence, its fields, rows in, results out, and the arithmetic in a line.
+
+    Args:
+        name: what the case shows.
+        fields: the term's fields as a contract would give them (without `term` and `step`).
+        rows: named values, one mapping a row.
+        expected: result by output name ("" is the step itself, others are parts), one value a row.
+        arithmetic: how to redo it by hand.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+    expected: Mapping[str, Sequence[float]]
+    arithmetic: str
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Term(Document):
+    """One clause of a contract: what it works on, what it gives, where it is written."""
+
+    kind: ClassVar[Kind]
+    """Hardest kind the clause can take as a function of the amount it works on."""
+    primary: ClassVar[str] = "amount"
+    """The field that holds the amount the clause works on; the others are its terms."""
+    univariate: ClassVar[bool] = True
+    """True where the clause is a function of one amount once its other terms are known, so that it has pieces."""
+    cases: ClassVar[tuple[Case, ...]] = ()
+    """Worked cases."""
+
+    term: str
+    """Which clause this is: the name of a file of contracts/terms."""
+    step: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the result; later steps and outputs refer to it."""
+    about: str = ""
+    """What the step does in this contract, in a sentence."""
+    clause: str = ""
+    """The clause, schedule or regulation that says so."""
+    source: str = ""
+    """The document in which the clause was read."""
+    status: Status | None = None
+    """How sure we are: "published" checked against published figures, "read" in the cited text, "unverified"."""
+
+    def runs_across_rows(self) -> bool:
+        """True where one row's result depends on other rows, so that rows are put in key order first."""
+        return False
+
+    def parts(self) -> tuple[str, ...]:
+        """Names of further results, such as ("held",) for `step.held`."""
+        return ()
+
+    def outputs(self) -> tuple[str, ...]:
+        """Full names of all results, the step itself first."""
+        return (self.step, *(f"{self.step}.{part}" for part in self.parts()))
+
+    def parties(self) -> tuple[str, ...]:
+        """Codes of the parties that the clause names."""
+        return ()
+
+    def may_be_idle(self) -> bool:
+        """True for a clause that limits or corrects an amount, so that one which changed no row is worth reporting."""
+        return False
+
+    def before(self) -> str | None:
+        """Name of the amount the clause changes, where it works on a named one."""
+        value = getattr(self, self.primary, None)
+        return str(value) if isinstance(value, Name) else None
+
+    def references(self) -> Iterator[tuple[str, str, Needs]]:
+        """Each name the term refers to: its place in the term, the name, and what kind of value it must be."""
+        yield from _references(self, "")
+
+    def conditions(self) -> Iterator[tuple[str, str]]:
+        """Each condition of the term, with its place in the term."""
+        yield from _conditions(self, "")
+
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        """Add a fault for each contradiction that can be seen without rows."""
+
+    def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
+        """Results by full name, as expressions over the names before this step."""
+        raise NotImplementedError
+
+    def apply(self, frame: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+        """The frame with the results as further columns; only a term that needs exact sharing over rows overrides it."""
+        return frame.with_columns(**self.evaluate(tables))
+
+    def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
+        """Results by full name on one row, in plain Python."""
+        raise NotImplementedError
+
+    def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
+        """Results on many rows in plain Python; a term that works across rows overrides it."""
+        return [self.reference(row, tables) for row in rows]
+
+    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
+        """What must hold on every row, in words, each with an expression that is true where it does."""
+        return {}
+
+    def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces | None:
+        """The clause as an exact piecewise-linear function of its amount, other names taking the values `at`.
+
+        None where the clause is not a function of one amount.
+        """
+        return None
+
+    def formula(self) -> str:
+        """The clause in words and symbols, as it could be pasted into a contract."""
+        raise NotImplementedError
+
+
+def value(amount: Amount) -> pl.Expr:
+    """An amount as an expression: a literal, or the column of its name."""
+    return pl.col(str(amount)) if isinstance(amount, Name) else pl.lit(float(amount))
+
+
+def number(amount: Amount, row: Row) -> float:
+    """An amount on one row; not-a-number where the row has none."""
+    if isinstance(amount, Name):
+        found = row[amount]
+        return math.nan if found is None else float(found)
+    return float(amount)
+
+
+def said(amount: Amount) -> str:
+    """An amount as it reads in a formula."""
+    return str(amount) if isinstance(amount, Name) else f"{Decimal(amount).normalize():f}"
+
+
+def literal(amount: Amount | None) -> float | None:
+    """The number written in the contract, or None where it is a name."""
+    return None if amount is None or isinstance(amount, Name) else float(amount)
+
+
+def on_side(side: Side, amount: pl.Expr, changed: pl.Expr) -> pl.Expr:
+    """`changed` for the amounts of the side, `amount` for the others."""
+    if side == "both":
+        return changed
+    hit = amount > 0 if side == "gains" else amount < 0
+    return pl.when(hit).then(changed).otherwise(amount)
+
+
+def is_on_side(side: Side, amount: float) -> bool:
+    """Whether one amount belongs to the side."""
+    return side == "both" or (amount > 0 if side == "gains" else amount < 0)
+
+
+def side_said(side: Side) -> str:
+    """The side as it reads in a formula."""
+    return {"both": "", "gains": " (gains only)", "losses": " (losses only)"}[side]
+
+
+def _references(thing: Any, place: str) -> Iterator[tuple[str, str, Needs]]:  # noqa: ANN401  # walks any field
+    if isinstance(thing, Name):
+        yield place, str(thing), "number"
+    elif isinstance(thing, ColumnName):
+        yield place, str(thing), "any"
+    elif isinstance(thing, DateName):
+        yield place, str(thing), "date"
+    elif isinstance(thing, ConditionText):
+        for name in names_in(thing):
+            yield place, name, "any"
+    elif isinstance(thing, BaseModel):
+        for key in type(thing).model_fields:
+            yield from _references(getattr(thing, key), f"{place}.{key}" if place else key)
+    elif isinstance(thing, tuple):
+        for i, item in enumerate(thing):
+            yield from _references(item, f"{place}.{i}")
+    elif isinstance(thing, Mapping):
+        for key, item in thing.items():
+            yield from _references(item, f"{place}.{key}")
+
+
+def _conditions(thing: Any, place: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # walks any field
+    if isinstance(thing, ConditionText):
+        yield place, str(thing)
+    elif isinstance(thing, BaseModel):
+        for key in type(thing).model_fields:
+            yield from _conditions(getattr(thing, key), f"{place}.{key}" if place else key)
+    elif isinstance(thing, tuple):
+        for i, item in enumerate(thing):
+            yield from _conditions(item, f"{place}.{i}")
+
+
+__all__ = [
+    "NAME",
+    "Amount",
+    "Case",
+    "ColumnName",
+    "DateColumn",
+    "KeyColumn",
+    "Name",
+    "Row",
+    "Side",
+    "Status",
+    "Term",
+    "is_on_side",
+    "literal",
+    "number",
+    "on_side",
+    "said",
+    "side_said",
+    "value",
+]

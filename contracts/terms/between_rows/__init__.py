@@ -1,0 +1,1 @@
+"""Clauses that look across rows: sums, shares and pools."""

@@ -1,0 +1,1 @@
+"""Clauses that bound, band or gate an amount."""

@@ -1,0 +1,117 @@
+"""Cap: an amount held within a limit that is the smallest or largest of several bases."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import Field
+
+from contracts.language.pieces import Kind, Pieces
+from contracts.language.tables import NO_TABLES, Tables
+from contracts.terms._base import Amount, Case, Row, Side, Term, number, said, side_said, value
+from contracts.terms._limit import Limit, limit_of, limit_on
+
+
+class Cap(Term):
+    """An amount held within a limit: a gain is at most the limit, a loss at least its mirror below 0.
+
+    The limit is the smallest (or the largest) of several, each a rate of a base.
+    """
+
+    kind: ClassVar[Kind] = "piecewise"
+
+    term: Literal["cap"] = "cap"
+    """Which clause this is."""
+    amount: Amount
+    """What is held within the limit."""
+    limits: tuple[Limit, ...] = Field(min_length=1)
+    """The limits."""
+    of: Literal["smallest", "largest"] = "smallest"
+    """Which of the limits counts."""
+    side: Side = "gains"
+    """Which amounts are held: gains at most the limit, losses at least its mirror, or both."""
+
+    def limit(self) -> pl.Expr:
+        """The limit that counts, as an expression."""
+        return limit_of(self.limits, self.of)
+
+    def may_be_idle(self) -> bool:
+        """It may leave every amount as it was."""
+        return True
+
+    def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
+        """The amount, no further from 0 than the limit on the side held."""
+        amount, limit = value(self.amount), self.limit()
+        if self.side == "gains":
+            return {self.step: pl.when(amount > limit).then(limit).otherwise(amount)}
+        if self.side == "losses":
+            return {self.step: pl.when(amount < -limit).then(-limit).otherwise(amount)}
+        return {self.step: pl.when(amount > limit).then(limit).when(amount < -limit).then(-limit).otherwise(amount)}
+
+    def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
+        """The amount, no further from 0 than the limit on the side held."""
+        amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
+        if self.side != "losses" and amount > limit:
+            return {self.step: limit}
+        if self.side != "gains" and amount < -limit:
+            return {self.step: -limit}
+        return {self.step: amount}
+
+    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
+        """Each limit that is not optional is known; the limit is not below 0."""
+        known = {
+            f"{said(limit.base)} is known": limit.expression().is_not_null()
+            for limit in self.limits
+            if not limit.optional and isinstance(limit.base, str)
+        }
+        return {**known, f"the limit of {self.step} is 0 or more": (self.limit() >= 0).fill_null(True)}
+
+    def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
+        """Slope 1 within the limit, flat beyond it."""
+        limit = limit_on(self.limits, self.of, at)
+        if self.side == "gains":
+            return Pieces.through([(limit, limit)], 1.0, 0.0)
+        if self.side == "losses":
+            return Pieces.through([(-limit, -limit)], 0.0, 1.0)
+        return Pieces.through([(-limit, -limit), (limit, limit)], 0.0, 0.0)
+
+    def formula(self) -> str:
+        """min(amount, limit), or its mirror for losses."""
+        each = ", ".join(limit.said() for limit in self.limits)
+        limit = each if len(self.limits) == 1 else f"{self.of} of ({each})"
+        return f"{self.step} = {said(self.amount)}, at most {limit} away from 0{side_said(self.side)}"
+
+    cases: ClassVar[tuple[Case, ...]] = (
+        Case(
+            "a gain of 14.7 on a benchmark of 100 is paid at most 10%",
+            {"amount": "gain", "limits": [{"rate": 0.1, "base": "benchmark"}]},
+            [
+                {"gain": 14.7, "benchmark": 100.0},
+                {"gain": 9.0, "benchmark": 100.0},
+                {"gain": -40.0, "benchmark": 100.0},
+            ],
+            {"": [10.0, 9.0, -40.0]},
+            "min(14.7, 10); min(9, 10); a loss passes",
+        ),
+        Case(
+            "the smaller of 4% of benchmark and 8% of revenue, where the revenue is known",
+            {
+                "amount": "loss",
+                "limits": [
+                    {"rate": 0.04, "base": "benchmark"},
+                    {"rate": 0.08, "base": "revenue", "optional": True},
+                ],
+            },
+            [{"loss": 9.0, "benchmark": 100.0, "revenue": 30.0}, {"loss": 9.0, "benchmark": 100.0, "revenue": None}],
+            {"": [2.4, 4.0]},
+            "min(9, 4, 2.4); min(9, 4)",
+        ),
+        Case(
+            "a gap held to 5% of benchmark both ways",
+            {"amount": "gap", "limits": [{"rate": 0.05, "base": 100}], "side": "both"},
+            [{"gap": 9.0}, {"gap": -9.0}, {"gap": 5.0}],
+            {"": [5.0, -5.0, 5.0]},
+            "+-5% of 100",
+        ),
+    )

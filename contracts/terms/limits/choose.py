@@ -1,0 +1,114 @@
+"""Choose: one of several amounts, by condition or by size."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import ClassVar, Literal
+
+import polars as pl
+
+from capitation.errors import Faults
+from capitation.records.documents import Document
+from contracts.language.condition import Condition, columnar, holds
+from contracts.language.pieces import Kind
+from contracts.language.tables import Tables
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
+
+
+class Branch(Document):
+    """One alternative and when it counts."""
+
+    when: Condition
+    """The condition; the first branch whose condition holds gives the value."""
+    value: Amount
+    """The value of the branch."""
+
+
+class Choose(Term):
+    """The value of the first branch whose condition holds, otherwise the else-value; or the smallest or largest of options."""
+
+    kind: ClassVar[Kind] = "jump"
+    univariate: ClassVar[bool] = False
+    primary: ClassVar[str] = "otherwise"
+
+    term: Literal["choose"] = "choose"
+    """Which clause this is."""
+    branches: tuple[Branch, ...] = ()
+    """Alternatives in order; give these with `otherwise`, or `options`."""
+    otherwise: Amount | None = None
+    """The value where no branch holds."""
+    options: tuple[Amount, ...] = ()
+    """Alternatives of which the smallest or largest counts; give these with `rule`."""
+    rule: Literal["first", "smallest", "largest"] = "first"
+    """"first": by the branches' conditions; "smallest", "largest": by size among the options."""
+
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        """Branches come with an else-value, options with a rule by size."""
+        if self.rule == "first" and (not self.branches or self.otherwise is None or self.options):
+            faults.add(where, "rule first", "`branches` and `otherwise`, and no `options`")
+        if self.rule != "first" and (len(self.options) < 2 or self.branches or self.otherwise is not None):
+            faults.add(where, f"rule {self.rule}", "two or more `options`, and no `branches` or `otherwise`")
+
+    def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
+        """The value chosen."""
+        if self.rule == "smallest":
+            return {self.step: pl.min_horizontal([value(o) for o in self.options])}
+        if self.rule == "largest":
+            return {self.step: pl.max_horizontal([value(o) for o in self.options])}
+        last = value(self.otherwise if self.otherwise is not None else self.branches[-1].value)
+        chosen = reduce(
+            lambda below, branch: pl.when(columnar(branch.when)).then(value(branch.value)).otherwise(below),
+            reversed(self.branches),
+            last,
+        )
+        return {self.step: chosen}
+
+    def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
+        """The value chosen."""
+        if self.rule != "first":
+            sizes = [number(o, row) for o in self.options]
+            return {self.step: min(sizes) if self.rule == "smallest" else max(sizes)}
+        for branch in self.branches:
+            if holds(branch.when, row):
+                return {self.step: number(branch.value, row)}
+        return {self.step: number(self.otherwise if self.otherwise is not None else self.branches[-1].value, row)}
+
+    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
+        """Every option has a value."""
+        if self.rule == "first":
+            return {}
+        return {f"{said(o)} is known": value(o).is_not_null() for o in self.options}
+
+    def formula(self) -> str:
+        """The branches in order, or the smallest or largest option."""
+        if self.rule != "first":
+            return f"{self.step} = {self.rule} of ({', '.join(map(said, self.options))})"
+        each = "; ".join(f"{said(b.value)} if {b.when}" for b in self.branches)
+        return f"{self.step} = {each}; otherwise {said(self.otherwise if self.otherwise is not None else 0)}"  # type: ignore[arg-type]
+
+    cases: ClassVar[tuple[Case, ...]] = (
+        Case(
+            "the quality rule of the year",
+            {
+                "branches": [
+                    {"when": "met and scored", "value": "score"},
+                    {"when": "met", "value": 1},
+                ],
+                "otherwise": 0,
+            },
+            [
+                {"met": 1.0, "scored": 1.0, "score": 0.8},
+                {"met": 1.0, "scored": 0.0, "score": 0.8},
+                {"met": 0.0, "scored": 1.0, "score": 0.8},
+            ],
+            {"": [0.8, 1.0, 0.0]},
+            "scaled; whole; none",
+        ),
+        Case(
+            "the smaller of two targets",
+            {"options": ["three_part", "two_part"], "rule": "smallest"},
+            [{"three_part": 97.0, "two_part": 99.0}],
+            {"": [97.0]},
+            "min(97, 99)",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Clauses that look at periods and at the period before."""

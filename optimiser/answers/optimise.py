@@ -1,0 +1,200 @@
+"""The best mix of a problem: goals in order, segments filled in order, and an explanation where there is no mix.
+
+Goals are met one after the other: each is optimised, then held at its best (less its tolerance) while the next is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from optimiser.answers.conflict import Conflict, conflict_set
+from optimiser.answers.elastic import Relaxation, relax
+from optimiser.answers.exact import Exact, effective_scales, exact_results
+from optimiser.answers.shapley import credit_by_solution
+from optimiser.engines.answer import Answer
+from optimiser.engines.highs import Progress
+from optimiser.engines.solver import Engine, solve
+from optimiser.problem.document import Future, Problem
+from optimiser.problem.tables import PLAIN, tables_of
+from optimiser.programme.matrix import Family, Matrix
+from optimiser.programme.programme import programme_matrix
+
+_FULL = 1e-6
+_ORDERS = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a problem, goal by goal, with the mix, what it moves, and why there is none where there is none."""
+
+    problem: Problem
+    answers: tuple[Answer, ...]
+    """One for each goal reached, in order."""
+    seconds: dict[str, float]
+    relaxation: Relaxation | None = None
+    conflict: Conflict | None = None
+    exact: Exact | None = None
+    credit: pl.DataFrame | None = None
+    warnings: tuple[str, ...] = ()
+    future: Future = field(default=PLAIN)
+
+    @property
+    def answer(self) -> Answer:
+        """The answer to the last goal reached: the mix."""
+        return self.answers[-1]
+
+    @property
+    def headline(self) -> Answer:
+        """The answer whose objective and prices are reported first: the net present value where it is a goal."""
+        for answer in self.answers:
+            if answer.matrix.objective.endswith("npv"):
+                return answer
+        return self.answers[0]
+
+    @property
+    def status(self) -> str:
+        """The worst status of the goals."""
+        order = ["optimal", "gap", "time_limit", "interrupted", "no_solution_by_limit", "unbounded", "infeasible"]
+        return max((a.status for a in self.answers), key=order.index)
+
+    def mix(self) -> pl.DataFrame:
+        """solution, place, start (year), scale (in the last year), for every solution and place; start is null if not bought."""
+        answer = self.answer
+        last = str(self.problem.years[-1])
+        scale = answer.column("in_place").filter(pl.col("year") == last).select("solution", "place", "value")
+        launched = (
+            answer.column("launch")
+            .filter(pl.col("value") > _FULL)
+            .group_by("solution", "place", maintain_order=True)
+            .agg(pl.col("year").min().alias("start"))
+        )
+        table = scale.rename({"value": "scale"}).join(launched, on=["solution", "place"], how="left")
+        clean = pl.when(pl.col("scale").abs() < 1e-9).then(0.0).otherwise(pl.col("scale"))
+        return table.select("solution", "place", "start", clean.alias("scale"))
+
+    def scales(self) -> dict[str, float]:
+        """Scale in the last year by solution; places weigh as their part of system amounts."""
+        weights = tables_of(self.problem, self.future).units.select("solution", "place", "weight")
+        table = self.mix().join(weights, on=["solution", "place"], maintain_order="left")
+        sums = table.group_by("solution", maintain_order=True).agg((pl.col("scale") * pl.col("weight")).sum())
+        return dict(sums.iter_rows())
+
+
+def optimise(
+    problem: Problem,
+    *,
+    engine: Engine = "highs",
+    solver: str | None = None,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    future: Future = PLAIN,
+    explain_infeasible: bool = True,
+) -> Outcome:
+    """The best mix of `problem`, or the reason why there is none.
+
+    Args:
+        problem: the document.
+        engine: "highs" or "pulp".
+        solver: for "pulp", which of its solvers.
+        gap: relative gap at which a search for whole numbers may stop.
+        time_limit: seconds for all goals together.
+        progress: called with bound and best mix so far (highs only).
+        future: how the future turns out.
+        explain_infeasible: whether to work out what would have to give.
+
+    Raises:
+        DocumentError: the document contradicts itself.
+        SolverError: an engine refused or failed.
+    """
+    began = time.perf_counter()
+    seconds = {"build": 0.0, "hand_over": 0.0, "solve": 0.0, "read": 0.0, "prices": 0.0}
+    in_order: frozenset[tuple[str, str]] = frozenset()
+    answers: list[Answer] = []
+    for _ in range(_ORDERS):
+        started = time.perf_counter()
+        matrix = programme_matrix(problem, future=future, in_order=in_order)
+        seconds["build"] += time.perf_counter() - started
+        answers = _goals(problem, matrix, engine, solver, gap, time_limit, progress, began)
+        for answer in answers:
+            for stage, spent in answer.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + spent
+        skipped = _skipped_segments(problem, answers[-1], in_order)
+        if not skipped:
+            break
+        in_order |= skipped
+    outcome = Outcome(problem, tuple(answers), seconds, warnings=tuple(matrix.badly_scaled()), future=future)
+    started = time.perf_counter()
+    if outcome.answer.status == "infeasible" and explain_infeasible:
+        outcome = replace(
+            outcome, relaxation=relax(matrix, time_limit=60.0), conflict=conflict_set(matrix, time_limit=60.0)
+        )
+        seconds["explain"] = time.perf_counter() - started
+    elif outcome.answer.has_mix:
+        tables = tables_of(problem, future)
+        credit = credit_by_solution(tables, effective_scales(outcome.answer))
+        outcome = replace(outcome, exact=exact_results(problem, outcome.answer, tables), credit=credit)
+        seconds["recompute"] = time.perf_counter() - started
+    seconds["total"] = time.perf_counter() - began
+    return outcome
+
+
+def _goals(
+    problem: Problem,
+    matrix: Matrix,
+    engine: Engine,
+    solver: str | None,
+    gap: float,
+    time_limit: float | None,
+    progress: Callable[[Progress], None] | None,
+    began: float,
+) -> list[Answer]:
+    answers: list[Answer] = []
+    for goal in problem.goals:
+        aimed = matrix.aim(goal.measure)
+        left = None if time_limit is None else max(0.1, time_limit - (time.perf_counter() - began))
+        answer = solve(aimed, engine=engine, solver=solver, gap=gap, time_limit=left, progress=progress)
+        if answers and not answer.has_mix:
+            break
+        answers.append(answer)
+        if answer.values is None:
+            break
+        matrix = hold(matrix, goal.measure, answer, float(goal.tolerance))
+    return answers
+
+
+def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matrix:
+    """The matrix with one more policy row: the measure is no worse than in `answer`, less a share of it."""
+    m = matrix.measures[measure]
+    found = float(m.vector @ answer.values)  # type: ignore[operator]  # the caller has a mix
+    slack = tolerance * max(1.0 / m.scale, abs(found + m.constant))
+    used = np.flatnonzero(m.vector)
+    terms = pl.DataFrame({"row": np.zeros(len(used), np.int32), "col": used.astype(np.int32), "value": m.vector[used]})
+    low, high = (found - slack, np.inf) if m.sense == "max" else (-np.inf, found + slack)
+    unit = "£ thousand" if m.scale != 1 else m.unit
+    family = Family("goal", 0, 1, pl.DataFrame({"goal": [measure]}), unit, f"goal met before: {m.label}", "Q", "goals")
+    return matrix.with_rows(family, terms, np.array([low]), np.array([high]))
+
+
+def _skipped_segments(problem: Problem, answer: Answer, done: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Places where a later segment of a falling curve is used before an earlier one is full."""
+    curves = {s.id: [w for w, _ in s.curve] for s in problem.solutions if len(s.curve) > 1}
+    if answer.values is None or not curves:
+        return frozenset()
+    launch = answer.column("launch").filter(pl.col("solution").is_in(sorted(curves)))
+    broken: set[tuple[str, str]] = set()
+    used: dict[tuple[str, str], dict[int, float]] = {}
+    for solution, place, _year, k, value in launch.sort("year").iter_rows():
+        at = used.setdefault((solution, place), {})
+        at[k] = at.get(k, 0.0) + value
+    for (solution, place), at in used.items():
+        widths = curves[solution]
+        for k in range(1, len(widths)):
+            if at.get(k + 1, 0.0) > _FULL and at.get(k, 0.0) < widths[k - 1] - _FULL:
+                broken.add((solution, place))
+    return frozenset(broken) - done

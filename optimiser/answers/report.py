@@ -1,0 +1,148 @@
+"""An outcome as plain tables and values, ready to be printed, written or sent: nothing is worked out after this."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import polars as pl
+
+from optimiser.answers.explain import binding_limits
+from optimiser.answers.optimise import Outcome
+from optimiser.answers.prices import price_report, price_sentences
+
+
+def outcome_report(outcome: Outcome) -> dict[str, Any]:
+    """Everything a reader of the mix needs, as plain values and frames.
+
+    Keys: problem, status, meaning, goal, objective, unit, bound, gap, goals, mix, measures, activity, credit, prices,
+    prices_basis, no_prices_because, certificate, binding, infeasible, silent, warnings, notes, engine, versions,
+    matrix_hash, seconds. Money is in pounds.
+    """
+    headline, answer = outcome.headline, outcome.answer
+    prices = price_report(headline)
+    certificate = headline.prices.certificate.worst if headline.prices is not None else None
+    return {
+        "problem": outcome.problem.id,
+        "status": outcome.status,
+        "meaning": outcome.answers[-1].meaning,
+        "goal": headline.matrix.objective,
+        "objective": plain(headline.objective),
+        "unit": headline.matrix.unit,
+        "bound": plain(headline.best_possible),
+        "gap": plain(headline.gap),
+        "goals": [
+            {"measure": a.matrix.objective, "value": plain(a.objective), "unit": a.matrix.unit, "status": a.status}
+            for a in outcome.answers
+        ],
+        "mix": mix_report(outcome) if answer.has_mix else {},
+        "measures": measure_report(outcome),
+        "activity": _activity(outcome),
+        "credit": _credit(outcome),
+        "exact_npv": None if outcome.exact is None else plain(outcome.exact.npv),
+        "claimed_npv": None if outcome.exact is None else plain(outcome.exact.claimed_npv),
+        "over_claim": None if outcome.exact is None else plain(outcome.exact.over_claim),
+        "prices": prices.drop("row").to_dicts(),
+        "price_sentences": price_sentences(prices),
+        "prices_basis": headline.prices.basis if headline.prices is not None else None,
+        "prices_from": headline.prices.route if headline.prices is not None else None,
+        "no_prices_because": headline.no_prices_because,
+        "certificate": plain(certificate),
+        "binding": list(binding_limits(answer)),
+        "infeasible": infeasible_report(outcome),
+        "silent": list(answer.matrix.silent),
+        "warnings": list(outcome.warnings) + block_warnings(outcome),
+        "notes": [note for a in outcome.answers for note in a.notes],
+        "engine": answer.engine,
+        "versions": dict(answer.versions),
+        "matrix_hash": outcome.answers[0].matrix.content_hash,
+        "columns": answer.matrix.column_count,
+        "rows": answer.matrix.row_count,
+        "seconds": {stage: round(spent, 6) for stage, spent in outcome.seconds.items()},
+    }
+
+
+def plain(value: float | None) -> float | None:
+    """The number, or None where there is none or it is not finite (JSON has no word for those)."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def mix_report(outcome: Outcome) -> dict[str, Any]:
+    """By solution: title, scale in the last year (weighted over places), and where and when it starts."""
+    names = {s.id: s.name for s in outcome.problem.solutions}
+    starts: dict[str, dict[str, str]] = {}
+    for row in outcome.mix().filter(pl.col("start").is_not_null()).iter_rows(named=True):
+        starts.setdefault(row["solution"], {})[row["place"]] = row["start"]
+    return {
+        solution: {"title": names[solution], "scale": scale, "starts": starts.get(solution, {})}
+        for solution, scale in outcome.scales().items()
+    }
+
+
+def measure_report(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """Every measure of the mix in its own unit, with its words; empty where there is no mix."""
+    answer = outcome.answer
+    if not answer.has_mix:
+        return {}
+    return {
+        name: {"value": plain(answer.measure(name)), "unit": m.unit, "about": m.label}
+        for name, m in answer.matrix.measures.items()
+    }
+
+
+def _activity(outcome: Outcome) -> list[dict[str, Any]]:
+    return [] if outcome.exact is None else outcome.exact.by_point_of_delivery.to_dicts()
+
+
+def _credit(outcome: Outcome) -> list[dict[str, Any]]:
+    if outcome.credit is None:
+        return []
+    sums = outcome.credit.group_by("solution", "point_of_delivery", "year", maintain_order=True).agg(
+        pl.col("units").sum()
+    )
+    return sums.to_dicts()
+
+
+def infeasible_report(outcome: Outcome) -> dict[str, Any] | None:
+    """For a problem without a mix: what each limit would have to give, and a set of limits that cannot all be kept."""
+    if outcome.relaxation is None:
+        return None
+    conflict = outcome.conflict
+    gives = []
+    for r in outcome.relaxation.gives.iter_rows(named=True):
+        per = 1000.0 if r["unit"] == "£ thousand" else 1.0
+        gives.append(
+            {
+                "limit": r["label"],
+                "group": r["group"],
+                "unit": "£" if per == 1000.0 else r["unit"],
+                "at": r["limit"] * per,
+                "must_give": r["give"] * per,
+                "side": r["side"],
+            }
+        )
+    return {
+        "must_give": gives,
+        "cannot_all_be_kept": [] if conflict is None else conflict.rows["label"].to_list(),
+        "conflict_is_minimal": None if conflict is None else conflict.is_minimal,
+        "physics": list(outcome.relaxation.physics_conflict),
+    }
+
+
+def block_warnings(outcome: Outcome) -> list[str]:
+    """A warning where parts of blocks are closed: a ward cannot close by half."""
+    if not outcome.answer.has_mix or not outcome.problem.blocks or outcome.problem.whole_blocks:
+        return []
+    closed = outcome.answer.column("block_released")
+    parts = closed.filter((pl.col("value") - pl.col("value").round()).abs() > 1e-6)
+    if not parts.height:
+        return []
+    saving = {(b.provider, b.id): float(b.saving_pounds) for b in outcome.problem.blocks}
+    at_risk = sum(
+        (value - math.floor(value + 1e-9)) * saving[(provider, block)]
+        for provider, block, value in parts.select("provider", "block", "value").iter_rows()
+    )
+    return [
+        f"parts of blocks are closed in {parts.height} case(s); with whole blocks only, up to £{at_risk:,.0f} of the "
+        "released cost (all years) would stay stranded. Set whole_blocks = true to plan with whole ones"
+    ]

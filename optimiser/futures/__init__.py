@@ -1,0 +1,1 @@
+"""Many futures of one problem: sweep, robust mixes, conditional value at risk, regret and appraisal."""

@@ -1,0 +1,569 @@
+"""A chosen mix on a thousand fresh draws of its effects: what it avoids, what it is worth, and whether it keeps its promise.
+
+    u[d,s]        = one even number between 0 and 1 for each draw and solution
+    effect        = the triangular distribution on (low, central, high) at u, the same u for every effect and saving of s
+    avoided[d]    = eligible x (1 - product over s of (1 - effect_s effective_s)), exact, no chords
+    npv[d]        = discounted cash with income lost, variable cost, blocks and contacts received following avoided[d]
+
+A scheme that disappoints is taken to do so everywhere at once, schemes independently of each other. Starts, scale, staff,
+added capacity and support stay as bought; blocks planned to close do so only as far as the activity has really gone; contacts
+follow each solution's exact credit (Shapley value). No programme is solved. Doing nothing is worth 0 in every draw, so the
+regret of the mix is what it loses there, and the regret of doing nothing what the mix earns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from capitation.errors import CapitationError, UnknownNameError
+from optimiser.answers.exact import effective_scales
+from optimiser.answers.optimise import Outcome
+from optimiser.engines.answer import Answer
+from optimiser.problem.document import Problem
+from optimiser.problem.tables import COMMISSIONER, SYSTEM, THOUSAND, Tables, tables_of
+from optimiser.programme.matrix import Floats
+
+SEED = 20_161_021
+"""Seed of the draws, so that the same mix always gets the same score."""
+
+DRAWS = 1_000
+_CHUNK = 100
+_HAIR = 1e-6
+"""A promise is kept where it is missed by no more than this part of it: chords and tolerances of solvers are no failure."""
+
+Ints = npt.NDArray[np.intp]
+MONEY = ("npv", "commissioner_npv", "system_npv", "avoided_at_contract", "avoided_at_tariff")
+
+
+@dataclass(frozen=True)
+class Appraisal:
+    """How a mix does over many draws of its effects."""
+
+    draws: pl.DataFrame
+    """draw, npv, commissioner_npv, system_npv, avoided_at_contract, avoided_at_tariff (pounds), avoided (units, all years)."""
+    money: pl.DataFrame
+    """measure, as_planned, mean, p10, p50, p90, worst, best: pounds."""
+    organisations: pl.DataFrame
+    """organisation, mean, p10, p50, p90, worst, best: discounted cash in pounds; all but the system's add to it."""
+    activity: pl.DataFrame
+    """point_of_delivery, as_planned, mean, p10, p50, p90, worst, best: units avoided in the last year."""
+    chances: pl.DataFrame
+    """promise, about, at, unit, chance: share of draws in which the mix keeps it."""
+    regret: pl.DataFrame
+    """choice (the mix, nothing), mean, largest (pounds), best_in (share of draws in which it is the better choice)."""
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """How many draws."""
+        return self.draws.height
+
+    def chance(self, promise: str, about: str = "") -> float:
+        """The share of draws in which one promise is kept.
+
+        Raises:
+            UnknownNameError: there is no such promise.
+        """
+        found = self.chances.filter((pl.col("promise") == promise) & (pl.col("about") == about))
+        if not found.height:
+            known = [f"{p} {a}".strip() for p, a in self.chances.select("promise", "about").iter_rows()]
+            raise UnknownNameError("promise", f"{promise} {about}".strip(), known, where="appraisal")
+        return float(found["chance"][0])
+
+
+def appraise(
+    outcome: Outcome,
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    plan: Mapping[str, float] | None = None,
+) -> Appraisal:
+    """The mix of `outcome` scored on fresh draws of its effects and savings.
+
+    Args:
+        outcome: a problem and its mix.
+        draws: how many.
+        seed: of the draws; the same seed gives the same draws.
+        plan: units that a published plan avoids in the last year by point of delivery, whose chance is shown beside
+            the chance of what the mix itself promises.
+
+    Raises:
+        CapitationError: there is no mix, or fewer than one draw.
+        UnknownNameError: the plan names a point of delivery at which the mix avoids nothing.
+
+    Example:
+        One solution avoids 10%, 20% or 30% (low, central, high) of 100 attendances: the draws avoid 10 to 30, on
+        average 20, and half of them at least 20.
+    """
+    if not outcome.answer.has_mix:
+        message = f"there is no mix to appraise: {outcome.answer.meaning}"
+        raise CapitationError(message)
+    if draws < 1:
+        message = f"a mix is scored on at least one draw, not {draws}"
+        raise CapitationError(message)
+    model = _Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
+    even = np.random.default_rng(seed).random((draws, len(outcome.problem.solutions)))
+    parts = [model.score(even[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]
+    score = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _appraisal(outcome, model, score, seed, dict(plan or {}))
+
+
+def triangular(even: Floats, low: Floats, central: Floats, high: Floats) -> Floats:
+    """Values of triangular distributions at even numbers between 0 and 1; the central value where low and high are one.
+
+    Example:
+        At 0.5 a triangle on 0, 1 and 2 gives 1; at 0.125 it gives 0.5.
+    """
+    span = np.where(high > low, high - low, 1.0)
+    split = (central - low) / span
+    rising = low + np.sqrt(np.maximum(even * span * (central - low), 0.0))
+    falling = high - np.sqrt(np.maximum((1 - even) * span * (high - central), 0.0))
+    return np.where(high > low, np.where(even < split, rising, falling), central)
+
+
+class _Sum:
+    """Weighted sums of columns into groups, with a fixed order of adding up."""
+
+    def __init__(self, source: Sequence[int], weight: Sequence[float], target: Sequence[int], size: int) -> None:
+        order = np.argsort(np.asarray(target, dtype=np.intp), kind="stable")
+        self.source: Ints = np.asarray(source, dtype=np.intp)[order]
+        self.weight: Floats = np.asarray(weight, dtype=np.float64)[order]
+        self.targets, self.first = np.unique(np.asarray(target, dtype=np.intp)[order], return_index=True)
+        self.size = size
+
+    def __call__(self, values: Floats) -> Floats:
+        """Sums for each row of `values`."""
+        out = np.zeros((len(values), self.size))
+        if len(self.targets):
+            out[:, self.targets] = np.add.reduceat(values[:, self.source] * self.weight, self.first, axis=1)
+        return out
+
+
+class _Model:
+    """Everything about a mix that stays the same from draw to draw, and the score of a draw."""
+
+    def __init__(self, problem: Problem, answer: Answer, tables: Tables) -> None:
+        self.problem, self.answer, self.tables = problem, answer, tables
+        self.ids = [s.id for s in problem.solutions]
+        self.horizon = tables.horizon
+        self.discount: Floats = tables.years["discount"].to_numpy()
+        self.effective = effective_scales(answer)
+
+    @cached_property
+    def acting(self) -> pl.DataFrame:
+        """One row for each solution at work on a cell: its cell, its eligible effects, its effective scale; cells in order."""
+        rows = [
+            (s.id, i, e.point_of_delivery, e.cell, *(float(e.at(level)) for level in ("low", "central", "high")))
+            for i, s in enumerate(self.problem.solutions)
+            for e in s.effects
+        ]
+        schema = {"solution": pl.String, "s": pl.Int64, "point_of_delivery": pl.String, "cell": pl.String}
+        effects = pl.DataFrame(
+            rows, schema=schema | dict.fromkeys(("low", "central", "high"), pl.Float64), orient="row"
+        )
+        cell = ["locality", "point_of_delivery", "t", "cell"]
+        factor = {s.id: float(self.tables.future.effect_factors.get(s.id, 1)) for s in self.problem.solutions}
+        return (
+            effects.join(self.tables.cells, on=["point_of_delivery", "cell"])
+            .join(self.tables.reach, on="solution")
+            .join(self.tables.need, on=["locality", "point_of_delivery"])
+            .join(self.tables.years.select("t", "year"), on="t")
+            .join(self.effective.filter(pl.col("effective") > 0), on=["solution", "place", "year"])
+            .with_columns(
+                (pl.col("units") * pl.col("cell_share")).alias("eligible"),
+                pl.col("solution").replace_strict(factor, return_dtype=pl.Float64).alias("factor"),
+            )
+            .sort(*cell, "solution")
+            .with_columns(pl.struct(cell).rle_id().cast(pl.Int64).alias("c"))
+        )
+
+    @cached_property
+    def places(self) -> pl.DataFrame:
+        """locality, point_of_delivery, t, and i: where something is avoided."""
+        return self.acting.select("locality", "point_of_delivery", "t").unique(maintain_order=True).with_row_index("i")
+
+    @cached_property
+    def first_of_cell(self) -> Ints:
+        """Place of each cell's first row in `acting`."""
+        return np.unique(self.acting["c"].to_numpy(), return_index=True)[1]
+
+    @cached_property
+    def cells_to_places(self) -> _Sum:
+        """Avoided in cells to avoided in places."""
+        cells = self.acting.unique("c", keep="first", maintain_order=True).join(
+            self.places, on=["locality", "point_of_delivery", "t"], maintain_order="left"
+        )
+        return _Sum(range(cells.height), cells["eligible"].to_list(), cells["i"].to_list(), self.places.height)
+
+    @cached_property
+    def gone(self) -> pl.DataFrame:
+        """provider, point_of_delivery, t, tariff, marginal, variable (thousand pounds a unit), and j: what is donated."""
+        return (
+            self.flowing.select("provider", "point_of_delivery", "t")
+            .unique()
+            .join(self.tables.prices, on=["provider", "point_of_delivery", "t"], how="left")
+            .with_columns(pl.col("tariff", "marginal", "variable").fill_null(0.0))
+            .sort("provider", "point_of_delivery", "t")
+            .with_row_index("j")
+        )
+
+    @cached_property
+    def flowing(self) -> pl.DataFrame:
+        """Places with the providers that see them."""
+        return self.places.join(self.tables.flows, on=["locality", "point_of_delivery"])
+
+    @cached_property
+    def places_to_providers(self) -> _Sum:
+        """Avoided in places to donated at providers."""
+        rows = self.flowing.join(self.gone, on=["provider", "point_of_delivery", "t"])
+        return _Sum(rows["i"].to_list(), rows["flow"].to_list(), rows["j"].to_list(), self.gone.height)
+
+    @cached_property
+    def providers(self) -> list[str]:
+        """Providers at which something is donated, or that keep a saving."""
+        return list(self.tables.providers)
+
+    def _by_provider(self, weight: str, under: bool | None) -> _Sum:
+        terms = {term.provider: term for term in self.problem.payment_terms}
+        kept = []
+        for row in self.gone.iter_rows(named=True):
+            term = terms.get(row["provider"])
+            held = term is not None and (
+                not term.points_of_delivery or row["point_of_delivery"] in term.points_of_delivery
+            )
+            if under is None or held == under:
+                kept.append((row["j"], row[weight], self.providers.index(row["provider"]) * self.horizon + row["t"]))
+        source, weights, target = zip(*kept, strict=True) if kept else ((), (), ())
+        return _Sum(source, weights, target, len(self.providers) * self.horizon)
+
+    @cached_property
+    def sums(self) -> dict[str, _Sum]:
+        """Donated units to thousand pounds by provider and year: outside payment terms, inside them, at tariff, variable cost."""
+        return {
+            "marginal": self._by_provider("marginal", under=False),
+            "under_terms": self._by_provider("tariff", under=True),
+            "tariff": self._by_provider("tariff", under=None),
+            "variable": self._by_provider("variable", under=None),
+        }
+
+    def income_lost(self, donated: Floats) -> Floats:
+        """Thousand pounds by draw and provider-year: marginal prices, and the pieces of contracts in order."""
+        lost, inside = self.sums["marginal"](donated), self.sums["under_terms"](donated)
+        for term in self.problem.payment_terms:
+            at = self.providers.index(term.provider) * self.horizon
+            block = inside[:, at : at + self.horizon]
+            starts = [float(q.from_pounds) / THOUSAND for q in term.pieces]
+            for start, end, q in zip(starts, [*starts[1:], np.inf], term.pieces, strict=True):
+                lost[:, at : at + self.horizon] += float(q.slope) * np.clip(block - start, 0.0, end - start)
+        return lost
+
+    @cached_property
+    def planned_blocks(self) -> list[tuple[int, list[tuple[int, int]], int, list[tuple[float, float, Floats]]]]:
+        """Provider, (year, place in `gone`), lag, and size, saving and planned closings by year of its blocks."""
+        if not self.problem.blocks:
+            return []
+        closed = self.answer.column("block_released")
+        groups: dict[tuple[str, str, int], list[tuple[float, float, Floats]]] = {}
+        for b in self.problem.blocks:
+            mine = closed.filter((pl.col("provider") == b.provider) & (pl.col("block") == b.id)).sort("year")
+            key = (b.provider, b.point_of_delivery, b.lag_years)
+            groups.setdefault(key, []).append(
+                (float(b.units), float(b.saving_pounds) / THOUSAND, mine["value"].to_numpy())
+            )
+        out = []
+        for (provider, pod, lag), blocks in groups.items():
+            found = self.gone.filter((pl.col("provider") == provider) & (pl.col("point_of_delivery") == pod))
+            out.append((self.providers.index(provider), list(found.select("t", "j").iter_rows()), lag, blocks))
+        return out
+
+    def released(self, donated: Floats) -> Floats:
+        """Thousand pounds by draw and provider-year of planned blocks, closed as far as activity has gone and stays gone."""
+        out = np.zeros((len(donated), len(self.providers) * self.horizon))
+        for h, where, lag, blocks in self.planned_blocks:
+            gone = np.zeros((len(donated), self.horizon))
+            for t, j in where:
+                if t + lag < self.horizon:
+                    gone[:, t + lag] = donated[:, j]
+            wanted = sum(size * planned for size, _, planned in blocks)
+            part = np.minimum(1.0, gone / np.where(wanted > 0, wanted, 1.0))
+            for _, saving, planned in blocks:
+                can = part * planned
+                if self.problem.whole_blocks:
+                    can = np.floor(can + 1e-6)
+                stays = np.minimum.accumulate(can[:, ::-1], axis=1)[:, ::-1]
+                out[:, h * self.horizon : (h + 1) * self.horizon] += saving * stays
+        return out
+
+    @cached_property
+    def contact_cost(self) -> tuple[_Sum, Floats]:
+        """Credit of acting rows to thousand pounds of contacts by year; and by year what the plan counted for contacts less those that solutions create."""
+        rows = []
+        cost = {pod: each for pod, (_, each) in self.tables.points_of_delivery.items()}
+        rates: dict[tuple[str, str], float] = {}
+        for s in self.problem.solutions:
+            for r in s.receiving:
+                key = (s.id, r.avoided_at)
+                rates[key] = rates.get(key, 0.0) + float(r.contacts_per_unit) * cost.get(r.received_at, 0.0)
+        for n, row in enumerate(self.acting.iter_rows(named=True)):
+            rate = rates.get((row["solution"], row["point_of_delivery"]), 0.0)
+            if rate:
+                rows.append((n, rate * row["eligible"], row["t"]))
+        source, weight, target = zip(*rows, strict=True) if rows else ((), (), ())
+        planned = np.zeros(self.horizon)
+        if _has(self.answer, "received"):
+            index = {str(y): t for t, y in enumerate(self.problem.years)}
+            for pod, year, value in (
+                self.answer.column("received").select("point_of_delivery", "year", "value").iter_rows()
+            ):
+                planned[index[year]] += cost.get(pod, 0.0) * value
+            planned -= self._created(cost)
+        return _Sum(source, weight, target, self.horizon), planned
+
+    def _created(self, cost: Mapping[str, float]) -> Floats:
+        out = np.zeros(self.horizon)
+        each = {
+            s.id: sum(float(c.contacts) * cost.get(c.point_of_delivery, 0.0) for c in s.creates)
+            for s in self.problem.solutions
+        }
+        for solution, t, scale in self.system_scale.iter_rows():
+            out[t] += each[solution] * scale
+        return out
+
+    @cached_property
+    def system_scale(self) -> pl.DataFrame:
+        """solution, t, scale: effective scale, places weighing as their part of system amounts."""
+        weights = self.tables.units.select("solution", "place", "weight")
+        return (
+            self.effective.join(weights, on=["solution", "place"])
+            .join(self.tables.years.select("t", "year"), on="year")
+            .sort("solution", "t", "place")
+            .group_by("solution", "t", maintain_order=True)
+            .agg((pl.col("effective") * pl.col("weight")).sum().alias("scale"))
+        )
+
+    @cached_property
+    def planned_spend(self) -> tuple[Floats, Floats]:
+        """Thousand pounds by year: revenue spend, capital spend, as planned."""
+        index = {str(y): t for t, y in enumerate(self.problem.years)}
+        revenue, capital = np.zeros(self.horizon), np.zeros(self.horizon)
+        for kind, year, value in self.answer.column("spend").select("kind", "year", "value").iter_rows():
+            (capital if kind == "capital" else revenue)[index[year]] += value
+        return revenue, capital
+
+    @cached_property
+    def support(self) -> Floats:
+        """Thousand pounds of transition support by provider-year, as planned."""
+        out = np.zeros(len(self.providers) * self.horizon)
+        if _has(self.answer, "support"):
+            index = {str(y): t for t, y in enumerate(self.problem.years)}
+            for provider, year, value in self.answer.column("support").select("provider", "year", "value").iter_rows():
+                out[self.providers.index(provider) * self.horizon + index[year]] += value
+        return out
+
+    def savings(self, even: Floats) -> dict[str, Floats]:
+        """Thousand pounds of direct savings by draw and year, by the organisation that keeps them."""
+        out: dict[str, Floats] = {}
+        scale = {(s, t): v for s, t, v in self.system_scale.iter_rows()}
+        for i, s in enumerate(self.problem.solutions):
+            by_year = np.array([scale.get((s.id, t), 0.0) for t in range(self.horizon)])
+            factor = float(self.tables.future.effect_factors.get(s.id, 1))
+            for v in s.savings:
+                low, central, high = (
+                    np.float64(v.at(level)) * factor / THOUSAND for level in ("low", "central", "high")
+                )
+                drawn = triangular(even[:, i], np.asarray(low), np.asarray(central), np.asarray(high))
+                keeps = out.setdefault(v.falls_to or COMMISSIONER, np.zeros((len(even), self.horizon)))
+                keeps += drawn[:, None] * by_year
+        return out
+
+    def score(self, even: Floats) -> dict[str, Floats]:
+        """Results of each draw: money in thousand pounds by year and organisation, units by place."""
+        acting = self.acting
+        low, central, high = (acting[name].to_numpy() for name in ("low", "central", "high"))
+        scale = acting["effective"].to_numpy()
+        drawn = triangular(even[:, acting["s"].to_numpy()], low, central, high) * acting["factor"].to_numpy()
+        effect = np.clip(np.minimum(drawn, 1.0) * scale, 0.0, 1.0)
+        if acting.height:
+            left = np.multiply.reduceat(1 - effect, self.first_of_cell, axis=1)
+            avoided = self.cells_to_places(1 - left)
+        else:
+            avoided = np.zeros((len(even), 0))
+        donated = self.places_to_providers(avoided)
+        lost, variable = self.income_lost(donated), self.sums["variable"](donated)
+        released = self.released(donated)
+        to_cost, planned_contacts = self.contact_cost
+        contacts = to_cost(self._credit(effect)) - planned_contacts
+        revenue, capital = self.planned_spend
+        spend = contacts + revenue
+        saved = self.savings(even)
+        n, t = len(self.providers), self.horizon
+
+        def yearly(values: Floats) -> Floats:
+            summed: Floats = values.reshape(len(values), n, t).sum(axis=1)
+            return summed
+
+        support = self.support.reshape(n, t)
+        none = np.zeros((len(even), t))
+        cash = {
+            COMMISSIONER: yearly(lost) + saved.get(COMMISSIONER, none) - spend - support.sum(axis=0),
+            SYSTEM: yearly(variable) + yearly(released) + sum(saved.values(), none) - spend,
+        }
+        stranded = lost - variable - released
+        out = {f"cash:{name}": value for name, value in cash.items()}
+        for h, name in enumerate(self.providers):
+            block = slice(h * t, (h + 1) * t)
+            out[f"cash:{name}"] = saved.get(name, none) - stranded[:, block] + self.support[block]
+            out[f"stranded:{name}"] = stranded[:, block] - self.support[block]
+            out[f"npv:{name}"] = out[f"cash:{name}"] @ self.discount
+        for name in (COMMISSIONER, SYSTEM):
+            out[f"{name}_npv"] = out[f"npv:{name}"] = (cash[name] - capital) @ self.discount
+        out["npv"] = out[f"{self.problem.perspective}_npv"]
+        out["avoided_at_contract"] = lost.sum(axis=1)
+        out["avoided_at_tariff"] = self.sums["tariff"](donated).sum(axis=1)
+        out["avoided"] = avoided.sum(axis=1)
+        out["by_place"] = self.last_year[1](avoided)
+        return out
+
+    def _credit(self, effect: Floats) -> Floats:
+        """Shapley part of each acting row, as a share of its cell's eligible activity.
+
+        The value of a set is 1 - product of (1 - effect), so a part is the integral over x from 0 to 1 of
+        effect_s x product over the others of (1 - x effect): a polynomial, which Gauss's points integrate exactly.
+        """
+        if not self.acting.height:
+            return effect
+        cell = self.acting["c"].to_numpy()
+        most = int(np.bincount(cell).max())
+        points, weights = np.polynomial.legendre.leggauss(max(1, (most + 1) // 2))
+        credit = np.zeros_like(effect)
+        for x, w in zip((points + 1) / 2, weights / 2, strict=True):
+            left = 1 - x * effect
+            whole = np.multiply.reduceat(left, self.first_of_cell, axis=1)[:, cell]
+            credit += w * effect * whole / left
+        return credit
+
+    @cached_property
+    def last_year(self) -> tuple[list[str], _Sum]:
+        """Points of delivery, and avoided in places to avoided at each of them in the last year."""
+        pods = self.places["point_of_delivery"].unique().sort().to_list()
+        last = self.places.filter(pl.col("t") == self.horizon - 1)
+        target = [pods.index(pod) for pod in last["point_of_delivery"]]
+        return pods, _Sum(last["i"].to_list(), [1.0] * last.height, target, len(pods))
+
+
+def _appraisal(
+    outcome: Outcome, model: _Model, score: Mapping[str, Floats], seed: int, plan: Mapping[str, float]
+) -> Appraisal:
+    answer, problem = outcome.answer, outcome.problem
+    pods = model.last_year[0]
+    for name in plan:
+        if name not in pods:
+            raise UnknownNameError("point of delivery", name, pods, where="plan")
+    money = {name: score[name] * THOUSAND for name in MONEY}
+    draws = pl.DataFrame({"draw": np.arange(1, len(score["npv"]) + 1), **money, "avoided": score["avoided"]})
+    claimed = answer.column("avoided").filter(pl.col("year") == str(problem.years[-1]))
+    promised = dict(claimed.group_by("point_of_delivery").agg(pl.col("value").sum()).iter_rows())
+    measures = answer.matrix.measures
+    planned = {name: answer.measure(name) if name in measures else 0.0 for name in MONEY}
+    by_pod = score["by_place"]
+    worth = pl.DataFrame([_spread(name, planned[name], money[name], "measure") for name in MONEY])
+    units = [_spread(pod, promised.get(pod, 0.0), by_pod[:, k], "point_of_delivery") for k, pod in enumerate(pods)]
+    schema = {"point_of_delivery": pl.String, **dict.fromkeys(_COLUMNS, pl.Float64)}
+    chances = [
+        _chance("better than nothing", "", 0.0, "£", score["npv"] >= 0.0),
+        _chance("npv as promised", "", planned["npv"], "£", _reaches(money["npv"], planned["npv"])),
+    ]
+    kept = np.ones(len(draws), dtype=bool)
+    for k, pod in enumerate(pods):
+        hit = _reaches(by_pod[:, k], promised.get(pod, 0.0))
+        kept &= hit
+        chances.append(_chance("avoided as promised", pod, promised.get(pod, 0.0), "units", hit))
+    chances.append(_chance("avoided as promised", "everywhere", float("nan"), "units", kept))
+    reached = np.ones(len(draws), dtype=bool)
+    for pod, units_planned in plan.items():
+        hit = _reaches(by_pod[:, pods.index(pod)], units_planned)
+        reached &= hit
+        chances.append(_chance("avoided as in the plan", pod, units_planned, "units", hit))
+    if plan:
+        chances.append(_chance("avoided as in the plan", "everywhere", float("nan"), "units", reached))
+    chances += _limits(problem, score)
+    parties = [
+        _spread(name, 0.0, score[f"npv:{name}"] * THOUSAND, "organisation")
+        for name in (COMMISSIONER, *model.providers, SYSTEM)
+    ]
+    return Appraisal(
+        draws=draws,
+        money=worth,
+        organisations=pl.DataFrame(parties).drop("as_planned"),
+        activity=pl.DataFrame(units, schema=schema),
+        chances=pl.DataFrame(chances, schema_overrides={"at": pl.Float64}).with_columns(pl.col("at").fill_nan(None)),
+        regret=_regret(money["npv"]),
+        seed=seed,
+    )
+
+
+def _has(answer: Answer, family: str) -> bool:
+    return any(f.name == family for f in answer.matrix.columns)
+
+
+_COLUMNS = ("as_planned", "mean", "p10", "p50", "p90", "worst", "best")
+
+
+def _spread(name: str, planned: float, values: Floats, key: str) -> dict[str, str | float]:
+    p10, p50, p90 = (float(q) for q in np.quantile(values, [0.1, 0.5, 0.9]))
+    found = (planned, float(values.mean()), p10, p50, p90, float(values.min()), float(values.max()))
+    return {key: name, **dict(zip(_COLUMNS, found, strict=True))}
+
+
+def _reaches(values: Floats, promised: float) -> npt.NDArray[np.bool_]:
+    reached: npt.NDArray[np.bool_] = values >= promised - _HAIR * max(1.0, abs(promised))
+    return reached
+
+
+def _chance(promise: str, about: str, at: float, unit: str, hit: npt.NDArray[np.bool_]) -> dict[str, str | float]:
+    return {"promise": promise, "about": about, "at": at, "unit": unit, "chance": float(hit.mean())}
+
+
+def _limits(problem: Problem, score: Mapping[str, Floats]) -> list[dict[str, str | float]]:
+    """Chances of control totals and of limits on stranded cost; shortfalls admitted by the mix count as missed."""
+    out = []
+    index = {year: t for t, year in enumerate(problem.years)}
+    for c in problem.control_totals:
+        gap = float(c.target_pounds - c.baseline_pounds)
+        values = score[f"cash:{c.organisation}"][:, index[c.year]] * THOUSAND
+        out.append(
+            _chance("control total", f"{c.organisation} {c.year}", float(c.target_pounds), "£", _reaches(values, gap))
+        )
+    for limit in problem.stranded_limits:
+        for year, t in index.items():
+            if limit.year in (None, year):
+                values = -score[f"stranded:{limit.provider}"][:, t] * THOUSAND
+                hit = _reaches(values, -float(limit.pounds))
+                out.append(_chance("stranded cost", f"{limit.provider} {year}", float(limit.pounds), "£", hit))
+    return out
+
+
+def _regret(npv: Floats) -> pl.DataFrame:
+    rows = []
+    for choice, loss, best in (
+        ("the mix", np.maximum(-npv, 0.0), npv >= 0),
+        ("nothing", np.maximum(npv, 0.0), npv < 0),
+    ):
+        rows.append(
+            {
+                "choice": choice,
+                "mean": float(loss.mean()),
+                "largest": float(loss.max()),
+                "best_in": float(best.mean()),
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+__all__ = ["DRAWS", "SEED", "Appraisal", "appraise", "triangular"]

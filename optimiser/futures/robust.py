@@ -1,0 +1,142 @@
+"""A mix that stands if some solutions disappoint: the budget of uncertainty.
+
+At most Gamma solutions fall from their planned effect to their low one, whichever hurt most. Of a goal that is maximised,
+with loss_s(v) what the goal loses when s disappoints,
+
+    maximise goal(v) - Gamma z - sum over s of p_s        z + p_s >= loss_s(v),   z >= 0,   p_s >= 0
+
+which is exactly the worst case over such sets (Bertsimas and Sim, 2004), and stays linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from capitation.errors import CapitationError
+from optimiser.problem.document import Problem
+from optimiser.programme.matrix import Family, Floats, Matrix
+
+
+def protect(matrix: Matrix, losses: Mapping[str, Floats], gamma: float) -> Matrix:
+    """The matrix whose goal is its worst case when at most `gamma` of the named losses happen.
+
+    Args:
+        matrix: the programme; its goal is maximised.
+        losses: by name, the row of column weights that gives what the goal loses, in the goal's unit in the matrix.
+        gamma: how many may happen at once; part of one where it is not whole.
+
+    Raises:
+        CapitationError: the goal is minimised, or gamma is negative.
+    """
+    if matrix.sense != "max" or gamma < 0:
+        message = "a goal is protected where it is maximised, against a number of losses of 0 or more"
+        raise CapitationError(message)
+    names = list(losses)
+    if not names:
+        return matrix
+    count = len(names)
+    index = pl.DataFrame({"loss": ["any", *names]})
+    family = Family("protection", 0, count + 1, index, matrix.unit, "set aside against {loss}")
+    none = pl.DataFrame(schema={"row": pl.Int32, "col": pl.Int32, "value": pl.Float64})
+    wide = matrix.with_columns(
+        family,
+        none,
+        cost=np.concatenate([[-gamma], -np.ones(count)]),
+        lower=np.zeros(count + 1),
+        upper=np.full(count + 1, np.inf),
+    )
+    first = matrix.column_count
+    rows, cols, values = [], [], []
+    for i, name in enumerate(names):
+        used = np.flatnonzero(losses[name])
+        rows += [np.full(len(used) + 2, i)]
+        cols += [np.concatenate([used, [first, first + 1 + i]])]
+        values += [np.concatenate([-losses[name][used], [1.0, 1.0]])]
+    terms = pl.DataFrame(
+        {
+            "row": np.concatenate(rows).astype(np.int32),
+            "col": np.concatenate(cols).astype(np.int32),
+            "value": np.concatenate(values),
+        }
+    )
+    limits = Family(
+        "protection", 0, count, pl.DataFrame({"loss": names}), matrix.unit, "loss if {loss} disappoints", "P"
+    )
+    made = wide.with_rows(limits, terms, np.zeros(count), np.full(count, np.inf))
+    return replace(made, objective=f"{matrix.objective}, worst of {gamma:g} disappointments")
+
+
+def worst_case(losses: Floats, gamma: float) -> float:
+    """The largest loss when at most `gamma` of `losses` happen: the largest ones, part of the next.
+
+    Example:
+        Losses 5, 3, 1 and gamma 1.5: 5 + 0.5 x 3 = 6.5.
+    """
+    ordered = np.sort(np.maximum(losses, 0.0))[::-1]
+    whole = int(np.floor(gamma))
+    total = float(ordered[:whole].sum())
+    return total + (gamma - whole) * float(ordered[whole]) if whole < len(ordered) else total
+
+
+def disappointments(problem: Problem, matrix: Matrix) -> dict[str, Floats]:
+    """What the goal loses when each solution falls from its planned effect and saving to its low one.
+
+    Losses are counted on the solution's credit (its part of what is avoided together) at the goal's own worth of a unit
+    avoided, so they are exact where it acts alone and close where effects overlap.
+    """
+    losses: dict[str, Floats] = {}
+    worth = _worth_of_credit(matrix)
+    for solution in problem.solutions:
+        row = np.zeros(matrix.column_count)
+        for effect in solution.effects:
+            planned = float(effect.at(problem.effects))
+            drop = 0.0 if planned == 0 else 1 - float(effect.at("low")) / planned
+            if drop <= 0 or not _has(matrix, "credit"):
+                continue
+            block = matrix.family("credit")
+            mine = (
+                (block.index["solution"] == solution.id)
+                & (block.index["point_of_delivery"] == effect.point_of_delivery)
+                & (block.index["cell"] == effect.cell)
+            ).to_numpy()
+            place = np.flatnonzero(mine) + block.first
+            row[place] += drop * worth[place]
+        planned_cash = sum(float(v.at(problem.effects)) for v in solution.savings)
+        low_cash = sum(float(v.at("low")) for v in solution.savings)
+        if planned_cash > low_cash:
+            block = matrix.family("effective")
+            place = np.flatnonzero((block.index["solution"] == solution.id).to_numpy()) + block.first
+            row[place] += matrix.cost[place] * (1 - low_cash / planned_cash)
+        if row.any():
+            losses[solution.id] = row
+    return losses
+
+
+def _has(matrix: Matrix, family: str) -> bool:
+    return any(f.name == family and f.count for f in matrix.columns)
+
+
+def _worth_of_credit(matrix: Matrix) -> Floats:
+    """What one unit of each credit column is worth to the goal, followed through what adds up from it.
+
+    credit -> avoided -> donated -> income lost: each is defined by a row of its own, so the worth flows backwards.
+    """
+    worth = matrix.cost.astype(np.float64).copy()
+    chain = ("income_lost_sum", "flow", "avoided_sum")
+    made = {"income_lost_sum": "income_lost", "flow": "donated", "avoided_sum": "avoided"}
+    for name in chain:
+        for family in matrix.rows:
+            if family.name != name:
+                continue
+            product = matrix.family(made[name])
+            for row in range(family.first, family.last):
+                place = slice(matrix.start[row], matrix.start[row + 1])
+                cols, values = matrix.index[place], matrix.value[place]
+                own = (cols >= product.first) & (cols < product.last)
+                for col, value in zip(cols[~own], values[~own], strict=True):
+                    worth[col] += -value / values[own][0] * worth[cols[own][0]]
+    return worth

@@ -1,0 +1,1 @@
+"""What joins problems to runs and contracts."""

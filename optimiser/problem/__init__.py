@@ -1,0 +1,1 @@
+"""The problem as its author writes it, checked and laid out in tables."""

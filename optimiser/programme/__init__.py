@@ -1,0 +1,1 @@
+"""The linear programme: variables, rows, matrix and LP text."""

@@ -1,0 +1,95 @@
+"""The trace: every figure recomputed in plain Python, every leaf a printed cell, a parameter or a choice."""
+
+import polars as pl
+import pytest
+
+from capitation.errors import DataError, UnknownNameError
+from capitation.run.evaluate import SCHEMAS
+from capitation.run.formulas import FORMULAS
+from capitation.run.trace import Context, Figure, explain, parse_figure
+
+
+@pytest.fixture(scope="module")
+def context(blmk_run, pack):
+    return Context(blmk_run, pack)
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(FORMULAS))
+def test_every_row_recomputes_to_the_same_figure(context, table, column):
+    formula = FORMULAS[table, column]
+    rows = list(context.run.frame(table).iter_rows(named=True))
+    assert rows
+    for row in rows:
+        value, again = row[column], formula.work(context, row).value
+        if isinstance(value, int):
+            assert again == value, (table, column, row)
+        else:
+            assert again == pytest.approx(value, rel=1e-12), (table, column, row)
+
+
+def test_every_money_column_that_a_board_reads_has_a_formula():
+    read_by_boards = {
+        ("allocation", "allocation_pence"),
+        ("distance_from_target", "closing_dft_pence"),
+        ("place_distance", "closing_dft_pence"),
+        ("ledger", "balance_pence"),
+        ("locality_slice", "amount_pence"),
+        ("target", "target_pence"),
+        ("pace", "allocation_pence"),
+        ("provider_allocation", "allocation_pence"),
+    }
+    assert {(t, c) for t, c in read_by_boards if t in SCHEMAS} <= set(FORMULAS)
+
+
+def test_a_practice_s_allocation_opens_down_to_printed_cells_and_choices(context):
+    figure = parse_figure("allocation.allocation_pence year=2017/18 stream=ccg level=practice code=E81002", context.run)
+    tree = explain(context, figure, FORMULAS, depth=30)
+    leaves = tree.leaves()
+    assert {leaf.kind for leaf in leaves} <= {"printed cell", "parameter", "choice"}
+    printed = {leaf.value for leaf in leaves if leaf.kind == "printed cell"}
+    assert "1,120,851" in printed  # the CCG allocation of 2017/18 as the plan prints it
+    assert "1,088,109" in printed  # through the opening, which is the allocation of the year before
+    text = "\n".join(tree.lines())
+    assert "DISAGREES" not in text
+    assert tree.as_dict()["parts"]
+
+
+def test_a_wrong_figure_in_a_run_is_told_where_it_stands(context, pack, blmk_run):
+    frames = dict(blmk_run.frames)
+    tampered = frames["allocation"].with_columns(
+        pl.when((pl.col("level") == "practice") & (pl.col("code") == "E81002"))
+        .then(pl.col("allocation_pence") + 1)
+        .otherwise(pl.col("allocation_pence"))
+        .alias("allocation_pence")
+    )
+    from capitation.run.run import Run
+
+    other = Context(Run(blmk_run.manifest, {**frames, "allocation": tampered}), pack)
+    figure = parse_figure("allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002", other.run)
+    assert "recomputed" in explain(other, figure, FORMULAS, depth=1).disagrees
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("allocation", "write it as"),
+        ("alocation.allocation_pence year=2018/19", "'allocation'"),
+        ("allocation.allocation_penc year=2018/19", "'allocation_pence'"),
+        ("allocation.allocation_pence yer=2018/19", "'year'"),
+    ],
+)
+def test_a_figure_that_is_not_known_suggests_the_near_one(context, text, part):
+    with pytest.raises((DataError, UnknownNameError), match=part):
+        parse_figure(text, context.run)
+
+
+def test_an_unknown_row_and_an_open_key_say_what_is_missing(context):
+    base = (("year", "2018/19"), ("stream", "ccg"), ("level", "practice"))
+    with pytest.raises(DataError, match="E81002"):
+        explain(context, Figure("allocation", "allocation_pence", (*base, ("code", "E81002X"))), FORMULAS)
+    with pytest.raises(DataError, match="Add code"):
+        explain(context, Figure("allocation", "allocation_pence", base), FORMULAS)
+    with pytest.raises(UnknownNameError, match=r"column 'yer'.*'year'"):
+        explain(context, Figure("allocation", "allocation_pence", (("yer", "2018/19"),)), FORMULAS)
+    with pytest.raises(UnknownNameError, match="published figure"):
+        explain(context, Figure("membership", "year", (("practice_code", "E81002"),)), FORMULAS)

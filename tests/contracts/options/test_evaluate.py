@@ -1,0 +1,526 @@
+"""Contract options on the BLMK allocation: every payment has two sides, every pound is found again, and all of it twice."""
+
+from collections import defaultdict
+from decimal import Decimal
+from fractions import Fraction
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capitation.allocation.ledger import unbalanced
+from capitation.errors import ContractError
+from capitation.money.pence import split
+from capitation.places.organisations import organisations
+from capitation.run.run import Run, load_run, make_run, save_run
+from capitation.run.scenario import Scenario
+from contracts.document.contract import read_contract
+from contracts.options.document import PLAN, ContractOptions, read_options
+from contracts.options.evaluate import SCHEMAS, evaluate_options
+from contracts.options.outturn import CaseActivity, PlanLine, case_activity, outturn, plan_lines
+from contracts.settlement.worked_cases import run_cases
+
+YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
+OPTIONS = ["blended", "capitation-alliance", "capitation-corridor", "do-minimum"]
+OWN = ["blmk-alliance", "blmk-blended", "blmk-block", "blmk-capitation-corridor", "blmk-payment-by-results"]
+
+
+@pytest.fixture(scope="module")
+def document(pack) -> ContractOptions:
+    return read_options(pack.path("options/blmk.toml"))
+
+
+@pytest.fixture(scope="module")
+def compared(document, pack, blmk_run) -> Run:
+    return evaluate_options(document, pack, run=blmk_run)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_contracts_of_the_options_give_their_worked_cases_two_ways(pack, name):
+    assert len(run_cases(read_contract(pack.path(f"contracts/{name}.toml")))) >= 1
+
+
+def test_plan_lines_add_to_the_allocation_of_every_provider_service_and_locality(blmk_run):
+    key = ["year", "provider", "commissioner", "locality_code", "service"]
+    sums = plan_lines(blmk_run).group_by(key).agg(pl.col("plan_value_pence").sum())
+    held = blmk_run.frame("provider_allocation").rename(
+        {"provider_code": "provider", "commissioner_code": "commissioner", "service_code": "service"}
+    )
+    both = held.join(sums, on=key, how="full", coalesce=True, validate="1:1")
+    assert both.height == held.height == sums.height
+    assert (both["allocation_pence"] == both["plan_value_pence"]).all()
+
+
+def test_every_organisation_has_a_position_in_every_year_option_and_case(compared, pack):
+    held = compared.frame("position")
+    assert sorted(held["option"].unique()) == OPTIONS
+    assert sorted(held["activity_case"].unique()) == [PLAN, "plan-plus-5", "unmitigated"]
+    for option in OPTIONS:
+        for case in (PLAN, "plan-plus-5", "unmitigated"):
+            for year in YEARS:
+                found = held.filter(option=option, activity_case=case, year=year)["organisation_code"].to_list()
+                assert set(organisations(pack)["code"]) <= set(found), (option, case, year)
+                assert len(found) == 22
+
+
+def test_every_payment_is_one_partys_debit_and_the_others_credit(compared):
+    payments, sides = compared.frame("payment"), compared.frame("transfer")
+    assert sides.height == 2 * payments.height
+    assert sides["debit_pence"].sum() == sides["credit_pence"].sum() > 0
+    key = ["option", "activity_case", "year", "contract", "term_number"]
+    mirrored = sides.join(
+        sides.select(
+            *key,
+            pl.col("counterparty_code").alias("organisation_code"),
+            pl.col("organisation_code").alias("counterparty_code"),
+            other_debit="debit_pence",
+            other_credit="credit_pence",
+            other_role="role",
+        ),
+        on=[*key, "organisation_code", "counterparty_code"],
+        validate="1:1",
+    )
+    assert mirrored.height == sides.height
+    assert (mirrored["debit_pence"] == mirrored["other_credit"]).all()
+    assert (mirrored["credit_pence"] == mirrored["other_debit"]).all()
+    assert (mirrored["role"] != mirrored["other_role"]).all()
+
+
+def test_commissioners_hold_the_whole_allocation_and_all_reserves(compared, blmk_run):
+    money = compared.frame("commissioner_money").group_by("year").agg(pl.exclude("commissioner_code").sum())
+    whole = blmk_run.frame("allocation").filter(level="system").group_by("year").agg(pl.col("allocation_pence").sum())
+    held = blmk_run.frame("held_money").group_by("year").agg(pl.col("held_pence").sum())
+    assert money.select("year", "allocation_pence").sort("year").rows() == whole.sort("year").rows()
+    assert money.select("year", "held_pence").sort("year").rows() == held.sort("year").rows()
+
+
+def test_positions_add_to_allocation_less_cost_and_no_contract_changes_their_sum(compared):
+    held = compared.frame("position").group_by("option", "activity_case", "year").agg(pl.col("^.*_pence$").sum())
+    assert (held["income_pence"] == held["paid_pence"]).all()
+    assert (held["position_pence"] == held["allocation_pence"] - held["cost_pence"]).all()
+    across = held.group_by("activity_case", "year").agg(pl.col("position_pence").n_unique())
+    assert (across["position_pence"] == 1).all()
+
+
+def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared, blmk_run):
+    key = ["year", "commissioner_code", "provider_code"]
+    plan = blmk_run.frame("provider_allocation").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
+    for option in OPTIONS:
+        paid = compared.frame("payment").filter(option=option, activity_case=PLAN)
+        assert paid.group_by(key).agg(pl.col("amount_pence").sum()).sort(key).rows() == plan.rows(), option
+    assert compared.frame("option_difference").filter(activity_case=PLAN).is_empty()
+
+
+def test_the_bridge_leads_from_allocation_or_plan_income_to_the_position(compared):
+    subject = ["option", "activity_case", "year", "subject_kind", "subject_code"]
+    held = compared.frame("position").rename({"role": "subject_kind", "organisation_code": "subject_code"})
+    bridge = compared.frame("position_bridge")
+    closing = held.select(*subject, closing_pence="position_pence")
+    assert unbalanced(bridge, closing, subject).is_empty()
+    last = bridge.sort("step").group_by(subject).agg(pl.col("balance_pence").last(), pl.col("name").first())
+    both = held.join(last, on=subject, validate="1:1")
+    assert both.height == held.height
+    assert (both["balance_pence"] == both["position_pence"]).all()
+    opening = held.join(bridge.filter(step=0), on=subject, validate="1:1")
+    buyers = opening.filter(subject_kind="commissioner")
+    assert (buyers["amount_pence"] == buyers["allocation_pence"]).all()
+    assert set(opening.filter(subject_kind="provider")["name"]) == {"plan income"}
+
+
+def test_what_all_bear_is_the_extra_cost_and_is_not_nothing(compared):
+    borne = compared.frame("who_pays")
+    sums = borne.group_by("option", "activity_case", "year").agg(
+        pl.col("borne_pence").sum(), pl.col("extra_cost_pence").first(), pl.col("share").sum()
+    )
+    assert (sums["borne_pence"] == sums["extra_cost_pence"]).all()
+    more = sums.filter(activity_case="plan-plus-5")
+    assert more.height == 20
+    assert more["extra_cost_pence"].min() > 2_000_000_000
+    assert more["share"].to_list() == pytest.approx([1.0] * 20)
+    still = sums.filter(activity_case="unmitigated", year="2016/17")
+    assert still["extra_cost_pence"].to_list() == [0] * 4  # both cases start from the same year of activity
+    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 22 * 4
+
+
+def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the_commissioner(compared):
+    held = compared.frame("position").filter(activity_case="plan-plus-5", option="do-minimum", year="2018/19")
+    change = dict(held.select("organisation_code", "change_pence").iter_rows())
+    lines = compared.frame("outturn").filter(activity_case="plan-plus-5", year="2018/19")
+    for code in ("RWN", "RYC", "GP", "E06000032"):
+        mine = lines.filter(provider=code).select((pl.col("actual_cost_pence") - pl.col("plan_cost_pence")).sum())
+        assert change[code] == -mine.item() < 0
+    assert change["X-CARE"] == 0  # bought by price, all of its cost variable
+    assert change["RC9"] > 0
+
+
+def recomputed(document, run, year: str, plan_case: str, change: Fraction):
+    """Everything of one year in plain Python: lines by key, with plan value, actual value, plan cost and actual cost."""
+    flow, cost = defaultdict(dict), {}
+    for line, service, pence in run.frame("service_line").iter_rows():
+        cost[line] = (service, pence)
+    for locality, line, provider, ppm in run.frame("flow").iter_rows():
+        flow[locality, provider, cost[line][0]][line] = cost[line][1] * ppm
+    units = {
+        (line, locality): n
+        for y, case, line, locality, n in run.frame("locality_activity").iter_rows()
+        if (y, case) == (year, plan_case)
+    }
+    variable = {each.line: Fraction(each.value) for each in document.cost_behaviour}
+
+    def nearest(x: Fraction) -> int:
+        return (1 if x >= 0 else -1) * int(abs(x) + Fraction(1, 2))
+
+    envelope = {tuple(k): pence for *k, pence in run.frame("service_envelope").iter_rows()}
+    homes = {code: (where, buyer) for code, where, _, buyer, _ in run.frame("membership").iter_rows()}
+    transformation: dict[tuple[str, str], int] = defaultdict(int)
+    for y, stream, _, code, _, _, pence in run.frame("spendable").iter_rows():
+        if (y, stream) == (year, "stf"):
+            transformation[homes[code]] += pence
+    out: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for y, provider, commissioner, locality, service, pence in run.frame("provider_allocation").iter_rows():
+        if y != year:
+            continue
+        weights = {line: w for line, w in sorted(flow[locality, provider, service].items()) if w}
+        extra = transformation[locality, commissioner] if service == "acute" else 0
+        counted, alone = split(pence, [envelope[year, commissioner, locality, service] - extra, extra])
+        values = dict(zip(weights, split(counted, list(weights.values())), strict=True))
+        for line, value in [*values.items(), *([("stf", alone)] if extra else [])]:
+            planned = units.get((line, locality))
+            row = out[commissioner, provider, line]
+            actual_value, actual_cost = value, value
+            if planned:
+                actual = nearest(planned * (1 + change))
+                actual_value = nearest(Fraction(value * actual, planned))
+                actual_cost = value + nearest(value * variable[line] * (actual - planned) / planned)
+            for i, x in enumerate((value, actual_value, value, actual_cost)):
+                row[i] += x
+    return dict(sorted(out.items()))
+
+
+@pytest.mark.parametrize("year", ["2016/17", "2018/19", "2020/21"])
+def test_every_payment_of_every_option_again_in_plain_python(document, compared, blmk_run, year):
+    lines = recomputed(document, blmk_run, year, "mitigated", Fraction(5, 100))
+    local = {c for g in document.groups if g.id not in {"bought-by-price", "other-blocks"} for c in g.providers}
+    hospitals, priced = {"RC1", "RC9", "RD8"}, {"X-ACUTE", "X-CARE"}
+
+    def nearest(x: Fraction) -> int:
+        return (1 if x >= 0 else -1) * int(abs(x) + Fraction(1, 2))
+
+    def by_price(line: str, more: int) -> int:
+        return nearest(Fraction(more) * (Fraction(7, 10) if line == "non-elective" and more > 0 else 1))
+
+    def pools(members: set[str], one_pool: bool, due) -> dict[tuple[str, str, str], int]:
+        """What is due to each pool (a provider, or all of them), divided over its lines by planned value."""
+        parts: dict[tuple[str, str, str], int] = {}
+        for pool in [members] if one_pool else [{m} for m in sorted(members)]:
+            keys = [k for k in lines if k[1] in pool]
+            target = sum(lines[k][2] for k in keys)
+            gain = target - sum(lines[k][3] for k in keys)
+            amounts = split(nearest(due(gain, target)), [lines[k][0] for k in keys])
+            parts.update(zip(keys, amounts, strict=True))
+        return parts
+
+    def corridor(gain: int, target: int) -> Fraction:
+        size, first, second = abs(gain), Fraction(target, 100), Fraction(3 * target, 100)
+        borne = max(min(Fraction(size), second) - first, 0) / 2 + max(size - second, 0) * Fraction(8, 10)
+        return borne if gain < 0 else -borne
+
+    def alliance(gain: int, target: int) -> Fraction:
+        limit = Fraction(2 * target, 100)
+        return max(min(Fraction(gain, 2), limit), -limit)
+
+    in_corridor = pools(local, False, corridor)
+    in_alliance = pools(local, True, alliance)
+    expected: dict[str, dict[tuple[str, str], int]] = {o: defaultdict(int) for o in OPTIONS}
+    for (commissioner, provider, line), (plan, actual, plan_cost, cost) in lines.items():
+        key, more = (commissioner, provider), actual - plan
+        price = by_price(line, more) if provider in hospitals | priced else 0
+        expected["do-minimum"][key] += plan + price
+        rate = {"ae": Fraction(1, 5), "non-elective": Fraction(1, 5)}.get(line, 1)
+        expected["blended"][key] += plan + (nearest(more * Fraction(rate)) if provider in hospitals else price)
+        own = (commissioner, provider, line)
+        aside = plan + price
+        expected["capitation-corridor"][key] += plan + in_corridor[own] if provider in local else aside
+        expected["capitation-alliance"][key] += (
+            plan + cost - plan_cost + in_alliance[own] if provider in local else aside
+        )
+    paid = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
+    for option in OPTIONS:
+        found = (
+            paid.filter(option=option).group_by("commissioner_code", "provider_code").agg(pl.col("amount_pence").sum())
+        )
+        assert {(c, p): a for c, p, a in found.iter_rows()} == dict(expected[option]), option
+    spent: dict[str, int] = defaultdict(int)
+    for (_, provider, _), (_, _, _, cost) in lines.items():
+        spent[provider] += cost
+    held = compared.frame("position").filter(activity_case="plan-plus-5", year=year, role="provider")
+    for option, provider, position in held.select("option", "organisation_code", "position_pence").iter_rows():
+        income = sum(a for (_, p), a in expected[option].items() if p == provider)
+        assert position == income - spent[provider], (option, provider)
+
+
+def small_run(blmk_run) -> Run:
+    """The run of BLMK cut down to one year, one locality and three providers, with the frames that options read."""
+    keep, home = ["RC9", "RWK", "GP"], "L-U27128"
+    got = blmk_run.frame("provider_allocation").filter(
+        (pl.col("year") == "2018/19") & (pl.col("locality_code") == home) & pl.col("provider_code").is_in(keep)
+    )
+    practices = blmk_run.frame("membership").filter(locality_code=home)["practice_code"].implode()
+    frames = {
+        "provider_allocation": got,
+        "service_envelope": blmk_run.frame("service_envelope").filter(year="2018/19", locality_code=home),
+        "flow": blmk_run.frame("flow").filter(locality_code=home),
+        "service_line": blmk_run.frame("service_line"),
+        "locality_activity": blmk_run.frame("locality_activity").filter(year="2018/19", locality_code=home),
+        "allocation": blmk_run.frame("allocation").filter(
+            (pl.col("year") == "2018/19") & pl.col("code").is_in(practices)
+        ),
+        "spendable": blmk_run.frame("spendable").filter(
+            (pl.col("year") == "2018/19") & pl.col("code").is_in(practices)
+        ),
+        "membership": blmk_run.frame("membership").filter(pl.col("practice_code").is_in(practices)),
+    }
+    return make_run(Scenario.model_validate(blmk_run.manifest.scenario), {}, frames)
+
+
+@pytest.fixture(scope="module")
+def small(blmk_run) -> Run:
+    return small_run(blmk_run)
+
+
+def small_document(document, change, lines=(), variable=None, order=(0, 1, 2, 3), at_plan="1") -> ContractOptions:
+    local = {"contract": "blmk-block", "groups": ["all"]}
+    content = document.model_dump(mode="json")
+    content |= {
+        "first_year": "2018/19",
+        "shown_case": "other",
+        "cases": [
+            {"id": "other", "title": "Another activity", "of": "plan", "change": str(change), "lines": list(lines)}
+        ],
+        "groups": [
+            {"id": "hospital", "title": "Hospital", "providers": ["RC9"]},
+            {"id": "others", "title": "Others", "providers": ["GP", "RWK"]},
+        ],
+        "expectations": [],
+    }
+    content["cost_at_plan"]["value"] = at_plan
+    if variable is not None:
+        for each in content["cost_behaviour"]:
+            each["value"] = str(variable)
+    others = local | {"groups": ["others"]}
+    choices = [
+        ("do-minimum", [{"contract": "blmk-payment-by-results", "groups": ["hospital"]}, others]),
+        ("blended", [{"contract": "blmk-blended", "groups": ["hospital"]}, others]),
+        ("corridor", [{"contract": "blmk-capitation-corridor", "groups": ["hospital", "others"]}]),
+        ("alliance", [{"contract": "blmk-alliance", "groups": ["others", "hospital"]}]),
+    ]
+    content["options"] = [{"id": choices[i][0], "title": choices[i][0], "contracts": choices[i][1]} for i in order]
+    return ContractOptions.model_validate(content)
+
+
+changes = st.decimals(min_value="-0.5", max_value="0.5", places=4)
+parts = st.decimals(min_value=0, max_value=1, places=3)
+some_lines = st.lists(
+    st.sampled_from(["ae", "elective", "non-elective", "outpatient", "mental-health", "primary-care"]), unique=True
+)
+
+
+@given(change=changes, variable=parts, lines=some_lines, at_plan=st.decimals("0.8", "1.2", places=3))
+def test_transfers_cancel_and_the_extra_cost_is_borne_whole_whatever_happens(
+    document, pack, small, change, variable, lines, at_plan
+):
+    done = evaluate_options(small_document(document, change, lines, variable, at_plan=at_plan), pack, run=small)
+    sides, held = done.frame("transfer"), done.frame("position")
+    assert sides["debit_pence"].sum() == sides["credit_pence"].sum()
+    net = held.group_by("option", "activity_case").agg(
+        pl.col("position_pence", "allocation_pence", "cost_pence", "change_pence").sum()
+    )
+    assert (net["position_pence"] == net["allocation_pence"] - net["cost_pence"]).all()
+    rise = (
+        done.frame("outturn")
+        .filter(activity_case="other")
+        .select((pl.col("actual_cost_pence") - pl.col("plan_cost_pence")).sum())
+    )
+    assert (net.filter(activity_case="other")["change_pence"] == -rise.item()).all()
+    assert done.frame("option_difference").filter(activity_case=PLAN).is_empty()
+    at_plan_paid = done.frame("payment").filter(activity_case=PLAN).group_by("option").agg(pl.col("amount_pence").sum())
+    assert set(at_plan_paid["amount_pence"]) == {small.frame("provider_allocation")["allocation_pence"].sum()}
+
+
+@pytest.fixture(scope="module")
+def in_order(document, pack, small) -> dict[str, Run]:
+    """The small options in their own order, by change of activity."""
+    return {c: evaluate_options(small_document(document, c), pack, run=small) for c in ("-0.07", "0.05", "0.4")}
+
+
+@given(order=st.permutations([0, 1, 2, 3]), change=st.sampled_from(["-0.07", "0.05", "0.4"]))
+def test_the_order_of_the_options_never_matters(document, pack, small, in_order, order, change):
+    again = evaluate_options(small_document(document, change, order=order), pack, run=small)
+    for name, frame in in_order[change].frames.items():
+        assert frame.equals(again.frames[name]), name
+
+
+@given(change=st.decimals(min_value=-1, max_value=1, places=3), more=st.decimals(min_value=0, max_value=1, places=3))
+def test_more_activity_never_costs_less(document, small, change, more):
+    lines = plan_lines(small)
+
+    def cost(by: Decimal) -> int:
+        rows = outturn(lines, case_activity(small, "mitigated", "plan", by), document.variable_ppm(), Decimal(1))
+        assert rows["plan_cost_pence"].sum() == small.frame("provider_allocation")["allocation_pence"].sum()
+        return int(rows["actual_cost_pence"].sum())
+
+    assert cost(change + more) >= cost(change)
+
+
+def test_the_same_options_give_the_same_run_which_is_written_and_read_back(
+    document, compared, pack, blmk_run, tmp_path
+):
+    again = evaluate_options(document, pack)
+    assert again.id == compared.id
+    assert again.manifest.frames == compared.manifest.frames
+    back = load_run(save_run(compared, tmp_path))
+    assert back.frame("position").equals(compared.frame("position"))
+    assert compared.manifest.inputs["run of the scenario"] == blmk_run.id
+    assert {f"contracts/{name}.toml" for name in OWN} <= set(compared.manifest.inputs)
+
+
+def test_every_frame_of_the_run_keeps_its_schema(compared):
+    assert set(SCHEMAS) == set(compared.frames)
+    for name, schema in SCHEMAS.items():
+        assert schema.validate(compared.frame(name)).equals(compared.frame(name)), name
+
+
+def test_a_clause_that_changed_no_row_is_told(compared):
+    told = compared.frame("contract_notice").filter(contract="blmk-alliance", activity_case="plan-plus-5")
+    assert told["name"].to_list() == ["limited"]
+
+
+def test_spend_that_no_activity_counts_is_told_with_its_size(compared):
+    held = dict(compared.frame("set_aside").select("subject", "amount").iter_rows())
+    lines = compared.frame("outturn").filter(activity_case=PLAN)
+    pence = lines.filter(line="specialised")["plan_value_pence"].sum()
+    assert held["planned spend on specialised"] == pytest.approx(pence / 100)
+    assert len(held) == 5
+
+
+def test_transformation_funding_is_paid_but_does_not_raise_the_price_of_activity(compared, blmk_run):
+    lines = compared.frame("outturn").filter(line="stf", activity_case="plan-plus-5")
+    assert sorted(lines["year"].unique()) == ["2016/17", "2020/21"]
+    assert (lines["actual_value_pence"] == lines["plan_value_pence"]).all()
+    given = blmk_run.frame("spendable").filter(stream="stf").group_by("year").agg(pl.col("allocation_pence").sum())
+    splits = plan_lines(blmk_run).filter(line="stf").group_by("year").agg(pl.len())
+    paid = lines.group_by("year").agg(pl.col("plan_value_pence").sum())
+    for year, pence in paid.iter_rows():
+        # each provider's part is nearest the penny: under one penny a split, and 1 and 2 pence in all as it falls out
+        assert abs(pence - dict(given.iter_rows())[year]) < dict(splits.iter_rows())[year], year
+        assert abs(pence - dict(given.iter_rows())[year]) <= 2, year
+
+
+def test_a_line_is_worth_its_activity_and_costs_its_variable_part():
+    # 1,000 units worth £100.00, 60% variable: 1,050 are worth £105.00 and cost £100.00 + 5% x 60% = £103.00
+    line = {"year": "2018/19", "provider": "RC9", "commissioner": "06P", "locality_code": "L", "service": "acute"}
+    lines = PlanLine.validate(pl.DataFrame([{**line, "line": "ae", "plan_value_pence": 10000}]))
+    units = {"year": "2018/19", "line": "ae", "locality_code": "L", "plan_activity": 1000, "actual_activity": 1050}
+    done = outturn(lines, CaseActivity.validate(pl.DataFrame([units])), {"ae": 600_000}, Decimal(1))
+    assert done.select("actual_value_pence", "actual_cost_pence", "plan_activity", "actual_activity").row(0) == (
+        10500, 10300, 1000, 1050,
+    )  # fmt: skip
+    dear = outturn(lines, CaseActivity.validate(pl.DataFrame([units])), {"ae": 600_000}, Decimal("1.1"))
+    assert dear.select("plan_cost_pence", "actual_cost_pence").row(0) == (11000, 11330)
+    none = CaseActivity.validate(pl.DataFrame([units | {"plan_activity": 0}]))
+    with pytest.raises(ContractError, match="ae, L, 2018/19: found 1050 units and none planned"):
+        outturn(lines, none, {"ae": 600_000}, Decimal(1))
+
+
+def test_a_contract_beside_the_document_is_used_and_named_in_the_manifest(document, pack, small, tmp_path):
+    text = pack.path("contracts/blmk-block.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace('id = "blmk-block"', 'id = "mine"'), encoding="utf-8")
+    options = small_document(document, "0.05")
+    own = options.options[0].model_copy(
+        update={"contracts": (options.options[0].contracts[0].model_copy(update={"contract": "mine.toml"}),
+                              options.options[0].contracts[1])}
+    )  # fmt: skip
+    changed = options.model_copy(update={"options": (own, *options.options[1:])})
+    done = evaluate_options(changed, pack, run=small, folder=tmp_path)
+    assert "mine" in done.frame("payment")["contract"].to_list()
+    assert "contracts beside the options/mine.toml" in done.manifest.inputs
+    with pytest.raises(ContractError, match="no such contract"):
+        evaluate_options(changed, pack, run=small)
+
+
+def test_everything_that_is_wrong_is_told_at_once(document, pack, blmk_run):
+    content = document.model_dump(mode="json")
+    content["base"] = "do-minimun"
+    content["shown_case"] = "plan-plus-6"
+    content["plan_activity"] = "mitigatd"
+    content["first_year"] = "2025/26"
+    content["cases"][1]["of"] = "unmitigatd"
+    content["cases"][0]["lines"] = ["a-and-e"]
+    content["cost_behaviour"][0]["line"] = "aee"
+    content["cost_behaviour"][1]["value"] = "1.5"
+    content["groups"][0]["providers"] = ["RC1", "RC9", "RD9", "RYC"]
+    content["options"] = [content["options"][0]]
+    content["options"][0]["contracts"][0]["contract"] = "blmk-payment-by-result"
+    content["options"][0]["contracts"][1]["groups"] = ["hospitals", "ambulances"]
+    content["expectations"] = content["expectations"][:1]
+    with pytest.raises(ContractError) as told:
+        evaluate_options(ContractOptions.model_validate(content), pack, run=blmk_run)
+    text = str(told.value)
+    for part in (
+        "unknown option 'do-minimun'",
+        "Did you mean 'do-minimum'?",
+        "unknown activity case 'plan-plus-6'",
+        "unknown activity case 'mitigatd'",
+        "unknown activity case 'unmitigatd'",
+        "2025/26",
+        "unknown point of delivery 'a-and-e'",
+        "cost_behaviour (aee)",
+        "no variable part for 'ae'",
+        "a variable part of 1.5",
+        "provider 'RD9', which is not in the run",
+        "provider 'RD8' in no group",
+        "provider 'RYC' 2 times",
+        "1 option; expected 2 to 6",
+        "'blmk-payment-by-result'",
+        "unknown group 'ambulances'",
+        "group 'hospitals' 2 times",
+        "no contract for group 'councils'",
+        "only the commissioner's",
+    ):
+        assert part in text, part
+
+
+def test_more_than_six_options_and_an_unknown_scenario_are_told(document, pack):
+    many = [document.options[0].model_copy(update={"id": f"option-{i}"}) for i in range(7)]
+    wrong = document.model_copy(update={"options": tuple(many), "scenario": "blkm", "base": "option-0"})
+    with pytest.raises(ContractError) as told:
+        evaluate_options(wrong, pack)
+    assert "7 options; expected 2 to 6" in str(told.value)
+    assert "unknown scenario 'blkm'" in str(told.value)
+
+
+def test_a_run_of_another_scenario_is_refused(document, pack, blmk_run):
+    other = document.model_copy(update={"scenario": "elsewhere"})
+    with pytest.raises(ContractError, match="a run of 'blmk'"):
+        evaluate_options(other, pack, run=blmk_run)
+
+
+def test_a_contract_that_wants_what_an_outturn_does_not_bring_is_refused(document, pack, blmk_run):
+    content = document.model_dump(mode="json")
+    content["options"][0]["contracts"][0]["contract"] = "mssp"
+    with pytest.raises(ContractError) as told:
+        evaluate_options(ContractOptions.model_validate(content), pack, run=blmk_run)
+    assert "'benchmark_total' that an outturn does not bring" in str(told.value)
+    assert "'dollars'; expected 'pence'" in str(told.value)
+
+
+def test_a_contract_without_a_price_for_a_line_is_told_for_every_case(document, pack, blmk_run):
+    content = document.model_dump(mode="json")
+    content["options"][0]["contracts"] = [
+        {"contract": "blmk-payment-by-results", "groups": [g["id"] for g in content["groups"]]}
+    ]
+    with pytest.raises(ContractError) as told:
+        evaluate_options(ContractOptions.model_validate(content), pack, run=blmk_run)
+    assert "for some line" in str(told.value)
+    assert "activity case plan-plus-5" in str(told.value)

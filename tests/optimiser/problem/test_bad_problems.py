@@ -1,0 +1,141 @@
+"""Wrong problem documents: one clear message for each fault, all faults together, never a traceback."""
+
+import copy
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from capitation.errors import CapitationError, DocumentError
+from optimiser.answers.optimise import optimise
+from optimiser.problem.document import problem_of
+
+GOOD = tomllib.loads("""
+id = "good"
+title = "good"
+years = ["2020/21"]
+activity = [{ point_of_delivery = "admission", units = 100 }]
+prices = [{ point_of_delivery = "admission", tariff_pounds = 10 }]
+budgets = [{ kind = "recurrent", year = "2020/21", pounds = 50 }]
+[[solutions]]
+id = "hub"
+effects = [{ point_of_delivery = "admission", central = 0.2 }]
+costs = [{ kind = "recurrent", pounds = 20 }]
+[[solutions]]
+id = "clinic"
+savings = [{ pounds = 10 }]
+""")
+
+
+def solve(content):
+    return optimise(problem_of(content, "bad.toml", Path()))
+
+
+def changed(**changes):
+    return {**copy.deepcopy(GOOD), **changes}
+
+
+def with_hub(**changes):
+    content = copy.deepcopy(GOOD)
+    content["solutions"][0].update(changes)
+    return content
+
+
+def test_the_good_problem_is_good():
+    assert solve(GOOD).status == "optimal"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (with_hub(effects=[{"point_of_delivery": "admision", "central": 0.2}]), "Did you mean 'admission'"),
+        (with_hub(effects=[{"point_of_delivery": "admission", "central": 1.2}]), "at most 100%"),
+        (with_hub(effects=[{"point_of_delivery": "admission", "central": -0.2}]), "0 or more"),
+        (
+            with_hub(largest_scale=3, effects=[{"point_of_delivery": "admission", "central": 0.5}]),
+            "at most 100% of admission",
+        ),
+        (with_hub(excludes=["clinic"], requires=[{"solution": "clinic"}]), "either excluded or required"),
+        (with_hub(smallest_scale=0.8, largest_scale=0.5), "a smallest scale 0.8 at or below the largest"),
+        (with_hub(smallest_scale=0.5, step=0.2), "that one year's step 0.2 can reach"),
+        (with_hub(requires=[{"solution": "clinik"}]), "Did you mean 'clinic'"),
+        (with_hub(colour="red"), "a key that is not known"),
+        (changed(budgets=[{"kind": "recurrent", "pounds": 50}]), "budgets.0.year"),
+        (changed(budgets=[{"kind": "recurrent", "year": "2021/22", "pounds": 50}]), "one of 2020/21"),
+        (changed(years=["2019/20", "2020/21"]), "discount_rate"),
+        (changed(years=["2018/19", "2020/21"], discount_rate=0), "follow each other"),
+        (changed(goals=[{"measure": "nvp"}]), "Did you mean 'npv'"),
+        (changed(limits=[{"measure": "npv", "at_least": 5, "at_most": 1}]), "floor of 5 above a ceiling of 1"),
+        (changed(limits=[{"measure": "npv"}]), "neither at_least nor at_most"),
+        (changed(solutions=[]), "at least one solution"),
+        (changed(solutions_folder="nowhere"), "nowhere"),
+        (changed(solution_ids=["hub"]), "no solutions_folder"),
+        (changed(stranded_limits=[{"provider": "hospital", "pounds": 1}]), "unknown provider 'hospital'"),
+        (
+            changed(
+                providers=[{"id": "east"}, {"id": "west"}],
+                flows=[{"provider": "east", "point_of_delivery": "admission", "share": 0.5}],
+            ),
+            "shares that add to 0.5",
+        ),
+        (
+            changed(
+                control_totals=[{"organisation": "hub", "year": "2020/21", "baseline_pounds": 0, "target_pounds": 0}]
+            ),
+            "organisation",
+        ),
+        (changed(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": "10.005"}]), "two decimals"),
+        (changed(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": "1e30"}]), "at most 1000000000000 pounds"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_a_fault_is_told_in_words(content, says):
+    if content.get("solutions_folder"):
+        content["solution_ids"] = ["hub2"]
+    with pytest.raises(CapitationError) as raised:
+        solve(content)
+    assert says in str(raised.value)
+
+
+def test_exclusion_and_requirement_from_two_sides_is_found():
+    content = with_hub(requires=[{"solution": "clinic"}])
+    content["solutions"][1]["excludes"] = ["hub"]
+    with pytest.raises(DocumentError, match="excluded and required at once"):
+        solve(content)
+
+
+def test_a_circle_of_prerequisites_is_found():
+    content = with_hub(requires=[{"solution": "clinic"}])
+    content["solutions"][1]["requires"] = [{"solution": "hub"}]
+    with pytest.raises(DocumentError, match="no circle of prerequisites"):
+        solve(content)
+
+
+def test_all_faults_are_told_together():
+    content = with_hub(effects=[{"point_of_delivery": "typo", "central": 0.2}], requires=[{"solution": "typo"}])
+    content["budgets"][0]["year"] = "2030/31"
+    with pytest.raises(DocumentError) as raised:
+        solve(content)
+    assert len(raised.value.faults) == 3
+
+
+def test_badly_scaled_coefficients_are_warned_about_by_row():
+    content = with_hub(costs=[{"kind": "recurrent", "pounds": "0.01"}])
+    outcome = solve(content)
+    assert outcome.status == "optimal"
+    assert any("recurrent spend in 2020/21" in w and "1e-05" in w for w in outcome.warnings)
+
+
+def test_a_constraint_that_applied_to_no_row_says_so():
+    silent = solve(GOOD).answer.matrix.silent
+    assert any(text.startswith("equity: no floor") for text in silent)
+    limited_nobody = solve(with_hub(workforce=[{"staff_group": "nurse", "wte": 3}])).answer.matrix.silent
+    assert any("no supply is stated for nurse" in text for text in limited_nobody)
+
+
+def test_a_missing_limit_is_named():
+    content = changed(budgets=[])
+    content["solutions"][1]["no_largest_scale"] = True
+    outcome = solve(content)
+    assert outcome.status == "unbounded"
+    assert any("clinic" in text for text in outcome.answer.missing_limits)
