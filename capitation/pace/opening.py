@@ -15,8 +15,19 @@ from capitation.activity.printed_plan import printed_number
 from capitation.errors import Fault, ScenarioError
 from capitation.money.pence import apportion
 from capitation.pack.sources import DataPack
+from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
-from capitation.run.scenario import CommissionerShares
+
+
+class CommissionerShares(Document):
+    """Published amounts by commissioner, whose proportions split an opening total."""
+
+    source: str
+    """Id of the source."""
+    table: str
+    """Table of printed cells with one row a commissioner."""
+    column: str
+    """Column that holds the amounts."""
 
 
 class PracticeOpening(Schema):

@@ -47,7 +47,7 @@ from capitation.allocation.tree import LevelAllocation, allocate_down
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls
 from capitation.errors import FrameError, UnknownNameError
 from capitation.money.pence import MICRO, apportion
-from capitation.pace.opening import PracticeOpening, practice_openings
+from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
 from capitation.pace.place_rule import PlaceLift
 from capitation.pace.policy import PacePolicy, resolved
@@ -69,7 +69,7 @@ from capitation.pack.sources import DataPack
 from capitation.places.membership import Membership, localities, membership, practices
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run, make_run
-from capitation.run.scenario import CommissionerShares, Scenario
+from capitation.run.scenario import Scenario
 from capitation.streams.control_total import (
     ControlTotal,
     ControlTotalStep,

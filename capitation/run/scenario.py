@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from capitation.pace.opening import CommissionerShares
 from capitation.records.documents import Document, Judged, read_document
 from capitation.records.years import FinancialYear, financial_years
 from capitation.streams.control_total import DoNothingGap, Stream, StreamPlan
@@ -55,17 +56,6 @@ class PopulationPlan(Document):
     """Table and column of the lists."""
     totals: tuple[PersonsOfYear, ...] = Field(min_length=1)
     """Projected persons of the system by year."""
-
-
-class CommissionerShares(Document):
-    """Published amounts by commissioner, whose proportions split an opening total."""
-
-    source: str
-    """Id of the source."""
-    table: str
-    """Table of printed cells with one row a commissioner."""
-    column: str
-    """Column that holds the amounts."""
 
 
 class StreamRule(Judged):
