@@ -6,7 +6,7 @@ from capitation.records.lazily import lazily
 
 if TYPE_CHECKING:
     from capitation.allocation.tree import allocate_down as allocate_down
-    from capitation.money.pence import apportion as apportion
+    from capitation.money.apportion import apportion as apportion
     from capitation.pack.sources import DataPack as DataPack
     from capitation.pack.sources import default_data_folder as default_data_folder
     from capitation.records.years import FinancialYear as FinancialYear
@@ -26,7 +26,7 @@ _HOMES = {
     "Run": "capitation.run.run",
     "Scenario": "capitation.run.scenario",
     "allocate_down": "capitation.allocation.tree",
-    "apportion": "capitation.money.pence",
+    "apportion": "capitation.money.apportion",
     "default_data_folder": "capitation.pack.sources",
     "evaluate": "capitation.run.evaluate",
     "load_run": "capitation.run.run",

@@ -11,7 +11,8 @@ import polars as pl
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import activity_plan
 from capitation.allocation.providers import providers
-from capitation.money.pence import board_text, nearest
+from capitation.money.pence import board_text
+from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift, programme_name

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from api.exports.exports import in_pounds
 from capitation.errors import SourceError
-from capitation.money.pence import MICRO, pounds_text
+from capitation.money.pence import pounds_text
+from capitation.money.rounding import MICRO
 from capitation.records.whole_files import write_whole
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -18,7 +18,8 @@ import xlsxwriter
 
 from capitation.errors import SourceError
 from capitation.records.frames import Schema
-from capitation.run.run import Run, write_manifest, write_whole_folder
+from capitation.records.whole_files import write_whole, write_whole_folder
+from capitation.run.run import Run, write_manifest
 
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LARGEST_SHEET = 1_048_575
@@ -80,9 +81,8 @@ def export_xlsx(run: Run, path: Path, schemas: Mapping[str, type[Schema]]) -> Pa
     if too_long:
         message = f"{path}: frame(s) {', '.join(too_long)} have more rows than a sheet holds ({_LARGEST_SHEET}); export CSV instead"
         raise SourceError(message)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(partial: Path) -> None:
         with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
             book.set_properties({"title": f"Capitation run {run.id}", "created": _EPOCH})
             _cover(book, run)
@@ -91,13 +91,12 @@ def export_xlsx(run: Run, path: Path, schemas: Mapping[str, type[Schema]]) -> Pa
             names: set[str] = {"cover", "manifest", "data dictionary"}
             for name, frame in run.frames.items():
                 _table(book, _sheet_name(name, names), name, frame)
-        partial.rename(path)
-    except (OSError, xlsxwriter.exceptions.XlsxWriterException) as error:
-        if partial.exists():
-            partial.unlink()
-        message = f"{path}: the workbook could not be written: {error}"
+
+    try:
+        return write_whole(path, write)
+    except xlsxwriter.exceptions.XlsxWriterException as error:
+        message = f"{path}: cannot be written: {error}"
         raise SourceError(message) from error
-    return path
 
 
 def _sheet_name(name: str, taken: set[str]) -> str:

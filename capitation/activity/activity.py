@@ -20,7 +20,8 @@ import polars as pl
 
 from capitation.activity.printed_plan import SERVICES, PlannedActivity, PlannedSpend
 from capitation.errors import Faults, FrameError, UnknownNameError
-from capitation.money.pence import MICRO, apportion, micro, nearest
+from capitation.money.apportion import apportion
+from capitation.money.rounding import MICRO, micro, nearest, nearest_quotient, nearest_whole
 from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Column, Frame, Schema
@@ -186,7 +187,7 @@ def yearly_activity(
     grown = start * (end / start).pow(after / span)
     activity = (
         pl.when(after == 0).then(start).when(after == span).then(end).when(start == 0).then(0)
-        .otherwise((grown + 0.5).floor().cast(pl.Int64, strict=False))
+        .otherwise(nearest_whole(grown))
     )  # fmt: skip
     rows = wide.join(years, how="cross").with_columns(activity.alias("activity"))
     return YearActivity.validate(rows.select(*YearActivity.columns()))
@@ -397,7 +398,7 @@ def unit_costs(
         ]
     )
     units = pl.col("baseline_activity")
-    unit = pl.when(units > 0).then((2 * pl.col("spend_pence") + units) // (2 * units))
+    unit = pl.when(units > 0).then(nearest_quotient(pl.col("spend_pence"), units))
     costed = lines.with_columns(unit.alias("unit_cost_pence")).with_columns(
         (pl.col("spend_pence") - units * pl.col("unit_cost_pence")).alias("odd_pence")
     )
@@ -426,8 +427,7 @@ def activity_cost(activity: pl.DataFrame, costs: Frame[UnitCost]) -> pl.DataFram
         faults.add(f"point of delivery {code}", "no unit cost", "activity and spend of 2016/17")
     faults.raise_if_any(FrameError, "activity cannot be costed")
     product = pl.col("spend_pence").cast(pl.Int128) * pl.col("activity").abs().cast(pl.Int128)
-    units = pl.col("baseline_activity").cast(pl.Int128)
-    cost = ((2 * product + units) // (2 * units)).cast(pl.Int64) * pl.col("activity").sign().cast(pl.Int64)
+    cost = nearest_quotient(product, pl.col("baseline_activity")) * pl.col("activity").sign().cast(pl.Int64)
     joined = activity.join(known, on="point_of_delivery", how="left", validate="m:1", maintain_order="left")
     return joined.with_columns(cost.alias("cost_pence")).drop("baseline_activity", "spend_pence")
 

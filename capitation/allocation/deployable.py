@@ -14,7 +14,7 @@ import polars as pl
 
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.records.frames import Column, Frame, Schema
 
 HELD_KINDS = ("non-recurrent reserve", "contingency", "release")

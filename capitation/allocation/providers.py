@@ -18,7 +18,7 @@ from capitation.activity.activity import UnitCost
 from capitation.activity.printed_plan import SERVICES, STREAMS, PlannedAllocation, PlannedSpend
 from capitation.allocation.tree import LevelAllocation
 from capitation.errors import Faults, FrameError, suggest
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
 from capitation.places.organisations import organisations
 from capitation.records.frames import Column, Frame, Schema

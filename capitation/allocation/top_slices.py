@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.records.frames import Column, Frame, Schema
 from capitation.streams.control_total import ControlTotalStep
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import Fault, FrameError, ScenarioError
-from capitation.money.pence import apportion, micro
+from capitation.money.apportion import apportion
+from capitation.money.rounding import micro
 from capitation.pack.sources import read_rows
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear

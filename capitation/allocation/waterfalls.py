@@ -13,7 +13,7 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.allocation.ledger import LedgerLine, waterfall
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.records.frames import Frame
 from capitation.weighting.practice_weights import STAGES, StagedWeight
 

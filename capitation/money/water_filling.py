@@ -20,7 +20,8 @@ from fractions import Fraction
 import polars as pl
 
 from capitation.errors import InfeasibleError
-from capitation.money.pence import apportion, pounds_text
+from capitation.money.apportion import apportion
+from capitation.money.pence import pounds_text
 
 
 @dataclass(frozen=True)

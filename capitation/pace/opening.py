@@ -13,7 +13,7 @@ import polars as pl
 
 from capitation.activity.printed_plan import printed_number
 from capitation.errors import Fault, ScenarioError
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema

@@ -14,7 +14,7 @@ from itertools import pairwise
 import polars as pl
 
 from capitation.errors import Fault, FrameError
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.pace.place_rule import PlaceLift, PlacePaceResult, StreamRound, place_based_pace
 from capitation.pace.policy import PacePolicy
 from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation

@@ -29,7 +29,9 @@ from fractions import Fraction
 import polars as pl
 
 from capitation.errors import Fault, FrameError, InfeasibleError
-from capitation.money.pence import apportion, micro, pounds_text
+from capitation.money.apportion import apportion
+from capitation.money.pence import pounds_text
+from capitation.money.rounding import micro
 from capitation.money.water_filling import largest_placeable, water_fill
 from capitation.pace.policy import BandTable, PacePolicy, PaceRules, rate
 from capitation.pace.target import (

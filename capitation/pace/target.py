@@ -17,7 +17,8 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import Fault, FrameError
-from capitation.money.pence import MICRO, apportion
+from capitation.money.apportion import apportion
+from capitation.money.rounding import MICRO
 from capitation.records.frames import Column, Frame, Schema
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import Faults, FrameError, suggest
-from capitation.money.pence import MICRO, micro
+from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack, read_raw, read_rows
 from capitation.places.membership import HEADINGS
 from capitation.records.frames import Column, Frame, Schema

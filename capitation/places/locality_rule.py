@@ -26,7 +26,7 @@ from typing import Literal
 import polars as pl
 
 from capitation.errors import Faults, FrameError
-from capitation.money.pence import MICRO, micro
+from capitation.money.rounding import MICRO, micro
 from capitation.places.membership import Locality, Membership, ResolvedPractice
 from capitation.records.frames import Column, Frame, Schema
 

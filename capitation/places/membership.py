@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, suggest
-from capitation.money.pence import MICRO, micro
+from capitation.money.rounding import MICRO, micro
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, read_raw, read_rows
 from capitation.records.frames import Column, Frame, Schema

@@ -1,8 +1,12 @@
-"""Files that appear once they are whole: written beside their place under another name, then renamed; nothing half-written stays."""
+"""Files and folders that appear once they are whole: written beside their place under another name, then renamed.
+
+Where writing fails, what stood before stands still, and nothing half-written stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from capitation.errors import SourceError
@@ -18,17 +22,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     Raises:
         SourceError: the file cannot be written; nothing is left behind.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        partial.rename(path)
-    except OSError as error:
-        if partial.exists():
-            partial.unlink()
-        message = f"{path}: cannot be written: {error}"
-        raise SourceError(message) from error
-    return path
+    return write_all_whole({path: write})[0]
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -38,3 +32,49 @@ def write_text(path: Path, text: str) -> Path:
         SourceError: as `write_whole`.
     """
     return write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def write_all_whole(files: Mapping[Path, Callable[[Path], object]]) -> list[Path]:
+    """Several files, all or none: each is filled under a partial name, and they are renamed once all are whole.
+
+    Raises:
+        SourceError: one of them cannot be written; nothing is left behind.
+    """
+    partials = {path: path.with_name(f".{path.name}.partial") for path in files}
+    at = next(iter(files))
+    try:
+        for at, write in files.items():
+            at.parent.mkdir(parents=True, exist_ok=True)
+            write(partials[at])
+        for at, partial in partials.items():
+            partial.rename(at)
+    except OSError as error:
+        message = f"{at}: cannot be written: {error}"
+        raise SourceError(message) from error
+    finally:
+        for partial in partials.values():
+            if partial.exists():
+                partial.unlink()
+    return list(files)
+
+
+def write_whole_folder(place: Path, fill: Callable[[Path], object]) -> Path:
+    """The folder at `place`, in the stead of an older one, once `fill` has filled it under a partial name beside it.
+
+    Raises:
+        SourceError: it cannot be written; nothing is left behind.
+    """
+    partial = place.with_name(f".{place.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        fill(partial)
+        if place.exists():
+            shutil.rmtree(place)
+        partial.rename(place)
+    except OSError as error:
+        message = f"{place}: the folder could not be written: {error}"
+        raise SourceError(message) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return place

@@ -46,7 +46,8 @@ from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, allocate_down
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls
 from capitation.errors import FrameError, UnknownNameError
-from capitation.money.pence import MICRO, apportion
+from capitation.money.apportion import apportion
+from capitation.money.rounding import MICRO
 from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
 from capitation.pace.place_rule import PlaceLift

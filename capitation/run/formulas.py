@@ -17,7 +17,9 @@ from typing import Any
 from capitation.activity.printed_plan import SERVICES, printed_number
 from capitation.allocation.deployable import HELD_KINDS
 from capitation.allocation.providers import service_streams
-from capitation.money.pence import MICRO, nearest, pence_of, pounds_text, split
+from capitation.money.apportion import split
+from capitation.money.pence import pence_of, pounds_text
+from capitation.money.rounding import MICRO, nearest
 from capitation.pace.policy import PacePolicy, PaceRules, rate
 from capitation.records.documents import Figure as SourcedFigure
 from capitation.records.years import FinancialYear

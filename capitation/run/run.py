@@ -6,10 +6,8 @@ threads. A run is written whole or not at all, and is never changed afterwards.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +16,8 @@ import polars as pl
 
 from capitation.errors import Fault, SourceError, UnknownNameError
 from capitation.records.documents import Document, read_document
+from capitation.records.identity import canonical, digest
+from capitation.records.whole_files import write_whole_folder
 
 MANIFEST = "manifest.json"
 
@@ -98,14 +98,13 @@ def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str,
 def run_id(engine: str, scenario: Mapping[str, object], inputs: Mapping[str, str]) -> str:
     """The id that a run of these inputs has: 16 hexadecimal digits."""
     named = {"engine": engine, "scenario": scenario, "inputs": dict(inputs)}
-    text = json.dumps(named, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest(canonical(named))[:16]
 
 
 def content_digest(frame: pl.DataFrame) -> str:
     """Checksum of a frame's column names, types and values."""
     head = ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())
-    return hashlib.sha256(f"{head}\n{frame.write_csv()}".encode()).hexdigest()
+    return digest(f"{head}\n{frame.write_csv()}")
 
 
 def save_run(run: Run, folder: Path) -> Path:
@@ -127,27 +126,6 @@ def save_run(run: Run, folder: Path) -> Path:
 def write_manifest(run: Run, folder: Path) -> None:
     """Write a run's manifest into a folder that stands."""
     (folder / MANIFEST).write_text(run.manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def write_whole_folder(place: Path, fill: Callable[[Path], None]) -> Path:
-    """The folder at `place`, in the stead of an older one, once `fill` has filled it under a partial name beside it.
-
-    Raises:
-        SourceError: it cannot be written; nothing is left behind.
-    """
-    partial = place.with_name(f".{place.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        fill(partial)
-        if place.exists():
-            shutil.rmtree(place)
-        partial.rename(place)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        message = f"{place}: the run could not be written: {error}"
-        raise SourceError(message) from error
-    return place
 
 
 def load_run(folder: Path) -> Run:

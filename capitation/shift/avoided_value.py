@@ -19,7 +19,8 @@ import polars as pl
 from capitation.activity.activity import UnitCost
 from capitation.allocation.providers import LocalityFlow
 from capitation.errors import Faults, FrameError, UnknownNameError
-from capitation.money.pence import MICRO, apportion, micro
+from capitation.money.apportion import apportion
+from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.channel_shift import ShiftedActivity

@@ -23,7 +23,7 @@ import polars as pl
 
 from capitation.activity.printed_plan import PlannedActivity
 from capitation.errors import Faults, ScenarioError, suggest
-from capitation.money.pence import nearest
+from capitation.money.rounding import nearest
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.channel_shift import Level, programme_name
 from capitation.shift.shared_credit import with_credit

@@ -22,7 +22,7 @@ import polars as pl
 
 from capitation.activity.activity import LocalityActivity
 from capitation.errors import Faults, FrameError, suggest
-from capitation.money.pence import MICRO, micro
+from capitation.money.rounding import MICRO, micro, nearest_whole
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.shift.shared_credit import with_credit
@@ -348,7 +348,7 @@ def mix_savings(
         orient="row",
     )
     rows = _system_scale(solutions, scales, localities, "effective_scale").join(table, on="solution")
-    pence = (pl.col("amount") * pl.col("effective_scale") + 0.5).floor().cast(pl.Int64)
+    pence = nearest_whole(pl.col("amount") * pl.col("effective_scale"))
     return MixSaving.validate(rows.with_columns(pence.alias("saving_pence")).select(*MixSaving.columns()))
 
 

@@ -20,7 +20,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from capitation.errors import DocumentError, Faults
-from capitation.money.pence import LARGEST_PENCE, pence_of
+from capitation.money.apportion import LARGEST_PENCE
+from capitation.money.pence import pence_of
 from capitation.records.documents import Document, Judged, read_document
 
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Literal
 
 import polars as pl
 from pydantic import Field, model_validator
 
 from capitation.errors import Faults, ScenarioError
-from capitation.money.pence import nearest, pence_of, pounds_text
+from capitation.money.pence import pence_of, pounds_text
+from capitation.money.rounding import rounded
 from capitation.records.documents import Document, Judged
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear, financial_years
@@ -486,7 +487,7 @@ def _steps(
         move(piece.name, piece.kind, piece.takes, -taken)
         back = 0
         for release in (r for r in piece.releases if r.year == year):
-            returned = min(_rounded(release.rate * taken, "nearest"), taken - back)
+            returned = min(rounded(release.rate * taken, "nearest"), taken - back)
             back += returned
             move(f"{piece.name}: released", "release", release.recurrence, returned)
     return rows, balance
@@ -496,10 +497,4 @@ def _slice_pence(piece: TopSlice, gross: int, balance: int) -> int:
     if piece.pounds is not None:
         return pence_of(piece.pounds)
     base = gross if piece.base == "stream total" else balance
-    return _rounded((piece.rate or Decimal(0)) * base, piece.rounding)
-
-
-def _rounded(pence: Decimal, rule: str) -> int:
-    if rule == "nearest":
-        return nearest(pence)
-    return int(pence.to_integral_value(ROUND_FLOOR if rule == "down" else ROUND_CEILING))
+    return rounded((piece.rate or Decimal(0)) * base, piece.rounding)

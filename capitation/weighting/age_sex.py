@@ -18,7 +18,7 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import Faults, FrameError, NothingToShareError, UnknownNameError, suggest
-from capitation.money.pence import micro
+from capitation.money.rounding import micro
 from capitation.pack.sources import DataPack, read_raw, read_rows
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema

@@ -17,7 +17,8 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import DataError, Fault, FrameError
-from capitation.money.pence import MICRO, apportion, micro
+from capitation.money.apportion import apportion
+from capitation.money.rounding import MICRO, micro
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import Fault, FrameError
-from capitation.money.pence import MICRO, micro
+from capitation.money.rounding import MICRO, micro
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.population import ProjectedList
 from capitation.weighting.weigh import Need

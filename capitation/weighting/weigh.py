@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import DataError, Faults, NothingToShareError, UnknownNameError
-from capitation.money.pence import micro
+from capitation.money.rounding import micro
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import BlockTerms, Formula

@@ -7,7 +7,6 @@ when it signs. Everything a document can contradict is looked at together, with 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from pydantic import Field
 from capitation.errors import CapitationError, Faults, suggest
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.documents import Document, Figure, read_document
+from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import Contract, read_contract
@@ -208,7 +208,7 @@ def read_contracts(
 def _checksum(contract: Contract) -> str:
     """Checksum of what a contract says, however its keys are ordered."""
     content = json.loads(contract.model_dump_json(by_alias=True))
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return digest(canonical(content))
 
 
 def option_faults(

@@ -18,7 +18,8 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
+from capitation.money.rounding import nearest_quotient
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 
@@ -161,9 +162,9 @@ def case_activity(
     plan = held.filter(pl.col("case") == plan_activity).select(*key, plan_activity="activity")
     start = held.filter(pl.col("case") == (plan_activity if of == "plan" else of)).select(*key, start="activity")
     over, under = (1 + change).as_integer_ratio()
-    moved = (2 * pl.col("start").cast(pl.Int128) * over + under) // (2 * under)
+    moved = nearest_quotient(pl.col("start").cast(pl.Int128) * over, pl.lit(under, dtype=pl.Int128))
     leaves = pl.col("line").is_in(list(lines)) if lines else pl.lit(True)
-    actual = pl.when(leaves).then(moved.cast(pl.Int64)).otherwise(pl.col("plan_activity"))
+    actual = pl.when(leaves).then(moved).otherwise(pl.col("plan_activity"))
     both = plan.join(start, on=key, how="left", validate="1:1")
     return CaseActivity.validate(both.select(*key, "plan_activity", actual_activity=actual))
 
@@ -200,7 +201,7 @@ def outturn(
         activity.rename({"plan_activity": "plan_whole", "actual_activity": "actual_whole"}),
         on=["year", "line", "locality_code"], how="left", validate="m:1",
     ).with_columns(
-        _nearest(value.cast(pl.Int128) * over, pl.lit(under)).alias("plan_cost_pence"),
+        nearest_quotient(value.cast(pl.Int128) * over, pl.lit(under)).alias("plan_cost_pence"),
         pl.col("line").replace_strict(dict(variable_ppm), default=0, return_dtype=pl.Int64).alias("ppm"),
     )  # fmt: skip
     wide = pl.col("plan_cost_pence").cast(pl.Int128) * pl.col("ppm")
@@ -208,12 +209,14 @@ def outturn(
     base = pl.when(moves).then(planned).otherwise(1)
     rows = rows.with_columns(
         pl.when(moves)
-        .then(_nearest(value.cast(pl.Int128) * actual, base))
+        .then(nearest_quotient(value.cast(pl.Int128) * actual, base))
         .otherwise(value)
         .alias("actual_value_pence"),
         (
             pl.col("plan_cost_pence")
-            + pl.when(moves).then(_nearest(wide * (actual - planned), base.cast(pl.Int128) * _MICRO)).otherwise(0)
+            + pl.when(moves)
+            .then(nearest_quotient(wide * (actual - planned), base.cast(pl.Int128) * _MICRO))
+            .otherwise(0)
         ).alias("actual_cost_pence"),
     )
     counted = rows.filter(pl.col("plan_whole").is_not_null())
@@ -238,9 +241,3 @@ def outturn(
         )
     )
     return OutturnLine.validate(sums)
-
-
-def _nearest(over: pl.Expr, under: pl.Expr) -> pl.Expr:
-    """A whole-number quotient, nearest, halves away from zero."""
-    size = over.abs()
-    return ((2 * size + under) // (2 * under)).cast(pl.Int64) * over.sign().cast(pl.Int64)

@@ -31,7 +31,7 @@ from capitation.activity.printed_plan import activity_plan
 from capitation.allocation.providers import WHOLE_PPM, LocalityFlow, ProviderAllocation
 from capitation.allocation.providers import providers as all_providers
 from capitation.errors import DocumentError, Faults, suggest
-from capitation.money.pence import MICRO
+from capitation.money.rounding import MICRO
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Frame, Schema

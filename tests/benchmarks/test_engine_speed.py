@@ -8,7 +8,7 @@ Limits set for the product: the whole BLMK scenario, five years, under 2 s of ow
 import polars as pl
 import pytest
 
-from capitation.money.pence import apportion
+from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack, read_raw
 from capitation.run.evaluate import evaluate
 from capitation.run.run import save_run

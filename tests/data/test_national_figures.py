@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import polars as pl
 import pytest
 
-from capitation.activity.activity import printed_plan as plan
+from capitation.activity import printed_plan as plan
 from capitation.pack.sources import read_raw
 
 YEARS = ("2015/16", "2016/17", "2017/18", "2018/19", "2019/20", "2020/21")

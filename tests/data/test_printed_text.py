@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 
-from capitation.activity.activity import printed_plan as plan
+from capitation.activity import printed_plan as plan
 
 TEXTS = {
     "blmk-stp-2016": 250,

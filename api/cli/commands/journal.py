@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -28,6 +29,7 @@ from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.pack.sources import DataPack, default_data_folder, read_rows
 from capitation.records.documents import read_document
+from capitation.records.whole_files import write_all_whole
 from capitation.run.run import load_run
 
 _SOURCES = ("provider_allocation", "locality_total")
@@ -131,16 +133,8 @@ def _write(journal: Journal, folder: Path) -> list[Path]:
     """Write a journal's two files, both or neither; a file that is there already holds the same bytes."""
     name = f"journal-{journal.head.period.replace('/', '-')}-{journal.head.kind}-{journal.id}"
     contents = {folder / f"{name}.csv": csv_bytes(journal), folder / f"{name}.json": json_bytes(journal)}
-    partials = {path: path.with_name(f".{path.name}.partial") for path in contents}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            partials[path].write_bytes(content)
-        for path, partial in partials.items():
-            partial.rename(path)
-    except OSError as error:
-        for partial in partials.values():
-            partial.unlink(missing_ok=True)
-        message = f"{folder}: the journal could not be written: {error}"
-        raise SourceError(message) from error
-    return list(contents)
+    return write_all_whole({path: partial(_put, content) for path, content in contents.items()})
+
+
+def _put(content: bytes, path: Path) -> None:
+    path.write_bytes(content)

@@ -19,7 +19,6 @@ from api.service.documents.kinds import NOUNS, Noun, shipped_documents, title_of
 from api.service.http.etags import strong
 from api.service.http.negotiation import CSV, JSON, NDJSON, rendered
 from api.service.packs.packs import pack_at
-from api.service.records.canonical import digest
 from api.service.records.examples import example_of
 from api.service.routes.journals import JournalContent
 from api.service.security.audit import AuditEvent, Head, export_text, link, no_head
@@ -33,6 +32,7 @@ from api.service.views.models import (
     ResultHead,
     ResultView,
 )
+from capitation.records.identity import digest
 
 
 @dataclass(frozen=True)

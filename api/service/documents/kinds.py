@@ -13,10 +13,10 @@ from typing import Any
 
 from api.service.http.problems import BODY
 from api.service.packs.pack import Pack
-from api.service.records.canonical import canonical, digest, plain
 from api.service.store import ChangedError, ShippedDocument, Store
 from capitation.errors import ContractError, DocumentError, Fault
 from capitation.records.documents import parse_document, read_document, read_mapping
+from capitation.records.identity import canonical, digest, plain
 from capitation.run.scenario import Scenario
 from capitation.weighting.formula import FormulaDocument, need_catalogue
 from contracts.document.contract import Contract, contract_schema, parse_contract, read_contract

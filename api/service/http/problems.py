@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.service.ledger.journals import JournalError
-from api.service.records.canonical import canonical
 from api.service.records.examples import example_of
 from api.service.security.access import AccessError
 from api.service.security.audit import AuditError
@@ -32,6 +31,7 @@ from capitation.errors import (
     SourceError,
     UnknownNameError,
 )
+from capitation.records.identity import canonical
 
 BODY = "request body"
 """What faults of the request's body are told to stand in."""

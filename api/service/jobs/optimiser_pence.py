@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from capitation.money.pence import decimal_text, round_pence
+from capitation.money.pence import decimal_text
+from capitation.money.rounding import round_pence
 from optimiser.futures.appraisal import MONEY, Appraisal
 
 POUNDS = "£"

@@ -18,13 +18,13 @@ from fastapi.concurrency import run_in_threadpool
 from api.service.documents.kinds import NOUNS
 from api.service.http.problems import BODY, ServiceError
 from api.service.jobs.work import job_id
-from api.service.records.canonical import canonical
 from api.service.runtime.request import Service, content_of, created_once, event
 from api.service.security.access import Caller
 from api.service.store import TERMINAL
 from api.service.views.models import RESULT_PLACES, Wire, body_text, job_view
 from capitation.errors import Fault, suggest
 from capitation.records.documents import parse_document
+from capitation.records.identity import canonical
 
 W = TypeVar("W", bound=Wire)
 

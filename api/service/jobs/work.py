@@ -18,11 +18,11 @@ from api.service.documents.kinds import NOUNS, shipped_documents
 from api.service.jobs.optimiser_pence import appraisal_frames, price_frame, report_in_pounds
 from api.service.jobs.workbooks import manifest_file, stored_run, workbook
 from api.service.packs.packs import Pack, Packs
-from api.service.records.canonical import canonical, digest, plain
 from api.service.store import Job, Store, StoredFile, StoredFrame
 from capitation.errors import ContractError, Fault, InfeasibleError, UnknownNameError
 from capitation.records.documents import parse_document
 from capitation.records.frames import Schema
+from capitation.records.identity import canonical, digest, plain
 from capitation.run.evaluate import SCHEMAS as RUN_SCHEMAS
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, content_digest

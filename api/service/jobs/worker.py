@@ -20,12 +20,12 @@ from functools import partial
 from api.service.http.problems import encoded, internal_problem, problem_of
 from api.service.jobs.work import work
 from api.service.packs.packs import Packs
-from api.service.records.canonical import canonical
 from api.service.security.audit import AuditEvent, event
 from api.service.settings import Settings
 from api.service.store import Job, Store, StoreError, StoreFullError
 from api.service.views.models import RESULT_PLACES
 from capitation.errors import CapitationError
+from capitation.records.identity import canonical
 
 log = logging.getLogger("capitation.worker")
 

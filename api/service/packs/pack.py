@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from api.service.records.canonical import canonical, digest
 from capitation.pack.sources import DataPack, default_data_folder, sha256_of
 from capitation.records.documents import read_mapping
+from capitation.records.identity import canonical, digest
 
 
 @dataclass(frozen=True)

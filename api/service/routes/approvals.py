@@ -10,7 +10,6 @@ from pydantic import Field
 
 from api.service.http.paging import number_after, page_of
 from api.service.http.problems import BODY, ServiceError
-from api.service.records.canonical import canonical, digest, plain
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -29,6 +28,7 @@ from api.service.store import Result, StoredApproval
 from api.service.views.models import Wire, body_text, moment
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
+from capitation.records.identity import canonical, digest, plain
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 

@@ -23,10 +23,10 @@ from api.service.describe.catalogue_solutions import SolutionList, SolutionView,
 from api.service.describe.catalogue_terms import TermList, TermView, term_heads, term_views
 from api.service.http.etags import is_unchanged, strong
 from api.service.http.paging import cursor_of, next_link, text_after
-from api.service.records.canonical import canonical, digest
 from api.service.runtime.request import IfNoneMatch, Limit, NameCursor, ServiceDep
 from api.service.views.models import NAME, Wire
 from capitation.errors import UnknownNameError
+from capitation.records.identity import canonical, digest
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 

@@ -14,13 +14,13 @@ from api.service.http.problems import BODY, ServiceError
 from api.service.jobs.pack_choice import chosen_pack
 from api.service.jobs.requests import accepted
 from api.service.jobs.work import COMPARISON
-from api.service.records.canonical import plain
 from api.service.runtime.request import BodyDep, ClientDep, KeyHeader, Service, ServiceDep, takes
 from api.service.store import StoredDocument
 from api.service.views.models import ComparisonRequest, JobView
 from api.service.views.results import result_routes
 from capitation.errors import Faults, UnknownNameError, suggest
 from capitation.records.documents import parse_document
+from capitation.records.identity import plain
 from contracts.options.document import PLAN, ContractOptions
 
 router = result_routes(COMPARISON)

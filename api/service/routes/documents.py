@@ -18,7 +18,6 @@ from api.service.documents.kinds import content_of as stored_content
 from api.service.http.etags import expected_version, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
 from api.service.http.problems import BODY, ServiceError
-from api.service.records.canonical import digest
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -38,6 +37,7 @@ from api.service.security.access import Caller
 from api.service.store import ChangedError, StoredDocument
 from api.service.views.models import NAME, DocumentHead, DocumentList, document_head
 from capitation.errors import Fault, UnknownNameError
+from capitation.records.identity import digest
 
 router = APIRouter()
 

@@ -13,7 +13,6 @@ from api.service.http.problems import BODY, ServiceError
 from api.service.jobs.requests import asked_for, waited_for
 from api.service.jobs.work import EXPORT
 from api.service.jobs.workbooks import XLSX
-from api.service.records.canonical import plain
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -31,6 +30,7 @@ from api.service.views.results import ResultId, result_routes
 from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
+from capitation.records.identity import plain
 
 router = result_routes(EXPORT, has_tables=False)
 

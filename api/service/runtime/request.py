@@ -19,7 +19,6 @@ from api.service.http.identity import Door
 from api.service.http.metrics import Metrics
 from api.service.http.problems import BODY, ServiceError
 from api.service.packs.packs import Pack, Packs
-from api.service.records.canonical import digest, plain
 from api.service.security import audit
 from api.service.security.access import Caller, area_codes, sees_everything
 from api.service.security.audit import AuditEvent
@@ -29,6 +28,7 @@ from api.service.store import Store
 from api.service.views.models import DIGEST_EXAMPLE, Wire
 from capitation.errors import DocumentError, Fault
 from capitation.records.documents import read_mapping
+from capitation.records.identity import digest, plain
 
 P = ParamSpec("P")
 T = TypeVar("T")

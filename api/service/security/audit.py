@@ -11,7 +11,6 @@ a head that was noted elsewhere, in minutes or with the auditors, shows that as 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from api.service.security.credentials import masked
 from capitation.errors import CapitationError, SourceError
 from capitation.records.documents import Document
+from capitation.records.identity import canonical, digest
 
 GENESIS = "0" * 64
 """What stands in the first record for the checksum of the one before."""
@@ -183,7 +183,7 @@ def link(head: Head, happened: AuditEvent) -> AuditRecord:
 def checksum(number: int, previous: str, happened: AuditEvent) -> str:
     """The checksum that a record of these must carry: 64 hexadecimal digits."""
     body = {"number": number, "previous": previous, "event": happened.model_dump()}
-    return hashlib.sha256(_canonical(body).encode()).hexdigest()
+    return digest(canonical(body))
 
 
 def no_head() -> Head:
@@ -222,12 +222,12 @@ def export_text(records: Iterable[AuditRecord], head: Head) -> Iterator[str]:
     """The lines of a log's file: one record each, then its head; the same records give the same bytes."""
     for each in records:
         yield record_text(each) + "\n"
-    yield _canonical({"head": head.model_dump()}) + "\n"
+    yield canonical({"head": head.model_dump()}) + "\n"
 
 
 def record_text(each: AuditRecord) -> str:
     """One record as one line of canonical JSON."""
-    return _canonical(each.model_dump())
+    return canonical(each.model_dump())
 
 
 def verify_file(path: Path, noted: Iterable[Head] = ()) -> Verdict:
@@ -308,10 +308,6 @@ def _read_head(line: str) -> Head | None:
         return Head.model_validate(content["head"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _canonical(content: object) -> str:
-    return json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 __all__ = [

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from capitation.errors import Faults
-from capitation.money.pence import apportion, split
+from capitation.money.apportion import apportion, split
 from contracts.language.pieces import Kind
 from contracts.language.rounding import nearest_unit, nearest_units
 from contracts.language.tables import Tables

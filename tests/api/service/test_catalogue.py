@@ -19,11 +19,11 @@ from api.service.describe.catalogue_solutions import solution_heads, solution_vi
 from api.service.describe.catalogue_terms import STEP, term_heads, term_views
 from api.service.documents.kinds import NOUNS
 from api.service.packs.packs import pack_at
-from api.service.records.canonical import canonical, digest, plain
 from api.service.records.examples import example_of
 from api.service.routes import catalogue
 from api.service.views.models import Wire
 from capitation.records.documents import read_mapping
+from capitation.records.identity import canonical, digest, plain
 from capitation.shift.solution import Cost, Solution, read_solutions
 from capitation.weighting.formula import Component, CostIndex, need_catalogue
 from contracts.document.contract import any_term

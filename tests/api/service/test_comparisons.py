@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from api.cli.commands.compare import compare
-from api.service.records.canonical import plain
+from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
 from capitation.run.run import load_run
 from capitation.run.scenario import Scenario

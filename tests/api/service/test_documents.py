@@ -5,7 +5,7 @@ import json
 import pytest
 
 from api.service.documents.kinds import NOUNS
-from api.service.records.canonical import digest
+from capitation.records.identity import digest
 from capitation.run.scenario import Scenario, read_scenario
 
 

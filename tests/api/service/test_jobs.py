@@ -15,9 +15,9 @@ import pytest
 
 from api.service.jobs.worker import Worker
 from api.service.packs.packs import Pack, Packs
-from api.service.records.canonical import canonical
 from api.service.security.audit import verify_log
 from api.service.store import Store
+from capitation.records.identity import canonical
 
 TERMINAL = {"done", "failed", "cancelled"}
 

@@ -28,10 +28,10 @@ from api.service.packs.archive import archive_of, restored, unpacked
 from api.service.packs.packs import Pack, Packs, pack_at
 from api.service.packs.paths import FILE_KEYS, leads_out, names_stay_inside
 from api.service.packs.sandbox import pack_faults, trial_faults
-from api.service.records.canonical import canonical, digest
 from capitation.errors import CapitationError, DocumentError, SourceError, UnknownNameError
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.records.documents import Document
+from capitation.records.identity import canonical, digest
 from capitation.run.checks import check_pack
 from capitation.run.evaluate import evaluate, pace_policy
 from capitation.run.scenario import Scenario, read_scenario

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from api.service.jobs.work import _stored
-from api.service.records.canonical import canonical
 from api.service.security.access import SIGHT, Caller, visible
 from api.service.security.visibility import PEOPLE, content_seen, seen, sight_of, without_detail
+from capitation.records.identity import canonical
 
 SYSTEM = "BLMK"
 COMMISSIONER, PROVIDER = "06F", "RC9"

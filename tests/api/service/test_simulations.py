@@ -10,8 +10,8 @@ from api.service.jobs.optimiser_pence import appraisal_frames
 from api.service.jobs.work import SIMULATION, job_id
 from api.service.packs.archive import archive_of
 from api.service.packs.packs import Pack
-from api.service.records.canonical import canonical, plain
 from capitation.money.pence import decimal_text
+from capitation.records.identity import canonical, plain
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import DRAWS, SEED, appraise
 from optimiser.problem.document import read_problem

@@ -14,11 +14,11 @@ from alembic import command
 from alembic.config import Config
 
 import api.service.migrations
-from api.service.records.canonical import digest
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.audit import event, verify_log
 from api.service.security.credentials import issue_key
 from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
+from capitation.records.identity import digest
 from tests.api.service.conftest import together
 
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)

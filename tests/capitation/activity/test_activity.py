@@ -34,7 +34,7 @@ from capitation.activity.printed_plan import (
     spend_by_service,
 )
 from capitation.errors import FrameError, NothingToShareError, UnknownNameError
-from capitation.money.pence import split
+from capitation.money.apportion import split
 from capitation.pack.sources import read_raw
 from capitation.places.membership import membership
 

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import polars as pl
 import pytest
 
-from capitation.activity.activity import printed_plan as plan
+from capitation.activity import printed_plan as plan
 from capitation.errors import SourceError
 from capitation.pack.sources import DataPack
 

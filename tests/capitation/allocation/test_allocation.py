@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from capitation.allocation.tree import allocate_down
 from capitation.errors import FrameError
-from capitation.money.pence import split
+from capitation.money.apportion import split
 
 LEVELS = ["place", "locality", "practice"]
 

@@ -34,7 +34,8 @@ from capitation.allocation.providers import (
 )
 from capitation.allocation.tree import allocate_down
 from capitation.errors import FrameError
-from capitation.money.pence import micro, split
+from capitation.money.apportion import split
+from capitation.money.rounding import micro
 from capitation.pack.sources import DataPack, default_data_folder, read_raw
 from capitation.places.membership import localities, membership, practices
 

@@ -9,18 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import DataError, FrameError, NothingToShareError
-from capitation.money.pence import (
-    LARGEST_PENCE,
-    apportion,
-    board_text,
-    decimal_text,
-    micro,
-    nearest,
-    pence_of,
-    pounds_text,
-    round_pence,
-    split,
-)
+from capitation.money.apportion import LARGEST_PENCE, apportion, split
+from capitation.money.pence import board_text, decimal_text, pence_of, pounds_text
+from capitation.money.rounding import micro, nearest, round_pence
 
 TWO_HUNDRED_BILLION = 200 * 10**9 * 100
 

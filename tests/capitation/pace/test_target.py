@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import FrameError, NothingToShareError
-from capitation.money.pence import pence_of, split
+from capitation.money.apportion import split
+from capitation.money.pence import pence_of
 from capitation.pace.target import (
     AreaAllocation,
     AreaPopulation,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import FrameError
-from capitation.money.pence import micro
+from capitation.money.rounding import micro
 from capitation.pack.sources import read_raw
 from capitation.places.membership import (
     Membership,

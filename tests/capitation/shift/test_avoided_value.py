@@ -11,7 +11,7 @@ from capitation.activity.activity import UnitCost
 from capitation.activity.printed_plan import activity_plan
 from capitation.allocation.providers import LocalityFlow
 from capitation.errors import FrameError, UnknownNameError
-from capitation.money.pence import nearest
+from capitation.money.rounding import nearest
 from capitation.pack.parameters import Parameters
 from capitation.records.years import FinancialYear
 from capitation.shift.avoided_value import (

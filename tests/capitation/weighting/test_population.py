@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import DataError, FrameError
-from capitation.money.pence import MICRO, split
+from capitation.money.apportion import split
+from capitation.money.rounding import MICRO
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import components_schema

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capitation.allocation.ledger import unbalanced
 from capitation.errors import ContractError
-from capitation.money.pence import split
+from capitation.money.apportion import split
 from capitation.places.organisations import organisations
 from capitation.run.run import Run, load_run, make_run, save_run
 from capitation.run.scenario import Scenario

@@ -1,4 +1,4 @@
-"""Canonical JSON: one text for one content, so that a hash names it.
+"""What content is called: canonical JSON, one text for one content, and the hash that names it.
 
 Keys are sorted, nothing is spaced, numbers keep their printed digits (a Decimal is written as a number), dates are ISO text.
 """
