@@ -1,25 +1,29 @@
-"""Sharing a total over rows by whole-number weights with the largest-remainder rule, exact to the penny.
+"""Sharing a total over rows by weights of any scale with the largest-remainder rule, exact to the penny.
 
     quota_i = total x weight_i / sum(weight)      pence_i = floor(quota_i), then one more penny each to the rows
                                                   with the largest fractions until the total is met; ties by key.
 
-Products are taken in 128-bit integers, so 200 bn pounds over a million weights leaves no error. A negative total is shared as its
-positive mirror, so that a recovery undoes a payment penny for penny.
+Weights are whole numbers, decimals or floats; `capitation/money/weights.py` makes them whole without rounding. Products are taken in
+128-bit integers, and in Python's own where 128 bits are too few, so 200 bn pounds over a million weights leaves no error and weights
+from 1e-9 to 1e15 stand side by side. A negative total is shared as its positive mirror, so that a recovery undoes a payment penny for
+penny.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import polars as pl
 
 from capitation.errors import Fault, FrameError, NothingToShareError
+from capitation.money.weights import Number, exact_weights, whole_weights
 
 LARGEST_PENCE = 100_000_000_000_000
 """The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
 
-LARGEST_WEIGHT = 2**63 - 1
-"""The largest sum of weights: 64 bits hold the nation's registered persons in millionths 150,000 times over."""
+_BITS_128 = 2**126
+"""What the product of a total and a weight, and twice a sum of weights, may reach in 128 bits."""
 
 
 def apportion(
@@ -36,13 +40,13 @@ def apportion(
     Args:
         frame: one row per receiver.
         total: Int64 column with the pence to share, the same on every row of a group.
-        weight: integer column, at least 0.
+        weight: column of numbers, at least 0: whole, decimal or float.
         order_by: columns that break ties between equal remainders; together with `within` they must be unique.
         within: columns that name the group; none means that the whole frame is one group.
         into: name of the new column.
 
     Raises:
-        FrameError: a null, a negative weight, two totals in one group, or a repeated key.
+        FrameError: a null, a weight that is negative or no number, two totals in one group, or a repeated key.
         NothingToShareError: a group has money to share but its weights add to zero.
 
     Rule: largest remainder (Hamilton), ties by key.
@@ -61,8 +65,50 @@ def apportion(
         pl.col(weight).alias("__weight"),
     ).with_row_index("__row")
     _check_shares(work, frame, total=total, weight=weight, group=group, keys=keys, within=within)
-    work = work.with_columns(_per(group, pl.col("__weight").cast(pl.Int128).sum()).alias("__sum"))
-    empty = work.filter((pl.col("__sum") == 0) & (pl.col("__total") != 0))
+    _check_sums(work, total=total, weight=weight, group=group, within=within)
+    whole = whole_weights(work.get_column("__weight"))
+    most = cast("int", work.get_column("__total").abs().max())
+    if whole is None or max(most, 1) * float(whole.cast(pl.Float64).sum()) * 1.01 >= _BITS_128:
+        return frame.with_columns(_at_any_scale(work, group, keys).alias(into))
+    work = work.with_columns(whole.alias("__weight"))
+    work = work.with_columns(_per(group, pl.col("__weight").sum()).alias("__sum"))
+    product = pl.col("__total").abs().cast(pl.Int128) * pl.col("__weight")
+    work = work.with_columns(
+        pl.max_horizontal(pl.col("__sum"), pl.lit(1, dtype=pl.Int128)).alias("__by"), product.alias("__product")
+    ).with_columns((pl.col("__product") // pl.col("__by")).cast(pl.Int64).alias("__floor"))
+    left = pl.col("__product") - pl.col("__floor").cast(pl.Int128) * pl.col("__by")
+    if (
+        cast("int", work.get_column("__sum").max()) < 2**63
+    ):  # a remainder is smaller than the sum of weights; 64 bits sort faster
+        left = left.cast(
+            pl.Int64
+        )  # a remainder is smaller than the sum of weights; sorting 64 bits is several times faster
+    odd = pl.col("__total").abs() - _per(group, pl.col("__floor").sum())
+    ranked = work.select(
+        *group, *keys, "__row", left.alias("__left"), odd.alias("__odd"), (pl.col("__sum") > 0).alias("__shares")
+    ).sort([*group, "__left", *keys], descending=[*(False for _ in group), True, *(False for _ in keys)])
+    rank = _per(group, pl.int_range(pl.len(), dtype=pl.Int64))
+    extra = ranked.select("__row", ((rank < pl.col("__odd")) & pl.col("__shares")).alias("__extra")).sort("__row")
+    pence = (work.get_column("__floor") + extra.get_column("__extra").cast(pl.Int64)) * work.get_column(
+        "__total"
+    ).sign()
+    return frame.with_columns(pence.alias(into))
+
+
+def _at_any_scale(work: pl.DataFrame, group: list[str], keys: list[str]) -> pl.Series:
+    """The same shares in Python's own whole numbers, group by group: only for weights that 128 bits cannot hold."""
+    ordered = work.sort([*group, *keys])
+    parts = ordered.partition_by(group, maintain_order=True) if group else [ordered]
+    shares = [
+        pl.DataFrame({"__row": part["__row"], "__pence": split(part["__total"][0], part["__weight"].to_list())})
+        for part in parts
+    ]
+    return pl.concat(shares).sort("__row").get_column("__pence")
+
+
+def _check_sums(work: pl.DataFrame, *, total: str, weight: str, group: list[str], within: Sequence[str]) -> None:
+    """Refuse groups that have money to share and no weight above 0."""
+    empty = work.filter((_per(group, pl.col("__weight").max()) == 0) & (pl.col("__total") != 0))
     if empty.height:
         faults = [
             Fault(
@@ -72,22 +118,6 @@ def apportion(
         ]
         message = f"nothing to share {total!r} by: {weight!r} adds to 0"
         raise NothingToShareError(message, faults)
-    product = pl.col("__total").abs().cast(pl.Int128) * pl.col("__weight").cast(pl.Int128)
-    work = work.with_columns(
-        pl.max_horizontal(pl.col("__sum"), pl.lit(1, dtype=pl.Int128)).alias("__by"), product.alias("__product")
-    ).with_columns((pl.col("__product") // pl.col("__by")).cast(pl.Int64).alias("__floor"))
-    # a remainder is smaller than the sum of weights, and the sum is a 64-bit number: sorting 64 bits is several times faster
-    left = (pl.col("__product") - pl.col("__floor").cast(pl.Int128) * pl.col("__by")).cast(pl.Int64)
-    odd = pl.col("__total").abs() - _per(group, pl.col("__floor").sum())
-    ranked = work.select(
-        *group, *keys, "__row", left.alias("__left"), odd.alias("__odd"), (pl.col("__sum") > 0).alias("__shares")
-    ).sort([*group, "__left", *keys], descending=[*(False for _ in group), True, *(False for _ in keys)])
-    place = _per(group, pl.int_range(pl.len(), dtype=pl.Int64))
-    extra = ranked.select("__row", ((place < pl.col("__odd")) & pl.col("__shares")).alias("__extra")).sort("__row")
-    pence = (work.get_column("__floor") + extra.get_column("__extra").cast(pl.Int64)) * work.get_column(
-        "__total"
-    ).sign()
-    return frame.with_columns(pence.alias(into))
 
 
 def _per(group: list[str], value: pl.Expr) -> pl.Expr:
@@ -106,9 +136,12 @@ def _check_shares(
     within: Sequence[str],
 ) -> None:
     faults: list[Fault] = []
-    for name in (total, weight):
-        if not frame.schema[name].is_integer():
-            faults.append(Fault(f"column {name!r}", f"type {frame.schema[name]}", "whole numbers"))
+    for name, suits, expected in (
+        (total, frame.schema[total].is_integer(), "whole numbers"),
+        (weight, frame.schema[weight].is_numeric(), "numbers"),
+    ):
+        if not suits:
+            faults.append(Fault(f"column {name!r}", f"type {frame.schema[name]}", expected))
     if faults:
         message = "these rows cannot be apportioned"
         raise FrameError(message, faults)
@@ -116,17 +149,11 @@ def _check_shares(
         nulls = work.get_column(col).null_count()
         if nulls:
             faults.append(Fault(f"column {name!r}", f"{nulls} empty values", "a whole number in every row"))
-    weights = work.get_column("__weight")
-    if (weights.min() or 0) < 0:  # type: ignore[operator]  # an integer column
+    for test, expected in ((pl.col("__weight") < 0, "a weight of 0 or more"), (_no_number(work), "a finite number")):
         faults += [
-            Fault(_place(row, within), f"{weight} {row['__weight']}", "a weight of 0 or more")
-            for row in work.filter(pl.col("__weight") < 0).head(5).iter_rows(named=True)
+            Fault(_place(row, within), f"{weight} {row['__weight']}", expected)
+            for row in work.filter(test).head(5).iter_rows(named=True)
         ]
-    heaviest = work.select(_per(group, pl.col("__weight").cast(pl.Int128).sum()).max()).item()
-    if heaviest is not None and heaviest > LARGEST_WEIGHT:
-        faults.append(
-            Fault(f"column {weight!r}", "weights that add to more than 64 bits hold", f"at most {LARGEST_WEIGHT}")
-        )
     if (work.get_column("__total").abs().max() or 0) > LARGEST_PENCE:  # type: ignore[operator]  # an integer column
         faults.append(
             Fault(f"column {total!r}", "a total above a thousand billion pounds", f"at most {LARGEST_PENCE} pence")
@@ -147,24 +174,30 @@ def _check_shares(
         raise FrameError(message, faults)
 
 
+def _no_number(work: pl.DataFrame) -> pl.Expr:
+    value = pl.col("__weight")
+    return ~value.is_finite() if work.schema["__weight"].is_float() else pl.lit(value=False)
+
+
 def _place(row: dict[str, object], within: Sequence[str]) -> str:
     return ", ".join(f"{name} {row[f'__g{i}']}" for i, name in enumerate(within)) or "the whole frame"
 
 
-def split(total: int, weights: Sequence[int]) -> list[int]:
-    """The same rule as `apportion` in plain Python, ties by position: the second way to each share.
+def split(total: int, weights: Sequence[Number]) -> list[int]:
+    """The same rule as `apportion` in plain Python, ties by position: the second way to each share, at any scale.
 
     Raises:
         NothingToShareError: `total` is not 0 and all weights are.
     """
-    whole = sum(weights)
+    exact = exact_weights(weights)
+    whole = sum(exact)
     if whole == 0:
         if total:
             message = f"nothing to share {total} pence by: the weights add to 0"
             raise NothingToShareError(message)
         return [0 for _ in weights]
     sign = -1 if total < 0 else 1
-    quotas = [divmod(abs(total) * weight, whole) for weight in weights]
+    quotas = [divmod(abs(total) * weight, whole) for weight in exact]
     odd = abs(total) - sum(floor for floor, _ in quotas)
     first = sorted(range(len(weights)), key=lambda i: (-quotas[i][1], i))[:odd]
     lucky = set(first)
