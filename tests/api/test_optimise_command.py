@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from api.cli.main import main as cli
+from api.cli import main as cli
 from capitation.errors import CapitationError
 from capitation.pack.sources import default_data_folder
 
