@@ -24,6 +24,17 @@ from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO, micro, nearest, nearest_quotient, nearest_whole
 from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack
+from capitation.records.columns import (
+    COST_LINE,
+    IMPACT,
+    LOCALITY,
+    POINT_OF_DELIVERY,
+    PRACTICE,
+    QUALITY,
+    SOURCE,
+    WEIGHT_MICRO,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear, financial_years
 
@@ -42,15 +53,15 @@ OTHER_ACUTE = "other-acute"
 class PointOfDelivery(Schema):
     """Where and how care is given, the service that pays for it, and what its activity is spread by."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     name = Column(pl.String, "name", "Name for display")
     service_code = Column(pl.String, "code", "Service that pays for it", one_of=tuple(SERVICES.values()))
     activity_unit = Column(pl.String, "words", "What one unit of its activity is")
     spread_by = Column(pl.String, "code", "Need component, or registered, that spreads it over localities")
-    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    source = SOURCE
     owner = Column(pl.String, "role", "Who answers for the choice")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=("red", "amber", "green"))
-    impact = Column(pl.String, "rating", "How much it matters", one_of=("red", "amber", "green"))
+    quality = QUALITY
+    impact = IMPACT
     where = Column(pl.String, "text", "What the choice rests on")
 
 
@@ -60,50 +71,48 @@ class NationalCost(Schema):
     figure = Column(pl.String, "code", "Data set and kind of care", key=True)
     activity = Column(pl.Int64, "units of activity", "National activity", ge=1)
     cost_pounds = Column(pl.Int64, "pounds", "National cost", ge=1)
-    source = Column(pl.String, "text", "Data set, publisher, licence and where it was read")
+    source = SOURCE.but(unit="text", about="Data set, publisher, licence and where it was read")
     where = Column(pl.String, "locator", "Rows the figure is the sum of")
 
 
 class YearActivity(Schema):
     """Activity at one point of delivery in one year, on current trends or after channel shift."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
+    year = YEAR
     case = Column(pl.String, "case", "Current trends, or after channel shift", key=True, one_of=CASES)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     activity = Column(pl.Int64, "units of activity", "Activity of the whole system", ge=0)
 
 
 class SpreadWeight(Schema):
     """The weight by which a locality takes its part of the activity at a point of delivery."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    weight_micro = Column(pl.Int64, "millionths of a person", "Weighted or registered persons", ge=0)
+    point_of_delivery = POINT_OF_DELIVERY
+    locality_code = LOCALITY
+    weight_micro = WEIGHT_MICRO.but(unit="millionths of a person", about="Weighted or registered persons")
 
 
 class LocalityActivity(Schema):
     """Activity at one point of delivery for the people of one locality in one year."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
+    year = YEAR
     case = Column(pl.String, "case", "Current trends, or after channel shift", key=True, one_of=CASES)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
+    locality_code = LOCALITY
     activity = Column(pl.Int64, "units of activity", "Activity for its people", ge=0)
 
 
 class RelativeCost(Schema):
     """What one unit of activity costs nationally, on one footing for all acute points of delivery."""
 
-    point_of_delivery = Column(pl.String, "code", "Acute point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY.but(about="Acute point of delivery")
     relative_cost_pence = Column(pl.Int64, "pence", "National cost of one unit of activity", ge=1)
 
 
 class UnitCost(Schema):
     """The spend of 2016/17 on one line (a point of delivery, or spend that none counts), and its unit cost."""
 
-    line = Column(
-        pl.String, "code", "Point of delivery; other-acute or the service where none counts the spend", key=True
-    )
+    line = COST_LINE.but(about="Point of delivery; other-acute or the service where none counts the spend")
     service_code = Column(pl.String, "code", "Service the line belongs to", one_of=tuple(SERVICES.values()))
     baseline_activity = Column(pl.Int64, "units of activity", "Activity of 2016/17; empty where none counts it", ge=0,
                                nullable=True)  # fmt: skip
@@ -121,9 +130,9 @@ class UnitCost(Schema):
 class ComponentWeight(Schema):
     """The weight of one practice for one need component, or its registered persons."""
 
-    practice_code = Column(pl.String, "code", "Practice", key=True)
+    practice_code = PRACTICE
     component = Column(pl.String, "code", "Need component, or registered", key=True)
-    weight_micro = Column(pl.Int64, "millionths of a person", "Weighted or registered persons", ge=0)
+    weight_micro = WEIGHT_MICRO.but(unit="millionths of a person", about="Weighted or registered persons")
 
 
 def points_of_delivery(pack: DataPack) -> Frame[PointOfDelivery]:

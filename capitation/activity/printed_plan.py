@@ -15,6 +15,7 @@ import polars as pl
 from capitation.errors import SourceError, suggest
 from capitation.money.pence import pence_of
 from capitation.pack.sources import DataPack
+from capitation.records.columns import AREA_CODE, POINT_OF_DELIVERY, SOLUTION, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 PLAN = "blmk-stp-2016"
@@ -127,8 +128,8 @@ _MULTIPLES = {"£": 1, "£'000": 1_000, "£m": 1_000_000}
 class PlannedAllocation(Schema):
     """One stream of the place-based allocation in one year."""
 
-    year = Column(pl.String, "financial year", "Year of the allocation", key=True, one_of=YEARS)
-    stream = Column(pl.String, "code", "Stream that the money comes through", key=True, one_of=tuple(STREAMS.values()))
+    year = YEAR.but(one_of=YEARS)
+    stream = STREAM.but(about="Stream that the money comes through", one_of=tuple(STREAMS.values()))
     total_pence = Column(pl.Int64, "pence", "Allocation of the stream to the whole system", ge=0)
     population_persons = Column(pl.Int64, "persons", "Population projection of the system for the year", ge=1)
 
@@ -136,7 +137,7 @@ class PlannedAllocation(Schema):
 class PlannedTotal(Schema):
     """The place-based allocation of one year as the plan totals it."""
 
-    year = Column(pl.String, "financial year", "Year of the allocation", key=True, one_of=YEARS)
+    year = YEAR.but(one_of=YEARS)
     population_persons = Column(pl.Int64, "persons", "Population projection of the system for the year", ge=1)
     total_pence = Column(pl.Int64, "pence", "Total place-based allocation as printed", ge=0)
 
@@ -151,7 +152,7 @@ class PlannedDistance(Schema):
 class PlannedSustainabilityFund(Schema):
     """Sustainability and transformation funding of the system in one year."""
 
-    year = Column(pl.String, "financial year", "Year from which the money is expected", key=True)
+    year = YEAR.but(about="Year from which the money is expected")
     stf_pence = Column(pl.Int64, "pence", "Funding of the system", ge=0)
     is_recurrent = Column(pl.Boolean, "true or false", "Whether the plan counts on it every year from then on")
 
@@ -166,8 +167,8 @@ class PlannedSpend(Schema):
 class PlannedActivity(Schema):
     """Activity at one point of delivery: now, on current trends, and after channel shift."""
 
-    point_of_delivery = Column(
-        pl.String, "code", "Where and how care is given", key=True, one_of=tuple(POINTS_OF_DELIVERY.values())
+    point_of_delivery = POINT_OF_DELIVERY.but(
+        about="Where and how care is given", one_of=tuple(POINTS_OF_DELIVERY.values())
     )
     baseline_activity = Column(pl.Int64, "units of activity", "Activity of 2016/17 as the plan counts it", ge=0)
     unmitigated_activity = Column(pl.Int64, "units of activity", "Activity of 2020/21 on current trends", ge=0)
@@ -177,7 +178,7 @@ class PlannedActivity(Schema):
 class PlannedGap(Schema):
     """One part of the deficit in one year."""
 
-    year = Column(pl.String, "financial year", "Year of the deficit, or into which it was brought forward", key=True)
+    year = YEAR.but(about="Year of the deficit, or into which it was brought forward")
     part = Column(
         pl.String,
         "code",
@@ -191,7 +192,7 @@ class PlannedGap(Schema):
 class PracticeSupply(Schema):
     """General practices, GPs and practice nurses of one area."""
 
-    area_code = Column(pl.String, "code", "CCG, the system, or England", key=True, one_of=tuple(SUPPLY_AREAS.values()))
+    area_code = AREA_CODE.but(about="CCG, the system, or England", one_of=tuple(SUPPLY_AREAS.values()))
     practices = Column(pl.Int64, "practices", "General practices", ge=0, nullable=True)
     gps = Column(pl.Int64, "GPs", "General practitioners", ge=0, nullable=True)
     nurses = Column(pl.Int64, "nurses", "General practice nurses", ge=0, nullable=True)
@@ -225,7 +226,7 @@ class SavingsChallenge(Schema):
 class SolutionWorkforce(Schema):
     """Recurrent staff that one solution needs by 2020/21."""
 
-    solution = Column(pl.String, "code", "Solution of the plan", key=True, one_of=tuple(SOLUTIONS.values()))
+    solution = SOLUTION.but(unit="code", about="Solution of the plan", one_of=tuple(SOLUTIONS.values()))
     name = Column(pl.String, "name", "Name of the solution as the plan prints it")
     workforce_wte = Column(
         pl.Float64, "whole-time equivalents", "Recurrent staff to 2020/21; empty where not printed", ge=0, nullable=True
@@ -247,7 +248,7 @@ class VacancyRate(Schema):
     """Vacancies of one staff group in one place."""
 
     staff_group = Column(pl.String, "code", "Staff group, or social-care for the whole social care workforce", key=True)
-    area_code = Column(pl.String, "code", "CCG, or council for social care", key=True)
+    area_code = AREA_CODE.but(about="CCG, or council for social care")
     vacancy_share = Column(pl.Float64, "share", "Vacant posts over all posts", ge=0, le=1)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
 from capitation.money.apportion import apportion
+from capitation.records.columns import LOCALITY, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 HELD_KINDS = ("non-recurrent reserve", "contingency", "release")
@@ -24,9 +25,9 @@ HELD_KINDS = ("non-recurrent reserve", "contingency", "release")
 class HeldMoney(Schema):
     """Money of a locality held in reserve or contingency."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    stream = Column(pl.String, "code", "Stream it is held from", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    year = YEAR
+    stream = STREAM.but(about="Stream it is held from")
+    locality_code = LOCALITY
     held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency, less what was released", ge=0)
 
 

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import polars as pl
 
 from capitation.errors import Fault, FrameError
+from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 
 class LedgerLine(Schema):
     """One line of a waterfall: an amount that moves a subject's balance, and the balance after it."""
 
-    year = Column(pl.String, "financial year", "Year of the waterfall", key=True)
+    year = YEAR
     subject_kind = Column(
         pl.String, "kind", "What the subject is: system, place, locality, practice or provider", key=True
     )

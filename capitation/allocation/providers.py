@@ -21,35 +21,48 @@ from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
 from capitation.places.organisations import organisations
+from capitation.records.columns import (
+    ALLOCATION_PENCE,
+    AREA_CODE,
+    COMMISSIONER,
+    COST_LINE,
+    IMPACT,
+    LOCALITY,
+    PROVIDER,
+    QUALITY,
+    SERVICE,
+    SOURCE,
+    STREAM,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 
 WHOLE_PPM = 1_000_000
 """Parts per million in the whole of a line."""
 
 _SERVICES = tuple(SERVICES.values())
-_RATINGS = ("red", "amber", "green")
 
 
 class ServiceStream(Schema):
     """The money stream a service is paid from, and who commissions it."""
 
-    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
-    stream = Column(pl.String, "code", "Stream that pays for it", one_of=tuple(STREAMS.values()))
+    service_code = SERVICE.but(one_of=_SERVICES)
+    stream = STREAM.but(about="Stream that pays for it", key=False, one_of=tuple(STREAMS.values()))
     commissioner_code = Column(
         pl.String, "code", "Commissioner; empty where it is the practice's own commissioning group", nullable=True
     )
-    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    source = SOURCE
     owner = Column(pl.String, "role", "Who answers for the choice")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
-    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    quality = QUALITY
+    impact = IMPACT
     where = Column(pl.String, "text", "What the choice rests on")
 
 
 class StreamDifference(Schema):
     """A stream's allocation beside the printed spend of the services it pays for."""
 
-    stream = Column(pl.String, "code", "Stream", key=True)
-    allocation_pence = Column(pl.Int64, "pence", "Allocation of the year", ge=0)
+    stream = STREAM
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of the year")
     spend_pence = Column(pl.Int64, "pence", "Printed spend of its services", ge=0)
     difference_pence = Column(pl.Int64, "pence", "Allocation less spend; negative where spend is larger")
 
@@ -57,34 +70,34 @@ class StreamDifference(Schema):
 class LocalityStream(Schema):
     """What one locality receives of one stream, by the commissioning group of its practices."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    stream = Column(pl.String, "code", "Stream", key=True, one_of=tuple(STREAMS.values()))
-    commissioner_code = Column(pl.String, "code", "Commissioning group of the practices", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    allocation_pence = Column(pl.Int64, "pence", "Allocation")
+    year = YEAR
+    stream = STREAM.but(one_of=tuple(STREAMS.values()))
+    commissioner_code = COMMISSIONER.but(about="Commissioning group of the practices")
+    locality_code = LOCALITY
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation", ge=None)
 
 
 class ServiceEnvelope(Schema):
     """What one locality has for one service, by who commissions it."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    commissioner_code = Column(pl.String, "code", "Who commissions the service for these people", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
-    allocation_pence = Column(pl.Int64, "pence", "Envelope of the service")
+    year = YEAR
+    commissioner_code = COMMISSIONER.but(about="Who commissions the service for these people")
+    locality_code = LOCALITY
+    service_code = SERVICE.but(one_of=_SERVICES)
+    allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the service", ge=None)
 
 
 class Flow(Schema):
     """The share of one line of an area's spend that goes to one provider: a marked assumption."""
 
-    area_code = Column(pl.String, "code", "Locality, or place whose localities have no flows of their own", key=True)
-    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
-    provider_code = Column(pl.String, "code", "Provider", key=True)
+    area_code = AREA_CODE.but(about="Locality, or place whose localities have no flows of their own")
+    line = COST_LINE
+    provider_code = PROVIDER
     share_ppm = Column(pl.Int64, "parts per million", "Share of the line", ge=0, le=WHOLE_PPM)
-    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    source = SOURCE
     owner = Column(pl.String, "role", "Who answers for the share")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
-    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    quality = QUALITY
+    impact = IMPACT
     low_ppm = Column(pl.Int64, "parts per million", "Lowest share to test within", ge=0, le=WHOLE_PPM)
     high_ppm = Column(pl.Int64, "parts per million", "Highest share to test within", ge=0, le=WHOLE_PPM)
     where = Column(pl.String, "text", "What the share rests on")
@@ -98,9 +111,9 @@ class Flow(Schema):
 class LocalityFlow(Schema):
     """The share of one line of a locality's spend that goes to one provider."""
 
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
-    provider_code = Column(pl.String, "code", "Provider", key=True)
+    locality_code = LOCALITY
+    line = COST_LINE
+    provider_code = PROVIDER
     share_ppm = Column(pl.Int64, "parts per million", "Share of the line", ge=0, le=WHOLE_PPM)
 
     @classmethod
@@ -114,26 +127,26 @@ class LocalityFlow(Schema):
 class ServiceLine(Schema):
     """The weight of a line inside its service: what it costs."""
 
-    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
-    service_code = Column(pl.String, "code", "Service", one_of=_SERVICES)
+    line = COST_LINE
+    service_code = SERVICE.but(key=False, one_of=_SERVICES)
     cost_pence = Column(pl.Int64, "pence", "Activity times unit cost of the line", ge=0)
 
 
 class ProviderAllocation(Schema):
     """What one provider receives for one service of one locality from one commissioner."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    provider_code = Column(pl.String, "code", "Provider", key=True)
-    commissioner_code = Column(pl.String, "code", "Who pays", key=True)
-    locality_code = Column(pl.String, "code", "Locality whose people are cared for", key=True)
-    service_code = Column(pl.String, "code", "Service", key=True, one_of=_SERVICES)
-    allocation_pence = Column(pl.Int64, "pence", "Envelope of the provider")
+    year = YEAR
+    provider_code = PROVIDER
+    commissioner_code = COMMISSIONER
+    locality_code = LOCALITY.but(about="Locality whose people are cared for")
+    service_code = SERVICE.but(one_of=_SERVICES)
+    allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the provider", ge=None)
 
 
 class Provider(Schema):
     """Whom money can flow to: an organisation of the pack, or the others of a kind taken together."""
 
-    provider_code = Column(pl.String, "code", "Provider", key=True)
+    provider_code = PROVIDER
     provider_name = Column(pl.String, "name", "Name for display")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.money.apportion import apportion
+from capitation.records.columns import LOCALITY, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.streams.control_total import ControlTotalStep
 
@@ -17,10 +18,10 @@ from capitation.streams.control_total import ControlTotalStep
 class LocalitySlice(Schema):
     """One top-slice, or its release, for one locality."""
 
-    year = Column(pl.String, "financial year", "Year of the slice", key=True)
-    stream = Column(pl.String, "code", "Stream it is taken from", key=True)
+    year = YEAR
+    stream = STREAM.but(about="Stream it is taken from")
     step = Column(pl.Int64, "order", "Order of the movement in the control total of its stream", key=True, ge=1)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    locality_code = LOCALITY
     name = Column(pl.String, "words", "Name of the slice")
     kind = Column(pl.String, "word", "Earmark, reserve, contingency or release")
     amount_pence = Column(pl.Int64, "pence", "Negative takes from the locality, positive gives back")

@@ -19,6 +19,7 @@ from capitation.errors import Fault, FrameError, ScenarioError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import micro
 from capitation.pack.sources import read_rows
+from capitation.records.columns import ALLOCATION_PENCE, STREAM, WEIGHT_MICRO, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -26,13 +27,13 @@ from capitation.records.years import FinancialYear
 class LevelAllocation(Schema):
     """What one node of the tree receives, at any level."""
 
-    year = Column(pl.String, "financial year", "Year of the allocation", key=True)
-    stream = Column(pl.String, "code", "Money stream, such as ccg or primary-medical", key=True)
+    year = YEAR
+    stream = STREAM
     level = Column(pl.String, "level", "Level of the tree, such as place, locality or practice", key=True)
     code = Column(pl.String, "code", "Code of the node at that level", key=True)
     parent_code = Column(pl.String, "code", "Code of the node it was cut out of; empty at the top level", nullable=True)
-    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weight below the node", ge=0)
-    allocation_pence = Column(pl.Int64, "pence", "Money the node receives")
+    weight_micro = WEIGHT_MICRO.but(about="Weight below the node")
+    allocation_pence = ALLOCATION_PENCE.but(about="Money the node receives", ge=None)
 
 
 def allocate_down(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.pace.target import AREA, AreaAllocation, StreamArea, over
+from capitation.records.columns import ALLOCATION_PENCE, AREA_CODE, STREAM
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -17,7 +18,7 @@ class AreaGrowth(StreamArea):
     """An area's growth over the year before."""
 
     previous_pence = Column(pl.Int64, "pence", "Allocation of the year before", ge=0)
-    allocation_pence = Column(pl.Int64, "pence", "Allocation of the year", ge=0)
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of the year")
     growth_rate = Column(
         pl.Float64, "rate", "Allocation over that of the year before less 1; empty after nothing", nullable=True
     )
@@ -34,8 +35,8 @@ class AllocationDifference(StreamArea):
 class CumulativeGrowth(Schema):
     """An area's growth over a whole span of years."""
 
-    stream = Column(pl.String, "code", "Stream of money", key=True)
-    area_code = Column(pl.String, "code", "Code of the area", key=True)
+    stream = STREAM
+    area_code = AREA_CODE
     first_year = Column(pl.String, "financial year", "First year in which the area has an allocation")
     last_year = Column(pl.String, "financial year", "Last year in which the area has an allocation")
     growth_rate = Column(

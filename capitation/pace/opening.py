@@ -15,6 +15,7 @@ from capitation.activity.printed_plan import printed_number
 from capitation.errors import Fault, ScenarioError
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
+from capitation.records.columns import COMMISSIONER, OPENING_PENCE, PRACTICE, STREAM, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 
@@ -33,12 +34,12 @@ class CommissionerShares(Document):
 class PracticeOpening(Schema):
     """The opening baseline of a practice in one stream."""
 
-    year = Column(pl.String, "financial year", "Year of the opening baseline", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
-    practice_code = Column(pl.String, "code", "Practice", key=True)
-    commissioner_code = Column(pl.String, "code", "Commissioner of the practice")
+    year = YEAR
+    stream = STREAM
+    practice_code = PRACTICE
+    commissioner_code = COMMISSIONER.but(about="Commissioner of the practice", key=False)
     commissioner_pence = Column(pl.Int64, "pence", "Opening baseline of the whole commissioner", ge=0)
-    opening_pence = Column(pl.Int64, "pence", "Opening baseline of the practice", ge=0)
+    opening_pence = OPENING_PENCE.but(about="Opening baseline of the practice")
 
 
 def practice_openings(

@@ -30,6 +30,7 @@ from capitation.pace.round import (
     scaled_pence,
 )
 from capitation.pace.target import AreaPopulation, AreaTarget, OpeningBaseline, over
+from capitation.records.columns import AREA_CODE, OTHER_STREAMS_PENCE, PLACE_TARGET_PENCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 
@@ -61,10 +62,10 @@ class StreamRound:
 class PlaceLift(Schema):
     """What the place rule did to the core stream of one area."""
 
-    year = Column(pl.String, "financial year", "Financial year", key=True)
-    area_code = Column(pl.String, "code", "Code of the area", key=True)
-    place_target_pence = Column(pl.Int64, "pence", "Target of the area over all streams", ge=0)
-    other_streams_pence = Column(pl.Int64, "pence", "Allocations of the area's other streams", ge=0)
+    year = YEAR
+    area_code = AREA_CODE
+    place_target_pence = PLACE_TARGET_PENCE
+    other_streams_pence = OTHER_STREAMS_PENCE
     core_before_pence = Column(pl.Int64, "pence", "Core allocation before the place rule", ge=0)
     core_after_pence = Column(pl.Int64, "pence", "Core allocation after the place rule", ge=0)
     change_pence = Column(pl.Int64, "pence", "After less before; over all areas it adds to nil")

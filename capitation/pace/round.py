@@ -44,6 +44,17 @@ from capitation.pace.target import (
     over,
     require_same_keys,
 )
+from capitation.records.columns import (
+    ALLOCATION_PENCE,
+    CLOSING_DFT_PENCE,
+    CLOSING_DFT_SHARE,
+    OPENING_PENCE,
+    OTHER_STREAMS_PENCE,
+    PLACE_TARGET_PENCE,
+    STREAM,
+    TARGET_PENCE,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -70,8 +81,8 @@ HELD_BY = (
 class PacedAllocation(StreamArea):
     """One area's allocation after pace of change, with the bounds that made it."""
 
-    opening_pence = Column(pl.Int64, "pence", "Recurrent allocation carried in from the year before", ge=0)
-    target_pence = Column(pl.Int64, "pence", "Fair share of the quantum", ge=0)
+    opening_pence = OPENING_PENCE
+    target_pence = TARGET_PENCE
     opening_dft_share = Column(
         pl.Float64,
         "share of target",
@@ -91,16 +102,12 @@ class PacedAllocation(StreamArea):
     upper_pence = Column(
         pl.Int64, "pence", "Upper bound with all rules standing; empty where there is none", ge=0, nullable=True
     )
-    allocation_pence = Column(
-        pl.Int64, "pence", "Allocation of the round; over all areas they add to the quantum", ge=0
-    )
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of the round; over all areas they add to the quantum")
     growth_rate = Column(
         pl.Float64, "rate", "Allocation over opening less 1; empty where there was no opening", nullable=True
     )
-    closing_dft_pence = Column(pl.Int64, "pence", "Allocation less target")
-    closing_dft_share = Column(
-        pl.Float64, "share of target", "Closing distance over target; empty where the target is nil", nullable=True
-    )
+    closing_dft_pence = CLOSING_DFT_PENCE
+    closing_dft_share = CLOSING_DFT_SHARE
     held_by = Column(pl.String, "rule", "The rule that sets the amount", one_of=HELD_BY)
     is_capped = Column(pl.Boolean, "yes or no", "Whether the over-target cap applies to the area")
     is_lifted = Column(pl.Boolean, "yes or no", "Whether the area receives more than its floor")
@@ -109,8 +116,8 @@ class PacedAllocation(StreamArea):
 class Relaxation(Schema):
     """One rule that gave way because the money did not fit, by how much, and for which area where it is one."""
 
-    year = Column(pl.String, "financial year", "Financial year", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     step = Column(pl.Int64, "count", "Order in which rules gave way, from 1", key=True, ge=1)
     rule = Column(pl.String, "rule", "Rule that gave way")
     area_code = Column(pl.String, "code", "The one area for which it gave way, or empty for all areas", nullable=True)
@@ -128,10 +135,10 @@ class Relaxation(Schema):
 class PaceSummary(Schema):
     """One stream's round in one row."""
 
-    year = Column(pl.String, "financial year", "Financial year", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     quantum_pence = Column(pl.Int64, "pence", "Money to distribute", ge=0)
-    opening_pence = Column(pl.Int64, "pence", "Sum of openings", ge=0)
+    opening_pence = OPENING_PENCE.but(about="Sum of openings")
     floors_pence = Column(pl.Int64, "pence", "Sum of floors and fixed amounts", ge=0)
     lower_bounds_pence = Column(pl.Int64, "pence", "Sum of lower bounds with all rules standing", ge=0)
     upper_bounds_pence = Column(
@@ -171,8 +178,8 @@ class PaceResult:
 class PlaceBound(StreamArea):
     """What the place rule asks of the core stream of an area."""
 
-    place_target_pence = Column(pl.Int64, "pence", "Target of the area over all streams", ge=0)
-    other_streams_pence = Column(pl.Int64, "pence", "Allocations of the area's other streams", ge=0)
+    place_target_pence = PLACE_TARGET_PENCE
+    other_streams_pence = OTHER_STREAMS_PENCE
 
 
 def pace_of_change(

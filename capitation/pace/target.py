@@ -19,42 +19,48 @@ import polars as pl
 from capitation.errors import Fault, FrameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
+from capitation.records.columns import (
+    ALLOCATION_PENCE,
+    AREA_CODE,
+    CLOSING_DFT_PENCE,
+    CLOSING_DFT_SHARE,
+    OPENING_PENCE,
+    REGISTERED_PERSONS,
+    STREAM,
+    TARGET_PENCE,
+    WEIGHT_MICRO,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 
 
 class StreamArea(Schema):
     """The key of most tables here: one area's share of one stream in one year."""
 
-    year = Column(pl.String, "financial year", "Financial year, such as 2016/17", key=True)
-    stream = Column(pl.String, "code", "Stream of money, such as ccg, primary-medical or specialised", key=True)
-    area_code = Column(
-        pl.String, "code", "Code of the area: practice, locality, place or commissioning group", key=True
-    )
+    year = YEAR
+    stream = STREAM
+    area_code = AREA_CODE.but(about="Code of the area: practice, locality, place or commissioning group")
 
 
 class AreaWeight(StreamArea):
     """An area's need-weighted population for one stream and year."""
 
-    registered_persons = Column(pl.Float64, "persons", "Registered population of the year, before weighting", ge=0)
-    weight_micro = Column(
-        pl.Int64, "millionths of a weighted person", "Need-weighted population in whole millionths", ge=0
-    )
+    registered_persons = REGISTERED_PERSONS.but(about="Registered population of the year, before weighting")
+    weight_micro = WEIGHT_MICRO
 
 
 class StreamQuantum(Schema):
     """The money of one stream and year that is shared out by target shares."""
 
-    year = Column(pl.String, "financial year", "Financial year, such as 2016/17", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     quantum_pence = Column(pl.Int64, "pence", "Recurrent money to distribute in this stream and year", ge=0)
 
 
 class TargetShare(StreamArea):
     """An area's fair share of a stream."""
 
-    weight_micro = Column(
-        pl.Int64, "millionths of a weighted person", "Need-weighted population in whole millionths", ge=0
-    )
+    weight_micro = WEIGHT_MICRO
     target_share = Column(
         pl.Float64, "share", "Weight of the area over the weight of all areas of the stream", ge=0, le=1
     )
@@ -63,38 +69,38 @@ class TargetShare(StreamArea):
 class AreaTarget(TargetShare):
     """An area's target allocation: its fair share of the quantum in whole pence."""
 
-    target_pence = Column(pl.Int64, "pence", "Fair share of the quantum; over all areas they add to it exactly", ge=0)
+    target_pence = TARGET_PENCE.but(about="Fair share of the quantum; over all areas they add to it exactly")
 
 
 class OpeningBaseline(StreamArea):
     """An area's recurrent baseline at the start of a year."""
 
-    opening_pence = Column(pl.Int64, "pence", "Recurrent allocation carried in from the year before", ge=0)
+    opening_pence = OPENING_PENCE
 
 
 class AreaAllocation(StreamArea):
     """An area's recurrent allocation for a year."""
 
-    allocation_pence = Column(pl.Int64, "pence", "Recurrent allocation of the year", ge=0)
+    allocation_pence = ALLOCATION_PENCE
 
 
 class AreaPopulation(Schema):
     """An area's registered population in one year."""
 
-    year = Column(pl.String, "financial year", "Financial year, such as 2016/17", key=True)
-    area_code = Column(pl.String, "code", "Code of the area", key=True)
-    registered_persons = Column(pl.Float64, "persons", "Registered population, 12-month average or projection", ge=0)
+    year = YEAR
+    area_code = AREA_CODE
+    registered_persons = REGISTERED_PERSONS.but(about="Registered population, 12-month average or projection")
 
 
 class DistanceFromTarget(StreamArea):
     """How far an area's money is from its target before and after a round; negative is under target."""
 
-    opening_pence = Column(pl.Int64, "pence", "Recurrent allocation carried in from the year before", ge=0)
+    opening_pence = OPENING_PENCE
     opening_at_average_growth_pence = Column(
         pl.Int64, "pence", "What the area would have if the whole quantum followed opening baselines", ge=0
     )
-    target_pence = Column(pl.Int64, "pence", "Fair share of the quantum", ge=0)
-    allocation_pence = Column(pl.Int64, "pence", "Recurrent allocation of the year", ge=0)
+    target_pence = TARGET_PENCE
+    allocation_pence = ALLOCATION_PENCE
     opening_dft_pence = Column(pl.Int64, "pence", "Opening at average growth less target")
     opening_dft_share = Column(
         pl.Float64, "share of target", "Opening distance over target; empty where the target is nil", nullable=True
@@ -105,10 +111,8 @@ class DistanceFromTarget(StreamArea):
         "Opening distance per head; empty where nobody is registered",
         nullable=True,
     )
-    closing_dft_pence = Column(pl.Int64, "pence", "Allocation less target")
-    closing_dft_share = Column(
-        pl.Float64, "share of target", "Closing distance over target; empty where the target is nil", nullable=True
-    )
+    closing_dft_pence = CLOSING_DFT_PENCE
+    closing_dft_share = CLOSING_DFT_SHARE
     closing_dft_pence_per_person = Column(
         pl.Float64,
         "pence per registered person",
@@ -120,19 +124,17 @@ class DistanceFromTarget(StreamArea):
 class PlaceDistance(Schema):
     """Distance from target over all streams of an area: sums over sums."""
 
-    year = Column(pl.String, "financial year", "Financial year, such as 2016/17", key=True)
-    area_code = Column(pl.String, "code", "Code of the area", key=True)
+    year = YEAR
+    area_code = AREA_CODE
     streams = Column(pl.Int64, "count", "How many streams are added together", ge=1)
-    target_pence = Column(pl.Int64, "pence", "Target over all streams", ge=0)
-    allocation_pence = Column(pl.Int64, "pence", "Allocation over all streams", ge=0)
+    target_pence = TARGET_PENCE.but(about="Target over all streams")
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation over all streams")
     opening_dft_pence = Column(pl.Int64, "pence", "Opening distance over all streams")
     opening_dft_share = Column(
         pl.Float64, "share of target", "Opening distance over the target of all streams", nullable=True
     )
-    closing_dft_pence = Column(pl.Int64, "pence", "Allocation less target over all streams")
-    closing_dft_share = Column(
-        pl.Float64, "share of target", "Closing distance over the target of all streams", nullable=True
-    )
+    closing_dft_pence = CLOSING_DFT_PENCE.but(about="Allocation less target over all streams")
+    closing_dft_share = CLOSING_DFT_SHARE.but(about="Closing distance over the target of all streams")
 
 
 GROUP = ["year", "stream"]

@@ -16,6 +16,7 @@ from capitation.errors import Faults, FrameError, suggest
 from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack, read_raw, read_rows
 from capitation.places.membership import HEADINGS
+from capitation.records.columns import PRACTICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.inputs import column_names
 from capitation.weighting.population import PracticeList
@@ -27,14 +28,14 @@ OUTCOMES = ("continued", "merged into", "closed", "new", "unexplained")
 class DatedPracticeList(PracticeList):
     """The list of one practice in one of the years the pack carries."""
 
-    year = Column(pl.String, "financial year", "Year of the list", key=True)
+    year = YEAR
 
 
 class LineageEvent(Schema):
     """One thing that happened to a practice code."""
 
-    practice_code = Column(pl.String, "code", "Practice the event is about", key=True)
-    year = Column(pl.String, "financial year", "Year in which its list moved, ended or began", key=True)
+    practice_code = PRACTICE.but(about="Practice the event is about")
+    year = YEAR.but(about="Year in which its list moved, ended or began")
     change = Column(pl.String, "change", "What happened", one_of=("merged into", "closed", "opened"))
     successor_code = Column(pl.String, "code", "Practice that took on its list; only for a merger", nullable=True)
     quality = Column(pl.String, "mark", "Whether it was published or inferred", one_of=("published", "inferred"))
@@ -54,7 +55,7 @@ class LineageEvent(Schema):
 class PracticeLineage(Schema):
     """What became of one practice between two lists."""
 
-    practice_code = Column(pl.String, "code", "Practice of the earlier or the later list", key=True)
+    practice_code = PRACTICE.but(about="Practice of the earlier or the later list")
     outcome = Column(pl.String, "outcome", "What became of it", one_of=OUTCOMES)
     successor_code = Column(
         pl.String, "code", "Practice of the later list that now holds its patients; empty unless merged", nullable=True

@@ -28,6 +28,7 @@ import polars as pl
 from capitation.errors import Faults, FrameError
 from capitation.money.rounding import MICRO, micro
 from capitation.places.membership import Locality, Membership, ResolvedPractice
+from capitation.records.columns import LOCALITY, PRACTICE
 from capitation.records.frames import Column, Frame, Schema
 
 Start = Literal["networks", "places"]
@@ -41,8 +42,8 @@ class LocalityStep(Schema):
 
     order = Column(pl.Int64, "number", "Order of the step", key=True, ge=1)
     step = Column(pl.String, "step", "Which part of the rule", one_of=("cut", "divide", "take", "merge", "hand over"))
-    locality_code = Column(pl.String, "code", "Group the step made, joined or reached")
-    practice_code = Column(pl.String, "code", "Practice that moved, where one did", nullable=True)
+    locality_code = LOCALITY.but(about="Group the step made, joined or reached", key=False)
+    practice_code = PRACTICE.but(about="Practice that moved, where one did", key=False, nullable=True)
     distance_km = Column(pl.Float64, "kilometres", "Distance bridged, where one was", nullable=True, ge=0)
     detail = Column(pl.String, "text", "What happened, in words")
 

@@ -20,6 +20,16 @@ from capitation.errors import Fault, Faults, FrameError, suggest
 from capitation.money.rounding import MICRO, micro
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.records.columns import (
+    COMMISSIONER,
+    LOCALITY,
+    PLACE,
+    PRACTICE,
+    QUALITY,
+    REGISTERED_PERSONS,
+    SOURCE,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.inputs import column_names
@@ -45,14 +55,14 @@ _SHOWN = 20
 class Practice(Schema):
     """One general practice in one year, as published."""
 
-    practice_code = Column(pl.String, "code", "National code of the practice", key=True)
+    practice_code = PRACTICE
     practice_name = Column(pl.String, "name", "Name of the practice", nullable=True)
     commissioner_code = Column(pl.String, "code", "Clinical commissioning group the practice belongs to", nullable=True)
     network_code = Column(pl.String, "code", "Primary care network, where it has one", nullable=True)
     network_name = Column(pl.String, "name", "Name of the network", nullable=True)
     district_code = Column(pl.String, "code", "District in which the practice stands, where published", nullable=True)
     district_name = Column(pl.String, "name", "Name of the district", nullable=True)
-    registered_persons = Column(pl.Float64, "persons", "Persons on its list, average of the year", ge=0)
+    registered_persons = REGISTERED_PERSONS.but(about="Persons on its list, average of the year")
     postcode = Column(pl.String, "postcode", "Postcode of the practice", nullable=True)
     latitude = Column(pl.Float64, "degrees", "Latitude of the practice, where published", ge=49, le=61, nullable=True)
     longitude = Column(pl.Float64, "degrees", "Longitude of the practice, where published", ge=-9, le=2, nullable=True)
@@ -61,41 +71,41 @@ class Practice(Schema):
 class Resolution(Schema):
     """The written answer to a question that the published tables leave open for one practice."""
 
-    practice_code = Column(pl.String, "code", "Practice the question is about", key=True)
+    practice_code = PRACTICE.but(about="Practice the question is about")
     question = Column(
         pl.String, "question", "What is open: its network, its district, or its commissioner although it stands elsewhere",
         key=True, one_of=("network", "district", "commissioner"),
     )  # fmt: skip
     resolution = Column(pl.String, "code", "The code that answers the question")
     reason = Column(pl.String, "text", "Why, with the figures it rests on")
-    source = Column(pl.String, "text", "Where the figures were read")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=("red", "amber", "green"))
+    source = SOURCE.but(unit="text", about="Where the figures were read")
+    quality = QUALITY
 
 
 class ResolvedPractice(Practice):
     """A practice whose place is known: the district it stands in, published or resolved."""
 
-    place_code = Column(pl.String, "code", "Place of the practice")
+    place_code = PLACE.but(about="Place of the practice")
     place_name = Column(pl.String, "name", "Name of the place")
 
 
 class MembershipRow(Schema):
     """One row of a map that may still be at fault."""
 
-    practice_code = Column(pl.String, "code", "Practice")
-    locality_code = Column(pl.String, "code", "Locality the practice is put in")
-    place_code = Column(pl.String, "code", "Place of the locality", nullable=True)
+    practice_code = PRACTICE.but(key=False)
+    locality_code = LOCALITY.but(about="Locality the practice is put in", key=False)
+    place_code = PLACE.but(nullable=True)
     commissioner_code = Column(pl.String, "code", "Commissioner of the practice", nullable=True)
-    year = Column(pl.String, "financial year", "Year of the map", nullable=True)
+    year = YEAR.but(about="Year of the map", key=False, nullable=True)
 
 
 class Membership(MembershipRow):
     """Which locality, place and commissioner a practice belongs to in a year."""
 
-    practice_code = Column(pl.String, "code", "Practice", key=True)
-    place_code = Column(pl.String, "code", "Place of the locality")
-    commissioner_code = Column(pl.String, "code", "Commissioner of the practice")
-    year = Column(pl.String, "financial year", "Year of the map", key=True)
+    practice_code = PRACTICE
+    place_code = PLACE
+    commissioner_code = COMMISSIONER.but(about="Commissioner of the practice", key=False)
+    year = YEAR.but(about="Year of the map")
 
     @classmethod
     def rules(cls) -> dict[str, pl.Expr]:
@@ -108,14 +118,12 @@ class Membership(MembershipRow):
 class Locality(Schema):
     """A locality: a sum of practices inside one place."""
 
-    locality_code = Column(
-        pl.String, "code", "Code of the locality; a code of this product, not a national one", key=True
-    )
+    locality_code = LOCALITY.but(about="Code of the locality; a code of this product, not a national one")
     locality_name = Column(pl.String, "name", "Name, after the network it grew out of")
-    place_code = Column(pl.String, "code", "Place the locality lies in")
+    place_code = PLACE
     place_name = Column(pl.String, "name", "Name of the place")
     practices = Column(pl.Int64, "practices", "Practices in it", ge=1)
-    registered_persons = Column(pl.Float64, "persons", "Persons registered with its practices", ge=0)
+    registered_persons = REGISTERED_PERSONS.but(about="Persons registered with its practices")
     outside_band = Column(
         pl.String, "statement", "Why its size is outside the band; empty where it is inside", nullable=True
     )
@@ -125,10 +133,10 @@ class Locality(Schema):
 class LocalitySize(Schema):
     """The size of one locality of a map against the band."""
 
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    place_code = Column(pl.String, "code", "Place, where the map gives one", nullable=True)
+    locality_code = LOCALITY
+    place_code = PLACE.but(about="Place, where the map gives one", nullable=True)
     practices = Column(pl.Int64, "practices", "Practices in it", ge=0)
-    registered_persons = Column(pl.Float64, "persons", "Persons registered with its practices", ge=0)
+    registered_persons = REGISTERED_PERSONS.but(about="Persons registered with its practices")
     outside_persons = Column(
         pl.Float64, "persons", "Persons above the band (positive) or missing to reach it (negative); 0 inside"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.pack.sources import DataPack
+from capitation.records.columns import SOURCE
 from capitation.records.frames import Column, Frame, Schema
 
 ORGANISATIONS_FILE = "places/organisations.csv"
@@ -37,7 +38,7 @@ class Organisation(Schema):
     name = Column(pl.String, "name", "Name the organisation went by at the time")
     kind = Column(pl.String, "kind", "What sort of body it is", one_of=KINDS)
     role = Column(pl.String, "sentence", "What it commissions or provides, and for whom")
-    source = Column(pl.String, "source", "Id of the source that names the organisation and its role")
+    source = SOURCE.but(about="Id of the source that names the organisation and its role")
     where = Column(pl.String, "locator", "Table and row of that source")
     code_source = Column(pl.String, "source", 'Id of the source that gives the code, or "assumption"')
     code_where = Column(pl.String, "locator", "Table and column of that source, or what the assumption rests on")

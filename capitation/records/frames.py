@@ -8,7 +8,8 @@ the type checker; at run time it is a plain polars frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, Unpack, cast
 
 import polars as pl
 
@@ -33,6 +34,18 @@ else:
             return pl.DataFrame
 
 
+class Changes(TypedDict, total=False):
+    """What `Column.but` may change; the type of a column stays."""
+
+    unit: str
+    about: str
+    key: bool
+    ge: float | None
+    le: float | None
+    nullable: bool
+    one_of: Sequence[str] | None
+
+
 class Column:
     """One column: its type, unit and meaning, and the limits its values keep."""
 
@@ -53,7 +66,18 @@ class Column:
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
+        if self.name not in {"", name}:
+            raise TypeError(
+                f"{owner.__name__}.{name} is the shared column {self.name!r}; a shared column keeps its name"
+            )
         self.name = name
+
+    def but(self, **changes: Unpack[Changes]) -> Column:
+        """A copy of this column with what differs in one table, such as its key, its limits or its meaning."""
+        other = copy(self)
+        for attribute, value in changes.items():
+            setattr(other, attribute, value)
+        return other
 
     @property
     def col(self) -> pl.Expr:

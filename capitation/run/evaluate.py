@@ -68,6 +68,7 @@ from capitation.pack.assumptions import Assumption, assumptions
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
 from capitation.places.membership import Membership, localities, membership, practices
+from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, STREAM, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
@@ -93,12 +94,12 @@ LEVELS = ("place", "locality", "practice")
 class PracticeNeed(Schema):
     """A practice's need in the base year by the formula of one stream."""
 
-    stream = Column(pl.String, "code", "Stream of money", key=True)
-    practice_code = Column(pl.String, "code", "Practice", key=True)
+    stream = STREAM
+    practice_code = PRACTICE
     formula = Column(pl.String, "id", "Need formula of the stream")
-    registered_persons = Column(pl.Float64, "persons", "Registered persons of the base year", ge=0)
-    weighted_persons = Column(pl.Float64, "weighted persons", "Persons weighted for need and unavoidable cost", ge=0)
-    need_index = Column(pl.Float64, "index, system 1", "Weighted over registered persons", ge=0, nullable=True)
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the base year")
+    weighted_persons = WEIGHTED_PERSONS
+    need_index = NEED_INDEX
 
 
 class CodeName(Schema):

@@ -22,10 +22,9 @@ from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack
+from capitation.records.columns import CONTRACT, IMPACT, PARTY, POINT_OF_DELIVERY, PROVIDER, QUALITY, SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.channel_shift import ShiftedActivity
-
-_RATINGS = ("red", "amber", "green")
 
 COMMISSIONER, SYSTEM = "commissioner", "system"
 """Parties beside the providers."""
@@ -34,21 +33,21 @@ COMMISSIONER, SYSTEM = "commissioner", "system"
 class MarginalShare(Schema):
     """The part of the price by which a form of contract changes a provider's income for one unit less."""
 
-    contract = Column(pl.String, "id", "Form of contract", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    contract = CONTRACT.but(about="Form of contract")
+    point_of_delivery = POINT_OF_DELIVERY
     since = Column(pl.String, "financial year", "First year for which the share holds", key=True)
     marginal_share = Column(pl.Float64, "share of price", "Income lost for one unit less, over its price", ge=0, le=1)
-    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    source = SOURCE
     owner = Column(pl.String, "role", "Who answers for the share")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
-    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    quality = QUALITY
+    impact = IMPACT
     where = Column(pl.String, "text", "Table, row and column, or what it rests on")
 
 
 class ServiceCost(Schema):
     """How the cost of one unit of activity behaves: what is saved with one less, and what one more costs."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     variable_share = Column(pl.Float64, "share of unit cost", "Cost a provider saves at once with one less", ge=0, le=1)
     low_share = Column(pl.Float64, "share of unit cost", "Lowest share to test within", ge=0, le=1)
     high_share = Column(pl.Float64, "share of unit cost", "Highest share to test within", ge=0, le=1)
@@ -61,8 +60,8 @@ class ServiceCost(Schema):
     )
     stay_days = Column(pl.Float64, "days", "Mean length of stay, where beds are used", ge=0, nullable=True)
     owner = Column(pl.String, "role", "Who answers for the shares")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
-    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    quality = QUALITY
+    impact = IMPACT
     where = Column(pl.String, "text", "What they rest on")
 
     @classmethod
@@ -74,8 +73,8 @@ class ServiceCost(Schema):
 class UnitValue(Schema):
     """What one unit of activity is worth in one year under one contract."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    year = YEAR
+    point_of_delivery = POINT_OF_DELIVERY
     tariff_pence = Column(pl.Int64, "pence a unit", "Unit cost at 2016/17 prices", ge=0)
     marginal_pence = Column(pl.Int64, "pence a unit", "What the contract pays less for one unit less", ge=0)
     variable_pence = Column(pl.Int64, "pence a unit", "What the provider spends less for one unit less, at once", ge=0)
@@ -84,9 +83,9 @@ class UnitValue(Schema):
 class AvoidedValue(Schema):
     """The value of what one provider no longer does at one point of delivery in one year."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    provider_code = Column(pl.String, "code", "Provider", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    year = YEAR
+    provider_code = PROVIDER
+    point_of_delivery = POINT_OF_DELIVERY
     avoided = Column(pl.Int64, "units of activity", "No longer done", ge=0)
     tariff_pence = Column(pl.Int64, "pence", "Its value at tariff", ge=0)
     contract_pence = Column(pl.Int64, "pence", "What the contract pays less for it", ge=0)
@@ -97,8 +96,8 @@ class AvoidedValue(Schema):
 class PartyEffect(Schema):
     """What avoided activity does to one party in one year, before the cost of the solutions."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    party = Column(pl.String, "code", "Commissioner, a provider, or the system as a whole", key=True)
+    year = YEAR
+    party = PARTY.but(about="Commissioner, a provider, or the system as a whole")
     transfer_pence = Column(pl.Int64, "pence", "Paid less (commissioner) or received less (provider, below 0)")
     cost_saved_pence = Column(pl.Int64, "pence", "Cost no longer spent", ge=0)
     effect_pence = Column(pl.Int64, "pence", "Transfer plus cost saved")

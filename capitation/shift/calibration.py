@@ -24,6 +24,7 @@ import polars as pl
 from capitation.activity.printed_plan import PlannedActivity
 from capitation.errors import Faults, ScenarioError, suggest
 from capitation.money.rounding import nearest
+from capitation.records.columns import POINT_OF_DELIVERY
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.channel_shift import Level, programme_name
 from capitation.shift.shared_credit import with_credit
@@ -36,7 +37,7 @@ _LEVELS: tuple[Level, ...] = ("low", "central", "high")
 class LineCalibration(Schema):
     """How one point of delivery was set to the plan: what the files alone would give, and the factor that was needed."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     unmitigated = Column(pl.Int64, "units of activity", "Printed activity of 2020/21 on current trends", ge=0)
     printed = Column(pl.Int64, "units of activity", "Printed activity of 2020/21 after channel shift", ge=0)
     uncalibrated = Column(

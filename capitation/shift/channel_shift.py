@@ -23,6 +23,7 @@ import polars as pl
 from capitation.activity.activity import LocalityActivity
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.rounding import MICRO, micro, nearest_whole
+from capitation.records.columns import LOCALITY, POINT_OF_DELIVERY, SOLUTION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.shift.shared_credit import with_credit
@@ -42,25 +43,25 @@ _TINY = 1e-12
 class Launch(Schema):
     """Scale of one solution added in one place in one year: a mix is a table of launches."""
 
-    solution = Column(pl.String, "id", "Solution", key=True)
-    locality_code = Column(pl.String, "code", "Locality, or ALL for every one in which it may run", key=True)
-    year = Column(pl.String, "financial year", "Year in which the scale is added", key=True)
+    solution = SOLUTION
+    locality_code = LOCALITY.but(about="Locality, or ALL for every one in which it may run")
+    year = YEAR.but(about="Year in which the scale is added")
     scale = Column(pl.Float64, "scale, 1 is full", "Scale added in the year", ge=0)
 
 
 class ShiftLocality(Schema):
     """A locality and its persons, by which amounts stated for the whole system are spread."""
 
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    locality_code = LOCALITY
     persons = Column(pl.Int64, "persons", "Registered persons", ge=1)
 
 
 class ScaleInPlace(Schema):
     """How far one solution is rolled out in one locality and year, and how much of its full effect that gives."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    year = YEAR
+    solution = SOLUTION
+    locality_code = LOCALITY
     scale = Column(pl.Float64, "scale, 1 is full", "Scale in place", ge=0)
     effective_scale = Column(pl.Float64, "scale, 1 is full", "Scale after its maturity and curve of returns", ge=0)
 
@@ -68,7 +69,7 @@ class ScaleInPlace(Schema):
 class CellShare(Schema):
     """A group of patients within a point of delivery that the same solutions reach."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     cell = Column(pl.String, "id", "Group of patients", key=True)
     share = Column(pl.Float64, "share", "Part of the activity that the group makes up", ge=0, le=1)
 
@@ -84,9 +85,9 @@ class CellShare(Schema):
 class ShiftedActivity(Schema):
     """Activity of one locality at one point of delivery in one year, before and after the mix."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    year = YEAR
+    point_of_delivery = POINT_OF_DELIVERY
+    locality_code = LOCALITY
     activity = Column(pl.Int64, "units of activity", "Activity before any solution", ge=0)
     avoided = Column(pl.Int64, "units of activity", "Avoided by the mix, by the exact product", ge=0)
     received = Column(pl.Int64, "contacts", "Contacts that appear here because of the mix")
@@ -108,38 +109,38 @@ class ShiftedActivity(Schema):
 class AvoidedBySolution(Schema):
     """Activity that one solution avoids: its Shapley part, so that solutions add to the whole."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
+    year = YEAR
+    point_of_delivery = POINT_OF_DELIVERY
+    locality_code = LOCALITY
+    solution = SOLUTION
     avoided = Column(pl.Int64, "units of activity", "Credited to the solution", ge=0)
 
 
 class ReceivedBySolution(Schema):
     """Contacts that appear because of one solution."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    point_of_delivery = Column(pl.String, "code", "Point of delivery that receives them", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
+    year = YEAR
+    point_of_delivery = POINT_OF_DELIVERY.but(about="Point of delivery that receives them")
+    locality_code = LOCALITY
+    solution = SOLUTION
     received = Column(pl.Int64, "contacts", "Contacts that follow what it avoids, and those it creates")
 
 
 class MixCost(Schema):
     """What one solution costs in one locality and year, by purse."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
+    year = YEAR
+    solution = SOLUTION
     kind = Column(pl.String, "purse", "Recurrent, non-recurrent or capital", key=True, one_of=KINDS)
-    locality_code = Column(pl.String, "code", "Locality that the cost is for", key=True)
+    locality_code = LOCALITY.but(about="Locality that the cost is for")
     cost_pence = Column(pl.Int64, "pence", "Cost", ge=0)
 
 
 class MixSaving(Schema):
     """Cash that one solution releases directly in one year, apart from the activity it avoids."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
+    year = YEAR
+    solution = SOLUTION
     saving = Column(pl.String, "id", "Which of its savings", key=True)
     falls_to = Column(pl.String, "code", "Organisation that keeps it; empty for the commissioner")
     saving_pence = Column(pl.Int64, "pence", "Saving", ge=0)
@@ -148,8 +149,8 @@ class MixSaving(Schema):
 class MixWorkforce(Schema):
     """Staff that one solution employs in one year."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    solution = Column(pl.String, "id", "Solution", key=True)
+    year = YEAR
+    solution = SOLUTION
     staff_group = Column(pl.String, "id", "Staff group", key=True)
     workforce_wte = Column(pl.Float64, "whole-time equivalents", "Staff at the scale in place", ge=0)
 

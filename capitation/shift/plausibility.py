@@ -5,23 +5,22 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.pack.sources import DataPack
+from capitation.records.columns import IMPACT, POINT_OF_DELIVERY, QUALITY, SOURCE
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.calibration import LineCalibration
-
-_RATINGS = ("red", "amber", "green")
 
 
 class PlausibilityBand(Schema):
     """How far plans of other systems meant to cut activity at one point of delivery by 2020/21."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     low_share = Column(pl.Float64, "share", "Smallest planned fall", ge=0, le=1)
     mean_share = Column(pl.Float64, "share", "Mean planned fall", ge=0, le=1)
     high_share = Column(pl.Float64, "share", "Largest planned fall", ge=0, le=1)
-    source = Column(pl.String, "source", 'Id of a source, or "assumption"')
+    source = SOURCE
     owner = Column(pl.String, "role", "Who answers for its use")
-    quality = Column(pl.String, "rating", "How good the evidence is", one_of=_RATINGS)
-    impact = Column(pl.String, "rating", "How much it matters", one_of=_RATINGS)
+    quality = QUALITY
+    impact = IMPACT
     where = Column(pl.String, "text", "Where the band was published, and how it was read")
 
     @classmethod
@@ -33,7 +32,7 @@ class PlausibilityBand(Schema):
 class Plausibility(Schema):
     """One line of the plan beside the band of other plans."""
 
-    point_of_delivery = Column(pl.String, "code", "Point of delivery", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     planned_share = Column(pl.Float64, "share", "Fall against current trends in the plan; a rise is below 0")
     low_share = Column(pl.Float64, "share", "Smallest fall other plans meant", ge=0, le=1)
     mean_share = Column(pl.Float64, "share", "Mean fall other plans meant", ge=0, le=1)

@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from capitation.errors import Faults, ScenarioError
 from capitation.money.pence import pence_of, pounds_text
 from capitation.money.rounding import rounded
+from capitation.records.columns import STREAM, YEAR
 from capitation.records.documents import Document, Judged
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear, financial_years
@@ -185,8 +186,8 @@ class DoNothingGap(Document):
 class StreamTotal(Schema):
     """Gross allocation of a stream in a year."""
 
-    year = Column(pl.String, "financial year", "Financial year of the money", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     recurrence = Column(
         pl.String, "word", "Whether the money comes again", key=True, one_of=("recurrent", "non-recurrent")
     )
@@ -196,8 +197,8 @@ class StreamTotal(Schema):
 class ControlTotalStep(Schema):
     """One movement from gross allocation to deployable money."""
 
-    year = Column(pl.String, "financial year", "Financial year of the money", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     step = Column(pl.Int64, "count", "Order of the movement, from 1", key=True, ge=1)
     name = Column(pl.String, "words", "What moves, such as the gross allocation or a top-slice")
     kind = Column(
@@ -214,8 +215,8 @@ class ControlTotalStep(Schema):
 class Deployable(Schema):
     """What a stream has left to deploy in a year."""
 
-    year = Column(pl.String, "financial year", "Financial year of the money", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
+    year = YEAR
+    stream = STREAM
     recurrent_pence = Column(
         pl.Int64, "pence", "Recurrent money to deploy; opening baselines roll forward from it", ge=0
     )
@@ -232,7 +233,7 @@ class Deployable(Schema):
 class TotalCheck(Schema):
     """A printed total against the sum of its streams."""
 
-    year = Column(pl.String, "financial year", "Financial year of the money", key=True)
+    year = YEAR
     streams = Column(pl.String, "codes", "Streams added together", key=True)
     printed_pence = Column(pl.Int64, "pence", "Total as printed")
     summed_pence = Column(pl.Int64, "pence", "Sum of the streams as given")
@@ -242,7 +243,7 @@ class TotalCheck(Schema):
 class GapBridge(Schema):
     """One line of the bridge to a year's do-nothing deficit."""
 
-    year = Column(pl.String, "financial year", "Financial year of the deficit", key=True)
+    year = YEAR
     step = Column(pl.Int64, "count", "Order of the line, from 1", key=True, ge=1)
     name = Column(pl.String, "words", "What the line is")
     kind = Column(pl.String, "word", "A printed part, or what the parts leave over", one_of=("part", "not explained"))

@@ -20,6 +20,15 @@ import polars as pl
 from capitation.errors import Faults, FrameError, NothingToShareError, UnknownNameError, suggest
 from capitation.money.rounding import micro
 from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.records.columns import (
+    AREA_CODE,
+    NEED_INDEX,
+    PRACTICE,
+    REGISTERED_PERSONS,
+    SOURCE,
+    WEIGHT_MICRO,
+    WEIGHTED_PERSONS,
+)
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.formula import Trust
@@ -33,7 +42,7 @@ class AgeSexWeight(Schema):
     age_from = Column(pl.Int64, "years", "Youngest age of the band", ge=0)
     age_to = Column(pl.Int64, "years", "Oldest age of the band; empty where it is open", ge=0, nullable=True)
     weight = Column(pl.Float64, "weight", "Need of one person relative to a boy of 5 to 14", ge=0)
-    source = Column(pl.String, "id", "Source of the weight")
+    source = SOURCE.but(unit="id", about="Source of the weight")
     where = Column(pl.String, "locator", "Where the weight stands in it")
     trust = Column(pl.String, "mark", "How far it can be trusted", one_of=("P", "R", "D", "U"))
 
@@ -41,8 +50,8 @@ class AgeSexWeight(Schema):
 class AgeSexCount(Schema):
     """Registered persons of a practice by small area, sex and age band."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
-    area_code = Column(pl.String, "code", "Small area where they live, or the practice itself", key=True)
+    practice_code = PRACTICE
+    area_code = AREA_CODE.but(about="Small area where they live, or the practice itself")
     sex = Column(pl.String, "word", "Sex", key=True, one_of=("male", "female"))
     age_band = Column(pl.String, "label", "Age band of the weight table", key=True)
     persons = Column(pl.Float64, "persons", "Registered persons", ge=0)
@@ -51,19 +60,19 @@ class AgeSexCount(Schema):
 class AreaScore(Schema):
     """The additional-need score of a small area."""
 
-    area_code = Column(pl.String, "code", "Small area, or a practice that is its own area", key=True)
+    area_code = AREA_CODE.but(about="Small area, or a practice that is its own area")
     score = Column(pl.Float64, "score", "Additional-need score; higher is needier")
 
 
 class AgeSexNeed(Schema):
     """A practice's weighted persons by age, sex and additional need."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
-    registered_persons = Column(pl.Float64, "persons", "Sum of the counts", ge=0)
+    practice_code = PRACTICE
+    registered_persons = REGISTERED_PERSONS.but(about="Sum of the counts")
     raw_weighted = Column(pl.Float64, "weighted persons", "Weighted before normalisation", ge=0)
-    weighted_persons = Column(pl.Float64, "weighted persons", "Weighted, adding to the registered persons", ge=0)
-    need_index = Column(pl.Float64, "index", "Weighted over registered persons", ge=0, nullable=True)
-    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weighted persons as an exact weight", ge=0)
+    weighted_persons = WEIGHTED_PERSONS.but(about="Weighted, adding to the registered persons")
+    need_index = NEED_INDEX.but(unit="index")
+    weight_micro = WEIGHT_MICRO
 
 
 class AdditionalNeed(Document):
@@ -189,7 +198,7 @@ def age_sex_need(
 class AgeSexCountRow(AgeSexCount):
     """A row of a user's count file, where the small area may be left out."""
 
-    area_code = Column(pl.String, "code", "Small area where they live", key=True, nullable=True)
+    area_code = AREA_CODE.but(about="Small area where they live", nullable=True)
 
 
 def read_counts(path: Path, column_map: dict[str, str] | None = None) -> Frame[AgeSexCount]:

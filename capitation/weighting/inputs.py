@@ -15,6 +15,7 @@ import polars as pl
 
 from capitation.errors import DataError, Faults, SourceError, UnknownNameError, suggest
 from capitation.pack.sources import read_raw, read_rows, row_faults
+from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import Formula
@@ -31,9 +32,9 @@ AREA_COLUMNS: dict[str, tuple[str, ...]] = {
 class NeedComponents(Schema):
     """One practice of one year: the columns that every formula shares; component and index columns come beside them."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
-    year = Column(pl.String, "financial year", "Allocation year of the row")
-    registered_persons = Column(pl.Float64, "persons", "Registered persons of the population base", ge=0)
+    practice_code = PRACTICE
+    year = YEAR.but(key=False)
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the population base")
     lad_code = Column(pl.String, "code", "Local authority district of the practice", nullable=True)
     icb_code = Column(pl.String, "code", "Integrated care board of the practice", nullable=True)
     ccg19_code = Column(pl.String, "code", "Clinical commissioning group of the practice, 2019 codes", nullable=True)

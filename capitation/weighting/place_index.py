@@ -19,6 +19,7 @@ import polars as pl
 
 from capitation.errors import Faults, SourceError, suggest
 from capitation.pack.sources import DataPack, default_data_folder, read_raw, read_rows
+from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.formula import NeedCatalogue, need_catalogue
 from capitation.weighting.inputs import AREA_COLUMNS, column_names, read_need_inputs, year_of, years_of
@@ -43,18 +44,18 @@ WHOLE = 1e-6
 class PlacePractice(Schema):
     """One practice in one place."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    practice_code = PRACTICE
     place = Column(pl.String, "code", "Place, locality or network the practice belongs to")
 
 
 class PlaceComponent(Schema):
     """A practice's registered persons and its weighted persons for one component."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    practice_code = PRACTICE
     component = Column(pl.String, "id", "Component, or formula for an overall", key=True)
     system_code = Column(pl.String, "code", "System of the practice; the same everywhere where the file names none")
-    registered_persons = Column(pl.Float64, "persons", "Registered persons", ge=0)
-    weighted_persons = Column(pl.Float64, "weighted persons", "Weighted persons for the component", ge=0)
+    registered_persons = REGISTERED_PERSONS
+    weighted_persons = WEIGHTED_PERSONS.but(about="Weighted persons for the component")
 
 
 class PlaceIndex(Schema):
@@ -64,8 +65,8 @@ class PlaceIndex(Schema):
     place = Column(pl.String, "code", "Place; the system's code on the system's row", key=True)
     component = Column(pl.String, "id", "Component, or formula for an overall", key=True)
     practices = Column(pl.Int64, "practices", "Practices of the place", ge=0)
-    registered_persons = Column(pl.Float64, "persons", "Registered persons of the place", ge=0)
-    weighted_persons = Column(pl.Float64, "weighted persons", "Weighted persons of the place", ge=0)
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the place")
+    weighted_persons = WEIGHTED_PERSONS.but(about="Weighted persons of the place")
     index_vs_system = Column(
         pl.Float64, "index", "Need per head relative to the system, unrounded", ge=0, nullable=True
     )

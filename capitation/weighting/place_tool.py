@@ -17,6 +17,7 @@ import polars as pl
 
 from capitation.errors import Faults, SourceError, suggest
 from capitation.pack.sources import DataPack, read_csv_text
+from capitation.records.columns import PRACTICE, SOURCE, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -75,7 +76,7 @@ class KnownCode(Schema):
     until = Column(pl.String, "financial year", "Last year in which it holds; empty while it does", nullable=True)
     into = Column(pl.String, "code", "Successor or predecessor, where there is one", nullable=True)
     about = Column(pl.String, "text", "What misleads and what to do")
-    source = Column(pl.String, "id", "Source of the statement")
+    source = SOURCE.but(unit="id", about="Source of the statement")
     where = Column(pl.String, "locator", "Where it stands in it")
     trust = Column(pl.String, "mark", "How far it can be trusted", one_of=("P", "R", "D", "U"))
 
@@ -83,8 +84,8 @@ class KnownCode(Schema):
 class PlaceToolPractice(Schema):
     """A practice of the tool in one year, under the column names the engine reads; component columns come beside these."""
 
-    year = Column(pl.String, "financial year", "Allocation year", key=True)
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    year = YEAR
+    practice_code = PRACTICE
     practice_name = Column(pl.String, "name", "Name of the practice", nullable=True)
     icb_code = Column(pl.String, "code", "Code of the integrated care board", nullable=True)
     lad_code = Column(pl.String, "code", "Code of the local authority district", nullable=True)

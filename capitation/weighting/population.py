@@ -19,6 +19,7 @@ import polars as pl
 from capitation.errors import DataError, Fault, FrameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO, micro
+from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -43,24 +44,24 @@ class ListBase(Document):
 class PracticeList(Schema):
     """A practice's registered persons at the base date."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
-    registered_persons = Column(pl.Float64, "persons", "Registered persons at the base date", ge=0)
+    practice_code = PRACTICE
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons at the base date")
 
 
 class ProjectedTotal(Schema):
     """The projected registered persons of all practices together in a year."""
 
-    year = Column(pl.String, "financial year", "Year of the projection", key=True)
-    registered_persons = Column(pl.Float64, "persons", "Registered persons of all practices", ge=0)
+    year = YEAR
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of all practices")
 
 
 class ProjectedList(Schema):
     """A practice's registered persons in a year; the millionths of a year add exactly to its projected total."""
 
-    year = Column(pl.String, "financial year", "Year of the projection", key=True)
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    year = YEAR
+    practice_code = PRACTICE
     registered_micro = Column(pl.Int64, "millionths of a person", "Registered persons, exact", ge=0)
-    registered_persons = Column(pl.Float64, "persons", "Registered persons", ge=0)
+    registered_persons = REGISTERED_PERSONS
     base = Column(pl.String, "text", "Title and date of the lists projected from")
 
 

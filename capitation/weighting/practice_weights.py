@@ -15,6 +15,7 @@ import polars as pl
 
 from capitation.errors import Fault, FrameError
 from capitation.money.rounding import MICRO, micro
+from capitation.records.columns import NEED_INDEX, PRACTICE, STREAM, WEIGHT_MICRO, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.population import ProjectedList
 from capitation.weighting.weigh import Need
@@ -26,26 +27,22 @@ STAGES = ("registered persons", "need", "inequality", "cost")
 class PracticeWeight(Schema):
     """A practice's weight for one stream in one year."""
 
-    year = Column(pl.String, "financial year", "Year of the weight", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
-    practice_code = Column(pl.String, "code", "Practice", key=True)
+    year = YEAR
+    stream = STREAM
+    practice_code = PRACTICE
     registered_micro = Column(pl.Int64, "millionths of a person", "Projected registered persons, exact", ge=0)
-    need_index = Column(
-        pl.Float64, "index, system 1", "Weighted over registered persons of the base year", ge=0, nullable=True
-    )
-    weight_micro = Column(
-        pl.Int64, "millionths of a weighted person", "Weight for need and unavoidable cost, exact", ge=0
-    )
+    need_index = NEED_INDEX.but(about="Weighted over registered persons of the base year")
+    weight_micro = WEIGHT_MICRO.but(about="Weight for need and unavoidable cost, exact")
 
 
 class StagedWeight(Schema):
     """A practice's weight once each stage of its formula has been taken."""
 
-    year = Column(pl.String, "financial year", "Year of the weight", key=True)
-    stream = Column(pl.String, "code", "Stream of money", key=True)
-    practice_code = Column(pl.String, "code", "Practice", key=True)
+    year = YEAR
+    stream = STREAM
+    practice_code = PRACTICE
     stage = Column(pl.String, "word", "Stage taken last", key=True, one_of=STAGES)
-    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weight after the stage, exact", ge=0)
+    weight_micro = WEIGHT_MICRO.but(about="Weight after the stage, exact")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import polars as pl
 
 from capitation.errors import DataError, Faults, NothingToShareError, UnknownNameError
 from capitation.money.rounding import micro
+from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, WEIGHT_MICRO, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import BlockTerms, Formula
@@ -33,12 +34,12 @@ RECOVERED, ASSUMED, GIVEN, NOT_BY_AREA = "recovered", "assumed 1", "given", "in 
 class WeightedPractice(Schema):
     """A practice's weighted persons by one formula in one year."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
-    year = Column(pl.String, "financial year", "Allocation year")
-    registered_persons = Column(pl.Float64, "persons", "Registered persons of the population base", ge=0)
-    weighted_persons = Column(pl.Float64, "weighted persons", "Persons weighted for need and unavoidable cost", ge=0)
-    need_index = Column(
-        pl.Float64, "index", "Weighted over registered persons; empty without registered persons", ge=0, nullable=True
+    practice_code = PRACTICE
+    year = YEAR.but(key=False)
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the population base")
+    weighted_persons = WEIGHTED_PERSONS
+    need_index = NEED_INDEX.but(
+        unit="index", about="Weighted over registered persons; empty without registered persons"
     )
     cost_index_basis = Column(
         pl.String,
@@ -49,13 +50,13 @@ class WeightedPractice(Schema):
     target_gbp = Column(
         pl.Float64, "£", "Target in pounds, unrounded, where the formula has prices", ge=0, nullable=True
     )
-    weight_micro = Column(pl.Int64, "millionths of a weighted person", "Weighted persons as an exact weight", ge=0)
+    weight_micro = WEIGHT_MICRO
 
 
 class ComponentContribution(Schema):
     """What one component of one block adds to a practice's weighted persons, cost index and normalisation included."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    practice_code = PRACTICE
     block = Column(pl.String, "id", "Block of the formula", key=True)
     component = Column(pl.String, "id", "Component of the block", key=True)
     contribution = Column(pl.Float64, "weighted persons", "Part of the practice's weighted persons", ge=0)
@@ -64,7 +65,7 @@ class ComponentContribution(Schema):
 class NeedStep(Schema):
     """One step of the waterfall from a practice's registered to its weighted persons."""
 
-    practice_code = Column(pl.String, "code", "Code of the practice", key=True)
+    practice_code = PRACTICE
     step = Column(pl.Int64, "order", "Place in the waterfall", key=True)
     kind = Column(
         pl.String,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from capitation.errors import ContractError, Fault, Faults
+from capitation.records.columns import ACCOUNT, CONTRACT, OPENING_PENCE, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.statements import outturns
 from contracts.document.contract import Contract
@@ -28,12 +29,12 @@ _SHOWN = 5
 class CarriedBalance(Schema):
     """One balance of one account in one period."""
 
-    contract = Column(pl.String, "id", "Contract", key=True)
+    contract = CONTRACT
     balance = Column(pl.String, "name", "Clause that carries it", key=True)
-    scenario = Column(pl.String, "label", "Scenario, empty where the contract has none", key=True)
-    account = Column(pl.String, "code", "Account", key=True)
-    period = Column(pl.String, "year", "Period", key=True)
-    opening_pence = Column(pl.Int64, "pence, or cents", "Balance at the start", ge=0)
+    scenario = SCENARIO
+    account = ACCOUNT.but(about="Account")
+    period = PERIOD
+    opening_pence = OPENING_PENCE.but(unit="pence, or cents", about="Balance at the start")
     added_pence = Column(pl.Int64, "pence, or cents", "What the period added, such as a deficit", ge=0)
     taken_pence = Column(pl.Int64, "pence, or cents", "What was recouped", ge=0)
     closing_pence = Column(pl.Int64, "pence, or cents", "Balance at the end", ge=0)
@@ -48,12 +49,12 @@ class CarriedBalance(Schema):
 class BroughtForward(Schema):
     """What an account takes into its next period."""
 
-    contract = Column(pl.String, "id", "Contract", key=True)
+    contract = CONTRACT
     balance = Column(pl.String, "name", "Clause that carries it", key=True)
-    scenario = Column(pl.String, "label", "Scenario", key=True)
-    account = Column(pl.String, "code", "Account", key=True)
+    scenario = SCENARIO
+    account = ACCOUNT.but(about="Account")
     after = Column(pl.String, "year", "Last period that is settled")
-    opening_pence = Column(pl.Int64, "pence, or cents", "Opening balance of the next period", ge=0)
+    opening_pence = OPENING_PENCE.but(unit="pence, or cents", about="Opening balance of the next period")
 
 
 def carried(settlement: Settlement) -> Frame[CarriedBalance]:

@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from capitation.errors import ContractError, Fault, Faults
+from capitation.records.columns import ACCOUNT, CONTRACT, COUNTERPARTY, PARTY, PERIOD, SCENARIO, SOURCE
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from contracts.language.currency import CURRENCIES
@@ -53,7 +54,7 @@ class Entry(Schema):
     """One entry of a statement: what one party receives or pays on one line; never changed once it is made."""
 
     entry = Column(pl.String, "id", "What the entry is about and the version that made it", key=True)
-    contract = Column(pl.String, "id", "Contract")
+    contract = CONTRACT.but(key=False)
     version = Column(pl.Int64, "number", "Version of the statement that made the entry", ge=1)
     status = Column(pl.String, "label", "Status of that version", one_of=("provisional", "final", "restated"))
     standing = Column(
@@ -63,18 +64,18 @@ class Entry(Schema):
         one_of=("original", "reversal", "replacement"),
     )
     linked_to = Column(pl.String, "id", "Entry that is taken back or stood in for", nullable=True)
-    scenario = Column(pl.String, "label", "Scenario, empty where the contract has none")
-    period = Column(pl.String, "year", "Period, empty where the contract has none")
-    account = Column(pl.String, "code", "The other parts of the row's key")
+    scenario = SCENARIO.but(key=False)
+    period = PERIOD.but(key=False)
+    account = ACCOUNT.but(key=False)
     line = Column(pl.String, "name", "Output of the contract")
-    party = Column(pl.String, "code", "Who receives or pays")
-    counterparty = Column(pl.String, "code", "The other side, as the contract calls it")
+    party = PARTY.but(key=False)
+    counterparty = COUNTERPARTY.but(key=False)
     currency = Column(pl.String, "code", "Currency; amounts are in its smallest unit", one_of=CURRENCIES)
     amount_pence = Column(pl.Int64, "pence, or cents", "What the party receives (above 0) or pays (below 0)")
     direction = Column(pl.String, "label", "The sign of the amount in a word", one_of=("receives", "pays", "nothing"))
     rule = Column(pl.String, "words", "The clause in symbols, as the contract gives it")
     clause = Column(pl.String, "words", "Where the contract says so")
-    source = Column(pl.String, "words", "Where the rule was read")
+    source = SOURCE.but(unit="words", about="Where the rule was read")
 
     @classmethod
     def rules(cls) -> dict[str, pl.Expr]:

@@ -12,6 +12,7 @@ from functools import reduce
 
 import polars as pl
 
+from capitation.records.columns import ACCOUNT, COST_LINE, COUNTERPARTY, PARTY, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.entries import LINE, Version, check_follows, post
 from contracts.books.identities import check_closes
@@ -25,12 +26,12 @@ _ROW = ["contract", "scenario", "period", "account"]
 class LineDifference(Schema):
     """What moved between two versions on one line of one party, and why."""
 
-    scenario = Column(pl.String, "label", "Scenario", key=True)
-    period = Column(pl.String, "year", "Period", key=True)
-    account = Column(pl.String, "code", "The other parts of the row's key", key=True)
-    line = Column(pl.String, "name", "Output of the contract", key=True)
-    party = Column(pl.String, "code", "Who receives or pays", key=True)
-    counterparty = Column(pl.String, "code", "The other side", key=True)
+    scenario = SCENARIO
+    period = PERIOD
+    account = ACCOUNT
+    line = COST_LINE.but(unit="name", about="Output of the contract")
+    party = PARTY
+    counterparty = COUNTERPARTY
     before_pence = Column(pl.Int64, "pence, or cents", "In the earlier version; 0 where it had no such line")
     after_pence = Column(pl.Int64, "pence, or cents", "In the later version; 0 where it has no such line")
     change_pence = Column(pl.Int64, "pence, or cents", "After less before")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
+from capitation.records.columns import ACCOUNT, COST_LINE, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.restatement import behind
 from contracts.books.statements import outturns
@@ -28,10 +29,10 @@ _SHOWN = 5
 class SplitDifference(Schema):
     """One output of one row, settled once and in two parts."""
 
-    scenario = Column(pl.String, "label", "Scenario", key=True)
-    period = Column(pl.String, "year", "Period", key=True)
-    account = Column(pl.String, "code", "The other parts of the row's key", key=True)
-    line = Column(pl.String, "name", "Output of the contract", key=True)
+    scenario = SCENARIO
+    period = PERIOD
+    account = ACCOUNT
+    line = COST_LINE.but(unit="name", about="Output of the contract")
     kind = Column(pl.String, "kind", "Hardest kind among the clauses behind it: linear, piecewise, jump and so on")
     once = Column(pl.Int64, "units of the output", "Both parts together, settled once")
     first = Column(pl.Int64, "units of the output", "First part settled alone")

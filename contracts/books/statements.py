@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import ContractError, Fault, Faults
+from capitation.records.columns import ACCOUNT, CONTRACT, COST_LINE, COUNTERPARTY, PARTY, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.entries import LINE, Entry, Version, check_follows, direction_of, no_entries, post, standing
 from contracts.books.identities import Closing, check_closes
@@ -25,22 +26,22 @@ from contracts.settlement.settle import Settlement, settle
 class PartyPosition(Schema):
     """What one party has in all from one line of one outturn."""
 
-    contract = Column(pl.String, "id", "Contract", key=True)
-    scenario = Column(pl.String, "label", "Scenario, empty where the contract has none", key=True)
-    period = Column(pl.String, "year", "Period, empty where the contract has none", key=True)
-    account = Column(pl.String, "code", "The other parts of the row's key", key=True)
-    line = Column(pl.String, "name", "Output of the contract", key=True)
-    party = Column(pl.String, "code", "Who receives or pays", key=True)
-    counterparty = Column(pl.String, "code", "The other side, as the contract calls it", key=True)
+    contract = CONTRACT
+    scenario = SCENARIO
+    period = PERIOD
+    account = ACCOUNT
+    line = COST_LINE.but(unit="name", about="Output of the contract")
+    party = PARTY
+    counterparty = COUNTERPARTY
     amount_pence = Column(pl.Int64, "pence, or cents", "What the party receives (above 0) or pays (below 0)")
 
 
 class PoolBalance(Schema):
     """What a pool was paid, what it paid, and what is left in it."""
 
-    scenario = Column(pl.String, "label", "Scenario", key=True)
-    period = Column(pl.String, "year", "Period", key=True)
-    account = Column(pl.String, "code", "The other parts of the row's key", key=True)
+    scenario = SCENARIO
+    period = PERIOD
+    account = ACCOUNT
     pool = Column(pl.String, "code", "Pool", key=True)
     paid_in_pence = Column(pl.Int64, "pence, or cents", "What the pool received")
     paid_out_pence = Column(pl.Int64, "pence, or cents", "What the pool paid")

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import ContractError, Fault, Faults
+from capitation.records.columns import SOURCE
 from capitation.records.frames import Column, Frame, Schema
 from contracts.document.contract import Contract, read_contract
 from contracts.terms._base import Status
@@ -32,7 +33,7 @@ class Deal(Schema):
     id = Column(pl.String, "id", "Contract", key=True)
     title = Column(pl.String, "words", "Title")
     lan = Column(pl.String, "category", "Categories of the LAN framework, in order")
-    source = Column(pl.String, "words", "Where the deal is published")
+    source = SOURCE.but(unit="words", about="Where the deal is published")
     parameters = Column(pl.Int64, "number", "Figures of the contract", ge=0)
     published = Column(pl.Int64, "number", "Of these, checked against published figures", ge=0)
     read = Column(pl.Int64, "number", "Of these, read in the cited text", ge=0)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION, ORGANISATION, PROVIDER, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from contracts.document.contract import Contract
@@ -21,20 +22,20 @@ from contracts.options.position import ROLES, Position
 class OptionDifference(Schema):
     """By how much an organisation's position under an option differs from that under the base; rows without one are left out."""
 
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    activity_case = ACTIVITY_CASE
+    year = YEAR
     role = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
-    organisation_code = Column(pl.String, "code", "Organisation", key=True)
-    option = Column(pl.String, "id", "Contract option, other than the base", key=True)
+    organisation_code = ORGANISATION
+    option = OPTION.but(about="Contract option, other than the base")
     difference_pence = Column(pl.Int64, "pence", "Position under the option less position under the base")
 
 
 class ExpectedGap(Schema):
     """What the two sides of a contract expect one provider to be paid and its care to cost, in a year under an option."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
-    provider_code = Column(pl.String, "code", "Provider", key=True)
+    option = OPTION
+    year = YEAR
+    provider_code = PROVIDER
     is_first_year = Column(pl.Boolean, "flag", "Whether it is the first year of the new contracts")
     commissioner_price_pence = Column(pl.Int64, "pence", "What the commissioners expect to pay")
     provider_price_pence = Column(pl.Int64, "pence", "What the provider expects to be paid")
@@ -56,8 +57,8 @@ class OptionTerms(Schema):
     """The contract of a group of providers under an option; only groups whose contracts differ between options."""
 
     group = Column(pl.String, "id", "Group of providers", key=True)
-    option = Column(pl.String, "id", "Contract option", key=True)
-    contract = Column(pl.String, "id", "Contract")
+    option = OPTION
+    contract = CONTRACT.but(key=False)
     contract_title = Column(pl.String, "words", "Its title")
     pays = Column(pl.String, "words", "What it pays, payment by payment")
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from capitation.errors import CapitationError, ContractError, Faults, suggest
 from capitation.pack.sources import DataPack
+from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.evaluate import SetAside, evaluate
 from capitation.run.run import Run, make_run
@@ -58,15 +59,15 @@ from contracts.settlement.settle import Settlement, settle
 class CaseOutturn(OutturnLine):
     """An outturn line of one activity case."""
 
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
+    activity_case = ACTIVITY_CASE
 
 
 class ContractNotice(Schema):
     """Something that a contract says of the rows it settled, such as a clause that changed none of them."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    contract = Column(pl.String, "id", "Contract", key=True)
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    contract = CONTRACT
     name = Column(pl.String, "name", "Short name of the notice", key=True)
     rows = Column(pl.Int64, "rows", "Number of rows it is about", ge=1)
     says = Column(pl.String, "words", "The sentence")

@@ -20,6 +20,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults
 from capitation.money.apportion import apportion
 from capitation.money.rounding import nearest_quotient
+from capitation.records.columns import COST_LINE, LOCALITY, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 
@@ -30,21 +31,21 @@ _ROW = ["year", "provider", "commissioner", "locality_code", "service", "line"]
 class PlanLine(Schema):
     """The part of a provider's allocation that one line of a service makes up."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
+    year = YEAR
     provider = Column(pl.String, "code", "Provider", key=True)
     commissioner = Column(pl.String, "code", "Who pays", key=True)
-    locality_code = Column(pl.String, "code", "Locality whose people are cared for", key=True)
+    locality_code = LOCALITY.but(about="Locality whose people are cared for")
     service = Column(pl.String, "code", "Service", key=True)
-    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    line = COST_LINE
     plan_value_pence = Column(pl.Int64, "pence", "Part of the provider's allocation")
 
 
 class CaseActivity(Schema):
     """Planned and actual activity at a point of delivery for the people of one locality."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    line = Column(pl.String, "code", "Point of delivery", key=True)
-    locality_code = Column(pl.String, "code", "Locality", key=True)
+    year = YEAR
+    line = COST_LINE.but(about="Point of delivery")
+    locality_code = LOCALITY
     plan_activity = Column(pl.Int64, "units of activity", "Activity that the plan income pays for", ge=0)
     actual_activity = Column(pl.Int64, "units of activity", "Activity that happened or is assumed", ge=0)
 
@@ -52,11 +53,11 @@ class CaseActivity(Schema):
 class OutturnLine(Schema):
     """What one commissioner bought from one provider on one line in one year; the rows that contracts settle."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
+    year = YEAR
     commissioner = Column(pl.String, "code", "Who pays", key=True)
     provider = Column(pl.String, "code", "Who provides", key=True)
     service = Column(pl.String, "code", "Service", key=True)
-    line = Column(pl.String, "code", "Point of delivery, or spend that none counts", key=True)
+    line = COST_LINE
     plan_activity = Column(
         pl.Int64, "units of activity", "Planned activity; empty where none is counted", nullable=True
     )

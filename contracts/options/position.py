@@ -14,6 +14,17 @@ import polars as pl
 from capitation.allocation.ledger import LedgerLine, waterfall
 from capitation.allocation.providers import service_streams
 from capitation.pack.sources import DataPack
+from capitation.records.columns import (
+    ACTIVITY_CASE,
+    ALLOCATION_PENCE,
+    COMMISSIONER,
+    CONTRACT,
+    OPTION,
+    ORGANISATION,
+    PROVIDER,
+    TERM_NUMBER,
+    YEAR,
+)
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from contracts.options.document import PLAN
@@ -25,23 +36,23 @@ ROLES = ("commissioner", "provider")
 class CommissionerMoney(Schema):
     """A commissioner's allocation: what it plans to pay providers, and what it holds back."""
 
-    year = Column(pl.String, "financial year", "Year", key=True)
-    commissioner_code = Column(pl.String, "code", "Commissioner", key=True)
+    year = YEAR
+    commissioner_code = COMMISSIONER
     planned_pence = Column(pl.Int64, "pence", "Planned payments to providers")
     held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency", ge=0)
-    allocation_pence = Column(pl.Int64, "pence", "Planned payments and held money together")
+    allocation_pence = ALLOCATION_PENCE.but(about="Planned payments and held money together", ge=None)
 
 
 class Payment(Schema):
     """What one commissioner pays one provider by one term of a contract; below 0 the provider pays back."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
-    commissioner_code = Column(pl.String, "code", "Who pays", key=True)
-    provider_code = Column(pl.String, "code", "Who receives", key=True)
-    contract = Column(pl.String, "id", "Contract", key=True)
-    term_number = Column(pl.Int64, "order", "Order of the term among the contract's payments", key=True, ge=1)
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    year = YEAR
+    commissioner_code = COMMISSIONER
+    provider_code = PROVIDER.but(about="Who receives")
+    contract = CONTRACT
+    term_number = TERM_NUMBER
     term = Column(pl.String, "words", "What is paid for")
     amount_pence = Column(pl.Int64, "pence", "Payment")
 
@@ -49,14 +60,14 @@ class Payment(Schema):
 class Transfer(Schema):
     """One side of a payment in the books of one organisation; the other side stands in its counterparty's."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    year = YEAR
     role = Column(pl.String, "role", "In which role it takes part", key=True, one_of=ROLES)
-    organisation_code = Column(pl.String, "code", "In whose books", key=True)
+    organisation_code = ORGANISATION.but(about="In whose books")
     counterparty_code = Column(pl.String, "code", "The other organisation", key=True)
-    contract = Column(pl.String, "id", "Contract", key=True)
-    term_number = Column(pl.Int64, "order", "Order of the term among the contract's payments", key=True, ge=1)
+    contract = CONTRACT
+    term_number = TERM_NUMBER
     debit_pence = Column(pl.Int64, "pence", "What it pays", ge=0)
     credit_pence = Column(pl.Int64, "pence", "What it receives", ge=0)
 
@@ -64,12 +75,12 @@ class Transfer(Schema):
 class Position(Schema):
     """What an organisation is left with in a year under an option and an activity case."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    year = YEAR
     role = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
-    organisation_code = Column(pl.String, "code", "Organisation", key=True)
-    allocation_pence = Column(pl.Int64, "pence", "Allocation of a commissioner; 0 for a provider")
+    organisation_code = ORGANISATION
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of a commissioner; 0 for a provider", ge=None)
     income_pence = Column(pl.Int64, "pence", "Payments received")
     paid_pence = Column(pl.Int64, "pence", "Payments made")
     cost_pence = Column(pl.Int64, "pence", "Cost of actual activity; 0 for a commissioner")
@@ -91,9 +102,9 @@ class Position(Schema):
 class PositionBridge(Schema):
     """One line of the way from allocation or plan income to an organisation's position."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    year = YEAR
     subject_kind = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
     subject_code = Column(pl.String, "code", "Organisation", key=True)
     step = Column(pl.Int64, "order", "Order of the line, 0 for the opening line", key=True, ge=0)

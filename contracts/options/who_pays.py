@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from capitation.records.columns import ACTIVITY_CASE, OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from contracts.options.document import PLAN
 from contracts.options.position import ROLES, Position
@@ -19,11 +20,11 @@ from contracts.options.position import ROLES, Position
 class WhoPays(Schema):
     """What one organisation bears of the extra cost of an activity case in a year under an option."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    activity_case = Column(pl.String, "id", "Activity case, other than the plan", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    activity_case = ACTIVITY_CASE.but(about="Activity case, other than the plan")
+    year = YEAR
     role = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
-    organisation_code = Column(pl.String, "code", "Organisation", key=True)
+    organisation_code = ORGANISATION
     borne_pence = Column(pl.Int64, "pence", "What it bears; below 0 is what it gains")
     extra_cost_pence = Column(pl.Int64, "pence", "Extra cost of the whole system; what all bear adds to it")
     share = Column(

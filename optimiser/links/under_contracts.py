@@ -21,6 +21,7 @@ import polars as pl
 from capitation.activity.activity import LocalityActivity
 from capitation.errors import CapitationError, ContractError, DocumentError, Faults
 from capitation.pack.sources import DataPack
+from capitation.records.columns import OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from capitation.shift.channel_shift import (
@@ -50,12 +51,12 @@ _TRACE = 1e-9
 class PartyChange(Schema):
     """What a mix changes for one organisation in one year under one contract option, against doing nothing."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    year = YEAR
     role = Column(
         pl.String, "role", "Commissioner, provider, the purse of the mix, or the system", key=True, one_of=ROLES
     )
-    organisation_code = Column(pl.String, "code", "Organisation", key=True)
+    organisation_code = ORGANISATION
     payments_pence = Column(pl.Int64, "pence", "Paid less (commissioner) or received more (provider; below 0 is less)")
     cost_saved_pence = Column(pl.Int64, "pence", "Cost of activity no longer done, less that of contacts received")
     savings_pence = Column(pl.Int64, "pence", "Savings that solutions release directly", ge=0)
@@ -75,8 +76,8 @@ class PartyChange(Schema):
 class ActivityWorth(Schema):
     """What the activity that a mix moves is worth in one year: at the price of the plan, and as each contract pays for it."""
 
-    option = Column(pl.String, "id", "Contract option", key=True)
-    year = Column(pl.String, "financial year", "Year", key=True)
+    option = OPTION
+    year = YEAR
     at_tariff_pence = Column(pl.Int64, "pence", "Value of activity with nothing less with the mix, at the plan's price")
     at_contract_pence = Column(pl.Int64, "pence", "What commissioners pay less for it")
     cost_saved_pence = Column(pl.Int64, "pence", "What providers spend less on it")

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 
 from capitation.errors import DocumentError
 from capitation.pack.sources import read_rows
+from capitation.records.columns import POINT_OF_DELIVERY, YEAR
 from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Column, Schema
 from capitation.records.years import FinancialYear
@@ -34,8 +35,8 @@ class Activity(Schema):
     locality = Column(
         pl.String, "locality id", "Where the patients live; ALL where localities are not told apart", key=True
     )
-    point_of_delivery = Column(pl.String, "point of delivery", "Kind of activity", key=True)
-    year = Column(pl.String, "financial year", "Year of the activity", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
+    year = YEAR
     units = Column(pl.Float64, "contacts, spells or attendances", "Activity if nothing is bought", ge=0)
 
 
@@ -44,7 +45,7 @@ class Flow(Schema):
 
     locality = Column(pl.String, "locality id", "Where the patients live", key=True)
     provider = Column(pl.String, "provider id", "Who sees them", key=True)
-    point_of_delivery = Column(pl.String, "point of delivery", "Kind of activity", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
     share = Column(pl.Float64, "share", "Part of the locality's activity", ge=0, le=1)
 
 
@@ -52,8 +53,8 @@ class Price(Schema):
     """What one unit of activity is worth under the tariff, under the contract, and in the provider's own cost."""
 
     provider = Column(pl.String, "provider id", "Who is paid; ALL for every provider", key=True)
-    point_of_delivery = Column(pl.String, "point of delivery", "Kind of activity", key=True)
-    year = Column(pl.String, "financial year", "Year; ALL for every year", key=True)
+    point_of_delivery = POINT_OF_DELIVERY
+    year = YEAR.but(about="Year; ALL for every year")
     tariff_pounds = Column(pl.Float64, "pounds a unit", "Full tariff price", ge=0)
     marginal_pounds = Column(pl.Float64, "pounds a unit", "What the contract pays less for one unit less", ge=0)
     variable_cost_pounds = Column(pl.Float64, "pounds a unit", "What the provider spends less for one unit less", ge=0)

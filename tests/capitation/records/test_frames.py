@@ -1,9 +1,14 @@
 """Schemas: every fault at once, each with an example row."""
 
+import re
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from capitation.errors import FrameError
+from capitation.records import columns
+from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Schema
 
 
@@ -74,3 +79,40 @@ def test_a_schema_can_be_extended():
 
     assert Dated.key() == ["locality", "provider", "year"]
     assert list(Share.columns()) == ["locality", "provider", "share", "note"]
+
+
+def test_a_shared_column_is_taken_as_it_is_or_with_what_differs():
+    unkeyed = YEAR.but(key=False, about="Year of the map")
+
+    class Kept(Schema):
+        year = YEAR
+
+    class Differs(Schema):
+        year = unkeyed
+
+    assert (Kept.key(), Differs.key()) == (["year"], [])
+    assert (Differs.columns()["year"].about, Differs.columns()["year"].unit) == ("Year of the map", YEAR.unit)
+    assert YEAR.key, "a copy changed the shared column"
+
+
+def test_a_shared_column_keeps_its_name():
+    with pytest.raises((TypeError, RuntimeError)) as caught:
+
+        class _Other(Schema):
+            period = YEAR
+
+    assert "keeps its name" in str(caught.value) + str(caught.value.__cause__)
+
+
+def test_no_table_declares_a_year_or_a_stream_of_its_own():
+    """A column that `records/columns.py` declares is taken from there: none is written out a second time."""
+    once = {"year", "stream", "practice_code", "provider_code", "point_of_delivery", "solution", "option"}
+    folder = Path(columns.__file__).parents[2]
+    again = [
+        f"{path.relative_to(folder)}: {name}"
+        for package in ("capitation", "contracts", "optimiser")
+        for path in sorted((folder / package).rglob("*.py"))
+        for name in re.findall(r"^    (\w+) = Column\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name in once
+    ]
+    assert again == [], "a shared column is declared a second time"
