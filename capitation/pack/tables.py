@@ -1,0 +1,332 @@
+"""Tables as people keep them, read one way everywhere: CSV, Excel and parquet, in the forms that ordinary programs write.
+
+    ending          .csv, .txt or .tsv in any case (text), .xlsx (Excel), .parquet
+    text            UTF-8 with or without a byte-order mark, or UTF-16 with one; commas, semicolons or tabs by the heading line
+    heading         the first line that is not blank, or the one the user names; in a workbook the first row that is as wide as
+                    the table
+    cells           stripped of spaces at both ends; an empty cell is empty
+    blank lines     are left out; so are notes below the table (lines after a blank one that fill the first cell only), and the
+                    table says so
+    spreadsheet     errors (#N/A, #REF!) and formulas written as text (=VLOOKUP(A1)) are refused with their line and column
+
+Every row remembers the line it stands on, so that a message can name it. Nothing else is mended: what cannot be read is refused, all
+faults together.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from capitation.errors import Faults, SourceError, suggest
+
+TEXT_ENDINGS = (".csv", ".txt", ".tsv")
+"""Endings of text tables, in any case."""
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SHOWN = 10
+_SPREADSHEET = re.compile(
+    r"^(#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)|=.*)$", re.IGNORECASE
+)
+_PLAIN = "Save it as CSV with UTF-8 text."
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of a file, and where they stand in it."""
+
+    where: str
+    """The file, with its sheet where it has several."""
+    frame: pl.DataFrame
+    """Columns by heading: text from text files and workbooks, typed from parquet."""
+    notes: tuple[str, ...] = ()
+    """What was left out or chosen, one sentence each."""
+    _lines: Callable[[], Sequence[int]] = field(default=lambda: (), repr=False)
+
+    @cached_property
+    def lines(self) -> Sequence[int]:
+        """The line of the file that each row stands on; the heading of a plain file is line 1."""
+        return self._lines()
+
+    def line(self, row: int) -> int:
+        """The line that a row of the frame stands on."""
+        return self.lines[row]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Where a table stands in its file, where the user says so."""
+
+    name: str | None = None
+    """Name of a workbook's sheet; its only sheet, or the first with a table, by default."""
+    heading: int | None = None
+    """The line of the headings, counted from 1; found by default."""
+
+
+def read_table(path: Path, sheet: Sheet | None = None) -> Table:
+    """The table of a file.
+
+    Raises:
+        SourceError: the file is missing, of another kind, in another encoding, without headings, with repeated headings, ragged, or
+            holds spreadsheet errors; every fault at once.
+    """
+    if not path.is_file():
+        near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
+        found = "a folder" if path.is_dir() else "no such file"
+        raise SourceError(f"{path}: {found}; expected a table. {near}".rstrip())
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        return _parquet(path)
+    if ending == ".xlsx":
+        return _workbook(path, sheet or Sheet())
+    if ending in TEXT_ENDINGS:
+        return text_table(path.read_bytes(), str(path), sheet)
+    old = " Save an old Excel file as .xlsx." if ending in {".xls", ".xlsm", ".ods"} else ""
+    raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv, .xlsx or .parquet.{old}")
+
+
+def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> Table:
+    """The table of a text file's bytes, with `where` as its name in messages.
+
+    Raises:
+        SourceError: as `read_table`.
+    """
+    text = _decoded(content, where)
+    at = sheet.heading if sheet else None
+    lines = text.split("\n", (at or 200) + 1)
+    first = at or next((n for n, line in enumerate(lines, start=1) if line.strip(' \t\r,;"')), None)
+    if first is None or first > len(lines) or not lines[first - 1].strip(' \t\r,;"'):
+        raise SourceError(
+            f"{where}: found no heading line; expected column names in {f'line {at}' if at else 'the first line'}"
+        )
+    head = lines[first - 1].rstrip("\r")
+    delimiter = max(_DELIMITERS, key=lambda sign: (head.count(sign), sign == ","))
+    headings = _headings(next(csv.reader([head], delimiter=delimiter)), where, first)
+    body = text.split("\n", first)[first] if text.count("\n") >= first else ""
+    notes = (
+        [f"{where}: read with {_DELIMITERS[delimiter]} between cells"]
+        if delimiter != "," and head.count(delimiter)
+        else []
+    )
+    frame = _cells(body, headings, delimiter, where, first)
+    return _tidy(frame, where, notes, _line_numbers(body, frame.height, first, delimiter))
+
+
+def _decoded(content: bytes, where: str) -> str:
+    """The text of a file's bytes, with line ends as one sign."""
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SourceError(
+            f"{where}: line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8 text. {_PLAIN}"
+        ) from error
+    if "\x00" in text:
+        line = text[: text.index("\x00")].count("\n") + 1
+        raise SourceError(f"{where}: line {line}: found a NUL character; expected text. {_PLAIN}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _headings(cells: Sequence[str], where: str, line: int) -> list[str]:
+    """Column names, each once; a nameless column at the end is nobody's and left out by its empty name."""
+    names = [" ".join(cell.split()) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    faults = Faults()
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        faults.add(f"{where}: line {line}", f"the heading {name!r} more than once", "each heading once")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            faults.add(f"{where}: line {line}", f"no heading over column {number}", "a name over every column")
+    faults.raise_if_any(SourceError, f"{where}: the headings cannot be used")
+    return names
+
+
+def _cells(body: str, headings: list[str], delimiter: str, where: str, heading: int) -> pl.DataFrame:
+    """The body's cells as text, one row a line, blank lines as empty rows; ragged lines are refused by number."""
+    width = len(headings)
+    extra = [f"__{n}" for n in range(3)]  # what stands beyond the headings: only separators at the end may
+    schema = dict.fromkeys([*headings, *extra], pl.String)
+    if not body.strip("\n"):
+        return pl.DataFrame(schema=dict.fromkeys(headings, pl.String))
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(body.encode()), separator=delimiter, has_header=False, schema=schema, truncate_ragged_lines=False
+        )
+    except pl.exceptions.PolarsError:
+        frame = None
+    if frame is not None and not any(frame[name].drop_nulls().str.strip_chars().ne("").any() for name in extra):
+        return frame.select(headings)
+    rows = _rows(body, delimiter, where, heading)
+    faults = Faults()
+    for line, cells in rows:
+        if len([c for c in cells[width:] if c.strip()]) > 0:
+            faults.add(f"{where}: line {line}", f"{len(cells)} cells", f"{width}, one under each heading")
+    faults.raise_if_any(SourceError, f"{where}: some lines have more cells than headings")
+    padded = [[*cells, *[None] * width][:width] for _, cells in rows]
+    return pl.DataFrame(padded, schema=dict.fromkeys(headings, pl.String), orient="row")
+
+
+def _rows(body: str, delimiter: str, where: str, heading: int) -> list[tuple[int, list[str]]]:
+    """Each row with the line it begins on, read cell by cell: the slow way, for files that need it."""
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    rows, before = [], 0
+    try:
+        for cells in reader:
+            rows.append((heading + before + 1, cells))
+            before = reader.line_num
+    except csv.Error as error:
+        raise SourceError(
+            f"{where}: line {heading + before + 1}: found a quotation mark that is not closed or not alone ({error}); "
+            "expected marks around whole cells"
+        ) from error
+    return rows
+
+
+def _line_numbers(body: str, height: int, heading: int, delimiter: str) -> Callable[[], Sequence[int]]:
+    """Lines of the rows: one after the other, unless a cell in quotation marks runs over several."""
+
+    def numbers() -> Sequence[int]:
+        if '"' not in body or body.rstrip("\n").count("\n") + 1 == height:
+            return range(heading + 1, heading + 1 + height)
+        return [line for line, _ in _rows(body, delimiter, "", heading)]
+
+    return numbers
+
+
+def _workbook(path: Path, sheet: Sheet) -> Table:
+    """The table of one sheet of a workbook."""
+    import openpyxl  # only who reads a workbook waits for it
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # any of a dozen kinds, by what is broken in the archive
+        raise SourceError(f"{path}: cannot be read as an Excel workbook ({type(error).__name__})") from error
+    try:
+        names = list(book.sheetnames)
+        if sheet.name is not None and sheet.name not in names:
+            raise SourceError(
+                f"{path}: found no sheet {sheet.name!r}; expected one of {', '.join(names)}. {suggest(sheet.name, names)}"
+            )
+        for name in [sheet.name] if sheet.name is not None else names:
+            rows = [[_cell_text(c) for c in row] for row in book[name].iter_rows(values_only=True)]
+            if any(any(row) for row in rows):
+                break
+        else:
+            raise SourceError(f"{path}: found no sheet with cells; expected a table")
+    finally:
+        book.close()
+    where = f"{path}, sheet {name!r}" if len(names) > 1 else str(path)
+    notes = [f"{where}: read, of the sheets {', '.join(names)}"] if len(names) > 1 and sheet.name is None else []
+    at = sheet.heading or _heading_row(rows)
+    if at > len(rows) or not any(rows[at - 1]):
+        raise SourceError(
+            f"{where}: line {at}: found no headings; expected column names. Name the line of the headings"
+        )
+    if at > 1 and sheet.heading is None:
+        notes.append(f"{where}: headings taken from line {at}; what stands above is left out")
+    headings = _headings([c or "" for c in rows[at - 1]], where, at)
+    width, faults = len(headings), Faults()
+    for line, row in enumerate(rows[at:], start=at + 1):
+        if any(row[width:]):
+            faults.add(f"{where}: line {line}", "a cell beyond the headings", "cells below headings only")
+    faults.raise_if_any(SourceError, f"{where}: some lines have more cells than headings")
+    frame = pl.DataFrame(
+        [[*row, *[None] * width][:width] for row in rows[at:]], schema=dict.fromkeys(headings, pl.String), orient="row"
+    )
+    return _tidy(frame, where, notes, lambda: range(at + 1, at + 1 + frame.height))
+
+
+def _heading_row(rows: Sequence[Sequence[str | None]]) -> int:
+    """The first row that fills as many cells as the widest of those that follow it, counted from 1."""
+    filled = [sum(cell is not None for cell in row) for row in rows]
+    return 1 + next(n for n, count in enumerate(filled) if count and count >= max(filled[n:]))
+
+
+def _cell_text(value: object) -> str | None:
+    """A workbook's cell as the text that a CSV file would hold."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    text = str(value)
+    return text.removesuffix(" 00:00:00") if hasattr(value, "hour") else text
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(f"{path}: cannot be read as parquet: {error}") from error
+    texts = [pl.col(name).str.strip_chars() for name, dtype in frame.schema.items() if dtype == pl.String]
+    frame = frame.with_columns(texts)
+    _refuse_spreadsheet_errors(frame, str(path), range(1, frame.height + 1))
+    return Table(str(path), frame, (), lambda: range(1, frame.height + 1))
+
+
+def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]]) -> Table:
+    """Cells stripped and empty where nothing is in them; blank lines and notes below the table left out and said."""
+    texts = frame.select(pl.all().str.strip_chars().replace("", None))
+    blank = (
+        texts.select(pl.all_horizontal(pl.all().is_null())).to_series()
+        if texts.width
+        else pl.Series([], dtype=pl.Boolean)
+    )
+    keep = ~blank
+    if blank.any() and texts.width > 1:
+        keep &= ~_below(texts, blank)
+    below = keep.ne(~blank).sum()
+    if below:
+        notes.append(f"{where}: {below} line(s) of notes below the table left out")
+    if bool(keep.all()):
+        table = Table(where, texts, tuple(notes), numbers)
+    else:
+        kept = keep.arg_true().to_list()
+        table = Table(where, texts.filter(keep), tuple(notes), lambda: _picked(numbers(), kept))
+    _refuse_spreadsheet_errors(table.frame, where, table)
+    return table
+
+
+def _below(texts: pl.DataFrame, blank: pl.Series) -> pl.Series:
+    """Rows that are notes below a table: all that follow a blank line, if each fills its first cell only."""
+    single = texts.select(pl.all_horizontal(pl.all().exclude(texts.columns[0]).is_null())).to_series()
+    full = (~single).arg_true()
+    last = int(full[-1]) if len(full) else -1  # the last row with more than its first cell
+    gap = blank.arg_true().filter(blank.arg_true() > last)
+    begin = int(gap[0]) if len(gap) else texts.height
+    return pl.Series(pl.int_range(texts.height, eager=True) > begin) & ~blank
+
+
+def _picked(numbers: Sequence[int], kept: Iterable[int]) -> list[int]:
+    return [numbers[row] for row in kept]
+
+
+def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: Table | Sequence[int]) -> None:
+    """Refuse cells in which a spreadsheet says that it has no value, and formulas that were saved as text."""
+    faults = Faults()
+    for name, dtype in frame.schema.items():
+        if dtype != pl.String:
+            continue
+        bad = frame.get_column(name).str.contains(r"^[#=]").fill_null(value=False)
+        rows = [r for r in bad.arg_true() if _SPREADSHEET.match(frame.get_column(name)[r])]
+        for row in rows[:_SHOWN]:
+            line = lines.line(row) if isinstance(lines, Table) else lines[row]
+            faults.add(
+                f"{where}: line {line}, column {name!r}",
+                repr(frame.get_column(name)[row]),
+                "a value",
+                "Mend it in the spreadsheet and save again.",
+            )
+        if len(rows) > _SHOWN:
+            faults.add(f"{where}: column {name!r}", f"{len(rows) - _SHOWN} more such cells", "values")
+    faults.raise_if_any(SourceError, f"{where}: some cells hold spreadsheet errors or formulas")

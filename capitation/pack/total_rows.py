@@ -1,0 +1,100 @@
+"""Rows that are the sum of the others: a total that stands in a table as if it were one more place, and would be counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from capitation.errors import Fault
+
+WORDS = (
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+    "all",
+    "england",
+    "uk",
+    "national",
+    "sub-total",
+    "subtotal",
+    "overall",
+)
+"""What a row of totals is called, in any case."""
+
+_CLOSE = 1e-9
+_FEWEST = 4  # a row without a name of a total is one only if at least three others add up to it, in every column
+
+
+@dataclass(frozen=True)
+class TotalRow:
+    """A row that is, or is called, the sum of the others."""
+
+    row: int
+    """Its place in the frame, from 0."""
+    label: str
+    """What it is called."""
+    sums: bool
+    """Whether it is the sum of the others in every column of numbers."""
+
+
+def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str]) -> list[TotalRow]:
+    """Rows that are the sum of all others, or are called so.
+
+    Args:
+        frame: the rows.
+        labels: columns of codes or names.
+        amounts: columns of numbers that a total would sum.
+
+    A row is one where every amount is the sum of that column's other rows and its label is a word for a total, or it is the last or first
+    of at least four rows; a row whose label is a word for a total but does not sum is one too, since it is no place.
+    """
+    if frame.height < 2 or not amounts:
+        return []
+    values = frame.select(pl.col(list(amounts)).cast(pl.Float64, strict=False).fill_null(0.0))
+    whole = values.sum()
+    sums = values.select(
+        pl.all_horizontal(
+            (2 * pl.col(name) - whole[name][0]).abs() <= _CLOSE * max(abs(whole[name][0]), 1e-300) for name in amounts
+        )
+        & pl.any_horizontal(pl.col(name) != 0 for name in amounts)
+    ).to_series()
+    called = frame.select(
+        pl.any_horizontal(
+            pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase().is_in(WORDS).fill_null(value=False)
+            for name in labels
+        )
+        if labels
+        else pl.lit(value=False)
+    ).to_series()
+    if called.len() == 1:
+        called = called.new_from_index(0, frame.height)
+    at_end = pl.Series([frame.height >= _FEWEST and row in {0, frame.height - 1} for row in range(frame.height)])
+    hits = (called | (sums & at_end)).arg_true()
+    return [TotalRow(row, " ".join(str(frame[name][row]) for name in labels), bool(sums[row])) for row in hits]
+
+
+def total_faults(
+    frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str], where: str, lines: Sequence[int], flag: str
+) -> list[Fault]:
+    """One fault for each row that is, or is called, the sum of the others.
+
+    Args:
+        frame: the rows.
+        labels: columns of codes or names.
+        amounts: columns of numbers that a total would sum.
+        where: the file, for messages.
+        lines: the line of each row.
+        flag: what the user gives to say that it is none.
+    """
+    return [
+        Fault(
+            f"{where}: line {lines[found.row]}",
+            f"{found.label!r}, {'the sum of the other rows' if found.sums else 'called a total, though it is not the sum of the other rows'}",
+            "one row for each receiver, and no total",
+            f"Take the row out, or give {flag} where it is one of them.",
+        )
+        for found in total_rows(frame, labels, amounts)
+    ]
