@@ -73,7 +73,7 @@ def doubt(text: str) -> str:
     bare = text.strip().replace("£", "")
     if re.match(r"^[+-]?[0-9]+,[0-9]{1,2}$", bare) or re.match(r"^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$", bare):
         return "a decimal comma? Write a point, such as 1234.50"
-    if "," in bare and re.match(r"^[+-]?[[0-9],]+(\.[0-9]+)?$", bare):
+    if "," in bare and re.match(r"^[+-]?[0-9,]+(\.[0-9]+)?$", bare):
         return "commas stand between thousands only, such as 1,234,567"
     if bare.endswith("%"):
         return "a percentage? Write the share, such as 0.05 for 5%"
