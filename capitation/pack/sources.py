@@ -350,6 +350,8 @@ def _cast(series: pl.Series, column: Column, path: Path, faults: Faults) -> pl.S
             done = low.replace_strict(
                 {"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean
             )
+        elif column.dtype == pl.Date:
+            done = given.str.to_date("%Y-%m-%d", strict=False)
         else:
             done = given.cast(column.dtype, strict=False)
     else:
