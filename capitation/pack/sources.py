@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, SourceError, UnknownNameError, suggest
-from capitation.records.documents import Document, read_document
+from capitation.records.documents import Document, parse_document, parse_mapping, read_document
 from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
 
 D = TypeVar("D", bound=Document)
 S = TypeVar("S", bound=Schema)
+T = TypeVar("T")
 
 
 class PrintedCell(Schema):
@@ -77,7 +78,7 @@ class Source(Document):
 
 @dataclass(frozen=True)
 class DataPack:
-    """The folder of figures: sources, parameters, documents and places.
+    """The folder of figures: sources, parameters, documents and places. Each file is opened once and kept as it was read.
 
     Args:
         root: the folder; it holds `pack.toml`.
@@ -88,6 +89,8 @@ class DataPack:
 
     root: Path
     _opened: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    _contents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    _read: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not (self.root / "pack.toml").is_file():
@@ -111,7 +114,8 @@ class DataPack:
             message = f"{path}: no such file in the data pack. {near}".rstrip()
             raise SourceError(message)
         if relative not in self._opened:
-            self._opened[relative] = sha256_of(path)
+            self._contents[relative] = path.read_bytes()
+            self._opened[relative] = hashlib.sha256(self._contents[relative]).hexdigest()
         return path
 
     @property
@@ -141,18 +145,20 @@ class DataPack:
             raise UnknownNameError("source", source_id, self.sources)
         return self.sources[source_id]
 
-    def _table(self, source_id: str, name: str, layout: str) -> tuple[SourceTable, Path]:
+    def _table(self, source_id: str, name: str, layout: str) -> str:
+        """The file of a printed or wide table, below the pack, once its checksum is the one its source states."""
         tables = {t.name: t for t in self.source(source_id).tables if t.layout == layout}
         if name not in tables:
             raise UnknownNameError(f"{layout} table", name, tables, where=f"source {source_id}")
         table = tables[name]
-        path = self.path(f"sources/{source_id}/{table.file}")
-        if sha256_of(path) != table.sha256:
-            message = (
-                f"{path}: found checksum {sha256_of(path)}; expected {table.sha256}. Printed figures are never edited"
+        relative = f"sources/{source_id}/{table.file}"
+        path = self.path(relative)
+        if self._opened[relative] != table.sha256:
+            raise SourceError(
+                f"{path}: found checksum {self._opened[relative]}; expected {table.sha256}. "
+                "Printed figures are never edited"
             )
-            raise SourceError(message)
-        return table, path
+        return relative
 
     def printed(self, source_id: str, table: str) -> Frame[PrintedCell]:
         """The cells of a printed table, in key order.
@@ -161,19 +167,35 @@ class DataPack:
             UnknownNameError: no such source or table.
             SourceError: the file was edited, or its cells break the schema.
         """
-        return read_rows(self._table(source_id, table, "cells")[1], PrintedCell)
+        return self.rows(self._table(source_id, table, "cells"), PrintedCell)
 
     def wide(self, source_id: str, table: str, schema: type[S]) -> Frame[S]:
         """The rows of a wide table of a source, read against `schema`."""
-        return read_rows(self._table(source_id, table, "wide")[1], schema)
+        return self.rows(self._table(source_id, table, "wide"), schema)
+
+    def raw(self, relative: str) -> RawTable:
+        """The cells of a CSV or parquet file of the pack, not yet read against a schema."""
+        path = self.path(relative)
+        return self._once(relative, RawTable, lambda: parse_raw(self._contents[relative], path))
 
     def rows(self, relative: str, schema: type[S]) -> Frame[S]:
         """The rows of a CSV or parquet file of the pack, read against `schema`."""
-        return read_rows(self.path(relative), schema)
+        return self._once(relative, schema, lambda: rows_of(self.raw(relative), schema))
 
     def document(self, relative: str, model: type[D]) -> D:
         """A document of the pack."""
-        return read_document(self.path(relative), model)
+        path = self.path(relative)
+        return self._once(
+            relative,
+            model,
+            lambda: parse_document(parse_mapping(self._contents[relative], path), model, where=str(path)),
+        )
+
+    def _once(self, relative: str, kind: object, read: Callable[[], T]) -> T:
+        """What a file holds as `kind`, read the first time it is asked for."""
+        if (relative, kind) not in self._read:
+            self._read[relative, kind] = read()
+        return cast("T", self._read[relative, kind])
 
     def documents(self, folder: str, model: type[D]) -> dict[str, D]:
         """All TOML documents of a folder of the pack, by file name without ending, in order."""
@@ -194,6 +216,14 @@ def default_data_folder() -> Path:
 def sha256_of(path: Path) -> str:
     """Checksum of a file as hexadecimal text."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The cells of a table before they are read against a schema, and the table's name in messages."""
+
+    where: str
+    cells: pl.DataFrame
 
 
 def read_rows(
@@ -219,15 +249,28 @@ def read_rows(
             column holds; every fault is told at once, cells with the line they stand on.
         FrameError: the cells can be read but the rows break a promise of the schema.
     """
-    raw = read_raw(path)
+    table = RawTable(str(path), read_raw(path))
+    return rows_of(table, schema, column_map=column_map, keep_extra=keep_extra, gather=gather)
+
+
+def rows_of(
+    table: RawTable,
+    schema: type[S],
+    *,
+    column_map: Mapping[str, str] | None = None,
+    keep_extra: bool = False,
+    gather: Faults | None = None,
+) -> Frame[S]:
+    """The rows of a table, read against `schema`; arguments and errors are those of `read_rows`."""
+    where, raw = table.where, table.cells
     mapping = dict(column_map or {})
     faults = Faults()
     for wanted, given in mapping.items():
         if wanted not in schema.columns():
-            faults.add(str(path), f"a map for {wanted!r}", "a known column", suggest(wanted, schema.columns()))
+            faults.add(where, f"a map for {wanted!r}", "a known column", suggest(wanted, schema.columns()))
         elif given not in raw.columns:
             faults.add(
-                str(path),
+                where,
                 f"no column {given!r} (mapped to {wanted!r})",
                 "a column of the file",
                 suggest(given, raw.columns),
@@ -237,7 +280,7 @@ def read_rows(
         column = schema.columns()[wanted]
         if given not in raw.columns and wanted not in mapping and not column.nullable:
             faults.add(
-                str(path),
+                where,
                 f"no column {given!r}",
                 f"{column.about} ({column.unit})",
                 suggest(given, raw.columns),
@@ -245,23 +288,23 @@ def read_rows(
     if not keep_extra:
         for name in raw.columns:
             if name not in names.values():
-                faults.add(str(path), f"an unexpected column {name!r}", "only known columns", suggest(name, names))
-    faults.raise_if_any(SourceError, f"{path}: the columns are not those expected")
+                faults.add(where, f"an unexpected column {name!r}", "only known columns", suggest(name, names))
+    faults.raise_if_any(SourceError, f"{where}: the columns are not those expected")
     columns = []
     for wanted, given in names.items():
         column = schema.columns()[wanted]
         if given not in raw.columns:
             columns.append(pl.Series(wanted, [None] * raw.height, dtype=column.dtype))
         else:
-            columns.append(_cast(raw.get_column(given), column, path, faults))
+            columns.append(_cast(raw.get_column(given), column, where, faults))
     frame = pl.DataFrame(columns)
     if gather is not None:
         gather.extend(faults)
         return cast("Frame[S]", frame.sort(schema.key()) if schema.key() else frame)
     if len(faults):
-        faults.extend(row_faults(schema, frame, str(path), faults))
-        faults.raise_if_any(SourceError, f"{path}: some cells cannot be read")
-    return schema.validate(frame, where=str(path))
+        faults.extend(row_faults(schema, frame, where, faults))
+        faults.raise_if_any(SourceError, f"{where}: some cells cannot be read")
+    return schema.validate(frame, where=where)
 
 
 def row_faults(schema: type[Schema], frame: pl.DataFrame, where: str, cells: Faults) -> list[Fault]:
@@ -291,16 +334,23 @@ def read_raw(path: Path) -> pl.DataFrame:
         near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
         message = f"{path}: no such file. {near}".rstrip()
         raise SourceError(message)
-    if path.suffix == ".parquet":
-        try:
-            return pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            message = f"{path}: cannot be read as parquet: {error}"
-            raise SourceError(message) from error
-    if path.suffix != ".csv":
-        message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
-        raise SourceError(message)
-    return read_csv_text(path.read_bytes(), str(path))
+    if path.suffix not in {".csv", ".parquet"}:
+        raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet")
+    return parse_raw(path.read_bytes(), path).cells
+
+
+def parse_raw(content: bytes, path: Path) -> RawTable:
+    """The cells in a file's bytes; `path` gives their format by its ending, and their name in messages.
+
+    Raises:
+        SourceError: as `read_raw`.
+    """
+    if path.suffix != ".parquet":
+        return RawTable(str(path), read_csv_text(content, str(path)))
+    try:
+        return RawTable(str(path), pl.read_parquet(BytesIO(content)))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(f"{path}: cannot be read as parquet: {error}") from error
 
 
 def read_csv_text(content: bytes, where: str) -> pl.DataFrame:
@@ -337,7 +387,7 @@ def read_csv_text(content: bytes, where: str) -> pl.DataFrame:
         raise SourceError(message) from error
 
 
-def _cast(series: pl.Series, column: Column, path: Path, faults: Faults) -> pl.Series:
+def _cast(series: pl.Series, column: Column, where: str, faults: Faults) -> pl.Series:
     """`series` in the column's type; cells that do not fit are told with their line (the heading is line 1)."""
     if series.dtype == column.dtype:
         return series.alias(column.name)
@@ -361,9 +411,9 @@ def _cast(series: pl.Series, column: Column, path: Path, faults: Faults) -> pl.S
     lost = (given.is_not_null() & done.is_null()).arg_true()
     for row in lost.head(20):
         kind = "a number" if column.dtype.is_numeric() else str(column.dtype)
-        faults.add(f"{path}: line {row + 2}, column {series.name!r}", repr(series[row]), f"{kind} ({column.unit})")
+        faults.add(f"{where}: line {row + 2}, column {series.name!r}", repr(series[row]), f"{kind} ({column.unit})")
     if len(lost) > 20:
-        faults.add(f"{path}: column {series.name!r}", f"{len(lost) - 20} more such cells", "none")
+        faults.add(f"{where}: column {series.name!r}", f"{len(lost) - 20} more such cells", "none")
     return done.alias(column.name)
 
 
@@ -371,12 +421,15 @@ __all__ = [
     "DataPack",
     "Fault",
     "PrintedCell",
+    "RawTable",
     "Source",
     "SourceTable",
     "default_data_folder",
+    "parse_raw",
     "read_csv_text",
     "read_raw",
     "read_rows",
     "row_faults",
+    "rows_of",
     "sha256_of",
 ]

@@ -89,14 +89,26 @@ def read_mapping(path: Path) -> dict[str, Any]:
         DocumentError: the file is missing, is not UTF-8, or cannot be parsed.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
         near = suggest(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.parent.is_dir() else ""
         message = f"{path}: no such file. {near}".rstrip()
         raise DocumentError(message) from None
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8"
-        raise DocumentError(message) from error
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8") from error
+    return parse_mapping(content, path)
+
+
+def parse_mapping(raw: bytes, path: Path) -> dict[str, Any]:
+    """The plain content in a file's bytes; `path` gives their format by its ending, and their name in messages.
+
+    Raises:
+        DocumentError: as `read_mapping`.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8") from error
     try:
         if path.suffix == ".toml":
             content: Any = tomllib.loads(text, parse_float=Decimal)

@@ -7,7 +7,6 @@ Every step is a public function of its own file; this one only hands frames on.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import polars as pl
@@ -66,7 +65,7 @@ from capitation.pace.target import (
 )
 from capitation.pack.assumptions import Assumption, assumptions
 from capitation.pack.parameters import Parameters
-from capitation.pack.sources import DataPack
+from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import Membership, localities, membership, practices
 from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, STREAM, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
@@ -83,7 +82,7 @@ from capitation.streams.control_total import (
     gap_bridge,
 )
 from capitation.weighting.formula import need_catalogue
-from capitation.weighting.inputs import read_need_inputs
+from capitation.weighting.inputs import need_inputs
 from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
 from capitation.weighting.practice_weights import PracticeWeight, StagedWeight, practice_weights
 from capitation.weighting.weigh import Need, need
@@ -241,11 +240,11 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
 def stream_needs(scenario: Scenario, pack: DataPack) -> dict[str, Need]:
     """The need of every practice by the formula of each stream, normalised to the system's own registered persons."""
     catalogue = need_catalogue(pack)
-    path = _practice_table(scenario, pack)
+    table = _practice_table(scenario, pack)
     found: dict[str, Need] = {}
     for rule in scenario.streams:
         formula = catalogue.formula(rule.formula)
-        inputs = read_need_inputs(path, formula, year=scenario.need_year)
+        inputs = need_inputs(table, formula, year=scenario.need_year)
         found[rule.stream] = need(formula, inputs.components, inputs.year, base="file")
     return found
 
@@ -515,7 +514,7 @@ def envelopes_of(
 def activity_by_locality(scenario: Scenario, members: Frame[Membership], pack: DataPack) -> Frame[LocalityActivity]:
     """Activity of every point of delivery, year and case, spread to localities by the need that drives it."""
     formula = need_catalogue(pack).formula(scenario.rule("ccg").formula)
-    components = read_need_inputs(_practice_table(scenario, pack), formula, year=scenario.need_year).components
+    components = need_inputs(_practice_table(scenario, pack), formula, year=scenario.need_year).components
     weights = spread_weights(
         component_weights(components), members.select("practice_code", "locality_code"), points_of_delivery(pack)
     )
@@ -568,13 +567,13 @@ def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[Projecte
     return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
 
 
-def _practice_table(scenario: Scenario, pack: DataPack) -> Path:
+def _practice_table(scenario: Scenario, pack: DataPack) -> RawTable:
     source = pack.source(scenario.practices.source)
     files = {table.name: table.file for table in source.tables}
     if scenario.practices.table not in files:
         kind = "table"
         raise UnknownNameError(kind, scenario.practices.table, files, where=f"source {source.id}")
-    return pack.path(f"sources/{source.id}/{files[scenario.practices.table]}")
+    return pack.raw(f"sources/{source.id}/{files[scenario.practices.table]}")
 
 
 def _gross(money: ControlTotal) -> pl.DataFrame:

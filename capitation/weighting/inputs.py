@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import DataError, Faults, SourceError, UnknownNameError, suggest
-from capitation.pack.sources import read_raw, read_rows, row_faults
+from capitation.pack.sources import RawTable, read_raw, read_rows, row_faults, rows_of
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -61,11 +61,11 @@ def components_schema(formula: Formula) -> type[NeedComponents]:
     return type(f"NeedComponents[{formula.id}]", (NeedComponents,), dict(columns))
 
 
-def year_of(path: Path, given: str | None, years: list[str], fallback: tuple[str, ...] = ()) -> FinancialYear:
+def year_of(path: str, given: str | None, years: list[str], fallback: tuple[str, ...] = ()) -> FinancialYear:
     """The one year of a file to use.
 
     Args:
-        path: the file, for messages.
+        path: the name of the file, for messages.
         given: the year asked for, if any.
         years: the years found in the file; empty where it has no year column.
         fallback: years to choose from where the file has no year column.
@@ -87,7 +87,7 @@ def year_of(path: Path, given: str | None, years: list[str], fallback: tuple[str
     raise SourceError(message)
 
 
-def years_of(path: Path, rows: pl.DataFrame) -> list[str]:
+def years_of(path: str, rows: pl.DataFrame) -> list[str]:
     """The years of the rows' column "year"; none where the file has no such column.
 
     Raises:
@@ -147,7 +147,21 @@ def read_need_inputs(
         SourceError: the file cannot be read, or a year must be chosen.
         FrameError: repeated or nameless practices, missing or negative persons, empty cells without a meaning.
     """
-    available = read_raw(path).columns
+    return need_inputs(
+        RawTable(str(path), read_raw(path)), formula, year=year, column_map=column_map, contains=contains
+    )
+
+
+def need_inputs(
+    table: RawTable,
+    formula: Formula,
+    *,
+    year: str | None = None,
+    column_map: Mapping[str, str] | None = None,
+    contains: tuple[str, ...] | None = None,
+) -> NeedInputs:
+    """The rows of one year of a table, checked for a formula; arguments and errors are those of `read_need_inputs`."""
+    path, available = table.where, table.cells.columns
     strict = components_schema(formula)
     aliases = {
         **AREA_COLUMNS,
@@ -177,7 +191,7 @@ def read_need_inputs(
         },
     )
     cells = Faults()
-    rows = read_rows(path, _nullable_cells(loose), column_map=names, keep_extra=True, gather=cells)
+    rows = rows_of(table, _nullable_cells(loose), column_map=names, keep_extra=True, gather=cells)
     _require(path, strict, available, names)
     found = years_of(path, rows)
     has_year = bool(found)
@@ -201,7 +215,7 @@ def read_need_inputs(
 
 
 def _refuse_empty_columns(
-    path: Path, mine: pl.DataFrame, rows: pl.DataFrame, year: FinancialYear, formula: Formula
+    path: str, mine: pl.DataFrame, rows: pl.DataFrame, year: FinancialYear, formula: Formula
 ) -> None:
     """Say in one sentence that a column holds nothing in the chosen year, and in which years it does."""
     faults = Faults()
@@ -243,13 +257,13 @@ def _nullable_cells(schema: type[Schema]) -> type[Schema]:
     return type(schema.__name__, (Schema,), dict(columns))
 
 
-def _require(path: Path, schema: type[Schema], available: list[str], names: Mapping[str, str]) -> None:
+def _require(path: str, schema: type[Schema], available: list[str], names: Mapping[str, str]) -> None:
     faults = Faults()
     for name, column in schema.columns().items():
         if name in AREA_COLUMNS or name == "year" or name in available or name in names:
             continue
         remedy = f"{suggest(name, available)} Give its name with --map {name}=NAME."
-        faults.add(str(path), f"no column {name!r}", f"{column.about.rstrip('.')} ({column.unit})", remedy)
+        faults.add(path, f"no column {name!r}", f"{column.about.rstrip('.')} ({column.unit})", remedy)
     faults.raise_if_any(SourceError, f"{path}: columns are missing")
 
 

@@ -307,9 +307,9 @@ def _read_components(
     schema: type[Schema] = type("PlaceComponents", (Schema,), dict(columns))
     names = column_names(schema, available, column_map, {"registered_persons": persons, **AREA_COLUMNS})
     rows = read_rows(path, schema, column_map=names, keep_extra=True)
-    found = years_of(path, rows)
+    found = years_of(str(path), rows)
     covered = sorted({str(y) for formula_id in formulas for y in known.formula(formula_id).document.years})
-    chosen = year_of(path, year, found, tuple(covered)) if found or formulas else None
+    chosen = year_of(str(path), year, found, tuple(covered)) if found or formulas else None
     mine = rows.filter(pl.col("year") == str(chosen)) if found else rows
     faults = Faults()
     if "registered_persons" not in available and "registered_persons" not in names:

@@ -1,0 +1,33 @@
+"""One run opens each file of the data pack once, and names every file it opened."""
+
+import collections
+import os
+import sys
+
+from capitation import DataPack, default_data_folder, evaluate, read_scenario
+
+OPENED = collections.Counter()
+COUNTING = []
+
+
+def _count(event, arguments):
+    if COUNTING and event == "open" and isinstance(arguments[0], str | os.PathLike):
+        OPENED[os.fspath(arguments[0])] += 1
+
+
+def test_a_run_opens_each_file_of_the_pack_once_and_names_it():
+    root = default_data_folder()
+    scenario, pack = read_scenario(root / "scenarios/blmk.toml"), DataPack(root)
+    sys.addaudithook(_count)
+    COUNTING.append(True)
+    try:
+        run = evaluate(scenario, pack)
+    finally:
+        COUNTING.clear()
+    files = {path: count for path, count in OPENED.items() if path.startswith(f"{root}{os.sep}")}
+    assert len(files) > 100
+    assert {path: count for path, count in files.items() if count > 1} == {}
+    named = {str(root / path) for path in run.manifest.inputs}
+    manifests = {str(path) for path in (root / "sources").glob("*/source.toml")}
+    assert named == set(files) - manifests
+    assert evaluate(scenario, pack).manifest.inputs == run.manifest.inputs, "a pack used before names other files"
