@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.exports.exports import export_csv, export_xlsx, in_pounds
+from api.exports.csv import export_csv
+from api.exports.pounds import in_pounds
+from api.exports.workbook import export_xlsx
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.records.documents import Document
