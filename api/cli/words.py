@@ -1,8 +1,8 @@
-'''The words of the command line: one file of `api/cli/commands` each, imported when its word is used.
+"""The words of the command line: one file of `api/cli/commands` each, imported when its word is used.
 
 The list of `capitation --help` needs a word and a sentence only, so both are read from the file's name and from its first
-line, `\"""`capitation WORD`: SENTENCE.\"""`; no command, and none of the libraries it stands on, is imported for it.
-'''
+line: "`capitation WORD`: SENTENCE." No command, and none of the libraries it stands on, is imported for it.
+"""
 
 from __future__ import annotations
 
