@@ -35,13 +35,13 @@ WITHIN = 0.02
 """Share of the best that near-optimal mixes may give up."""
 
 POINTS = 5
-HELD = "bed_days"
+SECOND = "bed_days"
 """The goal that the frontier sets against net present value."""
 
 
 @dataclass(frozen=True)
 class MixStory:
-    """A mix with everything that is told about it."""
+    """A mix with everything that is said about it."""
 
     outcome: Outcome
     appraisal: Appraisal
@@ -73,14 +73,14 @@ def mix_story(
     }
     known = set(outcome.answer.column("avoided")["point_of_delivery"])
     appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
-    held = _starts_held(programme_matrix(problem), outcome)
+    fixed = _starts_fixed(programme_matrix(problem), outcome)
     weights = tables_of(problem).units.select("solution", "place", "weight")
     return MixStory(
         outcome=outcome,
         appraisal=appraisal,
         contracts=contracts,
-        trade_off=frontier(held, ("npv", HELD), points=POINTS),
-        near=alternatives(held.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
+        trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
+        near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=tuple(price_sentences(price_report(outcome.headline), most=3)),
     )
 
@@ -130,7 +130,7 @@ def headline_sentence(story: MixStory) -> str:
 
 
 def mix_table(story: MixStory) -> pl.DataFrame:
-    """solution, first start, places, scale of the best mix, and scale in two near-optimal ones; only what some mix holds."""
+    """solution, first start, places, scale of the best mix, and scale in two near-optimal ones; only what some mix has."""
     outcome = story.outcome
     titles = {s.id: s.name for s in outcome.problem.solutions}
     starts = outcome.mix().filter(pl.col("start").is_not_null())
@@ -143,8 +143,8 @@ def mix_table(story: MixStory) -> pl.DataFrame:
     others = [name for name in wide.columns if name != "solution"]
     names = ["best mix", *(f"other mix {i}" for i in range(1, len(others)))]
     table = wide.rename(dict(zip(others, names, strict=True))).join(by, on="solution", how="left")
-    held = table.filter(pl.any_horizontal(pl.col(names) > 1e-6))
-    return held.select(
+    rows = table.filter(pl.any_horizontal(pl.col(names) > 1e-6))
+    return rows.select(
         pl.col("solution").replace(titles), pl.col("start").fill_null("").alias("starts"), pl.col("places"), pl.col(names).round(2)
     )  # fmt: skip
 
@@ -178,19 +178,19 @@ def activity_table(story: MixStory, pack: DataPack) -> pl.DataFrame:
 def gains_table(story: MixStory, document: ContractOptions, pack: DataPack) -> pl.DataFrame:
     """Payments, cost and net of every organisation in the last year under each option; organisations without a change left out."""
     last = str(story.outcome.problem.years[-1])
-    held = story.contracts.parties.filter(pl.col("year") == last)
+    parties = story.contracts.parties.filter(pl.col("year") == last)
     names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
     names |= {"MIX": "the purse of the mix", "SYSTEM": "the system"}
     order = {"commissioner": 0, "provider": 1, "purse": 2, "system": 3}
-    base = held.select("role", "organisation_code").unique()
-    own = held.filter(pl.col("option") == held["option"][0])
+    base = parties.select("role", "organisation_code").unique()
+    own = parties.filter(pl.col("option") == parties["option"][0])
     table = base.join(
         own.select("role", "organisation_code", "cost_saved_pence", "savings_pence", "spend_pence"),
         on=["role", "organisation_code"],
     )
-    chosen = [option.id for option in document.options if option.id in held["option"].unique()]
+    chosen = [option.id for option in document.options if option.id in parties["option"].unique()]
     for letter, option in zip("ABCDEF", chosen, strict=False):
-        mine = held.filter(pl.col("option") == option)
+        mine = parties.filter(pl.col("option") == option)
         table = table.join(
             mine.select(
                 "role", "organisation_code",
@@ -214,13 +214,13 @@ def gains_table(story: MixStory, document: ContractOptions, pack: DataPack) -> p
 def worth_sentence(story: MixStory, document: ContractOptions) -> str:
     """What the activity moved is worth at tariff, and at each contract."""
     last = str(story.outcome.problem.years[-1])
-    held = story.contracts.worth.filter(pl.col("year") == last)
+    rows = story.contracts.worth.filter(pl.col("year") == last)
     titles = {option.id: option.title for option in document.options}
     paid = "; ".join(
         f"{board_text(row['at_contract_pence'])} under {titles[row['option']]}"
-        for row in held.sort("option").iter_rows(named=True)
+        for row in rows.sort("option").iter_rows(named=True)
     )
-    row = held.row(0, named=True)
+    row = rows.row(0, named=True)
     return (
         f"At tariff the activity moved in {last} is worth {board_text(row['at_tariff_pence'])}. Commissioners pay less by "
         f"{paid}. Providers save {board_text(row['cost_saved_pence'])} of cost either way: payments cancel in the system."
@@ -232,8 +232,8 @@ def frontier_table(story: MixStory) -> pl.DataFrame:
     points = story.trade_off.points
     return points.select(
         pl.Series("npv", [_millions(value) for value in points["npv"]]),
-        pl.col(HELD).round().cast(pl.Int64).alias("bed-days avoided, all years"),
-        (-pl.col(f"rate_{HELD}")).round().cast(pl.Int64).alias("£ for one more bed-day"),
+        pl.col(SECOND).round().cast(pl.Int64).alias("bed-days avoided, all years"),
+        (-pl.col(f"rate_{SECOND}")).round().cast(pl.Int64).alias("£ for one more bed-day"),
     )
 
 
@@ -252,7 +252,7 @@ def _moved(shift: ChannelShift, year: str) -> pl.DataFrame:
     )
 
 
-def _starts_held(matrix: Matrix, outcome: Outcome) -> Matrix:
+def _starts_fixed(matrix: Matrix, outcome: Outcome) -> Matrix:
     """The programme with every yes or no as in the mix."""
     lower, upper, whole = matrix.lower.copy(), matrix.upper.copy(), matrix.integer
     if outcome.headline.values is not None:

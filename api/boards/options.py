@@ -53,16 +53,16 @@ def opening_gap_sentence(run: Run, document: ContractOptions) -> str:
     """The first line of a comparison: what providers expect to spend beyond what commissioners expect to pay."""
     if "expected_gap" not in run.frames:
         return "What each side expects to pay and to spend is not stated, so no opening gap can be shown."
-    held = run.frame("expected_gap").filter(pl.col("is_first_year") & (pl.col("option") == document.base))
-    sums = held.select(pl.col("provider_cost_pence", "commissioner_price_pence", "opening_gap_pence").sum()).row(0)
+    rows = run.frame("expected_gap").filter(pl.col("is_first_year") & (pl.col("option") == document.base))
+    sums = rows.select(pl.col("provider_cost_pence", "commissioner_price_pence", "opening_gap_pence").sum()).row(0)
     spend, pay, gap = (board_text(pence) for pence in sums)
     return f"In {document.first_year} providers expect to spend {spend}; commissioners expect to pay {pay}: an opening gap of {gap}."
 
 
 def gap_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     """Prices and costs as each side expects them in the first year, by option, over all providers."""
-    held = run.frame("expected_gap").filter(pl.col("is_first_year"))
-    sums = held.group_by("option").agg(pl.col("^.*_pence$").sum())
+    rows = run.frame("expected_gap").filter(pl.col("is_first_year"))
+    sums = rows.group_by("option").agg(pl.col("^.*_pence$").sum())
     columns = {
         "commissioner_price_pence": "commissioners pay",
         "provider_price_pence": "providers expect",
@@ -79,18 +79,18 @@ def gap_table(run: Run, document: ContractOptions) -> pl.DataFrame:
 def contracts_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     """The contracts that differ between options, each with the groups it pays."""
     groups = {group.id: group.title for group in document.groups}
-    held = run.frame("option_terms").with_columns(pl.col("group").replace(groups))
-    by = held.group_by("option", "contract_title", "pays").agg(pl.col("group").sort().str.join("; ").alias("groups"))
+    rows = run.frame("option_terms").with_columns(pl.col("group").replace(groups))
+    by = rows.group_by("option", "contract_title", "pays").agg(pl.col("group").sort().str.join("; ").alias("groups"))
     return _in_order(by.sort("contract_title"), document).select("option", "contract_title", "pays", "groups")
 
 
 def who_pays_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     """What commissioners and each group of providers bear in every year, by option, with the share of all years."""
     groups = {code: group.title for group in document.groups for code in group.providers}
-    held = run.frame("who_pays").filter(pl.col("activity_case") == document.shown_case)
-    years = held["year"].unique().sort().to_list()
+    rows = run.frame("who_pays").filter(pl.col("activity_case") == document.shown_case)
+    years = rows["year"].unique().sort().to_list()
     titles = ["Commissioners", *(group.title for group in document.groups)]
-    named = held.with_columns(
+    named = rows.with_columns(
         pl.when(pl.col("role") == "commissioner")
         .then(pl.lit(titles[0]))
         .otherwise(pl.col("organisation_code").replace(groups))
@@ -98,16 +98,16 @@ def who_pays_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     )
     by = named.group_by("option", "who bears it", "year").agg(pl.col("borne_pence").sum())
     wide = by.pivot(on="year", on_columns=years, index=["option", "who bears it"], values="borne_pence")
-    extra = held.unique(["option", "year"]).pivot(
+    extra = rows.unique(["option", "year"]).pivot(
         on="year", on_columns=years, index="option", values="extra_cost_pence"
     )
     whole = extra.select("option", pl.lit("all: the extra cost").alias("who bears it"), *years)
     rows = pl.concat([wide.select(whole.columns), whole]).with_columns(pl.sum_horizontal(years).alias("all years"))
     total = dict(extra.select("option", pl.sum_horizontal(years)).iter_rows())
-    place = {title: i for i, title in enumerate([*titles, "all: the extra cost"])}
+    order = {title: i for i, title in enumerate([*titles, "all: the extra cost"])}
     ordered = rows.filter(pl.any_horizontal(pl.col(years) != 0)).sort(
-        pl.col("option").replace_strict(_places(document), return_dtype=pl.Int64),
-        pl.col("who bears it").replace_strict(place, return_dtype=pl.Int64),
+        pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64),
+        pl.col("who bears it").replace_strict(order, return_dtype=pl.Int64),
     )
     shares = [
         f"{100 * pence / total[option]:+.1f}" if total[option] else ""
@@ -120,9 +120,9 @@ def who_pays_table(run: Run, document: ContractOptions) -> pl.DataFrame:
 
 def position_table(run: Run, document: ContractOptions, pack: DataPack, option: str) -> pl.DataFrame:
     """Positions of every organisation in every year under one option, the system's in the last row."""
-    held = run.frame("position").filter((pl.col("activity_case") == document.shown_case) & (pl.col("option") == option))
-    years = held["year"].unique().sort().to_list()
-    wide = held.sort("role", "organisation_code", "year").pivot(
+    rows = run.frame("position").filter((pl.col("activity_case") == document.shown_case) & (pl.col("option") == option))
+    years = rows["year"].unique().sort().to_list()
+    wide = rows.sort("role", "organisation_code", "year").pivot(
         on="year", on_columns=years, index=["role", "organisation_code"], values="position_pence"
     )
     total = wide.select(pl.lit("").alias("role"), pl.lit("the system").alias("organisation"), pl.col(years).sum())
@@ -133,11 +133,11 @@ def position_table(run: Run, document: ContractOptions, pack: DataPack, option: 
 
 def difference_table(run: Run, document: ContractOptions, pack: DataPack) -> pl.DataFrame:
     """Differences from the base option in the first year: only organisations and options that differ."""
-    held = run.frame("option_difference").filter(
+    rows = run.frame("option_difference").filter(
         (pl.col("activity_case") == document.shown_case) & (pl.col("year") == str(document.first_year))
     )
-    options = [o.id for o in document.options if o.id in held["option"].unique()]
-    wide = held.sort("role", "organisation_code").pivot(
+    options = [o.id for o in document.options if o.id in rows["option"].unique()]
+    wide = rows.sort("role", "organisation_code").pivot(
         on="option", on_columns=options, index=["role", "organisation_code"], values="difference_pence"
     )
     titles = _titles(document)
@@ -150,9 +150,9 @@ def difference_table(run: Run, document: ContractOptions, pack: DataPack) -> pl.
 
 def who_pays_by_role(run: Run) -> pl.DataFrame:
     """What commissioners and providers bear of the extra cost, by option, activity case and year."""
-    held = run.frame("who_pays")
+    rows = run.frame("who_pays")
     key = ["option", "activity_case", "year", "role"]
-    return held.group_by(key).agg(pl.col("borne_pence").sum(), pl.col("extra_cost_pence").first()).sort(key)
+    return rows.group_by(key).agg(pl.col("borne_pence").sum(), pl.col("extra_cost_pence").first()).sort(key)
 
 
 def _thousands(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
@@ -162,7 +162,7 @@ def _thousands(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     )
 
 
-def _places(document: ContractOptions) -> dict[str, int]:
+def _order_of(document: ContractOptions) -> dict[str, int]:
     return {option.id: i for i, option in enumerate(document.options)}
 
 
@@ -171,7 +171,7 @@ def _titles(document: ContractOptions) -> dict[str, str]:
 
 
 def _in_order(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
-    ordered = frame.sort(pl.col("option").replace_strict(_places(document), return_dtype=pl.Int64), maintain_order=True)
+    ordered = frame.sort(pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64), maintain_order=True)
     return ordered.with_columns(pl.col("option").replace(_titles(document)))
 
 

@@ -56,9 +56,9 @@ def locality_table(run: Run, year: str) -> pl.DataFrame:
         .group_by("area_code")
         .agg(pl.col("total_pence").sum())
     )
-    held = run.frame("place_distance").filter(pl.col("year") == year)
+    distances = run.frame("place_distance").filter(pl.col("year") == year)
     return (
-        held.join(total, on="area_code", how="left", validate="1:1")
+        distances.join(total, on="area_code", how="left", validate="1:1")
         .sort("closing_dft_share", "area_code")
         .select(
             pl.col("area_code").replace(names).alias("locality"),
@@ -73,7 +73,7 @@ def locality_table(run: Run, year: str) -> pl.DataFrame:
 
 
 def provider_table(run: Run, year: str) -> pl.DataFrame:
-    """Income of each provider in the year with its share, largest first; held money and the control total close the table."""
+    """Income of each provider in the year with its share, largest first; money in reserve and the control total close the table."""
     names = _names(run, "provider")
     sums = (
         run.frame("provider_allocation")
@@ -82,10 +82,10 @@ def provider_table(run: Run, year: str) -> pl.DataFrame:
         .agg(pl.col("allocation_pence").sum())
         .sort("allocation_pence", descending=True)
     )
-    held = int(run.frame("held_money").filter(pl.col("year") == year)["held_pence"].sum())
+    reserve = int(run.frame("held_money").filter(pl.col("year") == year)["held_pence"].sum())
     rows = sums.select(pl.col("provider_code").replace(names).alias("provider"), "allocation_pence")
-    whole = int(sums["allocation_pence"].sum()) + held
-    closing = {"provider": ["held in reserve and contingency", "control total"], "allocation_pence": [held, whole]}
+    whole = int(sums["allocation_pence"].sum()) + reserve
+    closing = {"provider": ["held in reserve and contingency", "control total"], "allocation_pence": [reserve, whole]}
     return pl.concat([rows, pl.DataFrame(closing)]).with_columns(
         (pl.col("allocation_pence") / whole * 100).map_elements(lambda v: f"{v:.2f}", return_dtype=pl.String).alias("%")
     )
@@ -99,8 +99,8 @@ def system_ledger(run: Run, year: str) -> pl.DataFrame:
 
 def locality_ledger(run: Run, year: str) -> pl.DataFrame:
     """The waterfall of the locality that opened furthest under target."""
-    held = run.frame("place_distance").filter(pl.col("year") == year).sort("opening_dft_share", "area_code")
-    code = held["area_code"][0]
+    distances = run.frame("place_distance").filter(pl.col("year") == year).sort("opening_dft_share", "area_code")
+    code = distances["area_code"][0]
     lines = run.frame("ledger").filter((pl.col("year") == year) & (pl.col("subject_code") == code))
     return lines.select(pl.lit(code).alias("locality"), "name", "amount_pence", "balance_pence")
 
@@ -136,9 +136,9 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
 
 
 def _distance_of_the_system(pack: DataPack) -> None:
-    held = dict(distance_from_target(pack).select("moment", "distance_from_target_pence").iter_rows())
+    moments = dict(distance_from_target(pack).select("moment", "distance_from_target_pence").iter_rows())
     console.print(
-        f"The system itself is {_side(held['start'])} its national target at the start of the plan and {_side(held['end'])} "
+        f"The system itself is {_side(moments['start'])} its national target at the start of the plan and {_side(moments['end'])} "
         "it at its end, as the plan prints it; the distances above are between localities.",
         soft_wrap=True,
     )

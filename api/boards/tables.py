@@ -12,7 +12,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from api.exports.exports import in_pounds
+from api.exports.pounds import in_pounds
 from capitation.errors import SourceError
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import MICRO

@@ -1,24 +1,19 @@
-"""The command line: finds the command groups in `api/cli/commands`, and turns errors into one message and exit code 2."""
+"""The command line: finds the words in `api/cli/commands`, and turns errors into one message and exit code 2."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
-from functools import cache
-from importlib.metadata import version
 
 import typer
-from rich.console import Console
 
-import api.cli.commands
+from api.cli.words import Words
 from capitation.errors import CapitationError
 
 app = typer.Typer(
     name="capitation",
+    cls=Words,
     help="Weighted-capitation allocations, risk-share contracts and channel-shift investment, exact to the penny.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -28,22 +23,19 @@ def _root(
     show_version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
 ) -> None:
     if show_version:
+        from importlib.metadata import version
+
         typer.echo(f"capitation {version('capitation')}")
         raise typer.Exit
 
 
-@cache
-def _register_all() -> None:
-    for module in sorted(m.name for m in pkgutil.iter_modules(api.cli.commands.__path__)):
-        importlib.import_module(f"api.cli.commands.{module}").register(app)
-
-
 def main() -> None:
     """Run the command line: exit code 0 on success, 2 where the input is at fault, 130 where the user stopped it."""
-    _register_all()
     try:
-        app()
+        app(prog_name="capitation")
     except CapitationError as error:
+        from rich.console import Console
+
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:

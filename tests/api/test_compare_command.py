@@ -34,16 +34,20 @@ def test_four_options_are_shown_for_all_organisations_and_years_and_written(capi
 
 
 def test_json_holds_positions_differences_and_who_pays_to_the_penny(capitation, tmp_path):
-    told = json.loads(capitation("compare", "blmk", "--out", tmp_path, "--json").out)
-    run = load_run(tmp_path / told["run_id"])
-    assert len(told["position"]) == run.frame("position").height
-    borne = [r for r in told["who_pays"] if r["activity_case"] == "plan-plus-5" and r["year"] == "2018/19"]
+    printed = json.loads(capitation("compare", "blmk", "--out", tmp_path, "--json").out)
+    run = load_run(tmp_path / printed["run_id"])
+    assert len(printed["position"]) == run.frame("position").height
+    borne = [r for r in printed["who_pays"] if r["activity_case"] == "plan-plus-5" and r["year"] == "2018/19"]
     assert len(borne) == 8
     for option in {r["option"] for r in borne}:
         mine = [r for r in borne if r["option"] == option]
         pence = [round(float(r["borne_gbp"]) * 100) for r in mine]
         assert sum(pence) == round(float(mine[0]["extra_cost_gbp"]) * 100) > 0
-    assert {d["option"] for d in told["option_difference"]} == {"blended", "capitation-corridor", "capitation-alliance"}
+    assert {d["option"] for d in printed["option_difference"]} == {
+        "blended",
+        "capitation-corridor",
+        "capitation-alliance",
+    }
 
 
 def test_a_chosen_case_and_chosen_options(capitation, tmp_path):
@@ -82,15 +86,15 @@ def test_every_fault_is_told_at_once_and_nothing_is_written(capitation, pack, tm
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         (("nothing.toml",), "no such file"),
         (("blmk", "--case", "plan-plus-6"), "unknown activity case 'plan-plus-6'"),
         (("blmk", "--option", "do-minimum"), "1 option; expected 2 to 6"),
     ],
 )
-def test_bad_input_ends_with_code_2_and_nothing_written(capitation, tmp_path, words, told):
+def test_bad_input_ends_with_code_2_and_nothing_written(capitation, tmp_path, words, printed):
     answer = capitation("compare", *words, "--out", tmp_path / "runs")
     assert answer.code == 2
-    assert told in answer.err
+    assert printed in answer.err
     assert not (tmp_path / "runs").exists()

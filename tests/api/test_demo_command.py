@@ -17,7 +17,7 @@ def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(t
     ends_with_the_best_mix_and_what_follows_from_it(done.stdout)
 
 
-def shows_the_total_and_where_it_went(told):
+def shows_the_total_and_where_it_went(shown):
     for part in (
         "1,535,741",
         "1,535,741,000.00",
@@ -28,18 +28,18 @@ def shows_the_total_and_where_it_went(told):
         "written:",
         "£311.0m",
     ):
-        assert part in told, part
+        assert part in shown, part
 
 
-def shows_the_four_options_and_who_pays(told):
+def shows_the_four_options_and_who_pays(shown):
     for option in OPTIONS:
-        assert f"{option}. Activity 5% above plan: positions" in told
-    assert "Who pays. Activity 5% above plan" in told
-    assert told.count("written:") == 4
+        assert f"{option}. Activity 5% above plan: positions" in shown
+    assert "Who pays. Activity 5% above plan" in shown
+    assert shown.count("written:") == 4
 
 
-def ends_with_the_best_mix_and_what_follows_from_it(told):
-    mix = told[told.index("Channel shift for Bedfordshire") :]
+def ends_with_the_best_mix_and_what_follows_from_it(shown):
+    mix = shown[shown.index("Channel shift for Bedfordshire") :]
     flat = re.sub(r"\s+", " ", mix)
     worth = re.search(r"is worth £(\d+\.\d)m to the system over 5 years", flat)
     assert worth is not None

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.exports.exports import export_csv, export_xlsx, in_pounds
+from api.exports.csv import export_csv
+from api.exports.pounds import in_pounds
+from api.exports.workbook import export_xlsx
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.records.documents import Document
@@ -48,9 +50,9 @@ def test_pence_become_pounds_with_two_decimals(pence):
 
 
 def test_csv_holds_every_frame_and_the_manifest(run, tmp_path):
-    place = export_csv(run, tmp_path)
-    assert (place / "allocation.csv").read_text() == "code,allocation_gbp\n=A,1234.56\nB,-0.05\n"
-    assert json.loads((place / "manifest.json").read_text())["run_id"] == run.id
+    folder = export_csv(run, tmp_path)
+    assert (folder / "allocation.csv").read_text() == "code,allocation_gbp\n=A,1234.56\nB,-0.05\n"
+    assert json.loads((folder / "manifest.json").read_text())["run_id"] == run.id
 
 
 def test_the_workbook_is_accessible(run, tmp_path):

@@ -8,10 +8,10 @@ from capitation.run.run import load_run
 def test_a_run_is_written_whole_and_can_be_traced(capitation, pack, tmp_path):
     answer = capitation("run", pack.root / "scenarios" / "blmk.toml", "--out", tmp_path, "--csv", "--xlsx", "--json")
     assert answer.code == 0, answer.err
-    told = json.loads(answer.out)
-    run = load_run(tmp_path / told["run_id"])
-    assert run.id == told["run_id"]
-    assert len(told["written"]) == 3
+    shown = json.loads(answer.out)
+    run = load_run(tmp_path / shown["run_id"])
+    assert run.id == shown["run_id"]
+    assert len(shown["written"]) == 3
     figure = "allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002"
     text = capitation("trace", tmp_path / run.id, figure)
     assert text.code == 0, text.err
@@ -41,7 +41,7 @@ def test_the_shipped_pack_has_no_fault(capitation):
     assert (answer.code, "0 faults" in answer.out) == (0, True), answer.err
 
 
-def test_a_pack_at_fault_is_told_whole(capitation, pack, tmp_path):
+def test_a_pack_at_fault_is_reported_whole(capitation, pack, tmp_path):
     import shutil
 
     copy = tmp_path / "data"

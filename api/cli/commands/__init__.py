@@ -1,1 +1,1 @@
-"""The command line's commands, one group a file, found by scanning this folder."""
+"""The words of the command line, one a file, found by scanning this folder; a file is imported when its word is used."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import print_json, show, write_frame
+from api.cli.options import JsonOption
 from capitation.allocation.tree import allocate_file
 from capitation.money.pence import pence_of, pounds_text
 from capitation.records.years import FinancialYear
@@ -27,7 +28,7 @@ def allocate(
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for all levels.")] = None,
     weight: Annotated[str, typer.Option(help="Name of the weight column.")] = "weighted_persons",
     year: Annotated[str, typer.Option(help="Financial year of the total.")] = "2018/19",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Share a total over places, localities and practices by weight, to the penny."""
     names = [name.strip() for name in levels.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""`capitation audit verify`: walks an audit log's chain and names the first record that does not hold."""
+"""`capitation audit`: the log of who did what: verify its chain, or export it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import print_json
-from api.cli.commands.serve import StoreOption, opened_store, settings_of
+from api.cli.options import JsonOption, StoreOption
+from api.cli.service_store import opened_store, settings_of
 from api.service.security.audit import Verdict, export_text, parse_head, verify_file, verify_log
 from capitation.records.whole_files import write_whole
 
@@ -31,7 +32,7 @@ def verify_command(
         typer.Option("--head", help="A head noted earlier elsewhere, NUMBER:CHECKSUM; it must stand in the chain."),
     ] = None,
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check that no record was changed, lost, added or moved; exit code 1 and the first break where one was."""
     noted = [parse_head(text) for text in head or []]
@@ -43,7 +44,7 @@ def verify_command(
     if as_json:
         print_json({"holds": verdict.holds, **verdict.model_dump()})
     else:
-        for line in told(verdict):
+        for line in verdict_lines(verdict):
             typer.echo(line)
     if not verdict.holds:
         raise typer.Exit(1)
@@ -67,7 +68,7 @@ def _write_lines(path: Path, lines: Iterator[str]) -> None:
         file.writelines(lines)
 
 
-def told(verdict: Verdict) -> list[str]:
+def verdict_lines(verdict: Verdict) -> list[str]:
     """What the walk found, in lines for a person."""
     if verdict.broken is None:
         return [

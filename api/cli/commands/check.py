@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from api.boards.tables import print_json
+from api.cli.options import DataOption, JsonOption
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.run.checks import check_pack
 
@@ -18,10 +16,8 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Validate a data pack and say every fault; exit code 2 where there is one."""
     folder = data or default_data_folder()

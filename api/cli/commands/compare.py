@@ -9,9 +9,10 @@ import typer
 
 from api.boards.options import opening_gap_sentence, show_options, who_pays_by_role
 from api.boards.tables import print_json
-from api.exports.exports import export_csv, export_xlsx
+from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
+from api.cli.shipped import shipped
+from api.exports.run_files import write_run
 from capitation.pack.sources import DataPack, default_data_folder
-from capitation.run.run import save_run
 from contracts.options.document import read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
 
@@ -21,40 +22,28 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
-def find_options(given: Path, data: Path | None = None) -> Path:
-    """The options' file: the path as given, or options of the data pack by their name, such as `blmk`."""
-    if given.is_file() or given.suffix:
-        return given
-    named = (data or default_data_folder()) / "options" / f"{given.name}.toml"
-    return named if named.is_file() else given
-
-
 def compare(
     options: Annotated[
         Path, typer.Argument(help="Document of contract options (TOML, JSON or YAML), or the name of one that ships.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder below which the run is written, in a folder named by its id.")],
+    out: RunsOption,
     option: Annotated[
         list[str] | None, typer.Option(help="Id of an option to compare, the base among them; give it again for each.")
     ] = None,
     case: Annotated[str | None, typer.Option(help="Activity case to show; the document's own by default.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Export every frame as CSV as well.")] = False,
-    xlsx: Annotated[bool, typer.Option("--xlsx", help="Export one accessible workbook as well.")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    csv: CsvOption = False,
+    xlsx: XlsxOption = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare contract options on one allocation: opening gap, who pays, positions, differences; written as a run."""
     pack = DataPack(data or default_data_folder())
-    path = find_options(options, data)
-    document = read_options(path)
+    chosen = shipped(options, "options", data)
+    document = read_options(chosen)
     if case is not None:
         document = document.model_copy(update={"shown_case": case})
-    done = evaluate_options(document, pack, folder=path.parent, only=tuple(option or ()))
-    written = [save_run(done, out)]
-    if csv:
-        written.append(export_csv(done, out))
-    if xlsx:
-        written.append(export_xlsx(done, out / f"{done.id}.xlsx", SCHEMAS))
+    done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()))
+    written = write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
     if as_json:
         names = ["expected_gap", "position", "option_difference", "option_terms", "contract_notice", "set_aside"]
         print_json(
@@ -68,5 +57,5 @@ def compare(
         )
         return
     show_options(done, document, pack)
-    for place in written:
-        typer.echo(f"written: {place}")
+    for path in written:
+        typer.echo(f"written: {path}")

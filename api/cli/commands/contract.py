@@ -11,7 +11,8 @@ import typer
 
 from api.boards.payoff_svg import payoff_svg
 from api.boards.tables import console, print_json, show, write_frame
-from api.cli.commands.settle import find_contract
+from api.cli.options import ContractFile, DataOption, JsonOption
+from api.cli.shipped import shipped
 from capitation.errors import ContractError
 from capitation.pack.sources import read_raw
 from capitation.records.whole_files import write_text
@@ -19,12 +20,6 @@ from contracts.document.contract import Contract, contract_schema, read_contract
 from contracts.settlement.payoff import payoff
 from contracts.settlement.worked_cases import run_cases
 from contracts.terms import all_terms
-
-ContractFile = Annotated[
-    Path, typer.Argument(help="Contract document (TOML, YAML or JSON), or the id of one that ships.")
-]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def check(contract: ContractFile, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Say every fault of a contract at once and run its worked cases; exit code 2 where there is a fault."""
-    agreed = read_contract(find_contract(contract, data))
+    agreed = read_contract(shipped(contract, "contracts", data))
     passed = run_cases(agreed)
     unverified = [p.name for p in agreed.parameters if p.status == "unverified"]
     if as_json:
@@ -56,7 +51,7 @@ def check(contract: ContractFile, data: DataOption = None, as_json: JsonOption =
 
 def show_contract(contract: ContractFile, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Print a contract in words: parties, inputs, dated parameters, the terms in order, outputs."""
-    agreed = read_contract(find_contract(contract, data))
+    agreed = read_contract(shipped(contract, "contracts", data))
     if as_json:
         print_json(agreed.model_dump(mode="json", by_alias=True))
         return
@@ -139,7 +134,7 @@ def payoff_command(
     as_json: JsonOption = False,
 ) -> None:
     """What a contract pays as one figure varies: every bend and leap, as a table and as SVG."""
-    agreed = read_contract(find_contract(contract, data))
+    agreed = read_contract(shipped(contract, "contracts", data))
     row = _row(agreed, rows)
     varied = vary or _default_input(agreed)
     heading = agreed.input_map()[varied].heading if varied in agreed.input_map() else varied

@@ -11,6 +11,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show
+from api.cli.options import DataOption, JsonOption, RunFolder
 from api.service.ledger.journals import (
     Account,
     Approval,
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def journal_command(
-    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    run: RunFolder,
     out: Annotated[Path, typer.Option(help="Folder for the journals, a CSV and a JSON file each.")],
     approval: Annotated[
         Path, typer.Option(help="Document that says who made and who approved the run (TOML, JSON or YAML).")
@@ -58,8 +59,8 @@ def journal_command(
     restates: Annotated[
         Path | None, typer.Option(help="JSON file of a posted journal that these figures put right.")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write journals of an approved run: debits equal credits to the penny, and the same run gives the same bytes."""
     if source not in _SOURCES:

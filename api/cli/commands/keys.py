@@ -1,4 +1,4 @@
-"""`capitation keys`: issues, lists and takes back API keys of the service, straight in its store."""
+"""`capitation keys`: who may use the service: issue, list and take back its keys, straight in its store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import notices, print_json, show
-from api.cli.commands.serve import DataOption, StoreOption, opened_store, settings_of
+from api.cli.options import DataOption, JsonOption, StoreOption
+from api.cli.service_store import opened_store, settings_of
 
 
 def register(app: typer.Typer) -> None:
@@ -21,15 +22,13 @@ def register(app: typer.Typer) -> None:
 
 
 def issue(
-    subject: Annotated[
-        str, typer.Argument(help="The person or system that will hold it; the same for all their keys.")
-    ],
+    subject: Annotated[str, typer.Argument(help="The person or system that will use it; the same for all their keys.")],
     role: Annotated[str, typer.Option(help="analyst, approver, finance, partner or administrator.")],
     organisation: Annotated[
         str | None, typer.Option(help="Code of their organisation; the one that runs the system by default.")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may be used for; all that the role may hold by default.")
+        list[str] | None, typer.Option(help="What it may be used for; all that the role may have by default.")
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="How many days it lives; without end by default.")] = None,
     store: StoreOption = None,
@@ -66,7 +65,7 @@ def issue(
 
 def listed(
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the keys that were issued; their secret parts are kept nowhere."""
     import polars as pl

@@ -9,6 +9,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
 from capitation.errors import SourceError, UnknownNameError
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
@@ -29,10 +30,8 @@ def need_command(
     formula: Annotated[str, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")],
     practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice (and year).")],
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the result, one row a practice.")] = None,
-    year: Annotated[str | None, typer.Option(help="Year to use, where the file has several.")] = None,
-    column_map: Annotated[
-        list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")
-    ] = None,
+    year: FileYearOption = None,
+    column_map: MapOption = None,
     base: Annotated[
         str, typer.Option(help="Normalise to: published, file, or the code of a system or CCG of the file.")
     ] = "published",
@@ -53,8 +52,8 @@ def need_command(
         Path | None, typer.Option(help="Additional-need scores, for an age and sex formula: area_code, score.")
     ] = None,
     by: Annotated[str | None, typer.Option(help="Area column to sum by; the CCG or ICB by default.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the data pack.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Weigh the practices of a file for need and unavoidable cost by a published or your own formula."""
     pack = DataPack(data or default_data_folder())
@@ -72,10 +71,10 @@ def need_command(
         )
         raise SourceError(message)
     chosen = catalogue.formula(formula)
-    held = None if contains is None else tuple(c for c in contains.split(",") if c and c != "none")
-    inputs = read_need_inputs(practices, chosen, year=year, column_map=mapping, contains=held)
+    contained = None if contains is None else tuple(c for c in contains.split(",") if c and c != "none")
+    inputs = read_need_inputs(practices, chosen, year=year, column_map=mapping, contains=contained)
     given = read_cost_index(cost_index) if cost_index is not None else None
-    found = need(chosen, inputs.components, inputs.year, base=base, cost_index=given, contains=held)
+    found = need(chosen, inputs.components, inputs.year, base=base, cost_index=given, contains=contained)
     rows = found.practices.drop(_idle_columns(found, inputs.has_year_column))
     if out is not None:
         write_frame(rows, out)

@@ -10,6 +10,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption, TableOption
 from capitation.errors import FrameError, ScenarioError
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.places import lineage as lineages
@@ -20,8 +21,6 @@ from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map
 from capitation.weighting.place_index import place_indices_from_files
 
-Data = Annotated[Path | None, typer.Option(help="Folder of the data pack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Low = Annotated[int | None, typer.Option(help="Fewest registered persons of a locality; the plan's by default.")]
 High = Annotated[int | None, typer.Option(help="Most registered persons of a locality; the plan's by default.")]
 Year = Annotated[str, typer.Option(help="Financial year of the lists.")]
@@ -62,10 +61,10 @@ def define(
     high: High = None,
     year: Year = "2018/19",
     steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the steps the rule took.")] = None,
-    data: Data = None,
-    as_json: AsJson = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Define localities from a map or by a rule, and tell gaps, overlaps and sizes; nothing is written where one is found."""
+    """Define localities from a map or by a rule, and report gaps, overlaps and sizes; nothing is written where one is found."""
     if (given is None) == (rule is None):
         message = "found both or neither of --from and --rule; expected one of them"
         raise ScenarioError(message)
@@ -115,12 +114,12 @@ def check(
     high: High = None,
     year: Year = "2018/19",
     allow_outside: Annotated[
-        bool, typer.Option(help="Tell sizes outside the band without counting them as faults.")
+        bool, typer.Option(help="Report sizes outside the band without counting them as faults.")
     ] = False,
-    data: Data = None,
-    as_json: AsJson = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Check that a map is a partition of the practices; every fault is told at once and ends with exit code 2."""
+    """Check that a map is a partition of the practices; every fault is reported at once and ends with exit code 2."""
     pack = DataPack(data or default_data_folder())
     band = _band(pack, FinancialYear(year), low, high)
     rows, published = maps.read_map(places), maps.read_practices(practices)
@@ -146,12 +145,12 @@ def lineage(
         Path | None,
         typer.Option("--lineage", help="CSV or parquet with mergers, closures and openings; the pack's by default."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV or parquet file, one row a practice.")] = None,
+    out: TableOption = None,
     strict: Annotated[bool, typer.Option(help="End with exit code 2 where a practice is not explained.")] = False,
-    data: Data = None,
-    as_json: AsJson = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Tell what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
+    """Report what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
     table = (
         lineages.read_lineage(events) if events else lineages.lineage_events(DataPack(data or default_data_folder()))
     )
@@ -178,7 +177,7 @@ def index(
     places: Annotated[Path, typer.Option(help="CSV or parquet with practice_code and place (or locality_code).")],
     practices: Annotated[Path, typer.Option(help="CSV or parquet with each practice's list and columns wp_....")],
     out: Annotated[Path, typer.Option(help="CSV or parquet file, one row a place and component.")],
-    year: Annotated[str | None, typer.Option(help="Year to use, where the file has several.")] = None,
+    year: FileYearOption = None,
     system: Annotated[str | None, typer.Option(help="Code of the system, where the practices lie in several.")] = None,
     by: Annotated[
         str | None, typer.Option(help="Column of the map that names the place, such as locality_code.")
@@ -186,11 +185,9 @@ def index(
     formula: Annotated[
         list[str] | None, typer.Option(help="Formula whose overall need is indexed as well; repeat for more.")
     ] = None,
-    column_map: Annotated[
-        list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")
-    ] = None,
-    data: Data = None,
-    as_json: AsJson = False,
+    column_map: MapOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
     catalogue = need_catalogue(DataPack(data or default_data_folder()))

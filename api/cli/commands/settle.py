@@ -9,13 +9,15 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.options import ContractFile, DataOption, JsonOption
+from api.cli.shipped import shipped
 from capitation.errors import SourceError
-from capitation.pack.sources import default_data_folder, read_raw
+from capitation.pack.sources import read_raw
 from contracts.document.contract import read_contract
 from contracts.settlement.settle import settle
 
 SHOWN = 20
-"""Rows printed on the terminal; the file holds all of them."""
+"""Rows printed on the terminal; the file has all of them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,33 +25,23 @@ def register(app: typer.Typer) -> None:
     app.command("settle")(settle_command)
 
 
-def find_contract(given: Path, data: Path | None = None) -> Path:
-    """The contract's file: the path as given, or a contract of the data pack by its id, such as `mssp`."""
-    if given.is_file() or given.suffix:
-        return given
-    named = (data or default_data_folder()) / "contracts" / f"{given.name}.toml"
-    return named if named.is_file() else given
-
-
 def settle_command(
-    contract: Annotated[
-        Path, typer.Argument(help="Contract document (TOML, YAML or JSON), or the id of one that ships.")
-    ],
+    contract: ContractFile,
     rows: Annotated[Path, typer.Argument(help="CSV or parquet file, one row an account, line or period.")],
     out: Annotated[Path, typer.Option(help="CSV or parquet file for the results, one row each in the same order.")],
     explain: Annotated[
         Path | None, typer.Option(help="CSV or parquet file for every step of every row: before, after, rule, clause.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Write the full key and the detailed outputs too.")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data pack.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Settle a file of rows under a contract; nothing is written where any row is at fault."""
     for path in (out, explain):
         if path is not None and path.suffix not in {".csv", ".parquet"}:
             message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
             raise SourceError(message)
-    agreed = read_contract(find_contract(contract, data))
+    agreed = read_contract(shipped(contract, "contracts", data))
     done = settle(agreed, read_raw(rows), explain=explain is not None, where=str(rows))
     results = done.results if everything else done.short()
     written = [write_frame(results, out)]

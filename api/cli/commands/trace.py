@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.boards.tables import print_json
+from api.cli.options import DataOption, JsonOption, RunFolder
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import load_run
@@ -20,15 +20,13 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    run: RunFolder,
     figure: Annotated[
         list[str], typer.Argument(help="table.column key=value ...; an incomplete key says what is missing.")
     ],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
-    ] = None,
+    data: DataOption = None,
     depth: Annotated[int, typer.Option(help="How many levels to open.")] = 12,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the tree as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
     context = Context(load_run(run), DataPack(data or default_data_folder()))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as parquet
 
-from api.exports.exports import in_pounds
+from api.exports.pounds import in_pounds
 from api.service.http.problems import ServiceError
 
 JSON = "application/json"

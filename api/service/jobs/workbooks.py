@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from api.exports.exports import export_xlsx
+from api.exports.workbook import export_xlsx
 from api.service.store import Store, StoredFile
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.records.frames import Schema

@@ -1,7 +1,6 @@
-"""Runs leave as CSV files or one accessible workbook, with a manifest beside the figures.
+"""A run as one accessible workbook, with a manifest and a data dictionary before the figures.
 
-Money columns leave in pounds with two decimals under the heading `..._gbp`; everything else leaves as it is. The workbook
-follows the public sector's checklist for accessible spreadsheets: a cover and a notes sheet, one marked-up table a
+The workbook follows the public sector's checklist for accessible spreadsheets: a cover and a notes sheet, one marked-up table a
 sheet with unique names and headings, no merged cells, no hidden rows, no empty rows or columns inside a table. The
 same run gives the same bytes.
 """
@@ -16,54 +15,14 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
+from api.exports.pounds import headings, money_columns
 from capitation.errors import SourceError
 from capitation.records.frames import Schema
-from capitation.records.whole_files import write_whole, write_whole_folder
-from capitation.run.run import Run, write_manifest
+from capitation.records.whole_files import write_whole
+from capitation.run.run import Run
 
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LARGEST_SHEET = 1_048_575
-
-
-def in_pounds(frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with each Int64 `..._pence` column as text `..._gbp`, pounds with exactly two decimals.
-
-    Example:
-        allocation_pence -123456 becomes allocation_gbp "-1234.56".
-    """
-    return frame.with_columns(_pounds(name) for name in _money(frame)).rename(_headings(frame))
-
-
-def _money(frame: pl.DataFrame) -> list[str]:
-    return [name for name, dtype in frame.schema.items() if name.endswith("_pence") and dtype == pl.Int64]
-
-
-def _headings(frame: pl.DataFrame) -> dict[str, str]:
-    return {name: f"{name.removesuffix('_pence')}_gbp" for name in _money(frame)}
-
-
-def _pounds(name: str) -> pl.Expr:
-    size = pl.col(name).abs()
-    sign = pl.when(pl.col(name) < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    text = pl.concat_str(
-        sign, (size // 100).cast(pl.String), pl.lit("."), (size % 100).cast(pl.String).str.zfill(2), ignore_nulls=False
-    )
-    return text.alias(name)
-
-
-def export_csv(run: Run, folder: Path) -> Path:
-    """Write every frame of a run as CSV below `folder`, with the manifest; nothing stays behind if writing fails.
-
-    Returns:
-        The folder `<folder>/<run id>-csv`.
-    """
-
-    def fill(partial: Path) -> None:
-        for name, frame in run.frames.items():
-            in_pounds(frame).write_csv(partial / f"{name}.csv")
-        write_manifest(run, partial)
-
-    return write_whole_folder(folder / f"{run.id}-csv", fill)
 
 
 def export_xlsx(run: Run, path: Path, schemas: Mapping[str, type[Schema]]) -> Path:
@@ -136,25 +95,25 @@ def _manifest(book: xlsxwriter.Workbook, run: Run) -> None:
 def _dictionary(book: xlsxwriter.Workbook, run: Run, schemas: Mapping[str, type[Schema]]) -> None:
     rows = []
     for name, frame in run.frames.items():
-        headings = _headings(frame)
+        titles = headings(frame)
         columns = schemas[name].columns() if name in schemas else {}
         for column in frame.columns:
             about = columns[column].about if column in columns else ""
             unit = columns[column].unit if column in columns else ""
-            rows.append((name, headings.get(column, column), "pounds" if column in headings else unit, about))
+            rows.append((name, titles.get(column, column), "pounds" if column in titles else unit, about))
     schema = {"table": pl.String, "column": pl.String, "unit": pl.String, "meaning": pl.String}
     _table(book, "data dictionary", "data_dictionary", pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def _table(book: xlsxwriter.Workbook, sheet_name: str, table_name: str, frame: pl.DataFrame) -> None:
     sheet = book.add_worksheet(sheet_name)
-    money, headings = set(_money(frame)), _headings(frame)
+    money, titles = set(money_columns(frame)), headings(frame)
     pounds = book.add_format({"num_format": "#,##0.00"})
     wrap = book.add_format({"text_wrap": True, "valign": "top"})
     values = frame.with_columns(
         pl.col(name) / 100 for name in money
     )  # a cell is a double: exact to the penny below 2^53
-    columns = [{"header": headings.get(c, c), **({"format": pounds} if c in money else {})} for c in frame.columns]
+    columns = [{"header": titles.get(c, c), **({"format": pounds} if c in money else {})} for c in frame.columns]
     sheet.add_table(
         0,
         0,

@@ -1,4 +1,4 @@
-"""`capitation import place-tool`: NHS England's place-based tool read into practice need components, its traps reported."""
+"""`capitation import`: published files read into the tables the engine uses, such as NHS England's place-based tool."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import print_json, show, write_frame
+from api.cli.options import DataOption, JsonOption
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.place_tool import read_place_tool
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the group `import`, which is made where no other command made it."""
-    groups = [g.typer_instance for g in app.registered_groups if g.name == "import" and g.typer_instance is not None]
-    if not groups:
-        made = typer.Typer(help="Read published files into the tables the engine uses.", no_args_is_help=True)
-        app.add_typer(made, name="import")
-        groups = [made]
-    groups[0].command("place-tool")(import_place_tool)
+    """Add the command group."""
+    group = typer.Typer(help="Read published files into the tables the engine uses.", no_args_is_help=True)
+    group.command("place-tool")(import_place_tool)
+    app.add_typer(group, name="import")
 
 
 def import_place_tool(
     file: Annotated[Path, typer.Argument(help="CSV of the place-based tool as published, such as 2023_2024.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for the practices, the traps and the rows set aside.")],
     year: Annotated[str | None, typer.Option(help="Year of the file; read from its name by default.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the data pack.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
     pack = DataPack(data or default_data_folder())

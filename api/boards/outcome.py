@@ -1,0 +1,101 @@
+"""What a search for the best mix says on the terminal: how far it is, the mix, its prices, or which limits would have to give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from api.boards.tables import console, notices, show
+from capitation.errors import CapitationError
+from optimiser.answers.optimise import Outcome
+from optimiser.engines.answer import Answer
+from optimiser.engines.highs import Progress
+
+
+def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
+    """Print the mix with its worth, activity and prices, or which limits would have to give where there is none."""
+    console.print(f"{title}: {report['status']} ({report['meaning']})", markup=False)
+    show_what_must_give(report)
+    if outcome.answer.has_mix:
+        for goal in report["goals"]:
+            console.print(f"  {goal['measure']}: {goal['value']:,.2f} {goal['unit']} ({goal['status']})", markup=False)
+        if report["gap"]:
+            console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
+        rows = [
+            {
+                "solution": m["title"],
+                "scale": m["scale"],
+                "starts": ", ".join(f"{p} {y}" for p, y in m["starts"].items()),
+            }
+            for m in report["mix"].values()
+        ]
+        show(pl.DataFrame(rows), "The mix")
+        if report["activity"]:
+            last = str(outcome.problem.years[-1])
+            activity = pl.DataFrame(report["activity"]).filter(pl.col("year") == last)
+            show(activity, f"Activity avoided in {last}: as claimed, and by the exact product")
+            console.print(
+                f"  npv as claimed {report['claimed_npv']:,.0f}, with exact overlap {report['exact_npv']:,.0f}",
+                markup=False,
+            )
+        if report["prices"]:
+            columns = ["limit", "at", "unit", "price", "one_more", "one_less", "basis"]
+            show(
+                pl.DataFrame(report["prices"], infer_schema_length=None).select(columns),
+                "What one more of each limit is worth",
+            )
+        elif report["no_prices_because"]:
+            console.print(f"  prices not available: {report['no_prices_because']}", markup=False)
+    for warning in report["warnings"]:
+        notices.print(f"warning: {warning}", markup=False)
+    for note in report["notes"]:
+        notices.print(f"note: {note}", markup=False)
+    spent = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in report["seconds"].items())
+    console.print(f"  seconds: {spent}; {report['engine']}; matrix {report['matrix_hash']}", markup=False)
+
+
+def show_what_must_give(report: dict[str, Any]) -> None:
+    """Print which limits cannot all be kept and the smallest change that would allow a mix; nothing where there is one."""
+    reason = report["infeasible"]
+    if reason is None:
+        return
+    if reason["physics"]:
+        console.print("No policy limit is to blame; these contradict each other:", markup=False)
+        for label in reason["physics"]:
+            console.print(f"  {label}", markup=False)
+        return
+    console.print("The limits cannot all be kept. Smallest change that would allow a mix:", markup=False)
+    for give in reason["must_give"]:
+        console.print(
+            f"  {give['limit']}: {give['must_give']:,.6g} {give['unit']} {give['side']} than {give['at']:,.6g}",
+            markup=False,
+        )
+    console.print("These cannot all be kept together:", markup=False)
+    for label in reason["cannot_all_be_kept"]:
+        console.print(f"  {label}", markup=False)
+
+
+def mix_of(outcome: Outcome) -> Answer:
+    """The answer of a search that found a mix.
+
+    Raises:
+        CapitationError: there is none.
+    """
+    if not outcome.headline.has_mix:
+        message = f"there is no mix: {outcome.answer.meaning}. `capitation optimise` shows what would have to give"
+        raise CapitationError(message)
+    return outcome.headline
+
+
+def progress_lines() -> Callable[[Progress], None]:
+    """What prints how far the search is, at most once a second."""
+    last = [0.0]
+
+    def say(at: Progress) -> None:
+        if at.seconds - last[0] >= 1.0:
+            last[0] = at.seconds
+            notices.print(f"{at.seconds:6.0f} s  best {at.objective:,.1f}  bound {at.bound:,.1f}  gap {at.gap:.2%}")
+
+    return say

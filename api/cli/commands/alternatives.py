@@ -1,0 +1,46 @@
+"""`capitation alternatives`: mixes that are nearly as good as the best."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.boards.outcome import mix_of
+from api.boards.tables import print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from optimiser.answers.alternatives import alternatives as near_optimal
+from optimiser.answers.optimise import optimise as best_mix
+from optimiser.problem.document import read_problem
+from optimiser.problem.tables import tables_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("alternatives")(alternatives)
+
+
+def alternatives(
+    problem: ProblemFile,
+    within: Annotated[float, typer.Option(help="Percent of the best that may be given up.", min=0, max=100)] = 2.0,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    out: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mixes that are nearly as good: how far each solution can go up or down, and whole mixes that differ."""
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    outcome = best_mix(document, gap=gap, time_limit=time_limit)
+    answer = mix_of(outcome)
+    weights = tables_of(document).units.select("solution", "place", "weight")
+    found = near_optimal(answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=time_limit)
+    wide = found.mixes.pivot("solution", index=["mix", "objective"], values="scale")
+    if out is not None:
+        write_frame(found.ranges, out / "ranges.csv")
+        write_frame(wide, out / "alternatives.csv")
+    if as_json:
+        print_json({"problem": document.id, "within_percent": within, "ranges": found.ranges, "mixes": wide})
+        return
+    show(found.ranges, f"How far each solution can go within {within:g}% of the best: scale in {document.years[-1]}")
+    show(wide, "Whole mixes that differ (mix 0 is the best)")

@@ -1,0 +1,66 @@
+"""`capitation explain`: why the mix is what it is, what each limit is worth, and why not another solution."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from api.boards.outcome import mix_of, show_what_must_give
+from api.boards.tables import console, print_json
+from api.cli.options import GapOption, JsonOption, ProblemFile, TimeOption
+from optimiser.answers.explain import why_not
+from optimiser.answers.optimise import optimise as best_mix
+from optimiser.answers.report import outcome_report
+from optimiser.problem.document import read_problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    problem: ProblemFile,
+    why_not_solution: Annotated[
+        str | None, typer.Option("--why-not", help="A solution: what would it cost to have it in the mix?")
+    ] = None,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why the mix is what it is: prices in plain words, what binds, and what leaving it would cost."""
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    outcome = best_mix(document, gap=gap, time_limit=time_limit)
+    report = outcome_report(outcome)
+    if why_not_solution is None:
+        asked = [s for s, scale in outcome.scales().items() if scale < 1e-6] if outcome.answer.has_mix else []
+    else:
+        mix_of(outcome)
+        asked = [why_not_solution]
+    reasons = [why_not(outcome, name, gap=gap, time_limit=time_limit) for name in asked]
+    if as_json:
+        keys = (
+            "problem",
+            "status",
+            "meaning",
+            "objective",
+            "unit",
+            "price_sentences",
+            "prices",
+            "binding",
+            "infeasible",
+        )
+        content: dict[str, Any] = {key: report[key] for key in keys}
+        content["why_not"] = [
+            {"solution": r.solution, "loss": r.loss, "sentence": r.sentence, "mix": r.scales} for r in reasons
+        ]
+        print_json(content)
+        return
+    console.print(f"{document.title}: {report['meaning']}", markup=False)
+    show_what_must_give(report)
+    for sentence in report["price_sentences"]:
+        console.print(f"  {sentence}", markup=False)
+    for reason in reasons:
+        console.print(f"  why not {reason.sentence}", markup=False)

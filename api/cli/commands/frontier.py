@@ -1,0 +1,40 @@
+"""`capitation frontier`: what more of one goal costs of another, as the best of the first for each level of the others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.boards.tables import print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from optimiser.answers.frontier import frontier as goal_frontier
+from optimiser.problem.document import read_problem
+from optimiser.programme.programme import programme_matrix
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("frontier")(frontier)
+
+
+def frontier(
+    problem: ProblemFile,
+    goals: Annotated[str, typer.Option(help="Two or three measures, the first on the upright axis.")] = "npv,avoided",
+    points: Annotated[int, typer.Option(help="Levels of each goal after the first.", min=2)] = 15,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    out: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The frontier between goals: the best of the first for each level of the others, with the exchange rates."""
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    names = tuple(name.strip() for name in goals.split(",") if name.strip())
+    found = goal_frontier(programme_matrix(document), names, points=points, gap=gap, time_limit=time_limit)
+    if out is not None:
+        write_frame(found.points, out / "frontier.csv")
+    if as_json:
+        print_json({"problem": document.id, "goals": list(names), "points": found.points})
+        return
+    show(found.points, f"Frontier of {document.title}: {' against '.join(names)}")

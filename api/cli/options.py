@@ -1,0 +1,64 @@
+"""Options and arguments that several commands take, declared once: a flag reads and behaves the same wherever it stands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
+]
+
+RunsOption = Annotated[
+    Path, typer.Option("--out", help="Folder below which the run is written, in a folder named by its id.")
+]
+
+TableOption = Annotated[Path | None, typer.Option("--out", help="CSV or parquet file for the result.")]
+
+CsvOption = Annotated[bool, typer.Option("--csv", help="Export every frame as CSV as well.")]
+
+XlsxOption = Annotated[bool, typer.Option("--xlsx", help="Export one accessible workbook as well.")]
+
+FileYearOption = Annotated[str | None, typer.Option("--year", help="Year to use, where the file has several.")]
+
+MapOption = Annotated[list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")]
+
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a written run.")]
+
+ContractFile = Annotated[
+    Path, typer.Argument(help="Contract document (TOML, YAML or JSON), or the id of one that ships.")
+]
+
+ProblemFile = Annotated[Path, typer.Argument(help="A problem document (.toml, .json or .yaml).")]
+
+GapOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Relative gap at which the search may stop; 0 proves the best. The problem's own by default.", min=0
+    ),
+]
+
+TimeOption = Annotated[float | None, typer.Option(help="Seconds after which the search stops.", min=0)]
+
+ResultsOption = Annotated[Path | None, typer.Option("--out", help="Folder for the results.")]
+
+StoreOption = Annotated[
+    str | None, typer.Option(help="Database URL; an SQLite file in this folder by default, or CAPITATION_STORE.")
+]
+
+
+class EngineName(StrEnum):
+    """The engines that can search for the best mix."""
+
+    HIGHS = "highs"
+    PULP = "pulp"
+
+
+EngineOption = Annotated[EngineName, typer.Option(help="highs: highspy directly; pulp: any solver PuLP can run.")]
+
+SolverOption = Annotated[str | None, typer.Option(help="With --engine pulp: which solver, such as HiGHS or COIN_CMD.")]

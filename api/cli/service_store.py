@@ -1,0 +1,62 @@
+"""The settings and the store of the web service, for the commands that run it or look into it.
+
+The web framework and the database are imported by the command that needs them, so that the other commands start without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from capitation.errors import DocumentError, Fault
+
+if TYPE_CHECKING:
+    from api.service.settings import Settings
+    from api.service.store import Store
+
+STOP_SECONDS = 10
+"""How long requests may go on once the server is asked to stop."""
+
+
+def settings_of(**given: str | Path | int | None) -> Settings:
+    """The settings from file and environment, with what was given on the command line put over them.
+
+    Raises:
+        DocumentError: every setting that is wrong.
+    """
+    from api.service.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by the model
+    except ValidationError as error:
+        faults = [
+            Fault(
+                f"CAPITATION_{str(each['loc'][0]).upper()}" if each["loc"] else "settings",
+                repr(each["input"]) if each["loc"] else "one without the other",
+                str(each["msg"]).removeprefix("Value error, "),
+            )
+            for each in error.errors()
+        ]
+        message = "the settings cannot be used"
+        raise DocumentError(message, faults) from error
+
+
+@contextmanager
+def opened_store(setting: Settings) -> Iterator[Store]:
+    """The store, migrated to this version, and closed afterwards.
+
+    Raises:
+        StoreError: it cannot be reached, or a newer version wrote it.
+    """
+    from api.service.store import Store
+
+    kept = Store(setting.store_url)
+    try:
+        kept.migrate()
+        yield kept
+    finally:
+        kept.close()
