@@ -14,7 +14,6 @@ FOLDER = default_data_folder() / "problems"
 
 @pytest.fixture(scope="module")
 def run():
-    cli._register_all()
     runner = CliRunner()
 
     def call(*arguments):
