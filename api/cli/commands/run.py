@@ -16,9 +16,10 @@ from api.exports.exports import export_csv, export_xlsx
 from capitation.errors import ScenarioError
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.records.years import FinancialYear
-from capitation.run.evaluate import SCHEMAS, evaluate
+from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, save_run
 from capitation.run.scenario import Scenario, read_scenario
+from capitation.run.tables import SCHEMAS
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
 from optimiser.problem.document import read_problem
