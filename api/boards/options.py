@@ -26,6 +26,8 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
     """
     case = document.case_of(document.shown_case).title
     console.print(f"\n[bold]{document.title}[/bold]   run {run.id}")
+    if not run.is_of_this_code:
+        console.print(run.made_by, markup=False)
     console.print(opening_gap_sentence(run, document), soft_wrap=True)
     if "expected_gap" in run.frames:
         show(gap_table(run, document), f"What each side expects in {document.first_year}, the first year, £ thousand")
@@ -171,7 +173,9 @@ def _titles(document: ContractOptions) -> dict[str, str]:
 
 
 def _in_order(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
-    ordered = frame.sort(pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64), maintain_order=True)
+    ordered = frame.sort(
+        pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64), maintain_order=True
+    )
     return ordered.with_columns(pl.col("option").replace(_titles(document)))
 
 

@@ -15,6 +15,8 @@ def show_run(run: Run, pack: DataPack, year: str) -> None:
     """Print the allocations of one year to places, localities and providers, distances from target, and the waterfall."""
     total = _thousands(run, year)
     console.print(f"\n[bold]{run.manifest.scenario['title']}[/bold]   run {run.id}")
+    if not run.is_of_this_code:
+        console.print(run.made_by, markup=False)
     console.print(f"Place-based total {year}: £{total:,} thousand, shared to the penny at every level\n")
     show(place_table(run, year), f"Allocation to places, {year}")
     show(locality_table(run, year), f"Allocation to localities and distance from target, {year}")
@@ -27,14 +29,14 @@ def show_run(run: Run, pack: DataPack, year: str) -> None:
 
 
 def _thousands(run: Run, year: str) -> int:
-    checks = run.frame("total_check").filter(pl.col("year") == year)
+    checks = run.total_check.filter(pl.col("year") == year)
     return int(checks["summed_pence"].sum()) // 100_000
 
 
 def place_table(run: Run, year: str) -> pl.DataFrame:
     """Allocation of each place by stream, with the whole system in the last row."""
     names = _names(run, "place")
-    found = run.frame("allocation").filter((pl.col("year") == year) & pl.col("level").is_in(["place", "system"]))
+    found = run.allocation.filter((pl.col("year") == year) & pl.col("level").is_in(["place", "system"]))
     wide = found.pivot(on="stream", index=["level", "code"], values="allocation_pence", aggregate_function="sum")
     streams = [c for c in wide.columns if c not in {"level", "code"} and wide[c].sum() != 0]
     return wide.sort("level", "code").select(
@@ -50,13 +52,8 @@ def place_table(run: Run, year: str) -> pl.DataFrame:
 def locality_table(run: Run, year: str) -> pl.DataFrame:
     """Allocation, target and distances of each locality over the place-based streams, furthest under target first."""
     names = _names(run, "locality")
-    total = (
-        run.frame("locality_total")
-        .filter(pl.col("year") == year)
-        .group_by("area_code")
-        .agg(pl.col("total_pence").sum())
-    )
-    distances = run.frame("place_distance").filter(pl.col("year") == year)
+    total = run.locality_total.filter(pl.col("year") == year).group_by("area_code").agg(pl.col("total_pence").sum())
+    distances = run.place_distance.filter(pl.col("year") == year)
     return (
         distances.join(total, on="area_code", how="left", validate="1:1")
         .sort("closing_dft_share", "area_code")
@@ -76,13 +73,12 @@ def provider_table(run: Run, year: str) -> pl.DataFrame:
     """Income of each provider in the year with its share, largest first; money in reserve and the control total close the table."""
     names = _names(run, "provider")
     sums = (
-        run.frame("provider_allocation")
-        .filter(pl.col("year") == year)
+        run.provider_allocation.filter(pl.col("year") == year)
         .group_by("provider_code")
         .agg(pl.col("allocation_pence").sum())
         .sort("allocation_pence", descending=True)
     )
-    reserve = int(run.frame("held_money").filter(pl.col("year") == year)["held_pence"].sum())
+    reserve = int(run.held_money.filter(pl.col("year") == year)["held_pence"].sum())
     rows = sums.select(pl.col("provider_code").replace(names).alias("provider"), "allocation_pence")
     whole = int(sums["allocation_pence"].sum()) + reserve
     closing = {"provider": ["held in reserve and contingency", "control total"], "allocation_pence": [reserve, whole]}
@@ -93,20 +89,20 @@ def provider_table(run: Run, year: str) -> pl.DataFrame:
 
 def system_ledger(run: Run, year: str) -> pl.DataFrame:
     """The system's waterfall of the year; lines without money are left out."""
-    lines = run.frame("ledger").filter((pl.col("year") == year) & (pl.col("subject_kind") == "system"))
+    lines = run.ledger.filter((pl.col("year") == year) & (pl.col("subject_kind") == "system"))
     return lines.filter(pl.col("amount_pence") != 0).select("name", "amount_pence", "balance_pence")
 
 
 def locality_ledger(run: Run, year: str) -> pl.DataFrame:
     """The waterfall of the locality that opened furthest under target."""
-    distances = run.frame("place_distance").filter(pl.col("year") == year).sort("opening_dft_share", "area_code")
+    distances = run.place_distance.filter(pl.col("year") == year).sort("opening_dft_share", "area_code")
     code = distances["area_code"][0]
-    lines = run.frame("ledger").filter((pl.col("year") == year) & (pl.col("subject_code") == code))
+    lines = run.ledger.filter((pl.col("year") == year) & (pl.col("subject_code") == code))
     return lines.select(pl.lit(code).alias("locality"), "name", "amount_pence", "balance_pence")
 
 
 def _notes(run: Run, pack: DataPack, year: str) -> None:
-    relaxed = run.frame("relaxation").filter(pl.col("year") == year)
+    relaxed = run.relaxation.filter(pl.col("year") == year)
     text = (
         "no rule of the pace-of-change policy had to give way"
         if relaxed.is_empty()
@@ -114,14 +110,14 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
     )
     console.print(f"Pace of change in {year}: {text}.")
     _distance_of_the_system(pack)
-    for of_year, lines in run.frame("gap_bridge").sort("year", "step").group_by("year", maintain_order=True):
+    for of_year, lines in run.gap_bridge.sort("year", "step").group_by("year", maintain_order=True):
         parts = "; ".join(
             f"{name} {board_text(pence)}" for name, pence in lines.select("name", "amount_pence").iter_rows()
         )
         console.print(
             f"Do-nothing deficit {of_year[0]}: {board_text(lines['balance_pence'][-1])} ({parts}).", soft_wrap=True
         )
-    weak = run.frame("assumption").filter(pl.col("quality") == "red")
+    weak = run.assumption.filter(pl.col("quality") == "red")
     console.print(
         f"Assumptions: {run.frame('assumption').height} in the log (frame 'assumption'), {weak.height} on weak evidence; the first:",
         soft_wrap=True,
@@ -130,7 +126,7 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
         console.print(
             f"  - {row['document']}, {row['place']}: {row['about']}", style="dim", soft_wrap=True, markup=False
         )
-    for row in run.frame("set_aside").iter_rows(named=True):
+    for row in run.set_aside.iter_rows(named=True):
         amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
         console.print(f"To know: {row['subject'].rstrip('.')}{amount}.", style="dim", soft_wrap=True)
 
@@ -153,4 +149,4 @@ def _percent(value: float) -> str:
 
 
 def _names(run: Run, kind: str) -> dict[str, str]:
-    return dict(run.frame("code_name").filter(pl.col("kind") == kind).select("code", "name").iter_rows())
+    return dict(run.code_name.filter(pl.col("kind") == kind).select("code", "name").iter_rows())

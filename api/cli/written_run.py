@@ -9,9 +9,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from api.boards.tables import notices
 from api.exports.run_files import write_run
 from capitation.pack.sources import DataPack
-from capitation.run.evaluate import SCHEMAS, evaluate
+from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from capitation.run.tables import SCHEMAS
 
 
 def evaluate_and_write(

@@ -74,7 +74,7 @@ def _cover(book: xlsxwriter.Workbook, run: Run) -> None:
     title = str(run.manifest.scenario.get("title", run.manifest.scenario.get("id", "scenario")))
     lines = [
         (f"Allocations: {title}", book.add_format({"bold": True, "font_size": 16, "text_wrap": True})),
-        (f"Run {run.id}, made by capitation {run.manifest.engine_version}.", None),
+        (f"Run {run.id}, made by {run.made_by}.", None),
         ("Money is in pounds; every level adds up to the penny. Shares and rates are fractions of 1.", None),
         ("The sheet 'manifest' lists the inputs with their checksums; 'data dictionary' explains each column.", None),
         ("Each of the other sheets holds one table that starts in cell A1.", None),
@@ -84,7 +84,7 @@ def _cover(book: xlsxwriter.Workbook, run: Run) -> None:
 
 
 def _manifest(book: xlsxwriter.Workbook, run: Run) -> None:
-    rows = [("run id", run.id), ("engine version", run.manifest.engine_version)]
+    rows = [("run id", run.id), ("engine version", run.manifest.engine_version), ("code", run.manifest.code)]
     rows += [(f"scenario: {key}", str(value)[:500]) for key, value in run.manifest.scenario.items()]
     rows += [(f"input: {name}", checksum) for name, checksum in run.manifest.inputs.items()]
     rows += [(f"frame: {name}", f"{r.rows} rows, checksum {r.sha256}") for name, r in run.manifest.frames.items()]

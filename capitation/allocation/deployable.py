@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.allocation.top_slices import LocalitySlice
-from capitation.allocation.tree import LevelAllocation
-from capitation.money.apportion import apportion
+from capitation.allocation.tree import LevelAllocation, allocate_levels
 from capitation.records.columns import LOCALITY, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
@@ -58,13 +57,23 @@ def spendable(allocation: Frame[LevelAllocation], slices: Frame[LocalitySlice]) 
         .group_by(key)
         .agg((-pl.col("amount_pence").sum()).alias("held_pence"))
     )
-    practices = allocation.filter(pl.col("level") == "practice").rename({"parent_code": "locality_code"})
-    rows = practices.join(held, on=key, how="left", validate="m:1").with_columns(pl.col("held_pence").fill_null(0))
-    shared = apportion(
-        rows, total="held_pence", weight="allocation_pence", within=key, order_by=["code"], into="mine_pence"
+    node = ["year", "stream", "code"]
+    practices = allocation.filter(pl.col("level") == "practice")
+    leaves = practices.select(
+        "year", "stream", locality="parent_code", practice="code", weight_micro="allocation_pence"
     )
-    left = shared.with_columns((pl.col("allocation_pence") - pl.col("mine_pence")).alias("allocation_pence"))
+    holding = (
+        practices.select("year", "stream", locality_code="parent_code")
+        .unique()
+        .join(held, on=key, how="full", coalesce=True, validate="1:1")
+        .select("year", "stream", locality="locality_code", allocation_pence=pl.col("held_pence").fill_null(0))
+    )
+    down = allocate_levels(holding, leaves, ["locality", "practice"], given="locality")
+    mine = down.filter(pl.col("level") == "practice").select(*node, mine_pence="allocation_pence")
+    left = practices.join(mine, on=node, how="left", validate="1:1").with_columns(
+        pl.col("allocation_pence") - pl.col("mine_pence")
+    )
     return Spendable(
-        LevelAllocation.validate(left.rename({"locality_code": "parent_code"}).select(*LevelAllocation.columns())),
+        LevelAllocation.validate(left.drop("mine_pence")),
         HeldMoney.validate(held),
     )

@@ -61,53 +61,71 @@ def allocate_down(
     Example:
         100 pence over place A (weights 1 and 1) and B (weight 1): A has 67 and B 33; A's leaves have 34 and 33.
     """
-    path = [top, *levels]
-    _check_tree(parents, leaves, path)
-    above = parents.select("year", "stream", pl.col(top).alias("code"), "allocation_pence")
-    weights = leaves.group_by("year", "stream", top).agg(pl.col("weight_micro").sum())
-    found = [
-        above.join(weights.rename({top: "code"}), on=["year", "stream", "code"], how="left").select(
-            "year",
-            "stream",
-            pl.lit(top).alias("level"),
-            "code",
-            pl.lit(None, dtype=pl.String).alias("parent_code"),
-            pl.col("weight_micro").fill_null(0),
-            "allocation_pence",
-        )
-    ]
-    for parent, level in zip(path, levels, strict=False):
-        nodes = (
-            leaves.group_by("year", "stream", parent, level)
-            .agg(pl.col("weight_micro").sum())
-            .join(
-                above.rename({"code": parent, "allocation_pence": "parent_pence"}),
-                on=["year", "stream", parent],
-                how="left",
-                validate="m:1",
-            )
-        )
-        shared = apportion(
-            nodes,
+    return allocate_levels(parents, leaves, [top, *levels], given=top)
+
+
+def allocate_levels(
+    totals: pl.DataFrame, leaves: pl.DataFrame, path: Sequence[str], *, given: str
+) -> Frame[LevelAllocation]:
+    """The allocation of every node of every level of a tree: below the given totals cut out of them, above added up.
+
+    Args:
+        totals: year, stream, code of the node (column named by `given`) and `allocation_pence`.
+        leaves: year, stream, one column for each level of `path` (codes), and `weight_micro`; one row a leaf.
+        path: names of the levels from the coarsest to the leaf.
+        given: the level of `path` whose totals are given.
+
+    Returns:
+        One row a node and level, in key order.
+
+    Raises:
+        FrameError: a node has two parents, or a leaf's node at the given level has no total.
+        NothingToShareError: a node has money but no weight below it.
+
+    Example:
+        Localities of 60 and 40 pence in one place: their practices share 60 and 40, the place has 100.
+    """
+    at = list(path).index(given)
+    _check_tree(totals, leaves, list(path), given)
+    weights = leaves.group_by("year", "stream", given).agg(pl.col("weight_micro").sum())
+    start = totals.select("year", "stream", given, "allocation_pence").join(
+        weights, on=["year", "stream", given], how="left"
+    )
+    start = start.with_columns(pl.col("weight_micro").fill_null(0))
+    levels, nodes = [], start
+    for parent, level in pairwise(path[at:]):
+        above = nodes.select("year", "stream", parent, pl.col("allocation_pence").alias("parent_pence"))
+        below = leaves.group_by("year", "stream", parent, level).agg(pl.col("weight_micro").sum())
+        nodes = apportion(
+            below.join(above, on=["year", "stream", parent], how="left", validate="m:1"),
             total="parent_pence",
             weight="weight_micro",
             within=["year", "stream", parent],
             order_by=[level],
             into="allocation_pence",
         )
-        found.append(
-            shared.select(
-                "year",
-                "stream",
-                pl.lit(level).alias("level"),
-                pl.col(level).alias("code"),
-                pl.col(parent).alias("parent_code"),
-                "weight_micro",
-                "allocation_pence",
-            )
-        )
-        above = shared.select("year", "stream", pl.col(level).alias("code"), "allocation_pence")
-    return LevelAllocation.validate(pl.concat(found))
+        levels.append(_level(nodes, level, parent))
+    nodes = start
+    for level, parent in pairwise(reversed(path[: at + 1])):
+        homes = leaves.select("year", "stream", level, parent).unique()
+        nodes = nodes.join(homes, on=["year", "stream", level], how="left", validate="m:1")
+        levels.append(_level(nodes, level, parent))
+        nodes = nodes.group_by("year", "stream", parent).agg(pl.col("weight_micro", "allocation_pence").sum())
+    levels.append(_level(nodes, path[0], None))
+    return LevelAllocation.validate(pl.concat(levels))
+
+
+def _level(nodes: pl.DataFrame, level: str, parent: str | None) -> pl.DataFrame:
+    above = pl.lit(None, dtype=pl.String) if parent is None else pl.col(parent)
+    return nodes.select(
+        "year",
+        "stream",
+        pl.lit(level).alias("level"),
+        pl.col(level).alias("code"),
+        above.alias("parent_code"),
+        "weight_micro",
+        "allocation_pence",
+    )
 
 
 def allocate_file(
@@ -152,7 +170,7 @@ def allocate_file(
     return allocate_down(parents, leaves, levels)
 
 
-def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str]) -> None:
+def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str], top: str) -> None:
     faults = []
     for parent, level in pairwise(path):
         split = (
@@ -165,7 +183,6 @@ def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str]) ->
             Fault(f"{level} {row[level]} in {row['year']}", f"{parent}s {', '.join(row['parents'])}", f"one {parent}")
             for row in split.head(10).iter_rows(named=True)
         ]
-    top = path[0]
     lost = leaves.join(parents, on=["year", "stream", top], how="anti").select("year", "stream", top).unique()
     faults += [
         Fault(

@@ -25,13 +25,10 @@ from capitation.activity.activity import (
     yearly_activity,
 )
 from capitation.activity.printed_plan import activity_plan, spend_by_service
-from capitation.allocation.deployable import HeldMoney, spendable
+from capitation.allocation.deployable import spendable
 from capitation.allocation.ledger import LedgerLine
 from capitation.allocation.providers import (
-    LocalityFlow,
-    ProviderAllocation,
     ServiceEnvelope,
-    ServiceLine,
     flows,
     locality_flows,
     locality_streams,
@@ -42,42 +39,34 @@ from capitation.allocation.providers import (
     service_streams,
 )
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
-from capitation.allocation.tree import LevelAllocation, allocate_down
+from capitation.allocation.tree import LevelAllocation, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls
 from capitation.errors import FrameError, UnknownNameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
 from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
-from capitation.pace.place_rule import PlaceLift
 from capitation.pace.policy import PacePolicy, resolved
-from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
 from capitation.pace.target import (
     AreaAllocation,
     AreaPopulation,
-    AreaTarget,
     AreaWeight,
     DistanceFromTarget,
     OpeningBaseline,
-    PlaceDistance,
     distance_from_target,
     place_distance,
 )
-from capitation.pack.assumptions import Assumption, assumptions
+from capitation.pack.assumptions import assumptions
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import Membership, localities, membership, practices
-from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, STREAM, WEIGHTED_PERSONS
-from capitation.records.frames import Column, Frame, Schema
+from capitation.records.frames import Frame
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
+from capitation.run.tables import CodeName, PracticeNeed, SetAside
 from capitation.streams.control_total import (
     ControlTotal,
-    ControlTotalStep,
     Deployable,
-    GapBridge,
-    StreamTotal,
-    TotalCheck,
     control_total,
     gap_bridge,
 )
@@ -88,77 +77,6 @@ from capitation.weighting.practice_weights import PracticeWeight, StagedWeight, 
 from capitation.weighting.weigh import Need, need
 
 LEVELS = ("place", "locality", "practice")
-
-
-class PracticeNeed(Schema):
-    """A practice's need in the base year by the formula of one stream."""
-
-    stream = STREAM
-    practice_code = PRACTICE
-    formula = Column(pl.String, "id", "Need formula of the stream")
-    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the base year")
-    weighted_persons = WEIGHTED_PERSONS
-    need_index = NEED_INDEX
-
-
-class CodeName(Schema):
-    """What a code of the run is called, for display; codes identify."""
-
-    kind = Column(
-        pl.String,
-        "kind",
-        "What the code is of",
-        key=True,
-        one_of=("system", "place", "locality", "practice", "provider"),
-    )
-    code = Column(pl.String, "code", "Code", key=True)
-    name = Column(pl.String, "name", "Name for people; the code where none is published")
-
-
-class SetAside(Schema):
-    """Something a run met and did not use, with its size and the reason."""
-
-    subject = Column(pl.String, "words", "What was set aside", key=True)
-    amount = Column(pl.Float64, "as the unit says", "Its size")
-    unit = Column(pl.String, "unit", "Unit of the size")
-    reason = Column(pl.String, "words", "Why")
-
-
-SCHEMAS: dict[str, type[Schema]] = {
-    "allocation": LevelAllocation,
-    "assumption": Assumption,
-    "code_name": CodeName,
-    "control_total_step": ControlTotalStep,
-    "deployable": Deployable,
-    "distance_from_target": DistanceFromTarget,
-    "flow": LocalityFlow,
-    "gap_bridge": GapBridge,
-    "held_money": HeldMoney,
-    "ledger": LedgerLine,
-    "locality_activity": LocalityActivity,
-    "locality_slice": LocalitySlice,
-    "locality_total": TotalAllocation,
-    "membership": Membership,
-    "pace": PacedAllocation,
-    "pace_summary": PaceSummary,
-    "place_distance": PlaceDistance,
-    "place_lift": PlaceLift,
-    "population": ProjectedList,
-    "practice_need": PracticeNeed,
-    "practice_opening": PracticeOpening,
-    "practice_weight": PracticeWeight,
-    "provider_allocation": ProviderAllocation,
-    "relaxation": Relaxation,
-    "service_envelope": ServiceEnvelope,
-    "service_line": ServiceLine,
-    "set_aside": SetAside,
-    "spendable": LevelAllocation,
-    "stream_total": StreamTotal,
-    "target": AreaTarget,
-    "total_check": TotalCheck,
-    "unit_cost": UnitCost,
-}
-"""Schemas of a run's frames by name."""
 
 
 def evaluate(scenario: Scenario, pack: DataPack) -> Run:
@@ -361,52 +279,19 @@ def level_allocations(
     members: Frame[Membership],
 ) -> Frame[LevelAllocation]:
     """Allocations at every level: practices cut out of their locality, places and the system added up from localities."""
+    homes = members.select(
+        "practice_code",
+        pl.lit(scenario.system_code).alias("system"),
+        pl.col("place_code").alias("place"),
+        pl.col("locality_code").alias("locality"),
+    )
     leaves = (
         weights.filter(pl.col("year").is_in([str(year) for year in scenario.years]))
-        .join(
-            members.select("practice_code", "locality_code", "place_code"),
-            on="practice_code",
-            how="left",
-            validate="m:1",
-        )
-        .rename({"practice_code": "practice", "locality_code": "locality", "place_code": "place"})
+        .join(homes, on="practice_code", how="left", validate="m:1")
+        .rename({"practice_code": "practice"})
     )
-    parents = totals.select(
-        "year", "stream", pl.col("area_code").alias("locality"), pl.col("total_pence").alias("allocation_pence")
-    )
-    below = allocate_down(parents, leaves, ["practice"], top="locality")
-    places = leaves.select(pl.col("locality").alias("code"), "place").unique()
-    localities = below.filter(pl.col("level") == "locality").join(places, on="code", how="left", validate="m:1")
-    named = localities.with_columns(pl.col("place").alias("parent_code")).drop("place")
-    sums = [pl.col("weight_micro", "allocation_pence").sum()]
-    by_place = localities.group_by("year", "stream", "place").agg(sums)
-    whole = by_place.group_by("year", "stream").agg(sums)
-    return LevelAllocation.validate(
-        pl.concat(
-            [
-                below.filter(pl.col("level") == "practice"),
-                named.select(below.columns),
-                by_place.select(
-                    "year",
-                    "stream",
-                    pl.lit("place").alias("level"),
-                    pl.col("place").alias("code"),
-                    pl.lit(scenario.system_code).alias("parent_code"),
-                    "weight_micro",
-                    "allocation_pence",
-                ),
-                whole.select(
-                    "year",
-                    "stream",
-                    pl.lit("system").alias("level"),
-                    pl.lit(scenario.system_code).alias("code"),
-                    pl.lit(None, dtype=pl.String).alias("parent_code"),
-                    "weight_micro",
-                    "allocation_pence",
-                ),
-            ]
-        )
-    )
+    given = totals.select("year", "stream", locality="area_code", allocation_pence="total_pence")
+    return allocate_levels(given, leaves, ["system", *LEVELS], given="locality")
 
 
 def distances(path: PacePath, people: Frame[ProjectedList], members: Frame[Membership]) -> Frame[DistanceFromTarget]:

@@ -1,6 +1,6 @@
-"""A run: every frame of an evaluation plus a manifest, named by the hash of its inputs and the engine's version.
+"""A run: every frame of an evaluation plus a manifest, named by the hash of its inputs and the engine's code.
 
-The same scenario, figures and version give the same id and the same frames on any machine and any number of
+The same scenario, figures and code give the same id and the same frames on any machine and any number of
 threads. A run is written whole or not at all, and is never changed afterwards.
 """
 
@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 
 import polars as pl
 
-from capitation.errors import Fault, SourceError, UnknownNameError
+from capitation.errors import Fault, SourceError
 from capitation.records.documents import Document, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_whole_folder
+from capitation.run.engine import code_digest
+from capitation.run.tables import Tables
 
 MANIFEST = "manifest.json"
 
@@ -37,9 +41,11 @@ class RunManifest(Document):
     """The record that names a run and lets it be repeated and checked."""
 
     run_id: str
-    """The first 16 hexadecimal digits of the hash of engine version, scenario and input checksums."""
+    """The first 16 hexadecimal digits of the hash of engine version, code, scenario and input checksums."""
     engine_version: str
     """Version of the engine that made the run."""
+    code: str = ""
+    """Digest of the sources of the engine that made the run; empty in runs made before it was kept."""
     scenario: dict[str, object]
     """The scenario document, whole."""
     inputs: dict[str, str]
@@ -48,9 +54,9 @@ class RunManifest(Document):
     """The frames of the run by name."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """An evaluated scenario: its frames by name, and its manifest."""
+@dataclass(frozen=True, repr=False)
+class Run(Tables):
+    """An evaluated scenario: its tables by name, and its manifest."""
 
     manifest: RunManifest
     frames: Mapping[str, pl.DataFrame]
@@ -60,16 +66,47 @@ class Run:
         """The run's id."""
         return self.manifest.run_id
 
-    def frame(self, name: str) -> pl.DataFrame:
-        """One frame.
+    @property
+    def is_of_this_code(self) -> bool:
+        """Whether the code in use is the code that made the run."""
+        return self.manifest.code == code_digest()
 
-        Raises:
-            UnknownNameError: the run has no frame of this name.
-        """
-        if name not in self.frames:
-            kind = "frame"
-            raise UnknownNameError(kind, name, self.frames, where=f"run {self.id}")
-        return self.frames[name]
+    @property
+    def made_by(self) -> str:
+        """Who made the run, such as "capitation 0.1.0"; a run of other code says so."""
+        engine = f"capitation {self.manifest.engine_version}"
+        if self.is_of_this_code:
+            return engine
+        theirs = f"code {self.manifest.code[:12]}" if self.manifest.code else "code that was not recorded"
+        return f"{engine}, made by other code ({theirs}; in use is code {code_digest()[:12]})"
+
+    def __str__(self) -> str:
+        return f"run {self.id}"
+
+    def __repr__(self) -> str:
+        rows = sum(record.rows for record in self.manifest.frames.values())
+        return (
+            f"Run {self.id}: {self._title}\n"
+            f"made by {self.made_by} from {len(self.manifest.inputs)} files\n"
+            f"{len(self.frames)} tables, {rows:,} rows: {shorten(', '.join(self.frames), 200, placeholder=' ...')}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The summary that a notebook shows: what was run, by what, and a line for each table."""
+        lines = "".join(
+            f"<tr><td>{escape(name)}</td><td>{record.rows:,}</td><td>{escape(', '.join(record.columns))}</td></tr>"
+            for name, record in self.manifest.frames.items()
+        )
+        return (
+            f"<p><b>Run {escape(self.id)}</b>: {escape(self._title)}<br>made by {escape(self.made_by)} from "
+            f"{len(self.manifest.inputs)} files</p><table><thead><tr><th>table</th><th>rows</th><th>columns</th></tr>"
+            f"</thead><tbody>{lines}</tbody></table>"
+        )
+
+    @property
+    def _title(self) -> str:
+        scenario = self.manifest.scenario
+        return str(scenario.get("title") or scenario.get("id") or "no title")
 
 
 def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str, pl.DataFrame]) -> Run:
@@ -83,8 +120,9 @@ def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str,
     content = json.loads(scenario.model_dump_json(by_alias=True))
     engine = version("capitation")
     manifest = RunManifest(
-        run_id=run_id(engine, content, inputs),
+        run_id=run_id(engine, code_digest(), content, inputs),
         engine_version=engine,
+        code=code_digest(),
         scenario=content,
         inputs=dict(sorted(inputs.items())),
         frames={
@@ -95,9 +133,9 @@ def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str,
     return Run(manifest, dict(sorted(frames.items())))
 
 
-def run_id(engine: str, scenario: Mapping[str, object], inputs: Mapping[str, str]) -> str:
-    """The id that a run of these inputs has: 16 hexadecimal digits."""
-    named = {"engine": engine, "scenario": scenario, "inputs": dict(inputs)}
+def run_id(engine: str, code: str, scenario: Mapping[str, object], inputs: Mapping[str, str]) -> str:
+    """The id that a run of these inputs by this code has: 16 hexadecimal digits."""
+    named = {"engine": engine, "code": code, "scenario": scenario, "inputs": dict(inputs)}
     return digest(canonical(named))[:16]
 
 

@@ -274,7 +274,7 @@ def _check_cases(document: ContractOptions, run: Run | None, faults: Faults) -> 
             faults.add(place, f"unknown activity case {name!r}", "a case of the document", suggest(name, ids))
     if run is None:
         return
-    activity = run.frame("locality_activity")
+    activity = run.locality_activity
     held, lines = set(activity["case"]), set(activity["point_of_delivery"])
     if document.plan_activity not in held:
         faults.add(
@@ -293,7 +293,7 @@ def _check_cases(document: ContractOptions, run: Run | None, faults: Faults) -> 
                     f"cases ({case.id}).lines", f"unknown point of delivery {line!r}", "one that the run counts",
                     suggest(line, lines),
                 )  # fmt: skip
-    years = run.frame("provider_allocation")["year"].unique().sort()
+    years = run.provider_allocation["year"].unique().sort()
     if document.first_year not in years:
         faults.add("first_year", str(document.first_year), f"a year of the run: {', '.join(years)}")
 
@@ -311,7 +311,7 @@ def _check_costs(document: ContractOptions, run: Run | None, faults: Faults) -> 
             faults.add(place, f"{figure.value}", "above 0, at most six decimals")
     if run is None:
         return
-    counted = set(run.frame("locality_activity")["point_of_delivery"])
+    counted = set(run.locality_activity["point_of_delivery"])
     given = {each.line for each in document.cost_behaviour}
     for line in sorted(given - counted):
         faults.add(f"cost_behaviour ({line})", "a line without activity", "a point of delivery", suggest(line, counted))
@@ -326,7 +326,7 @@ def _check_groups(document: ContractOptions, run: Run | None, faults: Faults) ->
         if times > 1:
             faults.add("groups", f"provider {code!r} {times} times", "each provider in one group")
     if run is not None:
-        held = set(run.frame("provider_allocation")["provider_code"])
+        held = set(run.provider_allocation["provider_code"])
         for group in document.groups:
             for code in group.providers:
                 if code not in held:

@@ -20,9 +20,10 @@ from capitation.errors import CapitationError, ContractError, Faults, suggest
 from capitation.pack.sources import DataPack
 from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
 from capitation.records.frames import Column, Frame, Schema
-from capitation.run.evaluate import SetAside, evaluate
+from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import read_scenario
+from capitation.run.tables import SetAside
 from contracts.document.contract import Contract
 from contracts.options.compare import (
     ExpectedGap,

@@ -84,12 +84,11 @@ def plan_lines(run: Run) -> Frame[PlanLine]:
     """
     names = {"provider_code": "provider", "commissioner_code": "commissioner", "service_code": "service"}
     key = [c for c in _ROW if c != "line"]
-    rows = run.frame("provider_allocation").rename({"allocation_pence": "whole", **names})
+    rows = run.provider_allocation.rename({"allocation_pence": "whole", **names})
     single = _single_streams(run)
     kept = ["year", "commissioner", "locality_code", "service"]
     counted = (
-        run.frame("service_envelope")
-        .rename(names, strict=False)
+        run.service_envelope.rename(names, strict=False)
         .join(single.group_by(kept).agg(pl.col("weight").sum()), on=kept, how="left", validate="1:1")
         .select(*kept, pl.lit("").alias("part"), pl.col("allocation_pence") - pl.col("weight").fill_null(0))
         .rename({"allocation_pence": "weight"})
@@ -103,8 +102,7 @@ def plan_lines(run: Run) -> Frame[PlanLine]:
         into="part_pence",
     ).drop("weight")
     weights = (
-        run.frame("flow")
-        .join(run.frame("service_line"), on="line", how="inner", validate="m:1")
+        run.flow.join(run.service_line, on="line", how="inner", validate="m:1")
         .select(
             "locality_code",
             pl.col("provider_code").alias("provider"),
@@ -130,10 +128,9 @@ def _single_streams(run: Run) -> pl.DataFrame:
     """Money of the streams that pay for one service whole: year, commissioner, locality, service, part (the stream), weight."""
     rules = cast("list[dict[str, str | None]]", run.manifest.scenario["streams"])
     pays = {str(rule["stream"]): str(rule["service"]) for rule in rules if rule.get("service") is not None}
-    homes = run.frame("membership").select(code="practice_code", home="locality_code", commissioner="commissioner_code")
+    homes = run.membership.select(code="practice_code", home="locality_code", commissioner="commissioner_code")
     return (
-        run.frame("spendable")
-        .filter(pl.col("stream").is_in(list(pays)) & (pl.col("allocation_pence") != 0))
+        run.spendable.filter(pl.col("stream").is_in(list(pays)) & (pl.col("allocation_pence") != 0))
         .join(homes, on="code", how="left", validate="m:1")
         .group_by(
             "year",
@@ -158,7 +155,7 @@ def case_activity(
         change: change against that as a share; whole units, nearest, half up.
         lines: points of delivery that leave plan; all where none are named.
     """
-    held = run.frame("locality_activity").rename({"point_of_delivery": "line"})
+    held = run.locality_activity.rename({"point_of_delivery": "line"})
     key = ["year", "line", "locality_code"]
     plan = held.filter(pl.col("case") == plan_activity).select(*key, plan_activity="activity")
     start = held.filter(pl.col("case") == (plan_activity if of == "plan" else of)).select(*key, start="activity")

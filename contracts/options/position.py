@@ -123,9 +123,9 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
     mapping = service_streams(pack).group_by("stream").agg(pl.col("commissioner_code").unique())
     buyers = {s: c[0] for s, c in mapping.iter_rows() if len(c) == 1 and c[0] is not None}
     key = ["year", "stream", "code"]
-    practices = run.frame("allocation").filter(pl.col("level") == "practice").select(*key, "allocation_pence")
-    left = run.frame("spendable").select(*key, left_pence="allocation_pence")
-    homes = run.frame("membership").select(code="practice_code", home="commissioner_code")
+    practices = run.allocation.filter(pl.col("level") == "practice").select(*key, "allocation_pence")
+    left = run.spendable.select(*key, left_pence="allocation_pence")
+    homes = run.membership.select(code="practice_code", home="commissioner_code")
     held = (
         practices.join(left, on=key, how="left", validate="1:1")
         .join(homes, on="code", how="left", validate="m:1")
@@ -138,10 +138,8 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
         .group_by("year", "commissioner_code")
         .agg((pl.col("allocation_pence") - pl.col("left_pence").fill_null(0)).sum().alias("held_pence"))
     )
-    planned = (
-        run.frame("provider_allocation")
-        .group_by("year", "commissioner_code")
-        .agg(pl.col("allocation_pence").sum().alias("planned_pence"))
+    planned = run.provider_allocation.group_by("year", "commissioner_code").agg(
+        pl.col("allocation_pence").sum().alias("planned_pence")
     )
     both = held.join(planned, on=["year", "commissioner_code"], how="full", coalesce=True, validate="1:1").with_columns(
         pl.col("held_pence", "planned_pence").fill_null(0)

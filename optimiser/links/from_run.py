@@ -26,9 +26,8 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from capitation.activity.activity import LocalityActivity, UnitCost
 from capitation.activity.printed_plan import activity_plan
-from capitation.allocation.providers import WHOLE_PPM, LocalityFlow, ProviderAllocation
+from capitation.allocation.providers import WHOLE_PPM
 from capitation.allocation.providers import providers as all_providers
 from capitation.errors import DocumentError, Faults, suggest
 from capitation.money.rounding import MICRO
@@ -185,11 +184,11 @@ def parts_of_run(
             at once.
     """
     texts = [str(year) for year in years]
-    everything: Frame[LocalityActivity] = run.frame("locality_activity")  # type: ignore[assignment]  # frames of a run are typed by name
+    everything = run.locality_activity
     activity = everything.filter((pl.col("case") == "unmitigated") & pl.col("year").is_in(texts))
     _check(spec, texts, run, calibration, activity)
     chosen = [s for s in calibration.solutions if not spec.solutions or s.id in spec.solutions]
-    flow: Frame[LocalityFlow] = run.frame("flow")  # type: ignore[assignment]  # as above
+    flow = run.flow
     avoided = {e.point_of_delivery for s in chosen for e in s.effects}
     lines = sorted(c for c in activity["point_of_delivery"].unique().to_list() if programme_name(c) in avoided)
     used = flow.filter(pl.col("line").is_in(lines) & (pl.col("share_ppm") > 0))
@@ -212,8 +211,8 @@ def parts_of_run(
 
 def shift_localities(run: Run, year: str) -> Frame[ShiftLocality]:
     """The localities of a run and their persons in a year, whole persons by largest remainder of the system's."""
-    people = run.frame("population").filter(pl.col("year") == year)
-    members = run.frame("membership").select("practice_code", "locality_code")
+    people = run.population.filter(pl.col("year") == year)
+    members = run.membership.select("practice_code", "locality_code")
     sums = people.join(members, on="practice_code", validate="m:1").group_by("locality_code")
     micro_persons = sums.agg(pl.col("registered_micro").sum())
     persons = ((pl.col("registered_micro") + MICRO // 2) // MICRO).alias("persons")
@@ -239,7 +238,7 @@ def _providers(codes: Sequence[str], pack: DataPack) -> list[dict[str, Any]]:
 
 
 def _points(run: Run, pack: DataPack) -> list[dict[str, Any]]:
-    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # as above
+    costs = run.unit_cost
     rows = service_costs(pack).join(
         costs.select(pl.col("line").alias("point_of_delivery"), "unit_cost_pence"), on="point_of_delivery"
     )
@@ -290,10 +289,10 @@ def marginal_share_rows(spec: RunTables, run: Run, pack: DataPack, years: Sequen
         ScenarioError: a document cannot price activity that is not done.
     """
     shares = marginal_shares(pack).filter(pl.col("contract") == spec.contract)
-    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # frames of a run are typed by name
+    costs = run.unit_cost
     plan = {r["point_of_delivery"]: r for r in activity_plan(pack).iter_rows(named=True)}
     unit = dict(costs.filter(pl.col("baseline_activity") > 0).select("line", "unit_cost_pence").iter_rows())
-    trend = run.frame("locality_activity").filter(pl.col("case") == "unmitigated")
+    trend = run.locality_activity.filter(pl.col("case") == "unmitigated")
     sums = trend.group_by("point_of_delivery", "year").agg(pl.col("activity").sum())
     units = {(pod, year): n for pod, year, n in sums.iter_rows() if year in years}
     for named in spec.contract_documents:
@@ -310,7 +309,7 @@ def marginal_share_rows(spec: RunTables, run: Run, pack: DataPack, years: Sequen
 
 
 def _prices(spec: RunTables, run: Run, pack: DataPack, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
-    costs: Frame[UnitCost] = run.frame("unit_cost")  # type: ignore[assignment]  # as above
+    costs = run.unit_cost
     shares = marginal_share_rows(spec, run, pack, years)
     values = unit_values(costs, shares, service_costs(pack), spec.contract, years)
     priced = {pod: named.document for named in spec.contract_documents for pod in named.points_of_delivery}
@@ -358,7 +357,7 @@ def _receiving(spec: RunTables, activity: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> list[dict[str, Any]]:
-    held: Frame[ProviderAllocation] = run.frame("provider_allocation")  # type: ignore[assignment]  # as above
+    held = run.provider_allocation
     sums = held.group_by("provider_code", "year").agg(pl.col("allocation_pence").sum())
     income = {(code, year): pence for code, year, pence in sums.iter_rows()}
     return [
@@ -374,7 +373,7 @@ def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> li
 
 
 def _totals(spec: RunTables, run: Run, years: list[str]) -> list[dict[str, Any]]:
-    bridge: Frame[GapBridge] = run.frame("gap_bridge")  # type: ignore[assignment]  # as above
+    bridge = run.gap_bridge
     gaps = deficits(bridge, years)
     return [
         {
@@ -448,7 +447,7 @@ def _check(spec: RunTables, years: list[str], run: Run, calibration: Calibration
     priced = [pod for named in spec.contract_documents for pod in named.points_of_delivery]
     for pod in sorted({pod for pod in priced if priced.count(pod) > 1}):
         faults.add("run: contract_documents", f"{pod} under two documents", "one document for each")
-    codes = run.frame("provider_allocation").get_column("provider_code").unique().to_list()
+    codes = run.provider_allocation.get_column("provider_code").unique().to_list()
     for limit in spec.provider_limits:
         for code in limit.providers:
             if code not in codes:

@@ -169,7 +169,7 @@ def shift_of(outcome: Outcome, run: Run) -> ChannelShift:
         CapitationError: nothing is bought; or as `launches` and `channel_shift`.
     """
     years = [str(y) for y in outcome.problem.years]
-    activity = cast("Frame[LocalityActivity]", run.frame("locality_activity").filter(pl.col("year").is_in(years)))
+    activity = cast("Frame[LocalityActivity]", run.locality_activity.filter(pl.col("year").is_in(years)))
     codes = activity["locality_code"].unique().sort().to_list()
     by_name = {programme_name(code): code for code in codes}
     persons = [(by_name[p.id], round(p.persons)) for p in outcome.problem.localities if p.id in by_name]

@@ -23,10 +23,10 @@ from capitation.errors import ContractError, Fault, InfeasibleError, UnknownName
 from capitation.records.documents import parse_document
 from capitation.records.frames import Schema
 from capitation.records.identity import canonical, digest, plain
-from capitation.run.evaluate import SCHEMAS as RUN_SCHEMAS
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, content_digest
 from capitation.run.scenario import Scenario
+from capitation.run.tables import SCHEMAS as RUN_SCHEMAS
 from contracts.books.statements import statement_of
 from contracts.document.contract import Contract, parse_contract
 from contracts.options.document import ContractOptions

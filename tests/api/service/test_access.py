@@ -26,7 +26,7 @@ from api.service.security.access import (
     visible,
 )
 from capitation.errors import UnknownNameError
-from capitation.run.evaluate import SCHEMAS
+from capitation.run.tables import SCHEMAS
 from contracts.options.evaluate import SCHEMAS as OPTION_SCHEMAS
 
 SYSTEM = "BLMK"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capitation.allocation.tree import allocate_down
+from capitation.allocation.tree import allocate_down, allocate_levels
 from capitation.errors import FrameError
 from capitation.money.apportion import split
 
@@ -97,3 +97,31 @@ def test_money_for_a_place_without_practices_is_refused():
     extra = parents.with_columns(pl.lit("T").alias("system"))
     with pytest.raises(FrameError, match="nothing below it"):
         allocate_down(pl.concat([parents, extra]), leaves, LEVELS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(hierarchies(), st.sampled_from(["place", "locality"]), st.integers(0, 10**9))
+def test_levels_above_the_given_totals_add_up_and_those_below_are_cut_out(rows, given_level, pence):
+    rows = [(p, loc, g, w + 1) for p, loc, g, w in rows]
+    path = ["system", *LEVELS]
+    _, leaves = tree(rows, 0)
+    totals = leaves.select("year", "stream", given_level).unique(maintain_order=True)
+    totals = totals.with_columns((pl.int_range(pl.len(), dtype=pl.Int64) + pence).alias("allocation_pence"))
+    found = allocate_levels(totals, leaves, path, given=given_level)
+    named = found.filter(pl.col("level") == given_level).sort("code")["allocation_pence"].to_list()
+    assert named == totals.sort(given_level)["allocation_pence"].to_list()
+    sums = found.group_by("level").agg(pl.col("allocation_pence", "weight_micro").sum())
+    assert sums.height == len(path)
+    assert set(sums["allocation_pence"]) == {sum(named)}
+    assert set(sums["weight_micro"]) == {leaves["weight_micro"].sum()}
+    below = found.drop_nulls("parent_code").group_by("parent_code").agg(pl.col("allocation_pence").sum())
+    parents = found.filter(pl.col("level") != "practice").select("code", own="allocation_pence")
+    both = below.join(parents, left_on="parent_code", right_on="code", how="full")
+    assert both["allocation_pence"].to_list() == both["own"].to_list()
+    assert found.filter(pl.col("parent_code").is_null())["level"].to_list() == ["system"]
+
+
+def test_totals_of_the_top_level_are_cut_down_as_before():
+    parents, leaves = tree([("A", "A1", "g1", 1), ("A", "A1", "g2", 1), ("B", "B1", "g3", 1)], 100)
+    again = allocate_levels(parents, leaves, ["system", *LEVELS], given="system")
+    assert again.equals(allocate_down(parents, leaves, LEVELS))

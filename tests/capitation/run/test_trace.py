@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from capitation.errors import DataError, UnknownNameError
-from capitation.run.evaluate import SCHEMAS
 from capitation.run.formulas import FORMULAS
+from capitation.run.tables import SCHEMAS
 from capitation.run.trace import Context, Figure, explain, parse_figure
 
 

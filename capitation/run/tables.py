@@ -1,0 +1,137 @@
+"""The tables of a run, each by its name and with the schema of its rows; listed once, for readers and for checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+
+import polars as pl
+
+from capitation.activity.activity import LocalityActivity, UnitCost
+from capitation.allocation.deployable import HeldMoney
+from capitation.allocation.ledger import LedgerLine
+from capitation.allocation.providers import LocalityFlow, ProviderAllocation, ServiceEnvelope, ServiceLine
+from capitation.allocation.top_slices import LocalitySlice
+from capitation.allocation.tree import LevelAllocation
+from capitation.errors import UnknownNameError
+from capitation.pace.opening import PracticeOpening
+from capitation.pace.path import TotalAllocation
+from capitation.pace.place_rule import PlaceLift
+from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
+from capitation.pace.target import AreaTarget, DistanceFromTarget, PlaceDistance
+from capitation.pack.assumptions import Assumption
+from capitation.places.membership import Membership
+from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, STREAM, WEIGHTED_PERSONS
+from capitation.records.frames import Column, Frame, Schema
+from capitation.streams.control_total import ControlTotalStep, Deployable, GapBridge, StreamTotal, TotalCheck
+from capitation.weighting.population import ProjectedList
+from capitation.weighting.practice_weights import PracticeWeight
+
+S = TypeVar("S", bound=Schema)
+
+
+class PracticeNeed(Schema):
+    """A practice's need in the base year by the formula of one stream."""
+
+    stream = STREAM
+    practice_code = PRACTICE
+    formula = Column(pl.String, "id", "Need formula of the stream")
+    registered_persons = REGISTERED_PERSONS.but(about="Registered persons of the base year")
+    weighted_persons = WEIGHTED_PERSONS
+    need_index = NEED_INDEX
+
+
+class CodeName(Schema):
+    """What a code of the run is called, for display; codes identify."""
+
+    kind = Column(
+        pl.String,
+        "kind",
+        "What the code is of",
+        key=True,
+        one_of=("system", "place", "locality", "practice", "provider"),
+    )
+    code = Column(pl.String, "code", "Code", key=True)
+    name = Column(pl.String, "name", "Name for people; the code where none is published")
+
+
+class SetAside(Schema):
+    """Something a run met and did not use, with its size and the reason."""
+
+    subject = Column(pl.String, "words", "What was set aside", key=True)
+    amount = Column(pl.Float64, "as the unit says", "Its size")
+    unit = Column(pl.String, "unit", "Unit of the size")
+    reason = Column(pl.String, "words", "Why")
+
+
+class Table(Generic[S]):
+    """One table of a run, read as an attribute: `run.allocation` is a `Frame[LevelAllocation]`."""
+
+    def __init__(self, schema: type[S]) -> None:
+        self.schema, self.name = schema, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, run: None, owner: type) -> Table[S]: ...
+        @overload
+        def __get__(self, run: Tables, owner: type) -> Frame[S]: ...
+
+    def __get__(self, run: Tables | None, owner: type) -> Table[S] | Frame[S]:
+        return self if run is None else cast("Frame[S]", run.frame(self.name))
+
+
+class Tables:
+    """The tables that the evaluation of a scenario gives, typed by the schema of their rows."""
+
+    frames: Mapping[str, pl.DataFrame]
+
+    allocation = Table(LevelAllocation)
+    assumption = Table(Assumption)
+    code_name = Table(CodeName)
+    control_total_step = Table(ControlTotalStep)
+    deployable = Table(Deployable)
+    distance_from_target = Table(DistanceFromTarget)
+    flow = Table(LocalityFlow)
+    gap_bridge = Table(GapBridge)
+    held_money = Table(HeldMoney)
+    ledger = Table(LedgerLine)
+    locality_activity = Table(LocalityActivity)
+    locality_slice = Table(LocalitySlice)
+    locality_total = Table(TotalAllocation)
+    membership = Table(Membership)
+    pace = Table(PacedAllocation)
+    pace_summary = Table(PaceSummary)
+    place_distance = Table(PlaceDistance)
+    place_lift = Table(PlaceLift)
+    population = Table(ProjectedList)
+    practice_need = Table(PracticeNeed)
+    practice_opening = Table(PracticeOpening)
+    practice_weight = Table(PracticeWeight)
+    provider_allocation = Table(ProviderAllocation)
+    relaxation = Table(Relaxation)
+    service_envelope = Table(ServiceEnvelope)
+    service_line = Table(ServiceLine)
+    set_aside = Table(SetAside)
+    spendable = Table(LevelAllocation)
+    stream_total = Table(StreamTotal)
+    target = Table(AreaTarget)
+    total_check = Table(TotalCheck)
+    unit_cost = Table(UnitCost)
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """One table by a name that is data; a name that is known is read as an attribute, such as `run.allocation`.
+
+        Raises:
+            UnknownNameError: there is no table of this name.
+        """
+        if name not in self.frames:
+            raise UnknownNameError("frame", name, self.frames, where=str(self))
+        return self.frames[name]
+
+
+SCHEMAS: dict[str, type[Schema]] = {name: each.schema for name, each in vars(Tables).items() if isinstance(each, Table)}
+"""Schemas of a run's frames by name."""
