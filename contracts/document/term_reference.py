@@ -1,11 +1,11 @@
-"""Contracts in words: every term as its own docstring, fields and first worked case tell it; the README is held to this."""
+"""Contracts in words: every term as its own docstring, fields and first worked case say it; a test compares the README with this."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-from contracts.document.contract import any_term
+from contracts.document.schema import any_term
 from contracts.terms import all_terms
 from contracts.terms._base import Case, Term
 
