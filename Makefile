@@ -2,11 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check bench client clean
+# processes that tests start would otherwise compile every library anew
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test test-quick test-deep check bench bench-large client clean
 
 help:  ## list the words
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 .venv/.installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -17,8 +21,14 @@ help:  ## list the words
 demo: .venv/.installed  ## set up, run the BLMK scenario and show its allocations
 	$(BIN)/capitation demo --out demo
 
-test: .venv/.installed  ## run the tests
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
+test: .venv/.installed  ## run the tests, but for the deep ones
+	$(PYTEST) -n $(PYTEST_WORKERS) -q
+
+test-quick: .venv/.installed  ## in a minute: the engine, contracts and small programmes; no server, no large problem
+	$(PYTEST) -n $(PYTEST_WORKERS) -q -m "not deep and not large and not slow" tests/capitation tests/contracts tests/lp tests/optimiser
+
+test-deep: .venv/.installed  ## generated requests, a thousand examples, everything on PostgreSQL, each benchmark once untimed
+	$(PYTEST) -n $(PYTEST_WORKERS) -q -m deep
 
 check: .venv/.installed  ## format, lint, types, import layers, data pack
 	$(BIN)/ruff format --check .
@@ -28,7 +38,10 @@ check: .venv/.installed  ## format, lint, types, import layers, data pack
 	$(BIN)/capitation check
 
 bench: .venv/.installed  ## time the benchmarks and print ratios
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -q
+	$(PYTEST) tests/benchmarks --benchmark-enable -q -m "not large"
+
+bench-large: .venv/.installed  ## the same for programmes of 100,000 and 1,000,000 columns: minutes and 2 GB
+	$(PYTEST) tests/benchmarks --benchmark-enable -q -m large
 
 client: .venv/.installed  ## generate a Python client of the web service in build/
 	rm -rf build/capitation-client
