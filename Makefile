@@ -2,11 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check bench client clean
+# processes that tests start would otherwise compile every library anew
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test test-quick test-deep check bench bench-large client clean
 
 help:  ## list the words
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
@@ -26,8 +30,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 demo: .venv/.installed  ## set up, run the BLMK scenario and show its allocations
 	$(BIN)/capitation demo --out demo
 
-test: .venv/.developing  ## run the tests
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
+test: .venv/.developing  ## run the tests, but for the deep ones
+	$(PYTEST) -n $(PYTEST_WORKERS) -q
+
+test-quick: .venv/.developing  ## in a minute: the engine, contracts and small programmes; no server, no large problem
+	$(PYTEST) -n $(PYTEST_WORKERS) -q -m "not deep and not large and not slow" tests/capitation tests/contracts tests/lp tests/optimiser
+
+test-deep: .venv/.developing  ## generated requests, a thousand examples, everything on PostgreSQL, each benchmark once untimed
+	$(PYTEST) -n $(PYTEST_WORKERS) -q -m deep
 
 check: .venv/.developing  ## format, lint, types, import layers, data pack
 	$(BIN)/ruff format --check .
@@ -37,7 +47,10 @@ check: .venv/.developing  ## format, lint, types, import layers, data pack
 	$(BIN)/capitation check
 
 bench: .venv/.developing  ## time the benchmarks and print ratios
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -q
+	$(PYTEST) tests/benchmarks --benchmark-enable -q -m "not large"
+
+bench-large: .venv/.developing  ## the same for programmes of 100,000 and 1,000,000 columns: minutes and 2 GB
+	$(PYTEST) tests/benchmarks --benchmark-enable -q -m large
 
 client: .venv/.developing  ## generate a Python client of the web service in build/
 	rm -rf build/capitation-client

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from capitation.pack.sources import DataPack, default_data_folder
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import read_scenario
+from optimiser.answers.optimise import Outcome, optimise
+from optimiser.problem.document import read_problem
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
@@ -44,6 +47,26 @@ def shared() -> Path:
 def blmk_run(pack) -> Run:
     """The run of the BLMK scenario, made once for all tests that read it."""
     return evaluate(read_scenario(pack.path("scenarios/blmk.toml")), pack)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The best mix of a problem, and how long it took to find."""
+
+    outcome: Outcome
+    seconds: float
+
+
+BLMK_MIX = pytest.mark.xdist_group("the BLMK mix")
+"""One process runs all tests that read the best mix of the BLMK problem, so that it is looked for once."""
+
+
+@pytest.fixture(scope="session")
+def blmk_mix(pack) -> Mix:
+    """The best mix of the shipped BLMK problem within half a percent, for tests marked `BLMK_MIX`."""
+    problem = read_problem(pack.path("problems/blmk.toml"))
+    began = time.perf_counter()
+    return Mix(optimise(problem, gap=0.005, time_limit=60), time.perf_counter() - began)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,26 @@
-"""`capitation demo` as its users run it: what it shows of the money, of the options for contracts and of the best mix."""
+"""`capitation demo`: what it shows of the money, of the options for contracts and of the best mix, which was looked for once."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 from tests.api.test_compare_command import OPTIONS
+from tests.conftest import BLMK_MIX
 
 
-def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(tmp_path):
-    words = [Path(sys.executable).parent / "capitation", "demo", "--out", tmp_path / "runs"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    shows_the_total_and_where_it_went(done.stdout)
-    shows_the_four_options_and_who_pays(done.stdout)
-    ends_with_the_best_mix_and_what_follows_from_it(done.stdout)
+@BLMK_MIX
+def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(
+    capitation, blmk_mix, tmp_path, monkeypatch
+):
+    def solved(document, *, gap, time_limit):
+        assert (document, gap, time_limit) == (blmk_mix.outcome.problem, 0.005, 60.0)
+        return blmk_mix.outcome
+
+    monkeypatch.setattr("api.boards.mix.optimise", solved)
+    monkeypatch.chdir(tmp_path)
+    done = capitation("demo", "--out", tmp_path / "runs")
+    assert done.code == 0, done.err
+    shows_the_total_and_where_it_went(done.out)
+    shows_the_four_options_and_who_pays(done.out)
+    ends_with_the_best_mix_and_what_follows_from_it(done.out)
 
 
 def shows_the_total_and_where_it_went(shown):

@@ -1,6 +1,6 @@
 """The engine beside its limits: the BLMK run and all England's need, each next to the time of just reading the inputs.
 
-    make bench        prints each group with ratios to its fastest member
+`make bench` prints each group with ratios to its fastest member.
 
 Limits set for the product: the whole BLMK scenario, five years, under 2 s of own time; England's practices, one year, under 1 s.
 """
@@ -16,8 +16,6 @@ from capitation.run.scenario import read_scenario
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import read_need_inputs
 from capitation.weighting.weigh import need
-
-pytestmark = pytest.mark.benchmark_subject
 
 
 @pytest.mark.benchmark(group="BLMK, five years, from files to a written run")

@@ -1,7 +1,7 @@
 """Speed of reads over HTTP: a stored allocation beside a bare "hello" on the same server, and how long mixed reads take.
 
-Run with `pytest tests/benchmarks/test_service_speed.py --benchmark-enable -s` to see the figures; an ordinary run sends a few
-requests and only checks that all answers to one request are equal, whether they were kept in memory or made anew.
+`make bench` prints the figures; the deep suite sends a few requests and only checks that all answers to one request are equal,
+whether they were kept in memory or made anew.
 
 Limits set for the product: at least half of the requests a second of the hello; 95 of 100 mixed reads within 50 ms, with 32
 requests under way, on a small machine. The machine may be shared, so the hello and the reads take turns, and the times of
@@ -70,8 +70,7 @@ def reads(run):
     ]
 
 
-@pytest.mark.benchmark_subject
-def test_reads_beside_a_bare_hello_and_within_their_limit(benchmark, served):
+def test_reads_beside_a_bare_hello_and_within_their_limit(benchmark, served, measured):
     kept, anew, key, asks = served
     timed = benchmark.enabled
     pairs, burst, rounds, requests, made_anew = (15, 1_000, 5, 3_600, 900) if timed else (1, 8, 1, 18, 9)
@@ -90,13 +89,16 @@ def test_reads_beside_a_bare_hello_and_within_their_limit(benchmark, served):
     assert all(each.bodies.items() <= fresh.bodies.items() for each in [whole, *ours])
     ratios = [one.per_second / other.per_second for one, other in zip(ours, bare, strict=True)]
     benchmark.extra_info.update(of_hello=statistics.median(ratios), p95=[each.percentile(95) for each in mixed])
-    print(  # noqa: T201  # the ratios are what this benchmark is read for
-        f"\na stored allocation: {spread(ratios, '.2f')} of the requests a second of a hello of its size, {pairs} pairs of "
-        f"{burst:,} (limit {LEAST_RATIO})"
-        f"\nmixed reads, {ways['connections']} under way, {rounds} rounds of {requests:,}: {times(mixed)} (limit of p95 "
-        f"{MOST_MILLISECONDS} ms)\n    the hello in turn with them: {times(idle)}"
-        f"\n    {made_anew:,} of the reads, every answer made anew: {times([fresh])}"
-    )
+    measured(
+        statistics.median(ratios), "the requests a second of a hello of its size", limit=f"at least {LEAST_RATIO}",
+        of="reads of a stored allocation", detail=f"{spread(ratios, '.2f')} in {pairs} pairs of {burst:,}",
+    )  # fmt: skip
+    measured(
+        statistics.median(each.percentile(95) for each in mixed) / MOST_MILLISECONDS, "their limit",
+        limit=f"p95 of {MOST_MILLISECONDS} ms", of=f"mixed reads, {ways['connections']} under way",
+        detail=f"{rounds} rounds of {requests:,}: {times(mixed)}; the hello in turn with them: {times(idle)}; "
+        f"{made_anew:,} of them made anew: {times([fresh])}",
+    )  # fmt: skip
     benchmark.pedantic(load, args=(kept, asks[:1]), kwargs={"requests": burst, **ways}, rounds=3 if timed else 1)
 
 

@@ -1,7 +1,6 @@
 """Speed of settlement: a six-term contract over a million accounts, against hand-written numpy and the row-by-row way.
 
-Run with `pytest tests/benchmarks/test_settlement_speed.py --benchmark-enable -s` to see the ratios; an ordinary run
-settles fewer rows once and only checks that the three ways agree.
+`make bench` prints the ratios; the deep suite settles fewer rows once and only checks that the three ways agree.
 """
 
 import time
@@ -9,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-import pytest
 
 from contracts.document.contract import parse_contract
 from contracts.settlement.reference import reference_settle
@@ -76,8 +74,7 @@ def _best(work: Callable[[], object], times: int) -> float:
     return min(out)
 
 
-@pytest.mark.benchmark_subject
-def test_a_million_accounts_through_six_terms(benchmark):
+def test_a_million_accounts_through_six_terms(benchmark, measured):
     count, sample = (1_000_000, 20_000) if benchmark.enabled else (20_000, 2_000)
     rows = _rows(count)
     few = rows.head(sample)
@@ -88,8 +85,8 @@ def test_a_million_accounts_through_six_terms(benchmark):
     row_by_row = _best(lambda: reference_settle(CONTRACT, few), 1) * count / sample
     ours = _best(lambda: settle(CONTRACT, rows), 7 if benchmark.enabled else 1)
     benchmark.extra_info.update(rows=count, times_numpy=ours / by_hand, faster_than_row_by_row=row_by_row / ours)
-    print(  # noqa: T201  # the ratios are what this benchmark is read for
-        f"\n{count:,} rows: settle {ours:.3f} s, numpy by hand {by_hand:.3f} s ({ours / by_hand:.2f} times), "
-        f"row by row {row_by_row:.1f} s ({row_by_row / ours:.0f} times slower)"
-    )
+    measured(
+        ours / by_hand, "numpy by hand",
+        detail=f"{count:,} rows: {ours:.3f} s and {by_hand:.3f} s; row by row {row_by_row:.1f} s, {row_by_row / ours:.0f} times as long",
+    )  # fmt: skip
     benchmark.pedantic(settle, args=(CONTRACT, rows), rounds=3 if benchmark.enabled else 1)

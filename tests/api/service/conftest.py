@@ -1,6 +1,11 @@
-"""A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so."""
+"""A service of one's own: an empty folder, its store, and a client; the jobs are worked on when a test says so.
+
+Tests run on the embedded store. Those marked `both_databases(why)` run on PostgreSQL as well; the others do so in the deep
+suite only, because the database cannot matter to what they claim.
+"""
 
 import datetime as dt
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +22,7 @@ from api.service.jobs.worker import Worker
 from api.service.runtime.request import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.credentials import issue_key
-from api.service.settings import Settings
+from api.service.settings import STORE_FILE, Settings
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -72,8 +77,19 @@ def together(count: int, ask: Callable[[int], T]) -> list[T]:
         return list(threads.map(one, range(count)))
 
 
-DATABASES = ("sqlite", "postgresql")
-"""Where every test of the service runs."""
+ON_POSTGRESQL = pytest.mark.xdist_group("postgresql")
+"""One process runs all tests that need a PostgreSQL server, so that one is started and one template made."""
+
+DATABASES = ("sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL))
+"""Where the service may keep its store."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the databases of a test that has a store: the marked ones run on each, the others on PostgreSQL when it is deep."""
+    if "store_url" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("both_databases")
+        deep = pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.deep])
+        metafunc.parametrize("store_url", DATABASES if marked else [DATABASES[0], deep], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -112,17 +128,54 @@ def small_disk() -> Iterator[SmallDisk]:
 
 
 def empty_store(request: pytest.FixtureRequest, database: str, folder: Path) -> str:
-    """The URL of an empty store on a database."""
+    """The URL of an empty store on a database, which is gone when whoever asked for it has ended."""
     if database == "sqlite":
-        return f"sqlite:///{folder / 'capitation.db'}"
+        return f"sqlite:///{folder / STORE_FILE}"
     server: Postgres = request.getfixturevalue("postgresql")
-    return server.database()
+    url = server.database()
+    request.addfinalizer(lambda: server.drop(url))
+    return url
 
 
-@pytest.fixture(params=DATABASES)
+def started_on(store: str, folder: Path) -> None:
+    """Start a service on a store and stop it: the store has its tables and the shipped documents then."""
+    with TestClient(create_app(Settings(store=store, packs=folder / "packs", workers=0))):
+        pass
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store on which a service was started once; copies of it are served."""
+    folder = tmp_path_factory.mktemp("template")
+    started_on(f"sqlite:///{folder / STORE_FILE}", folder)
+    return folder / STORE_FILE
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a database on which a service was started once; copies of it are served."""
+    url = postgresql.database()
+    started_on(url, tmp_path_factory.mktemp("template"))
+    return url
+
+
+def copied_store(request: pytest.FixtureRequest, database: str, folder: Path) -> str:
+    """The URL of a store on which a service was started before, copied from the template of its database."""
+    if database == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / STORE_FILE)
+        return f"sqlite:///{folder / STORE_FILE}"
+    template: str = request.getfixturevalue("postgresql_template")
+    server: Postgres = request.getfixturevalue("postgresql")
+    url = server.database(template)
+    request.addfinalizer(lambda: server.drop(url))
+    return url
+
+
+@pytest.fixture
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, once on each database."""
-    return empty_store(request, request.param, tmp_path)
+    """The URL of a store of one's own: a copy of one that was served before where a test serves it, else an empty one."""
+    make = copied_store if "serve" in request.fixturenames else empty_store
+    return make(request, request.param, tmp_path)
 
 
 @pytest.fixture
@@ -145,7 +198,7 @@ def serve_on(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture
 def serve(store_url: str, serve_on: Callable[..., Served]) -> Callable[..., Served]:
-    """Makes a service with the given settings, once on each database unless they name another store."""
+    """Makes a service with the given settings, on the store of the test unless they name another."""
 
     def make(**settings: Any) -> Served:
         return serve_on(**{"store": store_url, **settings})

@@ -45,9 +45,14 @@ class Postgres:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def database(self):
-        """The URL of a new database."""
-        return self._made(f"t{uuid.uuid4().hex}")
+    def database(self, template=None):
+        """The URL of a new database: an empty one, or a copy of the one at another URL, to which nobody may be connected."""
+        copied = f"TEMPLATE {_name(template)} STRATEGY FILE_COPY" if template else ""
+        return self._made(f"t{uuid.uuid4().hex}", copied)
+
+    def drop(self, url):
+        """Take a database away, whoever is connected to it."""
+        self._execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     @contextmanager
     def database_at(self, folder):
@@ -73,3 +78,8 @@ class Postgres:
         as_user = {"user": self.user} if os.geteuid() == 0 else {}
         quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": self.folder}
         subprocess.run([self._binaries / command, *words], **quiet, **as_user)
+
+
+def _name(url):
+    """The name of the database at a URL."""
+    return url.rpartition("@/")[2].partition("?")[0]

@@ -25,6 +25,7 @@ def ask(served, prefer=None, key="k", body=None):
     return served.client.post("/v1/optimisations", json=body or {"problem": "overlap_pair"}, headers=headers)
 
 
+@pytest.mark.both_databases("who waits looks into the database")
 @pytest.mark.usefixtures("working")
 def test_who_waits_gets_the_results_address(served):
     answer = ask(served, "respond-async, wait=30")
@@ -62,6 +63,7 @@ def test_a_preference_that_is_none_of_ours_is_left_alone(served, prefer):
     assert "preference-applied" not in answer.headers
 
 
+@pytest.mark.both_databases("who waits looks into the database")
 @pytest.mark.usefixtures("working")
 def test_a_repeat_may_wait_where_the_first_did_not(served):
     assert ask(served).status_code == 202

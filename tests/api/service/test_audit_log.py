@@ -7,6 +7,8 @@ import pytest
 from api.service.security.audit import verify_file, verify_log
 from api.service.store import StoreError
 
+pytestmark = pytest.mark.both_databases("records are chained in the transaction of what they tell")
+
 NDJSON = "application/x-ndjson"
 
 

@@ -60,6 +60,7 @@ def sent(served, pack, key):
     return answer.json()
 
 
+@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_a_changed_copy_of_the_shipped_pack_is_kept_and_given_back(served, copied, tmp_path, temporary):
     pack, client = Pack(copied), served.client
     made = send(served, archive_of(pack))
@@ -93,6 +94,7 @@ def test_a_run_is_made_with_a_pack_that_was_sent(served, copied):
     assert result["content"]["data_pack"] == pack.digest
 
 
+@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_the_same_pack_again_is_what_is_there(served, tmp_path):
     pack = other(tmp_path / "pack", "Small")
     first = send(served, archive_of(pack), "a")
@@ -109,6 +111,7 @@ def test_the_same_pack_again_is_what_is_there(served, tmp_path):
     assert [event.subject for event in told] == [f"data-packs/{pack.digest}"]
 
 
+@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_the_default_pack_comes_first_and_pages_hold_each_once(served, tmp_path):
     packs = [other(tmp_path / str(n), f"Pack {n}") for n in range(3)]
     default = served.service.packs.default
@@ -125,6 +128,7 @@ def test_the_default_pack_comes_first_and_pages_hold_each_once(served, tmp_path)
         assert digests == [default.digest, *(pack.digest for pack in packs)]
 
 
+@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_by_id_comes_the_newest_and_by_digest_the_one(served, tmp_path):
     shipped = served.client.get("/v1/data-packs/blmk").json()
     assert (shipped["is_default"], shipped["author"], shipped["created"]) == (True, "data-pack", None)

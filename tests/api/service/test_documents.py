@@ -43,6 +43,7 @@ def test_whoever_has_the_version_is_told_so(served):
     assert other.status_code == 200
 
 
+@pytest.mark.both_databases("versions, order and text are the database's")
 def test_a_change_is_a_new_version_and_the_old_one_stays(served):
     old = served.client.get("/v1/scenarios/blmk")
     tag = old.headers["etag"]
@@ -60,6 +61,7 @@ def test_a_change_is_a_new_version_and_the_old_one_stays(served):
     assert weak.status_code == 412
 
 
+@pytest.mark.both_databases("versions, order and text are the database's")
 def test_a_changed_document_is_not_put_back_at_the_next_start(serve):
     first = serve()
     old = first.client.get("/v1/scenarios/blmk")
@@ -69,6 +71,7 @@ def test_a_changed_document_is_not_put_back_at_the_next_start(serve):
     assert serve().client.get("/v1/scenarios/blmk").json()["title"] == "Ours"
 
 
+@pytest.mark.both_databases("versions, order and text are the database's")
 def test_a_new_document_is_created_once_and_another_with_its_id_is_a_conflict(served):
     content = {**served.client.get("/v1/scenarios/blmk").json(), "id": "mine"}
     made = served.client.post("/v1/scenarios", json=content, headers=key("a"))
@@ -93,6 +96,7 @@ def test_a_problem_that_ships_can_be_sent_back_as_it_was_read(served):
     assert (same.status_code, same.json()["version"], same.headers["etag"]) == (201, 1, read.headers["etag"])
 
 
+@pytest.mark.both_databases("versions, order and text are the database's")
 @pytest.mark.parametrize("limit", [1, 3, 7, 1000])
 def test_pages_hold_every_contract_once_and_in_order(served, limit):
     names, path = [], f"/v1/contracts?limit={limit}"
@@ -118,6 +122,7 @@ def test_every_kind_of_document_has_a_schema(served, kind):
     assert json.dumps(schema)
 
 
+@pytest.mark.both_databases("versions, order and text are the database's")
 @pytest.mark.parametrize("title", ["a\x00b", "\ud800", "x" * 5000])
 def test_a_title_that_no_database_keeps_is_no_fault_of_the_service(served, title):
     content = {**served.client.get("/v1/scenarios/blmk").json(), "id": "mine", "title": title}

@@ -37,9 +37,11 @@ from api.service.security.audit import event, verify_log
 from api.service.security.credentials import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
-from tests.api.service.conftest import DATABASES, empty_store, together
+from tests.api.service.conftest import DATABASES, ON_POSTGRESQL, empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until
+
+pytestmark = pytest.mark.both_databases("each database fails in its own way")
 
 DAY = 86_400.0
 JOB = "0" * 31 + "1"
@@ -158,9 +160,10 @@ def on_small_postgresql_disk(request):
         yield Tight(url, lambda _, leave=0: disk.fill(leave), lambda _: disk.free())
 
 
-@pytest.fixture(
-    params=[on_small_sqlite_disk, with_few_sqlite_pages, on_small_postgresql_disk], ids=lambda way: way.__name__
-)
+WAYS = [on_small_sqlite_disk, with_few_sqlite_pages, pytest.param(on_small_postgresql_disk, marks=ON_POSTGRESQL)]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
 def tight(request):
     """A store whose room tests take away and give back, in each way."""
     yield from request.param(request)
@@ -223,6 +226,7 @@ def own_postgresql():
     server.remove()
 
 
+@pytest.mark.xdist_group("own postgresql")
 def test_postgresql_that_goes_away_and_comes_back_loses_and_doubles_nothing(own_postgresql, serve_on, settlement):
     served = serve_on(own_postgresql.database(), workers=2, lease_seconds=1)
     client, store = served.client, served.service.store
@@ -246,6 +250,7 @@ def test_postgresql_that_goes_away_and_comes_back_loses_and_doubles_nothing(own_
         assert post(client, "/v1/settlements", settlement(number), f"key {number}").content == answer.content
 
 
+@pytest.mark.xdist_group("own postgresql")
 def test_an_event_stream_goes_on_once_the_database_is_back(own_postgresql, serve_on, settlement):
     served = serve_on(own_postgresql.database())
     name = post(served.client, "/v1/settlements", settlement(1), "key").json()["id"]
@@ -474,7 +479,7 @@ class Crowd:
         return self.store.job(where.rpartition("/")[2])
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.xdist_group("crowd")), DATABASES[1]])
 def crowd(request, tmp_path_factory):
     """One for all tests that follow, on each database; none of them leaves a job that waits."""
     folder = tmp_path_factory.mktemp("crowd")
@@ -621,11 +626,7 @@ def test_fifty_clients_with_one_key_at_two_processes_make_each_thing_once(crowd)
     each_own_key("/v1/journals", body, "finance")
     store = crowd.store
     assert [each.version for name in ("fifty", "own") for each in store.versions("scenario", name, 0, 9)] == [1, 1]
-    assert (
-        [each.result for each in store.results("run", 0, 9)]
-        if False
-        else [each.id for each in store.results("run", 0, 9)] == [run]
-    )
+    assert [each.id for each in store.results("run", 0, 9)] == [run]
     assert [each.id for each in store.approvals(0, 9)] == [approval["id"]]
     assert [each.id for each in store.journals(0, 9)] == [journal["id"]]
     check_audit(store, scenarios_create=2, runs_create=1, approvals_create=1, journals_create=1)

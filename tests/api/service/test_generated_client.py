@@ -12,6 +12,8 @@ import pytest
 
 from tests.api.service.real_server import COMMAND, Server
 
+pytestmark = pytest.mark.xdist_group("generated client")
+
 ROOT = Path(__file__).parents[3]
 BINARIES = Path(sys.executable).parent
 

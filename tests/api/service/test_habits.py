@@ -83,6 +83,7 @@ def test_readiness_fails_where_the_solver_is_wrong(served, monkeypatch):
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:capitation:problem:not-ready")
 
 
+@pytest.mark.both_databases("each database is gone in its own way")
 def test_readiness_fails_where_the_store_is_gone(served):
     assert served.client.get("/readyz").json()["status"] == "ready"
     with served.service.store._engine.begin() as connection:

@@ -19,6 +19,8 @@ from api.service.security.audit import verify_log
 from api.service.store import Store
 from capitation.records.identity import canonical
 
+pytestmark = pytest.mark.both_databases("leases are taken and kept in the database")
+
 TERMINAL = {"done", "failed", "cancelled"}
 
 

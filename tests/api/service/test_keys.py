@@ -31,6 +31,7 @@ def test_a_key_is_shown_in_the_first_answer_only_and_works(served, root):
     assert len(served.client.get("/v1/keys", headers=root).json()["items"]) == 2
 
 
+@pytest.mark.both_databases("keys are kept and taken back in the database")
 def test_nothing_in_the_store_tells_a_key(served, root, store_url):
     text = issue(served, root).json()["key"]
     secret = text.split("_", 2)[2]
@@ -45,6 +46,7 @@ def test_nothing_in_the_store_tells_a_key(served, root, store_url):
     assert record.sha256 not in listed
 
 
+@pytest.mark.both_databases("keys are kept and taken back in the database")
 def test_a_key_that_is_taken_back_is_refused_at_once_and_stays_in_the_list(served, root):
     made = issue(served, root).json()
     headers = {"X-API-Key": made["key"]}
@@ -57,6 +59,7 @@ def test_a_key_that_is_taken_back_is_refused_at_once_and_stays_in_the_list(serve
     assert served.client.get(made["href"], headers=root).json() == taken.json()
 
 
+@pytest.mark.both_databases("keys are kept and taken back in the database")
 def test_a_key_that_was_taken_back_elsewhere_is_refused_after_the_time_it_is_remembered(serve, store_url):
     served = serve(key_seconds=0)
     headers = served.headers("analyst")
@@ -96,6 +99,7 @@ def test_a_key_ends_when_it_says(served, root):
     assert (answer.status_code, answer.json()["code"]) == (401, "key-expired")
 
 
+@pytest.mark.both_databases("keys are kept and taken back in the database")
 def test_the_command_line_issues_lists_and_takes_back_keys_of_the_same_store(served, capitation, store_url):
     made = capitation("keys", "issue", "cal", "--role", "finance", "--store", store_url)
     assert made.code == 0, made.err

@@ -52,6 +52,7 @@ def lines(served, hands, place):
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
+@pytest.mark.both_databases("what is posted or approved once is so by the database")
 def test_four_calls_lead_from_nothing_to_a_balanced_journal(served, hands, blmk_run):
     calls = []
 
@@ -116,6 +117,7 @@ def test_whoever_had_a_hand_in_a_run_cannot_approve_it(served, hands):
     assert post(served, "/v1/approvals", {"result": run}, hands["ben"], "x").status_code == 201
 
 
+@pytest.mark.both_databases("what is posted or approved once is so by the database")
 def test_a_run_is_approved_once_and_the_first_approver_stands(served, hands, approved):
     again = post(served, "/v1/approvals", {"result": approved, "note": "again"}, hands["ben"], "b")
     assert again.status_code == 201
@@ -162,6 +164,7 @@ def test_the_list_the_json_and_the_csv_say_the_same(served, hands, approved):
             assert row["account_code"] == line["account_code"]
 
 
+@pytest.mark.both_databases("what is posted or approved once is so by the database")
 def test_a_period_is_posted_once_and_what_differs_must_restate_it(served, hands, approved):
     first = make(served, hands, {"result": approved}).json()["items"][0]
     other = make(served, hands, {"result": approved, "accounting_date": "2019-04-30"}, key="late")
@@ -184,6 +187,7 @@ def second_run(served, hands):
     return job["result"]
 
 
+@pytest.mark.both_databases("what is posted or approved once is so by the database")
 def test_a_restatement_is_a_reversal_and_a_replacement_that_net_to_the_new_figures(served, hands, approved):
     first = make(served, hands, {"result": approved}).json()["items"][0]
     second = second_run(served, hands)
@@ -229,6 +233,7 @@ def test_a_period_that_the_run_does_not_have_is_told_with_those_it_has(served, h
     assert "2018/19" in answer.json()["detail"]
 
 
+@pytest.mark.both_databases("what is posted or approved once is so by the database")
 def test_making_and_taking_out_a_journal_stands_in_the_audit_log(served, hands, approved):
     before = served.service.store.head().number
     place = make(served, hands, {"result": approved}).headers["location"]

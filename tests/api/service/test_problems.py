@@ -94,6 +94,7 @@ def test_a_fault_of_the_service_tells_nothing_but_its_correlation_id(served, mon
     assert "secret" not in answer.text
 
 
+@pytest.mark.both_databases("each database is gone in its own way")
 def test_a_store_that_is_gone_is_503(served):
     with served.service.store._engine.begin() as connection:  # the table is taken away under the running service
         connection.exec_driver_sql("DROP TABLE job")

@@ -36,6 +36,7 @@ def a_formula(store):
     store.add_document("formula", "other", "Other", "{}", "0" * 64, "somebody", None)
 
 
+@pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_what_is_read_again_is_not_made_again_until_the_store_changes(served, made, store_url):
     before = names(served.client)
     assert names(served.client) == before
@@ -46,6 +47,7 @@ def test_what_is_read_again_is_not_made_again_until_the_store_changes(served, ma
     assert names(served.client) == sorted([*before, "other"])
 
 
+@pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_ones_own_change_is_seen_at_once(served):
     job = served.client.post("/v1/optimisations", json={"problem": "overlap_pair"}, headers={"Idempotency-Key": "k"})
     place = job.headers["location"]
@@ -55,6 +57,7 @@ def test_ones_own_change_is_seen_at_once(served):
     assert served.client.get("/v1/jobs?status=queued").json()["items"] == []
 
 
+@pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_a_change_while_an_answer_is_made_is_not_lost(served, monkeypatch, store_url):
     real, other = served.service.store.documents, Store(store_url)
 
@@ -182,6 +185,7 @@ def test_events_and_numbers_about_the_process_are_always_made(served):
     assert not OF_THE_STORE & {"metrics", "audit", "keys", "journals", "approvals", "data-packs", "catalogue"}
 
 
+@pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_an_embedded_store_has_a_mark_that_only_changes_move(store_url):
     store, other = Store(store_url), Store(store_url)
     store.migrate()
@@ -231,6 +235,7 @@ def test_a_credential_that_is_found_to_be_taken_back_is_forgotten_by_all_request
     assert door.known(given, "10.0.0.1") is None
 
 
+@pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_a_key_that_is_taken_back_while_it_is_looked_up_is_not_remembered(served, monkeypatch):
     headers = served.headers("analyst")
     door, given, real = served.service.door, {"x-api-key": headers["X-API-Key"]}, served.service.store.key

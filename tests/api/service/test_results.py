@@ -26,6 +26,7 @@ def test_a_run_is_the_one_that_the_command_line_makes(run, blmk_run):
     assert run["content"]["manifest"] == json.loads(blmk_run.manifest.model_dump_json())
 
 
+@pytest.mark.both_databases("tables are kept as bytes in the database")
 def test_every_table_of_a_run_is_the_one_that_the_command_line_makes(served, run, blmk_run):
     assert set(run["frames"]) == set(blmk_run.frames)
     for name, frame in blmk_run.frames.items():
@@ -86,6 +87,7 @@ def test_the_format_that_accept_prefers_is_given(served, run, accept, given):
         assert answer.headers["content-type"].partition(";")[0] == given
 
 
+@pytest.mark.both_databases("tables are kept as bytes in the database")
 def test_pages_of_rows_hold_every_row_once(served, run, blmk_run):
     path, rows = f"/v1/allocations/{run['id']}?limit=700", []
     while path:

@@ -30,6 +30,8 @@ from tests.api.service.conftest import Served, empty_store
 from tests.api.service.real_server import Server
 from tests.api.service.schemathesis_hooks import IN_DEPTH, OWN_KEY
 
+pytestmark = pytest.mark.deep
+
 BINARY = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 ROOT = Path(__file__).parents[3]

@@ -74,6 +74,7 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(capitation, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db"]
 
 
+@pytest.mark.both_databases("the shape of a store is read from the database")
 def test_a_store_of_a_newer_version_is_refused_with_a_clear_message(store_url):
     store = Store(store_url)
     store.migrate()

@@ -21,6 +21,8 @@ from api.service.store import ChangedError, NewJournal, Store, StoredFrame, Stor
 from capitation.records.identity import digest
 from tests.api.service.conftest import together
 
+pytestmark = pytest.mark.both_databases("what the store itself promises")
+
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 JOB = "0" * 31 + "1"
 

@@ -57,9 +57,7 @@ def hierarchies(draw):
     return rows
 
 
-@settings(max_examples=1000)
-@given(hierarchies().filter(lambda rows: any(w for *_, w in rows)), st.integers(-2 * 10**13, 2 * 10**13))
-def test_every_level_of_a_thousand_random_hierarchies_equals_the_control_total(rows, total):
+def every_level_equals_the_control_total(rows, total):
     parents, leaves = tree(rows, total)
     found = allocate_down(parents, leaves, LEVELS)
     sums = dict(found.group_by("level").agg(pl.col("allocation_pence").sum()).iter_rows())
@@ -75,6 +73,21 @@ def test_every_level_of_a_thousand_random_hierarchies_equals_the_control_total(r
     by_hand = dict(zip(names, split(total, [weights[n] for n in names]), strict=True))
     places = found.filter(pl.col("level") == "place")
     assert dict(places.select("code", "allocation_pence").iter_rows()) == by_hand
+
+
+RANDOM = hierarchies().filter(lambda rows: any(w for *_, w in rows)), st.integers(-2 * 10**13, 2 * 10**13)
+
+
+@given(*RANDOM)
+def test_every_level_of_random_hierarchies_equals_the_control_total(rows, total):
+    every_level_equals_the_control_total(rows, total)
+
+
+@pytest.mark.deep
+@settings(max_examples=1000)
+@given(*RANDOM)
+def test_every_level_of_a_thousand_random_hierarchies_equals_the_control_total(rows, total):
+    every_level_equals_the_control_total(rows, total)
 
 
 def test_names_and_row_order_never_matter():

@@ -9,18 +9,17 @@ from capitation.errors import CapitationError, ContractError, DocumentError
 from capitation.shift.channel_shift import Launch
 from contracts.options.document import read_options
 from contracts.options.outturn import case_activity, plan_lines
-from optimiser.answers.optimise import optimise
 from optimiser.links.under_contracts import launches, mix_under_contracts, shift_of
-from optimiser.problem.document import read_problem
+from tests.conftest import BLMK_MIX
+
+pytestmark = BLMK_MIX
 
 TWO = ["do-minimum", "capitation-corridor"]
 
 
 @pytest.fixture(scope="module")
-def outcome(pack):
-    """A mix of the BLMK problem that is quick to find: solutions started once for the system, no go-or-no-go by place."""
-    problem = read_problem(pack.root / "problems" / "blmk.toml")
-    return optimise(problem, gap=0.05, time_limit=30)
+def outcome(blmk_mix):
+    return blmk_mix.outcome
 
 
 @pytest.fixture(scope="module")
