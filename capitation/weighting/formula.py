@@ -10,17 +10,20 @@ A new component, index, vintage or formula is one new file under `data/need`; no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
+import polars as pl
 from pydantic import Field, model_validator
 
 from capitation.errors import DocumentError, Faults, UnknownNameError, suggest
 from capitation.pack.sources import DataPack
 from capitation.records.documents import Document
+from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear
+from capitation.weighting.area_coefficients import RECOVERED, TabledCoefficient, coefficient_tables, no_tables
 
 Trust = Literal["P", "R", "D", "U"]
 """P published, R recovered from published data and checked, D a design of ours, U unverified."""
@@ -182,7 +185,9 @@ class Block(Document):
     coefficient: tuple[DatedFigure, ...] = Field(min_length=1)
     """Share, or price in pounds per weighted head, by year; with area coefficients, the one that goes with index 1."""
     areas: tuple[AreaCoefficient, ...] = ()
-    """Coefficients of areas whose cost index is known; elsewhere index 1 is assumed unless one is given."""
+    """Coefficients of areas whose cost index is known; elsewhere that of `area_table`, or index 1 unless one is given."""
+    area_table: str | None = None
+    """Name of a table of data/need/area_coefficients, for the areas that `areas` does not name."""
 
     @model_validator(mode="after")
     def _needs_weights(self) -> Block:
@@ -192,7 +197,7 @@ class Block(Document):
         if self.inequality is not None and not self.inequality.weight:
             message = "the inequality component needs a weight"
             raise ValueError(message)
-        if self.areas and not self.adjusts_for:
+        if (self.areas or self.area_table) and not self.adjusts_for:
             message = "say in adjusts_for which cost indices the area coefficients stand for"
             raise ValueError(message)
         return self
@@ -215,6 +220,8 @@ class FormulaDocument(Document):
     """Whether the coefficients already make England's weighted persons equal its registered persons."""
     unit: Literal["share", "£ per weighted head"]
     """Unit of the coefficients; pounds make the raw result a target in pounds."""
+    published_as: str | None = None
+    """Id of the component that holds the result as its publisher printed it, where there is one."""
     limits: tuple[str, ...] = ()
     """What the formula leaves out, told with each result."""
     blocks: tuple[Block, ...] = Field(min_length=1)
@@ -243,16 +250,20 @@ class BlockTerms:
     index_columns: tuple[str, ...]
     area_level: AreaLevel | None
     area_coefficients: Mapping[str, float]
+    area_marks: Mapping[str, str]
+    """How the coefficient of each area is known: recovered in the year itself, or carried from another."""
 
 
 @dataclass(frozen=True)
 class NeedCatalogue:
-    """Everything under `data/need`: components, cost indices, vintages and formulas by id."""
+    """Everything under `data/need`: components, cost indices, vintages and formulas by id; tables when first asked for."""
 
     components: Mapping[str, Component]
     indices: Mapping[str, CostIndex]
     vintages: Mapping[str, Vintage]
     documents: Mapping[str, FormulaDocument]
+    area_table: Callable[[str], Frame[TabledCoefficient]] = no_tables
+    """The table of area coefficients with a name."""
 
     def formula(self, formula_id: str) -> Formula:
         """The formula with this id, once everything it names is known.
@@ -286,9 +297,7 @@ class NeedCatalogue:
                 if name not in self.indices:
                     remedy = f"{suggest(name, self.indices)} Add data/need/indices/{name}.toml for a new one."
                     faults.add(where, f"index {name!r}", "a known index", remedy)
-            levels = sorted({a.level for a in block.areas})
-            if len(levels) > 1:
-                faults.add(where, f"area coefficients by {' and '.join(levels)}", "areas of one level")
+            self._check_areas(block, where, faults)
             for year in document.years:
                 if len(block.components) > 1:
                     total = sum((_at(c.weight, year, where).value for c in block.components), Decimal(0))
@@ -302,8 +311,23 @@ class NeedCatalogue:
         for name in document.inputs_contain:
             if name not in self.indices:
                 faults.add(place, f"index {name!r}", "a known index", suggest(name, self.indices))
+        overall = [c.id for c in self.components.values() if c.kind == "published overall"]
+        if document.published_as is not None and document.published_as not in overall:
+            found = f"published_as = {document.published_as!r}"
+            faults.add(place, found, "a published overall", suggest(document.published_as, overall))
         faults.raise_if_any(DocumentError, f"{place}: cannot be used")
         return Formula(document, self)
+
+    def _check_areas(self, block: Block, where: str, faults: Faults) -> None:
+        levels = {str(area.level) for area in block.areas}
+        if block.area_table is not None:
+            try:
+                levels |= set(self.area_table(block.area_table).get_column("level").unique())
+            except UnknownNameError as error:
+                remedy = suggest(error.name, error.known)
+                faults.add(where, f"area_table {error.name!r}", "a table of data/need/area_coefficients", remedy)
+        if len(levels) > 1:
+            faults.add(where, f"area coefficients by {' and '.join(sorted(levels))}", "areas of one level")
 
 
 @dataclass(frozen=True)
@@ -326,7 +350,7 @@ class Formula:
     @property
     def takes_area_index(self) -> bool:
         """Some block has a cost index by area."""
-        return any(b.areas for b in self.document.blocks)
+        return any(b.areas or b.area_table for b in self.document.blocks)
 
     def components(self) -> tuple[Component, ...]:
         """The components the formula reads, each once, in the order of its blocks."""
@@ -409,13 +433,24 @@ class Formula:
         if block.inequality:
             shares.append((block.inequality.component, h))
         known = self.catalogue.components
+        level = block.areas[0].level if block.areas else None
+        coefficients: dict[str, float] = {}
+        marks: dict[str, str] = {}
+        if block.area_table is not None:
+            table = self.catalogue.area_table(block.area_table).filter(pl.col("year") == str(year))
+            level = cast("AreaLevel", table.get_column("level")[0]) if table.height else level
+            coefficients = dict(table.select("area", "coefficient").iter_rows())
+            marks = dict(table.select("area", "mark").iter_rows())
+        coefficients |= {a.area: float(_at(a.coefficient, year, where).value) for a in block.areas}
+        marks |= {a.area: RECOVERED for a in block.areas}
         return BlockTerms(
             id=block.id,
             terms=tuple(Term(block.id, c, known[c].column, known[c].kind, float(share)) for c, share in shares),
             coefficient=float(_at(block.coefficient, year, where).value),
             index_columns=tuple(self.catalogue.indices[name].column for name in block.indices),
-            area_level=block.areas[0].level if block.areas else None,
-            area_coefficients={a.area: float(_at(a.coefficient, year, where).value) for a in block.areas},
+            area_level=level,
+            area_coefficients=coefficients,
+            area_marks=marks,
         )
 
 
@@ -435,4 +470,4 @@ def need_catalogue(pack: DataPack) -> NeedCatalogue:
             if document.id != stem:
                 faults.add(f"need/{folder}/{stem}.toml", f"id {document.id!r}", f"the file's name {stem!r}")
     faults.raise_if_any(DocumentError, "need documents do not carry their file's name")
-    return NeedCatalogue(components, indices, {v.year: v for v in vintages.values()}, formulas)
+    return NeedCatalogue(components, indices, {v.year: v for v in vintages.values()}, formulas, coefficient_tables(pack))

@@ -25,10 +25,11 @@ from capitation.money.rounding import micro
 from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, WEIGHT_MICRO, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
+from capitation.weighting.area_coefficients import CARRIED, RECOVERED
 from capitation.weighting.formula import BlockTerms, Formula
 from capitation.weighting.inputs import AREA_COLUMNS, GivenCostIndices, NeedComponents, components_schema
 
-RECOVERED, ASSUMED, GIVEN, NOT_BY_AREA = "recovered", "assumed 1", "given", "in the input"
+ASSUMED, GIVEN, NOT_BY_AREA = "assumed 1", "given", "in the input"
 
 
 class WeightedPractice(Schema):
@@ -45,7 +46,7 @@ class WeightedPractice(Schema):
         pl.String,
         "word",
         "How the practice's area cost index is known",
-        one_of=(RECOVERED, ASSUMED, GIVEN, NOT_BY_AREA),
+        one_of=(RECOVERED, CARRIED, ASSUMED, GIVEN, NOT_BY_AREA),
     )
     target_gbp = Column(
         pl.Float64, "£", "Target in pounds, unrounded, where the formula has prices", ge=0, nullable=True
@@ -306,14 +307,17 @@ def _with_indices(
             known = {area: k / block.coefficient for area, k in block.area_coefficients.items()}
             recovered = pl.col(block.area_level).replace_strict(known, default=None, return_dtype=pl.Float64)
             index = index * pl.coalesce(pl.col("given_index"), recovered, pl.lit(1.0))
+            mark = pl.col(block.area_level).replace_strict(block.area_marks, default=None, return_dtype=pl.String)
             basis = (
-                pl.when(pl.col("given_index").is_not_null())
-                .then(pl.lit(GIVEN))
-                .when(recovered.is_not_null())
-                .then(pl.lit(RECOVERED))
-                .otherwise(pl.lit(ASSUMED))
+                pl.when(pl.col("given_index").is_not_null()).then(pl.lit(GIVEN)).otherwise(mark.fill_null(ASSUMED))
             )
             rows = rows.with_columns(basis.alias("basis"))
+            carried = rows.filter(pl.col("basis") == CARRIED).height
+            if carried:
+                notes.append(
+                    f"{carried} of {rows.height} practices take a cost index that was not published for this year, "
+                    f"marked '{CARRIED}': the formula's limits say where it comes from"
+                )
             assumed = rows.filter(pl.col("basis") == ASSUMED)
             if assumed.height:
                 notes.append(
