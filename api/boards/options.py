@@ -171,7 +171,9 @@ def _titles(document: ContractOptions) -> dict[str, str]:
 
 
 def _in_order(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
-    ordered = frame.sort(pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64), maintain_order=True)
+    ordered = frame.sort(
+        pl.col("option").replace_strict(_order_of(document), return_dtype=pl.Int64), maintain_order=True
+    )
     return ordered.with_columns(pl.col("option").replace(_titles(document)))
 
 
