@@ -7,19 +7,12 @@ Printed totals and percentages are not used: they are what the tests compare the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-
 import polars as pl
 
-from capitation.errors import SourceError, suggest
-from capitation.money.pence import pence_of
+from capitation.activity.printed_cells import Cells, frame_of
 from capitation.pack.sources import DataPack
 from capitation.records.columns import AREA_CODE, POINT_OF_DELIVERY, SOLUTION, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
-
-PLAN = "blmk-stp-2016"
-"""Id of the source that holds the plan's tables."""
 
 YEARS = ("2015/16", "2016/17", "2017/18", "2018/19", "2019/20", "2020/21")
 """Years of the plan's place-based allocation."""
@@ -122,7 +115,6 @@ STAFF_GROUPS = {
 
 _CCG_AREAS = {"Bedfordshire": "06F", "Luton": "06P", "Milton Keynes": "04F"}
 _COUNCIL_AREAS = {"Bedford Borough": "E06000055", "Central Bedfordshire": "E06000056", "Luton": "E06000032"}
-_MULTIPLES = {"£": 1, "£'000": 1_000, "£m": 1_000_000}
 
 
 class PlannedAllocation(Schema):
@@ -258,9 +250,9 @@ def place_based_allocation(pack: DataPack) -> Frame[PlannedAllocation]:
     Raises:
         SourceError: the table is missing, was edited, or a cell is not the number it should be.
     """
-    cells = _Cells(pack, "place_based_allocation")
+    cells = Cells(pack, "place_based_allocation")
     return PlannedAllocation.validate(
-        _frame(
+        frame_of(
             PlannedAllocation,
             [
                 (year, stream, cells.pence(label, year), cells.whole("Population projection", year))
@@ -277,9 +269,9 @@ def place_based_totals(pack: DataPack) -> Frame[PlannedTotal]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "place_based_allocation")
+    cells = Cells(pack, "place_based_allocation")
     return PlannedTotal.validate(
-        _frame(
+        frame_of(
             PlannedTotal,
             [
                 (year, cells.whole("Population projection", year), cells.pence("Total place-based allocation", year))
@@ -295,10 +287,10 @@ def distance_from_target(pack: DataPack) -> Frame[PlannedDistance]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "distance_from_target")
+    cells = Cells(pack, "distance_from_target")
     row = "Distance under target"
     return PlannedDistance.validate(
-        _frame(
+        frame_of(
             PlannedDistance,
             [
                 ("start", -cells.pence(row, "Start of the plan")),
@@ -314,9 +306,9 @@ def sustainability_fund(pack: DataPack) -> Frame[PlannedSustainabilityFund]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "stf")
+    cells = Cells(pack, "stf")
     return PlannedSustainabilityFund.validate(
-        _frame(
+        frame_of(
             PlannedSustainabilityFund,
             [
                 ("2016/17", cells.pence("Applied to the 2016/17 deficit", "2016/17"), False),
@@ -332,9 +324,11 @@ def spend_by_service(pack: DataPack) -> Frame[PlannedSpend]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "spend_by_service_2016_17")
+    cells = Cells(pack, "spend_by_service_2016_17")
     return PlannedSpend.validate(
-        _frame(PlannedSpend, [(service, cells.pence(label, "2016/17 Spend £m")) for label, service in SERVICES.items()])
+        frame_of(
+            PlannedSpend, [(service, cells.pence(label, "2016/17 Spend £m")) for label, service in SERVICES.items()]
+        )
     )
 
 
@@ -344,9 +338,9 @@ def activity_plan(pack: DataPack) -> Frame[PlannedActivity]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "activity")
+    cells = Cells(pack, "activity")
     return PlannedActivity.validate(
-        _frame(
+        frame_of(
             PlannedActivity,
             [
                 (
@@ -367,9 +361,9 @@ def do_nothing_gap(pack: DataPack) -> Frame[PlannedGap]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "do_nothing")
+    cells = Cells(pack, "do_nothing")
     return PlannedGap.validate(
-        _frame(
+        frame_of(
             PlannedGap,
             [(year, part, sign * cells.pence(row, column)) for (row, column), (part, year, sign) in GAP_PARTS.items()],
         )
@@ -382,9 +376,9 @@ def general_practice_supply(pack: DataPack) -> Frame[PracticeSupply]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "general_practice_supply")
+    cells = Cells(pack, "general_practice_supply")
     return PracticeSupply.validate(
-        _frame(
+        frame_of(
             PracticeSupply,
             [
                 (
@@ -412,9 +406,9 @@ def savings_challenges(pack: DataPack) -> Frame[SavingsChallenge]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "secondary_care_savings")
+    cells = Cells(pack, "secondary_care_savings")
     return SavingsChallenge.validate(
-        _frame(
+        frame_of(
             SavingsChallenge,
             [
                 (
@@ -434,13 +428,13 @@ def solution_workforce(pack: DataPack) -> Frame[SolutionWorkforce]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    named, printed = _Cells(pack, "solutions"), _Cells(pack, "workforce_by_solution")
+    named, printed = Cells(pack, "solutions"), Cells(pack, "workforce_by_solution")
     column = "Recurrent workforce to 2020/21"
     rows = []
     for label, code in SOLUTIONS.items():
         wte = printed.number(label, column) if printed.has(label, column) else None
         rows.append((code, named.text(label, "Name in the plan"), None if wte is None else float(wte)))
-    return SolutionWorkforce.validate(_frame(SolutionWorkforce, rows))
+    return SolutionWorkforce.validate(frame_of(SolutionWorkforce, rows))
 
 
 def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
@@ -449,9 +443,9 @@ def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    cells = _Cells(pack, "waiting_times")
+    cells = Cells(pack, "waiting_times")
     return WaitingTime.validate(
-        _frame(
+        frame_of(
             WaitingTime,
             [
                 (organisation, standard, cells.share(body, heading), cells.share("Standard", heading))
@@ -469,7 +463,7 @@ def vacancy_rates(pack: DataPack) -> Frame[VacancyRate]:
     Raises:
         SourceError: as `place_based_allocation`.
     """
-    community, social = _Cells(pack, "vacancies"), _Cells(pack, "social_care")
+    community, social = Cells(pack, "vacancies"), Cells(pack, "social_care")
     rows = [
         (group, code, community.share(label, f"Vacancy, {place}"))
         for label, group in STAFF_GROUPS.items()
@@ -477,81 +471,4 @@ def vacancy_rates(pack: DataPack) -> Frame[VacancyRate]:
         if community.has(label, f"Vacancy, {place}")
     ]
     rows += [("social-care", code, social.share("Vacancies", place)) for place, code in _COUNCIL_AREAS.items()]
-    return VacancyRate.validate(_frame(VacancyRate, rows))
-
-
-def printed_number(text: str) -> Decimal:
-    """The number in a printed cell, with its digits: "1,006,288", "£22.2m" is 22.2, "-13%" is -13, "+8%" is 8.
-
-    Raises:
-        SourceError: the text is not one number with at most a pound sign before it and "m" or "%" after it.
-    """
-    bare = text.strip().removeprefix("£").removesuffix("%").removesuffix("m").replace(",", "")
-    try:
-        number = Decimal(bare)
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        message = f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'"
-        raise SourceError(message)
-    return number
-
-
-class _Cells:
-    """The cells of one printed table of the plan by row and column, read as numbers of the unit they print."""
-
-    def __init__(self, pack: DataPack, table: str) -> None:
-        self._where = f"source {PLAN}, table {table}"
-        frame = pack.printed(PLAN, table)
-        self._cells = {(row, column): (value, unit) for row, column, value, unit, _ in frame.iter_rows()}
-
-    def has(self, row: str, column: str) -> bool:
-        return (row, column) in self._cells
-
-    def text(self, row: str, column: str) -> str:
-        return self._cell(row, column)[0]
-
-    def number(self, row: str, column: str) -> Decimal:
-        try:
-            return printed_number(self.text(row, column))
-        except SourceError as error:
-            message = f"{self._where}, row {row!r}, column {column!r}: {error.message}"
-            raise SourceError(message) from error
-
-    def pence(self, row: str, column: str) -> int:
-        number, unit = self.number(row, column), self._cell(row, column)[1]
-        if unit not in _MULTIPLES:
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected one of {', '.join(_MULTIPLES)}"
-            raise SourceError(message)
-        return pence_of(number * _MULTIPLES[unit])
-
-    def whole(self, row: str, column: str) -> int:
-        number = self.number(row, column)
-        if number != number.to_integral_value():
-            message = f"{self._where}, row {row!r}, column {column!r}: found {number}; expected a whole number"
-            raise SourceError(message)
-        return int(number)
-
-    def share(self, row: str, column: str) -> float:
-        number, unit = self.number(row, column), self._cell(row, column)[1]
-        if unit != "%":
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected %"
-            raise SourceError(message)
-        return float(number / 100)
-
-    def whole_or_none(self, row: str, column: str) -> int | None:
-        return self.whole(row, column) if self.has(row, column) else None
-
-    def share_or_none(self, row: str, column: str) -> float | None:
-        return self.share(row, column) if self.has(row, column) else None
-
-    def _cell(self, row: str, column: str) -> tuple[str, str]:
-        if (row, column) not in self._cells:
-            near = suggest(f"{row} | {column}", (f"{r} | {c}" for r, c in self._cells))
-            message = f"{self._where}: found no cell in row {row!r}, column {column!r}. {near}"
-            raise SourceError(message)
-        return self._cells[row, column]
-
-
-def _frame(schema: type[Schema], rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=schema.dtypes(), orient="row")
+    return VacancyRate.validate(frame_of(VacancyRate, rows))

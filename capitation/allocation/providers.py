@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.activity.activity import UnitCost
 from capitation.activity.printed_plan import SERVICES, STREAMS, PlannedAllocation, PlannedSpend
+from capitation.activity.unit_costs import UnitCost
 from capitation.allocation.tree import LevelAllocation
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.activity.printed_plan import printed_number
+from capitation.activity.printed_cells import printed_number
 from capitation.errors import Fault, ScenarioError
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack

@@ -19,16 +19,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError
+from capitation.pace.bounds import PlaceBound, scaled_pence
 from capitation.pace.policy import PacePolicy, rate
-from capitation.pace.round import (
-    PacedAllocation,
-    PaceResult,
-    PaceSummary,
-    PlaceBound,
-    Relaxation,
-    pace_of_change,
-    scaled_pence,
-)
+from capitation.pace.round import PacedAllocation, PaceResult, PaceSummary, Relaxation, pace_of_change
 from capitation.pace.target import AreaPopulation, AreaTarget, OpeningBaseline, over
 from capitation.records.columns import AREA_CODE, OTHER_STREAMS_PENCE, PLACE_TARGET_PENCE, YEAR
 from capitation.records.frames import Column, Frame, Schema

@@ -11,20 +11,10 @@ from typing import cast
 
 import polars as pl
 
-from capitation.activity.activity import (
-    LocalityActivity,
-    UnitCost,
-    component_weights,
-    national_costs,
-    other_acute_share,
-    points_of_delivery,
-    relative_costs,
-    spread_activity,
-    spread_weights,
-    unit_costs,
-    yearly_activity,
-)
+from capitation.activity.plan import points_of_delivery, yearly_activity
 from capitation.activity.printed_plan import activity_plan, spend_by_service
+from capitation.activity.spread import LocalityActivity, component_weights, spread_activity, spread_weights
+from capitation.activity.unit_costs import UnitCost, national_costs, other_acute_share, relative_costs, unit_costs
 from capitation.allocation.deployable import spendable
 from capitation.allocation.ledger import LedgerLine
 from capitation.allocation.providers import (
@@ -64,12 +54,7 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
-from capitation.streams.control_total import (
-    ControlTotal,
-    Deployable,
-    control_total,
-    gap_bridge,
-)
+from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from capitation.pace.opening import CommissionerShares
 from capitation.records.documents import Document, Judged, read_document
 from capitation.records.years import FinancialYear, financial_years
-from capitation.streams.control_total import DoNothingGap, Stream, StreamPlan
+from capitation.streams.document import DoNothingGap, Stream, StreamPlan
 
 
 class TableName(Document):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from capitation.activity.activity import UnitCost
+from capitation.activity.unit_costs import UnitCost
 from capitation.allocation.providers import LocalityFlow
 from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
@@ -24,7 +24,7 @@ from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack
 from capitation.records.columns import CONTRACT, IMPACT, PARTY, POINT_OF_DELIVERY, PROVIDER, QUALITY, SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from capitation.shift.channel_shift import ShiftedActivity
+from capitation.shift.effects import ShiftedActivity
 
 COMMISSIONER, SYSTEM = "commissioner", "system"
 """Parties beside the providers."""
