@@ -14,13 +14,7 @@ from capitation.activity.printed_plan import SERVICES, PlannedActivity
 from capitation.errors import Faults, FrameError
 from capitation.money.rounding import nearest, nearest_whole
 from capitation.pack.sources import DataPack
-from capitation.records.columns import (
-    IMPACT,
-    POINT_OF_DELIVERY,
-    QUALITY,
-    SOURCE,
-    YEAR,
-)
+from capitation.records.columns import IMPACT, POINT_OF_DELIVERY, QUALITY, SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear, financial_years
 
@@ -78,7 +72,7 @@ def yearly_activity(
 
     Raises:
         FrameError: a baseline of 0 with a projection above it (or the reverse) has no rate of growth, or `last` is not
-            after `first`; every fault is told at once.
+            after `first`; every fault is reported at once.
 
     Example:
         100 growing to 144 over two years is 120 in between (20% a year).

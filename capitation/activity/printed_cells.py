@@ -29,8 +29,7 @@ def printed_number(text: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite():
-        message = f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'"
-        raise SourceError(message)
+        raise SourceError(f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'")
     return number
 
 
@@ -55,31 +54,29 @@ class Cells:
         try:
             return printed_number(self.text(row, column))
         except SourceError as error:
-            message = f"{self._where}, row {row!r}, column {column!r}: {error.message}"
-            raise SourceError(message) from error
+            raise SourceError(f"{self._where}, row {row!r}, column {column!r}: {error.message}") from error
 
     def pence(self, row: str, column: str) -> int:
         """A sum of money in whole pence, whatever its printed unit."""
         number, unit = self.number(row, column), self._cell(row, column)[1]
         if unit not in _MULTIPLES:
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected one of {', '.join(_MULTIPLES)}"
-            raise SourceError(message)
+            raise SourceError(
+                f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected one of {', '.join(_MULTIPLES)}"
+            )
         return pence_of(number * _MULTIPLES[unit])
 
     def whole(self, row: str, column: str) -> int:
         """A whole number; a fraction is refused."""
         number = self.number(row, column)
         if number != number.to_integral_value():
-            message = f"{self._where}, row {row!r}, column {column!r}: found {number}; expected a whole number"
-            raise SourceError(message)
+            raise SourceError(f"{self._where}, row {row!r}, column {column!r}: found {number}; expected a whole number")
         return int(number)
 
     def share(self, row: str, column: str) -> float:
         """A percentage as a share of 1."""
         number, unit = self.number(row, column), self._cell(row, column)[1]
         if unit != "%":
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected %"
-            raise SourceError(message)
+            raise SourceError(f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected %")
         return float(number / 100)
 
     def whole_or_none(self, row: str, column: str) -> int | None:
@@ -93,8 +90,7 @@ class Cells:
     def _cell(self, row: str, column: str) -> tuple[str, str]:
         if (row, column) not in self._cells:
             near = suggest(f"{row} | {column}", (f"{r} | {c}" for r, c in self._cells))
-            message = f"{self._where}: found no cell in row {row!r}, column {column!r}. {near}"
-            raise SourceError(message)
+            raise SourceError(f"{self._where}: found no cell in row {row!r}, column {column!r}. {near}")
         return self._cells[row, column]
 
 

@@ -53,11 +53,7 @@ POINTS_OF_DELIVERY = {
 
 GAP_PARTS = {
     ("Accumulated deficit of the three CCGs", "Brought forward into 2016/17"): ("ccg-accumulated", "2016/17", 1),
-    ("Accumulated deficit of two hospital trusts", "Brought forward into 2016/17"): (
-        "trust-accumulated",
-        "2016/17",
-        1,
-    ),
+    ("Accumulated deficit of two hospital trusts", "Brought forward into 2016/17"): ("trust-accumulated", "2016/17", 1),
     ("Combined deficit of CCGs and trusts", "2015/16"): ("nhs", "2015/16", 1),
     ("Combined recurrent deficit before STF", "2016/17"): ("nhs", "2016/17", 1),
     ("Planned recurrent surplus of the three CCGs", "2016/17"): ("ccg-planned", "2016/17", -1),
@@ -264,11 +260,7 @@ def place_based_allocation(pack: DataPack) -> Frame[PlannedAllocation]:
 
 
 def place_based_totals(pack: DataPack) -> Frame[PlannedTotal]:
-    """Total place-based allocation and population by year as printed: what the streams of a year add to.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Total place-based allocation and population by year as printed: what the streams of a year add to."""
     cells = Cells(pack, "place_based_allocation")
     return PlannedTotal.validate(
         frame_of(
@@ -282,30 +274,19 @@ def place_based_totals(pack: DataPack) -> Frame[PlannedTotal]:
 
 
 def distance_from_target(pack: DataPack) -> Frame[PlannedDistance]:
-    """Distance from the place-based target at the two ends of the plan, in pence, negative because it is under.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Distance from the place-based target at the two ends of the plan, in pence, negative because it is under."""
     cells = Cells(pack, "distance_from_target")
     row = "Distance under target"
     return PlannedDistance.validate(
         frame_of(
             PlannedDistance,
-            [
-                ("start", -cells.pence(row, "Start of the plan")),
-                ("end", -cells.pence(row, "End of the plan")),
-            ],
+            [("start", -cells.pence(row, "Start of the plan")), ("end", -cells.pence(row, "End of the plan"))],
         )
     )
 
 
 def sustainability_fund(pack: DataPack) -> Frame[PlannedSustainabilityFund]:
-    """Sustainability and transformation funding of 2016/17, and the recurrent share expected from 2020/21, in pence.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Sustainability and transformation funding of 2016/17, and the recurrent share expected from 2020/21, in pence."""
     cells = Cells(pack, "stf")
     return PlannedSustainabilityFund.validate(
         frame_of(
@@ -319,11 +300,7 @@ def sustainability_fund(pack: DataPack) -> Frame[PlannedSustainabilityFund]:
 
 
 def spend_by_service(pack: DataPack) -> Frame[PlannedSpend]:
-    """Nine lines of 2016/17 spend, in pence; they add to £1,342.1m where the plan prints £1,342m.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Nine lines of 2016/17 spend, in pence; they add to £1,342.1m where the plan prints £1,342m."""
     cells = Cells(pack, "spend_by_service_2016_17")
     return PlannedSpend.validate(
         frame_of(
@@ -333,11 +310,7 @@ def spend_by_service(pack: DataPack) -> Frame[PlannedSpend]:
 
 
 def activity_plan(pack: DataPack) -> Frame[PlannedActivity]:
-    """Ten points of delivery: activity of 2016/17, of 2020/21 on current trends, and of 2020/21 after channel shift.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Ten points of delivery: activity of 2016/17, of 2020/21 on current trends, and of 2020/21 after channel shift."""
     cells = Cells(pack, "activity")
     return PlannedActivity.validate(
         frame_of(
@@ -356,11 +329,7 @@ def activity_plan(pack: DataPack) -> Frame[PlannedActivity]:
 
 
 def do_nothing_gap(pack: DataPack) -> Frame[PlannedGap]:
-    """Deficits by year and part, in pence; in 2020/21 "nhs" and "council" add to "system".
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Deficits by year and part, in pence; in 2020/21 "nhs" and "council" add to "system"."""
     cells = Cells(pack, "do_nothing")
     return PlannedGap.validate(
         frame_of(
@@ -371,11 +340,7 @@ def do_nothing_gap(pack: DataPack) -> Frame[PlannedGap]:
 
 
 def general_practice_supply(pack: DataPack) -> Frame[PracticeSupply]:
-    """Practices, GPs, nurses and their averages by CCG, for the system and, where printed, for England.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Practices, GPs, nurses and their averages by CCG, for the system and, where printed, for England."""
     cells = Cells(pack, "general_practice_supply")
     return PracticeSupply.validate(
         frame_of(
@@ -401,11 +366,7 @@ def general_practice_supply(pack: DataPack) -> Frame[PracticeSupply]:
 
 
 def savings_challenges(pack: DataPack) -> Frame[SavingsChallenge]:
-    """What the hospitals' three parts of shared work are asked to save, in pence.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """What the hospitals' three parts of shared work are asked to save, in pence."""
     cells = Cells(pack, "secondary_care_savings")
     return SavingsChallenge.validate(
         frame_of(
@@ -423,11 +384,7 @@ def savings_challenges(pack: DataPack) -> Frame[SavingsChallenge]:
 
 
 def solution_workforce(pack: DataPack) -> Frame[SolutionWorkforce]:
-    """Nine solutions with the recurrent staff that the plan prints for three of them, in whole-time equivalents.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Nine solutions with the recurrent staff that the plan prints for three of them, in whole-time equivalents."""
     named, printed = Cells(pack, "solutions"), Cells(pack, "workforce_by_solution")
     column = "Recurrent workforce to 2020/21"
     rows = []
@@ -438,11 +395,7 @@ def solution_workforce(pack: DataPack) -> Frame[SolutionWorkforce]:
 
 
 def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
-    """Results of six NHS bodies against the standards that each reports, as shares of patients.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Results of six NHS bodies against the standards that each reports, as shares of patients."""
     cells = Cells(pack, "waiting_times")
     return WaitingTime.validate(
         frame_of(
@@ -458,11 +411,7 @@ def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
 
 
 def vacancy_rates(pack: DataPack) -> Frame[VacancyRate]:
-    """Vacancies of community staff groups by CCG and of social care by council, where the plan prints them.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
+    """Vacancies of community staff groups by CCG and of social care by council, where the plan prints them."""
     community, social = Cells(pack, "vacancies"), Cells(pack, "social_care")
     rows = [
         (group, code, community.share(label, f"Vacancy, {place}"))

@@ -13,13 +13,7 @@ from capitation.activity.plan import CASES, PointOfDelivery, YearActivity
 from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import micro
-from capitation.records.columns import (
-    LOCALITY,
-    POINT_OF_DELIVERY,
-    PRACTICE,
-    WEIGHT_MICRO,
-    YEAR,
-)
+from capitation.records.columns import LOCALITY, POINT_OF_DELIVERY, PRACTICE, WEIGHT_MICRO, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 
@@ -89,7 +83,7 @@ def spread_weights(
         points: points of delivery with what spreads each.
 
     Raises:
-        FrameError: a component of which a practice has no weight, told for all points of delivery at once.
+        FrameError: a component of which a practice has no weight, reported for all points of delivery at once.
     """
     faults = Faults()
     wanted = points.select("point_of_delivery", component="spread_by")

@@ -22,11 +22,7 @@ from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO, nearest, nearest_quotient
 from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack
-from capitation.records.columns import (
-    COST_LINE,
-    POINT_OF_DELIVERY,
-    SOURCE,
-)
+from capitation.records.columns import COST_LINE, POINT_OF_DELIVERY, SOURCE
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -137,7 +133,7 @@ def unit_costs(
 
     Raises:
         FrameError: a share that is not between 0 and 1, a service with two points of delivery but no relative costs, or
-            a point of delivery without activity; all told together.
+            a point of delivery without activity; all reported together.
     """
     rows = _lines_to_cost(plan, points, relative, other_share)
     other = nearest(other_share * MICRO)
@@ -221,7 +217,7 @@ def activity_cost(activity: pl.DataFrame, costs: Frame[UnitCost]) -> pl.DataFram
         costs: unit costs.
 
     Raises:
-        FrameError: a point of delivery without a unit cost; all told together.
+        FrameError: a point of delivery without a unit cost; all reported together.
 
     Example:
         The baseline activity of a point of delivery costs its spend of 2016/17 to the penny.

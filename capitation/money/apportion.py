@@ -23,13 +23,7 @@ LARGEST_WEIGHT = 2**63 - 1
 
 
 def apportion(
-    frame: pl.DataFrame,
-    *,
-    total: str,
-    weight: str,
-    order_by: Sequence[str],
-    within: Sequence[str] = (),
-    into: str,
+    frame: pl.DataFrame, *, total: str, weight: str, order_by: Sequence[str], within: Sequence[str] = (), into: str
 ) -> pl.DataFrame:
     """The rows of `frame`, in their own order, with the Int64 column `into`: each row's whole pence of its group's total.
 
@@ -70,8 +64,7 @@ def apportion(
             )
             for row in empty.unique(group or None, maintain_order=True).head(10).iter_rows(named=True)
         ]
-        message = f"nothing to share {total!r} by: {weight!r} adds to 0"
-        raise NothingToShareError(message, faults)
+        raise NothingToShareError(f"nothing to share {total!r} by: {weight!r} adds to 0", faults)
     product = pl.col("__total").abs().cast(pl.Int128) * pl.col("__weight").cast(pl.Int128)
     work = work.with_columns(
         pl.max_horizontal(pl.col("__sum"), pl.lit(1, dtype=pl.Int128)).alias("__by"), product.alias("__product")
@@ -110,8 +103,7 @@ def _check_shares(
         if not frame.schema[name].is_integer():
             faults.append(Fault(f"column {name!r}", f"type {frame.schema[name]}", "whole numbers"))
     if faults:
-        message = "these rows cannot be apportioned"
-        raise FrameError(message, faults)
+        raise FrameError("these rows cannot be apportioned", faults)
     for name, col in ((total, "__total"), (weight, "__weight")):
         nulls = work.get_column(col).null_count()
         if nulls:
@@ -143,8 +135,7 @@ def _check_shares(
             Fault(_place(row, within), f"{repeated.height} rows that share a key, such as {shown}", "unique keys")
         )
     if faults:
-        message = "these rows cannot be apportioned"
-        raise FrameError(message, faults)
+        raise FrameError("these rows cannot be apportioned", faults)
 
 
 def _place(row: dict[str, object], within: Sequence[str]) -> str:
@@ -160,8 +151,7 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
     whole = sum(weights)
     if whole == 0:
         if total:
-            message = f"nothing to share {total} pence by: the weights add to 0"
-            raise NothingToShareError(message)
+            raise NothingToShareError(f"nothing to share {total} pence by: the weights add to 0")
         return [0 for _ in weights]
     sign = -1 if total < 0 else 1
     quotas = [divmod(abs(total) * weight, whole) for weight in weights]

@@ -15,16 +15,8 @@ from capitation.errors import Fault, FrameError
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import micro
 from capitation.pace.policy import BandTable, PaceRules, rate
-from capitation.pace.target import (
-    AREA,
-    AreaPopulation,
-    StreamArea,
-    require_same_keys,
-)
-from capitation.records.columns import (
-    OTHER_STREAMS_PENCE,
-    PLACE_TARGET_PENCE,
-)
+from capitation.pace.target import AREA, AreaPopulation, StreamArea, require_same_keys
+from capitation.records.columns import OTHER_STREAMS_PENCE, PLACE_TARGET_PENCE
 from capitation.records.years import FinancialYear
 
 
@@ -36,19 +28,15 @@ class PlaceBound(StreamArea):
 
 
 def with_bounds(
-    openings: pl.DataFrame,
-    target: pl.DataFrame,
-    populations: pl.DataFrame,
-    quantum: int,
-    rules: PaceRules,
+    openings: pl.DataFrame, target: pl.DataFrame, populations: pl.DataFrame, quantum: int, rules: PaceRules
 ) -> pl.DataFrame:
     """Each area with its guarantees and limits in pence, and the least and most it may have."""
     rows = target.select(*AREA, "target_pence").join(openings, on=AREA, how="inner", validate="1:1").sort("area_code")
     targeted, opening = int(rows.get_column("target_pence").sum()), int(rows.get_column("opening_pence").sum())
     if targeted != quantum:
-        message = f"targets add to {pounds_text(targeted)} pounds; expected the quantum of {pounds_text(quantum)}"
         raise FrameError(
-            message, [Fault("targets", f"{targeted} pence", f"{quantum} pence", "Form targets from this quantum.")]
+            f"targets add to {pounds_text(targeted)} pounds; expected the quantum of {pounds_text(quantum)}",
+            [Fault("targets", f"{targeted} pence", f"{quantum} pence", "Form targets from this quantum.")],
         )
     distance = pl.col("opening_pence") * (quantum / opening if opening else 0.0) / pl.col("target_pence") - 1
     rows = rows.with_columns(
@@ -125,10 +113,10 @@ def _with_populations(rows: pl.DataFrame, populations: pl.DataFrame) -> pl.DataF
     year = rows.get_column("year")[0]
     before = str(FinancialYear(year).previous)
     for when, name in ((year, "__persons"), (before, "__persons_before")):
-        held = people.filter(pl.col("year") == when).select(
+        counted = people.filter(pl.col("year") == when).select(
             "area_code", micro(pl.col("registered_persons")).alias(name)
         )
-        rows = rows.join(held, on="area_code", how="left", validate="1:1", maintain_order="left")
+        rows = rows.join(counted, on="area_code", how="left", validate="1:1", maintain_order="left")
     faults = [
         Fault(f"{code}, {when}", "no population", "registered persons, for the floor per head")
         for name, when in (("__persons", year), ("__persons_before", before))
@@ -141,8 +129,7 @@ def _with_populations(rows: pl.DataFrame, populations: pl.DataFrame) -> pl.DataF
         .head(10)
     ]
     if faults:
-        message = "the floor per head cannot be formed"
-        raise FrameError(message, faults)
+        raise FrameError("the floor per head cannot be formed", faults)
     return rows
 
 

@@ -112,7 +112,6 @@ def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -
         if code not in amounts
     ]
     if faults:
-        message = "opening baselines cannot be split between commissioners"
-        raise ScenarioError(message, faults)
+        raise ScenarioError("opening baselines cannot be split between commissioners", faults)
     weights = [int(amounts[code] * 1000) for code in codes]
     return pl.DataFrame({"commissioner_code": codes, "weight": weights}, schema_overrides={"weight": pl.Int64})

@@ -160,13 +160,12 @@ def _place_sums(results: dict[str, PaceResult], core: str) -> pl.DataFrame:
     """One row an area: place target, money of the other streams, core money and core target."""
     areas = {name: set(r.allocations.get_column("area_code")) for name, r in results.items()}
     faults = [
-        Fault(f"stream {name}", f"no {', '.join(sorted(areas[core] ^ held)[:6])}", f"the areas of {core}")
-        for name, held in areas.items()
-        if held != areas[core]
+        Fault(f"stream {name}", f"no {', '.join(sorted(areas[core] ^ own)[:6])}", f"the areas of {core}")
+        for name, own in areas.items()
+        if own != areas[core]
     ]
     if faults:
-        message = "place totals cannot be formed: streams do not cover the same areas"
-        raise FrameError(message, faults)
+        raise FrameError("place totals cannot be formed: streams do not cover the same areas", faults)
     money = pl.col("allocation_pence")
     is_core = pl.col("stream") == core
     return (

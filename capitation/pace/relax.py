@@ -155,8 +155,8 @@ def _between(
 
 def _worst_distance(rows: pl.DataFrame, amount: str, fair: str) -> float:
     """The furthest closing distance under target among areas whose bound gave way."""
-    held = rows.filter((pl.col("__asked") > pl.col("__kept")) & (pl.col(fair) > 0))
-    return float(held.select((pl.col(amount) / pl.col(fair) - 1).min()).item())
+    bound = rows.filter((pl.col("__asked") > pl.col("__kept")) & (pl.col(fair) > 0))
+    return float(bound.select((pl.col(amount) / pl.col(fair) - 1).min()).item())
 
 
 def relax_limits(r: RoundState) -> pl.DataFrame:
@@ -172,12 +172,11 @@ def relax_limits(r: RoundState) -> pl.DataFrame:
         met = r.quantum - before if most is None else min(most, r.quantum) - before
         r.relax(rule, r.quantum - before, met, "the whole limit", 1.0, None)
     if most is not None and most < r.quantum:
-        message = (
+        raise InfeasibleError(
             f"{r.stream} {r.year}: upper bounds hold {pounds_text(most)} pounds against a quantum of {pounds_text(r.quantum)}: "
             f"{pounds_text(r.quantum - most)} pounds cannot be placed. Raise max_growth, or let a limit give way in the policy's "
             "surplus_relaxation order"
         )
-        raise InfeasibleError(message)
     return rows
 
 

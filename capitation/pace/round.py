@@ -218,10 +218,9 @@ def _only(target: pl.DataFrame) -> tuple[str, str]:
     pairs = target.select("year", "stream").unique().sort("year", "stream")
     if pairs.height != 1:
         shown = ", ".join(f"{y} {s}" for y, s in pairs.head(6).iter_rows()) or "no rows"
-        message = (
+        raise FrameError(
             f"pace of change runs on one stream and one year; found {shown}. Filter the targets, or use roll_forward"
         )
-        raise FrameError(message)
     year, stream = pairs.row(0)
     return year, stream
 
@@ -267,8 +266,7 @@ def _report_growth_limited(r: RoundState) -> None:
 def _fill(r: RoundState, rows: pl.DataFrame) -> pl.DataFrame:
     if r.rules.method == "pro-rata":
         short = pl.max_horizontal(
-            pl.lit(0, dtype=pl.Int64),
-            pl.min_horizontal("target_pence", "__upper") - pl.col("__lower"),
+            pl.lit(0, dtype=pl.Int64), pl.min_horizontal("target_pence", "__upper") - pl.col("__lower")
         )
         rows = rows.with_columns(short.alias("__short"))
         left, lacking = r.quantum - int(rows.get_column("__lower").sum()), int(rows.get_column("__short").sum())

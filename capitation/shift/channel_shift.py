@@ -74,7 +74,7 @@ def channel_shift(
         mix: scale added by solution, place and year.
         activity: activity before any solution; only the unmitigated case is read.
         localities: places and their persons.
-        cells: groups of patients that effects tell apart; everyone together where none is given.
+        cells: groups of patients that effects distinguish; everyone together where none is given.
         level: which end of every effect and saving.
 
     Raises:

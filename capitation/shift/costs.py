@@ -37,10 +37,7 @@ class MixSaving(Schema):
 
 
 def mix_costs(
-    solutions: Sequence[Solution],
-    mix: Frame[Launch],
-    scales: Frame[ScaleInPlace],
-    localities: Frame[ShiftLocality],
+    solutions: Sequence[Solution], mix: Frame[Launch], scales: Frame[ScaleInPlace], localities: Frame[ShiftLocality]
 ) -> Frame[MixCost]:
     """Costs by year, solution, purse and locality, in whole pence.
 

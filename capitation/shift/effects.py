@@ -249,10 +249,7 @@ def contacts_of(
     created = (
         scales.join(made, on="solution")
         .join(parts_of(solutions, localities), on=["solution", "locality_code"])
-        .select(
-            *columns,
-            (pl.col("rate") * pl.col("effective_scale") * pl.col("part")).alias("contacts"),
-        )
+        .select(*columns, (pl.col("rate") * pl.col("effective_scale") * pl.col("part")).alias("contacts"))
     )
     return (
         pl.concat([follow, created])

@@ -124,7 +124,7 @@ def control_total(plan: StreamPlan) -> ControlTotal:
     Rule: top-slices in the order the plan declares (allocation rule, section 7.2).
 
     Example:
-        1,000.00 recurrent, an earmark of 100.00, 1% of the stream total held and given back: 890.00 recurrent and 10.00
+        1,000.00 recurrent, an earmark of 100.00, 1% of the stream total set aside and given back: 890.00 recurrent and 10.00
         non-recurrent are deployable.
     """
     faults = Faults()

@@ -29,8 +29,7 @@ class Amount(Judged):
     @model_validator(mode="after")
     def _assumption_has_an_owner(self) -> Amount:
         if self.source == "assumption" and (self.owner is None or self.quality is None):
-            message = "an assumption needs an owner and a quality mark"
-            raise ValueError(message)
+            raise ValueError("an assumption needs an owner and a quality mark")
         return self
 
     @property
@@ -67,7 +66,7 @@ class Release(Document):
     rate: Decimal = Field(gt=0, le=1)
     """Part of the slice that is given back: 1 is all of it."""
     recurrence: Recurrence = "non-recurrent"
-    """How the money given back may be used; a reserve held for a year comes back non-recurrently."""
+    """How the money given back may be used; a reserve kept for a year comes back non-recurrently."""
     source: str
     """Id of the source, or "assumption"."""
     where: str
@@ -80,7 +79,7 @@ class TopSlice(Judged):
     name: str
     """What it is called, such as "Better Care Fund" or "1% non-recurrent reserve"."""
     kind: SliceKind
-    """An earmark is spent for a named purpose; a reserve and a contingency are held."""
+    """An earmark is spent for a named purpose; a reserve and a contingency are set aside."""
     stream: Stream
     """Stream it is taken from."""
     since: FinancialYear = Field(alias="from")
@@ -99,7 +98,7 @@ class TopSlice(Judged):
     """How rate x base becomes whole pence: "nearest" with half a penny away from nil, "down" in favour of the stream, "up" of the
     slice."""
     releases: tuple[Release, ...] = ()
-    """Years in which it is given back; none means held."""
+    """Years in which it is given back; none means kept."""
     source: str
     """Id of the source, or "assumption"."""
     where: str
@@ -108,14 +107,11 @@ class TopSlice(Judged):
     @model_validator(mode="after")
     def _is_an_amount_or_a_rate(self) -> TopSlice:
         if (self.pounds is None) == (self.rate is None):
-            message = "give either pounds or rate"
-            raise ValueError(message)
+            raise ValueError("give either pounds or rate")
         if self.until is not None and self.until < self.since:
-            message = f"until {self.until} lies before from {self.since}"
-            raise ValueError(message)
+            raise ValueError(f"until {self.until} lies before from {self.since}")
         if self.source == "assumption" and (self.owner is None or self.quality is None):
-            message = "an assumption needs an owner and a quality mark"
-            raise ValueError(message)
+            raise ValueError("an assumption needs an owner and a quality mark")
         return self
 
     def applies(self, year: str) -> bool:

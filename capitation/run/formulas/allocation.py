@@ -110,15 +110,15 @@ def _held(context: Context, row: Row) -> Worked:
 )
 def _spendable(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
-    held = context.rows("held_money", **key, locality_code=row["parent_code"])
+    reserved = context.rows("held_money", **key, locality_code=row["parent_code"])
     memory = ("held", row["year"], row["stream"], row["parent_code"])
     if memory not in context.memory:
         peers = context.rows("allocation", **key, level="practice", parent_code=row["parent_code"])
         weights = {p["code"]: p["allocation_pence"] for p in peers}
         names = sorted(weights)
-        parts = split(sum(h["held_pence"] for h in held), [weights[n] for n in names])
+        parts = split(sum(h["held_pence"] for h in reserved), [weights[n] for n in names])
         context.memory[memory] = dict(zip(names, parts, strict=True))
     mine = {**key, "level": "practice", "code": row["code"]}
     found: list[Figure | Node] = [at("allocation", "allocation_pence", **mine)]
-    found += [at("held_money", "held_pence", **key, locality_code=row["parent_code"]) for _ in held]
+    found += [at("held_money", "held_pence", **key, locality_code=row["parent_code"]) for _ in reserved]
     return Worked(context.row("allocation", **mine)["allocation_pence"] - context.memory[memory][row["code"]], found)

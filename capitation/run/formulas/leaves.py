@@ -48,7 +48,7 @@ def scenario_of(context: Context) -> Scenario:
 
 
 def cell(context: Context, source_id: str, where: str, label: str) -> Node:
-    """The leaf for a printed cell named "table, row R, column C"; other places of a source are told as they stand."""
+    """The leaf for a printed cell named "table, row R, column C"; other places of a source are shown as they stand."""
     if source_id == "assumption":
         return Node("choice", label, "", "", f"assumption: {where}")
     source = context.pack.source(source_id)

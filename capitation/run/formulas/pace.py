@@ -232,7 +232,7 @@ def _water_fill(rows: Sequence[Row]) -> dict[str, int]:
     upper: dict[str, int | None] = {r["area_code"]: r["upper_pence"] for r in rows}
     target: dict[str, int] = {r["area_code"]: r["target_pence"] for r in rows}
 
-    def held(code: str, level: Fraction) -> Fraction:
+    def clipped(code: str, level: Fraction) -> Fraction:
         wanted: Fraction = max(Fraction(lower[code]), level * target[code])
         limit = upper[code]
         return wanted if limit is None else min(wanted, Fraction(max(limit, lower[code])))
@@ -240,9 +240,9 @@ def _water_fill(rows: Sequence[Row]) -> dict[str, int]:
     bounds: list[tuple[str, int]] = list(lower.items())
     bounds += [(code, limit) for code, limit in upper.items() if limit is not None]
     points = sorted({Fraction(bound, target[code]) for code, bound in bounds if target[code]})
-    below = max((p for p in points if sum(held(c, p) for c in target) <= total), default=Fraction(0))
-    free = [c for c in target if held(c, below + Fraction(1, 10**30)) > held(c, below)]
-    fixed = {c: held(c, below) for c in target if c not in free}
+    below = max((p for p in points if sum(clipped(c, p) for c in target) <= total), default=Fraction(0))
+    free = [c for c in target if clipped(c, below + Fraction(1, 10**30)) > clipped(c, below)]
+    fixed = {c: clipped(c, below) for c in target if c not in free}
     left = total - int(sum(fixed.values()))
     amounts = {c: int(a) for c, a in fixed.items()}
     if free:

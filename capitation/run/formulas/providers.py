@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capitation.activity.printed_cells import printed_number
 from capitation.activity.printed_plan import SERVICES
-from capitation.allocation.providers import service_streams
+from capitation.allocation.services import service_streams
 from capitation.run.formulas.leaves import (
     SPEND_COLUMN,
     Row,

@@ -12,17 +12,19 @@ from capitation.allocation.providers import (
     WHOLE_PPM,
     Flow,
     LocalityFlow,
-    LocalityStream,
-    ServiceEnvelope,
     ServiceLine,
     flow_faults,
     flows,
     locality_flows,
-    locality_streams,
     provider_envelopes,
     providers,
-    service_envelopes,
     service_lines,
+)
+from capitation.allocation.services import (
+    LocalityStream,
+    ServiceEnvelope,
+    locality_streams,
+    service_envelopes,
     service_streams,
     stream_differences,
 )
