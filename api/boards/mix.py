@@ -15,7 +15,8 @@ from capitation.money.pence import board_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
-from capitation.shift.channel_shift import ChannelShift, programme_name
+from capitation.shift.channel_shift import ChannelShift
+from capitation.shift.effects import programme_name
 from contracts.options.document import ContractOptions
 from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier

@@ -7,19 +7,12 @@ Printed totals and percentages are not used: they are what the tests compare the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-
 import polars as pl
 
-from capitation.errors import SourceError, suggest
-from capitation.money.pence import pence_of
+from capitation.activity.printed_cells import Cells, frame_of
 from capitation.pack.sources import DataPack
 from capitation.records.columns import AREA_CODE, POINT_OF_DELIVERY, SOLUTION, STREAM, YEAR
 from capitation.records.frames import Column, Frame, Schema
-
-PLAN = "blmk-stp-2016"
-"""Id of the source that holds the plan's tables."""
 
 YEARS = ("2015/16", "2016/17", "2017/18", "2018/19", "2019/20", "2020/21")
 """Years of the plan's place-based allocation."""
@@ -60,11 +53,7 @@ POINTS_OF_DELIVERY = {
 
 GAP_PARTS = {
     ("Accumulated deficit of the three CCGs", "Brought forward into 2016/17"): ("ccg-accumulated", "2016/17", 1),
-    ("Accumulated deficit of two hospital trusts", "Brought forward into 2016/17"): (
-        "trust-accumulated",
-        "2016/17",
-        1,
-    ),
+    ("Accumulated deficit of two hospital trusts", "Brought forward into 2016/17"): ("trust-accumulated", "2016/17", 1),
     ("Combined deficit of CCGs and trusts", "2015/16"): ("nhs", "2015/16", 1),
     ("Combined recurrent deficit before STF", "2016/17"): ("nhs", "2016/17", 1),
     ("Planned recurrent surplus of the three CCGs", "2016/17"): ("ccg-planned", "2016/17", -1),
@@ -122,7 +111,6 @@ STAFF_GROUPS = {
 
 _CCG_AREAS = {"Bedfordshire": "06F", "Luton": "06P", "Milton Keynes": "04F"}
 _COUNCIL_AREAS = {"Bedford Borough": "E06000055", "Central Bedfordshire": "E06000056", "Luton": "E06000032"}
-_MULTIPLES = {"£": 1, "£'000": 1_000, "£m": 1_000_000}
 
 
 class PlannedAllocation(Schema):
@@ -258,9 +246,9 @@ def place_based_allocation(pack: DataPack) -> Frame[PlannedAllocation]:
     Raises:
         SourceError: the table is missing, was edited, or a cell is not the number it should be.
     """
-    cells = _Cells(pack, "place_based_allocation")
+    cells = Cells(pack, "place_based_allocation")
     return PlannedAllocation.validate(
-        _frame(
+        frame_of(
             PlannedAllocation,
             [
                 (year, stream, cells.pence(label, year), cells.whole("Population projection", year))
@@ -272,14 +260,10 @@ def place_based_allocation(pack: DataPack) -> Frame[PlannedAllocation]:
 
 
 def place_based_totals(pack: DataPack) -> Frame[PlannedTotal]:
-    """Total place-based allocation and population by year as printed: what the streams of a year add to.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "place_based_allocation")
+    """Total place-based allocation and population by year as printed: what the streams of a year add to."""
+    cells = Cells(pack, "place_based_allocation")
     return PlannedTotal.validate(
-        _frame(
+        frame_of(
             PlannedTotal,
             [
                 (year, cells.whole("Population projection", year), cells.pence("Total place-based allocation", year))
@@ -290,33 +274,22 @@ def place_based_totals(pack: DataPack) -> Frame[PlannedTotal]:
 
 
 def distance_from_target(pack: DataPack) -> Frame[PlannedDistance]:
-    """Distance from the place-based target at the two ends of the plan, in pence, negative because it is under.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "distance_from_target")
+    """Distance from the place-based target at the two ends of the plan, in pence, negative because it is under."""
+    cells = Cells(pack, "distance_from_target")
     row = "Distance under target"
     return PlannedDistance.validate(
-        _frame(
+        frame_of(
             PlannedDistance,
-            [
-                ("start", -cells.pence(row, "Start of the plan")),
-                ("end", -cells.pence(row, "End of the plan")),
-            ],
+            [("start", -cells.pence(row, "Start of the plan")), ("end", -cells.pence(row, "End of the plan"))],
         )
     )
 
 
 def sustainability_fund(pack: DataPack) -> Frame[PlannedSustainabilityFund]:
-    """Sustainability and transformation funding of 2016/17, and the recurrent share expected from 2020/21, in pence.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "stf")
+    """Sustainability and transformation funding of 2016/17, and the recurrent share expected from 2020/21, in pence."""
+    cells = Cells(pack, "stf")
     return PlannedSustainabilityFund.validate(
-        _frame(
+        frame_of(
             PlannedSustainabilityFund,
             [
                 ("2016/17", cells.pence("Applied to the 2016/17 deficit", "2016/17"), False),
@@ -327,26 +300,20 @@ def sustainability_fund(pack: DataPack) -> Frame[PlannedSustainabilityFund]:
 
 
 def spend_by_service(pack: DataPack) -> Frame[PlannedSpend]:
-    """Nine lines of 2016/17 spend, in pence; they add to £1,342.1m where the plan prints £1,342m.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "spend_by_service_2016_17")
+    """Nine lines of 2016/17 spend, in pence; they add to £1,342.1m where the plan prints £1,342m."""
+    cells = Cells(pack, "spend_by_service_2016_17")
     return PlannedSpend.validate(
-        _frame(PlannedSpend, [(service, cells.pence(label, "2016/17 Spend £m")) for label, service in SERVICES.items()])
+        frame_of(
+            PlannedSpend, [(service, cells.pence(label, "2016/17 Spend £m")) for label, service in SERVICES.items()]
+        )
     )
 
 
 def activity_plan(pack: DataPack) -> Frame[PlannedActivity]:
-    """Ten points of delivery: activity of 2016/17, of 2020/21 on current trends, and of 2020/21 after channel shift.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "activity")
+    """Ten points of delivery: activity of 2016/17, of 2020/21 on current trends, and of 2020/21 after channel shift."""
+    cells = Cells(pack, "activity")
     return PlannedActivity.validate(
-        _frame(
+        frame_of(
             PlannedActivity,
             [
                 (
@@ -362,14 +329,10 @@ def activity_plan(pack: DataPack) -> Frame[PlannedActivity]:
 
 
 def do_nothing_gap(pack: DataPack) -> Frame[PlannedGap]:
-    """Deficits by year and part, in pence; in 2020/21 "nhs" and "council" add to "system".
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "do_nothing")
+    """Deficits by year and part, in pence; in 2020/21 "nhs" and "council" add to "system"."""
+    cells = Cells(pack, "do_nothing")
     return PlannedGap.validate(
-        _frame(
+        frame_of(
             PlannedGap,
             [(year, part, sign * cells.pence(row, column)) for (row, column), (part, year, sign) in GAP_PARTS.items()],
         )
@@ -377,14 +340,10 @@ def do_nothing_gap(pack: DataPack) -> Frame[PlannedGap]:
 
 
 def general_practice_supply(pack: DataPack) -> Frame[PracticeSupply]:
-    """Practices, GPs, nurses and their averages by CCG, for the system and, where printed, for England.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "general_practice_supply")
+    """Practices, GPs, nurses and their averages by CCG, for the system and, where printed, for England."""
+    cells = Cells(pack, "general_practice_supply")
     return PracticeSupply.validate(
-        _frame(
+        frame_of(
             PracticeSupply,
             [
                 (
@@ -407,14 +366,10 @@ def general_practice_supply(pack: DataPack) -> Frame[PracticeSupply]:
 
 
 def savings_challenges(pack: DataPack) -> Frame[SavingsChallenge]:
-    """What the hospitals' three parts of shared work are asked to save, in pence.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "secondary_care_savings")
+    """What the hospitals' three parts of shared work are asked to save, in pence."""
+    cells = Cells(pack, "secondary_care_savings")
     return SavingsChallenge.validate(
-        _frame(
+        frame_of(
             SavingsChallenge,
             [
                 (
@@ -429,29 +384,21 @@ def savings_challenges(pack: DataPack) -> Frame[SavingsChallenge]:
 
 
 def solution_workforce(pack: DataPack) -> Frame[SolutionWorkforce]:
-    """Nine solutions with the recurrent staff that the plan prints for three of them, in whole-time equivalents.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    named, printed = _Cells(pack, "solutions"), _Cells(pack, "workforce_by_solution")
+    """Nine solutions with the recurrent staff that the plan prints for three of them, in whole-time equivalents."""
+    named, printed = Cells(pack, "solutions"), Cells(pack, "workforce_by_solution")
     column = "Recurrent workforce to 2020/21"
     rows = []
     for label, code in SOLUTIONS.items():
         wte = printed.number(label, column) if printed.has(label, column) else None
         rows.append((code, named.text(label, "Name in the plan"), None if wte is None else float(wte)))
-    return SolutionWorkforce.validate(_frame(SolutionWorkforce, rows))
+    return SolutionWorkforce.validate(frame_of(SolutionWorkforce, rows))
 
 
 def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
-    """Results of six NHS bodies against the standards that each reports, as shares of patients.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    cells = _Cells(pack, "waiting_times")
+    """Results of six NHS bodies against the standards that each reports, as shares of patients."""
+    cells = Cells(pack, "waiting_times")
     return WaitingTime.validate(
-        _frame(
+        frame_of(
             WaitingTime,
             [
                 (organisation, standard, cells.share(body, heading), cells.share("Standard", heading))
@@ -464,12 +411,8 @@ def waiting_times(pack: DataPack) -> Frame[WaitingTime]:
 
 
 def vacancy_rates(pack: DataPack) -> Frame[VacancyRate]:
-    """Vacancies of community staff groups by CCG and of social care by council, where the plan prints them.
-
-    Raises:
-        SourceError: as `place_based_allocation`.
-    """
-    community, social = _Cells(pack, "vacancies"), _Cells(pack, "social_care")
+    """Vacancies of community staff groups by CCG and of social care by council, where the plan prints them."""
+    community, social = Cells(pack, "vacancies"), Cells(pack, "social_care")
     rows = [
         (group, code, community.share(label, f"Vacancy, {place}"))
         for label, group in STAFF_GROUPS.items()
@@ -477,81 +420,4 @@ def vacancy_rates(pack: DataPack) -> Frame[VacancyRate]:
         if community.has(label, f"Vacancy, {place}")
     ]
     rows += [("social-care", code, social.share("Vacancies", place)) for place, code in _COUNCIL_AREAS.items()]
-    return VacancyRate.validate(_frame(VacancyRate, rows))
-
-
-def printed_number(text: str) -> Decimal:
-    """The number in a printed cell, with its digits: "1,006,288", "£22.2m" is 22.2, "-13%" is -13, "+8%" is 8.
-
-    Raises:
-        SourceError: the text is not one number with at most a pound sign before it and "m" or "%" after it.
-    """
-    bare = text.strip().removeprefix("£").removesuffix("%").removesuffix("m").replace(",", "")
-    try:
-        number = Decimal(bare)
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        message = f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'"
-        raise SourceError(message)
-    return number
-
-
-class _Cells:
-    """The cells of one printed table of the plan by row and column, read as numbers of the unit they print."""
-
-    def __init__(self, pack: DataPack, table: str) -> None:
-        self._where = f"source {PLAN}, table {table}"
-        frame = pack.printed(PLAN, table)
-        self._cells = {(row, column): (value, unit) for row, column, value, unit, _ in frame.iter_rows()}
-
-    def has(self, row: str, column: str) -> bool:
-        return (row, column) in self._cells
-
-    def text(self, row: str, column: str) -> str:
-        return self._cell(row, column)[0]
-
-    def number(self, row: str, column: str) -> Decimal:
-        try:
-            return printed_number(self.text(row, column))
-        except SourceError as error:
-            message = f"{self._where}, row {row!r}, column {column!r}: {error.message}"
-            raise SourceError(message) from error
-
-    def pence(self, row: str, column: str) -> int:
-        number, unit = self.number(row, column), self._cell(row, column)[1]
-        if unit not in _MULTIPLES:
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected one of {', '.join(_MULTIPLES)}"
-            raise SourceError(message)
-        return pence_of(number * _MULTIPLES[unit])
-
-    def whole(self, row: str, column: str) -> int:
-        number = self.number(row, column)
-        if number != number.to_integral_value():
-            message = f"{self._where}, row {row!r}, column {column!r}: found {number}; expected a whole number"
-            raise SourceError(message)
-        return int(number)
-
-    def share(self, row: str, column: str) -> float:
-        number, unit = self.number(row, column), self._cell(row, column)[1]
-        if unit != "%":
-            message = f"{self._where}, row {row!r}, column {column!r}: found the unit {unit!r}; expected %"
-            raise SourceError(message)
-        return float(number / 100)
-
-    def whole_or_none(self, row: str, column: str) -> int | None:
-        return self.whole(row, column) if self.has(row, column) else None
-
-    def share_or_none(self, row: str, column: str) -> float | None:
-        return self.share(row, column) if self.has(row, column) else None
-
-    def _cell(self, row: str, column: str) -> tuple[str, str]:
-        if (row, column) not in self._cells:
-            near = suggest(f"{row} | {column}", (f"{r} | {c}" for r, c in self._cells))
-            message = f"{self._where}: found no cell in row {row!r}, column {column!r}. {near}"
-            raise SourceError(message)
-        return self._cells[row, column]
-
-
-def _frame(schema: type[Schema], rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=schema.dtypes(), orient="row")
+    return VacancyRate.validate(frame_of(VacancyRate, rows))

@@ -59,8 +59,7 @@ def waterfall(stages: pl.DataFrame, *, subject_kind: str) -> Frame[LedgerLine]:
             )
             for row in bad.head(10).iter_rows(named=True)
         ]
-        message = "the stages do not make a waterfall"
-        raise FrameError(message, faults)
+        raise FrameError("the stages do not make a waterfall", faults)
     previous = pl.col("balance_pence").shift(1).over(per_subject).fill_null(0)
     return LedgerLine.validate(
         ordered.select(
@@ -97,8 +96,7 @@ def system_waterfall(ledger: pl.DataFrame, code: str, *, kind: str = "system") -
             Fault(f"step {row['step']} in {row['year']}", ", ".join(row["name"]), "one name")
             for row in mixed.head(5).iter_rows(named=True)
         ]
-        message = "waterfalls with different steps cannot be added"
-        raise FrameError(message, faults)
+        raise FrameError("waterfalls with different steps cannot be added", faults)
     return LedgerLine.validate(
         summed.select(
             "year",

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.activity.activity import UnitCost
-from capitation.activity.printed_plan import SERVICES, STREAMS, PlannedAllocation, PlannedSpend
-from capitation.allocation.tree import LevelAllocation
+from capitation.activity.unit_costs import UnitCost
+from capitation.allocation.services import SERVICE_CODES, ServiceEnvelope
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
@@ -32,59 +31,12 @@ from capitation.records.columns import (
     QUALITY,
     SERVICE,
     SOURCE,
-    STREAM,
     YEAR,
 )
 from capitation.records.frames import Column, Frame, Schema
 
 WHOLE_PPM = 1_000_000
 """Parts per million in the whole of a line."""
-
-_SERVICES = tuple(SERVICES.values())
-
-
-class ServiceStream(Schema):
-    """The money stream a service is paid from, and who commissions it."""
-
-    service_code = SERVICE.but(one_of=_SERVICES)
-    stream = STREAM.but(about="Stream that pays for it", key=False, one_of=tuple(STREAMS.values()))
-    commissioner_code = Column(
-        pl.String, "code", "Commissioner; empty where it is the practice's own commissioning group", nullable=True
-    )
-    source = SOURCE
-    owner = Column(pl.String, "role", "Who answers for the choice")
-    quality = QUALITY
-    impact = IMPACT
-    where = Column(pl.String, "text", "What the choice rests on")
-
-
-class StreamDifference(Schema):
-    """A stream's allocation beside the printed spend of the services it pays for."""
-
-    stream = STREAM
-    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of the year")
-    spend_pence = Column(pl.Int64, "pence", "Printed spend of its services", ge=0)
-    difference_pence = Column(pl.Int64, "pence", "Allocation less spend; negative where spend is larger")
-
-
-class LocalityStream(Schema):
-    """What one locality receives of one stream, by the commissioning group of its practices."""
-
-    year = YEAR
-    stream = STREAM.but(one_of=tuple(STREAMS.values()))
-    commissioner_code = COMMISSIONER.but(about="Commissioning group of the practices")
-    locality_code = LOCALITY
-    allocation_pence = ALLOCATION_PENCE.but(about="Allocation", ge=None)
-
-
-class ServiceEnvelope(Schema):
-    """What one locality has for one service, by who commissions it."""
-
-    year = YEAR
-    commissioner_code = COMMISSIONER.but(about="Who commissions the service for these people")
-    locality_code = LOCALITY
-    service_code = SERVICE.but(one_of=_SERVICES)
-    allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the service", ge=None)
 
 
 class Flow(Schema):
@@ -128,7 +80,7 @@ class ServiceLine(Schema):
     """The weight of a line inside its service: what it costs."""
 
     line = COST_LINE
-    service_code = SERVICE.but(key=False, one_of=_SERVICES)
+    service_code = SERVICE.but(key=False, one_of=SERVICE_CODES)
     cost_pence = Column(pl.Int64, "pence", "Activity times unit cost of the line", ge=0)
 
 
@@ -139,7 +91,7 @@ class ProviderAllocation(Schema):
     provider_code = PROVIDER
     commissioner_code = COMMISSIONER
     locality_code = LOCALITY.but(about="Locality whose people are cared for")
-    service_code = SERVICE.but(one_of=_SERVICES)
+    service_code = SERVICE.but(one_of=SERVICE_CODES)
     allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the provider", ge=None)
 
 
@@ -158,11 +110,6 @@ class ElsewhereProvider(Schema):
     about = Column(pl.String, "text", "Who is meant")
 
 
-def service_streams(pack: DataPack) -> Frame[ServiceStream]:
-    """Which stream pays for each of the nine services, and who commissions it."""
-    return pack.rows("providers/service-streams.csv", ServiceStream)
-
-
 def flows(pack: DataPack) -> Frame[Flow]:
     """The flows of each place by line and provider."""
     return pack.rows("providers/flows.csv", Flow)
@@ -178,80 +125,6 @@ def providers(pack: DataPack) -> Frame[Provider]:
 def service_lines(costs: Frame[UnitCost]) -> Frame[ServiceLine]:
     """The lines of each service weighed by their spend of 2016/17."""
     return ServiceLine.validate(costs.select("line", "service_code", cost_pence="spend_pence"))
-
-
-def stream_differences(
-    allocation: Frame[PlannedAllocation], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream], year: str
-) -> Frame[StreamDifference]:
-    """Each stream's allocation of `year` beside the printed spend of its services; the two do not agree in the plan."""
-    held = allocation.filter(pl.col("year") == year).select("stream", allocation_pence="total_pence")
-    spent = (
-        spend.join(mapping, left_on="service", right_on="service_code")
-        .group_by("stream")
-        .agg(pl.col("spend_pence").sum())
-    )
-    both = held.join(spent, on="stream", how="left").with_columns(pl.col("spend_pence").fill_null(0))
-    return StreamDifference.validate(
-        both.with_columns(difference_pence=pl.col("allocation_pence") - pl.col("spend_pence"))
-    )
-
-
-def locality_streams(practices: Frame[LevelAllocation], members: pl.DataFrame) -> Frame[LocalityStream]:
-    """Allocations of practices added up by stream, commissioning group and locality.
-
-    Args:
-        practices: allocations at the level "practice"; other levels are not looked at.
-        members: practice_code, locality_code and commissioner_code, one row a practice.
-
-    Raises:
-        FrameError: a practice with money has no locality; all told together.
-    """
-    rows = practices.filter(pl.col("level") == "practice")
-    lost = rows.join(members, left_on="code", right_on="practice_code", how="anti")
-    faults = Faults()
-    known = members.get_column("practice_code").to_list()
-    for row in lost.unique("code").sort("code").iter_rows(named=True):
-        faults.add(f"practice {row['code']}", "no locality", "one locality", suggest(row["code"], known))
-    faults.raise_if_any(FrameError, "allocations cannot be added up by locality")
-    joined = rows.join(members, left_on="code", right_on="practice_code", how="inner", validate="m:1")
-    sums = joined.group_by("year", "stream", "commissioner_code", "locality_code").agg(pl.col("allocation_pence").sum())
-    return LocalityStream.validate(sums)
-
-
-def service_envelopes(
-    streams: Frame[LocalityStream], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream]
-) -> Frame[ServiceEnvelope]:
-    """Each locality's streams split into services by the printed spend of 2016/17; the services add to the stream.
-
-    Args:
-        streams: allocation of each locality by stream and commissioning group.
-        spend: printed spend by service.
-        mapping: which stream pays for each service, and who commissions it.
-
-    Raises:
-        FrameError: a stream with money pays for no service, or a service of the spend has no stream; all told together.
-
-    Rule: largest remainder, ties by service code.
-    """
-    faults = Faults()
-    for code in spend.join(mapping, left_on="service", right_on="service_code", how="anti").get_column("service"):
-        faults.add(f"service {code}", "no stream", "the stream that pays for it")
-    weights = spend.join(mapping, left_on="service", right_on="service_code").select(
-        "stream", "spend_pence", service_code="service", buyer="commissioner_code"
-    )
-    for code in streams.join(weights, on="stream", how="anti").get_column("stream").unique().sort():
-        faults.add(f"stream {code}", "no service", "at least one service that it pays for")
-    faults.raise_if_any(FrameError, "allocations cannot be split into services")
-    keys = ["year", "stream", "commissioner_code", "locality_code"]
-    rows = streams.rename({"allocation_pence": "whole"}).join(weights, on="stream", how="inner")
-    shared = apportion(
-        rows, total="whole", weight="spend_pence", within=keys, order_by=["service_code"], into="allocation_pence"
-    )
-    bought = shared.with_columns(commissioner_code=pl.coalesce("buyer", "commissioner_code"))
-    sums = bought.group_by("year", "commissioner_code", "locality_code", "service_code").agg(
-        pl.col("allocation_pence").sum()
-    )
-    return ServiceEnvelope.validate(sums)
 
 
 def flow_faults(
@@ -304,7 +177,7 @@ def locality_flows(
     """The flows of every locality: its own for a line where it has any, else those of its place.
 
     Raises:
-        FrameError: the flows are not complete; every fault is told at once.
+        FrameError: the flows are not complete; every fault is reported at once.
     """
     flow_faults(given, localities, lines, known).raise_if_any(FrameError, "flows are not complete")
     shares = given.select("area_code", "line", "provider_code", "share_ppm")
@@ -331,7 +204,7 @@ def provider_envelopes(
         One row a year, provider, commissioner, locality and service, in key order; providers with no weight are left out.
 
     Raises:
-        FrameError: a service of a locality flows nowhere; all told together.
+        FrameError: a service of a locality flows nowhere; all reported together.
         NothingToShareError: a service has money but its lines cost nothing.
 
     Rule: weight of a provider = sum over lines of cost x share; largest remainder, ties by provider code.

@@ -148,10 +148,9 @@ def allocate_file(
         NothingToShareError: all weights are 0.
     """
     if not levels or len(set(levels)) < len(levels) or weight in levels:
-        message = (
+        raise ScenarioError(
             f"found the levels {', '.join(levels) or 'none'} and the weight {weight!r}; expected different column names"
         )
-        raise ScenarioError(message)
     columns = {name: Column(pl.String, "code", f"Code at level {name}", key=name == levels[-1]) for name in levels}
     columns[weight] = Column(pl.Float64, "weighted persons", "Weight of the leaf", ge=0)
     for name, column in columns.items():
@@ -202,5 +201,4 @@ def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str], to
         for row in barren.head(10).iter_rows(named=True)
     ]
     if faults:
-        message = "the tree cannot be allocated over"
-        raise FrameError(message, faults)
+        raise FrameError("the tree cannot be allocated over", faults)

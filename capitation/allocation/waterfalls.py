@@ -165,3 +165,29 @@ def _after_slices(totals: pl.DataFrame, slices: pl.DataFrame, *, first: int) -> 
         "name",
         (pl.col("allocation_pence") + pl.col("taken_pence")).alias("balance_pence"),
     )
+
+
+def system_waterfall(system_code: str, steps: pl.DataFrame) -> pl.DataFrame:
+    """The system's own waterfall: streams one by one to the control total, then each top-slice, to what is deployable."""
+    ordered = steps.with_columns(
+        (pl.col("kind") != "gross").alias("is_slice"),
+        pl.when(pl.col("kind") == "gross")
+        .then(pl.col("stream") + ": " + pl.col("name"))
+        .otherwise(pl.col("name"))
+        .alias("line"),
+    ).sort("year", "is_slice", "stream", "step")
+    lines = ordered.with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).over("year").alias("place"),
+        pl.col("amount_pence").cum_sum().over("year").alias("after_pence"),
+    )
+    return LedgerLine.validate(
+        lines.select(
+            "year",
+            pl.lit("system").alias("subject_kind"),
+            pl.lit(system_code).alias("subject_code"),
+            pl.col("place").alias("step"),
+            pl.col("line").alias("name"),
+            "amount_pence",
+            pl.col("after_pence").alias("balance_pence"),
+        )
+    )

@@ -27,13 +27,7 @@ _BITS_128 = 2**126
 
 
 def apportion(
-    frame: pl.DataFrame,
-    *,
-    total: str,
-    weight: str,
-    order_by: Sequence[str],
-    within: Sequence[str] = (),
-    into: str,
+    frame: pl.DataFrame, *, total: str, weight: str, order_by: Sequence[str], within: Sequence[str] = (), into: str
 ) -> pl.DataFrame:
     """The rows of `frame`, in their own order, with the Int64 column `into`: each row's whole pence of its group's total.
 
@@ -116,8 +110,7 @@ def _check_sums(work: pl.DataFrame, *, total: str, weight: str, group: list[str]
             )
             for row in empty.unique(group or None, maintain_order=True).head(10).iter_rows(named=True)
         ]
-        message = f"nothing to share {total!r} by: {weight!r} adds to 0"
-        raise NothingToShareError(message, faults)
+        raise NothingToShareError(f"nothing to share {total!r} by: {weight!r} adds to 0", faults)
 
 
 def _per(group: list[str], value: pl.Expr) -> pl.Expr:
@@ -143,8 +136,7 @@ def _check_shares(
         if not suits:
             faults.append(Fault(f"column {name!r}", f"type {frame.schema[name]}", expected))
     if faults:
-        message = "these rows cannot be apportioned"
-        raise FrameError(message, faults)
+        raise FrameError("these rows cannot be apportioned", faults)
     for name, col in ((total, "__total"), (weight, "__weight")):
         nulls = work.get_column(col).null_count()
         if nulls:
@@ -170,8 +162,7 @@ def _check_shares(
             Fault(_place(row, within), f"{repeated.height} rows that share a key, such as {shown}", "unique keys")
         )
     if faults:
-        message = "these rows cannot be apportioned"
-        raise FrameError(message, faults)
+        raise FrameError("these rows cannot be apportioned", faults)
 
 
 def _no_number(work: pl.DataFrame) -> pl.Expr:
@@ -193,8 +184,7 @@ def split(total: int, weights: Sequence[Number]) -> list[int]:
     whole = sum(exact)
     if whole == 0:
         if total:
-            message = f"nothing to share {total} pence by: the weights add to 0"
-            raise NothingToShareError(message)
+            raise NothingToShareError(f"nothing to share {total} pence by: the weights add to 0")
         return [0 for _ in weights]
     sign = -1 if total < 0 else 1
     quotas = [divmod(abs(total) * weight, whole) for weight in exact]

@@ -17,11 +17,9 @@ def pence_of(pounds: str | int | Decimal) -> int:
     try:
         pence = Decimal(str(pounds).replace(",", "").replace("£", "").strip()) * 100
     except InvalidOperation:
-        message = f"{pounds!r} is not an amount in pounds; write it as '1234.56'"
-        raise DataError(message) from None
+        raise DataError(f"{pounds!r} is not an amount in pounds; write it as '1234.56'") from None
     if not pence.is_finite() or pence != pence.to_integral_value():
-        message = f"{pounds!r} has parts of a penny; give at most two decimals"
-        raise DataError(message)
+        raise DataError(f"{pounds!r} has parts of a penny; give at most two decimals")
     return int(pence)
 
 

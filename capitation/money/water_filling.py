@@ -1,9 +1,9 @@
-"""Water-filling with limits, exactly: the level x at which amounts in proportion to their weights, held within limits, meet a total.
+"""Water-filling with limits, exactly: the level x at which amounts in proportion to their weights, kept within limits, meet a total.
 
     amount_i = clip(x * weight_i, lower_i, upper_i)        x such that the amounts add to the total
 
 The sum rises with x, so one level fits. It is found without floats: a trial level is the money left over the weight left,
-a ratio of whole numbers; rows which that level would carry past the limit on the side where the sum errs are held there for
+a ratio of whole numbers; rows which that level would carry past the limit on the side where the sum errs stay there for
 good, and the trial is repeated. Because limits are whole pence, the last odd pence (largest remainder, ties by key) cannot
 carry a row past them.
 
@@ -30,7 +30,7 @@ class WaterFill:
 
     Attributes:
         frame: the rows given, with the Int64 column of amounts.
-        level: x, exact; None where every row is held at a limit, so that no single level is told by the amounts.
+        level: x, exact; None where every row is at a limit, so that no single level follows from the amounts.
     """
 
     frame: pl.DataFrame
@@ -38,14 +38,7 @@ class WaterFill:
 
 
 def water_fill(
-    frame: pl.DataFrame,
-    *,
-    total: int,
-    weight: str,
-    lower: str,
-    upper: str,
-    order_by: Sequence[str],
-    into: str,
+    frame: pl.DataFrame, *, total: int, weight: str, lower: str, upper: str, order_by: Sequence[str], into: str
 ) -> WaterFill:
     """Whole pence in proportion to weights, each within its limits, adding to `total` exactly.
 
@@ -62,7 +55,7 @@ def water_fill(
         InfeasibleError: the lower limits cost more than the total, or the upper limits hold less; the message says by how much.
 
     Example:
-        100 pence over weights 1, 1, 2 with the first held to at least 40: 40, 20, 40, level 20.
+        100 pence over weights 1, 1, 2 with the first kept at or above 40: 40, 20, 40, level 20.
     """
     rows = frame.select(
         *order_by,
@@ -71,8 +64,8 @@ def water_fill(
         pl.col(upper).cast(pl.Int128).alias("__hi"),
     ).with_row_index("__row")
     _check_limits(rows, total)
-    held = pl.when((pl.col("__w") == 0) | (pl.col("__lo") == pl.col("__hi"))).then(pl.col("__lo"))
-    rows = rows.with_columns(held.cast(pl.Int128).alias("__held"))
+    fixed = pl.when((pl.col("__w") == 0) | (pl.col("__lo") == pl.col("__hi"))).then(pl.col("__lo"))
+    rows = rows.with_columns(fixed.cast(pl.Int128).alias("__held"))
     while True:
         left = total - int(rows.get_column("__held").sum())
         free = rows.filter(pl.col("__held").is_null())
@@ -111,22 +104,19 @@ def water_fill(
 def _check_limits(rows: pl.DataFrame, total: int) -> None:
     crossed = rows.filter(pl.col("__lo") > pl.col("__hi")).height
     if crossed:
-        message = f"{crossed} row(s) have a lower limit above their upper limit"
-        raise InfeasibleError(message)
+        raise InfeasibleError(f"{crossed} row(s) have a lower limit above their upper limit")
     lowest = int(rows.get_column("__lo").sum())
     if lowest > total:
-        message = (
+        raise InfeasibleError(
             f"lower limits cost {pounds_text(lowest)} pounds against {pounds_text(total)} to place: "
             f"short by {pounds_text(lowest - total)} pounds"
         )
-        raise InfeasibleError(message)
     most = largest_placeable(rows, weight="__w", lower="__lo", upper="__hi")
     if most is not None and most < total:
-        message = (
+        raise InfeasibleError(
             f"upper limits hold {pounds_text(most)} pounds against {pounds_text(total)} to place: "
             f"{pounds_text(total - most)} pounds cannot be placed"
         )
-        raise InfeasibleError(message)
 
 
 def largest_placeable(frame: pl.DataFrame, *, weight: str, lower: str, upper: str) -> int | None:

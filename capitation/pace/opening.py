@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.activity.printed_plan import printed_number
+from capitation.activity.printed_cells import printed_number
 from capitation.errors import Fault, ScenarioError
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
@@ -112,7 +112,6 @@ def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -
         if code not in amounts
     ]
     if faults:
-        message = "opening baselines cannot be split between commissioners"
-        raise ScenarioError(message, faults)
+        raise ScenarioError("opening baselines cannot be split between commissioners", faults)
     weights = [int(amounts[code] * 1000) for code in codes]
     return pl.DataFrame({"commissioner_code": codes, "weight": weights}, schema_overrides={"weight": pl.Int64})

@@ -90,14 +90,16 @@ def roll_forward(
     """
     given = AreaWeight.validate(weights)
     years = _consecutive(given)
-    held = Deployable.validate(money)
-    require_same_keys(given, held, GROUP, "weights", "money")
+    checked = Deployable.validate(money)
+    require_same_keys(given, checked, GROUP, "weights", "money")
     first = sorted(set(openings.get_column("year")))
     if first != years[:1]:
-        message = "openings are needed for the first year of the weights, and for it alone"
-        raise FrameError(message, [Fault("openings", f"years {', '.join(first) or 'none'}", f"{years[0]}")])
+        raise FrameError(
+            "openings are needed for the first year of the weights, and for it alone",
+            [Fault("openings", f"years {', '.join(first) or 'none'}", f"{years[0]}")],
+        )
     target = targets(
-        weights, StreamQuantum.validate(held.select(*GROUP, pl.col("recurrent_pence").alias("quantum_pence")))
+        weights, StreamQuantum.validate(checked.select(*GROUP, pl.col("recurrent_pence").alias("quantum_pence")))
     )
     rounds: list[PlacePaceResult] = []
     opening: pl.DataFrame = OpeningBaseline.validate(openings)
@@ -110,7 +112,9 @@ def roll_forward(
                 AreaTarget.validate(here.filter(pl.col("stream") == stream)),
                 int(quantum),
             )
-            for stream, quantum in held.filter(pl.col("year") == year).select("stream", "recurrent_pence").iter_rows()
+            for stream, quantum in checked.filter(pl.col("year") == year)
+            .select("stream", "recurrent_pence")
+            .iter_rows()
         ]
         rounds.append(place_based_pace(streams, populations, policy))
         opening = rounds[-1].allocations.select(
@@ -123,7 +127,7 @@ def roll_forward(
     return PacePath(
         target,
         allocations,
-        _totals(allocations, held),
+        _totals(allocations, checked),
         Relaxation.validate(pl.concat([r.relaxations for r in rounds])),
         PaceSummary.validate(pl.concat([r.summary for r in rounds])),
         PlaceLift.validate(pl.concat([r.lifts for r in rounds])),
@@ -133,12 +137,12 @@ def roll_forward(
 def _consecutive(weights: pl.DataFrame) -> list[str]:
     years = [FinancialYear(y) for y in weights.get_column("year").unique().sort()]
     if not years:
-        message = "no year to roll forward: the weights have no rows"
-        raise FrameError(message)
+        raise FrameError("no year to roll forward: the weights have no rows")
     gaps = [Fault(f"after {one}", str(two), str(one.next)) for one, two in pairwise(years) if two != one.next]
     if gaps:
-        message = "years must follow each other, because each opens with the allocation of the year before"
-        raise FrameError(message, gaps)
+        raise FrameError(
+            "years must follow each other, because each opens with the allocation of the year before", gaps
+        )
     return [str(y) for y in years]
 
 
@@ -146,22 +150,17 @@ def _require_openings(opening: pl.DataFrame, target: pl.DataFrame, year: str) ->
     try:
         require_same_keys(opening, target, AREA, "openings", "weights")
     except FrameError as error:
-        message = (
+        raise FrameError(
             f"{year}: areas or streams differ from the year before, so their openings are not known. "
-            "Carry baselines over a merger, split or new code before rolling forward"
-        )
-        raise FrameError(message, error.faults) from error
+            "Carry baselines over a merger, split or new code before rolling forward",
+            error.faults,
+        ) from error
 
 
 def _totals(allocations: pl.DataFrame, money: pl.DataFrame) -> Frame[TotalAllocation]:
     rows = allocations.join(money, on=GROUP, how="left", validate="m:1").rename({"non_recurrent_pence": "__once"})
     shared = apportion(
-        rows,
-        total="__once",
-        weight="target_pence",
-        order_by=["area_code"],
-        within=GROUP,
-        into="non_recurrent_pence",
+        rows, total="__once", weight="target_pence", order_by=["area_code"], within=GROUP, into="non_recurrent_pence"
     )
     return TotalAllocation.validate(
         shared.select(

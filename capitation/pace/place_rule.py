@@ -19,16 +19,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError
+from capitation.pace.bounds import PlaceBound, scaled_pence
 from capitation.pace.policy import PacePolicy, rate
-from capitation.pace.round import (
-    PacedAllocation,
-    PaceResult,
-    PaceSummary,
-    PlaceBound,
-    Relaxation,
-    pace_of_change,
-    scaled_pence,
-)
+from capitation.pace.round import PacedAllocation, PaceResult, PaceSummary, Relaxation, pace_of_change
 from capitation.pace.target import AreaPopulation, AreaTarget, OpeningBaseline, over
 from capitation.records.columns import AREA_CODE, OTHER_STREAMS_PENCE, PLACE_TARGET_PENCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
@@ -167,13 +160,12 @@ def _place_sums(results: dict[str, PaceResult], core: str) -> pl.DataFrame:
     """One row an area: place target, money of the other streams, core money and core target."""
     areas = {name: set(r.allocations.get_column("area_code")) for name, r in results.items()}
     faults = [
-        Fault(f"stream {name}", f"no {', '.join(sorted(areas[core] ^ held)[:6])}", f"the areas of {core}")
-        for name, held in areas.items()
-        if held != areas[core]
+        Fault(f"stream {name}", f"no {', '.join(sorted(areas[core] ^ own)[:6])}", f"the areas of {core}")
+        for name, own in areas.items()
+        if own != areas[core]
     ]
     if faults:
-        message = "place totals cannot be formed: streams do not cover the same areas"
-        raise FrameError(message, faults)
+        raise FrameError("place totals cannot be formed: streams do not cover the same areas", faults)
     money = pl.col("allocation_pence")
     is_core = pl.col("stream") == core
     return (

@@ -64,16 +64,13 @@ class BandTable(Judged):
     @model_validator(mode="after")
     def _falls_with_distance(self) -> BandTable:
         if not self.lines:
-            message = "a band table needs at least one line"
-            raise ValueError(message)
+            raise ValueError("a band table needs at least one line")
         at = [line.opening_dft for line in self.lines]
         growth = [line.minimum_growth for line in self.lines]
         if at != sorted(set(at)):
-            message = "lines must rise in opening_dft, each once"
-            raise ValueError(message)
+            raise ValueError("lines must rise in opening_dft, each once")
         if growth != sorted(growth, reverse=True):
-            message = "minimum_growth may not rise with opening_dft, or more need would bring less money"
-            raise ValueError(message)
+            raise ValueError("minimum_growth may not rise with opening_dft, or more need would bring less money")
         _require_marks(self, self.source)
         return self
 
@@ -119,18 +116,15 @@ class PaceRules(Document):
         _require_range(self.max_under, "max_under", low=0, high=1)
         _require_range(self.max_growth, "max_growth", low=-1)
         if (self.cap_threshold is None) != (self.cap_growth is None):
-            message = "cap_threshold and cap_growth are given together or not at all"
-            raise ValueError(message)
+            raise ValueError("cap_threshold and cap_growth are given together or not at all")
         if self.cap_growth is not None and (self.floor_total is None or _exceeds(self.cap_growth, self.floor_total)):
-            message = (
+            raise ValueError(
                 "cap_growth needs a floor_total at or above it, or an area just past the threshold would gain by it"
             )
-            raise ValueError(message)
         for name in ("relaxation", "surplus_relaxation"):
             order = getattr(self, name)
             if len(order) != len(set(order)):
-                message = f"{name} names a rule twice"
-                raise ValueError(message)
+                raise ValueError(f"{name} names a rule twice")
         return self
 
 
@@ -167,17 +161,14 @@ class PacePolicy(Document):
     @model_validator(mode="after")
     def _has_one_rule_at_a_time(self) -> PacePolicy:
         if not self.rules:
-            message = "a policy needs rules for at least one stream"
-            raise ValueError(message)
+            raise ValueError("a policy needs rules for at least one stream")
         keys = [(r.stream, r.since) for r in self.rules]
         twice = sorted({f"{stream} from {since}" for stream, since in keys if keys.count((stream, since)) > 1})
         if twice:
-            message = f"rules are given twice for {', '.join(twice)}"
-            raise ValueError(message)
+            raise ValueError(f"rules are given twice for {', '.join(twice)}")
         years = [p.since for p in self.place]
         if len(years) != len(set(years)):
-            message = "place rules are given twice for one year"
-            raise ValueError(message)
+            raise ValueError("place rules are given twice for one year")
         return self
 
     def rules_for(self, year: str, stream: str) -> PaceRules:
@@ -190,17 +181,18 @@ class PacePolicy(Document):
         named = [r for r in self.rules if r.stream == stream] or [r for r in self.rules if r.stream == "any"]
         if not named:
             raise UnknownNameError("stream", stream, {r.stream for r in self.rules}, where=f"policy {self.id}")
-        held = sorted((r for r in named if r.since <= year), key=lambda r: r.since)
-        if not held:
+        in_force = sorted((r for r in named if r.since <= year), key=lambda r: r.since)
+        if not in_force:
             first = min(r.since for r in named)
-            message = f"policy {self.id}: found no rules for {stream} in {year}; its rules start in {first}. Add rules from {year}"
-            raise ParameterError(message)
-        return held[-1]
+            raise ParameterError(
+                f"policy {self.id}: found no rules for {stream} in {year}; its rules start in {first}. Add rules from {year}"
+            )
+        return in_force[-1]
 
     def place_for(self, year: str) -> PlaceRules | None:
         """The place rule that holds in a year, or None."""
-        held = sorted((p for p in self.place if p.since <= year), key=lambda p: p.since)
-        return held[-1] if held else None
+        in_force = sorted((p for p in self.place if p.since <= year), key=lambda p: p.since)
+        return in_force[-1] if in_force else None
 
 
 def _require_range(figure: Rate | None, name: str, *, low: float, high: float | None = None) -> None:
@@ -208,18 +200,15 @@ def _require_range(figure: Rate | None, name: str, *, low: float, high: float | 
         return
     exponent = figure.value.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > DECIMALS:
-        message = f"{name} has more than {DECIMALS} decimals: {figure.value}"
-        raise ValueError(message)
+        raise ValueError(f"{name} has more than {DECIMALS} decimals: {figure.value}")
     if figure.value < low or (high is not None and figure.value > high):
         span = f"at least {low}" if high is None else f"from {low} to {high}"
-        message = f"{name} must be {span} (a rate: 0.05 is 5%); found {figure.value}"
-        raise ValueError(message)
+        raise ValueError(f"{name} must be {span} (a rate: 0.05 is 5%); found {figure.value}")
 
 
 def _require_marks(judged: Judged, source: str) -> None:
     if source == "assumption" and (judged.owner is None or judged.quality is None):
-        message = "an assumption needs an owner and a quality mark"
-        raise ValueError(message)
+        raise ValueError("an assumption needs an owner and a quality mark")
 
 
 def rate(number: Rate) -> Decimal:
@@ -229,8 +218,9 @@ def rate(number: Rate) -> Decimal:
         ParameterError: it still names a parameter; put the values in with `resolved`.
     """
     if isinstance(number, FromParameter):
-        message = f"the policy's {number.parameter!r} has no value yet; put parameters in with resolved(policy, parameters, years)"
-        raise ParameterError(message)
+        raise ParameterError(
+            f"the policy's {number.parameter!r} has no value yet; put parameters in with resolved(policy, parameters, years)"
+        )
     return number.value
 
 
@@ -259,7 +249,7 @@ def resolved(policy: PacePolicy, parameters: Parameters, years: Iterable[Financi
     for year in wanted:
         if not any(r.since <= year for r in policy.rules):
             policy.rules_for(year, "any" if "any" in streams else streams[0])
-    place = [_filled(held, year, parameters) for year in wanted if (held := policy.place_for(year)) is not None]
+    place = [_filled(in_force, year, parameters) for year in wanted if (in_force := policy.place_for(year)) is not None]
     return PacePolicy(id=policy.id, title=policy.title, about=policy.about, rules=tuple(rules), place=tuple(place))
 
 

@@ -21,19 +21,15 @@ Rule: allocation rule, section 4.2; the five per cent rule is that of NHS Englan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 
 import polars as pl
 
-from capitation.errors import Fault, FrameError, InfeasibleError
-from capitation.money.apportion import apportion
-from capitation.money.pence import pounds_text
-from capitation.money.rounding import micro
-from capitation.money.water_filling import largest_placeable, water_fill
-from capitation.pace.policy import BandTable, PacePolicy, PaceRules, rate
+from capitation.errors import FrameError
+from capitation.money.water_filling import water_fill
+from capitation.pace.bounds import PlaceBound, lower_of, upper_of, with_bounds, with_place
+from capitation.pace.policy import PacePolicy, rate
+from capitation.pace.relax import GUARANTEES, LIMITS, RoundState, most_money, relax_guarantees, relax_limits, with_share
 from capitation.pace.target import (
     AREA,
     AreaAllocation,
@@ -49,14 +45,11 @@ from capitation.records.columns import (
     CLOSING_DFT_PENCE,
     CLOSING_DFT_SHARE,
     OPENING_PENCE,
-    OTHER_STREAMS_PENCE,
-    PLACE_TARGET_PENCE,
     STREAM,
     TARGET_PENCE,
     YEAR,
 )
 from capitation.records.frames import Column, Frame, Schema
-from capitation.records.years import FinancialYear
 
 FLOOR_RULES = ("none", "floor_total", "floor_per_head", "band", "over_target_cap")
 HELD_BY = (
@@ -175,13 +168,6 @@ class PaceResult:
         return AreaAllocation.validate(self.allocations.select(*AreaAllocation.columns()))
 
 
-class PlaceBound(StreamArea):
-    """What the place rule asks of the core stream of an area."""
-
-    place_target_pence = PLACE_TARGET_PENCE
-    other_streams_pence = OTHER_STREAMS_PENCE
-
-
 def pace_of_change(
     openings: Frame[OpeningBaseline],
     target: Frame[AreaTarget],
@@ -219,275 +205,27 @@ def pace_of_change(
     year, stream = _only(target)
     require_same_keys(openings, target, AREA, "openings", "targets")
     rules = policy.rules_for(year, stream)
-    rows = _with_bounds(openings, target, populations, quantum_pence, rules)
+    rows = with_bounds(openings, target, populations, quantum_pence, rules)
     place = policy.place_for(year)
     allowed = rate(place.max_under) if place is not None and place_bounds is not None else None
     if allowed is not None and place_bounds is not None:
-        rows = _with_place(rows, place_bounds, allowed)
-    round_ = _Round(year, stream, quantum_pence, rules, rows, allowed)
+        rows = with_place(rows, place_bounds, allowed)
+    round_ = RoundState(year, stream, quantum_pence, rules, rows, allowed)
     return _result(round_, _place_money(round_))
-
-
-# --- bounds -----------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Round:
-    year: str
-    stream: str
-    quantum: int
-    rules: PaceRules
-    rows: pl.DataFrame
-    place_max_under: Decimal | None
-
-    def __post_init__(self) -> None:
-        self.relaxed: list[dict[str, object]] = []
-        self.level: Fraction | None = None
-
-    def relax(
-        self,
-        rule: str,
-        shortfall: int,
-        relieved: int,
-        measure: str,
-        asked: float,
-        reached: float | None,
-        area: str | None = None,
-    ) -> None:
-        self.relaxed.append(
-            {
-                "year": self.year,
-                "stream": self.stream,
-                "step": len(self.relaxed) + 1,
-                "rule": rule,
-                "area_code": area,
-                "shortfall_pence": shortfall,
-                "relieved_pence": relieved,
-                "measure": measure,
-                "asked": asked,
-                "reached": reached,
-            }
-        )
 
 
 def _only(target: pl.DataFrame) -> tuple[str, str]:
     pairs = target.select("year", "stream").unique().sort("year", "stream")
     if pairs.height != 1:
         shown = ", ".join(f"{y} {s}" for y, s in pairs.head(6).iter_rows()) or "no rows"
-        message = (
+        raise FrameError(
             f"pace of change runs on one stream and one year; found {shown}. Filter the targets, or use roll_forward"
         )
-        raise FrameError(message)
     year, stream = pairs.row(0)
     return year, stream
 
 
-def _with_bounds(
-    openings: pl.DataFrame,
-    target: pl.DataFrame,
-    populations: pl.DataFrame,
-    quantum: int,
-    rules: PaceRules,
-) -> pl.DataFrame:
-    rows = target.select(*AREA, "target_pence").join(openings, on=AREA, how="inner", validate="1:1").sort("area_code")
-    targeted, opening = int(rows.get_column("target_pence").sum()), int(rows.get_column("opening_pence").sum())
-    if targeted != quantum:
-        message = f"targets add to {pounds_text(targeted)} pounds; expected the quantum of {pounds_text(quantum)}"
-        raise FrameError(
-            message, [Fault("targets", f"{targeted} pence", f"{quantum} pence", "Form targets from this quantum.")]
-        )
-    distance = pl.col("opening_pence") * (quantum / opening if opening else 0.0) / pl.col("target_pence") - 1
-    rows = rows.with_columns(
-        pl.when(pl.col("target_pence") > 0).then(distance).alias("opening_dft_share"),
-        # opening distance < edge is compared in whole numbers: opening x quantum against (1 + edge) x all openings x target
-        (pl.col("opening_pence").cast(pl.Int128) * _wide(quantum)).alias("__have"),
-        (pl.col("target_pence").cast(pl.Int128) * _wide(opening)).alias("__fair"),
-    )
-    b, t = pl.col("opening_pence"), pl.col("target_pence")
-    total = scaled_pence(b, 1 + rate(rules.floor_total), up=True) if rules.floor_total else _none()
-    band = _band_pence(rules.bands) if rules.bands else _none()
-    head = _none()
-    if rules.floor_per_head:
-        rows = _with_populations(rows, populations)
-        head = _per_head_pence(rate(rules.floor_per_head))
-    rows = rows.with_columns(
-        total.cast(pl.Int64).alias("__total"), head.cast(pl.Int64).alias("__head"), band.cast(pl.Int64).alias("__band")
-    )
-    floor = pl.max_horizontal("__total", "__head", "__band").fill_null(0)
-    rows = rows.with_columns(
-        floor.alias("__floor"),
-        pl.max_horizontal("__total", "__head").fill_null(0).alias("__floor_without_bands"),
-        pl.when(pl.col("__total") == floor)
-        .then(pl.lit("floor_total"))
-        .when(pl.col("__head") == floor)
-        .then(pl.lit("floor_per_head"))
-        .when(pl.col("__band") == floor)
-        .then(pl.lit("band"))
-        .otherwise(pl.lit("none"))
-        .alias("floor_set_by"),
-    )
-    capped, fixed = pl.lit(False), _none()
-    if rules.cap_threshold and rules.cap_growth:
-        capped = _is_beyond(rate(rules.cap_threshold))
-        fixed = scaled_pence(b, 1 + rate(rules.cap_growth), up=False)
-    growth = pl.lit(None, dtype=pl.Int64)
-    if rules.max_growth:
-        growth = pl.when(b > 0).then(scaled_pence(b, 1 + rate(rules.max_growth), up=False)).cast(pl.Int64)
-    under = (
-        scaled_pence(t, 1 - rate(rules.max_under), up=True).cast(pl.Int64)
-        if rules.max_under
-        else pl.lit(0, dtype=pl.Int64)
-    )
-    return rows.with_columns(
-        capped.alias("is_capped"),
-        pl.when(capped).then(fixed).cast(pl.Int64).alias("__fixed"),
-        pl.max_horizontal(growth, "__floor").alias("__growth") if rules.max_growth else growth.alias("__growth"),
-        under.alias("__under"),
-        pl.lit(0, dtype=pl.Int64).alias("__place_target"),
-        pl.lit(0, dtype=pl.Int64).alias("__others"),
-        pl.lit(0, dtype=pl.Int64).alias("__raised"),
-    ).with_columns(
-        # an area without an opening has no growth to limit, though other areas have
-        pl.when(b > 0).then(pl.col("__growth")).alias("__growth")
-    )
-
-
-def _with_place(rows: pl.DataFrame, bounds: pl.DataFrame, max_under: Decimal) -> pl.DataFrame:
-    require_same_keys(bounds, rows, AREA, "place bounds", "targets")
-    raised = scaled_pence(pl.col("place_target_pence"), 1 - max_under, up=True).cast(pl.Int64) - pl.col(
-        "other_streams_pence"
-    )
-    return (
-        rows.drop("__place_target", "__others", "__raised")
-        .join(bounds, on=AREA, how="left", validate="1:1", maintain_order="left")
-        .with_columns(raised.clip(lower_bound=0).alias("__raised"))
-        .rename({"place_target_pence": "__place_target", "other_streams_pence": "__others"})
-    )
-
-
-def _with_populations(rows: pl.DataFrame, populations: pl.DataFrame) -> pl.DataFrame:
-    people = AreaPopulation.validate(populations)
-    year = rows.get_column("year")[0]
-    before = str(FinancialYear(year).previous)
-    for when, name in ((year, "__persons"), (before, "__persons_before")):
-        held = people.filter(pl.col("year") == when).select(
-            "area_code", micro(pl.col("registered_persons")).alias(name)
-        )
-        rows = rows.join(held, on="area_code", how="left", validate="1:1", maintain_order="left")
-    faults = [
-        Fault(f"{code}, {when}", "no population", "registered persons, for the floor per head")
-        for name, when in (("__persons", year), ("__persons_before", before))
-        for code in rows.filter(pl.col(name).is_null()).get_column("area_code").head(10)
-    ]
-    faults += [
-        Fault(f"{code}, {before}", "0 persons and an opening allocation", "registered persons, for the floor per head")
-        for code in rows.filter((pl.col("__persons_before") == 0) & (pl.col("opening_pence") > 0))
-        .get_column("area_code")
-        .head(10)
-    ]
-    if faults:
-        message = "the floor per head cannot be formed"
-        raise FrameError(message, faults)
-    return rows
-
-
-def _per_head_pence(growth: Decimal) -> pl.Expr:
-    """Opening x (1 + rate) x persons over persons before, rounded up; nothing for an area that had neither."""
-    kept = Fraction(1 + growth)
-    product = pl.col("opening_pence").cast(pl.Int128) * _wide(kept.numerator) * pl.col("__persons").cast(pl.Int128)
-    divisor = pl.col("__persons_before").cast(pl.Int128).clip(lower_bound=1) * _wide(kept.denominator)
-    return (product + divisor - _wide(1)) // divisor
-
-
-_PICO = 10**12
-
-
-def _band_pence(bands: BandTable) -> pl.Expr:
-    """Opening x (1 + growth of the band), rounded up; empty for an area above all lines of a step table."""
-    b = pl.col("opening_pence")
-    if bands.mode == "step":
-        amount = _none()
-        for line in reversed(bands.lines):
-            amount = (
-                pl.when(~_is_beyond(line.opening_dft))
-                .then(scaled_pence(b, 1 + line.minimum_growth, up=True))
-                .otherwise(amount)
-            )
-        return amount
-    at = pl.col("opening_dft_share").fill_null(float("inf"))
-    growth = pl.lit(float(bands.lines[0].minimum_growth))
-    for one, two in zip(bands.lines, bands.lines[1:], strict=False):
-        width = float(two.opening_dft - one.opening_dft)
-        slope = float(two.minimum_growth - one.minimum_growth) / width
-        growth = growth + (at - float(one.opening_dft)).clip(0.0, width) * slope
-    kept = ((1.0 + growth) * _PICO).round().cast(pl.Int64)
-    return (b.cast(pl.Int128) * kept.cast(pl.Int128) + _wide(_PICO - 1)) // _wide(_PICO)
-
-
-def _is_beyond(edge: Decimal) -> pl.Expr:
-    """Whether the opening distance lies above `edge`, compared in whole numbers."""
-    kept = Fraction(1 + edge)
-    return pl.col("__have") * _wide(kept.denominator) > pl.col("__fair") * _wide(kept.numerator)
-
-
-def scaled_pence(amount: pl.Expr, factor: Decimal, *, up: bool) -> pl.Expr:
-    """Amount x factor in whole pence (Int128, exact), rounded up for a guarantee and down for a limit."""
-    exact = Fraction(factor)
-    more = exact.denominator - 1 if up else 0
-    return (amount.cast(pl.Int128) * _wide(exact.numerator) + _wide(more)) // _wide(exact.denominator)
-
-
-def _wide(number: int) -> pl.Expr:
-    return pl.lit(number, dtype=pl.Int128)
-
-
-def _none() -> pl.Expr:
-    return pl.lit(None, dtype=pl.Int128)
-
-
-def _lower(rules_standing: Iterable[str]) -> pl.Expr:
-    """The lower bound in pence with only these rules standing, never above the upper bound that stands."""
-    standing = set(rules_standing)
-    if {"floors", "bands"} <= standing:
-        floor: pl.Expr = pl.col("__floor")
-    elif "floors" in standing:
-        floor = pl.col("__floor_without_bands")
-    elif "bands" in standing:
-        floor = pl.col("__band").fill_null(0)
-    else:
-        floor = pl.lit(0, dtype=pl.Int64)
-    under = floor
-    if "max_under" in standing:
-        under = pl.max_horizontal(floor, "__under_within")
-    fixed = pl.col("__fixed") if "floors" in standing else pl.lit(0, dtype=pl.Int64)
-    lower = pl.when(pl.col("is_capped")).then(fixed).otherwise(under)
-    if "place_max_under" in standing:
-        lower = pl.max_horizontal(lower, "__raised_within")
-    return lower
-
-
-def _upper(limits_standing: Iterable[str]) -> pl.Expr:
-    """The upper bound in pence with only these limits standing; empty where there is none."""
-    standing = set(limits_standing)
-    growth = pl.col("__growth") if "max_growth" in standing else pl.lit(None, dtype=pl.Int64)
-    upper = growth
-    if "target_ceiling" in standing:
-        upper = pl.when(pl.col("__growth").is_not_null()).then(
-            pl.max_horizontal("__floor", pl.min_horizontal(growth, "target_pence"))
-        )
-    fixed = pl.col("__fixed") if "over_target_cap" in standing else upper
-    upper = pl.when(pl.col("is_capped")).then(fixed).otherwise(upper)
-    return pl.when(upper.is_not_null()).then(pl.max_horizontal(upper, "__lower"))
-
-
-_GUARANTEES = ("place_max_under", "max_under", "bands", "floors")
-_LIMITS = ("target_ceiling", "max_growth", "over_target_cap")
-
-
-# --- placing the money ------------------------------------------------------------------------------------------------------------
-
-
-def _place_money(r: _Round) -> pl.DataFrame:
+def _place_money(r: RoundState) -> pl.DataFrame:
     """The rows with `allocation_pence` and, where a rule gave way, `__relaxed` with its name."""
     limit = pl.when(pl.col("__growth").is_not_null()).then(
         pl.max_horizontal("__floor", pl.min_horizontal("__growth", "target_pence"))
@@ -496,15 +234,15 @@ def _place_money(r: _Round) -> pl.DataFrame:
         pl.min_horizontal("__under", limit).alias("__under_within"),
         pl.min_horizontal("__raised", "__growth").alias("__raised_within"),
     )
-    r.rows = r.rows.with_columns(_lower(_GUARANTEES).alias("__lower"))
-    r.rows = r.rows.with_columns(_upper(_LIMITS).alias("__upper"), pl.lit(None, dtype=pl.String).alias("__relaxed"))
+    r.rows = r.rows.with_columns(lower_of(GUARANTEES).alias("__lower"))
+    r.rows = r.rows.with_columns(upper_of(LIMITS).alias("__upper"), pl.lit(None, dtype=pl.String).alias("__relaxed"))
     _report_growth_limited(r)
     if int(r.rows.get_column("__lower").sum()) > r.quantum:
-        return _relax_guarantees(r)
-    return _fill(r, _relax_limits(r))
+        return relax_guarantees(r)
+    return _fill(r, relax_limits(r))
 
 
-def _report_growth_limited(r: _Round) -> None:
+def _report_growth_limited(r: RoundState) -> None:
     """A row of `Relaxation` for each area whose growth limit keeps it further under target than a rule allows."""
     for rule, wanted in (
         ("max_under", pl.when(~pl.col("is_capped")).then(pl.col("__under"))),
@@ -525,16 +263,15 @@ def _report_growth_limited(r: _Round) -> None:
             )
 
 
-def _fill(r: _Round, rows: pl.DataFrame) -> pl.DataFrame:
+def _fill(r: RoundState, rows: pl.DataFrame) -> pl.DataFrame:
     if r.rules.method == "pro-rata":
         short = pl.max_horizontal(
-            pl.lit(0, dtype=pl.Int64),
-            pl.min_horizontal("target_pence", "__upper") - pl.col("__lower"),
+            pl.lit(0, dtype=pl.Int64), pl.min_horizontal("target_pence", "__upper") - pl.col("__lower")
         )
         rows = rows.with_columns(short.alias("__short"))
         left, lacking = r.quantum - int(rows.get_column("__lower").sum()), int(rows.get_column("__short").sum())
         if left <= lacking:
-            return _with_share(rows, left, "__short", "__lower")
+            return with_share(rows, left, "__short", "__lower")
         rows = rows.with_columns((pl.col("__lower") + pl.col("__short")).alias("__from"))
     else:
         rows = rows.with_columns(pl.col("__lower").alias("__from"))
@@ -551,128 +288,7 @@ def _fill(r: _Round, rows: pl.DataFrame) -> pl.DataFrame:
     return filled.frame
 
 
-def _with_share(rows: pl.DataFrame, left: int, weight: str, start: str) -> pl.DataFrame:
-    shared = apportion(
-        rows.with_columns(pl.lit(left, dtype=pl.Int64).alias("__left")),
-        total="__left",
-        weight=weight,
-        order_by=["area_code"],
-        into="__share",
-    )
-    return shared.with_columns((pl.col(start) + pl.col("__share")).alias("allocation_pence")).drop("__left", "__share")
-
-
-def _relax_guarantees(r: _Round) -> pl.DataFrame:
-    standing = list(_GUARANTEES)
-    rows = r.rows.with_columns(pl.col("__lower").alias("__asked"))
-    for rule in r.rules.relaxation:
-        standing.remove(rule)
-        rows = rows.with_columns(_lower(standing).alias("__kept"))
-        asked, kept = int(rows.get_column("__asked").sum()), int(rows.get_column("__kept").sum())
-        if kept > r.quantum:
-            r.relax(rule, asked - r.quantum, asked - kept, "the whole rule", 1.0, None)
-            rows = rows.with_columns(pl.col("__kept").alias("__asked"))
-            continue
-        return _relax_in_part(r, rows, rule, asked)
-    asked = int(rows.get_column("__asked").sum())
-    raise InfeasibleError(
-        f"{r.stream} {r.year}: lower bounds cost {pounds_text(asked)} pounds against a quantum of {pounds_text(r.quantum)}: "
-        f"short by {pounds_text(asked - r.quantum)} pounds"
-        + (f" after relaxing {', '.join(r.rules.relaxation)}" if r.rules.relaxation else "")
-        + ". Raise the quantum, or let another rule give way in the policy's relaxation order",
-        [
-            Fault(
-                f"{r.stream} {r.year}: {rule}",
-                f"a cost of {pounds_text(cost)} pounds above the rules that remain",
-                "less",
-            )
-            for rule, cost in _cost_of_rules(rows, standing)
-            if cost
-        ],
-    )
-
-
-def _cost_of_rules(rows: pl.DataFrame, standing: list[str]) -> list[tuple[str, int]]:
-    whole = int(rows.get_column("__asked").sum())
-    return [
-        (rule, whole - int(rows.select(_lower([s for s in standing if s != rule]).sum()).item())) for rule in standing
-    ]
-
-
-def _relax_in_part(r: _Round, rows: pl.DataFrame, rule: str, asked: int) -> pl.DataFrame:
-    """The least relaxation of `rule` that makes the lower bounds cost the quantum exactly."""
-    shortfall = asked - r.quantum
-    if rule == "max_under":
-        rows, level = _between(rows, r.quantum, "target_pence", "__kept", "__asked", "allocation_pence")
-        r.level = level
-        wanted = -float(rate(r.rules.max_under)) if r.rules.max_under else -1.0
-        reached = float(level - 1) if level is not None else _worst_distance(rows, "allocation_pence", "target_pence")
-        r.relax(rule, shortfall, shortfall, "closing distance from target of the areas it held", wanted, reached)
-    elif rule == "place_max_under":
-        kept, most = pl.col("__kept") + pl.col("__others"), pl.col("__asked") + pl.col("__others")
-        rows = rows.with_columns(kept.alias("__place_kept"), most.alias("__place_asked"))
-        total = r.quantum + int(rows.get_column("__others").sum())
-        rows, level = _between(rows, total, "__place_target", "__place_kept", "__place_asked", "__place")
-        wanted = -float(r.place_max_under) if r.place_max_under is not None else -1.0
-        reached = float(level - 1) if level is not None else _worst_distance(rows, "__place", "__place_target")
-        r.relax(rule, shortfall, shortfall, "closing distance from place target of the areas it held", wanted, reached)
-        rows = rows.with_columns((pl.col("__place") - pl.col("__others")).alias("allocation_pence"))
-    elif rule == "bands":
-        rows = rows.with_columns((pl.col("__asked") - pl.col("__kept")).alias("__added"))
-        left, added = r.quantum - int(rows.get_column("__kept").sum()), int(rows.get_column("__added").sum())
-        r.relax(rule, shortfall, shortfall, "part kept of what bands add above the other bounds", 1.0, left / added)
-        rows = _with_share(rows, left, "__added", "__kept")
-    else:
-        # a capped area has a floor as well, never below its cap (the policy sees to that); its lower bound holds it to the cap
-        rows, level = _between(rows, r.quantum, "__floor_without_bands", "__kept", "__asked", "allocation_pence")
-        r.relax(rule, shortfall, shortfall, "part kept of each floor", 1.0, float(level) if level is not None else None)
-    gave = pl.col("allocation_pence") < pl.col("__lower")
-    return rows.with_columns(pl.when(gave).then(pl.lit(f"relaxed_{rule}")).alias("__relaxed"))
-
-
-def _between(
-    rows: pl.DataFrame, total: int, weight: str, lower: str, upper: str, into: str
-) -> tuple[pl.DataFrame, Fraction | None]:
-    filled = water_fill(rows, total=total, weight=weight, lower=lower, upper=upper, order_by=["area_code"], into=into)
-    return filled.frame, filled.level
-
-
-def _worst_distance(rows: pl.DataFrame, amount: str, fair: str) -> float:
-    """The furthest closing distance under target among areas whose bound gave way."""
-    held = rows.filter((pl.col("__asked") > pl.col("__kept")) & (pl.col(fair) > 0))
-    return float(held.select((pl.col(amount) / pl.col(fair) - 1).min()).item())
-
-
-def _relax_limits(r: _Round) -> pl.DataFrame:
-    """The rows with upper bounds that hold the quantum."""
-    rows, standing = r.rows, list(_LIMITS)
-    most = _most(rows)
-    for rule in r.rules.surplus_relaxation:
-        if most is None or most >= r.quantum:
-            break
-        standing.remove(rule)
-        rows = rows.with_columns(_upper(standing).alias("__upper"))
-        before, most = most, _most(rows)
-        met = r.quantum - before if most is None else min(most, r.quantum) - before
-        r.relax(rule, r.quantum - before, met, "the whole limit", 1.0, None)
-    if most is not None and most < r.quantum:
-        message = (
-            f"{r.stream} {r.year}: upper bounds hold {pounds_text(most)} pounds against a quantum of {pounds_text(r.quantum)}: "
-            f"{pounds_text(r.quantum - most)} pounds cannot be placed. Raise max_growth, or let a limit give way in the policy's "
-            "surplus_relaxation order"
-        )
-        raise InfeasibleError(message)
-    return rows
-
-
-def _most(rows: pl.DataFrame) -> int | None:
-    return largest_placeable(rows, weight="target_pence", lower="__lower", upper="__upper")
-
-
-# --- results ----------------------------------------------------------------------------------------------------------------------
-
-
-def _result(r: _Round, rows: pl.DataFrame) -> PaceResult:
+def _result(r: RoundState, rows: pl.DataFrame) -> PaceResult:
     given, lower, upper = pl.col("allocation_pence"), pl.col("__lower"), pl.col("__upper")
     floor = pl.when(pl.col("is_capped")).then(pl.col("__fixed")).otherwise(pl.col("__floor"))
     placed_by = "pro_rata" if r.rules.method == "pro-rata" else "common_distance"
@@ -705,7 +321,7 @@ def _result(r: _Round, rows: pl.DataFrame) -> PaceResult:
         (given > floor).alias("is_lifted"),
     ).with_columns(over("closing_dft_pence", "target_pence").alias("closing_dft_share"))
     allocations = PacedAllocation.validate(rows.select(*PacedAllocation.columns()))
-    most = _most(r.rows)
+    most = most_money(r.rows)
     lowest = int(rows.get_column("__lower").sum())
     common = float(r.level - 1) if r.level is not None else None
     summary = pl.DataFrame(

@@ -155,9 +155,8 @@ def target_shares(weights: Frame[AreaWeight]) -> Frame[TargetShare]:
     checked = AreaWeight.validate(weights)
     empty = checked.group_by(GROUP).agg(pl.col("weight_micro").sum()).filter(pl.col("weight_micro") == 0).sort(GROUP)
     if empty.height:
-        message = "target shares cannot be formed: no area of the stream has any need"
         raise FrameError(
-            message,
+            "target shares cannot be formed: no area of the stream has any need",
             [
                 Fault(f"{y} {s}", "weights that add to 0", "at least one area with need")
                 for y, s, _ in empty.iter_rows()
@@ -175,7 +174,7 @@ def targets(weights: Frame[AreaWeight], quanta: Frame[StreamQuantum]) -> Frame[A
         quanta: money to distribute by stream and year, one row for each stream and year of `weights`.
 
     Raises:
-        FrameError: a stream and year has weights without a quantum or a quantum without weights, all told together;
+        FrameError: a stream and year has weights without a quantum or a quantum without weights, all reported together;
             or the weights of a stream add to nothing.
 
     Rule: T_i = tau_i x Q, odd pence by largest remainder, ties by area code. The target per weighted head is the same for all.
@@ -214,7 +213,7 @@ def distance_from_target(
         populations: registered persons of the year; rows of other years are not used.
 
     Raises:
-        FrameError: an area stands in one table and not in another; all such areas are told.
+        FrameError: an area stands in one table and not in another; all such areas are named.
         NothingToShareError: the openings of a stream add to nothing, so average growth has no meaning.
 
     Rule: allocation rule, section 3. Opening distances of a stream add to nil, because both sides share the same quantum.
@@ -289,7 +288,7 @@ def require_same_keys(
     """Nothing, where both frames have the same keys.
 
     Raises:
-        FrameError: some keys stand in one and not in the other; each side's are told.
+        FrameError: some keys stand in one and not in the other; each side's are named.
     """
     faults = []
     for have, lack, have_name, lack_name in ((one, other, one_name, other_name), (other, one, other_name, one_name)):
@@ -301,8 +300,7 @@ def require_same_keys(
         if lost.height > _SHOWN:
             faults.append(Fault(f"{have_name} against {lack_name}", f"{lost.height - _SHOWN} more such rows", "none"))
     if faults:
-        message = f"{one_name} and {other_name} do not cover the same {', '.join(keys)}"
-        raise FrameError(message, faults)
+        raise FrameError(f"{one_name} and {other_name} do not cover the same {', '.join(keys)}", faults)
 
 
 _SHOWN = 10

@@ -50,13 +50,11 @@ class Parameter(Judged):
     def _is_in_order_and_owned(self) -> Parameter:
         years = [v.since for v in self.values]
         if years != sorted(set(years)):
-            message = f"values must be in order of year, one for each; found {', '.join(years)}"
-            raise ValueError(message)
+            raise ValueError(f"values must be in order of year, one for each; found {', '.join(years)}")
         if any(v.source == "assumption" for v in self.values) and (
             self.owner is None or self.quality in {None, "green"}
         ):
-            message = "an assumption needs an owner and a red or amber quality mark"
-            raise ValueError(message)
+            raise ValueError("an assumption needs an owner and a red or amber quality mark")
         return self
 
     def at(self, year: FinancialYear, name: str = "parameter") -> DatedValue:
@@ -65,12 +63,11 @@ class Parameter(Judged):
         Raises:
             ParameterError: it starts later, or was retired.
         """
-        held = [v for v in self.values if v.since <= year]
-        if not held or (self.retired is not None and year >= self.retired):
+        in_force = [v for v in self.values if v.since <= year]
+        if not in_force or (self.retired is not None and year >= self.retired):
             span = f"from {self.values[0].since}" + (f" until {self.retired}" if self.retired else "")
-            message = f"{name}: found no value for {year}; it has values {span}. Add a dated value"
-            raise ParameterError(message)
-        return held[-1]
+            raise ParameterError(f"{name}: found no value for {year}; it has values {span}. Add a dated value")
+        return in_force[-1]
 
 
 class Parameters:

@@ -1,6 +1,6 @@
 """Files meet the engine here, and only here: the data pack's sources and tables, and the tables that users bring.
 
-`read_rows` reads a CSV or parquet file of a user against a schema, cell by cell, and tells every fault at once with the
+`read_rows` reads a CSV or parquet file of a user against a schema, cell by cell, and reports every fault at once with the
 line it stands on. `DataPack` opens the folder of figures the product carries: sources with their tables as printed
 (one row a printed cell, or one row a subject in wide data sets), documents, and parameters.
 """
@@ -94,10 +94,9 @@ class DataPack:
 
     def __post_init__(self) -> None:
         if not (self.root / "pack.toml").is_file():
-            message = (
+            raise SourceError(
                 f"{self.root}: found no pack.toml; expected a data pack. Give its folder with --data or CAPITATION_DATA"
             )
-            raise SourceError(message)
 
     def path(self, relative: str) -> Path:
         """The path of a file of the pack; its checksum is kept for the manifest of a run.
@@ -107,12 +106,10 @@ class DataPack:
         """
         path = self.root / relative
         if relative not in self._opened and not path.resolve().is_relative_to(self.root.resolve()):
-            message = f"{relative!r}: found a name that leads out of the data pack; expected a file of it"
-            raise SourceError(message)
+            raise SourceError(f"{relative!r}: found a name that leads out of the data pack; expected a file of it")
         if not path.is_file():
             near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
-            message = f"{path}: no such file in the data pack. {near}".rstrip()
-            raise SourceError(message)
+            raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
         if relative not in self._opened:
             self._contents[relative] = path.read_bytes()
             self._opened[relative] = hashlib.sha256(self._contents[relative]).hexdigest()
@@ -130,8 +127,9 @@ class DataPack:
         for manifest in sorted((self.root / "sources").glob("*/source.toml")):
             source = read_document(manifest, Source)
             if source.id != manifest.parent.name:
-                message = f"{manifest}: found id {source.id!r}; expected the folder's name {manifest.parent.name!r}"
-                raise SourceError(message)
+                raise SourceError(
+                    f"{manifest}: found id {source.id!r}; expected the folder's name {manifest.parent.name!r}"
+                )
             found[source.id] = source
         return found
 
@@ -246,7 +244,7 @@ def read_rows(
 
     Raises:
         SourceError: the file is missing, in another encoding, has wrong columns or cells that are not what their
-            column holds; every fault is told at once, cells with the line they stand on.
+            column holds; every fault is reported at once, cells with the line they stand on.
         FrameError: the cells can be read but the rows break a promise of the schema.
     """
     table = RawTable(str(path), read_raw(path))
@@ -279,12 +277,7 @@ def rows_of(
     for wanted, given in names.items():
         column = schema.columns()[wanted]
         if given not in raw.columns and wanted not in mapping and not column.nullable:
-            faults.add(
-                where,
-                f"no column {given!r}",
-                f"{column.about} ({column.unit})",
-                suggest(given, raw.columns),
-            )
+            faults.add(where, f"no column {given!r}", f"{column.about} ({column.unit})", suggest(given, raw.columns))
     if not keep_extra:
         for name in raw.columns:
             if name not in names.values():
@@ -332,8 +325,7 @@ def read_raw(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
-        message = f"{path}: no such file. {near}".rstrip()
-        raise SourceError(message)
+        raise SourceError(f"{path}: no such file. {near}".rstrip())
     if path.suffix not in {".csv", ".parquet"}:
         raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet")
     return parse_raw(path.read_bytes(), path).cells
@@ -361,34 +353,32 @@ def read_csv_text(content: bytes, where: str) -> pl.DataFrame:
     """
     remedy = "Save it as plain UTF-8 CSV without a byte-order mark."
     if content.startswith(b"\xef\xbb\xbf"):
-        message = f"{where}: found a UTF-8 byte-order mark at the start; expected none. {remedy}"
-        raise SourceError(message)
+        raise SourceError(f"{where}: found a UTF-8 byte-order mark at the start; expected none. {remedy}")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        message = f"{where}: found UTF-16 text; expected UTF-8. {remedy}"
-        raise SourceError(message)
+        raise SourceError(f"{where}: found UTF-16 text; expected UTF-8. {remedy}")
     try:
         head = content.decode("utf-8").partition("\n")[0]
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        message = f"{where}: line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8 text. {remedy}"
-        raise SourceError(message) from error
+        raise SourceError(
+            f"{where}: line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8 text. {remedy}"
+        ) from error
     if not head.strip():
-        message = f"{where}: found no heading line; expected column names in the first line"
-        raise SourceError(message)
+        raise SourceError(f"{where}: found no heading line; expected column names in the first line")
     headings = [name.strip().strip('"') for name in head.rstrip("\r").split(",")]
     repeated = sorted({name for name in headings if headings.count(name) > 1})
     if repeated:
-        message = f"{where}: found the heading(s) {', '.join(map(repr, repeated))} more than once; expected each once"
-        raise SourceError(message)
+        raise SourceError(
+            f"{where}: found the heading(s) {', '.join(map(repr, repeated))} more than once; expected each once"
+        )
     try:
         return pl.read_csv(BytesIO(content), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        message = f"{where}: cannot be read as comma-separated text: {str(error).splitlines()[0]}"
-        raise SourceError(message) from error
+        raise SourceError(f"{where}: cannot be read as comma-separated text: {str(error).splitlines()[0]}") from error
 
 
 def _cast(series: pl.Series, column: Column, where: str, faults: Faults) -> pl.Series:
-    """`series` in the column's type; cells that do not fit are told with their line (the heading is line 1)."""
+    """`series` in the column's type; cells that do not fit are reported with their line (the heading is line 1)."""
     if series.dtype == column.dtype:
         return series.alias(column.name)
     given = series

@@ -3,7 +3,7 @@
 Practice codes come and go: two lists a few years apart never hold the same codes. A lineage table keeps one event a
 row (merged into, closed, opened) with its year, its evidence and whether it was published or is inferred from the
 lists. `practice_lineage` compares two lists through the table, following a practice through several mergers, and leaves
-nothing out: a code for which the table has no event is told as "unexplained", never guessed.
+nothing out: a code for which the table has no event is reported as "unexplained", never guessed.
 """
 
 from __future__ import annotations
@@ -90,8 +90,7 @@ def practice_lists(pack: DataPack, year: str) -> Frame[PracticeList]:
     found = rows.filter(pl.col("year") == year)
     if found.is_empty():
         years = rows.get_column("year").unique().sort()
-        message = f"practice lists: found none for {year}; the pack carries {', '.join(years)}"
-        raise FrameError(message)
+        raise FrameError(f"practice lists: found none for {year}; the pack carries {', '.join(years)}")
     return PracticeList.validate(found.drop("year"))
 
 
@@ -99,7 +98,7 @@ def read_lists(path: Path) -> Frame[PracticeList]:
     """Practice lists from a user's file, under our names or those of published files; other columns are ignored.
 
     Raises:
-        SourceError: the file cannot be read as such; every fault is told at once.
+        SourceError: the file cannot be read as such; every fault is reported at once.
     """
     names = column_names(PracticeList, read_raw(path).columns, {}, HEADINGS)
     return read_rows(path, PracticeList, column_map=names, keep_extra=True)
@@ -109,7 +108,7 @@ def read_lineage(path: Path) -> Frame[LineageEvent]:
     """Lineage events from a user's file.
 
     Raises:
-        SourceError: the file cannot be read as such; every fault is told at once.
+        SourceError: the file cannot be read as such; every fault is reported at once.
         FrameError: an event breaks a promise of `LineageEvent`.
     """
     return read_rows(path, LineageEvent)
@@ -132,7 +131,7 @@ def practice_lineage(
         has its opening, and "unexplained" where it has not.
 
     Raises:
-        FrameError: mergers that run in a circle, or a practice with more than one event that ends it; all told
+        FrameError: mergers that run in a circle, or a practice with more than one event that ends it; all reported
             together.
     """
     later, faults = set(new.get_column("practice_code")), Faults()

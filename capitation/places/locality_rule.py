@@ -85,12 +85,7 @@ class _Group:
 
 
 def build_localities(
-    practices: Frame[ResolvedPractice],
-    *,
-    year: str,
-    low: int,
-    high: int,
-    start: Start = "networks",
+    practices: Frame[ResolvedPractice], *, year: str, low: int, high: int, start: Start = "networks"
 ) -> LocalityPlan:
     """The localities that the rule makes of `practices`, with the map and the steps taken.
 
@@ -108,7 +103,7 @@ def build_localities(
 
     Raises:
         FrameError: the band is not a band, a practice has no network, or no coordinates and no postcode that places
-            it; all told together.
+            it; all reported together.
 
     Rule: the docstring of this file.
     """

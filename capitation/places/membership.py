@@ -3,7 +3,7 @@
     system -> place (district) -> locality (30,000 to 50,000 registered persons) -> practice
 
 A place is the district in which a practice stands; the commissioner of a practice is kept beside it, because two
-practices of Bedfordshire CCG stand in other districts. `partition_faults` tells everything that keeps a map from being
+practices of Bedfordshire CCG stand in other districts. `partition_faults` reports everything that keeps a map from being
 a partition: practices repeated, in two localities, unknown or left out, localities in two places, sizes outside the
 band. Questions the published tables leave open are answered one by one in `data/places/resolutions.csv`.
 """
@@ -49,7 +49,7 @@ _NO_NETWORK = ("NULL", "U")
 """What published files write in the network column of a practice that has none."""
 
 _SHOWN = 20
-"""Faults of one kind that are told one by one; the rest are counted."""
+"""Faults of one kind that are named one by one; the rest are counted."""
 
 
 class Practice(Schema):
@@ -110,9 +110,7 @@ class Membership(MembershipRow):
     @classmethod
     def rules(cls) -> dict[str, pl.Expr]:
         """A locality lies in one place in a year."""
-        return {
-            "every locality lies in one place": pl.col("place_code").n_unique().over("year", "locality_code") == 1,
-        }
+        return {"every locality lies in one place": pl.col("place_code").n_unique().over("year", "locality_code") == 1}
 
 
 class Locality(Schema):
@@ -184,7 +182,7 @@ def resolved_practices(published: Frame[Practice], answers: Frame[Resolution]) -
 
     Raises:
         FrameError: a resolution for an unknown practice or for a question that is not open, a commissioner that the
-            table does not have, or a practice that still has no network or no district; all told together.
+            table does not have, or a practice that still has no network or no district; all reported together.
     """
     faults = Faults()
     known = published.get_column("practice_code").to_list()
@@ -285,7 +283,7 @@ def read_practices(path: Path) -> Frame[Practice]:
     Columns may go by the names of published files (`HEADINGS`); "NULL" or "U" in the network column is no network.
 
     Raises:
-        SourceError: the file cannot be read as such; every fault is told at once.
+        SourceError: the file cannot be read as such; every fault is reported at once.
     """
     names = column_names(Practice, read_raw(path).columns, {}, HEADINGS)
     rows = read_rows(path, Practice, column_map=names, keep_extra=True)
@@ -298,7 +296,7 @@ def read_map(path: Path) -> Frame[MembershipRow]:
     """A map from a user's CSV or parquet file: at least `practice_code` and `locality_code`; rows may still be at fault.
 
     Raises:
-        SourceError: the file cannot be read as such; every fault is told at once.
+        SourceError: the file cannot be read as such; every fault is reported at once.
     """
     return read_rows(path, MembershipRow, keep_extra=True)
 
@@ -410,7 +408,7 @@ def checked_membership(
     """A map as a partition: one row a practice, with its place and commissioner filled from the practices where it gives none.
 
     Raises:
-        FrameError: the map is not a partition; every fault is told at once. Sizes are not judged.
+        FrameError: the map is not a partition; every fault is reported at once. Sizes are not judged.
     """
     partition_faults(rows, published, where=where).raise_if_any(
         FrameError, f"{where}: not a partition of the practices"
@@ -428,9 +426,9 @@ def checked_membership(
     return Membership.validate(filled.select(*Membership.columns()), where=where)
 
 
-def _add(faults: Faults, rows: pl.DataFrame, tell: Callable[[dict[str, Any]], tuple[str, str, str, str]]) -> None:
+def _add(faults: Faults, rows: pl.DataFrame, describe: Callable[[dict[str, Any]], tuple[str, str, str, str]]) -> None:
     """Keep one fault for each of the first rows and one that counts the rest."""
-    told = [Fault(*tell(row)) for row in rows.head(_SHOWN).iter_rows(named=True)]
-    faults.extend(told)
+    named = [Fault(*describe(row)) for row in rows.head(_SHOWN).iter_rows(named=True)]
+    faults.extend(named)
     if rows.height > _SHOWN:
-        faults.add(told[0].where.partition(":")[0], f"{rows.height - _SHOWN} more such as {told[0].found!r}", "none")
+        faults.add(named[0].where.partition(":")[0], f"{rows.height - _SHOWN} more such as {named[0].found!r}", "none")

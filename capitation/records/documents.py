@@ -67,8 +67,7 @@ class Figure(Judged):
     @model_validator(mode="after")
     def _assumption_has_an_owner(self) -> Figure:
         if self.source == "assumption" and (self.owner is None or self.quality is None):
-            message = "an assumption needs an owner and a quality mark"
-            raise ValueError(message)
+            raise ValueError("an assumption needs an owner and a quality mark")
         return self
 
 
@@ -76,7 +75,7 @@ def read_document(path: Path, model: type[D]) -> D:
     """The document in a TOML, JSON or YAML file, checked against `model`.
 
     Raises:
-        DocumentError: the file is missing, cannot be parsed, or breaks the model; every fault is told at once,
+        DocumentError: the file is missing, cannot be parsed, or breaks the model; every fault is reported at once,
             with the file and the key.
     """
     return parse_document(read_mapping(path), model, where=str(path))
@@ -92,8 +91,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except FileNotFoundError:
         near = suggest(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.parent.is_dir() else ""
-        message = f"{path}: no such file. {near}".rstrip()
-        raise DocumentError(message) from None
+        raise DocumentError(f"{path}: no such file. {near}".rstrip()) from None
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8") from error
     return parse_mapping(content, path)
@@ -117,21 +115,18 @@ def parse_mapping(raw: bytes, path: Path) -> dict[str, Any]:
         elif path.suffix in {".yaml", ".yml"}:
             content = yaml.safe_load(text)
         else:
-            message = (
+            raise DocumentError(
                 f"{path}: a document is a .toml, .json or .yaml file, not {path.suffix or 'a file without an ending'}"
             )
-            raise DocumentError(message)
     except (
         ValueError,
         ArithmeticError,
         RecursionError,
         yaml.YAMLError,
     ) as error:  # the parsers' own, and what numbers and depth do
-        message = f"{path}: cannot be parsed: {error or type(error).__name__}"
-        raise DocumentError(message) from error
+        raise DocumentError(f"{path}: cannot be parsed: {error or type(error).__name__}") from error
     if not isinstance(content, dict):
-        message = f"{path}: found {type(content).__name__}; expected keys and values at the top"
-        raise DocumentError(message)
+        raise DocumentError(f"{path}: found {type(content).__name__}; expected keys and values at the top")
     return content
 
 
@@ -145,8 +140,9 @@ def parse_document(content: dict[str, Any], model: type[D], where: str) -> D:
         return model.model_validate(content)
     except ValidationError as error:
         faults = [_fault(e, model, where) for e in error.errors(include_url=False)]
-        message = f"{where}: not a valid {model.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})"
-        raise DocumentError(message, faults) from error
+        raise DocumentError(
+            f"{where}: not a valid {model.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})", faults
+        ) from error
 
 
 def _fault(error: Any, model: type[BaseModel], where: str) -> Fault:  # noqa: ANN401  # pydantic's own error mapping

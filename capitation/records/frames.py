@@ -1,7 +1,7 @@
 """Typed frames: a schema names each column's type, unit and meaning, its limits, its key and its promises.
 
 `Schema.validate` refuses missing, unexpected, wrongly typed, empty, out-of-range and repeated rows and broken
-promises, tells every fault at once with an example row, and returns the rows in key order. `Frame[Schema]` exists for
+promises, reports every fault at once with an example row, and returns the rows in key order. `Frame[Schema]` exists for
 the type checker; at run time it is a plain polars frame.
 """
 
@@ -135,8 +135,10 @@ class Schema:
         if not faults:
             faults = list(cls._row_faults(frame, place))
         if faults:
-            message = f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})"
-            raise FrameError(message, faults)
+            raise FrameError(
+                f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})",
+                faults,
+            )
         ordered = frame.select(list(cls._columns))
         return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() else ordered)
 
@@ -148,12 +150,7 @@ class Schema:
             if name not in frame.columns
         ]
         faults += [
-            Fault(
-                place,
-                f"an unexpected column {name!r}",
-                "only the schema's columns",
-                suggest(name, cls._columns),
-            )
+            Fault(place, f"an unexpected column {name!r}", "only the schema's columns", suggest(name, cls._columns))
             for name in frame.columns
             if name not in cls._columns
         ]

@@ -63,14 +63,12 @@ def plain(text: str) -> Any:  # noqa: ANN401  # any plain content
 def _number(text: str) -> Decimal:
     number = Decimal(text)
     if number and abs(number.adjusted()) > LONGEST_NUMBER:
-        message = f"the number {text[:40]} has more than {LONGEST_NUMBER} digits"
-        raise ValueError(message)
+        raise ValueError(f"the number {text[:40]} has more than {LONGEST_NUMBER} digits")
     return number
 
 
 def _no_number(text: str) -> Any:  # noqa: ANN401  # it never returns
-    message = f"{text} is no number of JSON"
-    raise ValueError(message)
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def digest(text: str) -> str:

@@ -19,8 +19,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
 
     def look_up(name: str) -> object:
         if name not in homes:
-            message = f"module {package!r} has no attribute {name!r}"
-            raise AttributeError(message)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(homes[name]), name)
 
     return look_up

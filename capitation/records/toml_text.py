@@ -52,8 +52,7 @@ def _value(value: object, path: tuple[str, ...]) -> str:
         return f'"{"".join(_escaped(c) for c in value)}"'
     if isinstance(value, Sequence):
         return f"[{', '.join(_value(v, path) for v in value)}]"
-    message = f"{'.'.join(path)}: found {value!r}; expected text, a number, true or false, a list or a table"
-    raise DocumentError(message)
+    raise DocumentError(f"{'.'.join(path)}: found {value!r}; expected text, a number, true or false, a list or a table")
 
 
 def _escaped(c: str) -> str:

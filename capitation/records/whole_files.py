@@ -49,8 +49,7 @@ def write_all_whole(files: Mapping[Path, Callable[[Path], object]]) -> list[Path
         for at, partial in partials.items():
             partial.rename(at)
     except OSError as error:
-        message = f"{at}: cannot be written: {error}"
-        raise SourceError(message) from error
+        raise SourceError(f"{at}: cannot be written: {error}") from error
     finally:
         for partial in partials.values():
             if partial.exists():
@@ -73,8 +72,7 @@ def write_whole_folder(place: Path, fill: Callable[[Path], object]) -> Path:
             shutil.rmtree(place)
         partial.rename(place)
     except OSError as error:
-        message = f"{place}: the folder could not be written: {error}"
-        raise SourceError(message) from error
+        raise SourceError(f"{place}: the folder could not be written: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return place

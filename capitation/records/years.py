@@ -30,8 +30,7 @@ class FinancialYear(str):
     def __new__(cls, text: str) -> FinancialYear:  # noqa: D102  # the class docstring says it
         match = _PATTERN.match(str(text))
         if not match or (int(match[1]) + 1) % 100 != int(match[2]):
-            message = f"{text!r} is not a financial year; write it as '2016/17'"
-            raise DataError(message)
+            raise DataError(f"{text!r} is not a financial year; write it as '2016/17'")
         return super().__new__(cls, text)
 
     @classmethod

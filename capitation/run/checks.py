@@ -1,7 +1,7 @@
 """What is wrong with a data pack: every fault at once, so that a pack is mended in one sitting.
 
 Each check below looks at one thing, never stops at the first fault, and is listed in CHECKS. None of them changes the
-pack, and none depends on another having passed: a source whose manifest cannot be read is told once and left out.
+pack, and none depends on another having passed: a source whose manifest cannot be read is reported once and left out.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     organisations_are_valid,
     practice_numbers_are_published,
 )
-"""The checks of a pack, in the order in which their faults are told."""
+"""The checks of a pack, in the order in which their faults are reported."""
 
 
 def _source_folders(pack: DataPack) -> list[Path]:

@@ -11,36 +11,17 @@ from typing import cast
 
 import polars as pl
 
-from capitation.activity.activity import (
-    LocalityActivity,
-    UnitCost,
-    component_weights,
-    national_costs,
-    other_acute_share,
-    points_of_delivery,
-    relative_costs,
-    spread_activity,
-    spread_weights,
-    unit_costs,
-    yearly_activity,
-)
+from capitation.activity.plan import points_of_delivery, yearly_activity
 from capitation.activity.printed_plan import activity_plan, spend_by_service
+from capitation.activity.spread import LocalityActivity, component_weights, spread_activity, spread_weights
+from capitation.activity.unit_costs import UnitCost, national_costs, other_acute_share, relative_costs, unit_costs
 from capitation.allocation.deployable import spendable
 from capitation.allocation.ledger import LedgerLine
-from capitation.allocation.providers import (
-    ServiceEnvelope,
-    flows,
-    locality_flows,
-    locality_streams,
-    provider_envelopes,
-    providers,
-    service_envelopes,
-    service_lines,
-    service_streams,
-)
+from capitation.allocation.providers import flows, locality_flows, provider_envelopes, providers, service_lines
+from capitation.allocation.services import envelopes_of, service_streams
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, allocate_levels
-from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls
+from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall
 from capitation.errors import FrameError, UnknownNameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
@@ -64,12 +45,7 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
-from capitation.streams.control_total import (
-    ControlTotal,
-    Deployable,
-    control_total,
-    gap_bridge,
-)
+from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
@@ -101,7 +77,13 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     allocation = level_allocations(scenario, totals, weights.weights, members)
     spending = spendable(allocation, slices)
     costs = calibrated_costs(pack)
-    envelopes = envelopes_of(scenario, spending.practices, members, pack)
+    envelopes = envelopes_of(
+        spending.practices,
+        members.select("practice_code", "locality_code", "commissioner_code"),
+        {rule.stream: rule.service for rule in scenario.streams if rule.service is not None},
+        spend_by_service(pack),
+        service_streams(pack),
+    )
     flow = locality_flows(
         flows(pack), members.select("locality_code", "place_code").unique(), service_lines(costs), providers(pack)
     )
@@ -241,11 +223,7 @@ def pace_policy(scenario: Scenario, pack: DataPack) -> PacePolicy:
 
 
 def locality_totals(
-    scenario: Scenario,
-    money: ControlTotal,
-    weights: Frame[PracticeWeight],
-    members: Frame[Membership],
-    path: PacePath,
+    scenario: Scenario, money: ControlTotal, weights: Frame[PracticeWeight], members: Frame[Membership], path: PacePath
 ) -> Frame[TotalAllocation]:
     """Recurrent and non-recurrent money of each locality: the paced streams, and the others by weighted persons."""
     years = [str(year) for year in scenario.years]
@@ -273,10 +251,7 @@ def locality_totals(
 
 
 def level_allocations(
-    scenario: Scenario,
-    totals: Frame[TotalAllocation],
-    weights: Frame[PracticeWeight],
-    members: Frame[Membership],
+    scenario: Scenario, totals: Frame[TotalAllocation], weights: Frame[PracticeWeight], members: Frame[Membership]
 ) -> Frame[LevelAllocation]:
     """Allocations at every level: practices cut out of their locality, places and the system added up from localities."""
     homes = members.select(
@@ -300,9 +275,9 @@ def distances(path: PacePath, people: Frame[ProjectedList], members: Frame[Membe
     allocations = path.allocations.select("year", "stream", "area_code", "allocation_pence")
     years = path.targets["year"].unique().implode()
     populations = _area_populations(people, members)
-    held = AreaPopulation.validate(populations.filter(pl.col("year").is_in(years)))
+    counted = AreaPopulation.validate(populations.filter(pl.col("year").is_in(years)))
     return distance_from_target(
-        OpeningBaseline.validate(openings), path.targets, AreaAllocation.validate(allocations), held
+        OpeningBaseline.validate(openings), path.targets, AreaAllocation.validate(allocations), counted
     )
 
 
@@ -322,7 +297,7 @@ def waterfalls(
         steps.filter(pl.col("kind") != "gross").select("year", "stream", "step").unique().sort("year", "stream", "step")
     )
     order = order.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("year").alias("place_in_order"))
-    found = [system_waterfall(scenario, steps)]
+    found = [system_waterfall(scenario.system_code, steps)]
     for kind, column in (("locality", "locality_code"), ("place", "place_code")):
         areas = members.select("locality_code", pl.col(column).alias("area_code")).unique()
         by_area = totals.rename({"area_code": "locality_code"}).join(
@@ -346,54 +321,6 @@ def waterfalls(
             )
         )
     return LedgerLine.validate(pl.concat(found))
-
-
-def system_waterfall(scenario: Scenario, steps: pl.DataFrame) -> pl.DataFrame:
-    """The system's own waterfall: streams one by one to the control total, then each top-slice, to what is deployable."""
-    ordered = steps.with_columns(
-        (pl.col("kind") != "gross").alias("is_slice"),
-        pl.when(pl.col("kind") == "gross")
-        .then(pl.col("stream") + ": " + pl.col("name"))
-        .otherwise(pl.col("name"))
-        .alias("line"),
-    ).sort("year", "is_slice", "stream", "step")
-    lines = ordered.with_columns(
-        pl.int_range(pl.len(), dtype=pl.Int64).over("year").alias("place"),
-        pl.col("amount_pence").cum_sum().over("year").alias("after_pence"),
-    )
-    return LedgerLine.validate(
-        lines.select(
-            "year",
-            pl.lit("system").alias("subject_kind"),
-            pl.lit(scenario.system_code).alias("subject_code"),
-            pl.col("place").alias("step"),
-            pl.col("line").alias("name"),
-            "amount_pence",
-            pl.col("after_pence").alias("balance_pence"),
-        )
-    )
-
-
-def envelopes_of(
-    scenario: Scenario, practices: Frame[LevelAllocation], members: Frame[Membership], pack: DataPack
-) -> Frame[ServiceEnvelope]:
-    """What each locality has for each service: streams split by the printed spend, and those that pay for one service."""
-    homes = members.select("practice_code", "locality_code", "commissioner_code")
-    single = {rule.stream: rule.service for rule in scenario.streams if rule.service is not None}
-    split = LevelAllocation.validate(practices.filter(~pl.col("stream").is_in(list(single))))
-    shared = service_envelopes(locality_streams(split, homes), spend_by_service(pack), service_streams(pack))
-    key = ["year", "commissioner_code", "locality_code", "service_code"]
-    direct = (
-        practices.filter(pl.col("stream").is_in(list(single)) & (pl.col("allocation_pence") != 0))
-        .join(homes, left_on="code", right_on="practice_code", how="left", validate="m:1")
-        .with_columns(
-            pl.col("stream").replace_strict(single, default=None, return_dtype=pl.String).alias("service_code")
-        )
-        .group_by(key)
-        .agg(pl.col("allocation_pence").sum())
-    )
-    both = pl.concat([shared.select(*key, "allocation_pence"), direct])
-    return ServiceEnvelope.validate(both.group_by(key).agg(pl.col("allocation_pence").sum()))
 
 
 def activity_by_locality(scenario: Scenario, members: Frame[Membership], pack: DataPack) -> Frame[LocalityActivity]:
@@ -456,8 +383,7 @@ def _practice_table(scenario: Scenario, pack: DataPack) -> RawTable:
     source = pack.source(scenario.practices.source)
     files = {table.name: table.file for table in source.tables}
     if scenario.practices.table not in files:
-        kind = "table"
-        raise UnknownNameError(kind, scenario.practices.table, files, where=f"source {source.id}")
+        raise UnknownNameError("table", scenario.practices.table, files, where=f"source {source.id}")
     return pack.raw(f"sources/{source.id}/{files[scenario.practices.table]}")
 
 
@@ -503,7 +429,6 @@ def _practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
 def _require_members(practices: pl.DataFrame, column: str) -> None:
     lost = practices.filter(pl.col(column).is_null())["practice_code"].unique().sort()
     if len(lost):
-        message = (
+        raise FrameError(
             f"practices without a locality and commissioner: {', '.join(lost.head(10))}; add them to the membership"
         )
-        raise FrameError(message)

@@ -179,8 +179,7 @@ def load_run(folder: Path) -> Run:
             if inside
             else "Give the folder that a run was written to."
         )
-        message = f"{folder}: found no {MANIFEST}; expected a run. {hint}"
-        raise SourceError(message)
+        raise SourceError(f"{folder}: found no {MANIFEST}; expected a run. {hint}")
     manifest = read_document(folder / MANIFEST, RunManifest)
     frames, faults = {}, []
     for name, record in manifest.frames.items():
@@ -192,6 +191,5 @@ def load_run(folder: Path) -> Run:
         if content_digest(frames[name]) != record.sha256:
             faults.append(Fault(str(path), "other content than the manifest records", f"checksum {record.sha256}"))
     if faults:
-        message = f"{folder}: the run is not whole"
-        raise SourceError(message, faults)
+        raise SourceError(f"{folder}: the run is not whole", faults)
     return Run(manifest, frames)

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from capitation.pace.opening import CommissionerShares
 from capitation.records.documents import Document, Judged, read_document
 from capitation.records.years import FinancialYear, financial_years
-from capitation.streams.control_total import DoNothingGap, Stream, StreamPlan
+from capitation.streams.document import DoNothingGap, Stream, StreamPlan
 
 
 class TableName(Document):
@@ -126,8 +126,8 @@ class Scenario(Document):
             and self.rule(series.stream).paced
             and (series.since or self.opening_year) > self.opening_year
         ]
-        held = {total.year for total in self.population.totals}
-        missing = [y for y in financial_years(self.money.first_year, self.money.last_year) if y not in held]
+        given = {total.year for total in self.population.totals}
+        missing = [y for y in financial_years(self.money.first_year, self.money.last_year) if y not in given]
         if missing:
             wrong.append(f"population.totals has no persons for {', '.join(missing)}")
         if wrong:

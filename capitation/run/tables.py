@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 
 import polars as pl
 
-from capitation.activity.activity import LocalityActivity, UnitCost
+from capitation.activity.spread import LocalityActivity
+from capitation.activity.unit_costs import UnitCost
 from capitation.allocation.deployable import HeldMoney
 from capitation.allocation.ledger import LedgerLine
-from capitation.allocation.providers import LocalityFlow, ProviderAllocation, ServiceEnvelope, ServiceLine
+from capitation.allocation.providers import LocalityFlow, ProviderAllocation, ServiceLine
+from capitation.allocation.services import ServiceEnvelope
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
 from capitation.errors import UnknownNameError

@@ -128,8 +128,7 @@ class Context:
         found = self.rows(table, **match)
         if len(found) != 1:
             wanted = ", ".join(f"{k}={v}" for k, v in match.items())
-            message = f"table {table!r}: found {len(found)} rows with {wanted}; expected one"
-            raise DataError(message)
+            raise DataError(f"table {table!r}: found {len(found)} rows with {wanted}; expected one")
         return found[0]
 
 
@@ -161,8 +160,7 @@ def explain(
     formula = formulas.get((figure.table, figure.column))
     if formula is None:
         known = {f"{t}.{c}" for t, c in formulas}
-        kind = "published figure"
-        raise UnknownNameError(kind, f"{figure.table}.{figure.column}", known)
+        raise UnknownNameError("published figure", f"{figure.table}.{figure.column}", known)
     if not may_show(figure):
         return Node("figure", figure.label, WITHHELD, "", formula.words)
     value = row[figure.column]
@@ -199,13 +197,13 @@ def parse_figure(text: str, run: Run) -> Figure:
     head, *rest = text.replace(",", " ").split()
     table, dot, column = head.partition(".")
     if not dot or not all("=" in word for word in rest):
-        message = f"{text!r} is not a figure; write it as 'table.column key=value key=value', such as 'allocation.allocation_pence year=2018/19 stream=ccg level=locality code=...'. Tables: {', '.join(run.frames)}"
-        raise DataError(message)
+        raise DataError(
+            f"{text!r} is not a figure; write it as 'table.column key=value key=value', such as 'allocation.allocation_pence year=2018/19 stream=ccg level=locality code=...'. Tables: {', '.join(run.frames)}"
+        )
     frame = run.frame(table)
     for name in [column, *(word.partition("=")[0] for word in rest)]:
         if name not in frame.columns:
-            kind = "column"
-            raise UnknownNameError(kind, name, frame.columns, where=f"table {table}")
+            raise UnknownNameError("column", name, frame.columns, where=f"table {table}")
     return Figure(table, column, tuple((w.partition("=")[0], w.partition("=")[2]) for w in rest))
 
 
@@ -213,8 +211,7 @@ def _find(context: Context, figure: Figure) -> Mapping[str, Any]:
     frame = context.run.frame(figure.table)
     for name in (figure.column, *dict(figure.key)):
         if name not in frame.columns:
-            kind = "column"
-            raise UnknownNameError(kind, name, frame.columns, where=f"table {figure.table}")
+            raise UnknownNameError("column", name, frame.columns, where=f"table {figure.table}")
     found = context.rows(figure.table, **dict(figure.key))
     if len(found) == 1:
         return found[0]
@@ -224,17 +221,15 @@ def _find(context: Context, figure: Figure) -> Mapping[str, Any]:
             known = frame.get_column(name).cast(pl.String).drop_nulls().unique().to_list()
             if value not in known:
                 hints.append(f"{name} {value!r} is not known: {suggest(value, known)}")
-        message = f"{figure.label}: found no such row. {' '.join(hints)}".rstrip()
-        raise DataError(message)
+        raise DataError(f"{figure.label}: found no such row. {' '.join(hints)}".rstrip())
     open_columns = [
         c
         for c in frame.columns
         if c not in dict(figure.key) and frame.schema[c] == pl.String and len({r[c] for r in found}) > 1
     ]
-    message = (
+    raise DataError(
         f"{figure.label}: found {len(found)} rows; expected one. Add {' or '.join(open_columns) or 'more of the key'}"
     )
-    raise DataError(message)
 
 
 def _size(context: Context, part: Figure | Node) -> float:

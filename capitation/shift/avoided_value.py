@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from capitation.activity.activity import UnitCost
+from capitation.activity.unit_costs import UnitCost
 from capitation.allocation.providers import LocalityFlow
 from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
@@ -24,7 +24,7 @@ from capitation.money.rounding import MICRO, micro
 from capitation.pack.sources import DataPack
 from capitation.records.columns import CONTRACT, IMPACT, PARTY, POINT_OF_DELIVERY, PROVIDER, QUALITY, SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from capitation.shift.channel_shift import ShiftedActivity
+from capitation.shift.effects import ShiftedActivity
 
 COMMISSIONER, SYSTEM = "commissioner", "system"
 """Parties beside the providers."""
@@ -122,11 +122,7 @@ def service_costs(pack: DataPack) -> Frame[ServiceCost]:
 
 
 def unit_values(
-    costs: Frame[UnitCost],
-    shares: Frame[MarginalShare],
-    behaviour: Frame[ServiceCost],
-    contract: str,
-    years: list[str],
+    costs: Frame[UnitCost], shares: Frame[MarginalShare], behaviour: Frame[ServiceCost], contract: str, years: list[str]
 ) -> Frame[UnitValue]:
     """What one unit of each point of delivery is worth in each year under a form of contract.
 
@@ -171,7 +167,7 @@ def unit_values(
 
 def _dated(rows: pl.DataFrame, dated: pl.DataFrame) -> pl.DataFrame:
     """`rows` with the share that holds in their year: the one with the latest first year not after it."""
-    held = (
+    known = (
         rows.select("point_of_delivery", "year")
         .join(dated, on="point_of_delivery")
         .filter(pl.col("since") <= pl.col("year"))
@@ -179,7 +175,7 @@ def _dated(rows: pl.DataFrame, dated: pl.DataFrame) -> pl.DataFrame:
         .unique(["point_of_delivery", "year"], keep="last", maintain_order=True)
         .drop("since")
     )
-    return rows.join(held, on=["point_of_delivery", "year"], how="left", validate="1:1")
+    return rows.join(known, on=["point_of_delivery", "year"], how="left", validate="1:1")
 
 
 def avoided_worth(shifted: Frame[ShiftedActivity], flow: Frame[LocalityFlow], values: Frame[UnitValue]) -> AvoidedWorth:

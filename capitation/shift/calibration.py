@@ -26,7 +26,7 @@ from capitation.errors import Faults, ScenarioError, suggest
 from capitation.money.rounding import nearest
 from capitation.records.columns import POINT_OF_DELIVERY
 from capitation.records.frames import Column, Frame, Schema
-from capitation.shift.channel_shift import Level, programme_name
+from capitation.shift.effects import Level, programme_name
 from capitation.shift.shared_credit import with_credit
 from capitation.shift.solution import Effect, Solution
 

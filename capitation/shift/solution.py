@@ -27,11 +27,9 @@ from capitation.records.documents import Document, Judged, read_document
 
 def _whole_pence(pounds: Decimal) -> Decimal:
     if abs(pounds) * 100 > LARGEST_PENCE:
-        message = f"an amount of at most {LARGEST_PENCE // 100} pounds"
-        raise ValueError(message)
+        raise ValueError(f"an amount of at most {LARGEST_PENCE // 100} pounds")
     if pounds != pounds.quantize(Decimal("0.01")):
-        message = "an amount in pounds with at most two decimals"
-        raise ValueError(message)
+        raise ValueError("an amount in pounds with at most two decimals")
     return pounds
 
 
@@ -60,7 +58,7 @@ class Effect(Sourced):
     point_of_delivery: Name
     """Where activity is avoided."""
     cell: Name = "all"
-    """Which group of patients, where groups reached by the same solutions are told apart; "all" by default."""
+    """Which group of patients, where groups reached by the same solutions are kept apart; "all" by default."""
     eligible: Share = Decimal(1)
     """The share of that activity that the solution can reach."""
     low: Decimal | None = None
@@ -82,15 +80,12 @@ class Effect(Sourced):
         low = self.central if self.low is None else self.low
         high = self.central if self.high is None else self.high
         if not low <= self.central <= high:
-            message = f"low {low}, central {self.central} and high {high} in that order"
-            raise ValueError(message)
+            raise ValueError(f"low {low}, central {self.central} and high {high} in that order")
         for name, value in (("low", low), ("central", self.central), ("high", high)):
             if value > 1:
-                message = f"an effect of at most 100% of the eligible activity (1.0), not {name} = {value}"
-                raise ValueError(message)
+                raise ValueError(f"an effect of at most 100% of the eligible activity (1.0), not {name} = {value}")
             if value < 0:
-                message = f"an effect of 0 or more, not {name} = {value}; use [[creates]] for activity it adds"
-                raise ValueError(message)
+                raise ValueError(f"an effect of 0 or more, not {name} = {value}; use [[creates]] for activity it adds")
         return self
 
 

@@ -182,8 +182,7 @@ def age_sex_need(
     )
     total = math.fsum(sums.get_column("raw_weighted"))
     if total <= 0:
-        message = "found weighted counts that add to 0; expected some persons to weight"
-        raise NothingToShareError(message)
+        raise NothingToShareError("found weighted counts that add to 0; expected some persons to weight")
     scale = math.fsum(sums.get_column("registered_persons")) / total
     result = pl.col("raw_weighted") * scale
     return AgeSexNeed.validate(

@@ -51,11 +51,10 @@ class DatedFigure(Document):
 
 
 def _at(figures: tuple[DatedFigure, ...], year: FinancialYear, what: str) -> DatedFigure:
-    held = [f for f in figures if f.since <= year]
-    if not held:
-        message = f"{what}: found no value for {year}; expected one from that year or before"
-        raise DocumentError(message)
-    return max(held, key=lambda f: f.since)
+    in_use = [f for f in figures if f.since <= year]
+    if not in_use:
+        raise DocumentError(f"{what}: found no value for {year}; expected one from that year or before")
+    return max(in_use, key=lambda f: f.since)
 
 
 class MissingValue(Document):
@@ -192,14 +191,11 @@ class Block(Document):
     @model_validator(mode="after")
     def _needs_weights(self) -> Block:
         if len(self.components) > 1 and any(not c.weight for c in self.components):
-            message = "each component of a block of several needs a weight"
-            raise ValueError(message)
+            raise ValueError("each component of a block of several needs a weight")
         if self.inequality is not None and not self.inequality.weight:
-            message = "the inequality component needs a weight"
-            raise ValueError(message)
+            raise ValueError("the inequality component needs a weight")
         if (self.areas or self.area_table) and not self.adjusts_for:
-            message = "say in adjusts_for which cost indices the area coefficients stand for"
-            raise ValueError(message)
+            raise ValueError("say in adjusts_for which cost indices the area coefficients stand for")
         return self
 
 
@@ -223,7 +219,7 @@ class FormulaDocument(Document):
     published_as: str | None = None
     """Id of the component that holds the result as its publisher printed it, where there is one."""
     limits: tuple[str, ...] = ()
-    """What the formula leaves out, told with each result."""
+    """What the formula leaves out, reported with each result."""
     blocks: tuple[Block, ...] = Field(min_length=1)
     """The blocks that add up."""
 
@@ -386,12 +382,12 @@ class Formula:
             contains: ids of the indices the columns already contain; None takes what the vintage of the year says.
             faults: where to keep what is found.
         """
-        held = set(self._contained(year) if contains is None else contains)
-        for name in sorted(held - set(self.catalogue.indices)):
+        in_use = set(self._contained(year) if contains is None else contains)
+        for name in sorted(in_use - set(self.catalogue.indices)):
             faults.add(f"formula {self.id}", f"index {name!r}", "a known index", suggest(name, self.catalogue.indices))
         wanted = set(self.document.inputs_contain)
         applied = {n for b in self.document.blocks for n in (*b.indices, *b.adjusts_for)}
-        for name in sorted((held - wanted) & set(self.catalogue.indices)):
+        for name in sorted((in_use - wanted) & set(self.catalogue.indices)):
             title = self.catalogue.indices[name].title.lower()
             effect = f"applies the {title} itself, so it would count twice" if name in applied else "expects need alone"
             others = sorted(
@@ -401,7 +397,7 @@ class Formula:
             faults.add(
                 f"formula {self.id}, {year}", f"columns that already contain the {title}", f"none: it {effect}", remedy
             )
-        for name in sorted(wanted - held):
+        for name in sorted(wanted - in_use):
             title = self.catalogue.indices[name].title.lower()
             faults.add(
                 f"formula {self.id}, {year}",
@@ -470,4 +466,6 @@ def need_catalogue(pack: DataPack) -> NeedCatalogue:
             if document.id != stem:
                 faults.add(f"need/{folder}/{stem}.toml", f"id {document.id!r}", f"the file's name {stem!r}")
     faults.raise_if_any(DocumentError, "need documents do not carry their file's name")
-    return NeedCatalogue(components, indices, {v.year: v for v in vintages.values()}, formulas, coefficient_tables(pack))
+    return NeedCatalogue(
+        components, indices, {v.year: v for v in vintages.values()}, formulas, coefficient_tables(pack)
+    )

@@ -76,15 +76,17 @@ def year_of(path: str, given: str | None, years: list[str], fallback: tuple[str,
     if given is not None:
         year = FinancialYear(given)
         if years and year not in years:
-            message = f"{path}: found no rows of {year}; expected one of its years {', '.join(sorted(years))}. {suggest(year, years)}"
-            raise SourceError(message)
+            raise SourceError(
+                f"{path}: found no rows of {year}; expected one of its years {', '.join(sorted(years))}. {suggest(year, years)}"
+            )
         return year
     choice = sorted(years) or sorted(fallback)
     if len(choice) == 1:
         return FinancialYear(choice[0])
-    held = f"years {', '.join(choice)}" if years else "no column 'year'"
-    message = f"{path}: found {held}; expected one year to use. Choose it with --year, such as --year {choice[0]}"
-    raise SourceError(message)
+    listed = f"years {', '.join(choice)}" if years else "no column 'year'"
+    raise SourceError(
+        f"{path}: found {listed}; expected one year to use. Choose it with --year, such as --year {choice[0]}"
+    )
 
 
 def years_of(path: str, rows: pl.DataFrame) -> list[str]:
@@ -108,7 +110,7 @@ def years_of(path: str, rows: pl.DataFrame) -> list[str]:
             FinancialYear(year)
         except DataError:
             faults.add(f"{path}: column 'year'", repr(year), "a financial year such as '2023/24'")
-    faults.raise_if_any(SourceError, f"{path}: the year of some rows cannot be told")
+    faults.raise_if_any(SourceError, f"{path}: the year of some rows is not clear")
     return found
 
 
@@ -221,8 +223,8 @@ def _refuse_empty_columns(
     faults = Faults()
     for column in (*(c.column for c in formula.components()), *(i.column for i in formula.indices())):
         if mine.height and mine.get_column(column).null_count() == mine.height:
-            held = rows.filter(pl.col(column).is_not_null()).get_column("year").drop_nulls().unique().sort().to_list()
-            remedy = f"Years with values: {', '.join(held)}." if held else ""
+            listed = rows.filter(pl.col(column).is_not_null()).get_column("year").drop_nulls().unique().sort().to_list()
+            remedy = f"Years with values: {', '.join(listed)}." if listed else ""
             faults.add(
                 f"{path}: column {column!r}",
                 f"no value in any of the {mine.height} rows of {year}",
@@ -320,8 +322,7 @@ def read_cost_index(path: Path) -> GivenCostIndices:
     }
     if len(levels) != 1:
         found = " and ".join(sorted(levels.values())) or f"columns {', '.join(available)}"
-        message = f"{path}: found {found}; expected one code column: practice_code, {', '.join(AREA_COLUMNS)}"
-        raise SourceError(message)
+        raise SourceError(f"{path}: found {found}; expected one code column: practice_code, {', '.join(AREA_COLUMNS)}")
     ((level, given),) = levels.items()
     index = next((name for name in ("cost_index", "index") if name in available), None)
     if index is None:

@@ -186,12 +186,12 @@ def _system_of(mapped: pl.DataFrame, known: pl.DataFrame, system: str | None) ->
     if len(unknown) > 20:
         faults.add("map", f"{len(unknown) - 20} more unknown practices", "none")
     located = mapped.join(known, on="practice_code", validate="1:1")
-    held = located.group_by("system_code").len().sort("system_code").rows()
-    if system is None and len(held) > 1:
-        listed = ", ".join(f"{code} ({count} practices)" for code, count in held)
+    present = located.group_by("system_code").len().sort("system_code").rows()
+    if system is None and len(present) > 1:
+        listed = ", ".join(f"{code} ({count} practices)" for code, count in present)
         faults.add(
             "map",
-            f"practices of {len(held)} systems: {listed}",
+            f"practices of {len(present)} systems: {listed}",
             "practices of one system",
             "Name the system the places belong to.",
         )
@@ -211,7 +211,7 @@ def _system_of(mapped: pl.DataFrame, known: pl.DataFrame, system: str | None) ->
     if mapped.is_empty():
         faults.add("map", "no practice", "at least one practice in a place")
     faults.raise_if_any(SourceError, "the places cannot be indexed")
-    return system if system is not None else str(held[0][0])
+    return system if system is not None else str(present[0][0])
 
 
 def place_indices_from_files(
@@ -270,10 +270,9 @@ def read_places(path: Path, place_column: str | None = None) -> Frame[PlacePract
     wanted = PLACE_COLUMNS if place_column is None else (place_column,)
     name = next((c for c in wanted if c in available), None)
     if name is None:
-        message = (
+        raise SourceError(
             f"{path}: found the columns {', '.join(available)}; expected practice_code and one of {', '.join(wanted)}"
         )
-        raise SourceError(message)
     loose: type[Schema] = type(
         "PlacePractice",
         (Schema,),

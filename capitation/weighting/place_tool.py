@@ -1,7 +1,7 @@
 """NHS England's place-based tool: its published CSV files become practice need components, and each known trap is reported.
 
 Headings change from release to release, so each generation of headings is a document in `data/need/place_tool`; the
-components name their own headings. What the files hold that misleads is found and told by name: `Trap` says what was
+components name their own headings. What the files hold that misleads is found and named: `Trap` says what was
 found, at how many practices and persons, and what was done about it. Nothing is filled, dropped or renamed in silence.
 """
 
@@ -124,7 +124,7 @@ def read_place_tool(path: Path, pack: DataPack, catalogue: NeedCatalogue, year: 
         year: the year of the file; read from its name where left out.
 
     Raises:
-        SourceError: the year cannot be told, headings are not those of any known generation, text stands where a number
+        SourceError: the year is not clear, headings are not those of any known generation, text stands where a number
             should, or a practice is listed twice with different figures; every fault at once.
     """
     traps: list[dict[str, object]] = []
@@ -170,8 +170,7 @@ def _trap(
 def _as_utf8(path: Path, traps: list[dict[str, object]]) -> bytes:
     if not path.is_file():
         near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
-        message = f"{path}: no such file. {near}".rstrip()
-        raise SourceError(message)
+        raise SourceError(f"{path}: no such file. {near}".rstrip())
     content = path.read_bytes()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         _trap(traps, "encoding", path.name, None, "UTF-16 text", "Read as UTF-16")
@@ -211,13 +210,15 @@ def _year_of_file(
     elif named is not None:
         year = named
     else:
-        message = f"{path}: found no year in the file's name; expected one such as 2023_2024.csv. Give it with --year"
-        raise SourceError(message)
+        raise SourceError(
+            f"{path}: found no year in the file's name; expected one such as 2023_2024.csv. Give it with --year"
+        )
     if named is not None and year != named:
         _trap(traps, "year against file name", path.name, None, f"{named} in the name", f"Read as {year}, as asked")
     if year not in layout.years:
-        message = f"{path}: found the {layout.title}; expected the headings of {year}. Headings of that kind were published for {', '.join(layout.years)}"
-        raise SourceError(message)
+        raise SourceError(
+            f"{path}: found the {layout.title}; expected the headings of {year}. Headings of that kind were published for {', '.join(layout.years)}"
+        )
     return year
 
 
@@ -448,11 +449,11 @@ def _another_years_values(
 
 def _known_codes(rows: pl.DataFrame, year: FinancialYear, pack: DataPack, traps: list[dict[str, object]]) -> None:
     known = pack.rows("need/place_tool/known.csv", KnownCode)
-    told = {(str(t["trap"]), str(t["subject"])) for t in traps}
+    named = {(str(t["trap"]), str(t["subject"])) for t in traps}
     for row in known.iter_rows(named=True):
         if not row["since"] <= str(year) <= (row["until"] or "9999/00"):
             continue
-        if (row["kind"], row["code"]) in told:
+        if (row["kind"], row["code"]) in named:
             continue
         column = "icb_code" if row["kind"] == "system code changed" else "practice_code"
         mine = rows.filter(pl.col(column) == row["code"])

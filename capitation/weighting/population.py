@@ -77,12 +77,14 @@ def grown_totals(
         1,000 persons in 2016/17 at 0.01 a year are 1,020.1 in 2018/19.
     """
     if growth_rate <= -1:
-        message = f"found a growth rate of {growth_rate}; expected one above -1, such as 0.01 for one per cent a year"
-        raise DataError(message)
+        raise DataError(
+            f"found a growth rate of {growth_rate}; expected one above -1, such as 0.01 for one per cent a year"
+        )
     before = [year for year in years if year < base.year]
     if before:
-        message = f"found the years {', '.join(before)}; expected none before {base.year}, the year of {base.title!r}"
-        raise DataError(message)
+        raise DataError(
+            f"found the years {', '.join(before)}; expected none before {base.year}, the year of {base.title!r}"
+        )
     start = math.fsum(PracticeList.validate(lists).get_column("registered_persons"))
     totals = [start * (1.0 + growth_rate) ** year.years_after(base.year) for year in years]
     return ProjectedTotal.validate(
@@ -156,8 +158,7 @@ def carry_components(
         .head(20)
     ]
     if faults:
-        message = f"need components cannot be carried to {year}"
-        raise FrameError(message, faults)
+        raise FrameError(f"need components cannot be carried to {year}", faults)
     ratio = pl.when(pl.col("registered_persons") > 0).then(pl.col("new_persons") / pl.col("registered_persons"))
     moved = joined.with_columns(
         *((pl.col(name) * ratio.otherwise(0.0)).alias(name) for name in columns),

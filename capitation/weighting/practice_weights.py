@@ -132,5 +132,4 @@ def _require_same_practices(stream: str, need: Need, lists: pl.DataFrame) -> Non
         for code in barren["practice_code"].head(10)
     ]
     if faults:
-        message = "practice weights cannot be formed"
-        raise FrameError(message, faults)
+        raise FrameError("practice weights cannot be formed", faults)

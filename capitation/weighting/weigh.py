@@ -5,7 +5,7 @@
 
 `m_bi` is the product of the block's cost indices. `scale` is 1 where the coefficients already carry England's
 normalisation; otherwise it makes the weighted persons of the base add to its registered persons. With K the sum of the
-coefficients the same number is told as a waterfall from heads to weighted heads:
+coefficients the same number is shown as a waterfall from heads to weighted heads:
 
     weighted_i = P_i + sum over c of  s_c (W_ic - P_i)                      need of each component, inequality among them
                      + sum over b of  coefficient_b / K x (m_bi - 1) x sum over c of  share_bc x W_ic        cost index
@@ -217,11 +217,10 @@ def need(
     rows = components_schema(formula).validate(components, where="need components")
     others = rows.filter(pl.col("year") != str(year)).get_column("year").unique().sort().to_list()
     if others:
-        message = (
+        raise DataError(
             f"need components: found rows of {', '.join(others)}; expected rows of {year} alone. Columns of different "
             "years count different populations and need not hold the same cost indices; keep the rows of one year"
         )
-        raise DataError(message)
     notes: list[str] = []
     kept = _rows_of_base(rows, base, notes)
     blocks = formula.terms(year)
@@ -229,8 +228,7 @@ def need(
     notes += notes_of_index
     raw = raw.with_columns(
         sum(
-            (block.coefficient * pl.col(f"index:{block.id}") * _blend(block) for block in blocks),
-            start=pl.lit(0.0),
+            (block.coefficient * pl.col(f"index:{block.id}") * _blend(block) for block in blocks), start=pl.lit(0.0)
         ).alias("raw")
     )
     to_population = base != "published" or formula.document.normalisation != "in the coefficients"
@@ -290,10 +288,9 @@ def _with_indices(
     notes: list[str] = []
     if given is not None:
         if not any(block.area_level for block in blocks):
-            message = (
+            raise DataError(
                 "a cost index was given, but the formula takes its indices from columns of the input; leave it out"
             )
-            raise DataError(message)
         table = given.values.rename({"code": given.level, "cost_index": "given_index"})
         unused = table.join(rows, on=given.level, how="anti").height
         if unused:
@@ -308,9 +305,7 @@ def _with_indices(
             recovered = pl.col(block.area_level).replace_strict(known, default=None, return_dtype=pl.Float64)
             index = index * pl.coalesce(pl.col("given_index"), recovered, pl.lit(1.0))
             mark = pl.col(block.area_level).replace_strict(block.area_marks, default=None, return_dtype=pl.String)
-            basis = (
-                pl.when(pl.col("given_index").is_not_null()).then(pl.lit(GIVEN)).otherwise(mark.fill_null(ASSUMED))
-            )
+            basis = pl.when(pl.col("given_index").is_not_null()).then(pl.lit(GIVEN)).otherwise(mark.fill_null(ASSUMED))
             rows = rows.with_columns(basis.alias("basis"))
             carried = rows.filter(pl.col("basis") == CARRIED).height
             if carried:
@@ -333,6 +328,7 @@ def _scale(raw: pl.DataFrame) -> float:
     persons = math.fsum(raw.get_column("registered_persons"))
     total = math.fsum(raw.get_column("raw"))
     if total <= 0:
-        message = "found components that add to 0; expected some need to normalise to the registered persons"
-        raise NothingToShareError(message)
+        raise NothingToShareError(
+            "found components that add to 0; expected some need to normalise to the registered persons"
+        )
     return persons / total

@@ -12,7 +12,7 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.allocation.ledger import LedgerLine, waterfall
-from capitation.allocation.providers import service_streams
+from capitation.allocation.services import service_streams
 from capitation.pack.sources import DataPack
 from capitation.records.columns import (
     ACTIVITY_CASE,

@@ -41,7 +41,7 @@ from capitation.run.run import Run
 from capitation.run.scenario import read_scenario
 from capitation.shift.avoided_value import MarginalShare, marginal_shares, service_costs, unit_values
 from capitation.shift.calibration import Calibration, calibrate
-from capitation.shift.channel_shift import ShiftLocality, programme_name
+from capitation.shift.effects import ShiftLocality, programme_name
 from capitation.shift.solution import Name, Pounds, Share, Sourced, read_solutions
 from capitation.streams.control_total import GapBridge
 from contracts.document.contract import read_contract

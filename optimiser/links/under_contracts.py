@@ -18,20 +18,14 @@ from typing import cast
 
 import polars as pl
 
-from capitation.activity.activity import LocalityActivity
+from capitation.activity.spread import LocalityActivity
 from capitation.errors import CapitationError, ContractError, DocumentError, Faults
 from capitation.pack.sources import DataPack
 from capitation.records.columns import OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
-from capitation.shift.channel_shift import (
-    EVERYWHERE,
-    ChannelShift,
-    Launch,
-    ShiftLocality,
-    channel_shift,
-    programme_name,
-)
+from capitation.shift.channel_shift import ChannelShift, channel_shift
+from capitation.shift.effects import EVERYWHERE, Launch, ShiftLocality, programme_name
 from contracts.options.document import ContractOptions, option_faults, read_contracts
 from contracts.options.evaluate import payments_of
 from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, outturn, plan_lines

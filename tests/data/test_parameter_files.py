@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 
 from capitation.pack.parameters import Parameters
-from capitation.activity.printed_plan import PLAN, printed_number
+from capitation.activity.printed_cells import PLAN, printed_number
 from capitation.pack.sources import DataPack, default_data_folder
 
 PACK = DataPack(default_data_folder())

@@ -7,31 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.activity.activity import (
-    CASES,
-    OTHER_ACUTE,
-    ComponentWeight,
-    SpreadWeight,
-    YearActivity,
-    activity_cost,
-    calibration_factor,
-    component_weights,
-    grown_activity,
-    national_costs,
-    other_acute_share,
-    points_of_delivery,
-    relative_costs,
-    spread_activity,
-    spread_weights,
-    unit_costs,
-    yearly_activity,
-)
+from capitation.activity.plan import CASES, YearActivity, grown_activity, points_of_delivery, yearly_activity
 from capitation.activity.printed_plan import (
     POINTS_OF_DELIVERY,
     SERVICES,
     PlannedActivity,
     activity_plan,
     spend_by_service,
+)
+from capitation.activity.spread import ComponentWeight, SpreadWeight, component_weights, spread_activity, spread_weights
+from capitation.activity.unit_costs import (
+    OTHER_ACUTE,
+    activity_cost,
+    calibration_factor,
+    national_costs,
+    other_acute_share,
+    relative_costs,
+    unit_costs,
 )
 from capitation.errors import FrameError, NothingToShareError, UnknownNameError
 from capitation.money.apportion import split

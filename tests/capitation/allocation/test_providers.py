@@ -5,30 +5,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.activity.activity import (
-    OTHER_ACUTE,
-    national_costs,
-    other_acute_share,
-    points_of_delivery,
-    relative_costs,
-    unit_costs,
-)
+from capitation.activity.plan import points_of_delivery
 from capitation.activity.printed_plan import SERVICES, activity_plan, place_based_allocation, spend_by_service
+from capitation.activity.unit_costs import OTHER_ACUTE, national_costs, other_acute_share, relative_costs, unit_costs
 from capitation.allocation.providers import (
     WHOLE_PPM,
     Flow,
     LocalityFlow,
-    LocalityStream,
-    ServiceEnvelope,
     ServiceLine,
     flow_faults,
     flows,
     locality_flows,
-    locality_streams,
     provider_envelopes,
     providers,
-    service_envelopes,
     service_lines,
+)
+from capitation.allocation.services import (
+    LocalityStream,
+    ServiceEnvelope,
+    locality_streams,
+    service_envelopes,
     service_streams,
     stream_differences,
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from capitation.activity.printed_plan import place_based_totals, printed_number, sustainability_fund
+from capitation.activity.printed_cells import printed_number
+from capitation.activity.printed_plan import place_based_totals, sustainability_fund
 from capitation.allocation.ledger import unbalanced
 from capitation.errors import CapitationError, DocumentError, ScenarioError
 from capitation.records.documents import parse_document, read_mapping

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.activity.activity import UnitCost
 from capitation.activity.printed_plan import activity_plan
+from capitation.activity.unit_costs import UnitCost
 from capitation.allocation.providers import LocalityFlow
 from capitation.errors import FrameError, UnknownNameError
 from capitation.money.rounding import nearest
@@ -24,7 +24,8 @@ from capitation.shift.avoided_value import (
     unit_values,
 )
 from capitation.shift.calibration import calibrate
-from capitation.shift.channel_shift import ShiftedActivity, channel_shift, full_mix
+from capitation.shift.channel_shift import channel_shift, full_mix
+from capitation.shift.effects import ShiftedActivity
 from capitation.shift.solution import read_solutions
 from optimiser.links.from_run import shift_localities
 

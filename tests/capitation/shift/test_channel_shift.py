@@ -8,22 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.activity.activity import LocalityActivity
 from capitation.activity.printed_plan import activity_plan
+from capitation.activity.spread import LocalityActivity
 from capitation.errors import FrameError
 from capitation.records.documents import parse_document
 from capitation.records.years import FinancialYear
 from capitation.shift.calibration import calibrate
-from capitation.shift.channel_shift import (
-    CellShare,
-    Launch,
-    ScaleInPlace,
-    ShiftLocality,
-    channel_shift,
-    full_mix,
-    mix_costs,
-    programme_name,
-)
+from capitation.shift.channel_shift import channel_shift, full_mix
+from capitation.shift.costs import mix_costs
+from capitation.shift.effects import CellShare, Launch, ScaleInPlace, ShiftLocality, programme_name
 from capitation.shift.solution import Solution, read_solutions
 from optimiser.answers.exact import exact_avoided
 from optimiser.links.from_run import RunTables, parts_of_run, shift_localities

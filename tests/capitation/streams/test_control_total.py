@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 
 from capitation.errors import DocumentError, ScenarioError
 from capitation.records.documents import parse_document
-from capitation.streams.control_total import (
-    NOT_EXPLAINED,
-    DoNothingGap,
-    StreamPlan,
-    control_total,
-    gap_bridge,
-    stream_totals,
-    total_checks,
-)
+from capitation.streams.control_total import NOT_EXPLAINED, control_total, gap_bridge, stream_totals, total_checks
+from capitation.streams.document import DoNothingGap, StreamPlan
 
 AT = {"source": "test", "where": "test"}
 

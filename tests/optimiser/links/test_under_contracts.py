@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from capitation.errors import CapitationError, ContractError, DocumentError
-from capitation.shift.channel_shift import Launch
+from capitation.shift.effects import Launch
 from contracts.options.document import read_options
 from contracts.options.outturn import case_activity, plan_lines
 from optimiser.links.under_contracts import launches, mix_under_contracts, shift_of

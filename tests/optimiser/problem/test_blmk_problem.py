@@ -15,7 +15,8 @@ from capitation.records.documents import parse_document, read_mapping
 from capitation.records.years import FinancialYear
 from capitation.shift.avoided_value import avoided_worth, service_costs, unit_values
 from capitation.shift.calibration import calibrate
-from capitation.shift.channel_shift import Launch, channel_shift, programme_name
+from capitation.shift.channel_shift import channel_shift
+from capitation.shift.effects import Launch, programme_name
 from capitation.shift.solution import read_solutions
 from optimiser.answers.optimise import optimise
 from optimiser.links.from_run import (

@@ -6,12 +6,13 @@ import polars as pl
 import pytest
 
 from capitation.activity import printed_plan as plan
+from capitation.activity.printed_cells import PLAN, Cells, printed_number
 from capitation.errors import SourceError
 from capitation.pack.sources import DataPack
 
 
 def printed(pack: DataPack, table: str) -> dict[tuple[str, str], str]:
-    rows = pack.printed(plan.PLAN, table).select("row", "column", "value").iter_rows()
+    rows = pack.printed(PLAN, table).select("row", "column", "value").iter_rows()
     return {(row, column): value for row, column, value in rows}
 
 
@@ -201,17 +202,17 @@ def test_vacancies_of_social_care_and_of_district_nurses(pack):
     [("1,006,288", "1006288"), ("£22.2m", "22.2"), ("-13%", "-13"), ("+8%", "8"), ("24.0", "24.0"), ("£1,342", "1342")],
 )
 def test_printed_number_keeps_the_digits(text, number):
-    assert str(plan.printed_number(text)) == number
+    assert str(printed_number(text)) == number
 
 
 @pytest.mark.parametrize("text", ["over 20%", "> 20%", "", "n/a", "12-15", "incl in above", "inf", "nan"])
 def test_text_that_is_no_number_is_refused(text):
     with pytest.raises(SourceError, match="not a printed number"):
-        plan.printed_number(text)
+        printed_number(text)
 
 
 def test_a_missing_cell_is_named_with_the_near_one(pack):
-    cells = plan._Cells(pack, "activity")
+    cells = Cells(pack, "activity")
     with pytest.raises(
         SourceError, match="Mental Healt.*Did you mean 'Mental Health | 16/17 Activity Baseline'".replace("|", r"\|")
     ):
@@ -219,7 +220,7 @@ def test_a_missing_cell_is_named_with_the_near_one(pack):
 
 
 def test_a_count_in_the_wrong_unit_is_not_taken_for_money(pack):
-    cells = plan._Cells(pack, "activity")
+    cells = Cells(pack, "activity")
     with pytest.raises(SourceError, match="found the unit 'activity'"):
         cells.pence("Mental Health", "16/17 Activity Baseline")
 

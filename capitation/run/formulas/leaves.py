@@ -1,0 +1,149 @@
+"""What formulas are made of: their register, the rows of other tables, and the leaves: printed cells, parameters and choices."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from capitation.money.apportion import split
+from capitation.pace.policy import PacePolicy, PaceRules
+from capitation.records.documents import Figure as SourcedFigure
+from capitation.run.evaluate import pace_policy
+from capitation.run.scenario import Scenario
+from capitation.run.trace import Context, Figure, Formula, Node, Worked
+
+SPEND_COLUMN = "2016/17 Spend £m"
+"""Heading of the printed spend by service."""
+
+Row = Mapping[str, Any]
+Work = Callable[[Context, Row], Worked]
+
+FORMULAS: dict[tuple[str, str], Formula] = {}
+"""Formula by table and column."""
+
+
+def published(table: str, column: str, words: str) -> Callable[[Work], Work]:
+    """Enter the decorated function in the register as the formula of a column."""
+
+    def register(work: Work) -> Work:
+        FORMULAS[table, column] = Formula(table, column, words, work)
+        return work
+
+    return register
+
+
+def at(table: str, column: str, **key: str) -> Figure:
+    """The address of a figure of the run."""
+    return Figure(table, column, tuple(key.items()))
+
+
+def scenario_of(context: Context) -> Scenario:
+    """The scenario of the run, read back from its manifest."""
+    if "scenario" not in context.memory:
+        context.memory["scenario"] = Scenario.model_validate(context.run.manifest.scenario)
+    scenario: Scenario = context.memory["scenario"]
+    return scenario
+
+
+def cell(context: Context, source_id: str, where: str, label: str) -> Node:
+    """The leaf for a printed cell named "table, row R, column C"; other places of a source are shown as they stand."""
+    if source_id == "assumption":
+        return Node("choice", label, "", "", f"assumption: {where}")
+    source = context.pack.source(source_id)
+    title = f"{source.title} ({source.publisher}, {source.published})"
+    match = re.match(r"^(\w+), row (.+), column (.+)$", where)
+    if not match:
+        return Node("printed cell", label, "", "", f"{title}: {where}")
+    table, row, column = match.groups()
+    found = _cells(context, source_id, table)[row, column]
+    words = f"{title}, licence: {source.licence}: table {table}, row {row!r}, column {column!r}, {found['locator']}"
+    return Node("printed cell", label, found["value"], found["unit"], words)
+
+
+def _cells(context: Context, source_id: str, table: str) -> dict[tuple[str, str], Row]:
+    """The cells of a printed table by row and column."""
+    key = ("cells", source_id, table)
+    if key not in context.memory:
+        rows = context.pack.printed(source_id, table).iter_rows(named=True)
+        context.memory[key] = {(r["row"], r["column"]): r for r in rows}
+    cells: dict[tuple[str, str], Row] = context.memory[key]
+    return cells
+
+
+def choice(label: str, value: str, words: str, unit: str = "") -> Node:
+    """The leaf for a choice of the scenario."""
+    return Node("choice", label, value, unit, words)
+
+
+def practice_cells(context: Context) -> dict[str, dict[str, str]]:
+    """The published practice table as text, by practice."""
+    if "practices" not in context.memory:
+        scenario = scenario_of(context)
+        source = context.pack.source(scenario.practices.source)
+        file = next(t.file for t in source.tables if t.name == scenario.practices.table)
+        with context.pack.path(f"sources/{source.id}/{file}").open(encoding="utf-8", newline="") as text:
+            context.memory["practices"] = {row["practice_code"]: row for row in csv.DictReader(text)}
+    rows: dict[str, dict[str, str]] = context.memory["practices"]
+    return rows
+
+
+def practice_cell(context: Context, practice: str, column: str) -> Node:
+    """The leaf for a cell of the published practice table."""
+    source = context.pack.source(scenario_of(context).practices.source)
+    words = f"{source.title} ({source.publisher}, {source.published}): practices, row {practice}, column {column}"
+    return Node("printed cell", f"{column} of {practice}", practice_cells(context)[practice][column], "", words)
+
+
+def rules_of(context: Context, year: str, stream: str) -> PaceRules:
+    """The pace-of-change rules of a year and stream."""
+    if "policy" not in context.memory:
+        context.memory["policy"] = pace_policy(scenario_of(context), context.pack)
+    policy: PacePolicy = context.memory["policy"]
+    return policy.rules_for(year, stream)
+
+
+def policy_leaf(name: str, figure: SourcedFigure) -> Node:
+    """The leaf for a parameter of the policy."""
+    mark = f", owner {figure.owner}, evidence {figure.quality}" if figure.owner else ""
+    return Node("parameter", name, str(figure.value), figure.unit, f"{figure.source}: {figure.where}{mark}")
+
+
+def share_of(total: int, weights: Mapping[str, int], key: str) -> int:
+    """The part of one key when a total is shared by whole weights, largest remainder, ties in order of key."""
+    names = sorted(weights)
+    return split(total, [weights[n] for n in names])[names.index(key)]
+
+
+def locality_of_practices(context: Context) -> dict[str, str]:
+    """Locality by practice."""
+    return {r["practice_code"]: r["locality_code"] for r in all_rows(context, "membership")}
+
+
+def all_rows(context: Context, table: str) -> list[dict[str, Any]]:
+    """All rows of a table of the run."""
+    key = ("all", table)
+    if key not in context.memory:
+        context.memory[key] = list(context.run.frame(table).iter_rows(named=True))
+    rows: list[dict[str, Any]] = context.memory[key]
+    return rows
+
+
+def locality_weights(context: Context, year: str, stream: str) -> dict[str, int]:
+    """Exact weights of localities, added up from their practices."""
+    key = ("locality weights", year, stream)
+    if key not in context.memory:
+        home = locality_of_practices(context)
+        sums: dict[str, int] = {}
+        for row in context.rows("practice_weight", year=year, stream=stream):
+            place = home[row["practice_code"]]
+            sums[place] = sums.get(place, 0) + row["weight_micro"]
+        context.memory[key] = sums
+    weights: dict[str, int] = context.memory[key]
+    return weights
+
+
+def gross_pence(context: Context, year: str, stream: str, recurrence: str) -> int:
+    """The gross allocation of the system in a year and stream."""
+    return sum(r["total_pence"] for r in context.rows("stream_total", year=year, stream=stream, recurrence=recurrence))

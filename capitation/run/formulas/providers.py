@@ -1,0 +1,109 @@
+"""Formulas of service envelopes and of what each provider receives."""
+
+from __future__ import annotations
+
+from capitation.activity.printed_cells import printed_number
+from capitation.activity.printed_plan import SERVICES
+from capitation.allocation.services import service_streams
+from capitation.run.formulas.leaves import (
+    SPEND_COLUMN,
+    Row,
+    _cells,
+    all_rows,
+    at,
+    cell,
+    choice,
+    published,
+    scenario_of,
+    share_of,
+)
+from capitation.run.trace import Context, Figure, Node, Worked
+
+
+def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
+    """Stream and buyer of each service."""
+    if "service streams" not in context.memory:
+        rows = service_streams(context.pack).iter_rows(named=True)
+        context.memory["service streams"] = {r["service_code"]: (r["stream"], r["commissioner_code"]) for r in rows}
+    streams: dict[str, tuple[str, str | None]] = context.memory["service streams"]
+    return streams
+
+
+def _printed_spend(context: Context) -> dict[str, int]:
+    if "spend" not in context.memory:
+        label = {code: name for name, code in SERVICES.items()}
+        cells = _cells(context, "blmk-stp-2016", "spend_by_service_2016_17")
+        printed = {service: c["value"] for (service, column), c in cells.items() if column == SPEND_COLUMN}
+        context.memory["spend"] = {
+            code: int(printed_number(printed[name]) * 100_000_000) for code, name in label.items()
+        }
+    spend: dict[str, int] = context.memory["spend"]
+    return spend
+
+
+def _stream_sums(context: Context, year: str, locality: str) -> dict[tuple[str, str], int]:
+    """Spendable pence of a locality by stream and commissioning group."""
+    memory = ("stream sums", year, locality)
+    if memory not in context.memory:
+        buyer = {r["practice_code"]: r["commissioner_code"] for r in all_rows(context, "membership")}
+        sums: dict[tuple[str, str], int] = {}
+        for row in context.rows("spendable", year=year, parent_code=locality):
+            key = (row["stream"], buyer[row["code"]])
+            sums[key] = sums.get(key, 0) + row["allocation_pence"]
+        context.memory[memory] = sums
+    found: dict[tuple[str, str], int] = context.memory[memory]
+    return found
+
+
+@published(
+    "service_envelope",
+    "allocation_pence",
+    "spendable money of the streams that pay for the service, by the printed spend of 2016/17",
+)
+def _service_envelope(context: Context, row: Row) -> Worked:
+    spend, streams = _printed_spend(context), _service_streams(context)
+    single: dict[str, str] = {r.stream: r.service for r in scenario_of(context).streams if r.service}
+    service, buyer = row["service_code"], row["commissioner_code"]
+    total = 0
+    for (stream, group), pence in _stream_sums(context, row["year"], row["locality_code"]).items():
+        if single.get(stream) == service and group == buyer:
+            total += pence
+        elif streams[service][0] == stream and (streams[service][1] or group) == buyer:
+            weights = {code: spend[code] for code, (of, _) in streams.items() if of == stream}
+            total += share_of(pence, weights, service)
+    home = {r["practice_code"]: (r["locality_code"], r["commissioner_code"]) for r in all_rows(context, "membership")}
+    paying = {streams[service][0], *(s for s, of in single.items() if of == service)}
+    parts: list[Figure | Node] = [
+        at("spendable", "allocation_pence", year=r["year"], stream=r["stream"], level="practice", code=r["code"])
+        for r in context.rows("spendable", year=row["year"], parent_code=row["locality_code"])
+        if r["stream"] in paying and (streams[service][1] == buyer or home[r["code"]][1] == buyer)
+    ]
+    label = next(name for name, code in SERVICES.items() if code == service)
+    where = f"spend_by_service_2016_17, row {label}, column {SPEND_COLUMN}"
+    parts.append(cell(context, "blmk-stp-2016", where, f"printed spend on {service}"))
+    return Worked(total, parts)
+
+
+@published(
+    "provider_allocation",
+    "allocation_pence",
+    "the service envelope shared by activity times cost times flow of each line, largest remainder",
+)
+def _provider_allocation(context: Context, row: Row) -> Worked:
+    memory = ("provider weights", row["locality_code"], row["service_code"])
+    if memory not in context.memory:
+        weights: dict[str, int] = {}
+        for line in context.rows("service_line", service_code=row["service_code"]):
+            for flow in context.rows("flow", locality_code=row["locality_code"], line=line["line"]):
+                worth = line["cost_pence"] * flow["share_ppm"]
+                if worth:
+                    weights[flow["provider_code"]] = weights.get(flow["provider_code"], 0) + worth
+        context.memory[memory] = weights
+    key = {k: row[k] for k in ("year", "commissioner_code", "locality_code", "service_code")}
+    whole = context.row("service_envelope", **key)["allocation_pence"]
+    words = "flows of the place by line: marked assumptions, data/providers/flows.csv"
+    parts: list[Figure | Node] = [
+        at("service_envelope", "allocation_pence", **key),
+        choice("share of the envelope", f"{row['allocation_pence']} of {whole} pence", words),
+    ]
+    return Worked(share_of(whole, context.memory[memory], row["provider_code"]), parts)
