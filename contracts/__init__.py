@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from contracts.document.contract import read_contract as read_contract
     from contracts.document.library import read_library as read_library
     from contracts.options.evaluate import evaluate_options as evaluate_options
+    from contracts.settlement.compile import Steps as Steps
+    from contracts.settlement.compile import compile_contract as compile_contract
     from contracts.settlement.payoff import payoff as payoff
-    from contracts.settlement.settle import reference_settle as reference_settle
+    from contracts.settlement.reference import reference_settle as reference_settle
     from contracts.settlement.settle import settle as settle
     from contracts.settlement.worked_cases import run_cases as run_cases
     from contracts.terms import Term as Term
@@ -19,22 +21,26 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Contract": "contracts.document.contract",
+    "Steps": "contracts.settlement.compile",
     "Term": "contracts.terms",
     "all_terms": "contracts.terms",
+    "compile_contract": "contracts.settlement.compile",
     "evaluate_options": "contracts.options.evaluate",
     "parse_contract": "contracts.document.contract",
     "payoff": "contracts.settlement.payoff",
     "read_contract": "contracts.document.contract",
     "read_library": "contracts.document.library",
-    "reference_settle": "contracts.settlement.settle",
+    "reference_settle": "contracts.settlement.reference",
     "run_cases": "contracts.settlement.worked_cases",
     "settle": "contracts.settlement.settle",
 }
 
 __all__ = [
     "Contract",
+    "Steps",
     "Term",
     "all_terms",
+    "compile_contract",
     "evaluate_options",
     "parse_contract",
     "payoff",

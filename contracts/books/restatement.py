@@ -17,6 +17,7 @@ from capitation.records.frames import Column, Frame, Schema
 from contracts.books.entries import LINE, Version, check_follows, post
 from contracts.books.identities import check_closes
 from contracts.books.statements import StatementSet, lines_of, named, outturns
+from contracts.document.behind import behind
 from contracts.document.contract import Contract
 from contracts.settlement.settle import Settlement, settle
 
@@ -107,29 +108,6 @@ def differences(old: StatementSet, new: StatementSet) -> Frame[LineDifference]:
     return LineDifference.validate(found.select(list(LineDifference.columns())), "differences")
 
 
-def behind(contract: Contract, name: str) -> list[str]:
-    """Every name that a step or output rests on: inputs, parameters, dates and earlier steps, itself included."""
-    steps = {output: term for term in contract.terms for output in term.outputs()}
-    dates = {date.name: date for date in contract.dates}
-    parameters = {parameter.name: parameter for parameter in contract.parameters}
-    found: dict[str, None] = {}
-    waiting = [name]
-    while waiting:
-        one = waiting.pop()
-        if one in found:
-            continue
-        found[one] = None
-        if one in steps:
-            waiting += [reference for _, reference, _ in steps[one].references()]
-        if one in parameters:
-            own = parameters[one]
-            dated = len(own.values) > 1 or own.values[0].since is not None
-            waiting += [x for x in (own.by, own.dated_by if dated and own.dated_by in dates else None) if x]
-        if one in dates:
-            waiting += [x for x in (dates[one].input, dates[one].year) if x and x != one]
-    return list(found)
-
-
 def _reasons(old: StatementSet, new: StatementSet) -> pl.DataFrame:
     """One row an outturn and line that both versions have: the first step that moved, and the figures behind it."""
     here, there = _values(new.settlement), _values(old.settlement)
@@ -218,4 +196,4 @@ def _rewritten(old: Contract, new: Contract, of: str) -> Iterator[str]:
             yield f"clause {term.step}: {was[term.step].formula()} -> {term.formula()}"
 
 
-__all__ = ["LineDifference", "behind", "differences", "restate"]
+__all__ = ["LineDifference", "differences", "restate"]

@@ -16,11 +16,11 @@ import polars as pl
 from capitation.errors import ContractError, Faults, suggest
 from capitation.records.columns import ACCOUNT, COST_LINE, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
-from contracts.books.restatement import behind
 from contracts.books.statements import outturns
+from contracts.document.behind import behind
 from contracts.document.contract import Contract
 from contracts.language.pieces import Kind, worst
-from contracts.settlement.rows import take_in
+from contracts.settlement.rows import read_rows
 from contracts.settlement.settle import settle
 
 _SHOWN = 5
@@ -101,8 +101,8 @@ def _together(
 ) -> pl.DataFrame:
     """Rows of both parts with their flows added up, in the order of the first part."""
     keys, inputs = list(contract.key), contract.input_map()
-    one = take_in(contract, first, "first part").frame.select(list(inputs))
-    two = take_in(contract, second, "second part").frame.select(list(inputs))
+    one = read_rows(contract, first, "first part").frame.select(list(inputs))
+    two = read_rows(contract, second, "second part").frame.select(list(inputs))
     for here, there, where in ((one, two, "first part"), (two, one, "second part")):
         for row in here.join(there, on=keys, how="anti", nulls_equal=True).head(_SHOWN).iter_rows(named=True):
             shown = ", ".join(f"{key} {row[key]}" for key in keys)

@@ -9,7 +9,7 @@ a narrower range shows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,10 @@ import polars as pl
 
 from capitation.errors import ContractError, suggest
 from contracts.document.contract import Contract
+from contracts.language.condition import columnar
 from contracts.language.pieces import Piece, Pieces
+from contracts.settlement.compile import compile_contract
+from contracts.settlement.rows import read_rows
 from contracts.settlement.settle import settle
 
 _FIRST, _DEPTH, _STRAIGHT, _UNEVEN = 128, 60, 1e-11, (math.sqrt(5.0) - 1.0) / 2.0
@@ -74,24 +77,16 @@ def payoff(
     inputs = contract.input_map()
     if varied not in inputs or inputs[varied].type != "number":
         numbers = [name for name, each in inputs.items() if each.type == "number"]
-        message = f"contract {contract.id}: {varied!r} is not a number input. {suggest(varied, numbers)}"
-        raise ContractError(message)
+        raise ContractError(f"contract {contract.id}: {varied!r} is not a number input. {suggest(varied, numbers)}")
     outputs = {o.name: o for o in contract.outputs}
     name = output or contract.outputs[0].name
     if name not in outputs:
-        message = f"contract {contract.id}: no output {name!r}. {suggest(name, outputs)}"
-        raise ContractError(message)
+        raise ContractError(f"contract {contract.id}: no output {name!r}. {suggest(name, outputs)}")
     if not low < high:
-        message = f"payoff of {name} over {varied}: found a range from {low:g} to {high:g}; expected low below high"
-        raise ContractError(message)
-    alone = contract.model_copy(update={"key": (), "shown": ()})
-    step, heading = outputs[name].of, inputs[varied].heading
-
-    def values(xs: list[float]) -> list[float]:
-        base = pl.DataFrame([{k: v for k, v in row.items() if k != heading}], infer_schema_length=None)
-        many = pl.DataFrame({heading: xs}) if base.width == 0 else base.join(pl.DataFrame({heading: xs}), how="cross")
-        return settle(alone, many, where=f"payoff over {varied}").values.get_column(step).to_list()
-
+        raise ContractError(
+            f"payoff of {name} over {varied}: found a range from {low:g} to {high:g}; expected low below high"
+        )
+    values = _values(contract, row, varied, (low, high), outputs[name].of)
     pieces = _stretches(values, low, high)
     inside = [b for b in pieces.breakpoints if low < b < high]
     leaps = {at for at, _ in pieces.jumps}
@@ -110,7 +105,35 @@ def payoff(
     return Payoff(contract.id, varied, name, contract.amounts, table, pieces, low, high)
 
 
-def _stretches(values: Any, low: float, high: float) -> Pieces:  # noqa: ANN401  # a function of a list of numbers
+def _values(
+    contract: Contract, row: Mapping[str, Any], varied: str, ends: tuple[float, float], step: str
+) -> Callable[[list[float]], list[float]]:
+    """A step's value at many values of an input: the row is read once, and its clauses run on each."""
+    alone = contract.model_copy(update={"key": (), "shown": ()})
+    heading = contract.input_map()[varied].heading
+    where = f"payoff over {varied}"
+    fixed = pl.DataFrame([{k: v for k, v in row.items() if k != heading}], infer_schema_length=None)
+
+    def rows(xs: Sequence[float]) -> pl.DataFrame:
+        many = pl.DataFrame({heading: xs})
+        return many if fixed.width == 0 else fixed.join(many, how="cross")
+
+    steps = compile_contract(alone)
+    read = read_rows(alone, rows(ends), where).inputs.drop(varied).head(1)
+    blank = [each for each in alone.inputs if each.name != varied and read.get_column(each.name).null_count()]
+    needed = [condition for each in blank for condition in (each.needed_when, each.column_needed_when) if condition]
+
+    def values(xs: list[float]) -> list[float]:
+        many = pl.DataFrame({varied: xs})
+        frame = steps.on_frame(many if read.width == 0 else read.join(many, how="cross"))
+        if steps.refused(frame) or (needed and frame.select(pl.any_horizontal(map(columnar, needed)).any()).item()):
+            settle(alone, rows(xs), where=where)  # says which value is refused, and why
+        return frame.get_column(step).to_list()
+
+    return values
+
+
+def _stretches(values: Callable[[list[float]], list[float]], low: float, high: float) -> Pieces:
     """The straight stretches of a function between two values."""
     # Uneven values, because bends sit on round numbers and a round grid can step over them.
     xs = sorted({low, high, *(low + (high - low) * math.modf(i * _UNEVEN)[0] for i in range(1, _FIRST))})

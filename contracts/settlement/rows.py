@@ -1,26 +1,21 @@
-"""Rows meet the contract here: columns found, cells read, labels normalised, defaults and dated parameters put on each row.
+"""Rows as people give them, read for a contract: columns found, cells read, labels normalised, every fault by its line.
 
-Every number is held as float64 (a flag as 1 or 0), every text as text, every date as a date. A parameter takes the
-value that holds on the row's own date and for the row's own label, so one file may mix years, agreements and tracks.
+Every number becomes a float64 (a flag 1 or 0), every text a text, every date a date. Empty cells, dates and parameters
+are then filled in as `contracts.settlement.named_values` says.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
 
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
-from contracts.document.contract import Contract, ContractParameter, Input, NamedDate
+from contracts.document.contract import Contract, ContractParameter, Input
 from contracts.language.condition import columnar
-
-ROW = "__row"
-"""Place of each row in the rows as they were given, from 0."""
+from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 
 _SHOWN = 5
 _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
@@ -36,14 +31,21 @@ class Filled:
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Rows ready to be settled: named values in columns, and which defaults were taken."""
+class ReadRows:
+    """Rows ready to be settled: named values in columns, and which defaults were taken.
+
+    Args:
+        frame: inputs, dates and parameters, one column each.
+        filled: the inputs whose empty cells took a default.
+        inputs: the inputs alone, as they were read, before any default.
+    """
 
     frame: pl.DataFrame
     filled: tuple[Filled, ...]
+    inputs: pl.DataFrame
 
 
-def take_in(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Intake:
+def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> ReadRows:
     """The rows as named values of the contract: inputs, dates and parameters, one column each.
 
     Args:
@@ -61,41 +63,44 @@ def take_in(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Inta
             faults.add(where, f"no column {each.heading!r}", _described(each), suggest(each.heading, rows.columns))
     faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
     if rows.is_empty():
-        message = f"{where}: found no rows; expected at least one"
-        raise ContractError(message)
-    lines = Lines(where, contract, rows)
+        raise ContractError(f"{where}: found no rows; expected at least one")
+    lines = RowNames(where, contract, rows)
     columns: list[pl.Series] = []
     for each in contract.inputs:
         if each.heading in rows.columns:
             columns.append(_read(rows.get_column(each.heading), each, contract, lines, faults))
         else:
-            columns.append(pl.Series(each.name, [None], dtype=_dtype(each)).new_from_index(0, rows.height))
+            columns.append(pl.Series(each.name, [None], dtype=dtype_of(each)).new_from_index(0, rows.height))
     faults.raise_if_any(ContractError, f"{where}: some cells cannot be read")
-    frame = pl.DataFrame(columns) if columns else pl.DataFrame({ROW: pl.int_range(rows.height, eager=True)})
-    frame, filled = _with_defaults(contract, frame)
-    frame = frame.with_columns(_date(date, contract).alias(date.name) for date in contract.dates)
+    inputs = pl.DataFrame(columns) if columns else pl.DataFrame({ROW: pl.int_range(rows.height, eager=True)})
+    empty = {
+        each.name: inputs.get_column(each.name).null_count() for each in contract.inputs if each.default is not None
+    }
+    filled = [each for each in contract.inputs if empty.get(each.name)]
+    frame = inputs.with_columns(default_of(each) for each in filled)
+    frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
     _check_period(contract, frame, lines, faults)
     _check_key(contract, frame, lines, faults)
     for parameter in contract.parameters:
-        frame = frame.with_columns(_parameter(parameter).alias(parameter.name))
+        frame = frame.with_columns(parameter_of(parameter))
         _check_parameter(parameter, frame, lines, faults)
     _check_needed(contract, frame, lines, faults)
     faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
-    return Intake(frame, filled)
+    return ReadRows(frame, tuple(Filled(each.name, empty[each.name], each.default_says) for each in filled), inputs)
 
 
-class Lines:
-    """Names rows in messages by their line (the heading is line 1) and their key."""
+class RowNames:
+    """Names rows in messages by their line (the heading is line 1), or their number, and their key."""
 
-    def __init__(self, where: str, contract: Contract, rows: pl.DataFrame) -> None:
-        self.where, self.rows = where, rows
+    def __init__(self, where: str, contract: Contract, rows: pl.DataFrame, word: str = "line", first: int = 2) -> None:
+        self.where, self.rows, self.word, self.first = where, rows, word, first
         inputs = contract.input_map()
         self.keys = [inputs[k].heading for k in contract.key if inputs[k].heading in rows.columns]
 
     def of(self, row: int) -> str:
         """Where a row stands: its line and its key."""
         key = ", ".join(f"{k} {self.rows.get_column(k)[row]}" for k in self.keys)
-        return f"{self.where}: line {row + 2}{f' ({key})' if key else ''}"
+        return f"{self.where}: {self.word} {row + self.first}{f' ({key})' if key else ''}"
 
     def add(
         self,
@@ -122,11 +127,7 @@ def _described(each: Input) -> str:
     return f"{each.about} ({each.unit})" if each.unit else each.about
 
 
-def _dtype(each: Input) -> Any:  # noqa: ANN401  # polars accepts classes and instances
-    return {"text": pl.String, "financial_year": pl.String, "date": pl.Date}.get(each.type, pl.Float64)
-
-
-def _read(series: pl.Series, each: Input, contract: Contract, lines: Lines, faults: Faults) -> pl.Series:
+def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, faults: Faults) -> pl.Series:
     given = series
     if series.dtype == pl.String:
         given = series.str.strip_chars()
@@ -195,7 +196,7 @@ def plain_label(text: str) -> str:
     return re.sub(r"[^0-9A-Z+]", "", re.sub(r"\.0+$", "", text.strip()).upper())
 
 
-def _labels(given: pl.Series, each: Input, contract: Contract, lines: Lines, faults: Faults) -> pl.Series:
+def _labels(given: pl.Series, each: Input, contract: Contract, lines: RowNames, faults: Faults) -> pl.Series:
     table = contract.table_map()[str(each.table)]
     codes = {plain_label(label): str(code) for label, code in table.by_label("code").items()}
     unique = given.unique().drop_nulls().to_list()
@@ -212,44 +213,7 @@ def _labels(given: pl.Series, each: Input, contract: Contract, lines: Lines, fau
     return done
 
 
-def _with_defaults(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Filled, ...]]:
-    filled, columns = [], []
-    for each in contract.inputs:
-        empty = frame.get_column(each.name).null_count()
-        if each.default is None or not empty:
-            continue
-        filled.append(Filled(each.name, empty, each.default_says))
-        if isinstance(each.default, str) and each.type in {"number", "year"}:
-            columns.append(pl.col(each.name).fill_null(pl.col(each.default)))
-        elif isinstance(each.default, str) and each.type == "flag":
-            columns.append(pl.col(each.name).fill_null((pl.col(each.default) != 0).cast(pl.Float64)))
-        elif each.type == "date":
-            columns.append(pl.col(each.name).fill_null(dt.date.fromisoformat(str(each.default))))
-        elif each.type in {"text", "financial_year"}:
-            columns.append(pl.col(each.name).fill_null(pl.lit(str(each.default))))
-        else:
-            columns.append(pl.col(each.name).fill_null(float(each.default)))
-    return frame.with_columns(columns), tuple(filled)
-
-
-def _date(date: NamedDate, contract: Contract) -> pl.Expr:
-    from_year = None
-    if date.year is not None:
-        if contract.input_map()[date.year].type == "financial_year":
-            start = pl.col(date.year).str.slice(0, 4).cast(pl.Int32, strict=False)
-            # A month before April belongs to the next calendar year of a financial year; 1 January as written means April.
-            month = 4 if date.month == 1 and date.day == 1 else date.month
-            start = start + 1 if month < 4 else start
-        else:
-            start, month = pl.col(date.year).cast(pl.Int32, strict=False), date.month
-        from_year = pl.date(start + date.plus_years, month, date.day)
-    if date.input is None:
-        return from_year if from_year is not None else pl.lit(None, dtype=pl.Date)
-    own = pl.col(date.input)
-    return own if from_year is None else own.fill_null(from_year)
-
-
-def _check_period(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+def _check_period(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
     if contract.period is None or not any(d.name == "service_date" for d in contract.dates):
         return
     days = frame.get_column("service_date")
@@ -260,7 +224,7 @@ def _check_period(contract: Contract, frame: pl.DataFrame, lines: Lines, faults:
         lines.add(faults, outside, days, "period outside the contract: service date", text)
 
 
-def _check_key(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+def _check_key(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
     if not contract.key:
         return
     keys = frame.select(contract.key)
@@ -280,40 +244,7 @@ def _check_key(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Fa
     )
 
 
-def _value(value: Any, by: str | None) -> pl.Expr:  # noqa: ANN401  # a number, a flag, or a mapping of them
-    if by is None:
-        return pl.lit(float(value))
-    found = {str(label): float(x) for label, x in value.items()}
-    return pl.col(by).replace_strict(found, default=None, return_dtype=pl.Float64)
-
-
-def _parameter(parameter: ContractParameter) -> pl.Expr:
-    date = pl.col(parameter.dated_by)
-    nothing = pl.lit(None, dtype=pl.Float64)
-
-    def later(before: pl.Expr, dated: Any) -> pl.Expr:  # noqa: ANN401  # a ParameterValue
-        own = _value(dated.value, parameter.by)
-        return own if dated.since is None else pl.when(date >= dated.since).then(own).otherwise(before)
-
-    held = reduce(later, parameter.values, nothing)
-    return held if parameter.ends is None else pl.when(date < parameter.ends).then(held).otherwise(nothing)
-
-
-def parameter_on(parameter: ContractParameter, row: Mapping[str, Any]) -> float | None:
-    """A parameter's value on one row in plain Python: the second way to the column of it."""
-    date = row.get(parameter.dated_by)
-    if parameter.ends is not None and (date is None or date >= parameter.ends):
-        return None
-    held: Any = None
-    for dated in parameter.values:
-        if dated.since is None or (date is not None and date >= dated.since):
-            held = dated.value
-    if parameter.by is not None:
-        held = None if held is None else held.get(str(row[parameter.by]))
-    return None if held is None else float(held)
-
-
-def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
     column = frame.get_column(parameter.name)
     if not column.null_count():
         return
@@ -332,7 +263,7 @@ def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: L
     lines.add(faults, column.is_null(), on, f"parameter {parameter.name!r}", span, "Add a dated value to the contract.")
 
 
-def _check_needed(contract: Contract, frame: pl.DataFrame, lines: Lines, faults: Faults) -> None:
+def _check_needed(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
     for each in contract.inputs:
         absent = each.heading not in lines.rows.columns
         for condition, whole_column in ((each.needed_when, False), (each.column_needed_when, True)):

@@ -9,7 +9,8 @@ import polars as pl
 
 from capitation.errors import ContractError, Faults
 from contracts.document.contract import Contract
-from contracts.settlement.settle import reference_settle, settle
+from contracts.settlement.reference import reference_settle
+from contracts.settlement.settle import settle
 
 _CLOSE = 1e-9
 

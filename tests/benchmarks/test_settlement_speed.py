@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from contracts.document.contract import parse_contract
-from contracts.settlement.settle import reference_settle, settle
+from contracts.settlement.reference import reference_settle
+from contracts.settlement.settle import settle
 
 CONTRACT = parse_contract(
     {

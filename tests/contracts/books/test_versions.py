@@ -11,8 +11,9 @@ from capitation.errors import ContractError, FrameError
 from capitation.pack.sources import default_data_folder
 from contracts.books.carry_forward import CarriedBalance, brought_forward, carried, carry_on
 from contracts.books.entries import Entry, Version, no_entries, post, standing
-from contracts.books.restatement import behind, differences, restate
+from contracts.books.restatement import differences, restate
 from contracts.books.statements import settle_statement
+from contracts.document.behind import behind
 from contracts.document.contract import parse_contract, read_contract
 from contracts.settlement.settle import settle
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from capitation.errors import ContractError
 from contracts.document.contract import read_contract
-from contracts.settlement.settle import reference_settle, settle
+from contracts.settlement.reference import reference_settle
+from contracts.settlement.settle import settle
 from contracts.settlement.worked_cases import run_cases
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.document.contract import any_term, parse_contract
 from contracts.settlement.payoff import payoff
-from contracts.settlement.settle import reference_settle, settle
+from contracts.settlement.reference import reference_settle
+from contracts.settlement.settle import settle
 from contracts.terms import all_terms
 
 MONEY = st.integers(-5_000_000_00, 5_000_000_00).map(lambda p: p / 100)

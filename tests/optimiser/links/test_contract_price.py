@@ -10,7 +10,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.records.years import FinancialYear
 from contracts.document.contract import read_contract
-from contracts.settlement.settle import reference_settle
+from contracts.settlement.reference import reference_settle
 from optimiser.links.contract_price import contract_shares
 
 LINES = ("ae", "elective", "non-elective", "outpatient")

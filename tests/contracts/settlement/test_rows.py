@@ -8,7 +8,8 @@ import pytest
 
 from capitation.errors import ContractError
 from contracts.document.contract import parse_contract, read_contract
-from contracts.settlement.rows import parameter_on, plain_label, take_in
+from contracts.settlement.named_values import parameter_on
+from contracts.settlement.rows import plain_label, read_rows
 
 MSSP = read_contract(Path(__file__).parents[3] / "data" / "contracts" / "mssp.toml")
 
@@ -57,7 +58,7 @@ def test_a_track_that_is_not_known_names_its_row():
         pl.col(pl.Decimal).cast(pl.Float64), track=pl.lit("BASIC_F")
     )
     with pytest.raises(ContractError, match=r"line 2 .*column 'track': found 'BASIC_F'") as caught:
-        take_in(MSSP, rows)
+        read_rows(MSSP, rows)
     assert "Did you mean 'BASIC_" in str(caught.value)
 
 
@@ -73,20 +74,20 @@ def test_a_track_that_is_not_known_names_its_row():
 )
 def test_a_date_is_read_in_either_form(printed, day):
     deal = _deal(inputs=[{"name": "start", "about": "Start", "type": "date", "month_first": True}])
-    assert take_in(deal, pl.DataFrame({"start": [printed]})).frame.item(0, "start") == day
+    assert read_rows(deal, pl.DataFrame({"start": [printed]})).frame.item(0, "start") == day
 
 
 def test_a_date_with_the_day_first_is_another_date():
     deal = _deal(inputs=[{"name": "start", "about": "Start", "type": "date"}])
-    assert take_in(deal, pl.DataFrame({"start": ["07/01/2019"]})).frame.item(0, "start") == dt.date(2019, 1, 7)
+    assert read_rows(deal, pl.DataFrame({"start": ["07/01/2019"]})).frame.item(0, "start") == dt.date(2019, 1, 7)
 
 
 def test_flags_are_read_as_files_write_them():
     deal = _deal(inputs=[{"name": "met", "about": "Met", "type": "flag", "required": False}], empty_marks=["-"])
     rows = pl.DataFrame({"met": ["1", "0", "Y", "no", "TRUE", "False", "1.0", "-", ""]})
-    assert take_in(deal, rows).frame.get_column("met").to_list() == [1, 0, 1, 0, 1, 0, 1, None, None]
+    assert read_rows(deal, rows).frame.get_column("met").to_list() == [1, 0, 1, 0, 1, 0, 1, None, None]
     with pytest.raises(ContractError, match="found 'maybe'; expected 1 or 0, yes or no, true or false"):
-        take_in(deal, pl.DataFrame({"met": ["maybe"]}))
+        read_rows(deal, pl.DataFrame({"met": ["maybe"]}))
 
 
 def test_a_default_is_taken_only_as_declared_and_counted():
@@ -96,11 +97,11 @@ def test_a_default_is_taken_only_as_declared_and_counted():
             {"name": "b", "about": "B", "default": "a", "default_says": "as A where B is not given"},
         ]
     )
-    intake = take_in(deal, pl.DataFrame({"a": ["1", "2", "3"], "b": ["9", "", ""]}))
+    intake = read_rows(deal, pl.DataFrame({"a": ["1", "2", "3"], "b": ["9", "", ""]}))
     assert intake.frame.get_column("b").to_list() == [9, 2, 3]
     assert [(f.name, f.rows) for f in intake.filled] == [("b", 2)]
     with pytest.raises(ContractError, match="an empty cell"):
-        take_in(deal, pl.DataFrame({"a": ["1", ""], "b": ["9", "9"]}))
+        read_rows(deal, pl.DataFrame({"a": ["1", ""], "b": ["9", "9"]}))
 
 
 DATED = {
@@ -145,7 +146,7 @@ def test_a_parameter_goes_by_each_rows_own_date_and_label_two_ways():
             "paid": [None, "01/08/2017", None, "30/06/2017"],
         }
     )
-    frame = take_in(deal, rows).frame
+    frame = read_rows(deal, rows).frame
     assert frame.get_column("rate").to_list() == [0.1, 0.2, 0.4, 0.3]
     assert frame.get_column("levy").to_list() == [0.02, 0.0, 0.0, 0.02]
     assert frame.get_column("year_end").to_list() == [dt.date(2016, 3, 28)] * 2 + [dt.date(2017, 3, 28)] * 2
@@ -156,11 +157,11 @@ def test_a_parameter_goes_by_each_rows_own_date_and_label_two_ways():
 
 def test_a_label_without_a_value_is_named():
     with pytest.raises(ContractError, match="parameter 'rate': found 'no value on 2015-04-01 for z'"):
-        take_in(_deal(**DATED), pl.DataFrame({"year": ["2015/16"], "kind": ["z"]}))
+        read_rows(_deal(**DATED), pl.DataFrame({"year": ["2015/16"], "kind": ["z"]}))
 
 
 def test_columns_may_have_other_headings_and_limits():
     deal = _deal(inputs=[{"name": "score", "about": "Score", "column": "Quality %", "at_least": 0, "at_most": 100}])
-    assert take_in(deal, pl.DataFrame({"Quality %": ["55"]})).frame.item(0, "score") == 55
+    assert read_rows(deal, pl.DataFrame({"Quality %": ["55"]})).frame.item(0, "score") == 55
     with pytest.raises(ContractError, match=r"found 101\.0; expected at most 100"):
-        take_in(deal, pl.DataFrame({"Quality %": ["101"]}))
+        read_rows(deal, pl.DataFrame({"Quality %": ["101"]}))
