@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from contracts.document.contract import any_term
+from contracts.document.schema import any_term
 from contracts.terms import all_terms
 from contracts.terms._base import Case, Term
 

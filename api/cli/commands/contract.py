@@ -16,7 +16,8 @@ from api.cli.shipped import shipped
 from capitation.errors import ContractError
 from capitation.pack.sources import read_raw
 from capitation.records.whole_files import write_text
-from contracts.document.contract import Contract, contract_schema, read_contract
+from contracts.document.contract import Contract, read_contract
+from contracts.document.schema import contract_schema
 from contracts.settlement.payoff import payoff
 from contracts.settlement.worked_cases import run_cases
 from contracts.terms import all_terms

@@ -18,7 +18,7 @@ from api.service.documents.kinds import NOUNS
 from api.service.views.models import Wire
 from capitation.errors import UnknownNameError
 from capitation.weighting.formula import Component, CostIndex
-from contracts.document.contract import term_schema
+from contracts.document.schema import term_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The JSON Schema that all of them are written in."""

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from api.service.describe.catalogue_schemas import DIALECT, first_sentences, schema_href
 from api.service.views.models import Wire
-from contracts.document.contract import any_term
+from contracts.document.schema import any_term
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import Table
 from contracts.terms import Term, all_terms

@@ -19,7 +19,8 @@ from capitation.records.documents import parse_document, read_document, read_map
 from capitation.records.identity import canonical, digest, plain
 from capitation.run.scenario import Scenario
 from capitation.weighting.formula import FormulaDocument, need_catalogue
-from contracts.document.contract import Contract, contract_schema, parse_contract, read_contract
+from contracts.document.contract import Contract, parse_contract, read_contract
+from contracts.document.schema import contract_schema
 from contracts.options.document import ContractOptions, option_faults, read_options
 from optimiser.problem.document import Problem
 

@@ -26,7 +26,7 @@ from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest, plain
 from capitation.shift.solution import Cost, Solution, read_solutions
 from capitation.weighting.formula import Component, CostIndex, need_catalogue
-from contracts.document.contract import any_term
+from contracts.document.schema import any_term
 from contracts.language.pieces import Piece, Pieces
 from contracts.language.tables import Table
 from contracts.terms import all_terms

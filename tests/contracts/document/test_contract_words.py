@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from api.cli.commands import contract as contract_commands
 from api.cli.commands import settle as settle_command
 from capitation.errors import ContractError
-from contracts.document.contract import contract_schema, read_contract
+from contracts.document.contract import read_contract
+from contracts.document.schema import contract_schema
 from contracts.document.term_reference import terms_in_words
 from contracts.settlement.payoff import payoff
 from contracts.terms import all_terms

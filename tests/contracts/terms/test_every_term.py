@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from capitation.errors import CapitationError, Faults
-from contracts.document.contract import any_term
+from contracts.document.schema import any_term
 from contracts.language.pieces import worst
 from contracts.language.tables import Table
 from contracts.terms import Term, all_terms

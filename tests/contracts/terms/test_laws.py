@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.document.contract import any_term, parse_contract
+from contracts.document.contract import parse_contract
+from contracts.document.schema import any_term
 from contracts.settlement.payoff import payoff
 from contracts.settlement.reference import reference_settle
 from contracts.settlement.settle import settle
