@@ -19,9 +19,9 @@ from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from contracts.language.currency import CURRENCIES
 
-Status = Literal["provisional", "final", "restated"]
+StatementStatus = Literal["provisional", "final", "restated"]
 
-_FOLLOWS: dict[str | None, tuple[Status, ...]] = {
+_FOLLOWS: dict[str | None, tuple[StatementStatus, ...]] = {
     None: ("provisional", "final"),
     "provisional": ("provisional", "final"),
     "final": ("restated",),
@@ -42,7 +42,7 @@ class Version(Document):
 
     number: int = Field(ge=1)
     """1 for the first, one more for each later one."""
-    status: Status
+    status: StatementStatus
     """"provisional": on figures that will change; "final": on settled figures; "restated": a final one put right."""
     issued: dt.date | None = None
     """When it was issued."""
@@ -56,7 +56,7 @@ class Entry(Schema):
     entry = Column(pl.String, "id", "What the entry is about and the version that made it", key=True)
     contract = CONTRACT.but(key=False)
     version = Column(pl.Int64, "number", "Version of the statement that made the entry", ge=1)
-    status = Column(pl.String, "label", "Status of that version", one_of=("provisional", "final", "restated"))
+    status = Column(pl.String, "label", "StatementStatus of that version", one_of=("provisional", "final", "restated"))
     standing = Column(
         pl.String,
         "label",
@@ -190,7 +190,7 @@ __all__ = [
     "LINE",
     "OUTTURN",
     "Entry",
-    "Status",
+    "StatementStatus",
     "Version",
     "check_follows",
     "direction_of",

@@ -1,4 +1,4 @@
-"""Closing: the identities that a settlement must keep, each worked out from its own steps and compared in whole pence.
+"""The identities that a settlement must keep: what must add up, each worked out from its own steps and compared in whole pence.
 
     layer, truncate, withhold, levy, recoup     amount = result + other part
     earn back                                   held = earned + unearned
@@ -27,7 +27,7 @@ from contracts.settlement.settle import Settlement
 from contracts.terms._base import Term, value
 
 
-class Closing(Schema):
+class IdentityCheck(Schema):
     """One identity on one row or group of rows: the whole, its parts, and the difference."""
 
     step = Column(pl.String, "name", "Step of the contract", key=True)
@@ -108,23 +108,23 @@ IDENTITIES: dict[str, Callable[[Term], _Identity | None]] = {
 """The identity of each kind of term that has one."""
 
 
-def closing(settlement: Settlement) -> Frame[Closing]:
+def identities_of(settlement: Settlement) -> Frame[IdentityCheck]:
     """Every identity of a settlement, one row for each row or group of rows it holds on."""
     frame = settlement.values.with_row_index("__row").with_columns(pl.col("__row").cast(pl.Int64))
     amounts = settlement.contract.amounts
     per = units_per(smallest_unit(amounts), amounts)
-    found = [_held(frame, term.step, identity, per) for term, identity in _identities(settlement)]
-    return Closing.validate(pl.concat(found) if found else Closing.empty(), "closing")
+    found = [_checked(frame, term.step, identity, per) for term, identity in _identities(settlement)]
+    return IdentityCheck.validate(pl.concat(found) if found else IdentityCheck.empty(), "identities")
 
 
-def check_closes(settlement: Settlement, where: str = "statement") -> Frame[Closing]:
+def check_closes(settlement: Settlement, where: str = "statement") -> Frame[IdentityCheck]:
     """The identities of a settlement, once all of them hold to the penny.
 
     Raises:
         ContractError: each identity that does not, with its step, its row and by how much.
     """
-    held = closing(settlement)
-    broken = held.filter(Closing.difference_pence.col != 0)
+    found = identities_of(settlement)
+    broken = found.filter(IdentityCheck.difference_pence.col != 0)
     faults = Faults()
     for row in broken.head(10).iter_rows(named=True):
         faults.add(
@@ -135,7 +135,7 @@ def check_closes(settlement: Settlement, where: str = "statement") -> Frame[Clos
     if broken.height > 10:
         faults.add(where, f"{broken.height - 10} more identities that do not hold", "none")
     faults.raise_if_any(ContractError, f"{where} does not close")
-    return held
+    return found
 
 
 def _identities(settlement: Settlement) -> Iterator[tuple[Term, _Identity]]:
@@ -146,7 +146,7 @@ def _identities(settlement: Settlement) -> Iterator[tuple[Term, _Identity]]:
             yield term, identity
 
 
-def _held(frame: pl.DataFrame, step: str, identity: _Identity, per: float) -> pl.DataFrame:
+def _checked(frame: pl.DataFrame, step: str, identity: _Identity, per: float) -> pl.DataFrame:
     work = frame.select(
         pl.col("__row"),
         *(pl.col(name) for name in identity.within or ()),
@@ -169,4 +169,4 @@ def _held(frame: pl.DataFrame, step: str, identity: _Identity, per: float) -> pl
     )
 
 
-__all__ = ["IDENTITIES", "Closing", "check_closes", "closing"]
+__all__ = ["IDENTITIES", "IdentityCheck", "check_closes", "identities_of"]

@@ -16,7 +16,7 @@ from capitation.errors import ContractError, Fault, Faults
 from capitation.records.columns import ACCOUNT, CONTRACT, COST_LINE, COUNTERPARTY, PARTY, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.entries import LINE, Entry, Version, check_follows, direction_of, no_entries, post, standing
-from contracts.books.identities import Closing, check_closes
+from contracts.books.identities import IdentityCheck, check_closes
 from contracts.document.contract import Contract, Output
 from contracts.language.currency import currency_of, smallest_unit
 from contracts.language.rounding import units_per
@@ -57,14 +57,14 @@ class StatementSet:
         version: which version this is.
         settlement: the settlement they come from.
         entries: every entry to date, those of earlier versions unchanged.
-        closing: the identities of the settlement, all of which hold.
+        identities: the identities of the settlement, all of which hold.
     """
 
     contract: Contract
     version: Version
     settlement: Settlement
     entries: Frame[Entry]
-    closing: Frame[Closing]
+    identities: Frame[IdentityCheck]
 
     def issued(self) -> Frame[Entry]:
         """The entries that this version made."""

@@ -16,7 +16,7 @@ from capitation.errors import ContractError, Fault, Faults
 from capitation.records.columns import SOURCE
 from capitation.records.frames import Column, Frame, Schema
 from contracts.document.contract import Contract, read_contract
-from contracts.terms._base import Status
+from contracts.terms._base import Mark
 
 LAN = (
     "1", "2A", "2B", "2C", "3A", "3B", "3N", "4A", "4B", "4C", "4N",
@@ -24,7 +24,7 @@ LAN = (
 """Categories of the Health Care Payment Learning & Action Network; 1 is fee for service, N has no link to quality."""
 
 _LAN = re.compile(r"\bLAN (?:category )?([1-4][A-CN]?(?:/[1-4][A-CN]?)*)\b")
-_MARKS: tuple[Status, ...] = ("published", "read", "unverified")
+_MARKS: tuple[Mark, ...] = ("published", "read", "unverified")
 
 
 class Deal(Schema):

@@ -18,7 +18,7 @@ from capitation.records.documents import Document, Figure
 from contracts.language.condition import Condition
 from contracts.language.rounding import Unit
 from contracts.language.tables import Table
-from contracts.terms._base import NAME, Status, Term
+from contracts.terms._base import NAME, Mark, Term
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
@@ -31,7 +31,7 @@ class Party(Document):
     name: str
     """Name in full."""
     role: Literal["commissioner", "provider", "payer", "account", "pool", "partner", "member", "other"]
-    """What the party does in the contract; "account": whoever a row is about; "pool": money held between the parties."""
+    """What the party does in the contract; "account": whoever a row is about; "pool": money kept between the parties."""
     named_by: str | None = None
     """Input whose text names the party row by row, such as the account's code."""
 
@@ -62,7 +62,7 @@ class NamedDate(Document):
     """A date of each row, by which parameters are chosen: when care was given, when money is paid, when an agreement began."""
 
     name: str = Field(pattern=NAME)
-    """Name; `service_date` is the date held against the contract's period and the usual date of parameters."""
+    """Name; `service_date` is the date that must lie in the contract's period and the usual date of parameters."""
     about: str
     """What happens on the date."""
     input: str | None = None
@@ -119,7 +119,7 @@ class ParameterValue(Document):
     """A parameter's value from a date on."""
 
     since: dt.date | None = Field(default=None, alias="from")
-    """First date for which it holds; none for a value that always held."""
+    """First date for which it holds; none for one that holds from the beginning."""
     value: Decimal | bool | dict[str, Decimal | bool]
     """The value, or one for each label of `by`; yes and no count as 1 and 0."""
     source: str = ""
@@ -137,7 +137,7 @@ class ContractParameter(Document):
     """What it is."""
     unit: str = ""
     """What one of it is."""
-    status: Status
+    status: Mark
     """"published": checked against published figures; "read": read in the cited text; "unverified": to be confirmed."""
     dated_by: str = "service_date"
     """The date that chooses among the values: a named date or a date input."""

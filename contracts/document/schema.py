@@ -14,13 +14,13 @@ from contracts.terms._base import Term
 
 @cache
 def any_term() -> TypeAdapter[Term]:
-    """A validator of any registered term, told apart by its `term`."""
+    """A validator of any registered term, distinguished by its `term`."""
     kinds = tuple(all_terms().values())
     return TypeAdapter(Annotated[Union[kinds], Field(discriminator="term")])  # type: ignore[arg-type,unused-ignore]  # noqa: UP007
 
 
 def term_schema() -> dict[str, Any]:
-    """JSON Schema of any registered term, told apart by its `term`, which every one must name."""
+    """JSON Schema of any registered term, distinguished by its `term`, which every one must name."""
     schema: dict[str, Any] = any_term().json_schema(by_alias=True, ref_template="#/$defs/{model}")
     for place in schema["discriminator"]["mapping"].values():
         kind = schema["$defs"][place.removeprefix("#/$defs/")]

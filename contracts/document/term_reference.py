@@ -1,4 +1,4 @@
-"""Contracts in words: every term as its own docstring, fields and first worked case tell it; the README is held to this."""
+"""Contracts in words: every term as its own docstring, fields and first worked case say it; a test compares the README with this."""
 
 from __future__ import annotations
 

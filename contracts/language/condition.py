@@ -76,7 +76,7 @@ def _leaf(node: ast.expr, text: str) -> None:
 
 
 class ConditionText(str):
-    """The text of a condition that has been checked; its class tells it from other texts of a document."""
+    """The text of a condition that has been checked; its class distinguishes it from other texts of a document."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Piecewise-linear functions of one amount: the exact form in which a term is told to the optimiser.
+"""Piecewise-linear functions of one amount: the exact form in which a term reaches the optimiser.
 
 A function is a row of pieces from left to right; on each it is `intercept + slope x`. Its kind follows from the pieces:
 

@@ -2,7 +2,7 @@
 
     units = floor(|amount| x units per amount + 1/2) x sign
 
-A decimal such as 1.005 has no exact binary form (it is held as 1.00499999...), so a value that lies below a half by less
+A decimal such as 1.005 has no exact binary form (it is kept as 1.00499999...), so a value that lies below a half by less
 than a millionth of a unit, or by less than the last digits binary numbers of its size can hold, counts as the half.
 Whole amounts up to a thousand billion pounds stay exact to the penny.
 """

@@ -63,17 +63,17 @@ class OptionTerms(Schema):
     pays = Column(pl.String, "words", "What it pays, payment by payment")
 
 
-def option_differences(held: Frame[Position], base: str) -> Frame[OptionDifference]:
+def option_differences(every: Frame[Position], base: str) -> Frame[OptionDifference]:
     """Differences of positions from the base option; organisations, years and cases without one are left out.
 
     Args:
-        held: positions of every option.
-        base: id of the option the others are held against.
+        every: positions of every option.
+        base: id of the option the others are compared with.
     """
     key = ["activity_case", "year", "role", "organisation_code"]
-    against = held.filter(pl.col("option") == base).select(*key, base_pence="position_pence")
+    against = every.filter(pl.col("option") == base).select(*key, base_pence="position_pence")
     rows = (
-        held.filter(pl.col("option") != base)
+        every.filter(pl.col("option") != base)
         .join(against, on=key, how="left", validate="m:1")
         .with_columns((pl.col("position_pence") - pl.col("base_pence")).alias("difference_pence"))
         .filter(pl.col("difference_pence") != 0)

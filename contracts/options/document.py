@@ -119,7 +119,7 @@ class ContractOptions(Document):
     first_year: FinancialYear
     """First year of the new contracts, whose affordability is shown first."""
     base: str
-    """Option that the others are held against."""
+    """Option that the others are compared with."""
     shown_case: str
     """Activity case that reports show."""
     cost_at_plan: Figure
@@ -176,16 +176,16 @@ def read_contracts(
         faults: takes what is wrong with any of them.
         given: contracts at hand, which go before those beside the document and those of the pack.
     """
-    held = given or {}
+    at_hand = given or {}
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
     shipped = sorted(path.stem for path in (pack.root / "contracts").glob("*.toml"))
     for name in dict.fromkeys(each.contract for option in document.options for each in option.contracts):
         own = None if folder is None else folder / name
         try:
-            if name in held:
-                found[name] = held[name]
-                beside[f"contracts given/{name}"] = _checksum(held[name])
+            if name in at_hand:
+                found[name] = at_hand[name]
+                beside[f"contracts given/{name}"] = _checksum(at_hand[name])
             elif own is not None and own.is_file():
                 found[name] = read_contract(own)
                 beside[f"contracts beside the options/{name}"] = sha256_of(own)
@@ -219,7 +219,7 @@ def option_faults(
     Args:
         document: the options.
         run: the run of their scenario; None where it could not be made, and what needs it is left out.
-        contracts: contracts by the name the options use; those missing have been told elsewhere.
+        contracts: contracts by the name the options use; those missing are reported elsewhere.
         only: ids of the options asked for; none means all.
     """
     faults = Faults()
@@ -235,7 +235,7 @@ def option_faults(
     if document.base not in known:
         faults.add("base", f"unknown option {document.base!r}", "an option", suggest(document.base, known))
     elif only and document.base not in only:
-        faults.add("options asked for", f"no {document.base!r}", "the base that the others are held against")
+        faults.add("options asked for", f"no {document.base!r}", "the base that the others are compared with")
     _check_once(document, faults)
     _check_cases(document, run, faults)
     _check_costs(document, run, faults)
@@ -275,17 +275,17 @@ def _check_cases(document: ContractOptions, run: Run | None, faults: Faults) -> 
     if run is None:
         return
     activity = run.locality_activity
-    held, lines = set(activity["case"]), set(activity["point_of_delivery"])
-    if document.plan_activity not in held:
+    known, lines = set(activity["case"]), set(activity["point_of_delivery"])
+    if document.plan_activity not in known:
         faults.add(
             "plan_activity", f"unknown activity case {document.plan_activity!r}", "a case of the run's activity",
-            suggest(document.plan_activity, held),
+            suggest(document.plan_activity, known),
         )  # fmt: skip
     for case in document.cases:
-        if case.of not in {PLAN, *held}:
+        if case.of not in {PLAN, *known}:
             faults.add(
                 f"cases ({case.id}).of", f"unknown activity case {case.of!r}", "plan, or a case of the run's activity",
-                suggest(case.of, {PLAN, *held}),
+                suggest(case.of, {PLAN, *known}),
             )  # fmt: skip
         for line in case.lines:
             if line not in lines:
@@ -326,15 +326,15 @@ def _check_groups(document: ContractOptions, run: Run | None, faults: Faults) ->
         if times > 1:
             faults.add("groups", f"provider {code!r} {times} times", "each provider in one group")
     if run is not None:
-        held = set(run.provider_allocation["provider_code"])
+        known = set(run.provider_allocation["provider_code"])
         for group in document.groups:
             for code in group.providers:
-                if code not in held:
+                if code not in known:
                     faults.add(
                         f"groups ({group.id})", f"provider {code!r}, which is not in the run", "a provider of the run",
-                        suggest(code, held),
+                        suggest(code, known),
                     )  # fmt: skip
-        for code in sorted(held - set(members)):
+        for code in sorted(known - set(members)):
             faults.add("groups", f"provider {code!r} in no group", "every provider of the run in one group")
     for option in document.options:
         named = Counter(group for each in option.contracts for group in each.groups)

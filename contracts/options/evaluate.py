@@ -131,19 +131,19 @@ def evaluate_options(
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     payments = Payment.validate(pl.concat([paid for paid, _ in settled.values()]))
     money = commissioner_money(run, pack)
-    held = positions(payments, outturns, money)
+    every = positions(payments, outturns, money)
     frames: dict[str, pl.DataFrame] = {
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
-        "option_difference": option_differences(held, document.base),
+        "option_difference": option_differences(every, document.base),
         "option_terms": option_terms(document.options, document.groups, contracts),
         "outturn": CaseOutturn.validate(outturns),
         "payment": payments,
-        "position": held,
+        "position": every,
         "position_bridge": position_bridge(payments, outturns, money),
         "set_aside": _set_aside(tried[PLAN]),
         "transfer": transfers(payments),
-        "who_pays": who_pays(held),
+        "who_pays": who_pays(every),
     }
     if document.expectations:
         expected = {

@@ -155,10 +155,10 @@ def case_activity(
         change: change against that as a share; whole units, nearest, half up.
         lines: points of delivery that leave plan; all where none are named.
     """
-    held = run.locality_activity.rename({"point_of_delivery": "line"})
+    every = run.locality_activity.rename({"point_of_delivery": "line"})
     key = ["year", "line", "locality_code"]
-    plan = held.filter(pl.col("case") == plan_activity).select(*key, plan_activity="activity")
-    start = held.filter(pl.col("case") == (plan_activity if of == "plan" else of)).select(*key, start="activity")
+    plan = every.filter(pl.col("case") == plan_activity).select(*key, plan_activity="activity")
+    start = every.filter(pl.col("case") == (plan_activity if of == "plan" else of)).select(*key, start="activity")
     over, under = (1 + change).as_integer_ratio()
     moved = nearest_quotient(pl.col("start").cast(pl.Int128) * over, pl.lit(under, dtype=pl.Int128))
     leaves = pl.col("line").is_in(list(lines)) if lines else pl.lit(True)
@@ -179,7 +179,7 @@ def outturn(
         cost_at_plan: cost of planned activity as a part of plan value.
 
     Raises:
-        ContractError: actual activity where none is planned has no price; all told together.
+        ContractError: actual activity where none is planned has no price; all at once.
 
     Example:
         A plan of 1,000 units worth £100.00, of which 60% of cost is variable: 1,050 units are worth £105.00 and cost

@@ -126,7 +126,7 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
     practices = run.allocation.filter(pl.col("level") == "practice").select(*key, "allocation_pence")
     left = run.spendable.select(*key, left_pence="allocation_pence")
     homes = run.membership.select(code="practice_code", home="commissioner_code")
-    held = (
+    kept = (
         practices.join(left, on=key, how="left", validate="1:1")
         .join(homes, on="code", how="left", validate="m:1")
         .with_columns(
@@ -141,7 +141,7 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
     planned = run.provider_allocation.group_by("year", "commissioner_code").agg(
         pl.col("allocation_pence").sum().alias("planned_pence")
     )
-    both = held.join(planned, on=["year", "commissioner_code"], how="full", coalesce=True, validate="1:1").with_columns(
+    both = kept.join(planned, on=["year", "commissioner_code"], how="full", coalesce=True, validate="1:1").with_columns(
         pl.col("held_pence", "planned_pence").fill_null(0)
     )
     return CommissionerMoney.validate(
@@ -270,17 +270,17 @@ def _movements(
             (-pl.col("plan_cost_pence")).alias("second"),
             (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
         ).rename({"plan_value_pence": "first"})
-        held = tries.join(plan, on="activity_case", how="left")
+        cases = tries.join(plan, on="activity_case", how="left")
         fixed = (("first", "plan income"), ("second", "cost of planned activity"),
                  ("third", "cost of activity that differs from plan"))  # fmt: skip
-        planned = held.select("option", "activity_case", "year", "subject_code", planned="first")
+        planned = cases.select("option", "activity_case", "year", "subject_code", planned="first")
     else:
         plan = money.select(
             "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence")
         )
-        held = tries.join(plan, how="cross")
+        cases = tries.join(plan, how="cross")
         fixed = (("first", "allocation"), ("second", "planned payments to providers"))
-        planned = held.select("option", "activity_case", "year", "subject_code", planned=-pl.col("second"))
+        planned = cases.select("option", "activity_case", "year", "subject_code", planned=-pl.col("second"))
     who = f"{role}_code"
     key = ["option", "year", "subject_code", "contract", "term_number"]
     sums = payments.group_by(
@@ -301,7 +301,7 @@ def _movements(
     nowhere = [pl.lit("").alias("contract"), pl.lit(0, dtype=pl.Int64).alias("term_number")]
     start = ["option", "activity_case", "year", "subject_code"]
     steps = [
-        held.select(
+        cases.select(
             *start, pl.lit(i, dtype=pl.Int64).alias("place"), *nowhere, pl.lit(name).alias("name"),
             pl.col(column).alias("amount_pence"),
         )

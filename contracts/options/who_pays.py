@@ -38,22 +38,22 @@ class WhoPays(Schema):
         return {"what all bear adds to the extra cost": borne == pl.col("extra_cost_pence")}
 
 
-def who_pays(held: Frame[Position]) -> Frame[WhoPays]:
+def who_pays(every: Frame[Position]) -> Frame[WhoPays]:
     """What every organisation bears of the extra cost, by option, activity case and year.
 
     Args:
-        held: positions of every option and case, the case "plan" among them.
+        every: positions of every option and case, the case "plan" among them.
 
     Example:
         A provider's cost rises by £3 and its income by £5: commissioners bear £5 (5/3), the provider -£2.
     """
     group = ["option", "activity_case", "year"]
-    cost = held.group_by(group).agg(pl.col("cost_pence").sum())
+    cost = every.group_by(group).agg(pl.col("cost_pence").sum())
     at_plan = cost.filter(pl.col("activity_case") == PLAN).select("option", "year", plan_pence="cost_pence")
     extra = cost.join(at_plan, on=["option", "year"], how="left", validate="m:1").select(
         *group, (pl.col("cost_pence") - pl.col("plan_pence")).alias("extra_cost_pence")
     )
-    rows = held.filter(pl.col("activity_case") != PLAN).join(extra, on=group, how="left", validate="m:1")
+    rows = every.filter(pl.col("activity_case") != PLAN).join(extra, on=group, how="left", validate="m:1")
     borne = rows.with_columns((-pl.col("change_pence")).alias("borne_pence"))
     whole = pl.col("extra_cost_pence")
     share = pl.when(whole != 0).then(pl.col("borne_pence") / whole)

@@ -22,7 +22,7 @@ _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "
 
 
 @dataclass(frozen=True)
-class Filled:
+class DefaultTaken:
     """An input whose empty cells took the contract's default, and on how many rows."""
 
     name: str
@@ -41,7 +41,7 @@ class ReadRows:
     """
 
     frame: pl.DataFrame
-    filled: tuple[Filled, ...]
+    filled: tuple[DefaultTaken, ...]
     inputs: pl.DataFrame
 
 
@@ -86,7 +86,9 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
         _check_parameter(parameter, frame, lines, faults)
     _check_needed(contract, frame, lines, faults)
     faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
-    return ReadRows(frame, tuple(Filled(each.name, empty[each.name], each.default_says) for each in filled), inputs)
+    return ReadRows(
+        frame, tuple(DefaultTaken(each.name, empty[each.name], each.default_says) for each in filled), inputs
+    )
 
 
 class RowNames:

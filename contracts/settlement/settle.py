@@ -16,7 +16,7 @@ from contracts.document.contract import Contract
 from contracts.language.condition import columnar
 from contracts.settlement.checks import check_known, check_promises
 from contracts.settlement.compile import compile_contract, result_of
-from contracts.settlement.rows import Filled, ReadRows, RowNames, read_rows
+from contracts.settlement.rows import DefaultTaken, ReadRows, RowNames, read_rows
 from contracts.terms._base import Name
 
 
@@ -177,7 +177,7 @@ def _notices(contract: Contract, frame: pl.DataFrame, read: ReadRows) -> pl.Data
     return pl.DataFrame(found, schema=NOTICES)
 
 
-def _filled(each: Filled) -> dict[str, object]:
+def _filled(each: DefaultTaken) -> dict[str, object]:
     return {"name": each.name, "rows": each.rows, "says": f"empty {each.name} was read as declared: {each.says}"}
 
 

@@ -1,10 +1,10 @@
 """What every term of a contract provides: fields, two ways to its value, its exact pieces, words and worked cases.
 
 A term is one clause. It reads amounts that have been named before it (inputs, parameters, earlier steps) and names
-its own result with `step`. A term that gives several results names the others `step.part`, such as `reserve.held`.
+its own result with `step`. A term that gives several results names the others `step.part`, such as `layer.net`.
 
     evaluate    the value of many rows at once, as polars expressions
-    reference   the same on one row in plain Python; tests hold the two against each other
+    reference   the same on one row in plain Python; tests compare the two
     pieces      the exact piecewise-linear form in the amount it works on, for the optimiser
     formula     the clause in words and symbols, as it could stand in a contract
     cases       worked cases with their arithmetic; tests run them all
@@ -33,7 +33,7 @@ NAME = r"^[a-z][a-z0-9_]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)?$"
 Row = Mapping[str, Any]
 """One row's named values in plain Python: numbers as float, texts as str, dates as date."""
 
-Status = Literal["published", "read", "unverified"]
+Mark = Literal["published", "read", "unverified"]
 
 
 class Name(str):
@@ -112,7 +112,7 @@ class Term(Document):
     """The clause, schedule or regulation that says so."""
     source: str = ""
     """The document in which the clause was read."""
-    status: Status | None = None
+    status: Mark | None = None
     """How sure we are: "published" checked against published figures, "read" in the cited text, "unverified"."""
 
     def runs_across_rows(self) -> bool:
@@ -120,7 +120,7 @@ class Term(Document):
         return False
 
     def parts(self) -> tuple[str, ...]:
-        """Names of further results, such as ("held",) for `step.held`."""
+        """Names of further results, such as ("net",) for `step.net`."""
         return ()
 
     def outputs(self) -> tuple[str, ...]:
@@ -263,10 +263,10 @@ __all__ = [
     "ColumnName",
     "DateColumn",
     "KeyColumn",
+    "Mark",
     "Name",
     "Row",
     "Side",
-    "Status",
     "Term",
     "is_on_side",
     "literal",

@@ -230,4 +230,4 @@ class Distribute(Term):
 
 
 _FINE = 1_000_000_000.0
-"""Shares are held as whole thousand-millionths, so that 0.6 is exact and a third is as near as a penny in a billion needs."""
+"""Shares are kept as whole thousand-millionths, so that 0.6 is exact and a third is as near as a penny in a billion needs."""

@@ -1,4 +1,4 @@
-"""Cap: an amount held within a limit that is the smallest or largest of several bases."""
+"""Cap: an amount kept within a limit that is the smallest or largest of several bases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contracts.terms._limit import Limit, limit_of, limit_on
 
 
 class Cap(Term):
-    """An amount held within a limit: a gain is at most the limit, a loss at least its mirror below 0.
+    """An amount kept within a limit: a gain is at most the limit, a loss at least its mirror below 0.
 
     The limit is the smallest (or the largest) of several, each a rate of a base.
     """
@@ -24,13 +24,13 @@ class Cap(Term):
     term: Literal["cap"] = "cap"
     """Which clause this is."""
     amount: Amount
-    """What is held within the limit."""
+    """What is kept within the limit."""
     limits: tuple[Limit, ...] = Field(min_length=1)
     """The limits."""
     of: Literal["smallest", "largest"] = "smallest"
     """Which of the limits counts."""
     side: Side = "gains"
-    """Which amounts are held: gains at most the limit, losses at least its mirror, or both."""
+    """Which amounts are limited: gains at most the limit, losses at least its mirror, or both."""
 
     def limit(self) -> pl.Expr:
         """The limit that counts, as an expression."""
@@ -41,7 +41,7 @@ class Cap(Term):
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The amount, no further from 0 than the limit on the side held."""
+        """The amount, no further from 0 than the limit on the side limited."""
         amount, limit = value(self.amount), self.limit()
         if self.side == "gains":
             return {self.step: pl.when(amount > limit).then(limit).otherwise(amount)}
@@ -50,7 +50,7 @@ class Cap(Term):
         return {self.step: pl.when(amount > limit).then(limit).when(amount < -limit).then(-limit).otherwise(amount)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The amount, no further from 0 than the limit on the side held."""
+        """The amount, no further from 0 than the limit on the side limited."""
         amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
         if self.side != "losses" and amount > limit:
             return {self.step: limit}
@@ -108,7 +108,7 @@ class Cap(Term):
             "min(9, 4, 2.4); min(9, 4)",
         ),
         Case(
-            "a gap held to 5% of benchmark both ways",
+            "a gap kept to 5% of benchmark both ways",
             {"amount": "gap", "limits": [{"rate": 0.05, "base": 100}], "side": "both"},
             [{"gap": 9.0}, {"gap": -9.0}, {"gap": 5.0}],
             {"": [5.0, -5.0, 5.0]},

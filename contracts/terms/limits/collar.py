@@ -1,4 +1,4 @@
-"""Collar: an amount held between a floor and a cap."""
+"""Collar: an amount kept between a floor and a cap."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from contracts.terms._base import (
 
 
 class Collar(Term):
-    """An amount held between a floor and a cap, each a number, a name or a rate of a base."""
+    """An amount kept between a floor and a cap, each a number, a name or a rate of a base."""
 
     kind: ClassVar[Kind] = "piecewise"
 
     term: Literal["collar"] = "collar"
     """Which clause this is."""
     amount: Amount
-    """What is held."""
+    """What is kept within them."""
     floor: Amount
     """Lowest value, as a part of the base."""
     cap: Amount
@@ -81,7 +81,7 @@ class Collar(Term):
 
     cases: ClassVar[tuple[Case, ...]] = (
         Case(
-            "income held within 5% of plan",
+            "income kept within 5% of plan",
             {"amount": "income", "floor": 0.95, "cap": 1.05, "base": "plan"},
             [{"income": 90.0, "plan": 100.0}, {"income": 120.0, "plan": 100.0}, {"income": 99.0, "plan": 100.0}],
             {"": [95.0, 105.0, 99.0]},

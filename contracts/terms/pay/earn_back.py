@@ -1,4 +1,4 @@
-"""Earn-back: how much of what was held is earned by a score."""
+"""Earn-back: how much of what was kept back is earned by a score."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from contracts.terms._base import (
 
 
 class EarnBack(Term):
-    """The part of a held sum that a score earns, along a straight line from none to all; the rest goes to a named pool."""
+    """The part of a sum kept back that a score earns, along a straight line from none to all; the rest goes to a named pool."""
 
     kind: ClassVar[Kind] = "linear"
     primary: ClassVar[str] = "held"
@@ -31,7 +31,7 @@ class EarnBack(Term):
     term: Literal["earn_back"] = "earn_back"
     """Which clause this is."""
     held: Amount
-    """The sum held."""
+    """The sum kept back."""
     by: Amount
     """The score."""
     none_at: Amount = Decimal(0)
@@ -61,9 +61,9 @@ class EarnBack(Term):
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         """Earned, and unearned."""
-        held = number(self.held, row)
-        earned = held * self._part(row)
-        return {self.step: earned, f"{self.step}.unearned": held - earned}
+        kept = number(self.held, row)
+        earned = kept * self._part(row)
+        return {self.step: earned, f"{self.step}.unearned": kept - earned}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         """The score is known, and all is earned above where none is."""
@@ -77,7 +77,7 @@ class EarnBack(Term):
         return Pieces.line(self._part(at))
 
     def formula(self) -> str:
-        """Held x part earned."""
+        """Sum kept back x part earned."""
         return f"{self.step} = {said(self.held)} x ({said(self.by)} - {said(self.none_at)}) / ({said(self.all_at)} - {said(self.none_at)}), between none and all"
 
     cases: ClassVar[tuple[Case, ...]] = (

@@ -1,4 +1,4 @@
-"""Scale: an amount times a straight-line factor of a score, held within limits."""
+"""Scale: an amount times a straight-line factor of a score, kept within limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from contracts.terms._base import (
 
 
 class Scale(Term):
-    """An amount times a factor of a score: intercept + slope x score, held between a lowest and a highest factor."""
+    """An amount times a factor of a score: intercept + slope x score, kept between a lowest and a highest factor."""
 
     kind: ClassVar[Kind] = "piecewise"
 

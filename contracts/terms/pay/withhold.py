@@ -22,7 +22,7 @@ from contracts.terms._base import (
 
 
 class Withhold(Term):
-    """A part of a payment kept back, to be earned later: what is paid now, and what is held."""
+    """A part of a payment kept back, to be earned later: what is paid now, and what is kept back."""
 
     kind: ClassVar[Kind] = "linear"
 
@@ -34,7 +34,7 @@ class Withhold(Term):
     """Part kept back, 0 to 1."""
 
     def parts(self) -> tuple[str, ...]:
-        """What is held."""
+        """What is kept back."""
         return ("held",)
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
@@ -44,15 +44,15 @@ class Withhold(Term):
             faults.add(f"{where}.rate", f"{rate:g}", "a part from 0 to 1")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Paid now, and held."""
-        held = value(self.amount) * value(self.rate)
-        return {self.step: value(self.amount) - held, f"{self.step}.held": held}
+        """Paid now, and kept back."""
+        kept = value(self.amount) * value(self.rate)
+        return {self.step: value(self.amount) - kept, f"{self.step}.held": kept}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Paid now, and held."""
+        """Paid now, and kept back."""
         amount = number(self.amount, row)
-        held = amount * number(self.rate, row)
-        return {self.step: amount - held, f"{self.step}.held": held}
+        kept = amount * number(self.rate, row)
+        return {self.step: amount - kept, f"{self.step}.held": kept}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         """The rate is a part."""
@@ -64,11 +64,11 @@ class Withhold(Term):
 
     def formula(self) -> str:
         """Amount - rate x amount."""
-        return f"{self.step} = {said(self.amount)} - {said(self.rate)} x {said(self.amount)} (held)"
+        return f"{self.step} = {said(self.amount)} - {said(self.rate)} x {said(self.amount)} (kept back)"
 
     cases: ClassVar[tuple[Case, ...]] = (
         Case(
-            "two per cent held for quality",
+            "two per cent kept back for quality",
             {"amount": "benchmark", "rate": 0.02},
             [{"benchmark": 1000.0}],
             {"": [980.0], "held": [20.0]},

@@ -23,7 +23,7 @@ from contracts.terms._base import (
 
 
 class RiskAdjust(Term):
-    """An amount times the ratio of a risk score to its base, the ratio held between a lowest and a highest value."""
+    """An amount times the ratio of a risk score to its base, the ratio kept between a lowest and a highest value."""
 
     kind: ClassVar[Kind] = "linear"
 
@@ -89,7 +89,7 @@ class RiskAdjust(Term):
             "1.05 cut to 1.03; 0.99",
         ),
         Case(
-            "held both ways",
+            "kept within limits both ways",
             {"amount": "rate", "score": "now", "at_least": 0.97, "at_most": 1.03},
             [{"rate": 1000.0, "now": 0.9}],
             {"": [970.0]},

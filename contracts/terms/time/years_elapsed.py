@@ -18,7 +18,7 @@ from contracts.terms._base import (
 
 
 class YearsElapsed(Term):
-    """Whole years from one date to another, counted from a first year, held between the first and a last year."""
+    """Whole years from one date to another, counted from a first year, kept between the first and a last year."""
 
     kind: ClassVar[Kind] = "jump"
     univariate: ClassVar[bool] = False

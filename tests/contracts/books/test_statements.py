@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from capitation.errors import ContractError
 from capitation.pack.sources import default_data_folder
 from contracts.books.entries import LINE, Version
-from contracts.books.identities import IDENTITIES, check_closes, closing
+from contracts.books.identities import IDENTITIES, check_closes, identities_of
 from contracts.books.split_period import split_period
 from contracts.books.statements import lines_of, settle_statement
 from contracts.document.contract import parse_contract, read_contract
@@ -42,7 +42,7 @@ def test_statements_of_every_deal_close(name, case):
     by_line = done.entries.group_by("scenario", "period", "account", "line").agg(pl.col("amount_pence").sum())
     assert by_line.height == len(paid) * rows.height
     assert by_line.get_column("amount_pence").to_list() == [0] * by_line.height
-    assert done.closing.get_column("difference_pence").to_list() == [0] * done.closing.height
+    assert done.identities.get_column("difference_pence").to_list() == [0] * done.identities.height
     assert done.standing().equals(done.entries)
 
 
@@ -105,18 +105,18 @@ def test_pounds_dollars_and_euros_are_kept_in_their_smallest_unit():
 
 def test_layers_close_ceded_and_net_to_gross():
     contract = LIBRARY["transitional-reinsurance"]
-    held = closing(settle(contract, rows_of(contract)))
-    whole = held.filter(pl.col("step") == "whole_layer")
+    found = identities_of(settle(contract, rows_of(contract)))
+    whole = found.filter(pl.col("step") == "whole_layer")
     assert whole.get_column("identity").unique().to_list() == ["cost = whole_layer + whole_layer.net"]
     assert whole.get_column("whole_pence").to_list() == [40_000_00, 100_000_00, 400_000_00]
-    scaled = held.filter(pl.col("step") == "scaled")
+    scaled = found.filter(pl.col("step") == "scaled")
     assert scaled.select("row", "whole_pence", "parts_pence").rows() == [(0, 240_000_00, 240_000_00)]
 
 
 def test_allocations_back_sum_to_the_layer():
     contract = LIBRARY["whole-population-capitation"]
-    held = closing(settle(contract, rows_of(contract))).filter(pl.col("step") == "fund_share")
-    assert held.select("row", "whole_pence", "parts_pence").rows() == [(0, 6_000_000_00, 6_000_000_00), (2, 0, 0)]
+    found = identities_of(settle(contract, rows_of(contract))).filter(pl.col("step") == "fund_share")
+    assert found.select("row", "whole_pence", "parts_pence").rows() == [(0, 6_000_000_00, 6_000_000_00), (2, 0, 0)]
 
 
 @pytest.mark.parametrize(
