@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from capitation.records.lazily import lazily
 
 if TYPE_CHECKING:
-    from contracts.document.contract import Contract as Contract
     from contracts.document.contract import parse_contract as parse_contract
     from contracts.document.contract import read_contract as read_contract
     from contracts.document.library import read_library as read_library
+    from contracts.document.models import Contract as Contract
     from contracts.options.evaluate import evaluate_options as evaluate_options
     from contracts.settlement.compile import Steps as Steps
     from contracts.settlement.compile import compile_contract as compile_contract
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contracts.terms import all_terms as all_terms
 
 _HOMES = {
-    "Contract": "contracts.document.contract",
+    "Contract": "contracts.document.models",
     "Steps": "contracts.settlement.compile",
     "Term": "contracts.terms",
     "all_terms": "contracts.terms",

@@ -290,9 +290,9 @@ def read_published(
         },
     )
     rows = read_rows(path, loose, column_map=names, keep_extra=True)
-    found = years_of(path, rows)
+    found = years_of(str(path), rows)
     known_years = tuple(sorted({str(y) for f in candidates for y in f.document.years}))
-    chosen = year_of(path, year, found, known_years)
+    chosen = year_of(str(path), year, found, known_years)
     mine = rows.filter(pl.col("year") == str(chosen)) if found else rows
     used = formula or formula_of_year(catalogue, str(chosen))
     faults = Faults()

@@ -15,7 +15,7 @@ from capitation.errors import ContractError, Fault, Faults
 from capitation.records.columns import ACCOUNT, CONTRACT, OPENING_PENCE, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.statements import outturns
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.language.currency import smallest_unit
 from contracts.language.rounding import nearest_units, units_per
 from contracts.settlement.settle import Settlement
@@ -69,8 +69,7 @@ def carried(settlement: Settlement) -> Frame[CarriedBalance]:
     contract = settlement.contract
     clauses = [term for term in contract.terms if isinstance(term, Recoup)]
     if not clauses:
-        message = f"contract {contract.id}: no recoup clause; expected one that carries a balance"
-        raise ContractError(message)
+        raise ContractError(f"contract {contract.id}: no recoup clause; expected one that carries a balance")
     frame = pl.concat(
         [settlement.values, outturns(settlement).select(pl.exclude("row").name.prefix("="))], how="horizontal"
     )

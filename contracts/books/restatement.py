@@ -18,7 +18,7 @@ from contracts.books.entries import LINE, Version, check_follows, post
 from contracts.books.identities import check_closes
 from contracts.books.statements import StatementSet, lines_of, named, outturns
 from contracts.document.behind import behind
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.settlement.settle import Settlement, settle
 
 _ROW = ["contract", "scenario", "period", "account"]

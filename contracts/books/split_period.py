@@ -18,7 +18,7 @@ from capitation.records.columns import ACCOUNT, COST_LINE, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.statements import outturns
 from contracts.document.behind import behind
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.language.pieces import Kind, worst
 from contracts.settlement.rows import read_rows
 from contracts.settlement.settle import settle

@@ -17,7 +17,7 @@ from capitation.records.columns import ACCOUNT, CONTRACT, COST_LINE, COUNTERPART
 from capitation.records.frames import Column, Frame, Schema
 from contracts.books.entries import LINE, Entry, Version, check_follows, direction_of, no_entries, post, standing
 from contracts.books.identities import IdentityCheck, check_closes
-from contracts.document.contract import Contract, Output
+from contracts.document.models import Contract, Output
 from contracts.language.currency import currency_of, smallest_unit
 from contracts.language.rounding import units_per
 from contracts.settlement.settle import Settlement, settle
@@ -142,8 +142,7 @@ def lines_of(settlement: Settlement) -> pl.DataFrame:
     contract = settlement.contract
     paid = [output for output in contract.outputs if output.payer is not None]
     if not paid:
-        message = f"contract {contract.id}: no output has a payer and a payee; expected at least one"
-        raise ContractError(message)
+        raise ContractError(f"contract {contract.id}: no output has a payer and a payee; expected at least one")
     about = pl.DataFrame([_about(contract, output) for output in paid])
     lines = (
         settlement.positions()

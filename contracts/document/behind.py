@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 
 
 def behind(contract: Contract, name: str) -> list[str]:

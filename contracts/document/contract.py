@@ -10,19 +10,7 @@ from capitation.errors import ContractError, DocumentError, Faults, SourceError,
 from capitation.pack.sources import read_raw
 from capitation.records.documents import parse_document, read_mapping
 from contracts.document.checks import check_contract
-from contracts.document.models import (
-    Contract,
-    ContractParameter,
-    Input,
-    NamedDate,
-    Notice,
-    Output,
-    ParameterValue,
-    Party,
-    Period,
-    Scope,
-    WorkedCase,
-)
+from contracts.document.models import Contract
 from contracts.language.tables import Table
 from contracts.terms import all_terms
 from contracts.terms._base import Term
@@ -129,18 +117,4 @@ def _cell(text: Any) -> str | float | None:  # noqa: ANN401  # a cell of a CSV o
         return str(text)
 
 
-__all__ = [
-    "Contract",
-    "ContractParameter",
-    "Input",
-    "NamedDate",
-    "Notice",
-    "Output",
-    "ParameterValue",
-    "Party",
-    "Period",
-    "Scope",
-    "WorkedCase",
-    "parse_contract",
-    "read_contract",
-]
+__all__ = ["Contract", "parse_contract", "read_contract"]

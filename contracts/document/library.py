@@ -15,7 +15,8 @@ import polars as pl
 from capitation.errors import ContractError, Fault, Faults
 from capitation.records.columns import SOURCE
 from capitation.records.frames import Column, Frame, Schema
-from contracts.document.contract import Contract, read_contract
+from contracts.document.contract import read_contract
+from contracts.document.models import Contract
 from contracts.terms._base import Mark
 
 LAN = (

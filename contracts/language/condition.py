@@ -35,8 +35,7 @@ def _tree(text: str) -> ast.expr:
     try:
         tree = ast.parse(written, mode="eval").body
     except SyntaxError as error:
-        message = f"{text!r} is not a condition; write comparisons joined by and, or, not"
-        raise ValueError(message) from error
+        raise ValueError(f"{text!r} is not a condition; write comparisons joined by and, or, not") from error
     _check(tree, text)
     return tree
 
@@ -51,14 +50,12 @@ def _check(node: ast.expr, text: str) -> None:
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
                 if not isinstance(right, ast.Tuple | ast.List):
-                    message = f"{text!r}: `in` needs values in brackets"
-                    raise ValueError(message)
+                    raise ValueError(f"{text!r}: `in` needs values in brackets")
                 for item in right.elts:
                     _leaf(item, text)
             else:
                 if type(op) not in _COMPARE:
-                    message = f"{text!r}: {type(op).__name__} is not a comparison of conditions"
-                    raise ValueError(message)
+                    raise ValueError(f"{text!r}: {type(op).__name__} is not a comparison of conditions")
                 _leaf(right, text)
         _leaf(node.left, text)
     else:
@@ -71,8 +68,7 @@ def _leaf(node: ast.expr, text: str) -> None:
     if not isinstance(node, ast.Name | ast.Constant) and not (
         isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     ):
-        message = f"{text!r}: {ast.unparse(node)!r} is not a name, a number, a text or a date"
-        raise ValueError(message)
+        raise ValueError(f"{text!r}: {ast.unparse(node)!r} is not a name, a number, a text or a date")
 
 
 class ConditionText(str):

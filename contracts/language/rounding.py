@@ -38,8 +38,7 @@ def units_per(rounded: Unit, amounts: Unit) -> float:
         `units_per("pence", "pounds")` is 100.
     """
     if _CURRENCY[rounded] != _CURRENCY[amounts]:
-        message = f"amounts in {amounts} cannot be rounded to {rounded}"
-        raise ValueError(message)
+        raise ValueError(f"amounts in {amounts} cannot be rounded to {rounded}")
     return _PER_MAJOR[rounded] / _PER_MAJOR[amounts]
 
 

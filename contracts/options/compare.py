@@ -14,7 +14,7 @@ import polars as pl
 from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION, ORGANISATION, PROVIDER, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.options.document import ContractOption, ProviderGroup
 from contracts.options.position import ROLES, Position
 

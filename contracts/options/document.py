@@ -22,7 +22,8 @@ from capitation.records.documents import Document, Figure, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
-from contracts.document.contract import Contract, read_contract
+from contracts.document.contract import read_contract
+from contracts.document.models import Contract
 from contracts.options.outturn import OutturnLine
 
 FEWEST, MOST = 2, 6

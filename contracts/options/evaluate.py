@@ -24,7 +24,7 @@ from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import read_scenario
 from capitation.run.tables import SetAside
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.options.compare import (
     ExpectedGap,
     OptionDifference,
@@ -33,14 +33,7 @@ from contracts.options.compare import (
     option_differences,
     option_terms,
 )
-from contracts.options.document import (
-    PLAN,
-    ContractOption,
-    ContractOptions,
-    Expectation,
-    option_faults,
-    read_contracts,
-)
+from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
 from contracts.options.outturn import OutturnLine, PlanLine, case_activity, outturn, plan_lines
 from contracts.options.position import (
     CommissionerMoney,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.settlement.rows import RowNames
 from contracts.terms._base import Term
 

@@ -21,7 +21,7 @@ import polars as pl
 
 from capitation.errors import CapitationError, ContractError, Faults, suggest
 from contracts.document.behind import behind
-from contracts.document.contract import Contract, Output
+from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
 from contracts.settlement.checks import Promise, broken, check_known, check_promises, unknown
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from contracts.document.contract import Contract, ContractParameter, Input, NamedDate, ParameterValue
+from contracts.document.models import Contract, ContractParameter, Input, NamedDate, ParameterValue
 
 ROW = "__row"
 """Where each row stood in the rows as they were given, from 0."""

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from capitation.errors import ContractError, suggest
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.language.condition import columnar
 from contracts.language.pieces import Piece, Pieces
 from contracts.settlement.compile import compile_contract

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from contracts.document.contract import Contract, Output
+from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_unit, units_per
 from contracts.settlement.named_values import parameter_on
 from contracts.settlement.rows import read_rows

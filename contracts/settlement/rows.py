@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
-from contracts.document.contract import Contract, ContractParameter, Input
+from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 

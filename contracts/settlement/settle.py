@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.language.condition import columnar
 from contracts.settlement.checks import check_known, check_promises
 from contracts.settlement.compile import compile_contract, result_of

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from contracts.document.contract import Contract
+from contracts.document.models import Contract
 from contracts.settlement.reference import reference_settle
 from contracts.settlement.settle import settle
 

@@ -32,7 +32,6 @@ class Aggregate(Term):
     """Columns that name the group over whose rows the sum runs; [] is all rows; none adds within each row only."""
 
     def runs_across_rows(self) -> bool:
-        """True where the sum runs over rows."""
         return self.within is not None
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
@@ -52,12 +51,10 @@ class Aggregate(Term):
         return {self.step: total.sum().over([str(k) for k in self.within]) if self.within else total.sum()}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The weighted sum on one row."""
         each = [number(x, row) if w is None else number(x, row) * number(w, row) for x, w in self._terms()]
         return {self.step: reduce(lambda a, b: a + b, each)}
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """The weighted sum, added over the rows of each group where asked."""
         own = [self.reference(row, tables)[self.step] or 0.0 for row in rows]
         if self.within is None:
             return [{self.step: x} for x in own]
@@ -68,7 +65,6 @@ class Aggregate(Term):
         return [{self.step: totals[group]} for group in groups]
 
     def formula(self) -> str:
-        """The sum in words."""
         text = " + ".join(said(x) if w is None else f"{said(w)} x {said(x)}" for x, w in self._terms())
         if self.within is None:
             return f"{self.step} = {text}"

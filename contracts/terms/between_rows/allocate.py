@@ -13,16 +13,7 @@ from capitation.money.apportion import apportion, split
 from contracts.language.pieces import Kind
 from contracts.language.rounding import nearest_unit, nearest_units
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    KeyColumn,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, number, said, value
 
 
 class Allocate(Term):
@@ -49,7 +40,6 @@ class Allocate(Term):
     """Smallest sum given, in the contract's money."""
 
     def runs_across_rows(self) -> bool:
-        """A row's part depends on its group."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -76,11 +66,9 @@ class Allocate(Term):
         return frame.with_columns((done.get_column("__part") * unit).alias(self.step))
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The result where the row is the whole group."""
         return self.reference_rows([row], tables)[0]
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """Each row's part, group by group."""
         unit = float(self.smallest)
         groups: dict[tuple[object, ...], list[int]] = {}
         for i, row in enumerate(rows):
@@ -102,7 +90,6 @@ class Allocate(Term):
         return {"the parts add to the total": (total - value(self.amount)).abs() <= size}
 
     def formula(self) -> str:
-        """Total x weight / sum of weights."""
         over = f"rows of the same {', '.join(map(str, self.within))}" if self.within else "all rows"
         return f"{self.step} = {said(self.amount)} x {said(self.weight)} / sum of {said(self.weight)} over {over}, in units of {self.smallest}; odd ones by largest remainder"
 

@@ -15,16 +15,7 @@ from capitation.money.apportion import apportion, split
 from contracts.language.pieces import Kind
 from contracts.language.rounding import nearest_unit, nearest_units
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Distribute(Term):
@@ -145,7 +136,6 @@ class Distribute(Term):
         )
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Each party's part, what is left, and what the parties have together."""
         unit = float(self.smallest)
         pool = nearest_unit(number(self.amount, row), 1.0 / unit)
         sign, left = (-1 if pool < 0 else 1), abs(pool)
@@ -190,7 +180,6 @@ class Distribute(Term):
         return out
 
     def formula(self) -> str:
-        """Who gets which part."""
         each = ", ".join(
             f"{party} {said(share)}" + (f" (at most {said(self.caps[party])})" if party in self.caps else "")
             for party, share in self.shares.items()

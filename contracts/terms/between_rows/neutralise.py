@@ -12,17 +12,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    KeyColumn,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, literal, number, said, value
 
 
 class Neutralise(Term):
@@ -45,7 +35,6 @@ class Neutralise(Term):
     """For a shift: the weight by which the difference is borne, such as premium or members."""
 
     def runs_across_rows(self) -> bool:
-        """A row's result depends on its group."""
         return True
 
     def parts(self) -> tuple[str, ...]:
@@ -74,11 +63,9 @@ class Neutralise(Term):
         return {self.step: done, f"{self.step}.moved": done - amount}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The result where the row is the whole group."""
         return self.reference_rows([row], tables)[0]
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """The moved amounts, group by group."""
         groups: dict[tuple[object, ...], list[int]] = {}
         for i, row in enumerate(rows):
             groups.setdefault(tuple(row[k] for k in self.within), []).append(i)
@@ -112,7 +99,6 @@ class Neutralise(Term):
         return out
 
     def formula(self) -> str:
-        """How the group is brought to its total."""
         over = f"rows of the same {', '.join(map(str, self.within))}" if self.within else "all rows"
         if self.how == "shift":
             return f"{self.step} = {said(self.amount)} - (sum over {over} - {said(self.to)}) x {said(self.weight)} / sum of {said(self.weight)}"

@@ -12,15 +12,7 @@ from pydantic import Field
 from capitation.records.documents import Document
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
 class Source(Document):
@@ -64,7 +56,6 @@ class Waterfall(Term):
         }
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The need met, each draw, and what is left."""
         left = max(number(self.need, row), 0.0)
         out: dict[str, float | None] = {}
         met = 0.0
@@ -88,7 +79,6 @@ class Waterfall(Term):
         return Pieces.through([(0.0, 0.0), (capacity, capacity)], 0.0, 0.0)
 
     def formula(self) -> str:
-        """The order of sources."""
         each = ", then ".join(f"{s.name} up to {said(s.capacity)}" for s in self.sources)
         return f"{self.step} = {said(self.need)} met from {each}; the rest is left"
 

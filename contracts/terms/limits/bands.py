@@ -117,7 +117,6 @@ class Bands(Term):
         return total
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The sum over bands, with the sign of the amount."""
         amount = number(self.amount, row)
         gains, losses = self._sides()
         if amount >= 0:
@@ -167,7 +166,6 @@ class Bands(Term):
         return out
 
     def formula(self) -> str:
-        """Each band with its share."""
         base = "" if literal(self.base) == 1 else f" of {said(self.base)}"
 
         def side(bands: Sequence[Band]) -> str:

@@ -37,7 +37,6 @@ class Cap(Term):
         return limit_of(self.limits, self.of)
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -50,7 +49,6 @@ class Cap(Term):
         return {self.step: pl.when(amount > limit).then(limit).when(amount < -limit).then(-limit).otherwise(amount)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The amount, no further from 0 than the limit on the side limited."""
         amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
         if self.side != "losses" and amount > limit:
             return {self.step: limit}
@@ -77,7 +75,6 @@ class Cap(Term):
         return Pieces.through([(-limit, -limit), (limit, limit)], 0.0, 0.0)
 
     def formula(self) -> str:
-        """min(amount, limit), or its mirror for losses."""
         each = ", ".join(limit.said() for limit in self.limits)
         limit = each if len(self.limits) == 1 else f"{self.of} of ({each})"
         return f"{self.step} = {said(self.amount)}, at most {limit} away from 0{side_said(self.side)}"

@@ -64,7 +64,6 @@ class Choose(Term):
         return {self.step: chosen}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The value chosen."""
         if self.rule != "first":
             sizes = [number(o, row) for o in self.options]
             return {self.step: min(sizes) if self.rule == "smallest" else max(sizes)}
@@ -80,7 +79,6 @@ class Choose(Term):
         return {f"{said(o)} is known": value(o).is_not_null() for o in self.options}
 
     def formula(self) -> str:
-        """The branches in order, or the smallest or largest option."""
         if self.rule != "first":
             return f"{self.step} = {self.rule} of ({', '.join(map(said, self.options))})"
         each = "; ".join(f"{said(b.value)} if {b.when}" for b in self.branches)

@@ -10,16 +10,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Collar(Term):
@@ -45,7 +36,6 @@ class Collar(Term):
             faults.add(f"{where}.cap", f"a cap of {high:g} below its floor of {low:g}", "a cap at or above the floor")
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -55,7 +45,6 @@ class Collar(Term):
         return {self.step: pl.when(amount < low).then(low).when(amount > high).then(high).otherwise(amount)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """min(max(amount, floor), cap)."""
         amount, base = number(self.amount, row), number(self.base, row)
         low, high = number(self.floor, row) * base, number(self.cap, row) * base
         return {self.step: low if amount < low else high if amount > high else amount}
@@ -75,7 +64,6 @@ class Collar(Term):
         return Pieces.through([(low, low), (high, high)], 0.0, 0.0)
 
     def formula(self) -> str:
-        """Between floor and cap."""
         base = "" if literal(self.base) == 1.0 else f" of {said(self.base)}"
         return f"{self.step} = {said(self.amount)}, at least {said(self.floor)} and at most {said(self.cap)}{base}"
 

@@ -9,16 +9,7 @@ from pydantic import Field
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Name,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Name, Row, Term, number, said, value
 from contracts.terms._limit import Limit, limit_of, limit_on
 
 
@@ -37,7 +28,6 @@ class Floor(Term):
     """Which of the limits counts."""
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -46,7 +36,6 @@ class Floor(Term):
         return {self.step: pl.when(amount < limit).then(limit).otherwise(amount)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """max(amount, limit)."""
         amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
         return {self.step: limit if amount < limit else amount}
 
@@ -64,7 +53,6 @@ class Floor(Term):
         return Pieces.through([(limit, limit)], 0.0, 1.0)
 
     def formula(self) -> str:
-        """max(amount, limit)."""
         each = ", ".join(limit.said() for limit in self.limits)
         limit = each if len(self.limits) == 1 else f"{self.of} of ({each})"
         return f"{self.step} = {said(self.amount)}, at least {limit}"

@@ -67,7 +67,6 @@ class Gate(Term):
         return value(self.amount)
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -85,7 +84,6 @@ class Gate(Term):
         return {self.step: pl.when(met).then(self._passes()).otherwise(value(self.otherwise))}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """What passes where every test is met, the else-amount elsewhere."""
         amount, base = number(self.amount, row), number(self.base, row)
         met = self.when is None or holds(self.when, row)
         met = met and (self.at_least is None or amount >= number(self.at_least, row) * base)
@@ -121,7 +119,6 @@ class Gate(Term):
         return Pieces(tuple(out)).simplified()
 
     def formula(self) -> str:
-        """The tests, what passes, and what is given otherwise."""
         base = "" if literal(self.base) == 1 else f" x {said(self.base)}"
         tests = []
         if self.at_least is not None:

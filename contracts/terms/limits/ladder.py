@@ -15,16 +15,7 @@ from capitation.errors import Faults
 from capitation.records.documents import Document
 from contracts.language.pieces import Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Rung(Document):
@@ -98,7 +89,6 @@ class Ladder(Term):
         return found
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x value of the rung."""
         return {self.step: number(self.amount, row) * self._found(row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -119,7 +109,6 @@ class Ladder(Term):
         return Pieces((first, *(Piece(x, y, 0.0) for x, y in points))).simplified()
 
     def formula(self) -> str:
-        """Each rung with its value."""
         each = ", ".join(f"{said(r.value)} from {said(r.since)}" for r in self.rungs)
         how = "by steps" if self.mode == "step" else "along straight lines"
         times = "" if literal(self.amount) == 1.0 else f"{said(self.amount)} x "

@@ -12,18 +12,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    KeyColumn,
-    Name,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, KeyColumn, Name, Row, Term, literal, number, said, value
 
 
 class Layer(Term):
@@ -60,7 +49,6 @@ class Layer(Term):
     """How often the limit may be used again in the group: an aggregate limit of (1 + reinstatements) x limit x share."""
 
     def runs_across_rows(self) -> bool:
-        """True where there is an aggregate."""
         return self.within is not None
 
     def parts(self) -> tuple[str, ...]:
@@ -116,12 +104,10 @@ class Layer(Term):
         return ceded * number(self.share, row)
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Ceded and net of one row, without an aggregate."""
         ceded = self._ceded(row)
         return {self.step: ceded, f"{self.step}.net": number(self.amount, row) - ceded}
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """Ceded and net, cut to the aggregate where there is one."""
         if self.within is None:
             return [self.reference(row, tables) for row in rows]
         own = [self._ceded(row) for row in rows]
@@ -178,7 +164,6 @@ class Layer(Term):
         return Pieces((Piece(-math.inf, 0.0, 0.0), first, *kept)).simplified()
 
     def formula(self) -> str:
-        """The layer in words and symbols."""
         loss = said(self.amount)
         if literal(self.deductible) != 0:
             loss = (

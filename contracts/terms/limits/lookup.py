@@ -58,7 +58,6 @@ class Lookup(Term):
         return {self.step: pl.col(str(self.label)).replace_strict(found, default=None, return_dtype=pl.Float64)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The table's value; missing where it has none."""
         table = tables[self.table]
         if self.label is None and self.by is not None:
             return {self.step: table.at(number(self.by, row))}
@@ -86,7 +85,6 @@ class Lookup(Term):
         return Pieces(tuple(out)).simplified()
 
     def formula(self) -> str:
-        """Table, and by what it is read."""
         if self.by is not None:
             return f"{self.step} = value of table {self.table} at {said(self.by)}"
         return f"{self.step} = {self.column} of table {self.table} for {self.label}"

@@ -9,15 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
 class NoiseThreshold(Term):
@@ -41,7 +33,6 @@ class NoiseThreshold(Term):
         return {self.step: value(self.z) * value(self.variation) / value(self.persons).sqrt()}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Z x variation / sqrt(persons)."""
         return {self.step: number(self.z, row) * number(self.variation, row) / math.sqrt(number(self.persons, row))}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -49,7 +40,6 @@ class NoiseThreshold(Term):
         return {f"{said(self.persons)} is above 0": value(self.persons) > 0}
 
     def formula(self) -> str:
-        """Z x variation / sqrt(persons)."""
         return f"{self.step} = {said(self.z)} x {said(self.variation)} / square root of {said(self.persons)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

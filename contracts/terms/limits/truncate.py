@@ -8,15 +8,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
 class Truncate(Term):
@@ -36,7 +28,6 @@ class Truncate(Term):
         return ("cut",)
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -45,7 +36,6 @@ class Truncate(Term):
         return {self.step: kept, f"{self.step}.cut": value(self.amount) - kept}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """min(amount, cap), and what was cut off."""
         amount = number(self.amount, row)
         kept = min(amount, number(self.cap, row))
         return {self.step: kept, f"{self.step}.cut": amount - kept}
@@ -60,7 +50,6 @@ class Truncate(Term):
         return Pieces.through([(cap, cap)], 1.0, 0.0)
 
     def formula(self) -> str:
-        """min(amount, cap)."""
         return f"{self.step} = smaller of {said(self.amount)} and {said(self.cap)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

@@ -9,16 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Adjust(Term):
@@ -48,7 +39,6 @@ class Adjust(Term):
         return {self.step: value(self.amount) * (move + 1.0) if is_rate else value(self.amount) + move}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The adjusted amount."""
         sign, is_rate = self._signed()
         amount, move = number(self.amount, row), number(self.by, row) * number(self.share, row) * sign
         return {self.step: amount * (move + 1.0) if is_rate else amount + move}
@@ -60,7 +50,6 @@ class Adjust(Term):
         return Pieces.line(1.0 + move) if is_rate else Pieces.line(1.0, move)
 
     def formula(self) -> str:
-        """The adjustment in symbols."""
         by = said(self.by) if literal(self.share) == 1.0 else f"{said(self.share)} x {said(self.by)}"
         sign = "-" if self._signed()[0] < 0 else "+"
         if self._signed()[1]:

@@ -12,16 +12,7 @@ from pydantic import Field
 from capitation.errors import Faults
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Blend(Term):
@@ -53,7 +44,6 @@ class Blend(Term):
         return {self.step: reduce(lambda a, b: a + b, each)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The weighted average."""
         each = [number(x, row) * number(w, row) for x, w in zip(self.of, self.weights, strict=True)]
         return {self.step: reduce(lambda a, b: a + b, each)}
 
@@ -65,7 +55,6 @@ class Blend(Term):
         return {f"the weights {', '.join(map(said, self.weights))} add to 1": (total - 1.0).abs() <= 1e-9}
 
     def formula(self) -> str:
-        """Sum of weight x amount."""
         return f"{self.step} = " + " + ".join(
             f"{said(w)} x {said(x)}" for x, w in zip(self.of, self.weights, strict=True)
         )

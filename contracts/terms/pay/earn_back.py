@@ -10,16 +10,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class EarnBack(Term):
@@ -60,7 +51,6 @@ class EarnBack(Term):
         return min(max((number(self.by, row) - low) / (number(self.all_at, row) - low), 0.0), 1.0)
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Earned, and unearned."""
         kept = number(self.held, row)
         earned = kept * self._part(row)
         return {self.step: earned, f"{self.step}.unearned": kept - earned}
@@ -77,7 +67,6 @@ class EarnBack(Term):
         return Pieces.line(self._part(at))
 
     def formula(self) -> str:
-        """Sum kept back x part earned."""
         return f"{self.step} = {said(self.held)} x ({said(self.by)} - {said(self.none_at)}) / ({said(self.all_at)} - {said(self.none_at)}), between none and all"
 
     cases: ClassVar[tuple[Case, ...]] = (

@@ -27,7 +27,6 @@ class Fixed(Term):
         return {self.step: value(self.sum)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The sum."""
         return {self.step: number(self.sum, row)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
@@ -35,7 +34,6 @@ class Fixed(Term):
         return Pieces.line(1.0)
 
     def formula(self) -> str:
-        """The sum."""
         return f"{self.step} = {said(self.sum)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

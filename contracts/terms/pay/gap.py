@@ -29,7 +29,6 @@ class Gap(Term):
         return {self.step: value(self.target) - value(self.actual)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Target less actual."""
         return {self.step: number(self.target, row) - number(self.actual, row)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
@@ -37,7 +36,6 @@ class Gap(Term):
         return Pieces.line(-1.0, number(self.target, at))
 
     def formula(self) -> str:
-        """Target - actual."""
         return f"{self.step} = {said(self.target)} - {said(self.actual)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

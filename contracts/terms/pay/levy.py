@@ -30,7 +30,6 @@ class Levy(Term):
         return ("kept",)
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -40,7 +39,6 @@ class Levy(Term):
         return {self.step: left, f"{self.step}.kept": amount - left}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x (1 - rate), and what was kept."""
         amount = number(self.amount, row)
         left = amount * (1.0 - number(self.rate, row)) if is_on_side(self.side, amount) else amount
         return {self.step: left, f"{self.step}.kept": amount - left}
@@ -53,7 +51,6 @@ class Levy(Term):
         )
 
     def formula(self) -> str:
-        """Amount x (1 - rate)."""
         return f"{self.step} = {said(self.amount)} x (1 - {said(self.rate)}){side_said(self.side)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

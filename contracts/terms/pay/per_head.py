@@ -9,16 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class PerHead(Term):
@@ -42,7 +33,6 @@ class PerHead(Term):
         return {self.step: year if literal(self.months) == 12.0 else year * value(self.months) / 12.0}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Persons x rate x months / 12."""
         return {self.step: number(self.persons, row) * number(self.rate, row) * number(self.months, row) / 12.0}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -54,7 +44,6 @@ class PerHead(Term):
         return Pieces.line(number(self.rate, at) * number(self.months, at) / 12.0)
 
     def formula(self) -> str:
-        """Persons x rate."""
         months = "" if literal(self.months) == 12.0 else f" x {said(self.months)} / 12"
         return f"{self.step} = {said(self.persons)} x {said(self.rate)}{months}"
 

@@ -29,7 +29,6 @@ class Ratio(Term):
         return {self.step: value(self.amount) / value(self.base)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount over base."""
         base = number(self.base, row)
         return {self.step: number(self.amount, row) / base if base else math.nan}
 
@@ -42,7 +41,6 @@ class Ratio(Term):
         return Pieces.line(1.0 / number(self.base, at))
 
     def formula(self) -> str:
-        """Amount / base."""
         return f"{self.step} = {said(self.amount)} / {said(self.base)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

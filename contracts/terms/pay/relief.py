@@ -35,7 +35,6 @@ class Relief(Term):
             faults.add(where, f"share {self.share} and sum {self.sum}", "exactly one of `share` and `sum`")
 
     def may_be_idle(self) -> bool:
-        """It may leave every amount as it was."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -49,7 +48,6 @@ class Relief(Term):
         return {self.step: on_side(self.side, amount, left)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The amount moved towards 0 by the relief."""
         amount = number(self.amount, row)
         if not is_on_side(self.side, amount):
             return {self.step: amount}
@@ -80,7 +78,6 @@ class Relief(Term):
         return Pieces.through(points, 1.0, 1.0)
 
     def formula(self) -> str:
-        """Amount x (1 - share), or amount - sum but never past 0."""
         if self.share is not None:
             return f"{self.step} = {said(self.amount)} x (1 - {said(self.share)}){side_said(self.side)}"
         sum_ = said(self.sum if self.sum is not None else self.amount)

@@ -70,7 +70,6 @@ class Scale(Term):
         return factor if self.highest is None else min(factor, number(self.highest, row))
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x factor."""
         amount = number(self.amount, row)
         return {self.step: amount * self._factor(row) if is_on_side(self.side, amount) else amount}
 
@@ -93,7 +92,6 @@ class Scale(Term):
         )
 
     def formula(self) -> str:
-        """Amount x (intercept + slope x score), within limits."""
         limits = [] if self.lowest is None else [f"at least {said(self.lowest)}"]
         limits += [] if self.highest is None else [f"at most {said(self.highest)}"]
         within = f" [{', '.join(limits)}]" if limits else ""

@@ -34,7 +34,6 @@ class Share(Term):
         return {self.step: on_side(self.side, amount, shared)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount times the rates."""
         amount = number(self.amount, row)
         if not is_on_side(self.side, amount):
             return {self.step: amount}
@@ -47,7 +46,6 @@ class Share(Term):
         return Pieces.through([(0.0, 0.0)], left, right)
 
     def formula(self) -> str:
-        """Amount x rates."""
         return f"{self.step} = {said(self.amount)} x {' x '.join(map(said, self.rates))}{side_said(self.side)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

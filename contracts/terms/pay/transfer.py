@@ -9,15 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
 class Transfer(Term):
@@ -47,7 +39,6 @@ class Transfer(Term):
         return {self.step: received - paid, f"{self.step}.paid": paid, f"{self.step}.received": received}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Received - paid, and both."""
         paid = number(self.outflow, row) * number(self.pay_rate, row)
         received = number(self.inflow, row) * number(self.receive_rate, row)
         return {self.step: received - paid, f"{self.step}.paid": paid, f"{self.step}.received": received}
@@ -57,7 +48,6 @@ class Transfer(Term):
         return Pieces.line(-number(self.pay_rate, at), number(self.inflow, at) * number(self.receive_rate, at))
 
     def formula(self) -> str:
-        """Rate x inflow - rate x outflow."""
         return f"{self.step} = {said(self.receive_rate)} x {said(self.inflow)} - {said(self.pay_rate)} x {said(self.outflow)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

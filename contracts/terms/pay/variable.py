@@ -9,16 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Variable(Term):
@@ -51,7 +42,6 @@ class Variable(Term):
         return {self.step: difference * rate * value(self.price)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Price x rate x difference."""
         difference = number(self.actual, row) - number(self.plan, row)
         rate = number(self.above if difference > 0 else self.below, row)
         return {self.step: difference * rate * number(self.price, row)}
@@ -64,7 +54,6 @@ class Variable(Term):
         )
 
     def formula(self) -> str:
-        """Price x rate x (actual - plan)."""
         price = "" if literal(self.price) == 1.0 else f" x {said(self.price)}"
         rate = (
             said(self.above)

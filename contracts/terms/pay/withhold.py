@@ -9,16 +9,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Withhold(Term):
@@ -49,7 +40,6 @@ class Withhold(Term):
         return {self.step: value(self.amount) - kept, f"{self.step}.held": kept}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Paid now, and kept back."""
         amount = number(self.amount, row)
         kept = amount * number(self.rate, row)
         return {self.step: amount - kept, f"{self.step}.held": kept}
@@ -63,7 +53,6 @@ class Withhold(Term):
         return Pieces.line(1.0 - number(self.rate, at))
 
     def formula(self) -> str:
-        """Amount - rate x amount."""
         return f"{self.step} = {said(self.amount)} - {said(self.rate)} x {said(self.amount)} (kept back)"
 
     cases: ClassVar[tuple[Case, ...]] = (

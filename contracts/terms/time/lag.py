@@ -11,16 +11,7 @@ from pydantic import Field
 
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    KeyColumn,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, number, said, value
 
 
 class Lag(Term):
@@ -43,7 +34,6 @@ class Lag(Term):
     """Amount of the periods that have none before them."""
 
     def runs_across_rows(self) -> bool:
-        """A row's result stands on an earlier row."""
         return True
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -55,11 +45,9 @@ class Lag(Term):
         return {self.step: pl.when(first).then(value(self.opening)).otherwise(earlier)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The result where the row is the account's first."""
         return {self.step: number(self.opening, row)}
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """The earlier amount of each account."""
         accounts: dict[tuple[object, ...], list[int]] = {}
         for i in sorted(range(len(rows)), key=lambda i: rows[i][self.order_by]):
             accounts.setdefault(tuple(rows[i][k] for k in self.within), []).append(i)
@@ -77,7 +65,6 @@ class Lag(Term):
         return {f"one row for each {', '.join([*map(str, self.within), str(self.order_by)])}": ~one}
 
     def formula(self) -> str:
-        """Amount of so many periods before."""
         return f"{self.step} = {said(self.amount)} of {self.periods} period{'s' if self.periods > 1 else ''} before, at first {said(self.opening)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

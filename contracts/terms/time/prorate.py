@@ -31,7 +31,6 @@ class Prorate(Term):
         return {self.step: value(self.amount) * value(self.months) / value(self.of)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x months / of."""
         return {self.step: number(self.amount, row) * number(self.months, row) / number(self.of, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -46,7 +45,6 @@ class Prorate(Term):
         return Pieces.line(number(self.months, at) / number(self.of, at))
 
     def formula(self) -> str:
-        """Amount x months / of."""
         return f"{self.step} = {said(self.amount)} x {said(self.months)} / {said(self.of)}"
 
     cases: ClassVar[tuple[Case, ...]] = (

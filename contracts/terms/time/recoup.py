@@ -10,17 +10,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    KeyColumn,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, literal, number, said, value
 
 
 class Recoup(Term):
@@ -46,7 +36,6 @@ class Recoup(Term):
     """Columns that name the account."""
 
     def runs_across_rows(self) -> bool:
-        """True where the balance runs through periods."""
         return self.order_by is not None
 
     def parts(self) -> tuple[str, ...]:
@@ -74,7 +63,6 @@ class Recoup(Term):
         return {self.step: amount - recouped, f"{self.step}.recouped": recouped, f"{self.step}.balance": after}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Left to pay, recouped, balance after, on one row."""
         amount, owed = number(self.amount, row), number(self.balance, row) + number(self.added, row)
         recouped = min(max(amount, 0.0), owed)
         return {
@@ -84,7 +72,6 @@ class Recoup(Term):
         }
 
     def reference_rows(self, rows: Sequence[Row], tables: Tables) -> list[dict[str, float | None]]:
-        """The same, the balance running through each account's periods where asked."""
         if self.order_by is None:
             return [self.reference(row, tables) for row in rows]
         carried: dict[tuple[object, ...], float] = {}
@@ -120,7 +107,6 @@ class Recoup(Term):
         return Pieces.through([(0.0, 0.0), (owed, 0.0)], 1.0, 1.0)
 
     def formula(self) -> str:
-        """Amount - smaller of amount and balance."""
         owed = said(self.balance) if literal(self.added) == 0.0 else f"({said(self.balance)} + {said(self.added)})"
         carried = f", the balance carried from {self.order_by} to {self.order_by}" if self.order_by else ""
         return f"{self.step} = {said(self.amount)} - smaller of {said(self.amount)} (not below 0) and {owed}{carried}"

@@ -10,16 +10,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class RiskAdjust(Term):
@@ -62,7 +53,6 @@ class RiskAdjust(Term):
         return ratio if self.at_least is None else max(ratio, number(self.at_least, row))
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x ratio."""
         return {self.step: number(self.amount, row) * self._ratio(row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -74,7 +64,6 @@ class RiskAdjust(Term):
         return Pieces.line(self._ratio(at))
 
     def formula(self) -> str:
-        """Amount x score / base score, within limits."""
         limits = [] if self.at_least is None else [f"at least {said(self.at_least)}"]
         limits += [] if self.at_most is None else [f"at most {said(self.at_most)}"]
         within = f" ({', '.join(limits)})" if limits else ""

@@ -65,7 +65,6 @@ class TimeCovered(Term):
         return date.year * 12 + date.month + (1 if up and date.day > 1 else 0)
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Part covered, time covered, time of the period."""
         since, until = row[self.since], row[self.until]
         if since is None or until is None:
             return dict.fromkeys(self.outputs())
@@ -92,7 +91,6 @@ class TimeCovered(Term):
         return out
 
     def formula(self) -> str:
-        """Time covered over time of the period."""
         start = str(self.since) if self.joined is None else f"later of {self.since} and {self.joined}"
         end = str(self.until) if self.left is None else f"earlier of {self.until} and {self.left}"
         how = (

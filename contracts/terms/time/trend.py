@@ -9,16 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    literal,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
 class Trend(Term):
@@ -42,7 +33,6 @@ class Trend(Term):
         return {self.step: value(self.amount) * grown}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Amount x (1 + growth) ^ periods."""
         return {self.step: number(self.amount, row) * (number(self.growth, row) + 1.0) ** number(self.periods, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -54,7 +44,6 @@ class Trend(Term):
         return Pieces.line((number(self.growth, at) + 1.0) ** number(self.periods, at))
 
     def formula(self) -> str:
-        """Amount x (1 + growth) ^ periods."""
         power = "" if literal(self.periods) == 1.0 else f" ^ {said(self.periods)}"
         return f"{self.step} = {said(self.amount)} x (1 + {said(self.growth)}){power}"
 

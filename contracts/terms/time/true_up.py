@@ -11,15 +11,7 @@ from pydantic import Field
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import (
-    Amount,
-    Case,
-    Row,
-    Term,
-    number,
-    said,
-    value,
-)
+from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
 class TrueUp(Term):
@@ -40,7 +32,6 @@ class TrueUp(Term):
         return {self.step: value(self.final) - reduce(lambda a, b: a + b, (value(x) for x in self.paid))}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """Final - all paid."""
         return {self.step: number(self.final, row) - reduce(lambda a, b: a + b, (number(x, row) for x in self.paid))}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
@@ -48,7 +39,6 @@ class TrueUp(Term):
         return Pieces.line(1.0, -math.fsum(number(x, at) for x in self.paid))
 
     def formula(self) -> str:
-        """Final - paid."""
         return f"{self.step} = {said(self.final)} - {' - '.join(map(said, self.paid))}"
 
     cases: ClassVar[tuple[Case, ...]] = (

@@ -9,12 +9,7 @@ import polars as pl
 
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import (
-    Case,
-    DateColumn,
-    Row,
-    Term,
-)
+from contracts.terms._base import Case, DateColumn, Row, Term
 
 
 class YearsElapsed(Term):
@@ -45,7 +40,6 @@ class YearsElapsed(Term):
         return {self.step: pl.when(a.is_not_null() & b.is_not_null()).then(whole)}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
-        """The number of the year."""
         a, b = row[self.since], row[self.until]
         if a is None or b is None:
             return {self.step: None}
@@ -54,7 +48,6 @@ class YearsElapsed(Term):
         return {self.step: float(whole if self.last is None else min(whole, self.last))}
 
     def formula(self) -> str:
-        """Whole years between the dates."""
         last = "" if self.last is None else f", at most {self.last}"
         return f"{self.step} = whole years from {self.since} to {self.until}, the first being {self.first}{last}"
 

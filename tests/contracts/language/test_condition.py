@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.document.contract import Notice
+from contracts.document.models import Notice
 from contracts.language.condition import ConditionText, columnar, holds, misfits, names_in
 
 CONDITIONS = [
