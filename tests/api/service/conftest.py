@@ -10,15 +10,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from starlette.testclient import TestClient
 
-from api.service.app import create_app
+from api.service import app
 from api.service.jobs import work
 from api.service.jobs.worker import Worker
+from api.service.packs.pack import Pack
 from api.service.runtime.request import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.credentials import issue_key
@@ -111,6 +113,19 @@ def shipped_scenarios_evaluated_once() -> Iterator[None]:
     work.evaluate = real
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shipped_pack_hashed_once() -> Iterator[None]:
+    """Read and hash the files of the shipped data pack once in this process, and not for each service that is made."""
+    real, shipped = app.pack_at, cache(app.pack_at)
+
+    def once(folder: Path | None) -> Pack:
+        return shipped(None) if folder is None else real(folder)
+
+    app.pack_at = once
+    yield
+    app.pack_at = real
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
     """A PostgreSQL server of one's own, for all tests."""
@@ -139,7 +154,7 @@ def empty_store(request: pytest.FixtureRequest, database: str, folder: Path) -> 
 
 def started_on(store: str, folder: Path) -> None:
     """Start a service on a store and stop it: the store has its tables and the shipped documents then."""
-    with TestClient(create_app(Settings(store=store, packs=folder / "packs", workers=0))):
+    with TestClient(app.create_app(Settings(store=store, packs=folder / "packs", workers=0))):
         pass
 
 
@@ -185,11 +200,11 @@ def serve_on(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     def make(store: str, **settings: Any) -> Served:
         given = {"store": store, "packs": tmp_path / "packs", "workers": 0, "poll_seconds": 0.02, **settings}
-        app = create_app(Settings(**given))
-        client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
+        made = app.create_app(Settings(**given))
+        client = TestClient(made, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
         client.__enter__()
         open_clients.append(client)
-        return Served(client, app.state.service)
+        return Served(client, made.state.service)
 
     yield make
     for client in open_clients:

@@ -128,7 +128,6 @@ def test_the_default_pack_comes_first_and_pages_hold_each_once(served, tmp_path)
         assert digests == [default.digest, *(pack.digest for pack in packs)]
 
 
-@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_by_id_comes_the_newest_and_by_digest_the_one(served, tmp_path):
     shipped = served.client.get("/v1/data-packs/blmk").json()
     assert (shipped["is_default"], shipped["author"], shipped["created"]) == (True, "data-pack", None)

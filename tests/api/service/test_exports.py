@@ -22,7 +22,6 @@ def written(tmp_path_factory):
     return {path.name: path.read_bytes() for path in out.glob("*.xlsx")}
 
 
-@pytest.mark.both_databases("files are kept as bytes in the database")
 @pytest.mark.parametrize(
     ("place", "body"),
     [("runs", {"scenario": "blmk"}), ("comparisons", {"options": "blmk-contract-options", "only": TWO})],

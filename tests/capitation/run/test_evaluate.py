@@ -147,6 +147,7 @@ def test_rates_of_top_slices_are_those_of_the_parameters_they_name(scenario, pac
         assert piece.rate == parameters.value(names[piece.name], piece.since)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_run_on_any_number_of_threads(blmk_run):
     code = (
         "from capitation.run.evaluate import evaluate; from capitation.run.scenario import read_scenario\n"

@@ -122,6 +122,7 @@ one = st.one_of(st.none(), money)
 @given(
     st.lists(one, min_size=1, max_size=5), st.lists(one, min_size=1, max_size=5), st.lists(one, min_size=1, max_size=5)
 )
+@pytest.mark.slow
 def test_reversals_and_replacements_net_to_the_new_statement(first, second, third):
     assume(any(x is not None for x in first) and any(x is not None for x in second))
     old = settle_statement(BLENDED, blended(*first), FIRST)

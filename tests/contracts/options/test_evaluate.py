@@ -326,6 +326,7 @@ some_lines = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(change=changes, variable=parts, lines=some_lines, at_plan=st.decimals("0.8", "1.2", places=3))
 def test_transfers_cancel_and_the_extra_cost_is_borne_whole_whatever_happens(
     document, pack, small, change, variable, lines, at_plan
@@ -354,6 +355,7 @@ def in_order(document, pack, small) -> dict[str, Run]:
     return {c: evaluate_options(small_document(document, c), pack, run=small) for c in ("-0.07", "0.05", "0.4")}
 
 
+@pytest.mark.slow
 @given(order=st.permutations([0, 1, 2, 3]), change=st.sampled_from(["-0.07", "0.05", "0.4"]))
 def test_the_order_of_the_options_never_matters(document, pack, small, in_order, order, change):
     again = evaluate_options(small_document(document, change, order=order), pack, run=small)

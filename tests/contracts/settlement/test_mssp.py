@@ -130,6 +130,7 @@ def test_worked_cases_that_ship_give_their_figures():
     assert len(run_cases(CONTRACT)) == 4
 
 
+@pytest.mark.slow
 def test_the_command_writes_one_row_each_and_the_steps(published, tmp_path, shared):
     rows = shared / "reference" / "mssp" / "settlement_2023.csv"
     out, steps = tmp_path / "out.csv", tmp_path / "steps.parquet"
@@ -156,6 +157,7 @@ def test_the_command_writes_one_row_each_and_the_steps(published, tmp_path, shar
     assert levy["rule"] == "levy"
 
 
+@pytest.mark.slow
 def test_the_command_writes_nothing_where_a_row_is_at_fault(published, tmp_path):
     broken = published.with_columns(
         pl.when(pl.col("aco_id") == "A1033")

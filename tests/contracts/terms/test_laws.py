@@ -14,6 +14,8 @@ from contracts.settlement.reference import reference_settle
 from contracts.settlement.settle import settle
 from contracts.terms import all_terms
 
+pytestmark = pytest.mark.slow
+
 MONEY = st.integers(-5_000_000_00, 5_000_000_00).map(lambda p: p / 100)
 POSITIVE = st.integers(1_00, 5_000_000_00).map(lambda p: p / 100)
 PART = st.integers(0, 100).map(lambda x: x / 100)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from optimiser.answers.optimise import optimise
 from optimiser.problem.document import problem_of
 
+pytestmark = pytest.mark.slow
+
 PODS = ["admission", "attendance"]
 YEAR = "2020/21"
 

@@ -12,7 +12,7 @@ from contracts.options.outturn import case_activity, plan_lines
 from optimiser.links.under_contracts import launches, mix_under_contracts, shift_of
 from tests.conftest import BLMK_MIX
 
-pytestmark = BLMK_MIX
+pytestmark = [BLMK_MIX, pytest.mark.slow]
 
 TWO = ["do-minimum", "capitation-corridor"]
 

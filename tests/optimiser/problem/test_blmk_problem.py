@@ -33,7 +33,7 @@ from optimiser.problem.tables import tables_of
 from optimiser.programme.programme import programme_matrix
 from tests.conftest import BLMK_MIX
 
-pytestmark = BLMK_MIX
+pytestmark = [BLMK_MIX, pytest.mark.slow]
 
 YEARS = [FinancialYear(y) for y in ("2016/17", "2017/18", "2018/19", "2019/20", "2020/21")]
 
