@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.cli.commands.schema import DOCUMENTS
+from api.schemas import DOCUMENTS
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

@@ -117,6 +117,7 @@ def _parameter_rows(agreed: Contract) -> list[dict[str, Any]]:
     return out
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def payoff_command(
     contract: ContractFile,
     vary: Annotated[

@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("journal")(journal_command)
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def journal_command(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="Folder for the journals, a CSV and a JSON file each.")],

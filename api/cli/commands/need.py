@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("need")(need_command)
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def need_command(
     formula: Annotated[str, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")],
     practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice (and year).")],

@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="places")
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def define(
     practices: Annotated[Path, typer.Argument(help="CSV or parquet file, one row a practice with its list.")],
     out: Annotated[
@@ -173,6 +174,7 @@ def lineage(
         typer.echo(f"written: {out}")
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def index(
     places: Annotated[Path, typer.Option(help="CSV or parquet with practice_code and place (or locality_code).")],
     practices: Annotated[Path, typer.Option(help="CSV or parquet with each practice's list and columns wp_....")],

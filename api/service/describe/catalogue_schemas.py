@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-from api.cli.commands.schema import DOCUMENTS
+from api.schemas import DOCUMENTS
 from api.service.documents.kinds import NOUNS
 from api.service.views.models import Wire
 from capitation.errors import UnknownNameError

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from pydantic import TypeAdapter
 
-from api.cli.commands.schema import DOCUMENTS
+from api.schemas import DOCUMENTS
 from api.service.describe import catalogue_indices, catalogue_schemas, catalogue_solutions, catalogue_terms
 from api.service.describe.catalogue_indices import index_views
 from api.service.describe.catalogue_schemas import SCHEMAS, json_schema, schema_heads, schema_text
