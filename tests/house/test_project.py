@@ -84,11 +84,8 @@ def test_the_locks_have_what_the_metadata_asks_for_in_the_same_versions():
 
 def test_the_product_imports_only_what_it_declares():
     aliases = {"yaml": "pyyaml", "jwt": "pyjwt"}
-    brought = {
-        "starlette": "fastapi",
-        "anyio": "fastapi",
-        "pydantic_core": "pydantic",
-    }  # parts of a declared package that its users are meant to import
+    # parts of a declared package that its users are meant to import
+    brought = {"starlette": "fastapi", "anyio": "fastapi", "pydantic_core": "pydantic"}
     declared = {plain(r) for r in metadata()["dependencies"]}
     found = {module for package in PACKAGES for path in (ROOT / package).rglob("*.py") for module in imported(path)}
     outside = {m for m in found if m not in sys.stdlib_module_names and m not in PACKAGES}
