@@ -1,4 +1,4 @@
-"""Every error the product raises on purpose, and how faults are gathered so that they are told together.
+"""Every error the product raises on purpose, and how faults are gathered so that they are reported together.
 
 CapitationError
 ├── DataError               something read from a file or a table is wrong

@@ -3,7 +3,7 @@
     stream of a locality   -> services          by the printed spend of 2016/17 within the stream
     service of a locality  -> providers         by sum over lines of (cost of the line x provider's share of the line)
 
-A line is a point of delivery, or spend that none counts (`capitation.activity.activity`). Shares are whole parts per million and
+A line is a point of delivery, or spend that none counts (`capitation.activity.unit_costs`). Shares are whole parts per million and
 add to one million for every line of every area; an area is a locality or, where a locality has no flows of its own, its
 place. Each step is a largest-remainder split of whole pence, so rows and columns add up: by locality, commissioner,
 service and provider. The flows are marked assumptions in `data/providers`; only "three quarters of acute spend is with

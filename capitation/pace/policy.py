@@ -38,7 +38,7 @@ class FromParameter(Document):
 Rate = Figure | FromParameter
 
 
-class Band(Document):
+class DistanceBand(Document):
     """One line of a band table."""
 
     opening_dft: Decimal = Field(ge=-1, decimal_places=DECIMALS)
@@ -54,7 +54,7 @@ class BandTable(Judged):
     """"step": an area at or below a line's opening distance has that line's growth, the lowest such line first, and an area above
     all lines has no band; "linear": growth runs in straight lines between the lines and is level beyond the first and last, so
     that a small change of target never changes money by a leap."""
-    lines: tuple[Band, ...]
+    lines: tuple[DistanceBand, ...]
     """Lines from the furthest under target to the least."""
     source: str
     """Id of the source, or "assumption"."""

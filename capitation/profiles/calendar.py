@@ -10,7 +10,8 @@ import datetime as dt
 import polars as pl
 
 from capitation.errors import DataError
-from capitation.pack.sources import DataPack, read_rows
+from capitation.pack.sources import DataPack
+from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -30,7 +31,7 @@ class BankHoliday(Schema):
 class Month(Schema):
     """A month of a financial year."""
 
-    year = Column(pl.String, "financial year", "Financial year", key=True)
+    year = YEAR
     month = Column(pl.String, "month", "Month, such as 2018-04", key=True)
     quarter = Column(pl.String, "quarter", "Quarter, such as 2018/19 Q1")
     first_day = Column(pl.Date, "date", "First day of the month")
@@ -56,7 +57,7 @@ def months_of(years: list[FinancialYear]) -> Frame[Month]:
 
 def bank_holidays(pack: DataPack) -> Frame[BankHoliday]:
     """The bank holidays of the pack."""
-    return read_rows(pack.path(HOLIDAYS_FILE), BankHoliday)
+    return pack.rows(HOLIDAYS_FILE, BankHoliday)
 
 
 def working_days(months: Frame[Month], holidays: Frame[BankHoliday]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from capitation.records.documents import Document, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_whole_folder
 from capitation.run.engine import code_digest
-from capitation.run.tables import Tables
+from capitation.run.tables import RunTables
 
 MANIFEST = "manifest.json"
 
@@ -55,7 +55,7 @@ class RunManifest(Document):
 
 
 @dataclass(frozen=True, repr=False)
-class Run(Tables):
+class Run(RunTables):
     """An evaluated scenario: its tables by name, and its manifest."""
 
     manifest: RunManifest

@@ -66,7 +66,7 @@ class SetAside(Schema):
     reason = Column(pl.String, "words", "Why")
 
 
-class Table(Generic[S]):
+class RunTable(Generic[S]):
     """One table of a run, read as an attribute: `run.allocation` is a `Frame[LevelAllocation]`."""
 
     def __init__(self, schema: type[S]) -> None:
@@ -78,51 +78,51 @@ class Table(Generic[S]):
     if TYPE_CHECKING:
 
         @overload
-        def __get__(self, run: None, owner: type) -> Table[S]: ...
+        def __get__(self, run: None, owner: type) -> RunTable[S]: ...
         @overload
-        def __get__(self, run: Tables, owner: type) -> Frame[S]: ...
+        def __get__(self, run: RunTables, owner: type) -> Frame[S]: ...
 
-    def __get__(self, run: Tables | None, owner: type) -> Table[S] | Frame[S]:
+    def __get__(self, run: RunTables | None, owner: type) -> RunTable[S] | Frame[S]:
         return self if run is None else cast("Frame[S]", run.frame(self.name))
 
 
-class Tables:
+class RunTables:
     """The tables that the evaluation of a scenario gives, typed by the schema of their rows."""
 
     frames: Mapping[str, pl.DataFrame]
 
-    allocation = Table(LevelAllocation)
-    assumption = Table(Assumption)
-    code_name = Table(CodeName)
-    control_total_step = Table(ControlTotalStep)
-    deployable = Table(Deployable)
-    distance_from_target = Table(DistanceFromTarget)
-    flow = Table(LocalityFlow)
-    gap_bridge = Table(GapBridge)
-    held_money = Table(HeldMoney)
-    ledger = Table(LedgerLine)
-    locality_activity = Table(LocalityActivity)
-    locality_slice = Table(LocalitySlice)
-    locality_total = Table(TotalAllocation)
-    membership = Table(Membership)
-    pace = Table(PacedAllocation)
-    pace_summary = Table(PaceSummary)
-    place_distance = Table(PlaceDistance)
-    place_lift = Table(PlaceLift)
-    population = Table(ProjectedList)
-    practice_need = Table(PracticeNeed)
-    practice_opening = Table(PracticeOpening)
-    practice_weight = Table(PracticeWeight)
-    provider_allocation = Table(ProviderAllocation)
-    relaxation = Table(Relaxation)
-    service_envelope = Table(ServiceEnvelope)
-    service_line = Table(ServiceLine)
-    set_aside = Table(SetAside)
-    spendable = Table(LevelAllocation)
-    stream_total = Table(StreamTotal)
-    target = Table(AreaTarget)
-    total_check = Table(TotalCheck)
-    unit_cost = Table(UnitCost)
+    allocation = RunTable(LevelAllocation)
+    assumption = RunTable(Assumption)
+    code_name = RunTable(CodeName)
+    control_total_step = RunTable(ControlTotalStep)
+    deployable = RunTable(Deployable)
+    distance_from_target = RunTable(DistanceFromTarget)
+    flow = RunTable(LocalityFlow)
+    gap_bridge = RunTable(GapBridge)
+    held_money = RunTable(HeldMoney)
+    ledger = RunTable(LedgerLine)
+    locality_activity = RunTable(LocalityActivity)
+    locality_slice = RunTable(LocalitySlice)
+    locality_total = RunTable(TotalAllocation)
+    membership = RunTable(Membership)
+    pace = RunTable(PacedAllocation)
+    pace_summary = RunTable(PaceSummary)
+    place_distance = RunTable(PlaceDistance)
+    place_lift = RunTable(PlaceLift)
+    population = RunTable(ProjectedList)
+    practice_need = RunTable(PracticeNeed)
+    practice_opening = RunTable(PracticeOpening)
+    practice_weight = RunTable(PracticeWeight)
+    provider_allocation = RunTable(ProviderAllocation)
+    relaxation = RunTable(Relaxation)
+    service_envelope = RunTable(ServiceEnvelope)
+    service_line = RunTable(ServiceLine)
+    set_aside = RunTable(SetAside)
+    spendable = RunTable(LevelAllocation)
+    stream_total = RunTable(StreamTotal)
+    target = RunTable(AreaTarget)
+    total_check = RunTable(TotalCheck)
+    unit_cost = RunTable(UnitCost)
 
     def frame(self, name: str) -> pl.DataFrame:
         """One table by a name that is data; a name that is known is read as an attribute, such as `run.allocation`.
@@ -135,5 +135,7 @@ class Tables:
         return self.frames[name]
 
 
-SCHEMAS: dict[str, type[Schema]] = {name: each.schema for name, each in vars(Tables).items() if isinstance(each, Table)}
+SCHEMAS: dict[str, type[Schema]] = {
+    name: each.schema for name, each in vars(RunTables).items() if isinstance(each, RunTable)
+}
 """Schemas of a run's frames by name."""

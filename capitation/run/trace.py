@@ -1,6 +1,6 @@
 """The trace: any published figure of a run as a tree, down to printed cells, parameters and choices.
 
-Nothing is recorded while a run is computed. Each published column has a `Formula` (words, and a function that finds its
+Nothing is recorded while a run is computed. Each published column has a `Recomputation` (words, and a function that finds its
 operands and recomputes the figure in plain Python). `explain` walks them from the figure asked for; every leaf is
 a printed cell, a parameter or a choice of the scenario. The recomputation is a second implementation of the engine:
 where it disagrees with the frame by a penny, the tree says so.
@@ -67,7 +67,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Figure:
+class FigureAddress:
     """The address of a published figure: table, column and the key of its row."""
 
     table: str
@@ -85,12 +85,12 @@ class Worked:
     """What a formula finds for one figure: the figure recomputed in plain Python, and where its parts come from."""
 
     value: int | float | None
-    parts: Sequence[Figure | Node]
+    parts: Sequence[FigureAddress | Node]
     words: str = ""
 
 
 @dataclass(frozen=True)
-class Formula:
+class Recomputation:
     """How one published column is made, in words and in plain Python."""
 
     table: str
@@ -138,11 +138,11 @@ WITHHELD = "withheld"
 
 def explain(
     context: Context,
-    figure: Figure,
-    formulas: Mapping[tuple[str, str], Formula],
+    figure: FigureAddress,
+    formulas: Mapping[tuple[str, str], Recomputation],
     *,
     depth: int = 12,
-    may_show: Callable[[Figure], bool] = lambda _figure: True,
+    may_show: Callable[[FigureAddress], bool] = lambda _figure: True,
 ) -> Node:
     """The tree of one figure.
 
@@ -187,7 +187,7 @@ def explain(
     )
 
 
-def parse_figure(text: str, run: Run) -> Figure:
+def parse_figure(text: str, run: Run) -> FigureAddress:
     """The address in a text such as "allocation.allocation_pence year=2018/19 level=locality code=U12345".
 
     Raises:
@@ -204,10 +204,10 @@ def parse_figure(text: str, run: Run) -> Figure:
     for name in [column, *(word.partition("=")[0] for word in rest)]:
         if name not in frame.columns:
             raise UnknownNameError("column", name, frame.columns, where=f"table {table}")
-    return Figure(table, column, tuple((w.partition("=")[0], w.partition("=")[2]) for w in rest))
+    return FigureAddress(table, column, tuple((w.partition("=")[0], w.partition("=")[2]) for w in rest))
 
 
-def _find(context: Context, figure: Figure) -> Mapping[str, Any]:
+def _find(context: Context, figure: FigureAddress) -> Mapping[str, Any]:
     frame = context.run.frame(figure.table)
     for name in (figure.column, *dict(figure.key)):
         if name not in frame.columns:
@@ -232,7 +232,7 @@ def _find(context: Context, figure: Figure) -> Mapping[str, Any]:
     )
 
 
-def _size(context: Context, part: Figure | Node) -> float:
+def _size(context: Context, part: FigureAddress | Node) -> float:
     if isinstance(part, Node):
         return float("inf")
     value = context.row(part.table, **dict(part.key))[part.column]

@@ -21,7 +21,7 @@ from capitation.errors import Faults, SourceError, suggest
 from capitation.pack.sources import DataPack, default_data_folder, read_raw, read_rows
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
-from capitation.weighting.formula import NeedCatalogue, need_catalogue
+from capitation.weighting.formula import Component, NeedCatalogue, need_catalogue
 from capitation.weighting.inputs import AREA_COLUMNS, column_names, read_need_inputs, year_of, years_of
 from capitation.weighting.weigh import Need, need
 
@@ -330,23 +330,8 @@ def _read_components(
     faults.raise_if_any(SourceError, f"{path}: practices cannot be indexed")
     vintage = known.vintages.get(chosen) if chosen is not None else None
     notes: list[str] = [] if vintage is None else list(vintage.notes)
-    kept: list[str] = []
-    for name in given:
-        gaps = mine.get_column(name).null_count()
-        component = by_column.get(name)
-        if gaps == mine.height:
-            notes.append(f"{name} is empty in every row of {chosen or path.name} and has no index")
-            continue
-        kept.append(name)
-        if gaps:
-            value = float(component.missing.persons) if component and component.missing else None
-            if value is None:
-                code = mine.filter(pl.col(name).is_null()).get_column("practice_code")[0]
-                faults.add(f"{path}: column {name!r}", f"{gaps} empty cells, such as {code}", "a value in every row")
-            else:
-                mine = mine.with_columns(pl.col(name).fill_null(value))
-                notes.append(f"{name}: {gaps} empty cell(s) taken as {value:g}. {component.missing.reason}")  # type: ignore[union-attr]  # value is set from it
-    faults.raise_if_any(SourceError, f"{path}: practices cannot be indexed")
+    mine, kept, filled = _filled(mine, given, by_column, chosen or path.name, path)
+    notes += filled
     system = next((c for c in SYSTEM_COLUMNS if mine.get_column(c).null_count() < mine.height), None)
     code = pl.col(system).fill_null("(none)") if system else pl.lit("(all practices of the file)")
     base = mine.with_columns(code.alias("system_code"))
@@ -369,6 +354,31 @@ def _read_components(
         )
         parts.append(_long(weighted, formula_id, pl.col("weighted_persons")))
     return PlaceComponent.validate(pl.concat(parts), str(path)), list(dict.fromkeys(notes)), tuple(mean_is_one)
+
+
+def _filled(
+    mine: pl.DataFrame, given: list[str], by_column: Mapping[str, Component], chosen: str, path: Path
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Rows with empty cells filled where their meaning is agreed, the columns that have an index, and notes."""
+    faults, notes = Faults(), list[str]()
+    kept: list[str] = []
+    for name in given:
+        gaps = mine.get_column(name).null_count()
+        component = by_column.get(name)
+        if gaps == mine.height:
+            notes.append(f"{name} is empty in every row of {chosen} and has no index")
+            continue
+        kept.append(name)
+        if gaps:
+            value = float(component.missing.persons) if component and component.missing else None
+            if value is None:
+                code = mine.filter(pl.col(name).is_null()).get_column("practice_code")[0]
+                faults.add(f"{path}: column {name!r}", f"{gaps} empty cells, such as {code}", "a value in every row")
+            else:
+                mine = mine.with_columns(pl.col(name).fill_null(value))
+                notes.append(f"{name}: {gaps} empty cell(s) taken as {value:g}. {component.missing.reason}")  # type: ignore[union-attr]  # value is set from it
+    faults.raise_if_any(SourceError, f"{path}: practices cannot be indexed")
+    return mine, kept, notes
 
 
 def _is_england(result: Need) -> bool:

@@ -22,7 +22,7 @@ from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import Run
-from capitation.run.trace import WITHHELD, Context, Figure, explain
+from capitation.run.trace import WITHHELD, Context, FigureAddress, explain
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
@@ -78,7 +78,7 @@ def read_figure(
     headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
     try:
-        asked = Figure(table, column, tuple(pairs))
+        asked = FigureAddress(table, column, tuple(pairs))
         may_show = _may_show(service, result_id, client)
         tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
     except CapitationError as error:
@@ -93,12 +93,12 @@ def read_figure(
     return Response(body_text(view), media_type="application/json", headers=headers)
 
 
-def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Figure], bool]:
+def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:
     """Whether a caller may see a figure: its row is theirs to see and its number is not left out."""
     if sight_of(client, service.system) == EVERYTHING:
         return lambda _figure: True
 
-    def may_show(figure: Figure) -> bool:
+    def may_show(figure: FigureAddress) -> bool:
         try:
             found = service.seen(RUN, result_id, figure.table, client)
         except UnknownNameError:  # a table that is shown to no partner

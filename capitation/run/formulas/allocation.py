@@ -14,14 +14,14 @@ from capitation.run.formulas.leaves import (
     published,
     share_of,
 )
-from capitation.run.trace import Context, Figure, Node, Worked
+from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 
 def _by_weight(context: Context, row: Row, recurrence: str) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
     total = gross_pence(context, **key, recurrence=recurrence)
     home = locality_of_practices(context)
-    parts: list[Figure | Node] = [
+    parts: list[FigureAddress | Node] = [
         at("practice_weight", "weight_micro", **key, practice_code=code)
         for code, place in sorted(home.items())
         if place == row["area_code"]
@@ -111,7 +111,7 @@ def _held(context: Context, row: Row) -> Worked:
 def _spendable(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
     reserved = context.rows("held_money", **key, locality_code=row["parent_code"])
-    memory = ("held", row["year"], row["stream"], row["parent_code"])
+    memory = ("set aside", row["year"], row["stream"], row["parent_code"])
     if memory not in context.memory:
         peers = context.rows("allocation", **key, level="practice", parent_code=row["parent_code"])
         weights = {p["code"]: p["allocation_pence"] for p in peers}
@@ -119,6 +119,6 @@ def _spendable(context: Context, row: Row) -> Worked:
         parts = split(sum(h["held_pence"] for h in reserved), [weights[n] for n in names])
         context.memory[memory] = dict(zip(names, parts, strict=True))
     mine = {**key, "level": "practice", "code": row["code"]}
-    found: list[Figure | Node] = [at("allocation", "allocation_pence", **mine)]
+    found: list[FigureAddress | Node] = [at("allocation", "allocation_pence", **mine)]
     found += [at("held_money", "held_pence", **key, locality_code=row["parent_code"]) for _ in reserved]
     return Worked(context.row("allocation", **mine)["allocation_pence"] - context.memory[memory][row["code"]], found)

@@ -9,10 +9,10 @@ from typing import Any
 
 from capitation.money.apportion import split
 from capitation.pace.policy import PacePolicy, PaceRules
-from capitation.records.documents import Figure as SourcedFigure
+from capitation.records.documents import Figure
 from capitation.run.evaluate import pace_policy
 from capitation.run.scenario import Scenario
-from capitation.run.trace import Context, Figure, Formula, Node, Worked
+from capitation.run.trace import Context, FigureAddress, Node, Recomputation, Worked
 
 SPEND_COLUMN = "2016/17 Spend £m"
 """Heading of the printed spend by service."""
@@ -20,23 +20,23 @@ SPEND_COLUMN = "2016/17 Spend £m"
 Row = Mapping[str, Any]
 Work = Callable[[Context, Row], Worked]
 
-FORMULAS: dict[tuple[str, str], Formula] = {}
-"""Formula by table and column."""
+FORMULAS: dict[tuple[str, str], Recomputation] = {}
+"""Recomputation by table and column."""
 
 
 def published(table: str, column: str, words: str) -> Callable[[Work], Work]:
     """Enter the decorated function in the register as the formula of a column."""
 
     def register(work: Work) -> Work:
-        FORMULAS[table, column] = Formula(table, column, words, work)
+        FORMULAS[table, column] = Recomputation(table, column, words, work)
         return work
 
     return register
 
 
-def at(table: str, column: str, **key: str) -> Figure:
+def at(table: str, column: str, **key: str) -> FigureAddress:
     """The address of a figure of the run."""
-    return Figure(table, column, tuple(key.items()))
+    return FigureAddress(table, column, tuple(key.items()))
 
 
 def scenario_of(context: Context) -> Scenario:
@@ -104,7 +104,7 @@ def rules_of(context: Context, year: str, stream: str) -> PaceRules:
     return policy.rules_for(year, stream)
 
 
-def policy_leaf(name: str, figure: SourcedFigure) -> Node:
+def policy_leaf(name: str, figure: Figure) -> Node:
     """The leaf for a parameter of the policy."""
     mark = f", owner {figure.owner}, evidence {figure.quality}" if figure.owner else ""
     return Node("parameter", name, str(figure.value), figure.unit, f"{figure.source}: {figure.where}{mark}")

@@ -10,7 +10,7 @@ from fractions import Fraction
 from capitation.activity.printed_cells import printed_number
 from capitation.money.apportion import split
 from capitation.pace.policy import rate
-from capitation.records.documents import Figure as SourcedFigure
+from capitation.records.documents import Figure
 from capitation.records.years import FinancialYear
 from capitation.run.formulas.allocation import _by_weight
 from capitation.run.formulas.leaves import (
@@ -28,14 +28,14 @@ from capitation.run.formulas.leaves import (
     scenario_of,
     share_of,
 )
-from capitation.run.trace import Context, Figure, Node, Worked
+from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 
 @published("practice_opening", "commissioner_pence", "the opening total split between commissioners, largest remainder")
 def _commissioner_opening(context: Context, row: Row) -> Worked:
     named = scenario_of(context).rule(row["stream"]).opening
     total = gross_pence(context, row["year"], row["stream"], "recurrent")
-    parts: list[Figure | Node] = [
+    parts: list[FigureAddress | Node] = [
         at("stream_total", "total_pence", year=row["year"], stream=row["stream"], recurrence="recurrent")
     ]
     openings = context.rows("practice_opening", year=row["year"], stream=row["stream"])
@@ -118,7 +118,7 @@ def _target(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
     weights = locality_weights(context, **key)
     home = locality_of_practices(context)
-    parts: list[Figure | Node] = [at("stream_total", "total_pence", **key, recurrence="recurrent")]
+    parts: list[FigureAddress | Node] = [at("stream_total", "total_pence", **key, recurrence="recurrent")]
     parts += [
         at("practice_weight", "weight_micro", **key, practice_code=code)
         for code, place in sorted(home.items())
@@ -141,13 +141,13 @@ def _pace_target(context: Context, row: Row) -> Worked:
 def _pace_lower(context: Context, row: Row) -> Worked:
     rules = rules_of(context, row["year"], row["stream"])
     opening, target = row["opening_pence"], row["target_pence"]
-    leaves: list[Figure | Node] = []
+    leaves: list[FigureAddress | Node] = []
     floor = 0
     key = {"year": row["year"], "stream": row["stream"], "area_code": row["area_code"]}
-    if isinstance(rules.floor_total, SourcedFigure):
+    if isinstance(rules.floor_total, Figure):
         floor = _times(opening, 1 + rate(rules.floor_total), ROUND_CEILING)
         leaves.append(policy_leaf("floor_total", rules.floor_total))
-    if isinstance(rules.floor_per_head, SourcedFigure):
+    if isinstance(rules.floor_per_head, Figure):
         persons, before = (
             _persons(context, year, row["area_code"])
             for year in (row["year"], str(FinancialYear(row["year"]).previous))
@@ -158,14 +158,14 @@ def _pace_lower(context: Context, row: Row) -> Worked:
     if rules.bands is not None or rules.max_growth is not None:
         words = "a band table or growth limit applies: shown as the engine has it, not recomputed"
         return Worked(row["lower_pence"], [*leaves, at("pace", "opening_pence", **key)], words)
-    if isinstance(rules.cap_threshold, SourcedFigure) and isinstance(rules.cap_growth, SourcedFigure):
+    if isinstance(rules.cap_threshold, Figure) and isinstance(rules.cap_growth, Figure):
         leaves += [policy_leaf("cap_threshold", rules.cap_threshold), policy_leaf("cap_growth", rules.cap_growth)]
         peers = context.rows("pace", year=row["year"], stream=row["stream"])
         quantum, openings = sum(p["target_pence"] for p in peers), sum(p["opening_pence"] for p in peers)
         if opening * quantum > (1 + Fraction(rate(rules.cap_threshold))) * openings * target:
             floor = _times(opening, 1 + rate(rules.cap_growth), ROUND_FLOOR)
             return Worked(floor, [*leaves, at("pace", "opening_pence", **key)], "the over-target cap fixes the area")
-    if isinstance(rules.max_under, SourcedFigure):
+    if isinstance(rules.max_under, Figure):
         floor = max(floor, _times(target, 1 - rate(rules.max_under), ROUND_CEILING))
         leaves.append(policy_leaf("max_under", rules.max_under))
     lifted = [r for r in context.rows("place_lift", year=row["year"]) if r["was_too_far_under"]]

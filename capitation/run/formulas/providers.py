@@ -17,7 +17,7 @@ from capitation.run.formulas.leaves import (
     scenario_of,
     share_of,
 )
-from capitation.run.trace import Context, Figure, Node, Worked
+from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 
 def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
@@ -73,7 +73,7 @@ def _service_envelope(context: Context, row: Row) -> Worked:
             total += share_of(pence, weights, service)
     home = {r["practice_code"]: (r["locality_code"], r["commissioner_code"]) for r in all_rows(context, "membership")}
     paying = {streams[service][0], *(s for s, of in single.items() if of == service)}
-    parts: list[Figure | Node] = [
+    parts: list[FigureAddress | Node] = [
         at("spendable", "allocation_pence", year=r["year"], stream=r["stream"], level="practice", code=r["code"])
         for r in context.rows("spendable", year=row["year"], parent_code=row["locality_code"])
         if r["stream"] in paying and (streams[service][1] == buyer or home[r["code"]][1] == buyer)
@@ -102,7 +102,7 @@ def _provider_allocation(context: Context, row: Row) -> Worked:
     key = {k: row[k] for k in ("year", "commissioner_code", "locality_code", "service_code")}
     whole = context.row("service_envelope", **key)["allocation_pence"]
     words = "flows of the place by line: marked assumptions, data/providers/flows.csv"
-    parts: list[Figure | Node] = [
+    parts: list[FigureAddress | Node] = [
         at("service_envelope", "allocation_pence", **key),
         choice("share of the envelope", f"{row['allocation_pence']} of {whole} pence", words),
     ]

@@ -6,7 +6,7 @@ import pytest
 from capitation.errors import DataError, UnknownNameError
 from capitation.run.formulas import FORMULAS
 from capitation.run.tables import SCHEMAS
-from capitation.run.trace import Context, Figure, explain, parse_figure
+from capitation.run.trace import Context, FigureAddress, explain, parse_figure
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,10 @@ def test_a_figure_that_is_not_known_suggests_the_near_one(context, text, part):
 def test_an_unknown_row_and_an_open_key_say_what_is_missing(context):
     base = (("year", "2018/19"), ("stream", "ccg"), ("level", "practice"))
     with pytest.raises(DataError, match="E81002"):
-        explain(context, Figure("allocation", "allocation_pence", (*base, ("code", "E81002X"))), FORMULAS)
+        explain(context, FigureAddress("allocation", "allocation_pence", (*base, ("code", "E81002X"))), FORMULAS)
     with pytest.raises(DataError, match="Add code"):
-        explain(context, Figure("allocation", "allocation_pence", base), FORMULAS)
+        explain(context, FigureAddress("allocation", "allocation_pence", base), FORMULAS)
     with pytest.raises(UnknownNameError, match=r"column 'yer'.*'year'"):
-        explain(context, Figure("allocation", "allocation_pence", (("yer", "2018/19"),)), FORMULAS)
+        explain(context, FigureAddress("allocation", "allocation_pence", (("yer", "2018/19"),)), FORMULAS)
     with pytest.raises(UnknownNameError, match="published figure"):
-        explain(context, Figure("membership", "year", (("practice_code", "E81002"),)), FORMULAS)
+        explain(context, FigureAddress("membership", "year", (("practice_code", "E81002"),)), FORMULAS)

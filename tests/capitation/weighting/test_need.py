@@ -1,5 +1,7 @@
 """Need: published practices come out to the digit, and weighing keeps what it promises."""
 
+# Reason: one formula language and one file: its sums by hand, its laws and its bad input are read side by side.
+
 import csv
 import io
 import json
