@@ -51,7 +51,6 @@ class Bands(Term):
     """"marginal": each band's share applies inside the band; "cliff": one share applies to the whole amount."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Bands rise, and only the last is open."""
         for side in ("gains", "losses"):
             bands: tuple[Band, ...] = getattr(self, side) or ()
             last = 0.0
@@ -124,7 +123,6 @@ class Bands(Term):
         return {self.step: -self._along_on(-amount, losses, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Band ends given by name rise, and the base is not below 0."""
         out = {}
         if literal(self.base) is None:
             out[f"{said(self.base)} is 0 or more"] = value(self.base) >= 0
