@@ -15,7 +15,7 @@ from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
-class Source(Document):
+class FundingSource(Document):
     """One source of money."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -34,7 +34,7 @@ class Waterfall(Term):
     """Which clause this is."""
     need: Amount
     """What is to be met; nothing where it is below 0."""
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[FundingSource, ...] = Field(min_length=1)
     """Sources in the order in which they are used."""
 
     def parts(self) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ def compared(document, pack, blmk_run):
     return evaluate_options(document, pack, run=blmk_run)
 
 
-def position(option, case, role, code, allocation, income, paid, cost, at_plan):
+def position(option, case, role, code, *sums):
+    allocation, income, paid, cost, at_plan = sums
     left = allocation + income - paid - cost
     values = (option, case, "2018/19", role, code, allocation, income, paid, cost, left, at_plan, left - at_plan)
     return dict(zip(Position.columns(), values, strict=True))
