@@ -13,7 +13,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
@@ -25,8 +25,6 @@ from contracts.terms._base import Case, Term
 FACTORS = (0.0, 0.25, 0.5, 0.99, 1.0, 1.0, 1.0, 1.01, 1.5, 2.0, -1.0)
 """What the numbers of a worked case are multiplied by to get rows around it."""
 
-T = TypeVar("T")
-Choose = Callable[[Sequence[T]], T]
 Rows = Sequence[Mapping[str, Any]]
 
 

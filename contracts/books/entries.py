@@ -181,11 +181,6 @@ def _history_faults(entries: pl.DataFrame) -> Iterator[Fault]:
         yield Fault("ledger", f"{clash.height - _SHOWN} more outturns with two versions", "one that stands")
 
 
-def no_entries() -> Frame[Entry]:
-    """An empty ledger."""
-    return Entry.empty()
-
-
 __all__ = [
     "LINE",
     "OUTTURN",
@@ -194,7 +189,6 @@ __all__ = [
     "Version",
     "check_follows",
     "direction_of",
-    "no_entries",
     "post",
     "standing",
 ]

@@ -41,11 +41,7 @@ class LineDifference(Schema):
 
 
 def restate(
-    old: StatementSet,
-    rows: pl.DataFrame,
-    version: Version,
-    contract: Contract | None = None,
-    where: str = "rows",
+    old: StatementSet, rows: pl.DataFrame, version: Version, contract: Contract | None = None, where: str = "rows"
 ) -> StatementSet:
     """The statement of later figures: earlier entries unchanged, then reversals and replacements of those that moved.
 

@@ -15,7 +15,7 @@ import polars as pl
 from capitation.errors import ContractError, Fault, Faults
 from capitation.records.columns import ACCOUNT, CONTRACT, COST_LINE, COUNTERPARTY, PARTY, PERIOD, SCENARIO
 from capitation.records.frames import Column, Frame, Schema
-from contracts.books.entries import LINE, Entry, Version, check_follows, direction_of, no_entries, post, standing
+from contracts.books.entries import LINE, Entry, Version, check_follows, direction_of, post, standing
 from contracts.books.identities import IdentityCheck, check_closes
 from contracts.document.models import Contract, Output
 from contracts.language.currency import currency_of, smallest_unit
@@ -130,7 +130,7 @@ def statement_of(settlement: Settlement, version: Version | None = None, where: 
     closed = check_closes(settlement, where)
     original = [pl.lit("original").alias("standing"), pl.lit(None, pl.String).alias("linked_to")]
     entries = named(lines_of(settlement).with_columns(original), version)
-    return StatementSet(settlement.contract, version, settlement, post(no_entries(), entries), closed)
+    return StatementSet(settlement.contract, version, settlement, post(Entry.empty(), entries), closed)
 
 
 def lines_of(settlement: Settlement) -> pl.DataFrame:
@@ -224,12 +224,4 @@ def _line_faults(lines: pl.DataFrame) -> Iterator[Fault]:
         yield Fault(place, f"parties that add to {row['amount_pence']} pence", "0")
 
 
-__all__ = [
-    "PartyPosition",
-    "PoolBalance",
-    "StatementSet",
-    "lines_of",
-    "named",
-    "outturns",
-    "settle_statement",
-]
+__all__ = ["PartyPosition", "PoolBalance", "StatementSet", "lines_of", "named", "outturns", "settle_statement"]

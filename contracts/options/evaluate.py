@@ -37,10 +37,10 @@ from contracts.options.document import PLAN, ContractOption, ContractOptions, Ex
 from contracts.options.outturn import OutturnLine, PlanLine, case_activity, outturn, plan_lines
 from contracts.options.position import (
     CommissionerMoney,
+    PartyTransfer,
     Payment,
     Position,
     PositionBridge,
-    Transfer,
     commissioner_money,
     position_bridge,
     positions,
@@ -78,7 +78,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     "position": Position,
     "position_bridge": PositionBridge,
     "set_aside": SetAside,
-    "transfer": Transfer,
+    "transfer": PartyTransfer,
     "who_pays": WhoPays,
 }
 """Schemas of the frames of a run of contract options by name."""

@@ -57,7 +57,7 @@ class Payment(Schema):
     amount_pence = Column(pl.Int64, "pence", "Payment")
 
 
-class Transfer(Schema):
+class PartyTransfer(Schema):
     """One side of a payment in the books of one organisation; the other side stands in its counterparty's."""
 
     option = OPTION
@@ -155,7 +155,7 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
     )
 
 
-def transfers(payments: Frame[Payment]) -> Frame[Transfer]:
+def transfers(payments: Frame[Payment]) -> Frame[PartyTransfer]:
     """Both sides of every payment; over the two the debit of one is the credit of the other."""
     amount = pl.col("amount_pence")
     over, under = pl.max_horizontal(amount, 0), pl.max_horizontal(-amount, 0)
@@ -177,7 +177,7 @@ def transfers(payments: Frame[Payment]) -> Frame[Transfer]:
             ("provider", "provider_code", "commissioner_code", under, over),
         )
     ]
-    return Transfer.validate(pl.concat(sides))
+    return PartyTransfer.validate(pl.concat(sides))
 
 
 def positions(payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney]) -> Frame[Position]:
@@ -317,10 +317,10 @@ def _movements(
 __all__ = [
     "ROLES",
     "CommissionerMoney",
+    "PartyTransfer",
     "Payment",
     "Position",
     "PositionBridge",
-    "Transfer",
     "commissioner_money",
     "position_bridge",
     "positions",

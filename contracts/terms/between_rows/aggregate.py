@@ -35,7 +35,6 @@ class Aggregate(Term):
         return self.within is not None
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """As many weights as amounts."""
         if self.weights and len(self.weights) != len(self.of):
             faults.add(f"{where}.weights", f"{len(self.weights)} weights for {len(self.of)} amounts", "one for each")
 

@@ -83,7 +83,6 @@ class Allocate(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The parts add to the total."""
         parts = pl.col(self.step).sum()
         total = parts.over([str(k) for k in self.within]) if self.within else parts
         size = float(self.smallest) * 0.51 + 1e-12 * value(self.amount).abs()

@@ -45,15 +45,12 @@ class Distribute(Term):
     """Smallest sum paid, in the contract's money: 0.01 for pence where amounts are in pounds, 1 where they are in pence."""
 
     def parts(self) -> tuple[str, ...]:
-        """One result a party, and what is left."""
         return (*self.shares, "left")
 
     def parties(self) -> tuple[str, ...]:
-        """Parties named in shares, caps and residual."""
         return tuple(dict.fromkeys([*self.shares, *self.caps, *([self.residual] if self.residual else [])]))
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Written shares add to 1 and are not below 0; caps and residual name parties that share."""
         written = {party: literal(share) for party, share in self.shares.items()}
         known = [share for share in written.values() if share is not None]
         if self.by == "shares" and len(known) == len(written) and abs(math.fsum(known) - 1.0) > 1e-9:
@@ -164,7 +161,6 @@ class Distribute(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Named shares add to 1, caps are not below 0, and the parts add to the pool."""
         parts = reduce(lambda a, b: a + b, (pl.col(o) for o in self.outputs()[1:]))
         half = float(self.smallest) * 0.51
         out = {

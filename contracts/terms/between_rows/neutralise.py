@@ -38,11 +38,9 @@ class Neutralise(Term):
         return True
 
     def parts(self) -> tuple[str, ...]:
-        """How far each amount was moved."""
         return ("moved",)
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """A scale needs a total other than 0."""
         if self.how != "shift" and literal(self.to) == 0.0:
             faults.add(
                 f"{where}.to", "0", "a total other than 0", "Amounts cannot be scaled to add to 0; use how = 'shift'."
@@ -83,7 +81,6 @@ class Neutralise(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """There is something to move by, and the group adds to its total."""
         total, moved = self._over(value(self.amount)), self._over(pl.col(self.step))
         to = value(self.to)
         size = pl.max_horizontal(self._over(value(self.amount).abs()), to.abs(), 1.0)

@@ -15,7 +15,7 @@ from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Row, Term, number, said, value
 
 
-class Source(Document):
+class FundingSource(Document):
     """One source of money."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -34,11 +34,10 @@ class Waterfall(Term):
     """Which clause this is."""
     need: Amount
     """What is to be met; nothing where it is below 0."""
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[FundingSource, ...] = Field(min_length=1)
     """Sources in the order in which they are used."""
 
     def parts(self) -> tuple[str, ...]:
-        """The draw on each source, and what is left."""
         return (*(source.name for source in self.sources), "left")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -66,7 +65,6 @@ class Waterfall(Term):
         return {self.step: met, **out, f"{self.step}.left": left}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Capacities are not below 0, and draws and what is left add to the need."""
         out = {f"{said(s.capacity)} is 0 or more": value(s.capacity) >= 0 for s in self.sources}
         total = reduce(lambda a, b: a + b, (pl.col(o) for o in self.outputs()[1:]))
         need = pl.max_horizontal(value(self.need), 0.0)

@@ -19,7 +19,7 @@ from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
 
 
-class Band(Document):
+class ShareBand(Document):
     """One band: how far it reaches, and the share in it."""
 
     upto: Amount | None = None
@@ -43,17 +43,16 @@ class Bands(Term):
     """What runs along the bands: a gap, a cost above target, an activity value."""
     base: Amount = Decimal(1)
     """What the band ends are parts of: benchmark, target, premium, baseline; 1 where they are amounts."""
-    gains: tuple[Band, ...] = Field(min_length=1)
+    gains: tuple[ShareBand, ...] = Field(min_length=1)
     """Bands of amounts above 0, nearest to 0 first."""
-    losses: tuple[Band, ...] | None = None
+    losses: tuple[ShareBand, ...] | None = None
     """Bands of amounts below 0, nearest to 0 first; none means the mirror of `gains`."""
     mode: Literal["marginal", "cliff"] = "marginal"
     """"marginal": each band's share applies inside the band; "cliff": one share applies to the whole amount."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Bands rise, and only the last is open."""
         for side in ("gains", "losses"):
-            bands: tuple[Band, ...] = getattr(self, side) or ()
+            bands: tuple[ShareBand, ...] = getattr(self, side) or ()
             last = 0.0
             for i, band in enumerate(bands):
                 place = f"{where}.{side}.{i}.upto"
@@ -70,10 +69,10 @@ class Bands(Term):
                         faults.add(place, f"{upto:g} after {last:g}", "band ends that rise from above 0")
                     last = upto
 
-    def _sides(self) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
+    def _sides(self) -> tuple[tuple[ShareBand, ...], tuple[ShareBand, ...]]:
         return self.gains, self.gains if self.losses is None else self.losses
 
-    def _along(self, size: pl.Expr, bands: Sequence[Band]) -> pl.Expr:
+    def _along(self, size: pl.Expr, bands: Sequence[ShareBand]) -> pl.Expr:
         """Payment for a size of 0 or more."""
         reference = value(self.base)
         ends = [None if band.upto is None else value(band.upto) * reference for band in bands]
@@ -101,7 +100,7 @@ class Bands(Term):
             self.step: pl.when(amount >= 0).then(self._along(amount, gains)).otherwise(-self._along(-amount, losses))
         }
 
-    def _along_on(self, size: float, bands: Sequence[Band], row: Row) -> float:
+    def _along_on(self, size: float, bands: Sequence[ShareBand], row: Row) -> float:
         reference = number(self.base, row)
         total, start = 0.0, None
         for band in bands:
@@ -124,7 +123,6 @@ class Bands(Term):
         return {self.step: -self._along_on(-amount, losses, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Band ends given by name rise, and the base is not below 0."""
         out = {}
         if literal(self.base) is None:
             out[f"{said(self.base)} is 0 or more"] = value(self.base) >= 0
@@ -151,7 +149,9 @@ class Bands(Term):
             out.insert(0, Piece(-math.inf, 0.0, 0.0))
         return Pieces(tuple(out)).simplified()
 
-    def _stretches(self, bands: Sequence[Band], reference: float, at: Row) -> list[tuple[float, float, float, float]]:
+    def _stretches(
+        self, bands: Sequence[ShareBand], reference: float, at: Row
+    ) -> list[tuple[float, float, float, float]]:
         """Start, end, intercept and slope of each band, for sizes of 0 or more."""
         out, start, paid = [], 0.0, 0.0
         for band in bands:
@@ -168,7 +168,7 @@ class Bands(Term):
     def formula(self) -> str:
         base = "" if literal(self.base) == 1 else f" of {said(self.base)}"
 
-        def side(bands: Sequence[Band]) -> str:
+        def side(bands: Sequence[ShareBand]) -> str:
             return ", ".join(
                 f"{said(b.share)} {'beyond' if b.upto is None else f'up to {said(b.upto)}{base}'}" for b in bands
             )

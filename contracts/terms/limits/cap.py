@@ -57,7 +57,6 @@ class Cap(Term):
         return {self.step: amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Each limit that is not optional is known; the limit is not below 0."""
         known = {
             f"{said(limit.base)} is known": limit.expression().is_not_null()
             for limit in self.limits
@@ -95,10 +94,7 @@ class Cap(Term):
             "the smaller of 4% of benchmark and 8% of revenue, where the revenue is known",
             {
                 "amount": "loss",
-                "limits": [
-                    {"rate": 0.04, "base": "benchmark"},
-                    {"rate": 0.08, "base": "revenue", "optional": True},
-                ],
+                "limits": [{"rate": 0.04, "base": "benchmark"}, {"rate": 0.08, "base": "revenue", "optional": True}],
             },
             [{"loss": 9.0, "benchmark": 100.0, "revenue": 30.0}, {"loss": 9.0, "benchmark": 100.0, "revenue": None}],
             {"": [2.4, 4.0]},

@@ -43,7 +43,6 @@ class Choose(Term):
     """"first": by the branches' conditions; "smallest", "largest": by size among the options."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Branches come with an else-value, options with a rule by size."""
         if self.rule == "first" and (not self.branches or self.otherwise is None or self.options):
             faults.add(where, "rule first", "`branches` and `otherwise`, and no `options`")
         if self.rule != "first" and (len(self.options) < 2 or self.branches or self.otherwise is not None):
@@ -73,7 +72,6 @@ class Choose(Term):
         return {self.step: number(self.otherwise if self.otherwise is not None else self.branches[-1].value, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Every option has a value."""
         if self.rule == "first":
             return {}
         return {f"{said(o)} is known": value(o).is_not_null() for o in self.options}
@@ -87,13 +85,7 @@ class Choose(Term):
     cases: ClassVar[tuple[Case, ...]] = (
         Case(
             "the quality rule of the year",
-            {
-                "branches": [
-                    {"when": "met and scored", "value": "score"},
-                    {"when": "met", "value": 1},
-                ],
-                "otherwise": 0,
-            },
+            {"branches": [{"when": "met and scored", "value": "score"}, {"when": "met", "value": 1}], "otherwise": 0},
             [
                 {"met": 1.0, "scored": 1.0, "score": 0.8},
                 {"met": 1.0, "scored": 0.0, "score": 0.8},

@@ -30,7 +30,6 @@ class Collar(Term):
     """What floor and cap are parts of; 1 where they are amounts."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """The cap is not below the floor."""
         low, high = literal(self.floor), literal(self.cap)
         if low is not None and high is not None and high < low:
             faults.add(f"{where}.cap", f"a cap of {high:g} below its floor of {low:g}", "a cap at or above the floor")
@@ -50,7 +49,6 @@ class Collar(Term):
         return {self.step: low if amount < low else high if amount > high else amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """On every row the cap is not below the floor."""
         base = value(self.base)
         return {
             f"the cap {said(self.cap)} is not below the floor {said(self.floor)}": value(self.cap) * base

@@ -40,7 +40,6 @@ class Floor(Term):
         return {self.step: limit if amount < limit else amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Each limit that is not optional is known."""
         return {
             f"{said(limit.base)} is known": limit.expression().is_not_null()
             for limit in self.limits

@@ -44,7 +44,6 @@ class Gate(Term):
     """What is given when a test is not met."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """There is a test, a cliff names its sum, an excess its threshold, thresholds do not exclude each other."""
         if self.at_least is None and self.at_most is None and self.when is None:
             faults.add(where, "no test", "at_least, at_most or when", "A gate without a test is always open.")
         if (self.mode == "cliff") != (self.pays is not None):

@@ -47,7 +47,6 @@ class Ladder(Term):
     """"step": the value of the rung reached; "linear": a straight line from rung to rung."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Rungs rise."""
         written = [(i, literal(rung.since)) for i, rung in enumerate(self.rungs)]
         known = [(i, x) for i, x in written if x is not None]
         for (_, a), (i, b) in pairwise(known):
@@ -92,7 +91,6 @@ class Ladder(Term):
         return {self.step: number(self.amount, row) * self._found(row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The score is known, and rungs given by name rise."""
         out = {f"{said(self.by)} is known": value(self.by).is_not_null()}
         for a, b in pairwise(self.rungs):
             if literal(a.since) is None or literal(b.since) is None:

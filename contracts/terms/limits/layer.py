@@ -52,11 +52,9 @@ class Layer(Term):
         return self.within is not None
 
     def parts(self) -> tuple[str, ...]:
-        """What stays with the bearer."""
         return ("net",)
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """An aggregate has a group; a reinstatement has a limit; nothing is below 0."""
         aggregate = (
             self.aggregate_limit is not None
             or self.reinstatements is not None
@@ -129,7 +127,6 @@ class Layer(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Ceded and net add to the loss, and nothing is ceded beyond it."""
         ceded, net = pl.col(self.step), pl.col(f"{self.step}.net")
         size = pl.max_horizontal(value(self.amount).abs(), 1.0)
         out = {

@@ -32,7 +32,6 @@ class Lookup(Term):
     """For a label table: the column that holds the values."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """The table exists and is of the kind the look-up asks for."""
         if self.table not in tables:
             faults.add(f"{where}.table", repr(self.table), "a table of the contract", suggest(self.table, tables))
             return
@@ -64,7 +63,6 @@ class Lookup(Term):
         return {self.step: table.numbers(self.column).get(str(row[str(self.label)]))}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The table has a value."""
         subject = said(self.by) if self.by is not None else str(self.label)
         return {f"table {self.table} has a value for {subject}": pl.col(self.step).is_not_null()}
 

@@ -36,7 +36,6 @@ class NoiseThreshold(Term):
         return {self.step: number(self.z, row) * number(self.variation, row) / math.sqrt(number(self.persons, row))}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """There are people."""
         return {f"{said(self.persons)} is above 0": value(self.persons) > 0}
 
     def formula(self) -> str:

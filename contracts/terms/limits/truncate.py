@@ -24,7 +24,6 @@ class Truncate(Term):
     """Where it is cut, such as the 99th percentile of its group."""
 
     def parts(self) -> tuple[str, ...]:
-        """What was cut off."""
         return ("cut",)
 
     def may_be_idle(self) -> bool:
@@ -41,7 +40,6 @@ class Truncate(Term):
         return {self.step: kept, f"{self.step}.cut": amount - kept}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The amount and the cap are known."""
         return {f"{said(x)} is known": value(x).is_not_null() for x in (self.amount, self.cap)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

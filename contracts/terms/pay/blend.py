@@ -30,7 +30,6 @@ class Blend(Term):
     """A weight for each; they add to 1."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """One weight for each amount; written weights add to 1."""
         if len(self.weights) != len(self.of):
             faults.add(f"{where}.weights", f"{len(self.weights)} weights for {len(self.of)} amounts", "one for each")
         written = [literal(w) for w in self.weights]
@@ -48,7 +47,6 @@ class Blend(Term):
         return {self.step: reduce(lambda a, b: a + b, each)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Named weights add to 1."""
         if all(literal(w) is not None for w in self.weights):
             return {}
         total = reduce(lambda a, b: a + b, (value(w) for w in self.weights))

@@ -31,11 +31,9 @@ class EarnBack(Term):
     """Score at and above which all is earned."""
 
     def parts(self) -> tuple[str, ...]:
-        """What was not earned."""
         return ("unearned",)
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """All is earned above where none is."""
         low, high = literal(self.none_at), literal(self.all_at)
         if low is not None and high is not None and high <= low:
             faults.add(where, f"all at {high:g}, none at {low:g}", "`all_at` above `none_at`")
@@ -56,7 +54,6 @@ class EarnBack(Term):
         return {self.step: earned, f"{self.step}.unearned": kept - earned}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The score is known, and all is earned above where none is."""
         return {
             f"{said(self.by)} is known": value(self.by).is_not_null(),
             f"{said(self.all_at)} is above {said(self.none_at)}": value(self.all_at) > value(self.none_at),

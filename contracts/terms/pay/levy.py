@@ -26,7 +26,6 @@ class Levy(Term):
     """Which amounts are levied."""
 
     def parts(self) -> tuple[str, ...]:
-        """The sum kept."""
         return ("kept",)
 
     def may_be_idle(self) -> bool:

@@ -36,7 +36,6 @@ class PerHead(Term):
         return {self.step: number(self.persons, row) * number(self.rate, row) * number(self.months, row) / 12.0}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Persons are not below 0."""
         return {f"{said(self.persons)} is 0 or more": value(self.persons) >= 0}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

@@ -33,7 +33,6 @@ class Ratio(Term):
         return {self.step: number(self.amount, row) / base if base else math.nan}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The base is not 0."""
         return {f"{said(self.base)} is not 0": value(self.base) != 0}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

@@ -30,7 +30,6 @@ class Relief(Term):
     """Which amounts are relieved."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """Exactly one of share and sum."""
         if (self.share is None) == (self.sum is None):
             faults.add(where, f"share {self.share} and sum {self.sum}", "exactly one of `share` and `sum`")
 
@@ -57,7 +56,6 @@ class Relief(Term):
         return {self.step: math.copysign(max(less, 0.0), amount)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """A share is between 0 and 1, a sum is not negative."""
         if self.share is not None:
             return {f"{said(self.share)} is between 0 and 1": value(self.share).is_between(0.0, 1.0)}
         return {} if self.sum is None else {f"{said(self.sum)} is 0 or more": value(self.sum) >= 0.0}

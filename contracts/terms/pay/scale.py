@@ -49,7 +49,6 @@ class Scale(Term):
     """Which amounts are scaled."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """The cap is not below the floor."""
         low, high = literal(self.lowest), literal(self.highest)
         if low is not None and high is not None and high < low:
             faults.add(where, f"a cap of {high:g} below its floor of {low:g}", "highest at or above lowest")
@@ -74,7 +73,6 @@ class Scale(Term):
         return {self.step: amount * self._factor(row) if is_on_side(self.side, amount) else amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The score is known; a cap by name is not below its floor."""
         out = {f"{said(self.by)} is known": value(self.by).is_not_null()}
         if (
             self.lowest is not None

@@ -30,7 +30,6 @@ class Transfer(Term):
     """Part of the inflow's cost that is received."""
 
     def parts(self) -> tuple[str, ...]:
-        """What is paid and what is received."""
         return ("paid", "received")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:

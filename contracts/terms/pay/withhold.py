@@ -25,11 +25,9 @@ class Withhold(Term):
     """Part kept back, 0 to 1."""
 
     def parts(self) -> tuple[str, ...]:
-        """What is kept back."""
         return ("held",)
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """The rate is a part."""
         rate = literal(self.rate)
         if rate is not None and not 0 <= rate <= 1:
             faults.add(f"{where}.rate", f"{rate:g}", "a part from 0 to 1")
@@ -45,7 +43,6 @@ class Withhold(Term):
         return {self.step: amount - kept, f"{self.step}.held": kept}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The rate is a part."""
         return {f"{said(self.rate)} is between 0 and 1": value(self.rate).is_between(0.0, 1.0)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

@@ -60,7 +60,6 @@ class Lag(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Each account has one row a period."""
         one = pl.struct([*map(str, self.within), str(self.order_by)]).is_duplicated()
         return {f"one row for each {', '.join([*map(str, self.within), str(self.order_by)])}": ~one}
 

@@ -34,7 +34,6 @@ class Prorate(Term):
         return {self.step: number(self.amount, row) * number(self.months, row) / number(self.of, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The part is between nothing and the full period."""
         return {
             f"{said(self.months)} is between 0 and {said(self.of)}": (value(self.months) >= 0)
             & (value(self.months) <= value(self.of))

@@ -39,7 +39,6 @@ class Recoup(Term):
         return self.order_by is not None
 
     def parts(self) -> tuple[str, ...]:
-        """What was recouped, and the balance carried forward."""
         return ("recouped", "balance")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
@@ -92,7 +91,6 @@ class Recoup(Term):
         return out
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Balances are not below 0; one row a period."""
         out = {f"{said(x)} is 0 or more": value(x) >= 0 for x in (self.balance, self.added)}
         if self.order_by is not None:
             names = [*map(str, self.within), str(self.order_by)]

@@ -32,7 +32,6 @@ class RiskAdjust(Term):
     """Highest ratio that counts, such as 1.03."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
-        """The cap is not below the floor."""
         low, high = literal(self.at_least), literal(self.at_most)
         if low is not None and high is not None and high < low:
             faults.add(where, f"a cap of {high:g} below its floor of {low:g}", "a cap at or above the floor")
@@ -56,7 +55,6 @@ class RiskAdjust(Term):
         return {self.step: number(self.amount, row) * self._ratio(row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Both scores are above 0."""
         return {f"{said(x)} is above 0": value(x) > 0 for x in (self.score, self.base_score)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

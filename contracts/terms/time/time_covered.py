@@ -40,7 +40,6 @@ class TimeCovered(Term):
     """Which months count: those covered on their first day, or on any day."""
 
     def parts(self) -> tuple[str, ...]:
-        """Days or months covered, and days or months of the period."""
         return ("covered", "of")
 
     def _number(self, date: pl.Expr, *, up: bool) -> pl.Expr:
@@ -76,14 +75,9 @@ class TimeCovered(Term):
         covered = 0
         if end > start:
             covered = self._number_of(end, up=True) - self._number_of(start, up=self.month_counts == "first_day")
-        return {
-            self.step: covered / of,
-            f"{self.step}.covered": float(covered),
-            f"{self.step}.of": float(of),
-        }
+        return {self.step: covered / of, f"{self.step}.covered": float(covered), f"{self.step}.of": float(of)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """The period has time in it, and nobody leaves before joining."""
         out = {f"{self.until} is after {self.since}": pl.col(f"{self.step}.of") > 0}
         if self.joined is not None and self.left is not None:
             ordered = pl.col(str(self.left)) >= pl.col(str(self.joined))

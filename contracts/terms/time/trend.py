@@ -36,7 +36,6 @@ class Trend(Term):
         return {self.step: number(self.amount, row) * (number(self.growth, row) + 1.0) ** number(self.periods, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        """Growth is above -100%."""
         return {f"{said(self.growth)} is above -1": value(self.growth) > -1.0}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

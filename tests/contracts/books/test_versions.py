@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from capitation.errors import ContractError, FrameError
 from capitation.pack.sources import default_data_folder
 from contracts.books.carry_forward import CarriedBalance, brought_forward, carried, carry_on
-from contracts.books.entries import Entry, Version, no_entries, post, standing
+from contracts.books.entries import Entry, Version, post, standing
 from contracts.books.restatement import differences, restate
 from contracts.books.statements import settle_statement
 from contracts.document.behind import behind
@@ -66,8 +66,8 @@ def test_an_outturn_that_is_withdrawn_is_reversed_and_one_that_joins_is_original
     made = {(row["account"], row["standing"]) for row in new.issued().iter_rows(named=True)}
     assert made == {("a", "reversal"), ("c", "original")}
     assert new.net().filter(pl.col("account") == "a").get_column("amount_pence").to_list() == [0, 0]
-    told = {row["account"]: row["because"] for row in differences(old, new).iter_rows(named=True)}
-    assert told == {"a": "no longer in version 2", "c": "not in version 1"}
+    because = {row["account"]: row["because"] for row in differences(old, new).iter_rows(named=True)}
+    assert because == {"a": "no longer in version 2", "c": "not in version 1"}
     back = restate(new, blended(53_000_000.0, 46_000_000.0), Version(number=3, status="restated", reason="found again"))
     assert back.net().filter(pl.col("party") == "a").get_column("amount_pence").to_list() == [50_600_000_00]
 
@@ -140,7 +140,7 @@ def _nets_to(statement, rows):
     assert moved.equals(fresh.net().filter(pl.col("amount_pence") != 0))
     live = statement.standing().select("account", "line", "party", "amount_pence").sort(pl.all())
     assert live.equals(fresh.entries.select("account", "line", "party", "amount_pence").sort(pl.all()))
-    assert post(no_entries(), statement.entries).equals(statement.entries)
+    assert post(Entry.empty(), statement.entries).equals(statement.entries)
 
 
 # Which version may follow which
@@ -204,7 +204,7 @@ def test_a_reversal_must_mirror_an_entry_that_is_there():
     old = settle_statement(BLENDED, blended(53_000_000.0), FIRST)
     new = restate(old, blended(52_000_000.0), FINAL)
     with pytest.raises(ContractError, match="which is not there"):
-        post(no_entries(), new.issued())
+        post(Entry.empty(), new.issued())
     wrong = new.issued().with_columns(
         pl.when(pl.col("standing") == "reversal")
         .then(pl.col("amount_pence") * 2)

@@ -50,9 +50,9 @@ GOOD = {
     "terms": [
         {"step": "gain", "term": "gap", "target": "budget", "actual": "outturn"},
         {"step": "part", "term": "share", "amount": "gain", "rates": ["rate"]},
-        {"step": "held", "term": "collar", "amount": "part", "floor": -100, "cap": 100},
-        {"step": "split", "term": "distribute", "amount": "held", "shares": {"ccg": 0.4, "trust": 0.6}},
-        {"step": "band", "term": "bands", "amount": "held", "gains": [{"upto": 10, "share": 1}, {"share": 0.5}]},
+        {"step": "kept", "term": "collar", "amount": "part", "floor": -100, "cap": 100},
+        {"step": "split", "term": "distribute", "amount": "kept", "shares": {"ccg": 0.4, "trust": 0.6}},
+        {"step": "band", "term": "bands", "amount": "kept", "gains": [{"upto": 10, "share": 1}, {"share": 0.5}]},
     ],
     "outputs": [{"name": "trust_pence", "of": "split.trust", "rounded_to": "pence", "payer": "ccg", "payee": "trust"}],
 }
@@ -117,7 +117,7 @@ DOCUMENT_FAULTS = [
         "a cap below its floor",
         ("terms", 2, "cap"),
         -200,
-        ["terms.3 (held).cap", "a cap of -200 below its floor of -100"],
+        ["terms.3 (kept).cap", "a cap of -200 below its floor of -100"],
     ),
     (
         "a band table out of order",
@@ -134,8 +134,8 @@ DOCUMENT_FAULTS = [
     (
         "a circular input",
         ("terms", 0, "actual"),
-        "held",
-        ["terms.1 (gain).actual", "'held', which is this step or a later one", "circular"],
+        "kept",
+        ["terms.1 (gain).actual", "'kept', which is this step or a later one", "circular"],
     ),
     (
         "a step that refers to itself",
@@ -281,9 +281,9 @@ def test_a_parameter_without_a_value_for_a_date_is_named_with_the_date():
 
 def test_a_cap_below_its_floor_on_one_row_is_named():
     named = _with(("inputs",), [*GOOD["inputs"], {"name": "top", "about": "Highest"}])
-    named["terms"][2] = {"step": "held", "term": "collar", "amount": "part", "floor": -100, "cap": "top"}
+    named["terms"][2] = {"step": "kept", "term": "collar", "amount": "part", "floor": -100, "cap": "top"}
     rows = pl.DataFrame({**ROWS, "top": ["5", "-500"]})
-    with pytest.raises(ContractError, match="step held") as caught:
+    with pytest.raises(ContractError, match="step kept") as caught:
         settle(parse_contract(named), rows)
     assert "line 3" in str(caught.value)
     assert "that the cap top is not below the floor -100" in str(caught.value)

@@ -30,10 +30,10 @@ def run():
     return lambda *words: CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
 
 
-def test_the_readme_tells_every_term_as_the_term_does():
+def test_the_readme_describes_every_term_as_the_term_does():
     text = (ROOT / "contracts" / "README.md").read_text(encoding="utf-8")
-    told = text.split("## Every term\n", 1)[1].strip()
-    assert told == terms_in_words().strip(), (
+    written = text.split("## Every term\n", 1)[1].strip()
+    assert written == terms_in_words().strip(), (
         "write the last part of contracts/README.md again from contracts.document.term_reference"
     )
 

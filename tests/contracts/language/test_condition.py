@@ -19,7 +19,7 @@ CONDITIONS = [
     "d >= '2024-01-01'",
     "0 < a <= 1",
     "a != -1",
-    "s.held > 0",
+    "s.kept > 0",
 ]
 
 
@@ -31,8 +31,8 @@ CONDITIONS = [
     d=st.sampled_from([None, dt.date(2023, 12, 31), dt.date(2024, 1, 1)]),
 )
 def test_a_condition_holds_the_same_two_ways(text, a, b, t, d):
-    row = {"a": a, "b": b, "t": t, "d": d, "s.held": a}
-    types = {"a": pl.Float64, "b": pl.Float64, "t": pl.String, "d": pl.Date, "s.held": pl.Float64}
+    row = {"a": a, "b": b, "t": t, "d": d, "s.kept": a}
+    types = {"a": pl.Float64, "b": pl.Float64, "t": pl.String, "d": pl.Date, "s.kept": pl.Float64}
     assert pl.DataFrame([row], schema=types).select(columnar(text)).item() is holds(text, row)
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_condition_is_refused(text):
 
 def test_names_and_misfits_are_found():
     assert isinstance(Notice(name="n", when="a > 1", says="x").when, ConditionText)
-    assert names_in("two_sided and r >= msr or r.held > 0") == ("two_sided", "r", "msr", "r.held")
+    assert names_in("two_sided and r >= msr or r.kept > 0") == ("two_sided", "r", "msr", "r.kept")
     kinds = {"track": "text", "start": "date", "r": "number"}
     assert misfits("track == 'A' and start >= '2024-01-01' and r > 0 and unknown > 'x'", kinds) == []
     assert misfits("track > 3", kinds) == ["track, a text, with 3, a number"]

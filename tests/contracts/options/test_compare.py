@@ -23,7 +23,8 @@ def compared(document, pack, blmk_run):
     return evaluate_options(document, pack, run=blmk_run)
 
 
-def position(option, case, role, code, allocation, income, paid, cost, at_plan):
+def position(option, case, role, code, *sums):
+    allocation, income, paid, cost, at_plan = sums
     left = allocation + income - paid - cost
     values = (option, case, "2018/19", role, code, allocation, income, paid, cost, left, at_plan, left - at_plan)
     return dict(zip(Position.columns(), values, strict=True))
@@ -80,9 +81,9 @@ def test_differences_of_the_options_are_those_of_positions_and_add_to_nothing(co
     sums = found.group_by("activity_case", "year", "option").agg(pl.col("difference_pence").sum())
     assert sums["difference_pence"].to_list() == [0] * sums.height
     key = {"activity_case": "plan-plus-5", "year": "2019/20", "organisation_code": "RD8"}
-    held = dict(compared.frame("position").filter(**key).select("option", "position_pence").iter_rows())
+    every = dict(compared.frame("position").filter(**key).select("option", "position_pence").iter_rows())
     for option, difference in found.filter(**key).select("option", "difference_pence").iter_rows():
-        assert difference == held[option] - held["do-minimum"] != 0
+        assert difference == every[option] - every["do-minimum"] != 0
     assert found.filter(organisation_code="X-SPECIALISED").is_empty()
 
 
@@ -130,11 +131,11 @@ def test_without_expectations_there_is_no_frame_of_gaps(document, pack, blmk_run
 
 
 def test_only_groups_that_are_contracted_differently_are_listed(compared, document, pack):
-    held = compared.frame("option_terms")
-    assert set(held["group"]) == {g.id for g in document.groups} - {"bought-by-price", "other-blocks"}
-    assert held.height == 5 * 4
+    every = compared.frame("option_terms")
+    assert set(every["group"]) == {g.id for g in document.groups} - {"bought-by-price", "other-blocks"}
+    assert every.height == 5 * 4
     title = read_contract(pack.path("contracts/blmk-blended.toml")).title
-    assert held.filter(group="hospitals", option="blended")["contract_title"].to_list() == [title]
+    assert every.filter(group="hospitals", option="blended")["contract_title"].to_list() == [title]
 
 
 def test_two_of_the_options_can_be_compared_alone(document, pack, blmk_run):

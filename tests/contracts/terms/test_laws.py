@@ -191,7 +191,7 @@ RECIPES = {
 }
 """For terms that random pipelines draw: how to draw their fields around an amount.
 
-A term that is added without a recipe is still held to its plain Python around its worked cases (`test_every_term.py`).
+A term that is added without a recipe is still compared with its plain Python around its worked cases (`test_every_term.py`).
 """
 
 SMALL = {"ratio", "lookup", "noise_threshold", "years_elapsed", "per_head"}
