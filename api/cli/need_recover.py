@@ -21,6 +21,7 @@ WORST = 20
 """Areas printed on the terminal, those that fit worst first; `--json` and `--out` have all."""
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def recover_command(
     published: Annotated[
         Path, typer.Option(help="CSV or parquet file with practice_code and the published overall, such as Final WP.")
