@@ -12,6 +12,7 @@ from api.cli.options import DataOption, JsonOption
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.place_tool import read_place_tool
+from capitation.weighting.published import published_columns
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +31,9 @@ def import_place_tool(
 ) -> None:
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
     pack = DataPack(data or default_data_folder())
-    found = read_place_tool(file, pack, need_catalogue(pack), year)
+    catalogue = need_catalogue(pack)
+    found = read_place_tool(file, pack, catalogue, year)
+    overalls = published_columns(found.practices, catalogue, found.year)
     stem = f"place-tool-{found.year.replace('/', '-')}"
     written = [write_frame(found.practices, out / f"{stem}.csv"), write_frame(found.traps, out / f"{stem}-traps.csv")]
     if found.set_aside.height:
@@ -41,6 +44,7 @@ def import_place_tool(
             "year": found.year,
             "practices": found.practices.height,
             "registered_persons": persons,
+            "published": [vars(overall) for overall in overalls],
             "traps": found.traps,
             "set_aside": found.set_aside,
             "written": [str(path) for path in written],
@@ -53,3 +57,9 @@ def import_place_tool(
     )
     for path in written:
         typer.echo(f"written: {path}")
+    for overall in overalls:
+        typer.echo(f"{overall.column}: {overall.practices:,} practices carry the overall NHS England published")
+        for formula in overall.taken_by:
+            typer.echo(f"  taken as it stands: capitation need --formula {formula} --practices {written[0]}")
+        for formula in overall.recovers:
+            typer.echo(f"  cost coefficients of {formula}: capitation need recover --published {written[0]}")

@@ -9,8 +9,9 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.need_recover import recover_command
 from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
-from capitation.errors import SourceError, UnknownNameError
+from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.sources import DataPack, default_data_folder
 from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
 from capitation.weighting.formula import need_catalogue
@@ -22,14 +23,20 @@ LONGEST = 250
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("need")(need_command)
+    """Add the command, and the words that stand under it."""
+    group = typer.Typer(help=need_command.__doc__)
+    group.callback(invoke_without_command=True)(need_command)
+    group.command("recover")(recover_command)
+    app.add_typer(group, name="need")
 
 
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def need_command(
-    formula: Annotated[str, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")],
-    practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice (and year).")],
+    ctx: typer.Context,
+    formula: Annotated[
+        str | None, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")
+    ] = None,
+    practices: Annotated[Path | None, typer.Option(help="CSV or parquet file, one row a practice (and year).")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the result, one row a practice.")] = None,
     year: FileYearOption = None,
     column_map: MapOption = None,
@@ -57,6 +64,10 @@ def need_command(
     as_json: JsonOption = False,
 ) -> None:
     """Weigh the practices of a file for need and unavoidable cost by a published or your own formula."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if formula is None or practices is None:
+        raise _missing(formula, practices)
     pack = DataPack(data or default_data_folder())
     catalogue = need_catalogue(pack)
     mapping = parse_column_map(column_map or [])
@@ -85,6 +96,16 @@ def need_command(
         write_frame(found.waterfall(), waterfall)
     notes = [*chosen.document.limits, *inputs.notes, *found.notes]
     _report(found, by, notes, as_json)
+
+
+def _missing(formula: str | None, practices: Path | None) -> SourceError:
+    """What to say where the formula or the practices are not named."""
+    faults = Faults()
+    if formula is None:
+        faults.add("--formula", "none", "the id of a formula, such as core-2023-24")
+    if practices is None:
+        faults.add("--practices", "none", "a CSV or parquet file, one row a practice")
+    return SourceError("capitation need: options are missing", faults)
 
 
 def _idle_columns(found: Need, has_year_column: bool) -> list[str]:

@@ -187,7 +187,7 @@ def test_a_price_gives_a_target_in_pounds_and_a_share_does_not(catalogue, tool, 
 
 def test_a_practice_without_a_known_cost_index_is_weighed_at_1_and_marked(catalogue, tmp_path):
     path = tmp_path / "rows.csv"
-    path.write_text(PUBLISHED_2023_24.replace("E81001,E06000032", "E81001,E07000240"), encoding="utf-8")
+    path.write_text(PUBLISHED_2023_24.replace("E81001,E06000032", "E81001,W06000015"), encoding="utf-8")
     found = applied(catalogue, "core-2023-24", path)
     first = found.practices.row(0, named=True)
     assert first["cost_index_basis"] == ASSUMED

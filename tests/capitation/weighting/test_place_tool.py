@@ -255,3 +255,28 @@ def test_the_command_writes_practices_and_traps(tmp_path, capsys):
     assert told["practices"] == 5
     assert {t["trap"] for t in told["traps"]} == {"population heading of another year"}
     assert pl.read_csv(tmp_path / "out" / "place-tool-2023-24.csv").height == 5
+
+
+def test_the_command_offers_the_published_overall_and_what_it_offers_works(capitation, tmp_path):
+    file, out = tmp_path / "2023_2024.csv", tmp_path / "out"
+    file.write_text(HEAD_2022 + "".join(line_2022(code) for code in ROWS), encoding="utf-8")
+    answer = capitation("import", "place-tool", file, "--out", out)
+    assert answer.code == 0, answer.err
+    assert "wp_core_overall: 5 practices carry the overall NHS England published" in answer.out
+    written = out / "place-tool-2023-24.csv"
+    assert f"capitation need --formula published-core --practices {written}" in answer.out
+    assert f"capitation need recover --published {written}" in answer.out
+    taken = capitation("need", "--formula", "published-core", "--practices", written, "--json")
+    assert taken.code == 0, taken.err
+    published = [float(row.split(",")[7]) for _, _, row in ROWS.values()]
+    assert json.loads(taken.out)["total"]["weighted_persons"] == pytest.approx(sum(published), rel=1e-12)
+    recovered = json.loads(capitation("need", "recover", "--published", written, "--json").out)
+    assert (recovered["practices"], recovered["within_0_1_percent"]) == (5, 5)
+
+
+def test_the_json_of_the_command_names_what_the_published_overall_serves(capitation, tmp_path):
+    file = tmp_path / "2023_2024.csv"
+    file.write_text(HEAD_2022 + "".join(line_2022(code) for code in ROWS), encoding="utf-8")
+    said = json.loads(capitation("import", "place-tool", file, "--out", tmp_path / "out", "--json").out)["published"]
+    core = next(overall for overall in said if overall["component"] == "core_overall")
+    assert (core["practices"], core["taken_by"], core["recovers"]) == (5, ["published-core"], ["core-2023-24"])
