@@ -6,7 +6,8 @@ import typer
 
 from api.boards.tables import print_json
 from api.cli.options import DataOption, JsonOption
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.run.checks import check_pack
 
 

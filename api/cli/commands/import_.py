@@ -9,7 +9,8 @@ import typer
 
 from api.boards.tables import print_json, show, write_frame
 from api.cli.options import DataOption, JsonOption
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.place_tool import read_place_tool
 
@@ -29,7 +30,7 @@ def import_place_tool(
     as_json: JsonOption = False,
 ) -> None:
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     found = read_place_tool(file, pack, need_catalogue(pack), year)
     stem = f"place-tool-{found.year.replace('/', '-')}"
     written = [write_frame(found.practices, out / f"{stem}.csv"), write_frame(found.traps, out / f"{stem}-traps.csv")]

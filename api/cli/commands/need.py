@@ -11,7 +11,8 @@ import typer
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
 from capitation.errors import SourceError, UnknownNameError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map, read_cost_index, read_need_inputs
@@ -57,7 +58,7 @@ def need_command(
     as_json: JsonOption = False,
 ) -> None:
     """Weigh the practices of a file for need and unavoidable cost by a published or your own formula."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
     mapping = parse_column_map(column_map or [])
     by_age = age_sex_formula_ids(pack)
