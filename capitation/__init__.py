@@ -7,8 +7,8 @@ from capitation.records.lazily import lazily
 if TYPE_CHECKING:
     from capitation.allocation.tree import allocate_down as allocate_down
     from capitation.money.apportion import apportion as apportion
+    from capitation.pack.layers import default_data_folder as default_data_folder
     from capitation.pack.sources import DataPack as DataPack
-    from capitation.pack.sources import default_data_folder as default_data_folder
     from capitation.records.years import FinancialYear as FinancialYear
     from capitation.run.evaluate import evaluate as evaluate
     from capitation.run.run import Run as Run
@@ -27,7 +27,7 @@ _HOMES = {
     "Scenario": "capitation.run.scenario",
     "allocate_down": "capitation.allocation.tree",
     "apportion": "capitation.money.apportion",
-    "default_data_folder": "capitation.pack.sources",
+    "default_data_folder": "capitation.pack.layers",
     "evaluate": "capitation.run.evaluate",
     "load_run": "capitation.run.run",
     "need": "capitation.weighting.weigh",

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from api.cli.main import main
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import read_scenario

@@ -11,7 +11,8 @@ import typer
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
 from capitation.errors import SourceError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import NeedInputs, parse_column_map, read_need_inputs
 from capitation.weighting.published import read_published
@@ -48,7 +49,7 @@ def recover_command(
     With the formula's national weights known, the coefficient of a district is the median over its practices of
     (published - prescribing and inequality terms) / blend. How far each practice is from it is said.
     """
-    catalogue = need_catalogue(DataPack(data or default_data_folder()))
+    catalogue = need_catalogue(DataPack(pack_folder(data)))
     mapping = parse_column_map(column_map or [])
     chosen = catalogue.formula(formula) if formula is not None else None
     used, its_year, overall = read_published(

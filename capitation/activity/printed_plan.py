@@ -1,6 +1,6 @@
 """The published plan as used: each function turns one printed table of the plan into a typed frame.
 
-The printed cells stay as they are in `data/sources/blmk-stp-2016`; here their text is read exactly, digit by digit, as
+The printed cells stay as they are in `sources/blmk-stp-2016`; here their text is read exactly, digit by digit, as
 Decimal. Printed labels become the codes of the engine, pounds become whole pence, percentages become shares.
 Printed totals and percentages are not used: they are what the tests compare these frames with.
 """

@@ -2,7 +2,7 @@
 
     locality activity = the system's activity shared by weighted or registered persons, adding up exactly
 
-What each point of delivery is spread by is a marked assumption in `data/activity`.
+What each point of delivery is spread by is a marked assumption in `activity/`.
 """
 
 from __future__ import annotations

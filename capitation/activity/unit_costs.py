@@ -6,7 +6,7 @@ The plan prints spend by service and activity by point of delivery, not unit cos
 less a stated share that no point of delivery counts is shared over the acute points of delivery by activity times a
 national relative cost, so that baseline activity times unit cost gives the printed spend back to the penny; every other
 service has one point of delivery, or none, and takes its spend whole. The national figures and the share are marked
-assumptions in `data/activity`.
+assumptions in `activity/`.
 """
 
 from __future__ import annotations

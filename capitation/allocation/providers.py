@@ -6,7 +6,7 @@
 A line is a point of delivery, or spend that none counts (`capitation.activity.unit_costs`). Shares are whole parts per million and
 add to one million for every line of every area; an area is a locality or, where a locality has no flows of its own, its
 place. Each step is a largest-remainder split of whole pence, so rows and columns add up: by locality, commissioner,
-service and provider. The flows are marked assumptions in `data/providers`; only "three quarters of acute spend is with
+service and provider. The flows are marked assumptions in `providers/`; only "three quarters of acute spend is with
 the three local hospitals" is printed, and the flows are set to reproduce it.
 """
 

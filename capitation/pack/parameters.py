@@ -1,6 +1,6 @@
 """Dated parameters: facts adopted from a date on, each value with its source and the marks of a judgement.
 
-A file `data/parameters/<topic>/<name>.toml` is the parameter `<topic>.<name>`. Values are added, never overwritten: the
+A file `parameters/<topic>/<name>.toml` is the parameter `<topic>.<name>`. Values are added, never overwritten: the
 value for a year is the latest whose `from` is not after it, so last year's run answers as it did last year.
 """
 
@@ -75,8 +75,7 @@ class Parameters:
 
     def __init__(self, pack: DataPack) -> None:
         self._all: dict[str, Parameter] = {}
-        root = pack.root / "parameters"
-        for topic in sorted(p.name for p in root.glob("*") if p.is_dir()):
+        for topic in sorted({relative.split("/")[1] for relative in pack.files("parameters/*/*.toml")}):
             for name, parameter in pack.documents(f"parameters/{topic}", Parameter).items():
                 self._all[f"{topic}.{name}"] = parameter
 

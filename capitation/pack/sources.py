@@ -8,11 +8,9 @@ line it stands on. `DataPack` opens the folder of figures the product carries: s
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -20,6 +18,7 @@ from typing import Any, Literal, TypeVar, cast
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, SourceError, UnknownNameError, suggest
+from capitation.pack.layers import files_of, layers
 from capitation.records.documents import Document, parse_document, parse_mapping, read_document
 from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
 
@@ -92,28 +91,41 @@ class DataPack:
     _contents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     _read: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
 
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of the pack: its own, then those of the packs that it extends."""
+        return layers(self.root)
+
     def __post_init__(self) -> None:
-        if not (self.root / "pack.toml").is_file():
-            raise SourceError(
-                f"{self.root}: found no pack.toml; expected a data pack. Give its folder with --data or CAPITATION_DATA"
-            )
+        self.folders  # noqa: B018  # a pack that is none says so at once
 
     def path(self, relative: str) -> Path:
-        """The path of a file of the pack; its checksum is kept for the manifest of a run.
+        """The path of a file of the pack, its own or of a pack that it extends; its checksum is kept for the manifest of a run.
 
         Raises:
             SourceError: there is no such file, or the name leads out of the pack.
         """
-        path = self.root / relative
-        if relative not in self._opened and not path.resolve().is_relative_to(self.root.resolve()):
+        places = [folder / relative for folder in self.folders]
+        path = next((place for place in places if place.is_file()), places[0])
+        if relative not in self._opened and not any(
+            path.resolve().is_relative_to(folder.resolve()) for folder in self.folders
+        ):
             raise SourceError(f"{relative!r}: found a name that leads out of the data pack; expected a file of it")
         if not path.is_file():
-            near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
+            near = suggest(path.name, (p.name for place in places for p in place.parent.glob("*")))
             raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
         if relative not in self._opened:
             self._contents[relative] = path.read_bytes()
             self._opened[relative] = hashlib.sha256(self._contents[relative]).hexdigest()
         return path
+
+    def files(self, pattern: str) -> dict[str, Path]:
+        """Files of the pack and of those that it extends, by their path inside it, in order."""
+        return files_of(self.folders, pattern)
+
+    def names(self, room: str) -> list[str]:
+        """Names of the TOML documents of a folder of the pack, without ending, in order."""
+        return [Path(relative).stem for relative in self.files(f"{room}/*.toml")]
 
     @property
     def opened(self) -> dict[str, str]:
@@ -124,7 +136,7 @@ class DataPack:
     def sources(self) -> dict[str, Source]:
         """Manifests of all sources by id."""
         found = {}
-        for manifest in sorted((self.root / "sources").glob("*/source.toml")):
+        for manifest in self.files("sources/*/source.toml").values():
             source = read_document(manifest, Source)
             if source.id != manifest.parent.name:
                 raise SourceError(
@@ -197,18 +209,7 @@ class DataPack:
 
     def documents(self, folder: str, model: type[D]) -> dict[str, D]:
         """All TOML documents of a folder of the pack, by file name without ending, in order."""
-        names = sorted(p.name for p in (self.root / folder).glob("*.toml"))
-        return {name.removesuffix(".toml"): self.document(f"{folder}/{name}", model) for name in names}
-
-
-def default_data_folder() -> Path:
-    """The data pack in use: CAPITATION_DATA if set, else the checkout's `data/`, else the pack inside the installed package."""
-    configured = os.environ.get("CAPITATION_DATA")
-    if configured:
-        return Path(configured)
-    package = Path(str(resources.files("capitation")))
-    checkout = package.parent / "data"
-    return checkout if (checkout / "pack.toml").is_file() else package / "_data"
+        return {name: self.document(f"{folder}/{name}.toml", model) for name in self.names(folder)}
 
 
 def sha256_of(path: Path) -> str:
@@ -414,7 +415,6 @@ __all__ = [
     "RawTable",
     "Source",
     "SourceTable",
-    "default_data_folder",
     "parse_raw",
     "read_csv_text",
     "read_raw",

@@ -5,7 +5,7 @@
 A place is the district in which a practice stands; the commissioner of a practice is kept beside it, because two
 practices of Bedfordshire CCG stand in other districts. `partition_faults` reports everything that keeps a map from being
 a partition: practices repeated, in two localities, unknown or left out, localities in two places, sizes outside the
-band. Questions the published tables leave open are answered one by one in `data/places/resolutions.csv`.
+band. Questions the published tables leave open are answered one by one in `places/resolutions.csv`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Locator(Document):
     """Where a figure stands in its source."""
 
     source: str
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str
     """Page, table, row and column, or for an assumption what it rests on."""
 
@@ -56,7 +56,7 @@ class Figure(Judged):
     unit: str
     """What one of it is, such as "pence", "persons", "share"."""
     source: str
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str
     """Page, table, row and column, or for an assumption what it rests on."""
     low: Decimal | None = None

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from capitation.errors import CapitationError, Fault, suggest
+from capitation.pack.layers import PACK_FILE
 from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack, PrintedCell, Source, read_raw, read_rows, sha256_of
 from capitation.places.organisations import ORGANISATIONS_FILE, Organisation
@@ -42,18 +43,18 @@ def check_pack(pack: DataPack) -> list[Fault]:
 
 def pack_file_is_complete(pack: DataPack) -> Iterator[Fault]:
     """Faults of pack.toml: it must give its id, title, version, description and licence."""
-    path = pack.root / "pack.toml"
-    try:
-        content = read_mapping(path)
-    except CapitationError as error:
-        yield from _faults(error, path)
-        return
-    for key in PACK_KEYS:
-        if not str(content.get(key, "")).strip():
-            yield Fault(f"{path}: {key}", "nothing", "a text", "Add the key.")
-    for key in content:
-        if key not in PACK_KEYS:
-            yield Fault(f"{path}: {key}", "a key that is not known", "only known keys", suggest(key, PACK_KEYS))
+    for path in (folder / PACK_FILE for folder in pack.folders):
+        try:
+            content = read_mapping(path)
+        except CapitationError as error:
+            yield from _faults(error, path)
+            continue
+        for key in PACK_KEYS:
+            if not str(content.get(key, "")).strip():
+                yield Fault(f"{path}: {key}", "nothing", "a text", "Add the key.")
+        for key in content:
+            if key not in (*PACK_KEYS, "extends"):
+                yield Fault(f"{path}: {key}", "a key that is not known", "only known keys", suggest(key, PACK_KEYS))
 
 
 def manifests_are_valid(pack: DataPack) -> Iterator[Fault]:
@@ -113,7 +114,7 @@ def tables_are_as_printed(pack: DataPack) -> Iterator[Fault]:
 
 def parameters_are_sound(pack: DataPack) -> Iterator[Fault]:
     """Faults of the parameters: unreadable, without a unit or a place in their source, or outside their own range."""
-    for path in sorted((pack.root / "parameters").glob("*/*.toml")):
+    for path in pack.files("parameters/*/*.toml").values():
         try:
             parameter = read_document(path, Parameter)
         except CapitationError as error:
@@ -145,34 +146,35 @@ def sources_referred_to_exist(pack: DataPack) -> Iterator[Fault]:
     Contracts and their tables are left out: they cite clauses of law and agreements, which their own model checks.
     """
     known = {folder.name for folder in _source_folders(pack)}
-    contracts = pack.root / "contracts"
-    for path in sorted(pack.root.rglob("*.toml")):
-        if path.name == "source.toml" or contracts in path.parents:
+    for relative, path in pack.files("**/*.toml").items():
+        if path.name == "source.toml" or relative.startswith("contracts/"):
             continue
         try:
             content = read_mapping(path)
         except CapitationError as error:
-            if path.parent.parent != pack.root / "parameters" and path != pack.root / "pack.toml":
+            if not relative.startswith("parameters/") and relative != PACK_FILE:
                 yield from _faults(error, path)
             continue
         for key, source in _named_sources(content, ""):
             if source not in known and source != ASSUMPTION:
                 yield Fault(f"{path}: {key}", f"source {source!r}", "a folder of sources/", suggest(source, known))
-    path = pack.root / ORGANISATIONS_FILE
+    table = pack.files(ORGANISATIONS_FILE).get(ORGANISATIONS_FILE)
+    if table is None:
+        return
     try:
-        rows = read_rows(path, Organisation)
+        rows = read_rows(table, Organisation)
     except CapitationError:
         return
     for column in ("source", "code_source"):
         for code, source in rows.select("code", column).iter_rows():
             if source not in known and source != ASSUMPTION:
-                yield Fault(f"{path}: {code}, {column}", repr(source), "a folder of sources/", suggest(source, known))
+                yield Fault(f"{table}: {code}, {column}", repr(source), "a folder of sources/", suggest(source, known))
 
 
 def organisations_are_valid(pack: DataPack) -> Iterator[Fault]:
     """Faults of the organisations table, where the pack has one."""
-    path = pack.root / ORGANISATIONS_FILE
-    if not path.is_file():
+    path = pack.files(ORGANISATIONS_FILE).get(ORGANISATIONS_FILE)
+    if path is None:
         return
     try:
         read_rows(path, Organisation)
@@ -183,9 +185,10 @@ def organisations_are_valid(pack: DataPack) -> Iterator[Fault]:
 def practice_numbers_are_published(pack: DataPack) -> Iterator[Fault]:
     """Practices of the places whose list differs from the published one, is missing on either side, or is no number."""
     source, table = PRACTICES_SOURCE
-    published_path = pack.root / "sources" / source / f"{table}.csv"
-    placed_path = pack.root / PRACTICES_FILE
-    if not (published_path.is_file() and placed_path.is_file()):
+    published_path, placed_path = (
+        pack.files(name).get(name) for name in (f"sources/{source}/{table}.csv", PRACTICES_FILE)
+    )
+    if published_path is None or placed_path is None:
         return
     lists = {}
     for path, column in ((published_path, "registered_2018_19"), (placed_path, "registered_persons")):
@@ -238,7 +241,7 @@ CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
 
 
 def _source_folders(pack: DataPack) -> list[Path]:
-    return sorted(path for path in (pack.root / "sources").glob("*") if path.is_dir())
+    return sorted(path for folder in pack.folders for path in (folder / "sources").glob("*") if path.is_dir())
 
 
 def _named_sources(content: Any, key: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # walks any document

@@ -103,7 +103,7 @@ class Scenario(Document):
     place_based_streams: tuple[Stream, ...] = ("ccg", "primary-medical", "specialised")
     """Streams that the place-based distance from target adds together."""
     policy: str
-    """Id of the pace-of-change policy (a file of data/policies)."""
+    """Id of the pace-of-change policy (a file of policies/)."""
     gaps: tuple[DoNothingGap, ...] = ()
     """Do-nothing deficits to bridge."""
 

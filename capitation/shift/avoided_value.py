@@ -7,7 +7,7 @@
 
 The commissioner's saving and the providers' lost income are one transfer: in the system's row they cancel to the penny.
 Marginal shares follow from the form of contract and are dated; variable shares are marked assumptions. Both stand in
-`data/evidence`.
+`evidence/`.
 """
 
 from __future__ import annotations

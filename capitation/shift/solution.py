@@ -47,7 +47,7 @@ class Sourced(Judged):
     """A figure's ground: where it comes from, or who owns it as an assumption."""
 
     source: str = "assumption"
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str = ""
     """Page, table, row and column, or for an assumption what it rests on."""
 
@@ -191,7 +191,7 @@ class Solution(Sourced):
     """One channel-shift investment."""
 
     id: Name
-    """Short name; for a file of data/solutions the same as the file's."""
+    """Short name; for a file of solutions/ the same as the file's."""
     title: str = ""
     """Its name in words; the id where it is not given."""
     about: str = ""

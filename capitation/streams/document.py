@@ -22,7 +22,7 @@ class Amount(Judged):
     pounds: Decimal = Field(decimal_places=2)
     """The amount in pounds, exact to the penny."""
     source: str
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str
     """Page, table, row and column; for an assumption what it rests on."""
 

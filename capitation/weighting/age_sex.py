@@ -3,7 +3,7 @@
     raw_i = sum over areas a of practice i of  ( sum over ages and sexes of  persons x weight ) x base ^ score_a
     weighted_i = raw_i x ( sum of persons / sum of raw )
 
-The weights are a table and the base is a figure, both of a document in `data/need/age_sex`. Age and sex are weighted in
+The weights are a table and the base is a figure, both of a document in `need/age_sex`. Age and sex are weighted in
 each small area and then added up, since the score belongs to the area; without areas the practice is its own area.
 """
 
@@ -83,7 +83,7 @@ class AdditionalNeed(Document):
     base: Decimal
     """The number raised to the score; 1 switches additional need off."""
     source: str
-    """Id of the source (a folder of data/sources)."""
+    """Id of the source (a folder of sources/)."""
     where: str
     """Where the base stands in it."""
     trust: Trust

@@ -1,7 +1,7 @@
 """Tables of area coefficients: what a block of a formula counts in each district, for formulas that know many districts.
 
 A formula's document can name the coefficient of an area beside its figures. For all England that is a table of
-`data/need/area_coefficients`, one row a year and area, each with its mark: recovered from the overall column published for
+`need/area_coefficients`, one row a year and area, each with its mark: recovered from the overall column published for
 that year, or carried from figures of another year because none was published.
 """
 
@@ -61,7 +61,7 @@ def coefficient_tables(pack: DataPack) -> Callable[[str], Frame[TabledCoefficien
 
     @cache
     def table(name: str) -> Frame[TabledCoefficient]:
-        known = {path.stem for path in (pack.root / FOLDER).glob("*.csv")}
+        known = {path.stem for path in pack.files(f"{FOLDER}/*.csv").values()}
         if name not in known:
             raise UnknownNameError("table of area coefficients", name, known)
         rows = pack.rows(f"{FOLDER}/{name}.csv", TabledCoefficient)

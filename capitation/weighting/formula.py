@@ -5,7 +5,7 @@
 
 `W_ic` is the weighted population of practice i for component c. An index is a column of the input (market forces
 factor, ambulance adjustment) or a cost index of the area, which stands in the document as the area's own coefficient.
-A new component, index, vintage or formula is one new file under `data/need`; nothing here names one.
+A new component, index, vintage or formula is one new file under `need/`; nothing here names one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class DatedFigure(Document):
     value: Decimal
     """The number, with all its digits."""
     source: str
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str
     """File, column, page or arithmetic by which a reader finds the number again."""
     trust: Trust
@@ -114,7 +114,7 @@ class PopulationBase(Document):
     england_practices: int
     """England's number of rows."""
     source: str
-    """Id of the source (a folder of data/sources)."""
+    """Id of the source (a folder of sources/)."""
     where: str
     """File and column."""
     trust: Trust
@@ -137,7 +137,7 @@ class Vintage(Document):
     population: PopulationBase
     """The population base."""
     source: str
-    """Id of the source (a folder of data/sources)."""
+    """Id of the source (a folder of sources/)."""
     where: str
     """File."""
     trust: Trust
@@ -186,7 +186,7 @@ class Block(Document):
     areas: tuple[AreaCoefficient, ...] = ()
     """Coefficients of areas whose cost index is known; elsewhere that of `area_table`, or index 1 unless one is given."""
     area_table: str | None = None
-    """Name of a table of data/need/area_coefficients, for the areas that `areas` does not name."""
+    """Name of a table of need/area_coefficients, for the areas that `areas` does not name."""
 
     @model_validator(mode="after")
     def _needs_weights(self) -> Block:
@@ -252,7 +252,7 @@ class BlockTerms:
 
 @dataclass(frozen=True)
 class NeedCatalogue:
-    """Everything under `data/need`: components, cost indices, vintages and formulas by id; tables when first asked for."""
+    """Everything under `need/`: components, cost indices, vintages and formulas by id; tables when first asked for."""
 
     components: Mapping[str, Component]
     indices: Mapping[str, CostIndex]
@@ -285,13 +285,13 @@ class NeedCatalogue:
             named = [c.component for c in (*block.components, *([block.inequality] if block.inequality else []))]
             for name in named:
                 if name not in self.components:
-                    remedy = f"{suggest(name, self.components)} Add data/need/components/{name}.toml for a new one."
+                    remedy = f"{suggest(name, self.components)} Add need/components/{name}.toml for a new one."
                     faults.add(where, f"component {name!r}", "a known component", remedy)
             for name in sorted({n for n in named if named.count(n) > 1}):
                 faults.add(where, f"component {name!r} more than once", "each component once")
             for name in (*block.indices, *block.adjusts_for):
                 if name not in self.indices:
-                    remedy = f"{suggest(name, self.indices)} Add data/need/indices/{name}.toml for a new one."
+                    remedy = f"{suggest(name, self.indices)} Add need/indices/{name}.toml for a new one."
                     faults.add(where, f"index {name!r}", "a known index", remedy)
             self._check_areas(block, where, faults)
             for year in document.years:
@@ -321,7 +321,7 @@ class NeedCatalogue:
                 levels |= set(self.area_table(block.area_table).get_column("level").unique())
             except UnknownNameError as error:
                 remedy = suggest(error.name, error.known)
-                faults.add(where, f"area_table {error.name!r}", "a table of data/need/area_coefficients", remedy)
+                faults.add(where, f"area_table {error.name!r}", "a table of need/area_coefficients", remedy)
         if len(levels) > 1:
             faults.add(where, f"area coefficients by {' and '.join(sorted(levels))}", "areas of one level")
 
@@ -402,7 +402,7 @@ class Formula:
             faults.add(
                 f"formula {self.id}, {year}",
                 f"columns that do not contain the {title}",
-                f"columns that do: the formula does not apply it, so it would drop out (data/need/vintages says what the columns of {year} hold)",
+                f"columns that do: the formula does not apply it, so it would drop out (need/vintages says what the columns of {year} hold)",
                 "Use a formula made for need-only columns, or say with --contains what the columns hold.",
             )
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import Faults, SourceError, suggest
-from capitation.pack.sources import DataPack, default_data_folder, read_raw, read_rows
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack, read_raw, read_rows
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.formula import Component, NeedCatalogue, need_catalogue

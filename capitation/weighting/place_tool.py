@@ -1,6 +1,6 @@
 """NHS England's place-based tool: its published CSV files become practice need components, and each known trap is reported.
 
-Headings change from release to release, so each generation of headings is a document in `data/need/place_tool`; the
+Headings change from release to release, so each generation of headings is a document in `need/place_tool`; the
 components name their own headings. What the files hold that misleads is found and named: `Trap` says what was
 found, at how many practices and persons, and what was done about it. Nothing is filled, dropped or renamed in silence.
 """
@@ -60,7 +60,7 @@ class PlaceToolLayout(Document):
     years: tuple[FinancialYear, ...]
     """Years published under these headings."""
     source: str
-    """Id of the source (a folder of data/sources)."""
+    """Id of the source (a folder of sources/)."""
     where: str
     """Files and commits whose first line was read."""
     columns: PlaceToolColumns

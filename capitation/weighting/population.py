@@ -36,7 +36,7 @@ class ListBase(Document):
     year: FinancialYear
     """Financial year the lists stand for."""
     source: str
-    """Id of the source (a folder of data/sources), or "assumption"."""
+    """Id of the source (a folder of sources/), or "assumption"."""
     where: str
     """File, table and column."""
 

@@ -73,7 +73,7 @@ class GroupContract(Document):
     """The contract of one or more groups; a clause that pools runs over all of them."""
 
     contract: str
-    """Id of a contract of data/contracts, or the name of a contract file beside this document."""
+    """Id of a contract of contracts/, or the name of a contract file beside this document."""
     groups: tuple[str, ...] = Field(min_length=1)
     """Ids of the groups that it pays."""
 
@@ -114,7 +114,7 @@ class ContractOptions(Document):
     about: str = ""
     """What is compared."""
     scenario: str
-    """Id of the scenario (a file of data/scenarios) whose allocation is the plan income of providers."""
+    """Id of the scenario (a file of scenarios/) whose allocation is the plan income of providers."""
     plan_activity: str
     """Case of the run's activity that the plan income pays for."""
     first_year: FinancialYear
@@ -180,7 +180,7 @@ def read_contracts(
     at_hand = given or {}
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
-    shipped = sorted(path.stem for path in (pack.root / "contracts").glob("*.toml"))
+    shipped = pack.names("contracts")
     for name in dict.fromkeys(each.contract for option in document.options for each in option.contracts):
         own = None if folder is None else folder / name
         try:

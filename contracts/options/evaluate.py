@@ -186,14 +186,14 @@ def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: 
             return run
         faults.add("scenario", f"a run of {made!r}", f"a run of {document.scenario!r}")
         return None
-    known = sorted(path.stem for path in (pack.root / "scenarios").glob("*.toml"))
+    known = pack.names("scenarios")
     if document.scenario not in known:
         faults.add(
             "scenario", f"unknown scenario {document.scenario!r}", "a scenario of the pack",
             suggest(document.scenario, known),
         )  # fmt: skip
         return None
-    return evaluate(read_scenario(pack.root / "scenarios" / f"{document.scenario}.toml"), pack)
+    return evaluate(read_scenario(pack.path(f"scenarios/{document.scenario}.toml")), pack)
 
 
 def _outturn(

@@ -31,7 +31,8 @@ from capitation.allocation.providers import WHOLE_PPM
 from capitation.allocation.providers import providers as all_providers
 from capitation.errors import DocumentError, Faults, suggest
 from capitation.money.rounding import MICRO
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder, pack_of
+from capitation.pack.sources import DataPack
 from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Frame, Schema
 from capitation.records.toml_text import toml_text
@@ -90,7 +91,7 @@ class LineContract(Document):
     """A contract document of the pack whose own terms price what is avoided at some points of delivery."""
 
     document: str
-    """Its file in data/contracts, without the ending."""
+    """Its file in contracts/, without the ending."""
     points_of_delivery: tuple[Name, ...] = Field(min_length=1)
     """Kinds of activity that it pays for."""
 
@@ -101,7 +102,7 @@ class RunTables(Document):
     scenario: str
     """The scenario document, relative to the policy's file."""
     contract: Name
-    """Form of contract whose marginal shares (data/evidence) price avoided activity that no contract document prices."""
+    """Form of contract whose marginal shares (evidence/) price avoided activity that no contract document prices."""
     contract_documents: tuple[LineContract, ...] = ()
     """Contract documents that price the points of delivery they name, by their own terms (`optimiser.links.contract_price`)."""
     solutions: tuple[Name, ...] = ()
@@ -134,7 +135,7 @@ def problem_from_run(policy: Path) -> Problem:
     spec = parse_document(content.pop("run"), RunTables, f"{policy}: run")
     stated = problem_of(content, str(policy), policy.parent)
     scenario = policy.parent / spec.scenario
-    pack = DataPack(_pack_folder(scenario))
+    pack = DataPack(pack_of(scenario) or default_data_folder())
     run = evaluate(read_scenario(scenario), pack)
     calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
     made = parts_of_run(spec, stated.years, run, calibration, pack)
@@ -217,14 +218,6 @@ def shift_localities(run: Run, year: str) -> Frame[ShiftLocality]:
     micro_persons = sums.agg(pl.col("registered_micro").sum())
     persons = ((pl.col("registered_micro") + MICRO // 2) // MICRO).alias("persons")
     return ShiftLocality.validate(micro_persons.select("locality_code", persons))
-
-
-def _pack_folder(path: Path) -> Path:
-    """The data pack that a file lies in; the default one where it lies in none."""
-    for folder in path.resolve().parents:
-        if (folder / "pack.toml").is_file():
-            return folder
-    return default_data_folder()
 
 
 def _localities(run: Run, year: str) -> list[dict[str, Any]]:
@@ -328,7 +321,7 @@ def _prices(spec: RunTables, run: Run, pack: DataPack, years: list[str], lines: 
             "variable_cost_pounds": _pounds(row["variable_pence"]),
             **mark,
             "where": "unit cost of the run; marginal share of "
-            f"{priced.get(programme_name(row['point_of_delivery']), spec.contract)}; variable share of data/evidence",
+            f"{priced.get(programme_name(row['point_of_delivery']), spec.contract)}; variable share of evidence/",
         }
         for row in values.filter(pl.col("point_of_delivery").is_in(lines)).iter_rows(named=True)
     ]

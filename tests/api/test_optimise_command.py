@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from api.cli import main as cli
 from capitation.errors import CapitationError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 
-FOLDER = default_data_folder() / "problems"
+FOLDER = shipped_packs() / "england" / "problems"
 
 
 @pytest.fixture(scope="module")

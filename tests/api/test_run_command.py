@@ -2,6 +2,7 @@
 
 import json
 
+from capitation.pack.layers import put_together
 from capitation.run.run import load_run
 
 
@@ -42,10 +43,9 @@ def test_the_shipped_pack_has_no_fault(capitation):
 
 
 def test_a_pack_at_fault_is_reported_whole(capitation, pack, tmp_path):
-    import shutil
 
     copy = tmp_path / "data"
-    shutil.copytree(pack.root, copy)
+    put_together(pack.root, copy)
     (copy / "sources" / "hsj-blmk-2016" / "source.toml").write_text("id = 1\n")
     parameter = copy / "parameters" / "appraisal" / "discount_rate.toml"
     parameter.write_text(parameter.read_text().replace("unit", "unti", 1))

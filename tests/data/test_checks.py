@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from capitation.run.checks import CHECKS, check_pack
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder, alone
+from capitation.pack.sources import DataPack
 
 CARRIED = default_data_folder()
 
@@ -28,7 +29,7 @@ where = "{where}"
 def copied(tmp_path):
     target = tmp_path / "pack"
     shutil.copytree(CARRIED / "sources" / "blmk-stp-2016", target / "sources" / "blmk-stp-2016")
-    shutil.copy(CARRIED / "pack.toml", target)
+    (target / "pack.toml").write_bytes(alone((CARRIED / "pack.toml").read_bytes()))
     return DataPack(target)
 
 
@@ -122,7 +123,7 @@ def test_a_manifest_with_another_id_and_two_tables_of_one_name(copied):
 def test_practices_that_differ_from_the_published_list_are_each_told(tmp_path):
     pack_root = tmp_path / "pack"
     pack_root.mkdir()
-    shutil.copy(CARRIED / "pack.toml", pack_root)
+    (pack_root / "pack.toml").write_bytes(alone((CARRIED / "pack.toml").read_bytes()))
     source = CARRIED / "sources" / "nhs-england-ccg-target-2018-19"
     shutil.copytree(source, pack_root / "sources" / source.name)
     pack = DataPack(pack_root)

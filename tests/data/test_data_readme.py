@@ -2,9 +2,9 @@
 
 import doctest
 
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import default_data_folder, shipped_packs
 
-README = default_data_folder() / "README.md"
+README = shipped_packs() / "README.md"
 
 
 def test_the_example_gives_what_it_shows():

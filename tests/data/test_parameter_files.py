@@ -7,7 +7,8 @@ import pytest
 
 from capitation.pack.parameters import Parameters
 from capitation.activity.printed_cells import PLAN, printed_number
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack
 
 PACK = DataPack(default_data_folder())
 PARAMETERS = Parameters(PACK)

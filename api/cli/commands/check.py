@@ -6,7 +6,8 @@ import typer
 
 from api.boards.tables import print_json
 from api.cli.options import DataOption, JsonOption
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.run.checks import check_pack
 
 
@@ -20,7 +21,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Validate a data pack and say every fault; exit code 2 where there is one."""
-    folder = data or default_data_folder()
+    folder = pack_folder(data)
     pack = DataPack(folder)
     faults = check_pack(pack)
     if as_json:

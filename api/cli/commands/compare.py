@@ -12,7 +12,8 @@ from api.boards.tables import print_json
 from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
 from api.cli.shipped import shipped
 from api.exports.run_files import write_run
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from contracts.options.document import read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
 
@@ -37,7 +38,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare contract options on one allocation: opening gap, who pays, positions, differences; written as a run."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     chosen = shipped(options, "options", data)
     document = read_options(chosen)
     if case is not None:

@@ -12,7 +12,8 @@ from api.boards.options import show_options
 from api.boards.run import show_run
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
@@ -30,7 +31,7 @@ def demo(
     data: DataOption = None,
 ) -> None:
     """Run the Bedfordshire, Luton and Milton Keynes scenario, show 2018/19, try its four contract options, find its best mix."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     done, written = evaluate_and_write(
         read_scenario(pack.root / "scenarios" / "blmk.toml"), pack, out, csv=True, xlsx=True
     )

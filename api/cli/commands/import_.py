@@ -9,7 +9,8 @@ import typer
 
 from api.boards.tables import print_json, show, write_frame
 from api.cli.options import DataOption, JsonOption
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.place_tool import read_place_tool
 from capitation.weighting.published import published_columns
@@ -30,7 +31,7 @@ def import_place_tool(
     as_json: JsonOption = False,
 ) -> None:
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
     found = read_place_tool(file, pack, catalogue, year)
     overalls = published_columns(found.practices, catalogue, found.year)

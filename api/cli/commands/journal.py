@@ -28,7 +28,8 @@ from api.service.ledger.journals import (
 )
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
-from capitation.pack.sources import DataPack, default_data_folder, read_rows
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack, read_rows
 from capitation.records.documents import read_document
 from capitation.records.whole_files import write_all_whole
 from capitation.run.run import load_run
@@ -69,7 +70,7 @@ def journal_command(
         raise JournalError(message)
     made = load_run(run)
     mapping = (
-        DataPack(data or default_data_folder()).rows("journals/accounts.csv", Account)
+        DataPack(pack_folder(data)).rows("journals/accounts.csv", Account)
         if accounts is None
         else read_rows(accounts, Account)
     )

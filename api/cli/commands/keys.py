@@ -56,7 +56,7 @@ def issue(
         kept.add_key(
             issued.record, event(now, "command line", system, "keys.create", f"keys/{issued.record.key_id}", **about)
         )
-    codes = pl.read_csv(pack.folder / "places" / "organisations.csv", infer_schema=False).get_column("code")
+    codes = pl.read_csv(pack.paths["places/organisations.csv"], infer_schema=False).get_column("code")
     if named != system and named not in codes.to_list():
         notices.print(f"note: the data pack has no organisation {named}; its partners will see totals only")
     notices.print(f"key {issued.record.key_id} for {subject}, {role} of {named}: keep it, it is not shown again")

@@ -12,7 +12,8 @@ from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.need_recover import recover_command
 from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
 from capitation.errors import Faults, SourceError, UnknownNameError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map, read_cost_index, read_need_inputs
@@ -68,7 +69,7 @@ def need_command(
         return
     if formula is None or practices is None:
         raise _missing(formula, practices)
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
     mapping = parse_column_map(column_map or [])
     by_age = age_sex_formula_ids(pack)

@@ -12,7 +12,8 @@ import typer
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption, TableOption
 from capitation.errors import FrameError, ScenarioError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.places import lineage as lineages
 from capitation.places import membership as maps
 from capitation.places.locality_rule import Start, build_localities
@@ -69,7 +70,7 @@ def define(
     if (given is None) == (rule is None):
         message = "found both or neither of --from and --rule; expected one of them"
         raise ScenarioError(message)
-    pack, financial_year = DataPack(data or default_data_folder()), FinancialYear(year)
+    pack, financial_year = DataPack(pack_folder(data)), FinancialYear(year)
     band = _band(pack, financial_year, low, high)
     published = maps.read_practices(practices)
     resolved, notes = maps.completed_practices(published, maps.practices(pack), maps.resolutions(pack))
@@ -121,7 +122,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check that a map is a partition of the practices; every fault is reported at once and ends with exit code 2."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     band = _band(pack, FinancialYear(year), low, high)
     rows, published = maps.read_map(places), maps.read_practices(practices)
     judged: tuple[int | None, int | None] = (None, None) if allow_outside else band
@@ -152,9 +153,7 @@ def lineage(
     as_json: JsonOption = False,
 ) -> None:
     """Report what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
-    table = (
-        lineages.read_lineage(events) if events else lineages.lineage_events(DataPack(data or default_data_folder()))
-    )
+    table = lineages.read_lineage(events) if events else lineages.lineage_events(DataPack(pack_folder(data)))
     found = lineages.practice_lineage(lineages.read_lists(old), lineages.read_lists(new), table)
     unexplained = lineages.unexplained_faults(found)
     if strict:
@@ -192,7 +191,7 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
-    catalogue = need_catalogue(DataPack(data or default_data_folder()))
+    catalogue = need_catalogue(DataPack(pack_folder(data)))
     found = place_indices_from_files(
         places, practices, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue, by
     )

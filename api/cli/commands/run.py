@@ -12,7 +12,8 @@ from api.boards.tables import print_json
 from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
 from api.cli.written_run import evaluate_and_write
 from capitation.errors import ScenarioError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import read_scenario
 
@@ -32,7 +33,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate a scenario and write the run: all frames as parquet, with a manifest, named by the hash of its inputs."""
-    pack = DataPack(data or default_data_folder())
+    pack = DataPack(pack_folder(data))
     document = read_scenario(scenario)
     shown = FinancialYear(year) if year else document.years[-1]
     if shown not in document.years:

@@ -8,7 +8,8 @@ import typer
 
 from api.boards.tables import print_json
 from api.cli.options import DataOption, JsonOption, RunFolder
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import load_run
 from capitation.run.trace import Context, explain, parse_figure
@@ -29,7 +30,7 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
-    context = Context(load_run(run), DataPack(data or default_data_folder()))
+    context = Context(load_run(run), DataPack(pack_folder(data)))
     tree = explain(context, parse_figure(" ".join(figure), context.run), FORMULAS, depth=depth)
     if as_json:
         print_json(tree.as_dict())

@@ -92,7 +92,7 @@ def archive_of(pack: Pack) -> bytes:
         for name in sorted(pack.files):
             entry = ZipInfo(name, _EARLIEST)
             entry.create_system, entry.external_attr = 3, (stat.S_IFREG | 0o644) << 16
-            archive.writestr(entry, (pack.folder / name).read_bytes(), ZIP_DEFLATED, 9)
+            archive.writestr(entry, pack.content(name), ZIP_DEFLATED, 9)
     return buffer.getvalue()
 
 

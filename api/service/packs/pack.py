@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from capitation.pack.sources import DataPack, default_data_folder, sha256_of
+from capitation.pack.layers import PACK_FILE, alone, default_data_folder, files_of, layers
+from capitation.pack.sources import DataPack
 from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest
 
@@ -21,8 +23,17 @@ class Pack:
     @cached_property
     def files(self) -> dict[str, str]:
         """Checksums of all files by their path inside the pack."""
-        paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-        return {p.relative_to(self.folder).as_posix(): sha256_of(p) for p in paths}
+        return {name: hashlib.sha256(self.content(name)).hexdigest() for name in self.paths}
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """All files by their path inside the pack, those of the packs that it extends among them."""
+        return files_of(layers(self.folder))
+
+    def content(self, name: str) -> bytes:
+        """What a file holds; a pack.toml as it stands in a pack that needs no other."""
+        content = self.paths[name].read_bytes()
+        return alone(content) if name == PACK_FILE else content
 
     @cached_property
     def digest(self) -> str:

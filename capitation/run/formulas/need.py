@@ -63,9 +63,7 @@ def _practice_need(context: Context, row: Row) -> Worked:
         [*(t.column for b in blocks for t in b.terms), *(i for b in blocks for i in b.index_columns)]
     )
     leaves = [practice_cell(context, row["practice_code"], column) for column in columns]
-    leaves.append(
-        choice("formula", row["formula"], f"data/need/formulas/{row['formula']}.toml: {formula.document.title}")
-    )
+    leaves.append(choice("formula", row["formula"], f"need/formulas/{row['formula']}.toml: {formula.document.title}"))
     return Worked(raws[row["practice_code"]] * scale, leaves, formula.document.about.strip().splitlines()[0])
 
 

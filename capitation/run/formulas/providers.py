@@ -101,7 +101,7 @@ def _provider_allocation(context: Context, row: Row) -> Worked:
         context.memory[memory] = weights
     key = {k: row[k] for k in ("year", "commissioner_code", "locality_code", "service_code")}
     whole = context.row("service_envelope", **key)["allocation_pence"]
-    words = "flows of the place by line: marked assumptions, data/providers/flows.csv"
+    words = "flows of the place by line: marked assumptions, providers/flows.csv"
     parts: list[FigureAddress | Node] = [
         at("service_envelope", "allocation_pence", **key),
         choice("share of the envelope", f"{row['allocation_pence']} of {whole} pence", words),

@@ -25,7 +25,8 @@ from api.service.runtime.request import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.credentials import issue_key
 from api.service.settings import STORE_FILE, Settings
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from tests.api.service.real_postgresql import Postgres

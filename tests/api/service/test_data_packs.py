@@ -11,7 +11,7 @@ import pytest
 
 from api.service.packs.archive import archive_of, unpacked
 from api.service.packs.pack import Pack
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import alone, default_data_folder, put_together
 
 CARRIED = default_data_folder()
 
@@ -20,7 +20,7 @@ CARRIED = default_data_folder()
 def copied(tmp_path_factory) -> Path:
     """A copy of the shipped pack with another title."""
     folder = tmp_path_factory.mktemp("copy") / "pack"
-    shutil.copytree(CARRIED, folder)
+    put_together(CARRIED, folder)
     retitle(folder, "A changed copy")
     return folder
 
@@ -43,7 +43,7 @@ def retitle(folder, title):
 def other(folder, title):
     """A small pack of another title."""
     shutil.copytree(CARRIED / "sources" / "blmk-stp-2016", folder / "sources" / "blmk-stp-2016")
-    shutil.copy(CARRIED / "pack.toml", folder)
+    (folder / "pack.toml").write_bytes(alone((CARRIED / "pack.toml").read_bytes()))
     retitle(folder, title)
     return Pack(folder)
 
@@ -206,7 +206,7 @@ def test_a_run_of_an_older_shipped_pack_is_explained_after_the_service_has_a_new
     old = serve()
     run = old.ask("/v1/runs", {"scenario": "blmk"})["result"].rpartition("/")[2]
     folder = tmp_path / "newer"
-    shutil.copytree(old.service.pack.folder, folder)
+    put_together(old.service.pack.folder, folder)
     text = (folder / "pack.toml").read_text()
     (folder / "pack.toml").write_text(text.replace('version = "1"', 'version = "2"'))
     new = serve(data=folder)

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from api.service.jobs.worker import Worker
 from api.service.packs.packs import Pack, Packs
 from api.service.security.audit import verify_log
 from api.service.store import Store
+from capitation.pack.layers import put_together
 from capitation.records.identity import canonical
 
 pytestmark = pytest.mark.both_databases("leases are taken and kept in the database")
@@ -162,7 +162,7 @@ def test_a_worker_that_stops_gives_its_job_back(served):
 def test_a_worker_that_was_started_with_another_data_pack_computes_with_the_jobs(served, tmp_path):
     where = ask(served, "optimisations", {"problem": "overlap_pair"})
     folder = tmp_path / "pack"
-    shutil.copytree(served.service.pack.folder, folder)
+    put_together(served.service.pack.folder, folder)
     (folder / "more.csv").write_text("a\n1\n")
     packs = Packs(Pack(folder), tmp_path / "other", served.service.store.pack_archive)
     Worker(served.service.store, packs, served.service.settings).work_once()
@@ -175,7 +175,7 @@ def test_a_worker_that_was_started_with_another_data_pack_computes_with_the_jobs
 def test_a_worker_that_cannot_have_the_jobs_data_pack_says_so(served, tmp_path):
     where = ask(served, "optimisations", {"problem": "overlap_pair"})
     folder = tmp_path / "pack"
-    shutil.copytree(served.service.pack.folder, folder)
+    put_together(served.service.pack.folder, folder)
     (folder / "more.csv").write_text("a\n1\n")
     packs = Packs(Pack(folder), tmp_path / "other", lambda _digest: None)
     Worker(served.service.store, packs, served.service.settings).work_once()

@@ -28,7 +28,7 @@ from api.service.ledger.journals import (
     restate,
 )
 from capitation.errors import FrameError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from capitation.run.run import Run, RunManifest, save_run
 from contracts.books.entries import Entry, Version, direction_of
 from contracts.books.restatement import restate as restate_statement
@@ -199,7 +199,7 @@ def test_every_journal_of_a_random_statement_balances_in_every_ledger(rows):
 
 
 def settled(factor):
-    contract = read_contract(default_data_folder() / "contracts" / "multilateral-gain-loss.toml")
+    contract = read_contract(shipped_packs() / "england" / "contracts" / "multilateral-gain-loss.toml")
     rows = pl.DataFrame([dict(row) for row in contract.cases[0].rows], infer_schema_length=None)
     rows = rows.with_columns(pl.col(pl.Decimal).cast(pl.Float64))
     name = next(i.name for i in contract.inputs if i.name.startswith("actual") or "outturn" in i.name)

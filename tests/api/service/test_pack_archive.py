@@ -29,7 +29,8 @@ from api.service.packs.packs import Pack, Packs, pack_at
 from api.service.packs.paths import FILE_KEYS, leads_out, names_stay_inside
 from api.service.packs.sandbox import pack_faults, trial_faults
 from capitation.errors import CapitationError, DocumentError, SourceError, UnknownNameError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import alone, default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.records.documents import Document
 from capitation.records.identity import canonical, digest
 from capitation.run.checks import check_pack
@@ -43,7 +44,7 @@ from optimiser.problem.document import read_problem
 
 CARRIED = default_data_folder()
 SOURCE = CARRIED / "sources" / "blmk-stp-2016"
-PACK_TOML = (CARRIED / "pack.toml").read_bytes()
+PACK_TOML = alone((CARRIED / "pack.toml").read_bytes())
 
 SOUND = {
     "pack.toml": PACK_TOML,

@@ -1,7 +1,6 @@
 """Simulations over HTTP are the engine's own appraisals, their money in whole pence; a problem without a mix says what gives."""
 
 import io
-import shutil
 
 import polars as pl
 import pytest
@@ -11,6 +10,7 @@ from api.service.jobs.work import SIMULATION, job_id
 from api.service.packs.archive import archive_of
 from api.service.packs.packs import Pack
 from capitation.money.pence import decimal_text
+from capitation.pack.layers import put_together
 from capitation.records.identity import canonical, plain
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import DRAWS, SEED, appraise
@@ -82,7 +82,7 @@ def test_a_problem_without_a_mix_fails_and_says_which_limit_would_have_to_give(s
 
 def test_a_simulation_is_made_with_the_data_pack_that_it_names(served, tmp_path):
     folder = tmp_path / "pack"
-    shutil.copytree(served.service.pack.folder, folder)
+    put_together(served.service.pack.folder, folder)
     (folder / "README.md").write_text("Another pack.\n")
     other = Pack(folder)
     served.service.store.add_pack(other.digest, "other", "Other", "{}", archive_of(other), "tester")

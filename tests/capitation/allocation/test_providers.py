@@ -32,7 +32,8 @@ from capitation.allocation.tree import allocate_down
 from capitation.errors import FrameError
 from capitation.money.apportion import split
 from capitation.money.rounding import micro
-from capitation.pack.sources import DataPack, default_data_folder, read_raw
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack, read_raw
 from capitation.places.membership import localities, membership, practices
 
 LOCAL = ("RC1", "RC9", "RD8")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import FrameError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.places.lineage import (
     LineageEvent,
     PracticeList,

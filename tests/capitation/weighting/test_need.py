@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import CapitationError, DataError, DocumentError, FrameError, SourceError, UnknownNameError
+from capitation.pack.layers import alone
 from capitation.records.documents import parse_document
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import FormulaDocument, NeedCatalogue, Vintage, need_catalogue
@@ -380,7 +381,7 @@ def test_a_new_component_and_a_new_index_are_one_new_file_each(catalogue, pack, 
         (added / "need" / folder).mkdir(parents=True)
         for file in (pack.root / "need" / folder).glob("*.toml"):
             (added / "need" / folder / file.name).write_bytes(file.read_bytes())
-    (added / "pack.toml").write_bytes((pack.root / "pack.toml").read_bytes())
+    (added / "pack.toml").write_bytes(alone((pack.root / "pack.toml").read_bytes()))
     (added / "need/components/dental.toml").write_text(
         'id = "dental"\ntitle = "Dental"\nabout = "Persons weighted for dental need."\nkind = "service"\ncolumn = "wp_dental"\n',
         encoding="utf-8",

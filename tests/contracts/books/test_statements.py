@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import ContractError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from contracts.books.entries import LINE, Version
 from contracts.books.identities import IDENTITIES, check_closes, identities_of
 from contracts.books.split_period import split_period
@@ -19,7 +19,7 @@ from contracts.settlement.settle import settle
 from contracts.terms import all_terms
 from contracts.terms._base import Term
 
-FOLDER = default_data_folder() / "contracts"
+FOLDER = shipped_packs() / "england" / "contracts"
 LIBRARY = {path.stem: read_contract(path) for path in sorted(FOLDER.glob("*.toml"))}
 POOLED = ["alliance", "multilateral-gain-loss", "section-75"]
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from capitation.errors import ContractError, FrameError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from contracts.books.carry_forward import CarriedBalance, brought_forward, carried, carry_on
 from contracts.books.entries import Entry, Version, post, standing
 from contracts.books.restatement import differences, restate
@@ -17,7 +17,7 @@ from contracts.document.behind import behind
 from contracts.document.contract import parse_contract, read_contract
 from contracts.settlement.settle import settle
 
-FOLDER = default_data_folder() / "contracts"
+FOLDER = shipped_packs() / "england" / "contracts"
 BLENDED = read_contract(FOLDER / "blended-emergency.toml")
 ALLIANCE = read_contract(FOLDER / "alliance.toml")
 CAPITATION = read_contract(FOLDER / "whole-population-capitation.toml")

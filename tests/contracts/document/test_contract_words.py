@@ -19,7 +19,7 @@ from contracts.settlement.payoff import payoff
 from contracts.terms import all_terms
 
 ROOT = Path(__file__).parents[3]
-MSSP = ROOT / "data" / "contracts" / "mssp.toml"
+MSSP = ROOT / "data" / "england" / "contracts" / "mssp.toml"
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ import polars as pl
 import pytest
 
 from capitation.errors import ContractError
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import default_data_folder, shipped_packs
+from capitation.pack.sources import DataPack
 from contracts.document.contract import Contract, parse_contract, read_contract
 from contracts.document.library import LAN, deals, deals_markdown, lacking, lan_categories, read_library
 from contracts.settlement.settle import settle
 from contracts.settlement.worked_cases import run_cases
 
-FOLDER = default_data_folder() / "contracts"
+FOLDER = shipped_packs() / "england" / "contracts"
 LIBRARY = {path.stem: read_contract(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 NAMED = [

@@ -13,7 +13,7 @@ from contracts.document.library import read_library
 from contracts.settlement.rows import read_rows
 from contracts.terms._base import Name
 
-DEALS = read_library(Path(__file__).parents[3] / "data" / "contracts")
+DEALS = read_library(Path(__file__).parents[3] / "data" / "england" / "contracts")
 
 POOL = parse_contract(
     {

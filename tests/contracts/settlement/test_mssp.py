@@ -18,7 +18,7 @@ from contracts.settlement.settle import settle
 from contracts.settlement.worked_cases import run_cases
 
 ROOT = Path(__file__).parents[3]
-PATH = ROOT / "data" / "contracts" / "mssp.toml"
+PATH = ROOT / "data" / "england" / "contracts" / "mssp.toml"
 CONTRACT = read_contract(PATH)
 
 NOT_DERIVABLE = {"A1241": -514_862, "A4627": -426_194, "A5293": -832_705}

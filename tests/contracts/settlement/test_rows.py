@@ -11,7 +11,7 @@ from contracts.document.contract import parse_contract, read_contract
 from contracts.settlement.named_values import parameter_on
 from contracts.settlement.rows import plain_label, read_rows
 
-MSSP = read_contract(Path(__file__).parents[3] / "data" / "contracts" / "mssp.toml")
+MSSP = read_contract(Path(__file__).parents[3] / "data" / "england" / "contracts" / "mssp.toml")
 
 
 def _deal(**more):

@@ -30,7 +30,7 @@ def test_every_example_has_its_test():
     numbers = {int(path.stem.split("-")[1]) for path in FILES}
     published_in_mssp, in_python = {1, 2, 3}, {14, 18}
     assert numbers | published_in_mssp | in_python == set(range(1, 21))
-    names = " ".join(case.name for case in read_contract(ROOT / "data/contracts/mssp.toml").cases)
+    names = " ".join(case.name for case in read_contract(ROOT / "data/england/contracts/mssp.toml").cases)
     assert all(f"Example {n}:" in names for n in published_in_mssp)
 
 

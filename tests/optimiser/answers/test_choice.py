@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import CapitationError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from optimiser.answers.alternatives import alternatives
 from optimiser.answers.frontier import frontier
 from optimiser.answers.optimise import optimise
@@ -23,7 +23,7 @@ from optimiser.problem.document import problem_of, read_problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.programme import programme_matrix
 
-FOLDER = default_data_folder() / "problems"
+FOLDER = shipped_packs() / "england" / "problems"
 
 
 def shipped(name):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import CapitationError, UnknownNameError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from optimiser.answers.conflict import conflict_set
 from optimiser.answers.elastic import relax
 from optimiser.answers.explain import why_not
@@ -23,7 +23,7 @@ from optimiser.engines import highs
 from optimiser.problem.document import problem_of, read_problem
 from optimiser.programme.programme import programme_matrix
 
-FOLDER = default_data_folder() / "problems"
+FOLDER = shipped_packs() / "england" / "problems"
 
 
 def shipped(name):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import CapitationError, UnknownNameError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import SEED, appraise, triangular
 from optimiser.problem.document import problem_of, read_problem
@@ -188,7 +188,7 @@ def test_effects_without_a_range_give_the_exact_result_in_every_draw():
     "name", ["overlap_pair", "contract_price", "ramp_and_maturity", "receiving_room", "whole_wards"]
 )
 def test_shipped_problems_without_ranges_score_their_exact_result(name):
-    outcome = optimise(read_problem(default_data_folder() / "problems" / f"{name}.toml"))
+    outcome = optimise(read_problem(shipped_packs() / "england" / "problems" / f"{name}.toml"))
     ranges = [e for s in outcome.problem.solutions for e in s.effects if e.low is not None or e.high is not None]
     assert not ranges
     found = appraise(outcome, draws=3)
@@ -224,7 +224,7 @@ def test_the_chance_of_a_plan_is_the_share_of_draws_that_reach_it(outcome):
 
 
 def test_there_is_nothing_to_score_without_a_mix_or_draws(outcome):
-    none = optimise(read_problem(default_data_folder() / "problems" / "no_mix.toml"))
+    none = optimise(read_problem(shipped_packs() / "england" / "problems" / "no_mix.toml"))
     with pytest.raises(CapitationError, match="no mix to appraise"):
         appraise(none)
     with pytest.raises(CapitationError, match="at least one draw"):

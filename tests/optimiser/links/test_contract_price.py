@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import ScenarioError
+from capitation.pack.layers import default_data_folder
 from capitation.pack.parameters import Parameters
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from contracts.document.contract import read_contract
 from contracts.settlement.reference import reference_settle

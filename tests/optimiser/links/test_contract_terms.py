@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.errors import ContractError
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from contracts.document.contract import read_contract
 from contracts.language.pieces import Piece, Pieces
 from contracts.settlement.settle import settle
@@ -19,7 +19,7 @@ from optimiser.answers.optimise import optimise
 from optimiser.links.contract_terms import contract_terms, held_terms, paid_on_cost, term_terms
 from optimiser.problem.document import problem_of
 
-CONTRACTS = default_data_folder() / "contracts"
+CONTRACTS = shipped_packs() / "england" / "contracts"
 LINE = {"year": "2017/18", "commissioner": "06P", "provider": "RC9", "line": "non-elective"}
 PLAN = {**LINE, "plan_value_pence": 5_000_000_00, "plan_cost_pence": 5_000_000_00}
 

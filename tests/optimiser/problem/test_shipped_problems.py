@@ -5,13 +5,13 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from capitation.pack.sources import default_data_folder
+from capitation.pack.layers import shipped_packs
 from capitation.records.documents import read_mapping
 from optimiser.answers.optimise import optimise
 from optimiser.problem.document import read_problem
 from optimiser.programme.programme import programme_matrix
 
-FOLDER = default_data_folder() / "problems"
+FOLDER = shipped_packs() / "england" / "problems"
 KNOWN = sorted(p for p in FOLDER.glob("*.toml") if "expected" in read_mapping(p))
 
 
