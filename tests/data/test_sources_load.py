@@ -57,7 +57,7 @@ def test_no_source_or_table_went_missing(source):
 @pytest.mark.parametrize(("source", "table"), TABLES)
 def test_the_file_of_each_table_is_the_one_that_was_printed(source, table):
     entry = next(t for t in PACK.source(source).tables if t.name == table)
-    path = PACK.root / "sources" / source / entry.file
+    path = PACK.path(f"sources/{source}/{entry.file}")
     assert sha256_of(path) == entry.sha256
     assert read_raw(path).height > 0
 

@@ -36,7 +36,7 @@ def test_every_shipped_profile_adds_to_the_year_to_the_penny(pack, name, every):
 
 
 def test_the_list_of_shipped_profiles_is_whole(pack):
-    assert {path.stem for path in (pack.root / "profiles").glob("*.toml")} == set(SHIPPED)
+    assert set(pack.names("profiles")) == set(SHIPPED)
 
 
 def test_a_hundred_pounds_by_twelfths(pack):

@@ -227,5 +227,5 @@ def test_files_hold_nothing_but_solutions(pack):
 
 def test_the_readme_of_the_solutions_holds(pack):
     result = doctest.testfile(str(pack.root / "solutions" / "README.md"), module_relative=False)
-    assert result.attempted == 7
+    assert result.attempted == 8
     assert result.failed == 0

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from capitation.errors import ContractError
-from capitation.pack.layers import default_data_folder, shipped_packs
+from capitation.pack.layers import default_data_folder, layers, shipped_packs
 from capitation.pack.sources import DataPack
 from contracts.document.contract import Contract, parse_contract, read_contract
 from contracts.document.library import LAN, deals, deals_markdown, lacking, lan_categories, read_library
@@ -15,7 +15,8 @@ from contracts.settlement.settle import settle
 from contracts.settlement.worked_cases import run_cases
 
 FOLDER = shipped_packs() / "england" / "contracts"
-LIBRARY = {path.stem: read_contract(path) for path in sorted(FOLDER.glob("*.toml"))}
+FOLDERS = [pack / "contracts" for pack in layers(default_data_folder())]
+LIBRARY = {path.stem: read_contract(path) for folder in FOLDERS for path in sorted(folder.glob("*.toml"))}
 
 NAMED = [
     "aca-risk-adjustment",
@@ -55,7 +56,10 @@ NAMED = [
 
 
 def raw(name):
-    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"), parse_float=Decimal)
+    return tomllib.loads(
+        next(f / f"{name}.toml" for f in FOLDERS if (f / f"{name}.toml").is_file()).read_text(encoding="utf-8"),
+        parse_float=Decimal,
+    )
 
 
 def rows(contract: Contract, case: int = 0) -> pl.DataFrame:
@@ -64,9 +68,9 @@ def rows(contract: Contract, case: int = 0) -> pl.DataFrame:
 
 
 def test_the_library_reads_whole_and_holds_every_deal_it_promises():
-    library = read_library(FOLDER)
+    library = {name: deal for folder in FOLDERS for name, deal in read_library(folder).items()}
     assert set(NAMED) <= set(library)
-    assert len(library) == len(list(FOLDER.glob("*.toml")))
+    assert len(library) == sum(len(list(folder.glob("*.toml"))) for folder in FOLDERS)
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -159,11 +163,12 @@ def test_marks_add_up_and_unverified_figures_are_counted():
 
 
 def test_the_readme_carries_the_table_as_it_is_made():
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    missing = [line for line in deals_markdown(LIBRARY).splitlines() if line not in readme]
-    assert missing == [], "put what contracts.document.library.deals_markdown makes in the place of the table"
-    shown = [line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")]
-    assert sorted(shown) == sorted(contract.id for contract in LIBRARY.values())
+    for folder in FOLDERS:
+        readme, library = (folder / "README.md").read_text(encoding="utf-8"), read_library(folder)
+        missing = [line for line in deals_markdown(library).splitlines() if line not in readme]
+        assert missing == [], "put what contracts.document.library.deals_markdown makes in the place of the table"
+        shown = [line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")]
+        assert sorted(shown) == sorted(contract.id for contract in library.values())
 
 
 def test_figures_of_unitingcare_are_those_printed():
