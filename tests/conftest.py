@@ -1,11 +1,13 @@
 """Shared fixtures: hypothesis profiles, the data pack, and the optional folder of reference data."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +29,31 @@ settings.register_profile("deep", max_examples=5000, deadline=None, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 ROOT = Path(__file__).parent.parent
+
+TOGETHER = {
+    "PostgreSQL": r"\[(postgresql|on_small_postgresql_disk)",
+    "the best mix": r"/test_(blmk_problem|under_contracts|demo_command)\.py::",
+    "servers that fail": r"/test_failures\.py::",
+    "the generated client": r"/test_generated_client\.py::",
+}
+"""Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts."""
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test; its own id where it may run anywhere."""
+    return next((name for name, pattern in TOGETHER.items() if re.search(pattern, nodeid)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send each group of tests to one process, the largest first, and all other tests to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Grouped(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +85,9 @@ class Mix:
     seconds: float
 
 
-BLMK_MIX = pytest.mark.xdist_group("the BLMK mix")
-"""One process runs all tests that read the best mix of the BLMK problem, so that it is looked for once."""
-
-
 @pytest.fixture(scope="session")
 def blmk_mix(pack) -> Mix:
-    """The best mix of the shipped BLMK problem within half a percent, for tests marked `BLMK_MIX`."""
+    """The best mix of the shipped BLMK problem within half a percent, looked for once."""
     problem = read_problem(pack.path("problems/blmk.toml"))
     began = time.perf_counter()
     return Mix(optimise(problem, gap=0.005, time_limit=60), time.perf_counter() - began)

@@ -3,10 +3,8 @@
 import re
 
 from tests.api.test_compare_command import OPTIONS
-from tests.conftest import BLMK_MIX
 
 
-@BLMK_MIX
 def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(
     capitation, blmk_mix, tmp_path, monkeypatch
 ):

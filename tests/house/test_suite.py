@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import TOGETHER, group_of
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,3 +33,12 @@ def test_the_gate_runs_what_the_readme_runs_and_then_the_deep_tests():
 def test_what_make_test_leaves_out_has_a_word_of_its_own(pytestconfig, word, chosen):
     assert recipe(word).endswith(chosen)
     assert f"not {chosen.removeprefix('-m ')}" in " ".join(pytestconfig.getini("addopts"))
+
+
+def test_groups_of_tests_are_kept_together_and_name_files_that_are_there():
+    store = "tests/api/service/test_store.py::test_two_writers_keep_one_unbroken_chain"
+    assert group_of(f"{store}[postgresql]") == "PostgreSQL"
+    assert group_of(f"{store}[sqlite]") == f"{store}[sqlite]"
+    ids = [f"{path.relative_to(ROOT).as_posix()}::test_x" for path in (ROOT / "tests").rglob("test_*.py")]
+    found = {group_of(each) for each in ids if group_of(each) != each}
+    assert found == set(TOGETHER) - {"PostgreSQL"}

@@ -80,10 +80,7 @@ def together(count: int, ask: Callable[[int], T]) -> list[T]:
         return list(threads.map(one, range(count)))
 
 
-ON_POSTGRESQL = pytest.mark.xdist_group("postgresql")
-"""One process runs all tests that need a PostgreSQL server, so that one is started and one template made."""
-
-DATABASES = ("sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL))
+DATABASES = ("sqlite", "postgresql")
 """Where the service may keep its store."""
 
 
@@ -91,7 +88,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the databases of a test that has a store: the marked ones run on each, the others on PostgreSQL when it is deep."""
     if "store_url" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("both_databases")
-        deep = pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.deep])
+        deep = pytest.param("postgresql", marks=pytest.mark.deep)
         metafunc.parametrize("store_url", DATABASES if marked else [DATABASES[0], deep], indirect=True)
 
 

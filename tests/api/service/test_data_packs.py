@@ -111,7 +111,6 @@ def test_the_same_pack_again_is_what_is_there(served, tmp_path):
     assert [event.subject for event in told] == [f"data-packs/{pack.digest}"]
 
 
-@pytest.mark.both_databases("archives are kept as bytes in the database")
 def test_the_default_pack_comes_first_and_pages_hold_each_once(served, tmp_path):
     packs = [other(tmp_path / str(n), f"Pack {n}") for n in range(3)]
     default = served.service.packs.default

@@ -37,7 +37,7 @@ from api.service.security.audit import event, verify_log
 from api.service.security.credentials import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
-from tests.api.service.conftest import DATABASES, ON_POSTGRESQL, empty_store, together
+from tests.api.service.conftest import DATABASES, empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until
 
@@ -160,10 +160,9 @@ def on_small_postgresql_disk(request):
         yield Tight(url, lambda _, leave=0: disk.fill(leave), lambda _: disk.free())
 
 
-WAYS = [on_small_sqlite_disk, with_few_sqlite_pages, pytest.param(on_small_postgresql_disk, marks=ON_POSTGRESQL)]
-
-
-@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+@pytest.fixture(
+    params=[on_small_sqlite_disk, with_few_sqlite_pages, on_small_postgresql_disk], ids=lambda way: way.__name__
+)
 def tight(request):
     """A store whose room tests take away and give back, in each way."""
     yield from request.param(request)
@@ -226,7 +225,6 @@ def own_postgresql():
     server.remove()
 
 
-@pytest.mark.xdist_group("own postgresql")
 def test_postgresql_that_goes_away_and_comes_back_loses_and_doubles_nothing(own_postgresql, serve_on, settlement):
     served = serve_on(own_postgresql.database(), workers=2, lease_seconds=1)
     client, store = served.client, served.service.store
@@ -250,7 +248,6 @@ def test_postgresql_that_goes_away_and_comes_back_loses_and_doubles_nothing(own_
         assert post(client, "/v1/settlements", settlement(number), f"key {number}").content == answer.content
 
 
-@pytest.mark.xdist_group("own postgresql")
 def test_an_event_stream_goes_on_once_the_database_is_back(own_postgresql, serve_on, settlement):
     served = serve_on(own_postgresql.database())
     name = post(served.client, "/v1/settlements", settlement(1), "key").json()["id"]
@@ -479,7 +476,7 @@ class Crowd:
         return self.store.job(where.rpartition("/")[2])
 
 
-@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.xdist_group("crowd")), DATABASES[1]])
+@pytest.fixture(scope="module", params=DATABASES)
 def crowd(request, tmp_path_factory):
     """One for all tests that follow, on each database; none of them leaves a job that waits."""
     folder = tmp_path_factory.mktemp("crowd")

@@ -12,8 +12,6 @@ import pytest
 
 from tests.api.service.real_server import COMMAND, Server
 
-pytestmark = pytest.mark.xdist_group("generated client")
-
 ROOT = Path(__file__).parents[3]
 BINARIES = Path(sys.executable).parent
 

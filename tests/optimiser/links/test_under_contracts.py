@@ -10,9 +10,8 @@ from capitation.shift.effects import Launch
 from contracts.options.document import read_options
 from contracts.options.outturn import case_activity, plan_lines
 from optimiser.links.under_contracts import launches, mix_under_contracts, shift_of
-from tests.conftest import BLMK_MIX
 
-pytestmark = [BLMK_MIX, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 TWO = ["do-minimum", "capitation-corridor"]
 

@@ -31,9 +31,8 @@ from optimiser.links.from_run import (
 from optimiser.problem.document import read_problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.programme import programme_matrix
-from tests.conftest import BLMK_MIX
 
-pytestmark = [BLMK_MIX, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 YEARS = [FinancialYear(y) for y in ("2016/17", "2017/18", "2018/19", "2019/20", "2020/21")]
 
