@@ -193,7 +193,8 @@ def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: 
             suggest(document.scenario, known),
         )  # fmt: skip
         return None
-    return evaluate(read_scenario(pack.path(f"scenarios/{document.scenario}.toml")), pack)
+    name = f"scenarios/{document.scenario}.toml"
+    return evaluate(read_scenario(pack.files(name)[name]), pack)  # the run names its scenario by content, not by file
 
 
 def _outturn(

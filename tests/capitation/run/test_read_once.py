@@ -4,7 +4,8 @@ import collections
 import os
 import sys
 
-from capitation import DataPack, default_data_folder, evaluate, read_scenario
+from capitation import DataPack, evaluate, read_scenario
+from capitation.pack.layers import PACK_FILE, default_data_folder, files_of, layers
 
 OPENED = collections.Counter()
 COUNTING = []
