@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from optimiser.answers.alternatives import alternatives as alternatives
     from optimiser.answers.frontier import frontier as frontier
     from optimiser.answers.optimise import optimise as optimise
+    from optimiser.problem.assemble import programme_matrix as programme_matrix
     from optimiser.problem.document import Problem as Problem
     from optimiser.problem.document import read_problem as read_problem
-    from optimiser.programme.programme import programme_matrix as programme_matrix
 
 _HOMES = {
     "Problem": "optimiser.problem.document",
     "alternatives": "optimiser.answers.alternatives",
     "frontier": "optimiser.answers.frontier",
     "optimise": "optimiser.answers.optimise",
-    "programme_matrix": "optimiser.programme.programme",
+    "programme_matrix": "optimiser.problem.assemble",
     "read_problem": "optimiser.problem.document",
 }
 

@@ -22,12 +22,13 @@ from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import price_report, price_sentences
+from optimiser.blocks.start import starts
 from optimiser.futures.appraisal import Appraisal, appraise
 from optimiser.links.under_contracts import UnderContracts, mix_under_contracts
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.matrix import Matrix
-from optimiser.programme.programme import programme_matrix
 
 GAP = 0.005
 """Relative gap at which the search for the best mix stops."""
@@ -75,7 +76,7 @@ def mix_story(
     known = set(outcome.answer.column("avoided")["point_of_delivery"])
     appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
     fixed = _starts_fixed(programme_matrix(problem), outcome)
-    weights = tables_of(problem).units.select("solution", "place", "weight")
+    weights = starts(tables_of(problem)).select("solution", "place", "weight")
     return MixStory(
         outcome=outcome,
         appraisal=appraisal,

@@ -16,7 +16,8 @@ from capitation.errors import CapitationError
 from optimiser.answers.optimise import hold
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import HighsSession
-from optimiser.programme.matrix import Floats, Matrix
+from optimiser.programme.family import Floats
+from optimiser.programme.matrix import Matrix
 
 SEED = 20_161_021
 """Seed of the random directions, so that the same problem always shows the same alternatives."""

@@ -15,7 +15,8 @@ import polars as pl
 
 from optimiser.answers.elastic import elastic_matrix
 from optimiser.engines.highs import HighsSession
-from optimiser.programme.matrix import Floats, Ints, Matrix
+from optimiser.programme.family import Floats, Ints
+from optimiser.programme.matrix import Matrix
 
 _NOTHING = 1e-7
 

@@ -3,7 +3,7 @@
 Every policy row may give at a price; physics may not. The smallest weighted sum of what is given, each in proportion to
 its family's size, is the answer: "2.1 WTE more nurses in 2018/19, or nothing works".
 
-    minimise sum over policy rows i of penalty_i give_i / size_i        lower_i - give_i <= (A v)_i <= upper_i + give_i
+    minimise sum over policy rows i of give_i / size_i        lower_i - give_i <= (A v)_i <= upper_i + give_i
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import polars as pl
 
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
-from optimiser.programme.matrix import Family, Floats, Ints, Matrix
+from optimiser.programme.family import Family, Floats, Ints
+from optimiser.programme.matrix import Matrix
 
 _SMALLEST = 1e-7
 _INTERIOR_POINT_FROM = 5_000
@@ -48,7 +49,6 @@ def elastic_matrix(matrix: Matrix, rows: Ints | None = None) -> tuple[Matrix, In
     which = np.concatenate([up, down]).astype(np.int32)
     side = np.concatenate([np.ones(len(up)), -np.ones(len(down))])
     size = _sizes(matrix)
-    penalty = np.array([matrix.row_family(int(r)).penalty for r in which])
     labels = matrix.row_labels()
     family = Family(
         "give", 0, len(which), pl.DataFrame({"limit": [labels[r] for r in which]}), "the limit's", "give of {limit}"
@@ -58,7 +58,7 @@ def elastic_matrix(matrix: Matrix, rows: Ints | None = None) -> tuple[Matrix, In
     stretched = start.with_columns(
         family,
         terms,
-        cost=penalty / size[which] if len(which) else np.zeros(0),
+        cost=1.0 / size[which] if len(which) else np.zeros(0),
         lower=np.zeros(len(which)),
         upper=np.full(len(which), np.inf),
     )

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from optimiser.blocks.effects import overlap_cells, solution_effects
+from optimiser.blocks.flows import activity_before, provider_flows
+from optimiser.blocks.income import PAYMENT_TERMS, prices, under_terms
+from optimiser.blocks.start import reach
 from optimiser.engines.answer import Answer
 from optimiser.problem.document import Problem
-from optimiser.problem.tables import PLAIN, THOUSAND, Tables, tables_of
+from optimiser.problem.tables import tables_of
+from optimiser.programme.core import PLAIN
+from optimiser.programme.tables import THOUSAND, Tables
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,11 @@ def effective_scales(answer: Answer) -> pl.DataFrame:
 def acting_effects(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
     """Each solution's effect on each overlap cell of each locality and year, at the effective scales given, between 0 and 1."""
     return (
-        tables.effects.join(tables.cells, on=["point_of_delivery", "cell"])
-        .join(tables.reach, on="solution")
-        .join(tables.need, on=["locality", "point_of_delivery"])
-        .join(tables.years.select("t", "year"), on="t")
+        solution_effects(tables)
+        .join(overlap_cells(tables), on=["point_of_delivery", "cell"])
+        .join(reach(tables), on="solution")
+        .join(activity_before(tables), on=["locality", "point_of_delivery"])
+        .join(tables.dates, on="t")
         .join(effective, on=["solution", "place", "year"])
         .with_columns((pl.col("share") * pl.col("effective")).clip(0.0, 1.0).alias("effect"))
     )
@@ -78,23 +85,18 @@ def exact_avoided(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
 def income_lost(tables: Tables, avoided: pl.DataFrame, units: str) -> pl.DataFrame:
     """provider, t, income_lost, variable: thousand pounds, from avoided units in the column `units`, by contract."""
     donated = (
-        avoided.join(tables.flows, on=["locality", "point_of_delivery"])
-        .join(tables.prices, on=["provider", "point_of_delivery", "t"])
+        avoided.join(provider_flows(tables), on=["locality", "point_of_delivery"])
+        .join(prices(tables), on=["provider", "point_of_delivery", "t"])
         .with_columns((pl.col(units) * pl.col("flow")).alias("gone"))
         .sort("provider", "t", "point_of_delivery", "locality")
     )
-    under = {term.provider: term for term in tables.problem.payment_terms}
-    flags = [
-        h in under and (not under[h].points_of_delivery or pod in under[h].points_of_delivery)
-        for h, pod in donated.select("provider", "point_of_delivery").iter_rows()
-    ]
-    held = pl.Series("held", flags, dtype=pl.Boolean)
+    under = {term.provider: term for term in PAYMENT_TERMS.of(tables.problem)}
     sums = (
-        donated.with_columns(held)
+        donated.with_columns(under_terms(tables, donated))
         .group_by("provider", "t", maintain_order=True)
         .agg(
-            (pl.col("gone") * pl.col("marginal")).filter(~pl.col("held")).sum().alias("linear"),
-            (pl.col("gone") * pl.col("tariff")).filter(pl.col("held")).sum().alias("tariff_lost"),
+            (pl.col("gone") * pl.col("marginal")).filter(~pl.col("under_terms")).sum().alias("linear"),
+            (pl.col("gone") * pl.col("tariff")).filter(pl.col("under_terms")).sum().alias("tariff_lost"),
             (pl.col("gone") * pl.col("variable")).sum().alias("variable"),
         )
     )

@@ -15,7 +15,8 @@ from optimiser.answers.elastic import Relaxation, relax
 from optimiser.answers.optimise import Outcome
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
-from optimiser.programme.matrix import Family, Matrix
+from optimiser.programme.family import Family
+from optimiser.programme.matrix import Matrix
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ import polars as pl
 from capitation.errors import CapitationError
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import INTERIOR_POINT_FROM, HighsSession
-from optimiser.programme.matrix import Family, Floats, Matrix, Measure
+from optimiser.programme.family import Family, Floats, Measure
+from optimiser.programme.matrix import Matrix
 
 _TRACE = 1e-2
 _LEANS = 1e-7

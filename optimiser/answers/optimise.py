@@ -16,13 +16,16 @@ from optimiser.answers.conflict import Conflict, conflict_set
 from optimiser.answers.elastic import Relaxation, relax
 from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.shapley import credit_by_solution
+from optimiser.blocks.start import starts
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
 from optimiser.engines.solver import Engine, solve
-from optimiser.problem.document import Future, Problem
-from optimiser.problem.tables import PLAIN, tables_of
-from optimiser.programme.matrix import Family, Matrix
-from optimiser.programme.programme import programme_matrix
+from optimiser.problem.assemble import programme_matrix
+from optimiser.problem.document import Problem
+from optimiser.problem.tables import tables_of
+from optimiser.programme.core import PLAIN, Future
+from optimiser.programme.family import Family
+from optimiser.programme.matrix import Matrix
 
 _FULL = 1e-6
 _ORDERS = 20
@@ -79,7 +82,7 @@ class Outcome:
 
     def scales(self) -> dict[str, float]:
         """Scale in the last year by solution; places weigh as their part of system amounts."""
-        weights = tables_of(self.problem, self.future).units.select("solution", "place", "weight")
+        weights = starts(tables_of(self.problem, self.future)).select("solution", "place", "weight")
         table = self.mix().join(weights, on=["solution", "place"], maintain_order="left")
         sums = table.group_by("solution", maintain_order=True).agg((pl.col("scale") * pl.col("weight")).sum())
         return dict(sums.iter_rows())

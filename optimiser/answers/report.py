@@ -50,7 +50,7 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "certificate": plain(certificate),
         "binding": list(binding_limits(answer)),
         "infeasible": infeasible_report(outcome),
-        "silent": list(answer.matrix.silent),
+        "silent": list(answer.matrix.no_effect),
         "warnings": list(outcome.warnings) + block_warnings(outcome),
         "notes": [note for a in outcome.answers for note in a.notes],
         "engine": answer.engine,

@@ -16,8 +16,8 @@ import polars as pl
 
 from capitation.errors import CapitationError
 from optimiser.answers.exact import acting_effects
-from optimiser.problem.tables import Tables
-from optimiser.programme.matrix import Floats
+from optimiser.programme.family import Floats
+from optimiser.programme.tables import Tables
 
 MOST = 16
 """Most solutions on one cell for which every set is gone through (65,536 sets)."""

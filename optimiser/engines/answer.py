@@ -11,7 +11,8 @@ import polars as pl
 
 from capitation.errors import SolverError
 from optimiser.engines.certify import Certificate
-from optimiser.programme.matrix import Floats, Matrix
+from optimiser.programme.family import Floats
+from optimiser.programme.matrix import Matrix
 
 Status = Literal["optimal", "gap", "time_limit", "no_solution_by_limit", "infeasible", "unbounded", "interrupted"]
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimiser.programme.matrix import Floats, Matrix
+from optimiser.programme.family import Floats
+from optimiser.programme.matrix import Matrix
 
 TOLERANCE = 1e-6
 """The largest relative miss at which a certificate holds."""

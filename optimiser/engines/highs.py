@@ -23,7 +23,8 @@ import numpy.typing as npt
 from capitation.errors import SolverError
 from optimiser.engines.answer import PROVED, Answer, PriceBasis, Prices, Status
 from optimiser.engines.certify import certify
-from optimiser.programme.matrix import Floats, Matrix
+from optimiser.programme.family import Floats
+from optimiser.programme.matrix import Matrix
 
 INTERIOR_POINT_FROM = 30_000
 """From this many columns on a linear programme is solved by interior point rather than simplex."""

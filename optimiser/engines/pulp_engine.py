@@ -29,7 +29,8 @@ from capitation.errors import Fault, Faults, SolverError, UnknownNameError
 from optimiser.engines import highs
 from optimiser.engines.answer import PROVED, Answer, PriceBasis, Prices, Status
 from optimiser.engines.certify import TOLERANCE, certify
-from optimiser.programme.matrix import Family, Floats, Matrix
+from optimiser.programme.family import Family, Floats
+from optimiser.programme.matrix import Matrix
 
 DEFAULT_SOLVER = "HiGHS"
 

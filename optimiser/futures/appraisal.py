@@ -24,10 +24,16 @@ import polars as pl
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.exact import effective_scales
 from optimiser.answers.optimise import Outcome
+from optimiser.blocks.effects import overlap_cells
+from optimiser.blocks.flows import activity_before, provider_flows
+from optimiser.blocks.income import prices
+from optimiser.blocks.start import reach, starts
 from optimiser.engines.answer import Answer
 from optimiser.problem.document import Problem
-from optimiser.problem.tables import COMMISSIONER, SYSTEM, THOUSAND, Tables, tables_of
-from optimiser.programme.matrix import Floats
+from optimiser.problem.tables import tables_of
+from optimiser.programme.core import COMMISSIONER, SYSTEM
+from optimiser.programme.family import Floats
+from optimiser.programme.tables import THOUSAND, Tables
 
 SEED = 20_161_021
 """Seed of the draws, so that the same mix always gets the same score."""
@@ -170,9 +176,9 @@ class _Model:
         cell = ["locality", "point_of_delivery", "t", "cell"]
         factor = {s.id: float(self.tables.future.effect_factors.get(s.id, 1)) for s in self.problem.solutions}
         return (
-            effects.join(self.tables.cells, on=["point_of_delivery", "cell"])
-            .join(self.tables.reach, on="solution")
-            .join(self.tables.need, on=["locality", "point_of_delivery"])
+            effects.join(overlap_cells(self.tables), on=["point_of_delivery", "cell"])
+            .join(reach(self.tables), on="solution")
+            .join(activity_before(self.tables), on=["locality", "point_of_delivery"])
             .join(self.tables.years.select("t", "year"), on="t")
             .join(self.effective.filter(pl.col("effective") > 0), on=["solution", "place", "year"])
             .with_columns(
@@ -207,7 +213,7 @@ class _Model:
         return (
             self.flowing.select("provider", "point_of_delivery", "t")
             .unique()
-            .join(self.tables.prices, on=["provider", "point_of_delivery", "t"], how="left")
+            .join(prices(self.tables), on=["provider", "point_of_delivery", "t"], how="left")
             .with_columns(pl.col("tariff", "marginal", "variable").fill_null(0.0))
             .sort("provider", "point_of_delivery", "t")
             .with_row_index("j")
@@ -216,7 +222,7 @@ class _Model:
     @cached_property
     def flowing(self) -> pl.DataFrame:
         """Places with the providers that see them."""
-        return self.places.join(self.tables.flows, on=["locality", "point_of_delivery"])
+        return self.places.join(provider_flows(self.tables), on=["locality", "point_of_delivery"])
 
     @cached_property
     def places_to_providers(self) -> _Sum:
@@ -304,7 +310,7 @@ class _Model:
     def contact_cost(self) -> tuple[_Sum, Floats]:
         """Credit of acting rows to thousand pounds of contacts by year; and by year what the plan counted for contacts less those that solutions create."""
         rows = []
-        cost = {pod: each for pod, (_, each) in self.tables.points_of_delivery.items()}
+        cost = dict(self.tables.contact_costs.iter_rows())
         rates: dict[tuple[str, str], float] = {}
         for s in self.problem.solutions:
             for r in s.receiving:
@@ -338,7 +344,7 @@ class _Model:
     @cached_property
     def system_scale(self) -> pl.DataFrame:
         """solution, t, scale: effective scale, places weighing as their part of system amounts."""
-        weights = self.tables.units.select("solution", "place", "weight")
+        weights = starts(self.tables).select("solution", "place", "weight")
         return (
             self.effective.join(weights, on=["solution", "place"])
             .join(self.tables.years.select("t", "year"), on="year")

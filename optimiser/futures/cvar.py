@@ -20,7 +20,8 @@ import polars as pl
 from capitation.errors import CapitationError
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
-from optimiser.programme.matrix import Family, Floats, Matrix
+from optimiser.programme.family import Family, Floats
+from optimiser.programme.matrix import Matrix
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import polars as pl
 
 from optimiser.engines import highs
 from optimiser.engines.highs import HighsSession
-from optimiser.programme.matrix import Floats, Matrix
+from optimiser.programme.family import Floats
+from optimiser.programme.matrix import Matrix
 
 
 def regret_table(

@@ -18,7 +18,8 @@ import polars as pl
 
 from capitation.errors import CapitationError
 from optimiser.problem.document import Problem
-from optimiser.programme.matrix import Family, Floats, Matrix
+from optimiser.programme.family import Family, Floats
+from optimiser.programme.matrix import Matrix
 
 
 def protect(matrix: Matrix, losses: Mapping[str, Floats], gamma: float) -> Matrix:

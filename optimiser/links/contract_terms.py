@@ -24,7 +24,7 @@ from contracts.language.pieces import CLOSE, Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
 from contracts.settlement.payoff import payoff
 from contracts.terms._base import Row, Term
-from optimiser.problem.document import PaymentPiece, PaymentTerms
+from optimiser.blocks.income import PaymentPiece, PaymentTerms
 
 PENNY = Decimal("0.01")
 """Bends stand at whole pence of tariff value: moved by at most half a penny."""

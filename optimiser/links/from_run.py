@@ -46,8 +46,10 @@ from capitation.shift.effects import ShiftLocality, programme_name
 from capitation.shift.solution import Name, Pounds, Share, Sourced, read_solutions
 from capitation.streams.control_total import GapBridge
 from contracts.document.contract import read_contract
+from optimiser.blocks.flows import Activity, Flow
 from optimiser.links.contract_price import contract_shares
-from optimiser.problem.document import ALL, Activity, Flow, Problem, problem_of
+from optimiser.problem.document import Problem, problem_of
+from optimiser.programme.core import ALL
 
 _HEAD = """# Written from the policy and the run that it names; change those and write it again (`optimiser.links.from_run`).
 # Assumptions of the policy carry their ground there, in comments and marks; money is at 2016/17 prices.

@@ -1,17 +1,16 @@
-"""One canonical sparse matrix, built from long tables: the only form in which a programme reaches a solver.
+"""One canonical sparse matrix: the only form in which a programme reaches a solver.
 
     optimise  cost . v + constant      subject to      row_lower <= A v <= row_upper,   lower <= v <= upper,
     v_j whole for the columns marked integer.
 
-A `Builder` takes families of columns (variables) and families of rows (limits) as polars frames of index columns and
-hands back the same frames with an id; terms are joins of those frames. The column order is ours: the order in which
-families and their rows arrive. A `Matrix` is frozen and named by the checksum of its content.
+The column order is ours: the order in which families and their rows arrive at the builder. A `Matrix` is frozen and
+named by the checksum of its content.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -20,87 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from capitation.errors import Fault, Faults, FrameError, UnknownNameError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
+from capitation.errors import UnknownNameError
+from optimiser.programme.family import Family, Flags, Floats, Ints, Measure, Sense
 
 SMALLEST_COEFFICIENT = 1e-4
 """Coefficients below this size are warned about: a solver's tolerance may swallow them."""
 LARGEST_COEFFICIENT = 1e5
 """Coefficients above this size are warned about: they drown the others of their row."""
-
-Kind = Literal["P", "Q"]
-"""P: physics, never relaxed. Q: policy, may be relaxed at a price, and is what reports name."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """A block of columns or rows that share a meaning: where it stands, its unit and the words for one member."""
-
-    name: str
-    first: int
-    count: int
-    index: pl.DataFrame
-    unit: str
-    label: str
-    kind: Kind = "P"
-    group: str = ""
-    penalty: float = 1.0
-    first_stage: bool = False
-
-    @property
-    def last(self) -> int:
-        """The id after its last member."""
-        return self.first + self.count
-
-    def labels(self) -> pl.Series:
-        """Plain English for each member: the label with its index values put in place of {names}."""
-        if not self.index.width:
-            return pl.Series("label", [self.label] * self.count, dtype=pl.String)
-        parts, names = _template(self.label)
-        if not names:
-            return pl.Series("label", [self.label] * self.count, dtype=pl.String)
-        return self.index.select(pl.format(parts, *(pl.col(n).cast(pl.String) for n in names)).alias("label"))["label"]
-
-    def names(self) -> pl.Series:
-        """Names safe in LP files, without their number: family and index values joined by full stops."""
-        columns = [pl.lit(self.name), *(pl.col(c).cast(pl.String) for c in self.index.columns)]
-        if not self.index.width:
-            return pl.Series("name", [self.name] * self.count, dtype=pl.String)
-        text = pl.concat_str(columns, separator=".").str.replace_all(r"[^A-Za-z0-9_.]", "_")
-        return self.index.select(text.alias("name"))["name"]
-
-
-def _template(label: str) -> tuple[str, list[str]]:
-    """The label with {} for each {name}, and the names in order."""
-    names: list[str] = []
-    out, rest = "", label
-    while "{" in rest:
-        before, _, after = rest.partition("{")
-        name, _, rest = after.partition("}")
-        names.append(name)
-        out += before + "{}"
-    return out + rest, names
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A named linear expression over the columns: an objective, a goal of a frontier, or a line of the report."""
-
-    name: str
-    vector: Floats
-    constant: float
-    unit: str
-    sense: Literal["max", "min"]
-    label: str
-    scale: float = 1.0
-    """What one of the programme's units is in the measure's own unit (1000 where the programme counts £ thousand)."""
-
-    def value(self, values: Floats) -> float:
-        """The measure, in its own unit, at the column values given."""
-        return (float(self.vector @ values) + self.constant) * self.scale
 
 
 @dataclass(frozen=True)
@@ -116,7 +41,7 @@ class Matrix:
     start: Ints
     index: Ints
     value: Floats
-    sense: Literal["max", "min"]
+    sense: Sense
     constant: float
     columns: tuple[Family, ...]
     rows: tuple[Family, ...]
@@ -124,8 +49,8 @@ class Matrix:
     unit: str = ""
     scale: float = 1.0
     measures: Mapping[str, Measure] = field(default_factory=dict)
-    silent: tuple[str, ...] = ()
-    """Constraints that applied to no row, each with the reason."""
+    no_effect: tuple[str, ...] = ()
+    """Limits that had no effect, each with the reason."""
 
     def __post_init__(self) -> None:
         for array in self._arrays():
@@ -332,222 +257,3 @@ class Matrix:
     def relaxed(self) -> Matrix:
         """The same programme with no column forced to be whole."""
         return replace(self, integer=np.zeros(self.column_count, dtype=bool))
-
-
-class Builder:
-    """Gathers families of columns and rows, their terms and the measures, and makes a `Matrix` of them."""
-
-    def __init__(self) -> None:
-        self._columns: list[Family] = []
-        self._rows: list[Family] = []
-        self._column_data: list[tuple[Floats, Floats, Flags]] = []
-        self._row_data: list[tuple[Floats, Floats]] = []
-        self._terms: list[pl.DataFrame] = []
-        self._measures: dict[str, tuple[list[pl.DataFrame], float, dict[str, Any]]] = {}
-        self._silent: list[str] = []
-        self._column_count = 0
-        self._row_count = 0
-
-    def columns(
-        self,
-        name: str,
-        frame: pl.DataFrame,
-        index: Sequence[str],
-        *,
-        unit: str,
-        label: str,
-        lower: float | str = 0.0,
-        upper: float | str = np.inf,
-        integer: bool | str = False,
-        first_stage: bool = False,
-    ) -> pl.DataFrame:
-        """The rows of `frame` with an Int32 column `col`: the id of the variable that stands for each row.
-
-        `lower`, `upper` and `integer` are one value for all, or the name of a column of `frame`.
-
-        Raises:
-            FrameError: an index that repeats, or a floor above a ceiling.
-        """
-        low, high = _numbers(frame, lower), _numbers(frame, upper)
-        whole = frame[integer].to_numpy() if isinstance(integer, str) else np.full(frame.height, integer)
-        family = Family(
-            name, self._column_count, frame.height, frame.select(index), unit, label, first_stage=first_stage
-        )
-        _check_family(family, low, high)
-        self._columns.append(family)
-        self._column_data.append((low, high, whole.astype(bool)))
-        self._column_count += frame.height
-        return frame.with_columns(_ids(family.first, frame.height, "col"))
-
-    def rows(
-        self,
-        name: str,
-        frame: pl.DataFrame,
-        index: Sequence[str],
-        *,
-        kind: Kind,
-        unit: str,
-        label: str,
-        group: str = "",
-        lower: float | str = -np.inf,
-        upper: float | str = np.inf,
-        penalty: float = 1.0,
-    ) -> pl.DataFrame:
-        """The rows of `frame` with an Int32 column `row`: the id of the limit that stands for each row.
-
-        Raises:
-            FrameError: an index that repeats, or a floor above a ceiling.
-        """
-        low, high = _numbers(frame, lower), _numbers(frame, upper)
-        family = Family(
-            name, self._row_count, frame.height, frame.select(index), unit, label, kind, group or name, penalty
-        )
-        _check_family(family, low, high)
-        self._rows.append(family)
-        self._row_data.append((low, high))
-        self._row_count += frame.height
-        return frame.with_columns(_ids(family.first, frame.height, "row"))
-
-    def terms(self, frame: pl.DataFrame) -> None:
-        """Add coefficients: columns `row`, `col` and `value`; repeated pairs are added up."""
-        self._terms.append(
-            frame.select(pl.col("row").cast(pl.Int32), pl.col("col").cast(pl.Int32), pl.col("value").cast(pl.Float64))
-        )
-
-    def measure(
-        self,
-        name: str,
-        terms: Sequence[pl.DataFrame],
-        *,
-        unit: str,
-        sense: Literal["max", "min"],
-        label: str,
-        constant: float = 0.0,
-        scale: float = 1.0,
-    ) -> None:
-        """Name a linear expression; each frame of `terms` has `col` and `value`."""
-        parts = [t.select(pl.col("col").cast(pl.Int32), pl.col("value").cast(pl.Float64)) for t in terms]
-        self._measures[name] = (parts, constant, {"unit": unit, "sense": sense, "label": label, "scale": scale})
-
-    def measure_names(self) -> list[str]:
-        """Names of the measures so far."""
-        return list(self._measures)
-
-    def measure_terms(self, name: str) -> tuple[pl.DataFrame, float, float]:
-        """Terms (col, value) of a measure, its constant, and its scale."""
-        parts, constant, about = self._measures[name]
-        empty = pl.DataFrame(schema={"col": pl.Int32, "value": pl.Float64})
-        return pl.concat([empty, *parts]), constant, float(about["scale"])
-
-    def measure_label(self, name: str) -> tuple[str, str]:
-        """Words and unit of a measure."""
-        about = self._measures[name][2]
-        return str(about["label"]), str(about["unit"])
-
-    def applies_to_nothing(self, name: str, reason: str) -> None:
-        """Say that a constraint applied to no row, and why."""
-        self._silent.append(f"{name}: {reason}")
-
-    def matrix(self, objective: str) -> Matrix:
-        """The frozen matrix, aimed at the measure called `objective`.
-
-        Raises:
-            FrameError: terms that name no row or column, or that are not finite numbers.
-            UnknownNameError: there is no such measure.
-        """
-        if objective not in self._measures:
-            raise UnknownNameError("measure", objective, self._measures)
-        start, index, value = self._compressed()
-        measures = {}
-        for name, (parts, constant, about) in self._measures.items():
-            vector = np.zeros(self._column_count)
-            for part in parts:
-                np.add.at(vector, part["col"].to_numpy(), part["value"].to_numpy())
-            measures[name] = Measure(name, vector, constant, **about)
-        aim = measures[objective]
-        return Matrix(
-            cost=aim.vector.copy(),
-            lower=_joined([d[0] for d in self._column_data]),
-            upper=_joined([d[1] for d in self._column_data]),
-            integer=np.concatenate([d[2] for d in self._column_data]) if self._column_data else np.zeros(0, bool),
-            row_lower=_joined([d[0] for d in self._row_data]),
-            row_upper=_joined([d[1] for d in self._row_data]),
-            start=start,
-            index=index,
-            value=value,
-            sense=aim.sense,
-            constant=aim.constant,
-            columns=tuple(self._columns),
-            rows=tuple(self._rows),
-            objective=objective,
-            unit=aim.unit,
-            scale=aim.scale,
-            measures=measures,
-            silent=tuple(self._silent),
-        )
-
-    def _compressed(self) -> tuple[Ints, Ints, Floats]:
-        if not self._terms:
-            return np.zeros(self._row_count + 1, np.int32), np.zeros(0, np.int32), np.zeros(0)
-        table = pl.concat(self._terms, rechunk=True)
-        _check_terms(table, self._row_count, self._column_count)
-        row, col, value = (table[name].to_numpy() for name in ("row", "col", "value"))
-        key = row.astype(np.int64) * max(1, self._column_count) + col
-        step = np.diff(key)
-        if (step < 0).any():
-            ordered = pl.DataFrame({"key": key, "value": value}).sort("key", maintain_order=True).get_columns()
-            key, value = ordered[0].to_numpy(), ordered[1].to_numpy()
-            step = np.diff(key)
-        if (step == 0).any():
-            first = np.flatnonzero(np.concatenate([[True], step > 0]))
-            key, value = key[first], np.add.reduceat(value, first)
-        if (value == 0).any():
-            key, value = key[value != 0], value[value != 0]
-        row, col = np.divmod(key, max(1, self._column_count))
-        start = np.zeros(self._row_count + 1, dtype=np.int32)
-        np.cumsum(np.bincount(row, minlength=self._row_count), out=start[1:])
-        return start, col.astype(np.int32), np.ascontiguousarray(value)
-
-
-def _ids(first: int, count: int, name: str) -> pl.Series:
-    return pl.Series(name, np.arange(first, first + count, dtype=np.int32))
-
-
-def _joined(parts: list[Floats]) -> Floats:
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _numbers(frame: pl.DataFrame, what: float | str) -> Floats:
-    if isinstance(what, str):
-        return frame[what].cast(pl.Float64).to_numpy().copy()
-    return np.full(frame.height, float(what))
-
-
-def _check_family(family: Family, low: Floats, high: Floats) -> None:
-    faults = Faults()
-    if family.index.width and family.index.is_duplicated().any():
-        row = family.index.filter(family.index.is_duplicated()).row(0, named=True)
-        faults.add(family.name, f"two members with {row}", "each index once")
-    for wrong, found in ((np.isnan(low) | np.isnan(high), "a limit that is not a number"), (low > high, "")):
-        for place in np.flatnonzero(wrong)[:5]:
-            label = family.labels()[int(place)]
-            text = found or f"a floor of {low[place]:g} above a ceiling of {high[place]:g}"
-            faults.add(label, text, "a floor at or below the ceiling", "Mend the limit that is wrong.")
-    faults.raise_if_any(FrameError, f"the limits of '{family.name}' contradict each other")
-
-
-def _check_terms(table: pl.DataFrame, rows: int, columns: int) -> None:
-    bad = table.filter(
-        pl.any_horizontal(pl.all().is_null())
-        | ~pl.col("value").is_finite()
-        | (pl.col("row") < 0)
-        | (pl.col("row") >= rows)
-        | (pl.col("col") < 0)
-        | (pl.col("col") >= columns)
-    )
-    if bad.height:
-        fault = Fault(
-            "terms", f"{bad.height} such as {bad.row(0, named=True)}", "known rows, columns and finite numbers"
-        )
-        message = "the programme has terms that cannot be placed"
-        raise FrameError(message, [fault])

@@ -1,73 +1,65 @@
-"""The programme of a problem: variables, the constraints found in the folder, and the measures; no solver is called.
+"""What a block writes to: a builder that knows the problem, and the parts a block is made of.
 
-    solution s, place l (a locality, or ALL), year t, launch year tau, segment k of the curve of returns,
-    point of delivery p, cell c (patients reached by the same solutions), provider h
+    @variables    families of columns, one for each index that can occur
+    @constraint   families of rows; its docstring states the inequality in words and symbols
+    @charge       what variables cost each purse in each year: columns kind, t, col, each (thousand pounds)
+    @measures     named linear expressions: goals, limits, lines of the report
 
-    start[s,l,tau]     1 if it starts in tau                 launch[s,l,tau,k]   scale added in tau on segment k
-    in_place[s,l,t]    scale in place                        effective[s,l,t]    scale x maturity x returns
-    credit[s,l,p,c,t]  units avoided, by solution            hazard[l,p,c,t]     accumulated -ln(1 - effect)
-    avoided[l,p,t]     units avoided                         donated[h,p,t]      of them, at provider h
-    received[l,p,t]    contacts that appear elsewhere        capacity_added, hired, spend, carried, income_lost,
-    block_released, stranded, support, shortfall, peak_deficit, system_benefit: see the constraint of each
-
-Money is in thousand pounds. Each constraint is a file of `optimiser/constraints`, which says its inequality.
+`order` says where a part's columns, rows or measures stand; a part whose order is taken comes after in order of name.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from types import ModuleType
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
-import optimiser.constraints
-from capitation.errors import DocumentError, Fault, suggest
-from optimiser.problem.document import Future, Problem
-from optimiser.problem.tables import PLAIN, Tables, tables_of
-from optimiser.programme import measures
-from optimiser.programme.columns import make_columns
-from optimiser.programme.matrix import Builder, Kind, Matrix
+from optimiser.programme.builder import Builder
+from optimiser.programme.core import Core
+from optimiser.programme.family import Sense
+from optimiser.programme.tables import THOUSAND, Tables
+
+PartKind = Literal["variables", "constraint", "charge", "measures"]
 
 
-@dataclass
-class Programme:
-    """A problem on its way to a matrix: its tables, its variables by family, and the builder that takes the rows."""
+@dataclass(frozen=True)
+class Part:
+    """One thing that a block does to the programme."""
 
-    tables: Tables
-    in_order: frozenset[tuple[str, str]] = frozenset()
-    """(solution, place) pairs whose segments must be forced to fill in order though their returns fall."""
-    builder: Builder = field(default_factory=Builder)
-    columns: dict[str, pl.DataFrame] = field(default_factory=dict)
+    kind: PartKind
+    name: str
+    order: int
+    make: Callable[[Programme], pl.DataFrame | None]
+    families: tuple[str, ...] = ()
+    """The row families that a constraint makes."""
 
     @property
-    def problem(self) -> Problem:
+    def words(self) -> str:
+        """What it states, in words and symbols."""
+        return self.make.__doc__ or ""
+
+
+class Programme(Builder):
+    """A problem on its way to a matrix: its tables, its variables by family, and the builder that takes the rows."""
+
+    def __init__(
+        self, tables: Tables, parts: Sequence[Part], in_order: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
+        super().__init__()
+        self.tables, self.parts, self.in_order = tables, tuple(parts), in_order
+        """`in_order`: (solution, place) pairs whose segments must be forced to fill in order though returns fall."""
+
+    @property
+    def problem(self) -> Core:
         """The problem document."""
         return self.tables.problem
 
-    def has(self, family: str) -> bool:
-        """Whether the programme has variables of that family."""
-        return family in self.columns and self.columns[family].height > 0
-
-    def rows(
-        self,
-        name: str,
-        frame: pl.DataFrame,
-        index: Sequence[str],
-        *,
-        kind: Kind,
-        unit: str,
-        label: str,
-        group: str = "",
-        lower: float | str = float("-inf"),
-        upper: float | str = float("inf"),
-    ) -> pl.DataFrame:
-        """A family of limits, one for each row of `frame`; see `Builder.rows`."""
-        return self.builder.rows(
-            name, frame, index, kind=kind, unit=unit, label=label, group=group, lower=lower, upper=upper
-        )
+    def make(self, kind: PartKind) -> list[pl.DataFrame]:
+        """Let every part of a kind do its work, in order; what charges return."""
+        made = [part.make(self) for part in self.parts if part.kind == kind]
+        return [frame for frame in made if frame is not None]
 
     def add(
         self, rows: pl.DataFrame, family: str | pl.DataFrame, on: Sequence[str], value: float | pl.Expr = 1.0
@@ -76,62 +68,53 @@ class Programme:
         if isinstance(family, str):
             if not self.has(family):
                 return
-            table = self.columns[family]
-        else:
-            table = family
-        joined = rows.join(table, on=list(on), how="inner") if on else rows.join(table, how="cross")
+            family = self[family]
+        joined = rows.join(family, on=list(on), how="inner") if on else rows.join(family, how="cross")
+        self.put(joined, value)
+
+    def put(self, joined: pl.DataFrame, value: float | pl.Expr = 1.0, *, col: str = "col") -> None:
+        """Terms of a frame that has `row` and `col` side by side, with coefficient `value`."""
         number = value if isinstance(value, pl.Expr) else pl.lit(float(value))
-        self.builder.terms(joined.select("row", "col", number.cast(pl.Float64).alias("value")))
+        self.terms(joined.select("row", pl.col(col).alias("col"), number.cast(pl.Float64).alias("value")))
 
-    def nothing(self, name: str, reason: str) -> None:
-        """Say that a constraint applies to nothing here."""
-        self.builder.applies_to_nothing(name, reason)
+    def sums(self, name: str, family: str, index: Sequence[str], *, unit: str, label: str) -> pl.DataFrame:
+        """Rows that say what each variable of `family` adds up to: the variable itself is in, its parts come with -."""
+        own = self[family].rename({"col": "own"})
+        rows = self.rows(name, own, index, kind="P", unit=unit, label=label, lower=0.0, upper=0.0)
+        self.put(rows, col="own")
+        return rows
 
+    def money(self, name: str, terms: pl.DataFrame, sense: Sense, label: str) -> None:
+        """A measure in pounds of terms in thousand pounds (col and value, or col alone for 1 each)."""
+        self.measure(name, [_valued(terms)], unit="£", sense=sense, label=label, scale=THOUSAND)
 
-def constraint_modules() -> dict[str, ModuleType]:
-    """The constraints found in the folder, in the order in which their rows stand in the matrix."""
-    names = sorted(m.name for m in pkgutil.iter_modules(optimiser.constraints.__path__) if not m.name.startswith("_"))
-    found = {name: importlib.import_module(f"optimiser.constraints.{name}") for name in names}
-    return dict(sorted(found.items(), key=lambda item: (item[1].ORDER, item[0])))
-
-
-def programme_matrix(
-    problem: Problem,
-    *,
-    objective: str | None = None,
-    future: Future = PLAIN,
-    in_order: frozenset[tuple[str, str]] = frozenset(),
-) -> Matrix:
-    """The matrix of `problem`, aimed at its first goal or at `objective`.
-
-    Args:
-        problem: the document.
-        objective: a measure to aim at instead of the first goal.
-        future: how the future turns out.
-        in_order: (solution, place) pairs whose segments must be forced to fill in order.
-
-    Raises:
-        DocumentError: the document contradicts itself, or aims at a measure it cannot have.
-    """
-    tables = tables_of(problem, future)
-    programme = Programme(tables, in_order)
-    make_columns(programme)
-    measures.define(programme)
-    _check_measures(programme)
-    for module in constraint_modules().values():
-        module.apply(programme)
-    return programme.builder.matrix(objective or problem.goals[0].measure)
+    def count(self, name: str, terms: pl.DataFrame, unit: str, sense: Sense, label: str) -> None:
+        """A measure in another unit (col and value, or col alone for 1 each)."""
+        self.measure(name, [_valued(terms)], unit=unit, sense=sense, label=label)
 
 
-def _check_measures(programme: Programme) -> None:
-    known = programme.builder.measure_names()
-    problem = programme.problem
-    wanted = [("goals", m) for m in problem.goal_names()] + [("limits", limit.measure) for limit in problem.limits]
-    faults = [
-        Fault(where, f"unknown measure {name!r}", "a measure of this problem", suggest(name, known))
-        for where, name in wanted
-        if name not in known
-    ]
-    if faults:
-        message = f"problem {problem.id!r} aims at what it does not measure"
-        raise DocumentError(message, faults)
+def _valued(terms: pl.DataFrame) -> pl.DataFrame:
+    return terms.select("col", "value" if "value" in terms.columns else pl.lit(1.0).alias("value"))
+
+
+Make = Callable[[Programme], None]
+
+
+def variables(order: int) -> Callable[[Make], Part]:
+    """Families of columns that the problem calls for."""
+    return lambda make: Part("variables", make.__name__, order, make)
+
+
+def constraint(order: int, *families: str) -> Callable[[Make], Part]:
+    """Families of rows; the function says so where they have no effect."""
+    return lambda make: Part("constraint", make.__name__, order, make, families)
+
+
+def charge(order: int) -> Callable[[Callable[[Programme], pl.DataFrame]], Part]:
+    """What variables cost: a frame of kind, t, col, each."""
+    return lambda make: Part("charge", make.__name__, order, make)
+
+
+def measures(order: int) -> Callable[[Make], Part]:
+    """Named linear expressions."""
+    return lambda make: Part("measures", make.__name__, order, make)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from optimiser.programme.matrix import Builder, Matrix
+from optimiser.programme.builder import Builder
+from optimiser.programme.matrix import Matrix
 
 SOLUTIONS, DONORS, RECEIVERS, STAFF, YEARS, NEAREST = 10, 4, 2, 8, 5, 2
 LOCALITIES = {"1k": 2, "10k": 20, "100k": 205, "1M": 2050}

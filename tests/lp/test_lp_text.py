@@ -9,13 +9,14 @@ from pathlib import Path
 import highspy
 import pytest
 
+from optimiser.blocks import constraints
 from optimiser.engines.solver import solve
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.programme.lp_text import lp_text
-from optimiser.programme.programme import constraint_modules, programme_matrix
 
 HERE = Path(__file__).parent
-MODULES = constraint_modules()
+CONSTRAINTS = constraints()
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,9 @@ def matrix():
     return programme_matrix(read_problem(HERE / "everything.toml"))
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", CONSTRAINTS)
 def test_the_rows_of_a_constraint_are_as_stored(name, matrix):
-    text = lp_text(matrix, MODULES[name].FAMILIES)
+    text = lp_text(matrix, CONSTRAINTS[name].families)
     assert "Subject To\nBounds" not in text, f"{name} makes no row here: give everything.toml something for it"
     stored = HERE / f"{name}.lp"
     if os.environ.get("CAPITATION_STORE"):
@@ -35,18 +36,18 @@ def test_the_rows_of_a_constraint_are_as_stored(name, matrix):
 
 
 def test_no_stored_text_is_left_over():
-    assert {p.stem for p in HERE.glob("*.lp")} == set(MODULES)
+    assert {p.stem for p in HERE.glob("*.lp")} == set(CONSTRAINTS)
 
 
 def test_every_row_family_belongs_to_one_constraint_and_every_promise_is_kept(matrix):
-    promised = [family for module in MODULES.values() for family in module.FAMILIES]
+    promised = [family for part in CONSTRAINTS.values() for family in part.families]
     assert len(promised) == len(set(promised))
     assert {f.name for f in matrix.rows} == set(promised)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", CONSTRAINTS)
 def test_a_constraint_states_its_inequality_in_words_and_symbols(name):
-    text = MODULES[name].__doc__
+    text = CONSTRAINTS[name].words
     assert "In words:" in text
     assert any(sign in text for sign in ("<=", ">=", " = "))
     assert "(policy)" in text or "(physics" in text or "policy by choice" in text

@@ -11,6 +11,7 @@ from api.boards.tables import print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
 from optimiser.answers.alternatives import alternatives as near_optimal
 from optimiser.answers.optimise import optimise as best_mix
+from optimiser.blocks.start import starts
 from optimiser.problem.document import read_problem
 from optimiser.problem.tables import tables_of
 
@@ -33,7 +34,7 @@ def alternatives(
     gap = float(document.gap) if gap is None else gap
     outcome = best_mix(document, gap=gap, time_limit=time_limit)
     answer = mix_of(outcome)
-    weights = tables_of(document).units.select("solution", "place", "weight")
+    weights = starts(tables_of(document)).select("solution", "place", "weight")
     found = near_optimal(answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=time_limit)
     wide = found.mixes.pivot("solution", index=["mix", "objective"], values="scale")
     if out is not None:

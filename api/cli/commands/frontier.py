@@ -9,8 +9,8 @@ import typer
 from api.boards.tables import print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
 from optimiser.answers.frontier import frontier as goal_frontier
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
-from optimiser.programme.programme import programme_matrix
 
 
 def register(app: typer.Typer) -> None:

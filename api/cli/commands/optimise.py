@@ -25,9 +25,9 @@ from capitation.records.whole_files import write_text
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.programme.lp_text import lp_text
-from optimiser.programme.programme import programme_matrix
 
 
 def register(app: typer.Typer) -> None:

@@ -14,14 +14,15 @@ from capitation.pack.layers import shipped_packs
 from optimiser.answers.alternatives import alternatives
 from optimiser.answers.frontier import frontier
 from optimiser.answers.optimise import optimise
+from optimiser.blocks.start import starts
 from optimiser.engines import highs
 from optimiser.futures.cvar import conditional_value_at_risk, risk_averse
 from optimiser.futures.regret import regret_table
 from optimiser.futures.robust import disappointments, protect, worst_case
 from optimiser.futures.sweep import sweep
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of, read_problem
 from optimiser.problem.tables import tables_of
-from optimiser.programme.programme import programme_matrix
 
 FOLDER = shipped_packs() / "england" / "problems"
 
@@ -85,7 +86,7 @@ def test_ranges_of_near_optimal_mixes_are_those_worked_by_hand():
     # within 10% of £200: savers may fall to 0.9 (carers up to 0.1, or nothing in their place)
     problem = two_way()
     answer = optimise(problem).headline
-    weights = tables_of(problem).units.select("solution", "place", "weight")
+    weights = starts(tables_of(problem)).select("solution", "place", "weight")
     found = alternatives(answer.matrix, answer, weights, within=0.1)
     ranges = {r["solution"]: (r["best"], r["least"], r["most"]) for r in found.ranges.iter_rows(named=True)}
     assert ranges["savers"] == pytest.approx((1.0, 0.9, 1.0), abs=1e-6)
@@ -95,7 +96,7 @@ def test_ranges_of_near_optimal_mixes_are_those_worked_by_hand():
 def test_whole_alternatives_keep_the_objective_and_differ():
     problem = shipped("budget_choice")
     answer = optimise(problem).headline
-    weights = tables_of(problem).units.select("solution", "place", "weight")
+    weights = starts(tables_of(problem)).select("solution", "place", "weight")
     found = alternatives(answer.matrix, answer, weights, within=0.2)
     objectives = found.mixes.unique("mix")["objective"].to_list()
     assert min(objectives) >= 220 * 0.8 - 1e-6

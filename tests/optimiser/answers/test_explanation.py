@@ -20,8 +20,8 @@ from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.report import outcome_report
 from optimiser.answers.shapley import shapley
 from optimiser.engines import highs
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of, read_problem
-from optimiser.programme.programme import programme_matrix
 
 FOLDER = shipped_packs() / "england" / "problems"
 

@@ -12,7 +12,7 @@ from optimiser.engines import highs, pulp_engine
 from optimiser.engines.certify import certify
 from optimiser.engines.highs import HighsSession
 from optimiser.engines.solver import solve
-from optimiser.programme.matrix import Builder
+from optimiser.programme.builder import Builder
 
 
 def small(sense="max", whole=False):

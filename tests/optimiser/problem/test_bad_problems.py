@@ -127,9 +127,9 @@ def test_badly_scaled_coefficients_are_warned_about_by_row():
 
 
 def test_a_constraint_that_applied_to_no_row_says_so():
-    silent = solve(GOOD).answer.matrix.silent
-    assert any(text.startswith("equity: no floor") for text in silent)
-    limited_nobody = solve(with_hub(workforce=[{"staff_group": "nurse", "wte": 3}])).answer.matrix.silent
+    no_effect = solve(GOOD).answer.matrix.no_effect
+    assert any(text.startswith("equity: no floor") for text in no_effect)
+    limited_nobody = solve(with_hub(workforce=[{"staff_group": "nurse", "wte": 3}])).answer.matrix.no_effect
     assert any("no supply is stated for nurse" in text for text in limited_nobody)
 
 

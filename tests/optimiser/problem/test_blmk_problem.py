@@ -19,6 +19,8 @@ from capitation.shift.channel_shift import channel_shift
 from capitation.shift.effects import Launch, programme_name
 from capitation.shift.solution import read_solutions
 from optimiser.answers.optimise import optimise
+from optimiser.blocks.cash import solution_savings
+from optimiser.blocks.start import starts
 from optimiser.links.from_run import (
     RunTables,
     deficits,
@@ -28,9 +30,9 @@ from optimiser.links.from_run import (
     shift_localities,
     written_problem,
 )
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.problem.tables import tables_of
-from optimiser.programme.programme import programme_matrix
 
 pytestmark = pytest.mark.slow
 
@@ -183,8 +185,8 @@ def test_system_cash_holds_no_transfer(outcome):
     factor = dict(tables.years.select("year", "discount").iter_rows())
     stranded = sum(v * factor[y] for y, v in answer.column("stranded").select("year", "value").iter_rows()) * 1000
     support = sum(v * factor[y] for y, v in answer.column("support").select("year", "value").iter_rows()) * 1000
-    to_providers = tables.savings.filter(pl.col("falls_to") != "commissioner")
-    weights = tables.units.select("solution", "place", "weight")
+    to_providers = solution_savings(tables).filter(pl.col("falls_to") != "commissioner")
+    weights = starts(tables).select("solution", "place", "weight")
     saved = (
         answer.column("effective")
         .join(to_providers, on="solution")

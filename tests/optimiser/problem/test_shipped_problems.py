@@ -8,8 +8,8 @@ from scipy.sparse import csr_array
 from capitation.pack.layers import shipped_packs
 from capitation.records.documents import read_mapping
 from optimiser.answers.optimise import optimise
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
-from optimiser.programme.programme import programme_matrix
 
 FOLDER = shipped_packs() / "england" / "problems"
 KNOWN = sorted(p for p in FOLDER.glob("*.toml") if "expected" in read_mapping(p))

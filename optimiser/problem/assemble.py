@@ -1,0 +1,55 @@
+"""The programme of a problem: the parts of all blocks put together; no solver is called.
+
+    solution s, place l (a locality, or ALL), year t, launch year tau, segment k of the curve of returns,
+    point of delivery p, cell c (patients reached by the same solutions), provider h
+
+Each block of `optimiser/blocks/` names its variables and states its inequalities. Money is in thousand pounds.
+"""
+
+from __future__ import annotations
+
+from capitation.errors import DocumentError, Fault, suggest
+from optimiser.blocks import all_parts
+from optimiser.problem.document import Problem
+from optimiser.problem.tables import tables_of
+from optimiser.programme.core import PLAIN, Future
+from optimiser.programme.matrix import Matrix
+from optimiser.programme.programme import Programme
+
+
+def programme_matrix(
+    problem: Problem,
+    *,
+    objective: str | None = None,
+    future: Future = PLAIN,
+    in_order: frozenset[tuple[str, str]] = frozenset(),
+) -> Matrix:
+    """The matrix of `problem`, aimed at its first goal or at `objective`.
+
+    Args:
+        problem: the document.
+        objective: a measure to aim at instead of the first goal.
+        future: how the future turns out.
+        in_order: (solution, place) pairs whose segments must be forced to fill in order.
+
+    Raises:
+        DocumentError: the document contradicts itself, or aims at a measure it cannot have.
+    """
+    programme = Programme(tables_of(problem, future), all_parts(), in_order)
+    programme.make("variables")
+    programme.make("measures")
+    _check_measures(problem, programme.measure_names())
+    programme.make("constraint")
+    return programme.matrix(objective or problem.goals[0].measure)
+
+
+def _check_measures(problem: Problem, known: list[str]) -> None:
+    wanted = [("goals", m) for m in problem.goal_names()] + [("limits", limit.measure) for limit in problem.limits]
+    faults = [
+        Fault(where, f"unknown measure {name!r}", "a measure of this problem", suggest(name, known))
+        for where, name in wanted
+        if name not in known
+    ]
+    if faults:
+        message = f"problem {problem.id!r} aims at what it does not measure"
+        raise DocumentError(message, faults)

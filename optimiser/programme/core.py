@@ -1,0 +1,150 @@
+"""What every block may ask of a problem: its years, places, kinds of activity, solutions and goals, and the future.
+
+Each block knows its own rows of the document by an `Entry`; what all blocks share stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+
+from pydantic import Field
+
+from capitation.records.documents import Document
+from capitation.records.years import FinancialYear
+from capitation.shift.solution import Name, Pounds, Solution
+
+ALL = "ALL"
+"""Stands for the whole system where a place or a provider is not named."""
+SYSTEM, COMMISSIONER = "system", "commissioner"
+
+Level = Literal["low", "central", "high"]
+
+
+class Locality(Document):
+    """A place of some tens of thousands of persons."""
+
+    id: Name
+    """Short name."""
+    title: str = ""
+    """Its name in words."""
+    persons: Decimal = Field(gt=0)
+    """Registered persons: how system amounts are spread over localities, and the base of equity per head."""
+
+
+class Provider(Document):
+    """An organisation that is paid for activity."""
+
+    id: Name
+    """Short name."""
+    title: str = ""
+    """Its name in words."""
+
+
+class PointOfDelivery(Document):
+    """A kind of activity."""
+
+    id: Name
+    """Short name."""
+    title: str = ""
+    """Its name in words."""
+    length_of_stay_days: Decimal | None = Field(default=None, ge=0)
+    """Mean length of stay, for points of delivery that occupy beds."""
+    contact_cost_pounds: Pounds = Decimal(0)
+    """Cost of one more contact received here because activity moved."""
+
+
+class Future(Document):
+    """One way the future may turn out, for sweeps, regret and risk."""
+
+    id: Name
+    """Short name."""
+    probability: Decimal | None = Field(default=None, gt=0)
+    """How likely; equal for all where none is given."""
+    effects: Level = "central"
+    """Which end of every effect and saving."""
+    effect_factors: dict[str, Decimal] = Field(default_factory=dict)
+    """By solution: its effects and savings times this."""
+    activity_factor: Decimal = Field(default=Decimal(1), ge=0)
+    """Activity before any solution times this."""
+    cost_factor: Decimal = Field(default=Decimal(1), ge=0)
+    """Costs of solutions times this."""
+    staff_factor: Decimal = Field(default=Decimal(1), ge=0)
+    """Staff supply times this."""
+
+
+PLAIN = Future(id="plan")
+"""The future that is planned with, where no other is given."""
+
+
+class Core(Protocol):
+    """The parts of a problem document that every block may ask for."""
+
+    @property
+    def id(self) -> str:
+        """Short name."""
+
+    @property
+    def years(self) -> tuple[FinancialYear, ...]:
+        """Years, in order and without gaps."""
+
+    @property
+    def discount_rate(self) -> Decimal | None:
+        """Rate a year for net present value."""
+
+    @property
+    def perspective(self) -> Literal["commissioner", "system"]:
+        """Whose cash `npv` counts."""
+
+    @property
+    def effects(self) -> Level:
+        """Which end of every effect and saving is planned with."""
+
+    @property
+    def solutions(self) -> tuple[Solution, ...]:
+        """What may be bought."""
+
+    @property
+    def localities(self) -> tuple[Locality, ...]:
+        """Places; the whole system is one where none is named."""
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Providers; not distinguished where none is named."""
+
+    @property
+    def points_of_delivery(self) -> tuple[PointOfDelivery, ...]:
+        """Kinds of activity that need more than a name."""
+
+    def goal_names(self) -> Sequence[str]:
+        """Names of the measures aimed at, in order."""
+
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Document)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T]):
+    """One key of the problem document: its name, what it may hold, and what stands where it is left out."""
+
+    field: str
+    shape: Any
+    default: T
+    about: str
+
+    def of(self, document: object) -> T:
+        """What `document` says under this key."""
+        return cast(T, getattr(document, self.field, self.default))
+
+
+def rows(field: str, model: type[Row], about: str) -> Entry[tuple[Row, ...]]:
+    """A key that holds rows of `model`, none where it is left out."""
+    return Entry(field, tuple[model, ...], (), about)  # type: ignore[valid-type]  # a model known at run time
+
+
+def one(field: str, model: type[Row], about: str) -> Entry[Row | None]:
+    """A key that holds one `model`, or nothing."""
+    return Entry(field, model | None, None, about)
