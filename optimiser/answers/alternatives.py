@@ -3,6 +3,7 @@
     goal >= (1 - x) best        then smallest and largest spend of every solution, and mixes along random directions
 
 A board that sees one optimum does not see that a solution could be half or twice as large for 1% of the gain.
+`alternatives` takes ten parameters on purpose: each is one choice of the search, named where it is made.
 """
 
 from __future__ import annotations

@@ -128,22 +128,7 @@ def from_pulp(problem: pulp.LpProblem, matrix: Matrix) -> Returned:
         cost[columns[variable.name]] += coefficient
     mine = {row.name: row for row in rows if row.name in expected}
     added = [row for row in rows if row.name not in expected]
-    row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
-    terms: list[tuple[int, int, float]] = []
-    changed: list[str] = []
-    for i, label in enumerate(matrix.names("rows", numbered=True)):
-        parts = [mine[n] for n in (label, f"{label}.floor") if n in mine]
-        if not parts:
-            continue
-        low = max((p.low for p in parts), default=-np.inf)
-        high = min((p.high for p in parts), default=np.inf)
-        place = slice(matrix.start[i], matrix.start[i + 1])
-        ours = dict(zip(matrix.index[place].tolist(), matrix.value[place].tolist(), strict=True))
-        same = all(p.terms == ours for p in parts)
-        if low != row_lower[i] or high != row_upper[i] or not same:
-            changed.append(label)
-            row_lower[i], row_upper[i] = low, high
-        terms += [(i, j, v) for j, v in (ours if same else parts[0].terms).items()]
+    row_lower, row_upper, terms, changed = _rows_as_they_stand(matrix, mine)
     first = matrix.row_count
     for k, row in enumerate(added):
         terms += [(first + k, j, v) for j, v in row.terms.items()]
@@ -186,6 +171,29 @@ class _PulpRow:
     terms: dict[int, float]
     low: float
     high: float
+
+
+def _rows_as_they_stand(
+    matrix: Matrix, mine: dict[str, _PulpRow]
+) -> tuple[Floats, Floats, list[tuple[int, int, float]], list[str]]:
+    """Floors, ceilings and terms of our rows as they now stand, and the labels of those that were changed."""
+    row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
+    terms: list[tuple[int, int, float]] = []
+    changed: list[str] = []
+    for i, label in enumerate(matrix.names("rows", numbered=True)):
+        parts = [mine[n] for n in (label, f"{label}.floor") if n in mine]
+        if not parts:
+            continue
+        low = max((p.low for p in parts), default=-np.inf)
+        high = min((p.high for p in parts), default=np.inf)
+        place = slice(matrix.start[i], matrix.start[i + 1])
+        ours = dict(zip(matrix.index[place].tolist(), matrix.value[place].tolist(), strict=True))
+        same = all(p.terms == ours for p in parts)
+        if low != row_lower[i] or high != row_upper[i] or not same:
+            changed.append(label)
+            row_lower[i], row_upper[i] = low, high
+        terms += [(i, j, v) for j, v in (ours if same else parts[0].terms).items()]
+    return row_lower, row_upper, terms, changed
 
 
 def _pulp_rows(problem: pulp.LpProblem, columns: dict[str, int]) -> list[_PulpRow]:

@@ -56,14 +56,7 @@ def conditional_value_at_risk(values: Floats, probabilities: Floats, alpha: floa
     return total / (alpha - max(left, 0.0))
 
 
-def extensive_form(
-    matrices: Sequence[Matrix], probabilities: Sequence[float], *, alpha: float, weight: float
-) -> tuple[Matrix, np.ndarray, list[np.ndarray]]:
-    """One matrix of all futures, the ids of its first-stage columns, and for each future the place of its columns.
-
-    Raises:
-        CapitationError: matrices of different shapes or aims, or numbers outside their range.
-    """
+def _check_futures(matrices: Sequence[Matrix], probabilities: Sequence[float], alpha: float, weight: float) -> None:
     first = matrices[0]
     if any(
         (m.column_count, m.row_count, m.sense, m.objective)
@@ -78,6 +71,18 @@ def extensive_form(
     if not 0 < alpha <= 1 or not 0 <= weight <= 1 or abs(sum(probabilities) - 1) > 1e-9:
         message = "alpha lies above 0 and up to 1, weight between 0 and 1, and probabilities add to 1"
         raise CapitationError(message)
+
+
+def extensive_form(
+    matrices: Sequence[Matrix], probabilities: Sequence[float], *, alpha: float, weight: float
+) -> tuple[Matrix, np.ndarray, list[np.ndarray]]:
+    """One matrix of all futures, the ids of its first-stage columns, and for each future the place of its columns.
+
+    Raises:
+        CapitationError: matrices of different shapes or aims, or numbers outside their range.
+    """
+    _check_futures(matrices, probabilities, alpha, weight)
+    first = matrices[0]
     shared = np.flatnonzero(first.first_stage)
     own = np.flatnonzero(~first.first_stage)
     futures = len(matrices)

@@ -1,139 +1,33 @@
-"""A chosen mix on a thousand fresh draws of its effects: what it avoids, what it is worth, and whether it keeps its promise.
+"""The score of a mix on draws: what it avoids by the exact product of effects, and everyone's cash.
 
-    u[d,s]        = one even number between 0 and 1 for each draw and solution
-    effect        = the triangular distribution on (low, central, high) at u, the same u for every effect and saving of s
-    avoided[d]    = eligible x (1 - product over s of (1 - effect_s effective_s)), exact, no chords
-    npv[d]        = discounted cash with income lost, variable cost, blocks and contacts received following avoided[d]
-
-A scheme that disappoints is taken to do so everywhere at once, schemes independently of each other. Starts, scale, staff,
-added capacity and support stay as bought; blocks planned to close do so only as far as the activity has really gone; contacts
-follow each solution's exact credit (Shapley value). No programme is solved. Doing nothing is worth 0 in every draw, so the
-regret of the mix is what it loses there, and the regret of doing nothing what the mix earns.
+What stays the same from draw to draw is worked out once (`Model`); a draw is then a few sums of arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.exact import effective_scales
-from optimiser.answers.optimise import Outcome
 from optimiser.blocks.effects import overlap_cells
 from optimiser.blocks.flows import activity_before, provider_flows
-from optimiser.blocks.income import prices
+from optimiser.blocks.income import prices, under_terms
 from optimiser.blocks.start import reach, starts
 from optimiser.engines.answer import Answer
+from optimiser.futures.appraisal.draws import triangular
 from optimiser.problem.document import Problem
-from optimiser.problem.tables import tables_of
 from optimiser.programme.core import COMMISSIONER, SYSTEM
 from optimiser.programme.family import Floats
 from optimiser.programme.tables import THOUSAND, Tables
 
-SEED = 20_161_021
-"""Seed of the draws, so that the same mix always gets the same score."""
-
-DRAWS = 1_000
-_CHUNK = 100
-_HAIR = 1e-6
-"""A promise is kept where it is missed by no more than this part of it: chords and tolerances of solvers are no failure."""
-
 Ints = npt.NDArray[np.intp]
-MONEY = ("npv", "commissioner_npv", "system_npv", "avoided_at_contract", "avoided_at_tariff")
 
 
-@dataclass(frozen=True)
-class Appraisal:
-    """How a mix does over many draws of its effects."""
-
-    draws: pl.DataFrame
-    """draw, npv, commissioner_npv, system_npv, avoided_at_contract, avoided_at_tariff (pounds), avoided (units, all years)."""
-    money: pl.DataFrame
-    """measure, as_planned, mean, p10, p50, p90, worst, best: pounds."""
-    organisations: pl.DataFrame
-    """organisation, mean, p10, p50, p90, worst, best: discounted cash in pounds; all but the system's add to it."""
-    activity: pl.DataFrame
-    """point_of_delivery, as_planned, mean, p10, p50, p90, worst, best: units avoided in the last year."""
-    chances: pl.DataFrame
-    """promise, about, at, unit, chance: share of draws in which the mix keeps it."""
-    regret: pl.DataFrame
-    """choice (the mix, nothing), mean, largest (pounds), best_in (share of draws in which it is the better choice)."""
-    seed: int
-
-    @property
-    def count(self) -> int:
-        """How many draws."""
-        return self.draws.height
-
-    def chance(self, promise: str, about: str = "") -> float:
-        """The share of draws in which one promise is kept.
-
-        Raises:
-            UnknownNameError: there is no such promise.
-        """
-        found = self.chances.filter((pl.col("promise") == promise) & (pl.col("about") == about))
-        if not found.height:
-            known = [f"{p} {a}".strip() for p, a in self.chances.select("promise", "about").iter_rows()]
-            raise UnknownNameError("promise", f"{promise} {about}".strip(), known, where="appraisal")
-        return float(found["chance"][0])
-
-
-def appraise(
-    outcome: Outcome,
-    *,
-    draws: int = DRAWS,
-    seed: int = SEED,
-    plan: Mapping[str, float] | None = None,
-) -> Appraisal:
-    """The mix of `outcome` scored on fresh draws of its effects and savings.
-
-    Args:
-        outcome: a problem and its mix.
-        draws: how many.
-        seed: of the draws; the same seed gives the same draws.
-        plan: units that a published plan avoids in the last year by point of delivery, whose chance is shown beside
-            the chance of what the mix itself promises.
-
-    Raises:
-        CapitationError: there is no mix, or fewer than one draw.
-        UnknownNameError: the plan names a point of delivery at which the mix avoids nothing.
-
-    Example:
-        One solution avoids 10%, 20% or 30% (low, central, high) of 100 attendances: the draws avoid 10 to 30, on
-        average 20, and half of them at least 20.
-    """
-    if not outcome.answer.has_mix:
-        message = f"there is no mix to appraise: {outcome.answer.meaning}"
-        raise CapitationError(message)
-    if draws < 1:
-        message = f"a mix is scored on at least one draw, not {draws}"
-        raise CapitationError(message)
-    model = _Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
-    even = np.random.default_rng(seed).random((draws, len(outcome.problem.solutions)))
-    parts = [model.score(even[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]
-    score = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return _appraisal(outcome, model, score, seed, dict(plan or {}))
-
-
-def triangular(even: Floats, low: Floats, central: Floats, high: Floats) -> Floats:
-    """Values of triangular distributions at even numbers between 0 and 1; the central value where low and high are one.
-
-    Example:
-        At 0.5 a triangle on 0, 1 and 2 gives 1; at 0.125 it gives 0.5.
-    """
-    span = np.where(high > low, high - low, 1.0)
-    split = (central - low) / span
-    rising = low + np.sqrt(np.maximum(even * span * (central - low), 0.0))
-    falling = high - np.sqrt(np.maximum((1 - even) * span * (high - central), 0.0))
-    return np.where(high > low, np.where(even < split, rising, falling), central)
-
-
-class _Sum:
+class Sum:
     """Weighted sums of columns into groups, with a fixed order of adding up."""
 
     def __init__(self, source: Sequence[int], weight: Sequence[float], target: Sequence[int], size: int) -> None:
@@ -151,7 +45,7 @@ class _Sum:
         return out
 
 
-class _Model:
+class Model:
     """Everything about a mix that stays the same from draw to draw, and the score of a draw."""
 
     def __init__(self, problem: Problem, answer: Answer, tables: Tables) -> None:
@@ -174,12 +68,12 @@ class _Model:
             rows, schema=schema | dict.fromkeys(("low", "central", "high"), pl.Float64), orient="row"
         )
         cell = ["locality", "point_of_delivery", "t", "cell"]
-        factor = {s.id: float(self.tables.future.effect_factors.get(s.id, 1)) for s in self.problem.solutions}
+        factor = {s.id: self.tables.factor(s.id) for s in self.problem.solutions}
         return (
             effects.join(overlap_cells(self.tables), on=["point_of_delivery", "cell"])
             .join(reach(self.tables), on="solution")
             .join(activity_before(self.tables), on=["locality", "point_of_delivery"])
-            .join(self.tables.years.select("t", "year"), on="t")
+            .join(self.tables.dates, on="t")
             .join(self.effective.filter(pl.col("effective") > 0), on=["solution", "place", "year"])
             .with_columns(
                 (pl.col("units") * pl.col("cell_share")).alias("eligible"),
@@ -196,16 +90,16 @@ class _Model:
 
     @cached_property
     def first_of_cell(self) -> Ints:
-        """Place of each cell's first row in `acting`."""
+        """Row of `acting` in which each cell begins."""
         return np.unique(self.acting["c"].to_numpy(), return_index=True)[1]
 
     @cached_property
-    def cells_to_places(self) -> _Sum:
+    def cells_to_places(self) -> Sum:
         """Avoided in cells to avoided in places."""
         cells = self.acting.unique("c", keep="first", maintain_order=True).join(
             self.places, on=["locality", "point_of_delivery", "t"], maintain_order="left"
         )
-        return _Sum(range(cells.height), cells["eligible"].to_list(), cells["i"].to_list(), self.places.height)
+        return Sum(range(cells.height), cells["eligible"].to_list(), cells["i"].to_list(), self.places.height)
 
     @cached_property
     def gone(self) -> pl.DataFrame:
@@ -225,31 +119,26 @@ class _Model:
         return self.places.join(provider_flows(self.tables), on=["locality", "point_of_delivery"])
 
     @cached_property
-    def places_to_providers(self) -> _Sum:
+    def places_to_providers(self) -> Sum:
         """Avoided in places to donated at providers."""
         rows = self.flowing.join(self.gone, on=["provider", "point_of_delivery", "t"])
-        return _Sum(rows["i"].to_list(), rows["flow"].to_list(), rows["j"].to_list(), self.gone.height)
+        return Sum(rows["i"].to_list(), rows["flow"].to_list(), rows["j"].to_list(), self.gone.height)
 
     @cached_property
     def providers(self) -> list[str]:
         """Providers at which something is donated, or that keep a saving."""
         return list(self.tables.providers)
 
-    def _by_provider(self, weight: str, under: bool | None) -> _Sum:
-        terms = {term.provider: term for term in self.problem.payment_terms}
+    def _by_provider(self, weight: str, under: bool | None) -> Sum:
         kept = []
-        for row in self.gone.iter_rows(named=True):
-            term = terms.get(row["provider"])
-            held = term is not None and (
-                not term.points_of_delivery or row["point_of_delivery"] in term.points_of_delivery
-            )
-            if under is None or held == under:
+        for row, inside in zip(self.gone.iter_rows(named=True), under_terms(self.tables, self.gone), strict=True):
+            if under is None or inside == under:
                 kept.append((row["j"], row[weight], self.providers.index(row["provider"]) * self.horizon + row["t"]))
         source, weights, target = zip(*kept, strict=True) if kept else ((), (), ())
-        return _Sum(source, weights, target, len(self.providers) * self.horizon)
+        return Sum(source, weights, target, len(self.providers) * self.horizon)
 
     @cached_property
-    def sums(self) -> dict[str, _Sum]:
+    def sums(self) -> dict[str, Sum]:
         """Donated units to thousand pounds by provider and year: outside payment terms, inside them, at tariff, variable cost."""
         return {
             "marginal": self._by_provider("marginal", under=False),
@@ -307,7 +196,7 @@ class _Model:
         return out
 
     @cached_property
-    def contact_cost(self) -> tuple[_Sum, Floats]:
+    def contact_cost(self) -> tuple[Sum, Floats]:
         """Credit of acting rows to thousand pounds of contacts by year; and by year what the plan counted for contacts less those that solutions create."""
         rows = []
         cost = dict(self.tables.contact_costs.iter_rows())
@@ -329,7 +218,7 @@ class _Model:
             ):
                 planned[index[year]] += cost.get(pod, 0.0) * value
             planned -= self._created(cost)
-        return _Sum(source, weight, target, self.horizon), planned
+        return Sum(source, weight, target, self.horizon), planned
 
     def _created(self, cost: Mapping[str, float]) -> Floats:
         out = np.zeros(self.horizon)
@@ -347,7 +236,7 @@ class _Model:
         weights = starts(self.tables).select("solution", "place", "weight")
         return (
             self.effective.join(weights, on=["solution", "place"])
-            .join(self.tables.years.select("t", "year"), on="year")
+            .join(self.tables.dates, on="year")
             .sort("solution", "t", "place")
             .group_by("solution", "t", maintain_order=True)
             .agg((pl.col("effective") * pl.col("weight")).sum().alias("scale"))
@@ -378,7 +267,7 @@ class _Model:
         scale = {(s, t): v for s, t, v in self.system_scale.iter_rows()}
         for i, s in enumerate(self.problem.solutions):
             by_year = np.array([scale.get((s.id, t), 0.0) for t in range(self.horizon)])
-            factor = float(self.tables.future.effect_factors.get(s.id, 1))
+            factor = self.tables.factor(s.id)
             for v in s.savings:
                 low, central, high = (
                     np.float64(v.at(level)) * factor / THOUSAND for level in ("low", "central", "high")
@@ -455,121 +344,13 @@ class _Model:
         return credit
 
     @cached_property
-    def last_year(self) -> tuple[list[str], _Sum]:
+    def last_year(self) -> tuple[list[str], Sum]:
         """Points of delivery, and avoided in places to avoided at each of them in the last year."""
         pods = self.places["point_of_delivery"].unique().sort().to_list()
         last = self.places.filter(pl.col("t") == self.horizon - 1)
         target = [pods.index(pod) for pod in last["point_of_delivery"]]
-        return pods, _Sum(last["i"].to_list(), [1.0] * last.height, target, len(pods))
-
-
-def _appraisal(
-    outcome: Outcome, model: _Model, score: Mapping[str, Floats], seed: int, plan: Mapping[str, float]
-) -> Appraisal:
-    answer, problem = outcome.answer, outcome.problem
-    pods = model.last_year[0]
-    for name in plan:
-        if name not in pods:
-            raise UnknownNameError("point of delivery", name, pods, where="plan")
-    money = {name: score[name] * THOUSAND for name in MONEY}
-    draws = pl.DataFrame({"draw": np.arange(1, len(score["npv"]) + 1), **money, "avoided": score["avoided"]})
-    claimed = answer.column("avoided").filter(pl.col("year") == str(problem.years[-1]))
-    promised = dict(claimed.group_by("point_of_delivery").agg(pl.col("value").sum()).iter_rows())
-    measures = answer.matrix.measures
-    planned = {name: answer.measure(name) if name in measures else 0.0 for name in MONEY}
-    by_pod = score["by_place"]
-    worth = pl.DataFrame([_spread(name, planned[name], money[name], "measure") for name in MONEY])
-    units = [_spread(pod, promised.get(pod, 0.0), by_pod[:, k], "point_of_delivery") for k, pod in enumerate(pods)]
-    schema = {"point_of_delivery": pl.String, **dict.fromkeys(_COLUMNS, pl.Float64)}
-    chances = [
-        _chance("better than nothing", "", 0.0, "£", score["npv"] >= 0.0),
-        _chance("npv as promised", "", planned["npv"], "£", _reaches(money["npv"], planned["npv"])),
-    ]
-    kept = np.ones(len(draws), dtype=bool)
-    for k, pod in enumerate(pods):
-        hit = _reaches(by_pod[:, k], promised.get(pod, 0.0))
-        kept &= hit
-        chances.append(_chance("avoided as promised", pod, promised.get(pod, 0.0), "units", hit))
-    chances.append(_chance("avoided as promised", "everywhere", float("nan"), "units", kept))
-    reached = np.ones(len(draws), dtype=bool)
-    for pod, units_planned in plan.items():
-        hit = _reaches(by_pod[:, pods.index(pod)], units_planned)
-        reached &= hit
-        chances.append(_chance("avoided as in the plan", pod, units_planned, "units", hit))
-    if plan:
-        chances.append(_chance("avoided as in the plan", "everywhere", float("nan"), "units", reached))
-    chances += _limits(problem, score)
-    parties = [
-        _spread(name, 0.0, score[f"npv:{name}"] * THOUSAND, "organisation")
-        for name in (COMMISSIONER, *model.providers, SYSTEM)
-    ]
-    return Appraisal(
-        draws=draws,
-        money=worth,
-        organisations=pl.DataFrame(parties).drop("as_planned"),
-        activity=pl.DataFrame(units, schema=schema),
-        chances=pl.DataFrame(chances, schema_overrides={"at": pl.Float64}).with_columns(pl.col("at").fill_nan(None)),
-        regret=_regret(money["npv"]),
-        seed=seed,
-    )
+        return pods, Sum(last["i"].to_list(), [1.0] * last.height, target, len(pods))
 
 
 def _has(answer: Answer, family: str) -> bool:
     return any(f.name == family for f in answer.matrix.columns)
-
-
-_COLUMNS = ("as_planned", "mean", "p10", "p50", "p90", "worst", "best")
-
-
-def _spread(name: str, planned: float, values: Floats, key: str) -> dict[str, str | float]:
-    p10, p50, p90 = (float(q) for q in np.quantile(values, [0.1, 0.5, 0.9]))
-    found = (planned, float(values.mean()), p10, p50, p90, float(values.min()), float(values.max()))
-    return {key: name, **dict(zip(_COLUMNS, found, strict=True))}
-
-
-def _reaches(values: Floats, promised: float) -> npt.NDArray[np.bool_]:
-    reached: npt.NDArray[np.bool_] = values >= promised - _HAIR * max(1.0, abs(promised))
-    return reached
-
-
-def _chance(promise: str, about: str, at: float, unit: str, hit: npt.NDArray[np.bool_]) -> dict[str, str | float]:
-    return {"promise": promise, "about": about, "at": at, "unit": unit, "chance": float(hit.mean())}
-
-
-def _limits(problem: Problem, score: Mapping[str, Floats]) -> list[dict[str, str | float]]:
-    """Chances of control totals and of limits on stranded cost; shortfalls admitted by the mix count as missed."""
-    out = []
-    index = {year: t for t, year in enumerate(problem.years)}
-    for c in problem.control_totals:
-        gap = float(c.target_pounds - c.baseline_pounds)
-        values = score[f"cash:{c.organisation}"][:, index[c.year]] * THOUSAND
-        out.append(
-            _chance("control total", f"{c.organisation} {c.year}", float(c.target_pounds), "£", _reaches(values, gap))
-        )
-    for limit in problem.stranded_limits:
-        for year, t in index.items():
-            if limit.year in (None, year):
-                values = -score[f"stranded:{limit.provider}"][:, t] * THOUSAND
-                hit = _reaches(values, -float(limit.pounds))
-                out.append(_chance("stranded cost", f"{limit.provider} {year}", float(limit.pounds), "£", hit))
-    return out
-
-
-def _regret(npv: Floats) -> pl.DataFrame:
-    rows = []
-    for choice, loss, best in (
-        ("the mix", np.maximum(-npv, 0.0), npv >= 0),
-        ("nothing", np.maximum(npv, 0.0), npv < 0),
-    ):
-        rows.append(
-            {
-                "choice": choice,
-                "mean": float(loss.mean()),
-                "largest": float(loss.max()),
-                "best_in": float(best.mean()),
-            }
-        )
-    return pl.DataFrame(rows)
-
-
-__all__ = ["DRAWS", "SEED", "Appraisal", "appraise", "triangular"]
