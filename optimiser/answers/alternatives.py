@@ -67,11 +67,9 @@ def alternatives(
         CapitationError: there is no mix to start from, or `within` is not between 0 and 1.
     """
     if answer.values is None:
-        message = f"there are no alternatives: {answer.meaning}"
-        raise CapitationError(message)
+        raise CapitationError(f"there are no alternatives: {answer.meaning}")
     if not 0 < within < 1:
-        message = f"alternatives lie within a share between 0 and 1 of the best, not {within:g}"
-        raise CapitationError(message)
+        raise CapitationError(f"alternatives lie within a share between 0 and 1 of the best, not {within:g}")
     names, table = _scale_rows(matrix, weights)
     near = hold(matrix, matrix.objective, answer, within)
     session = HighsSession(near)

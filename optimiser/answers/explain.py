@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from capitation.errors import UnknownNameError
-from optimiser.answers.elastic import Relaxation, relax
 from optimiser.answers.optimise import Outcome
+from optimiser.answers.what_must_give import Relaxation, relax
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.programme.family import Family

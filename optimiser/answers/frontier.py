@@ -1,11 +1,11 @@
-"""The frontier between two or three goals: the best of the first for each level the others are held to.
+"""The frontier between two or three goals: the best of the first for each level the others must reach.
 
     maximise goal 1   subject to   goal 2 >= eps_2 (and goal 3 >= eps_3),   eps on a grid between the two ends
 
 The ends are the best of each goal, and the level each other goal has when the first is at its best. All points are
-solved in one warm session in which only the held levels move. The price of a held level is the exchange rate between
-the goals, such as pounds for each bed-day. At the far end, where a held goal can go no further, there is no rate; there
-the first goal is optimised over the mixes that are best for the held one (columns and rows with a price stay where they
+solved in one warm session in which only the kept levels move. The price of a kept level is the exchange rate between
+the goals, such as pounds for each bed-day. At the far end, where a kept goal can go no further, there is no rate; there
+the first goal is optimised over the mixes that are best for the kept one (columns and rows with a price stay where they
 are), which is exact and much easier than holding it at its very best by a limit.
 """
 
@@ -26,7 +26,7 @@ from optimiser.programme.matrix import Matrix
 
 _TRACE = 1e-2
 _LEANS = 1e-7
-"""Prices below this size count as none: rows and columns that bear one are held where they are."""
+"""Prices below this size count as none: rows and columns that bear one stay where they are."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Frontier:
     """Points of the frontier, in the order of the grid."""
 
     points: pl.DataFrame
-    """point, one column a goal (in its own unit), `rate_<goal>` (worth of one more of a held goal in the first), status."""
+    """point, one column a goal (in its own unit), `rate_<goal>` (worth of one more of a kept goal in the first), status."""
     answers: tuple[Answer, ...]
     """The answer at each point that has a mix."""
     goals: tuple[str, ...]
@@ -49,39 +49,36 @@ def frontier(
     time_limit: float | None = None,
     prices: bool = True,
 ) -> Frontier:
-    """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each held goal.
+    """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each kept goal.
 
     Raises:
         CapitationError: not two or three different goals, fewer than two points, or no mix at all.
         UnknownNameError: a goal is no measure of the matrix.
     """
     if len(goals) not in (2, 3) or len(set(goals)) != len(goals):
-        message = f"a frontier is between two or three different goals, not {', '.join(goals)}"
-        raise CapitationError(message)
+        raise CapitationError(f"a frontier is between two or three different goals, not {', '.join(goals)}")
     if points < 2:
-        message = f"a frontier needs at least 2 points, not {points}"
-        raise CapitationError(message)
-    main, held = goals[0], goals[1:]
+        raise CapitationError(f"a frontier needs at least 2 points, not {points}")
+    main, kept = goals[0], goals[1:]
     aimed = matrix.aim(main)
-    rows = {name: matrix.row_count + i for i, name in enumerate(held)}
-    for name in held:
+    rows = {name: matrix.row_count + i for i, name in enumerate(kept)}
+    for name in kept:
         aimed = _held(aimed, matrix, name)
     session = HighsSession(aimed)
     first = session.solve(gap=gap, time_limit=time_limit, prices=False)
     if first.values is None:
-        message = f"there is no frontier: {first.meaning}"
-        raise CapitationError(message)
-    levels = [_levels(session, aimed, matrix, name, first, points, gap, time_limit) for name in held]
+        raise CapitationError(f"there is no frontier: {first.meaning}")
+    levels = [_levels(session, aimed, matrix, name, first, points, gap, time_limit) for name in kept]
     ends: dict[int, Answer] = {}
-    if len(held) == 1 and not aimed.is_whole:
-        ends[points - 1] = _far_end(session, aimed, matrix.measures[held[0]], gap, time_limit)
+    if len(kept) == 1 and not aimed.is_whole:
+        ends[points - 1] = _far_end(session, aimed, matrix.measures[kept[0]], gap, time_limit)
     ids = np.array(list(rows.values()))
     found: dict[int, dict[str, object]] = {}
     answers: dict[int, Answer] = {}
-    # from the far end back: the last solve stood at the best of a held goal, which keeps every level of that goal
-    for number, held_at in reversed(list(enumerate(itertools.product(*levels)))):
+    # from the far end back: the last solve stood at the best of a kept goal, which keeps every level of that goal
+    for number, kept_at in reversed(list(enumerate(itertools.product(*levels)))):
         low, high = aimed.row_lower.copy(), aimed.row_upper.copy()
-        for name, level in zip(held, held_at, strict=True):
+        for name, level in zip(kept, kept_at, strict=True):
             _set(matrix, name, rows[name], level, low, high)
         session.change_rows(ids, low, high)
         if number in ends:
@@ -92,13 +89,13 @@ def frontier(
         row: dict[str, object] = {"point": number, "status": answer.status}
         for name in goals:
             row[name] = None if answer.values is None else answer.measure(name)
-        for name in held:
+        for name in kept:
             row[f"rate_{name}"] = _rate(answer, matrix, main, name, rows[name])
         found[number] = row
         if answer.values is not None:
             answers[number] = answer
     schema = {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64)}
-    schema |= {f"rate_{name}": pl.Float64 for name in held}
+    schema |= {f"rate_{name}": pl.Float64 for name in kept}
     ordered = [found[number] for number in sorted(found)]
     return Frontier(pl.DataFrame(ordered, schema=schema), tuple(answers[number] for number in sorted(answers)), goals)
 
@@ -136,13 +133,13 @@ def _levels(
     gap: float,
     time_limit: float | None,
 ) -> list[float]:
-    """Levels of a held goal from where it stands at the best of the first goal to its own best, in the matrix's unit."""
+    """Levels of a kept goal from where it stands at the best of the first goal to its own best, in the matrix's unit."""
     m, width = matrix.measures[name], aimed.column_count
     at_first = float(m.vector @ first.values)  # type: ignore[operator]  # the caller has checked that there is a mix
     every = np.arange(width, dtype=np.int32)
     turn = 1.0 if m.sense == matrix.measures[aimed.objective].sense else -1.0
     _go_on_with(session, aimed, primal=True)
-    # first the held goal with a trace of the main one: among the many mixes best for it, one that is good for both,
+    # first the kept goal with a trace of the main one: among the many mixes best for it, one that is good for both,
     # from which the far end of the frontier is near
     trace = _TRACE * float(np.abs(m.vector).max(initial=0.0)) / max(1e-300, float(np.abs(aimed.cost).max(initial=0.0)))
     session.change_cost(every, turn * m.vector + trace * aimed.cost)
@@ -151,13 +148,12 @@ def _levels(
     own = session.solve(gap=gap, time_limit=time_limit, prices=False)
     session.change_cost(every, aimed.cost)
     if own.values is None:
-        message = f"the goal '{name}' has no best of its own: {own.meaning}"
-        raise CapitationError(message)
+        raise CapitationError(f"the goal '{name}' has no best of its own: {own.meaning}")
     return [float(x) for x in np.linspace(at_first, float(m.vector @ own.values), points)]
 
 
 def _far_end(session: HighsSession, aimed: Matrix, measure: Measure, gap: float, time_limit: float | None) -> Answer:
-    """The best of the main goal among the mixes that are best for the held one; the session has just solved for it."""
+    """The best of the main goal among the mixes that are best for the kept one; the session has just solved for it."""
     every = np.arange(aimed.column_count, dtype=np.int32)
     turn = 1.0 if measure.sense == aimed.sense else -1.0
     session.change_cost(every, turn * measure.vector)
@@ -175,20 +171,20 @@ def _far_end(session: HighsSession, aimed: Matrix, measure: Measure, gap: float,
     answer = session.solve(gap=gap, time_limit=time_limit, prices=False)
     session.change_rows(rows, aimed.row_lower, aimed.row_upper)
     session.change_columns(columns, aimed.lower, aimed.upper)
-    return replace(answer, no_prices_because="at its end the held goal can go no further, so it has no exchange rate")
+    return replace(answer, no_prices_because="at its end the kept goal can go no further, so it has no exchange rate")
 
 
 def _held_where_priced(lean: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
     """Limits in which everything that bears a price stays at the limit it leans on, and which those are."""
     at = np.where(lean > 0, high, low)
-    held = np.flatnonzero((np.abs(lean) > _LEANS) & np.isfinite(at))
+    pinned = np.flatnonzero((np.abs(lean) > _LEANS) & np.isfinite(at))
     floor, ceiling = low.copy(), high.copy()
-    floor[held], ceiling[held] = at[held], at[held]
-    return floor, ceiling, held
+    floor[pinned], ceiling[pinned] = at[pinned], at[pinned]
+    return floor, ceiling, pinned
 
 
 def _rate(answer: Answer, matrix: Matrix, main: str, name: str, row: int) -> float | None:
-    """What one more unit of the held goal costs (or gives) in the first, both in their own units."""
+    """What one more unit of the kept goal costs (or gives) in the first, both in their own units."""
     if answer.prices is None:
         return None
     price = float(answer.prices.rows[row])

@@ -1,6 +1,6 @@
 """The best mix of a problem: goals in order, segments filled in order, and an explanation where there is no mix.
 
-Goals are met one after the other: each is optimised, then held at its best (less its tolerance) while the next is.
+Goals are met one after the other: each is optimised, then kept at its best (less its tolerance) while the next is.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from optimiser.answers.conflict import Conflict, conflict_set
-from optimiser.answers.elastic import Relaxation, relax
+from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.shapley import credit_by_solution
+from optimiser.answers.what_must_give import Relaxation, relax
 from optimiser.blocks.start import starts
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress

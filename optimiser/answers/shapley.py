@@ -41,8 +41,9 @@ def shapley(effects: Floats) -> Floats:
     table = np.atleast_2d(np.asarray(effects, dtype=np.float64))
     n = table.shape[1]
     if n > MOST:
-        message = f"credit is worked out over every set of solutions, so at most {MOST} on one cell; found {n}"
-        raise CapitationError(message)
+        raise CapitationError(
+            f"credit is worked out over every set of solutions, so at most {MOST} on one cell; found {n}"
+        )
     sets = np.arange(2**n)
     members = ((sets[:, None] >> np.arange(n)) & 1).astype(bool)
     size = members.sum(axis=1)

@@ -31,7 +31,7 @@ class Cell(Document):
     """Part of that activity which the group makes up."""
 
 
-CELLS = rows("cells", Cell, "Groups of patients told apart within a point of delivery.")
+CELLS = rows("cells", Cell, "Groups of patients within a point of delivery.")
 
 
 @table

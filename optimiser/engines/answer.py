@@ -106,8 +106,7 @@ class Answer:
             SolverError: there is no mix to read.
         """
         if self.values is None:
-            message = f"there is no mix to read '{family}' from: {self.meaning}"
-            raise SolverError(message)
+            raise SolverError(f"there is no mix to read '{family}' from: {self.meaning}")
         block = self.matrix.family(family)
         return block.index.with_columns(pl.Series("value", self.values[block.first : block.last]))
 
@@ -118,8 +117,7 @@ class Answer:
             SolverError: there is no mix.
         """
         if self.values is None:
-            message = f"there is no mix to measure '{name}' on: {self.meaning}"
-            raise SolverError(message)
+            raise SolverError(f"there is no mix to measure '{name}' on: {self.meaning}")
         return self.matrix.measures[name].value(self.values)
 
 

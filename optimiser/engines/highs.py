@@ -57,8 +57,7 @@ class Progress:
 
 def _ok(status: highspy.HighsStatus, action: str) -> None:
     if status == highspy.HighsStatus.kError:
-        message = f"highspy refused to {action}"
-        raise SolverError(message)
+        raise SolverError(f"highspy refused to {action}")
 
 
 def _with(old: Floats, ids: npt.NDArray[np.int32], new: Floats) -> Floats:
@@ -77,7 +76,7 @@ class _QuietHighs(highspy.Highs):
 
 
 class HighsSession:
-    """A matrix held by highspy: solve it, change costs and limits, and solve again from where it stood."""
+    """A matrix that highspy keeps: solve it, change costs and limits, and solve again from where it stood."""
 
     def __init__(self, matrix: Matrix, options: Mapping[str, Any] | None = None) -> None:
         self._highs = _QuietHighs()
@@ -92,15 +91,14 @@ class HighsSession:
 
     def _set(self, name: str, value: Any) -> None:  # noqa: ANN401  # highspy options are of four types
         if name not in _OPTIONS:
-            message = f"solver option {name!r} is not known here; known: {', '.join(sorted(_OPTIONS))}"
-            raise SolverError(message)
+            raise SolverError(f"solver option {name!r} is not known here; known: {', '.join(sorted(_OPTIONS))}")
         kind, allowed = _OPTIONS[name]
         if not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
-            message = f"solver option {name!r}: found {value!r}; expected a {kind.__name__}"
-            raise SolverError(message)
+            raise SolverError(f"solver option {name!r}: found {value!r}; expected a {kind.__name__}")
         if allowed is not None and value not in allowed:
-            message = f"solver option {name!r}: found {value!r}; expected one of {', '.join(map(str, allowed))}"
-            raise SolverError(message)
+            raise SolverError(
+                f"solver option {name!r}: found {value!r}; expected one of {', '.join(map(str, allowed))}"
+            )
         _ok(self._highs.setOptionValue(name, float(value) if kind is float else value), f"set {name} to {value!r}")
 
     def _pass(self, matrix: Matrix) -> None:
@@ -133,8 +131,7 @@ class HighsSession:
         """
         old = self.matrix
         if (matrix.column_count, matrix.row_count) != (old.column_count, old.row_count):
-            message = "a warm session can only take a matrix of the same shape"
-            raise SolverError(message)
+            raise SolverError("a warm session can only take a matrix of the same shape")
         started = time.perf_counter()
         same_terms = (
             matrix.sense == old.sense
@@ -307,11 +304,10 @@ class HighsSession:
             if values is None:
                 return "no_solution_by_limit", None, bound
             return ("interrupted" if state == codes.kInterrupt else "time_limit"), values, bound
-        message = f"highspy stopped without an answer: {highs.modelStatusToString(state)}"
-        raise SolverError(message)
+        raise SolverError(f"highspy stopped without an answer: {highs.modelStatusToString(state)}")
 
     def _which_of_the_two(self) -> highspy.HighsModelStatus:
-        """Infeasible or unbounded, told apart by solving once more for no objective at all."""
+        """Infeasible or unbounded, distinguished by solving once more for no objective at all."""
         matrix = replace(self.matrix, cost=np.zeros(self.matrix.column_count), constant=0.0)
         other = HighsSession(matrix)
         _ok(other._highs.run(), "solve for feasibility")

@@ -243,8 +243,7 @@ def _refuse_ordered_sets(problem: pulp.LpProblem) -> None:
         for kind, name in _ordered_sets(problem)
     ]
     if faults:
-        message = "the PuLP problem has special ordered sets, which its solvers would ignore"
-        raise SolverError(message, faults)
+        raise SolverError("the PuLP problem has special ordered sets, which its solvers would ignore", faults)
 
 
 def _ordered_sets(problem: pulp.LpProblem) -> list[tuple[str, str]]:
@@ -297,8 +296,7 @@ def solve(
         with _quiet():
             returned = problem.solve(_solver(solver, options))
     except pulp.PulpError as error:
-        message = f"{solver} failed through PuLP: {error}"
-        raise SolverError(message) from error
+        raise SolverError(f"{solver} failed through PuLP: {error}") from error
     solved = time.perf_counter()
     status, bound = _outcome(problem, returned, matrix, gap, time_limit)
     values = _values(problem, matrix) if status in ("optimal", "gap", "time_limit", "interrupted") else None
@@ -368,8 +366,7 @@ def _outcome(
         return "no_solution_by_limit", bound
     if code in _FROM_CODE:
         return _FROM_CODE[code], None
-    message = f"the solver stopped without an answer (PuLP status {code})"
-    raise SolverError(message)
+    raise SolverError(f"the solver stopped without an answer (PuLP status {code})")
 
 
 def _is_within(problem: pulp.LpProblem, matrix: Matrix, bound: float | None) -> bool:
@@ -415,8 +412,7 @@ def _confirmed(matrix: Matrix, status: Status, solver: str) -> tuple[Status, tup
     if check.status in ("infeasible", "unbounded") and check.status != status:
         return check.status, (f"{solver} through PuLP said {status}; highspy shows that it is {check.status}",)
     if check.status not in ("infeasible", "unbounded", "no_solution_by_limit"):
-        message = f"{solver} through PuLP said {status}, but highspy finds a mix: {check.meaning}"
-        raise SolverError(message)
+        raise SolverError(f"{solver} through PuLP said {status}, but highspy finds a mix: {check.meaning}")
     return status, ()
 
 
@@ -426,8 +422,9 @@ def _check_mix(matrix: Matrix, values: Floats, solver: str) -> None:
     miss = np.maximum(matrix.row_lower - activity, activity - matrix.row_upper) / size
     if len(miss) and miss.max() > TOLERANCE:
         worst = int(np.argmax(miss))
-        message = f"{solver} through PuLP returned a mix that misses '{matrix.row_label(worst)}' by {miss[worst]:.2g}"
-        raise SolverError(message)
+        raise SolverError(
+            f"{solver} through PuLP returned a mix that misses '{matrix.row_label(worst)}' by {miss[worst]:.2g}"
+        )
 
 
 def _prices(problem: pulp.LpProblem, matrix: Matrix, values: Floats, solver: str) -> tuple[Prices | None, str]:

@@ -63,20 +63,17 @@ def _check_futures(matrices: Sequence[Matrix], probabilities: Sequence[float], a
         != (first.column_count, first.row_count, first.sense, first.objective)
         for m in matrices
     ):
-        message = "futures must have the same columns, rows and goal"
-        raise CapitationError(message)
+        raise CapitationError("futures must have the same columns, rows and goal")
     if first.sense != "max":
-        message = f"risk is weighed for a goal that is maximised, not '{first.objective}'"
-        raise CapitationError(message)
+        raise CapitationError(f"risk is weighed for a goal that is maximised, not '{first.objective}'")
     if not 0 < alpha <= 1 or not 0 <= weight <= 1 or abs(sum(probabilities) - 1) > 1e-9:
-        message = "alpha lies above 0 and up to 1, weight between 0 and 1, and probabilities add to 1"
-        raise CapitationError(message)
+        raise CapitationError("alpha lies above 0 and up to 1, weight between 0 and 1, and probabilities add to 1")
 
 
 def extensive_form(
     matrices: Sequence[Matrix], probabilities: Sequence[float], *, alpha: float, weight: float
 ) -> tuple[Matrix, np.ndarray, list[np.ndarray]]:
-    """One matrix of all futures, the ids of its first-stage columns, and for each future the place of its columns.
+    """One matrix of all futures, the ids of its first-stage columns, and for each future where its columns stand.
 
     Raises:
         CapitationError: matrices of different shapes or aims, or numbers outside their range.

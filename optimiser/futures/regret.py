@@ -57,12 +57,12 @@ def regret_table(
 
 
 def fix_first_stage(matrix: Matrix, values: Floats) -> Matrix:
-    """The matrix with starts and launches held at `values` (what follows from them is left to follow)."""
+    """The matrix with starts and launches fixed at `values` (what follows from them is left to follow)."""
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     for family in matrix.columns:
         if family.name in ("start", "launch"):
             block = slice(family.first, family.last)
-            held = np.clip(values[block], matrix.lower[block], matrix.upper[block])
-            held = np.where(matrix.integer[block], np.round(held), held)
-            lower[block], upper[block] = held, held
+            fixed = np.clip(values[block], matrix.lower[block], matrix.upper[block])
+            fixed = np.where(matrix.integer[block], np.round(fixed), fixed)
+            lower[block], upper[block] = fixed, fixed
     return replace(matrix, lower=lower, upper=upper)

@@ -34,8 +34,7 @@ def protect(matrix: Matrix, losses: Mapping[str, Floats], gamma: float) -> Matri
         CapitationError: the goal is minimised, or gamma is negative.
     """
     if matrix.sense != "max" or gamma < 0:
-        message = "a goal is protected where it is maximised, against a number of losses of 0 or more"
-        raise CapitationError(message)
+        raise CapitationError("a goal is protected where it is maximised, against a number of losses of 0 or more")
     names = list(losses)
     if not names:
         return matrix

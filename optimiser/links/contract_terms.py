@@ -4,10 +4,10 @@ With v the tariff value done if nothing is bought, P the contract's payment and 
 
     loss(d) = P(v) - P(v - d)
 
-The bends of P, read from right to left, are the bends of `loss`. The programme holds any continuous `loss` that never
+The bends of P, read from right to left, are the bends of `loss`. The programme takes any continuous `loss` that never
 falls exactly: a straight one as it stands, a bent one with a yes-or-no variable for each bend, because pieces are then
 gone through in order. A payment that leaps, that is curved, that rises as activity falls, or that rests on several
-amounts at once cannot be held and is refused by name. Nothing is straightened in silence.
+amounts at once cannot be written so and is refused by name. Nothing is straightened in silence.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _FLAT = 1e-9
 
 
 @dataclass(frozen=True)
-class HeldTerms:
-    """A contract's payment as the programme holds it.
+class ExactTerms:
+    """A contract's payment as the programme takes it.
 
     Args:
         terms: what goes into the problem's `payment_terms`.
@@ -57,7 +57,7 @@ class HeldTerms:
         )
 
 
-def held_terms(
+def exact_terms(
     paid: Pieces,
     *,
     provider: str,
@@ -65,7 +65,7 @@ def held_terms(
     points_of_delivery: Sequence[str] = (),
     per_tariff_pound: Mapping[str, float] | float = 1.0,
     what: str = "the contract",
-) -> HeldTerms:
+) -> ExactTerms:
     """The payment terms of a payment that is a function of one amount, in pounds.
 
     Args:
@@ -92,7 +92,7 @@ def held_terms(
     leaps += [(at, size) for at, size in lost.jumps if at < span]
     if leaps:
         at, size = leaps[0]
-        message = f"{what}: what {provider} loses cannot be held in a programme"
+        message = f"{what}: what {provider} loses cannot be written exactly in a programme"
         raise ContractError(
             message,
             [
@@ -111,7 +111,7 @@ def held_terms(
             break
         slope = 0.0 if abs(piece.slope) <= _FLAT else piece.slope
         if slope < 0:
-            message = f"{what}: what {provider} loses cannot be held in a programme"
+            message = f"{what}: what {provider} loses cannot be written exactly in a programme"
             raise ContractError(
                 message,
                 [
@@ -136,7 +136,7 @@ def held_terms(
         pieces=tuple(PaymentPiece(from_pounds=at, slope=slope) for at, slope in pieces),
     )
     kind = _kind([float(slope) for _, slope in pieces])
-    return HeldTerms(terms, kind, _flags(what, provider, kind, len(pieces)))
+    return ExactTerms(terms, kind, _flags(what, provider, kind, len(pieces)))
 
 
 def term_terms(
@@ -148,19 +148,20 @@ def term_terms(
     points_of_delivery: Sequence[str] = (),
     per_tariff_pound: Mapping[str, float] | float = 1.0,
     tables: Tables = NO_TABLES,
-) -> HeldTerms:
+) -> ExactTerms:
     """The payment terms of one clause, in pounds, other names of the clause taking the values `at`.
 
     Raises:
-        ContractError: the clause is not a function of one amount, is curved, or as `held_terms`.
+        ContractError: the clause is not a function of one amount, is curved, or as `exact_terms`.
     """
     pieces = term.pieces(at, tables)
     what = f"clause {term.step!r} ({term.term})"
     if pieces is None or term.kind == "curved":
         found = "a curve" if pieces is not None else "a clause that rests on more than one amount"
-        message = f"{what}: cannot be held in a programme"
-        raise ContractError(message, [Fault(what, found, "straight pieces of one amount")])
-    return held_terms(
+        raise ContractError(
+            f"{what}: cannot be written exactly in a programme", [Fault(what, found, "straight pieces of one amount")]
+        )
+    return exact_terms(
         pieces,
         provider=provider,
         done_pounds=done_pounds,
@@ -178,7 +179,7 @@ def contract_terms(
     provider: str,
     points_of_delivery: Sequence[str] = (),
     per_tariff_pound: Mapping[str, float] | float = 1.0,
-) -> HeldTerms:
+) -> ExactTerms:
     """The payment terms of a whole contract: everything it pays the provider, as one amount of one row falls from what it is.
 
     Args:
@@ -187,10 +188,10 @@ def contract_terms(
         varied: the number input that falls, such as `actual_value_pence`.
         provider: who is paid.
         points_of_delivery: kinds of activity under the terms.
-        per_tariff_pound: how much the input falls for each pound of tariff value not done, as in `held_terms`.
+        per_tariff_pound: how much the input falls for each pound of tariff value not done, as in `exact_terms`.
 
     Raises:
-        ContractError: an unknown input; a clause pools rows, so that the payment is no function of one of them; or as `held_terms`.
+        ContractError: an unknown input; a clause pools rows, so that the payment is no function of one of them; or as `exact_terms`.
     """
     what = f"contract {contract.id}"
     pooled = [f"{term.step} ({term.term})" for term in contract.terms if term.runs_across_rows()]
@@ -211,8 +212,7 @@ def contract_terms(
     numbers = [name for name, each in contract.input_map().items() if each.type == "number"]
     if varied not in numbers:
         found = Fault(what, f"no number input {varied!r}", "one that activity moves", suggest(varied, numbers))
-        message = f"{what}: what {provider} loses cannot be found"
-        raise ContractError(message, [found])
+        raise ContractError(f"{what}: what {provider} loses cannot be found", [found])
     unit = 100.0 if contract.amounts == "pence" else 1.0
     done = float(row[contract.input_map()[varied].heading])
     sellers = {party.code for party in contract.parties if party.role == "provider"}
@@ -222,11 +222,10 @@ def contract_terms(
             sign = 1.0 if str(output.payee) in sellers else -1.0
             parts.append((sign, payoff(contract, row, varied, 0.0, done, output.name).pieces))
     if not parts:
-        message = f"{what}: it pays nothing to a provider, so no terms follow from it"
-        raise ContractError(message)
+        raise ContractError(f"{what}: it pays nothing to a provider, so no terms follow from it")
     total = _added(parts)
     pounds = Pieces(tuple(Piece(p.start / unit, p.intercept / unit, p.slope, p.holds_at_start) for p in total.pieces))
-    return held_terms(
+    return exact_terms(
         pounds,
         provider=provider,
         done_pounds=done / unit,
@@ -258,7 +257,7 @@ def _one_rate(per_tariff_pound: Mapping[str, float] | float, what: str, provider
     if len(set(rates.values())) == 1 and min(rates.values()) > 0:
         return next(iter(rates.values()))
     said = ", ".join(f"{pod} {rate:g}" for pod, rate in sorted(rates.items()))
-    message = f"{what}: what {provider} loses cannot be held in a programme"
+    message = f"{what}: what {provider} loses cannot be written exactly in a programme"
     raise ContractError(
         message,
         [
@@ -340,9 +339,9 @@ def _flags(what: str, provider: str, kind: Kind, count: int) -> tuple[str, ...]:
         return ()
     bends = count - 1
     return (
-        f"{what}: what {provider} loses is {kind} with {bends} bend{'' if bends == 1 else 's'}; it is held exactly, with "
-        "a yes-or-no variable for each bend and year, so prices are those with the pieces reached held fixed",
+        f"{what}: what {provider} loses is {kind} with {bends} bend{'' if bends == 1 else 's'}; it is written exactly, with "
+        "a yes-or-no variable for each bend and year, so prices are those with the pieces reached fixed",
     )
 
 
-__all__ = ["HeldTerms", "contract_terms", "held_terms", "paid_on_cost", "term_terms"]
+__all__ = ["ExactTerms", "contract_terms", "exact_terms", "paid_on_cost", "term_terms"]

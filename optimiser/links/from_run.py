@@ -2,7 +2,7 @@
 
 A policy (budgets, staff, limits, goals, and a `[run]` that names a scenario) and the scenario's run make a whole problem:
 what the engine already knows is made from the run and never typed again. `written_problem` puts it into files that any
-reader of problem documents can open; the shipped ones are held to what the run gives by a test.
+reader of problem documents can open; a test compares the shipped ones with what the run gives.
 
     localities, activity    the run's localities, unmitigated activity by point of delivery and year
     solutions               the pack's solutions, set so that all of them reproduce the plan (`capitation.shift.calibration`)
@@ -352,8 +352,8 @@ def _receiving(spec: RunTables, activity: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> list[dict[str, Any]]:
-    held = run.provider_allocation
-    sums = held.group_by("provider_code", "year").agg(pl.col("allocation_pence").sum())
+    allocated = run.provider_allocation
+    sums = allocated.group_by("provider_code", "year").agg(pl.col("allocation_pence").sum())
     income = {(code, year): pence for code, year, pence in sums.iter_rows()}
     return [
         {
@@ -418,10 +418,10 @@ def _pounds(pence: int) -> str:
 
 def _check(spec: RunTables, years: list[str], run: Run, calibration: Calibration, activity: pl.DataFrame) -> None:
     faults = Faults()
-    held = activity.get_column("year").unique().to_list()
+    known = activity.get_column("year").unique().to_list()
     for year in years:
-        if year not in held:
-            faults.add("run: years", f"{year}", "a year with activity in the run", suggest(year, held))
+        if year not in known:
+            faults.add("run: years", f"{year}", "a year with activity in the run", suggest(year, known))
     solutions = [s.id for s in calibration.solutions]
     for name in spec.solutions:
         if name not in solutions:

@@ -142,7 +142,7 @@ def launches(outcome: Outcome, codes: Sequence[str]) -> Frame[Launch]:
     """The mix of `outcome` as a table of launches, with the run's codes of localities.
 
     Raises:
-        DocumentError: a place of the mix is no locality of the run.
+        DocumentError: a locality of the mix is none of the run.
     """
     by_name = {programme_name(code): code for code in codes} | {EVERYWHERE: EVERYWHERE}
     launched = outcome.answer.column("launch").filter(pl.col("value") > _TRACE)
@@ -170,8 +170,7 @@ def shift_of(outcome: Outcome, run: Run) -> ChannelShift:
     places = ShiftLocality.validate(pl.DataFrame(persons, schema=ShiftLocality.dtypes(), orient="row"))
     mix = launches(outcome, codes)
     if not mix.height:
-        message = "nothing is bought in this mix, so there is nothing to put through contracts"
-        raise CapitationError(message)
+        raise CapitationError("nothing is bought in this mix, so there is nothing to put through contracts")
     return channel_shift(outcome.problem.solutions, mix, activity, places, level=outcome.problem.effects)
 
 

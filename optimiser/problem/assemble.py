@@ -51,5 +51,4 @@ def _check_measures(problem: Problem, known: list[str]) -> None:
         if name not in known
     ]
     if faults:
-        message = f"problem {problem.id!r} aims at what it does not measure"
-        raise DocumentError(message, faults)
+        raise DocumentError(f"problem {problem.id!r} aims at what it does not measure", faults)

@@ -91,11 +91,11 @@ class Problem(Document):
     localities: tuple[Locality, ...] = ()
     """Places; the whole system is one where none is named."""
     providers: tuple[Provider, ...] = ()
-    """Providers; they are not told apart where none is named."""
+    """Providers; they count as one where none is named."""
     points_of_delivery: tuple[PointOfDelivery, ...] = ()
     """Kinds of activity that need more than a name."""
     cells: tuple[Cell, ...] = ()
-    """Groups of patients told apart within a point of delivery."""
+    """Groups of patients within a point of delivery."""
     activity: tuple[ActivityRow, ...] = ()
     """Activity if nothing is bought."""
     activity_file: str | None = None
@@ -151,8 +151,7 @@ class Problem(Document):
     @classmethod
     def _follow_each_other(cls, years: tuple[FinancialYear, ...]) -> tuple[FinancialYear, ...]:
         if any(b.years_after(a) != 1 for a, b in pairwise(years)):
-            message = "years that follow each other without a gap"
-            raise ValueError(message)
+            raise ValueError("years that follow each other without a gap")
         return years
 
     def goal_names(self) -> list[str]:
@@ -194,8 +193,7 @@ def problem_of(content: dict[str, Any], where: str, folder: Path) -> Problem:
         changes["solutions_folder"] = None
         changes["solution_ids"] = ()
     elif problem.solution_ids:
-        message = f"{where}: solution_ids name files, but there is no solutions_folder to find them in"
-        raise DocumentError(message)
+        raise DocumentError(f"{where}: solution_ids name files, but there is no solutions_folder to find them in")
     for name, (schema, model) in _FILES.items():
         file = getattr(problem, f"{name}_file")
         if file is not None:

@@ -240,5 +240,4 @@ def _check_terms(table: pl.DataFrame, rows: int, columns: int) -> None:
         fault = Fault(
             "terms", f"{bad.height} such as {bad.row(0, named=True)}", "known rows, columns and finite numbers"
         )
-        message = "the programme has terms that cannot be placed"
-        raise FrameError(message, [fault])
+        raise FrameError("the programme has terms that cannot be placed", [fault])

@@ -185,7 +185,7 @@ class Matrix:
                 f"row '{self.row_label(row)}' has the coefficient {self.value[worst]:.4g} on "
                 f"'{self.column_label(column)}', outside {SMALLEST_COEFFICIENT:g} to {LARGEST_COEFFICIENT:g}"
                 + (f" ({len(mine)} such coefficients in '{family.name}')" if len(mine) > 1 else "")
-                + "; the solver may not tell it from zero. State it in larger or smaller units"
+                + "; the solver may take it for zero. State it in larger or smaller units"
             )
         return warnings
 

@@ -14,9 +14,9 @@ import highspy
 import numpy as np
 import pytest
 
-from optimiser.answers.conflict import conflict_set
-from optimiser.answers.elastic import relax
+from optimiser.answers.contradicting_limits import conflict_set
 from optimiser.answers.frontier import frontier
+from optimiser.answers.what_must_give import relax
 from optimiser.engines import highs, pulp_engine
 from optimiser.futures.sweep import sweep
 from tests.benchmarks.shift_model import build, draw

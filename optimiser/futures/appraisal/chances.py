@@ -98,11 +98,9 @@ def appraise(
         average 20, and half of them at least 20.
     """
     if not outcome.answer.has_mix:
-        message = f"there is no mix to appraise: {outcome.answer.meaning}"
-        raise CapitationError(message)
+        raise CapitationError(f"there is no mix to appraise: {outcome.answer.meaning}")
     if draws < 1:
-        message = f"a mix is scored on at least one draw, not {draws}"
-        raise CapitationError(message)
+        raise CapitationError(f"a mix is scored on at least one draw, not {draws}")
     model = Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
     even = np.random.default_rng(seed).random((draws, len(outcome.problem.solutions)))
     parts = [model.score(even[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]

@@ -160,7 +160,7 @@ class Model:
 
     @cached_property
     def planned_blocks(self) -> list[tuple[int, list[tuple[int, int]], int, list[tuple[float, float, Floats]]]]:
-        """Provider, (year, place in `gone`), lag, and size, saving and planned closings by year of its blocks."""
+        """Provider, (year, row of `gone`), lag, and size, saving and planned closings by year of its blocks."""
         if not self.problem.blocks:
             return []
         closed = self.answer.column("block_released")
@@ -278,7 +278,7 @@ class Model:
         return out
 
     def score(self, even: Floats) -> dict[str, Floats]:
-        """Results of each draw: money in thousand pounds by year and organisation, units by place."""
+        """Results of each draw: money in thousand pounds by year and organisation, units by locality."""
         acting = self.acting
         low, central, high = (acting[name].to_numpy() for name in ("low", "central", "high"))
         scale = acting["effective"].to_numpy()

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.pack.layers import shipped_packs
-from optimiser.answers.conflict import conflict_set
-from optimiser.answers.elastic import relax
+from optimiser.answers.contradicting_limits import conflict_set
 from optimiser.answers.explain import why_not
 from optimiser.answers.optimise import optimise
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.report import outcome_report
 from optimiser.answers.shapley import shapley
+from optimiser.answers.what_must_give import relax
 from optimiser.engines import highs
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of, read_problem

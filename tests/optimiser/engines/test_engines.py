@@ -1,4 +1,4 @@
-"""Engines: the traps of the solvers, held shut by tests on problems small enough to solve by hand."""
+"""Engines: the traps of the solvers, kept shut by tests on problems small enough to solve by hand."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def test_prices_of_highs_are_those_worked_by_hand_with_their_range(sense):
     answer = highs.solve(small(sense))
     assert answer.prices.rows == pytest.approx([1.0, 2.0])
     assert answer.prices.basis == "linear"
-    # with a held at 2, the total may lie anywhere from 2 (no b) to 12 (b at its ceiling of 10)
+    # with a fixed at 2, the total may lie anywhere from 2 (no b) to 12 (b at its ceiling of 10)
     assert (answer.prices.lowest[0], answer.prices.highest[0]) == pytest.approx((2.0, 12.0))
 
 

@@ -16,7 +16,7 @@ from contracts.settlement.settle import settle
 from contracts.terms.limits.bands import Bands
 from contracts.terms.pay.variable import Variable
 from optimiser.answers.optimise import optimise
-from optimiser.links.contract_terms import contract_terms, held_terms, paid_on_cost, term_terms
+from optimiser.links.contract_terms import contract_terms, exact_terms, paid_on_cost, term_terms
 from optimiser.problem.document import problem_of
 
 CONTRACTS = shipped_packs() / "england" / "contracts"
@@ -76,7 +76,7 @@ def test_what_a_provider_loses_is_what_the_contract_settles_less(name):
 
 def test_a_block_takes_nothing_back():
     pays = Pieces.line(0.0, 5_000_000.0)
-    terms = held_terms(pays, provider="RYV", done_pounds=5_000_000)
+    terms = exact_terms(pays, provider="RYV", done_pounds=5_000_000)
     assert [(p.from_pounds, p.slope) for p in terms.terms.pieces] == [(Decimal("0.00"), Decimal("0.0"))]
 
 
@@ -94,7 +94,7 @@ def corridor_terms(rate):
     clause = next(term for term in document.terms if term.step == "commissioners_part")
     edges = {"inner_edge": 0.01, "outer_edge": 0.03, "middle_share": 0.5, "outer_share": 0.8}
     pays = paid_on_cost(clause.pieces({"gain": 0.0, "target": 5_000_000.0, **edges}), 5_000_000.0)
-    return held_terms(pays, provider="RC9", done_pounds=5_400_000, per_tariff_pound=rate, what="corridor")
+    return exact_terms(pays, provider="RC9", done_pounds=5_400_000, per_tariff_pound=rate, what="corridor")
 
 
 def test_a_corridor_on_cost_loses_what_the_contract_settles_less():
@@ -146,12 +146,12 @@ def test_a_cliff_is_refused_as_a_leap_with_its_place():
 def test_a_leap_at_what_is_done_now_is_refused_too():
     step = Pieces((Piece(float("-inf"), 0.0, 1.0), Piece(100.0, 5.0, 1.0)))
     with pytest.raises(ContractError, match=r"a leap of £5\.00 where £0\.00"):
-        held_terms(step, provider="RC9", done_pounds=100)
+        exact_terms(step, provider="RC9", done_pounds=100)
 
 
 def test_a_payment_that_rises_as_activity_falls_is_refused():
     with pytest.raises(ContractError, match=r"rises by £0\.3000 for each £1 not done from £0\.00 on"):
-        held_terms(Pieces.line(-0.3, 10.0), provider="RC9", done_pounds=100)
+        exact_terms(Pieces.line(-0.3, 10.0), provider="RC9", done_pounds=100)
 
 
 @given(
@@ -166,7 +166,7 @@ def test_pieces_turned_round_give_the_payment_less_what_is_left(bends, slopes, d
         value += (bend - points[-1][0]) * slope / 10
         points.append((float(bend), value))
     pays = Pieces.through(points, slopes[0] / 10, slopes[-1] / 10)
-    terms = held_terms(pays, provider="h", done_pounds=done)
+    terms = exact_terms(pays, provider="h", done_pounds=done)
     gone = off * done
     assert terms.income_lost(gone) == pytest.approx(pays.at(done) - pays.at(done - gone), abs=1e-6)
 

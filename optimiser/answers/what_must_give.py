@@ -41,7 +41,7 @@ class Relaxation:
         ]
 
 
-def elastic_matrix(matrix: Matrix, rows: Ints | None = None) -> tuple[Matrix, Ints, Floats]:
+def stretched_matrix(matrix: Matrix, rows: Ints | None = None) -> tuple[Matrix, Ints, Floats]:
     """The matrix in which policy rows (or `rows`) may give, the row of each giving column, and its side (+1 up, -1 down)."""
     rows = matrix.policy_rows if rows is None else rows
     up = rows[np.isfinite(matrix.row_upper[rows])]
@@ -84,7 +84,7 @@ def _sizes(matrix: Matrix) -> Floats:
 
 def relax(matrix: Matrix, *, gap: float = 1e-4, time_limit: float | None = None) -> Relaxation:
     """What the policy rows of `matrix` would have to give for a mix to exist; empty where one exists already."""
-    stretched, which, side = elastic_matrix(matrix)
+    stretched, which, side = stretched_matrix(matrix)
     answer = highs.solve(stretched, gap=gap, time_limit=time_limit, prices=False, options=quickest(stretched))
     if answer.values is None:
         return Relaxation(answer, _gives(matrix, which, side, np.zeros(len(which))), _physics(matrix))
@@ -131,7 +131,7 @@ def _physics(matrix: Matrix) -> tuple[str, ...]:
     low, high = matrix.row_lower.copy(), matrix.row_upper.copy()
     low[matrix.policy_rows], high[matrix.policy_rows] = -np.inf, np.inf
     lifted = replace(lifted, row_lower=low, row_upper=high)
-    stretched, which, side = elastic_matrix(lifted, everything)
+    stretched, which, side = stretched_matrix(lifted, everything)
     answer = highs.solve(stretched, prices=False, gap=1e-3, time_limit=30.0)
     if answer.values is None:
         return ("bounds of the variables contradict each other",)

@@ -1,7 +1,7 @@
-"""A conflict set: policy limits that cannot all be kept, none of which can be spared from the list.
+"""Contradicting limits: policy limits that cannot all be kept, none of which can be spared from the list.
 
-First the elastic filter: let every policy row give, hold those that gave, and repeat until no mix exists; the rows held
-contain a conflict. Then the deletion filter: let go of one held row at a time, and keep it let go where there is still
+First the elastic filter: let every policy row give, fix those that gave, and repeat until no mix exists; the rows fixed
+contain a conflict. Then the deletion filter: let go of one fixed row at a time, and keep it let go where there is still
 no mix. Physics is never relaxed. Where the relaxed programme (no whole numbers) is already without a mix the search runs
 on it, which is quicker and just as true.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from optimiser.answers.elastic import elastic_matrix
+from optimiser.answers.what_must_give import stretched_matrix
 from optimiser.engines.highs import HighsSession
 from optimiser.programme.family import Floats, Ints
 from optimiser.programme.matrix import Matrix
@@ -49,28 +49,28 @@ def conflict_set(matrix: Matrix, *, time_limit: float | None = None) -> Conflict
 
 def _search(matrix: Matrix, time_limit: float | None) -> tuple[Ints, bool, bool] | None:
     """Rows of a conflict, whether it is minimal, whether physics alone is to blame; None where a mix exists."""
-    stretched, which, _ = elastic_matrix(matrix)
+    stretched, which, _ = stretched_matrix(matrix)
     first = matrix.column_count
     session = HighsSession(stretched)
     upper = stretched.upper.copy()
-    held: list[int] = []
+    fixed: list[int] = []
     while True:
         answer = session.solve(prices=False, gap=1e-4, time_limit=time_limit)
         if answer.values is None:
-            if not held:
+            if not fixed:
                 return np.zeros(0, np.int32), True, True
             break
         given = answer.values[first:]
         gave = np.flatnonzero((given > _NOTHING * _limit_size(matrix, which)) & (upper[first:] > 0))
         if not len(gave):
             return None
-        held += gave.tolist()
+        fixed += gave.tolist()
         upper[first + gave] = 0.0
         session.change_columns(first + gave, stretched.lower, upper)
     every = np.arange(first, stretched.column_count, dtype=np.int32)
     session.change_cost(every, np.zeros(stretched.column_count))
     minimal = True
-    kept = list(dict.fromkeys(held))
+    kept = list(dict.fromkeys(fixed))
     for slack in list(kept):
         upper[first + slack] = np.inf
         session.change_columns(np.array([first + slack]), stretched.lower, upper)
