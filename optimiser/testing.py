@@ -13,7 +13,7 @@ from capitation.records.documents import Document
 from optimiser.blocks import all_parts, own
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem, document_model
-from optimiser.programme.core import Entry
+from optimiser.programme.core import DocumentKey
 from optimiser.programme.programme import Part
 
 _SIGNS = ("<=", ">=", " = ")
@@ -35,7 +35,7 @@ def check_block(module: ModuleType, problem: Problem | None = None) -> None:
         missing.append("no part: expected variables, constraints, charges or measures")
     for part in parts:
         missing += [f"{part.kind} {part.name}: {lack}" for lack in _lacks(part)]
-    for entry in own(module, Entry):
+    for entry in own(module, DocumentKey):
         missing += _undescribed(entry)
     if problem is not None:
         made = {family.name: family for family in programme_matrix(problem).rows}
@@ -66,7 +66,7 @@ def _lacks(part: Part) -> list[str]:
     return lacks
 
 
-def _undescribed(entry: Entry[object]) -> list[str]:
+def _undescribed(entry: DocumentKey[object]) -> list[str]:
     lacks = [] if entry.about else [f"key {entry.field}: no sentence about it"]
     if entry.field not in document_model().model_fields:
         lacks.append(f"key {entry.field}: the problem document does not have it")

@@ -3,7 +3,6 @@
     goal >= (1 - x) best        then smallest and largest spend of every solution, and mixes along random directions
 
 A board that sees one optimum does not see that a solution could be half or twice as large for 1% of the gain.
-`alternatives` takes ten parameters on purpose: each is one choice of the search, named where it is made.
 """
 
 from __future__ import annotations
@@ -50,6 +49,8 @@ def alternatives(
     time_limit: float | None = None,
 ) -> Alternatives:
     """Near-optimal mixes of `matrix`, whose best is `answer`.
+
+    Reason: ten parameters, each one choice of the search that its caller names.
 
     Args:
         matrix: the programme, aimed at the goal.

@@ -21,7 +21,7 @@ from optimiser.engines.answer import Answer
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.core import PLAIN
-from optimiser.programme.tables import THOUSAND, Tables
+from optimiser.programme.tables import THOUSAND, ProblemTables
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def effective_scales(answer: Answer) -> pl.DataFrame:
     return answer.column("effective").rename({"value": "effective"})
 
 
-def acting_effects(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
+def acting_effects(tables: ProblemTables, effective: pl.DataFrame) -> pl.DataFrame:
     """Each solution's effect on each overlap cell of each locality and year, at the effective scales given, between 0 and 1."""
     return (
         solution_effects(tables)
@@ -69,7 +69,7 @@ def acting_effects(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def exact_avoided(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
+def exact_avoided(tables: ProblemTables, effective: pl.DataFrame) -> pl.DataFrame:
     """locality, point_of_delivery, t, exact: units avoided by the exact product, at the effective scales given."""
     acting = acting_effects(tables, effective).with_columns((1 - pl.col("effect")).alias("left"))
     cell = ["locality", "point_of_delivery", "cell", "t"]
@@ -82,7 +82,7 @@ def exact_avoided(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def income_lost(tables: Tables, avoided: pl.DataFrame, units: str) -> pl.DataFrame:
+def income_lost(tables: ProblemTables, avoided: pl.DataFrame, units: str) -> pl.DataFrame:
     """provider, t, income_lost, variable: thousand pounds, from avoided units in the column `units`, by contract."""
     donated = (
         avoided.join(provider_flows(tables), on=["locality", "point_of_delivery"])
@@ -114,7 +114,7 @@ def _through_pieces(pieces: list[tuple[float, float]], amount: float) -> float:
     return sum(slope * max(0.0, min(amount, end) - start) for (start, slope), end in zip(pieces, ends, strict=True))
 
 
-def exact_results(problem: Problem, answer: Answer, tables: Tables | None = None) -> Exact:
+def exact_results(problem: Problem, answer: Answer, tables: ProblemTables | None = None) -> Exact:
     """The exact avoided activity and net present value of the mix in `answer`."""
     tables = tables_of(problem, PLAIN) if tables is None else tables
     years = tables.years.select("t", "year", "discount")

@@ -12,7 +12,7 @@ import polars as pl
 
 from capitation.errors import UnknownNameError
 from optimiser.answers.optimise import Outcome
-from optimiser.answers.what_must_give import Relaxation, relax
+from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.programme.family import Family
@@ -34,7 +34,7 @@ class WhyNot:
     """The mix with the solution forced in: scale in the last year by solution."""
     binding: tuple[str, ...]
     """Policy limits that bind in that mix."""
-    relaxation: Relaxation | None
+    relaxation: Concessions | None
     """Where no mix has it: what would have to give."""
 
     @property

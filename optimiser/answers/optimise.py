@@ -15,7 +15,7 @@ import polars as pl
 from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.shapley import credit_by_solution
-from optimiser.answers.what_must_give import Relaxation, relax
+from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.blocks.start import starts
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
@@ -39,7 +39,7 @@ class Outcome:
     answers: tuple[Answer, ...]
     """One for each goal reached, in order."""
     seconds: dict[str, float]
-    relaxation: Relaxation | None = None
+    relaxation: Concessions | None = None
     conflict: Conflict | None = None
     exact: Exact | None = None
     credit: pl.DataFrame | None = None

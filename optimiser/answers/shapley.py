@@ -17,7 +17,7 @@ import polars as pl
 from capitation.errors import CapitationError
 from optimiser.answers.exact import acting_effects
 from optimiser.programme.family import Floats
-from optimiser.programme.tables import Tables
+from optimiser.programme.tables import ProblemTables
 
 MOST = 16
 """Most solutions on one cell for which every set is gone through (65,536 sets)."""
@@ -59,7 +59,7 @@ def shapley(effects: Floats) -> Floats:
     return credit
 
 
-def credit_by_solution(tables: Tables, effective: pl.DataFrame) -> pl.DataFrame:
+def credit_by_solution(tables: ProblemTables, effective: pl.DataFrame) -> pl.DataFrame:
     """solution, locality, point_of_delivery, cell, year, units: exact credit of each solution at the scales given."""
     eligible = (pl.col("units") * pl.col("cell_share")).alias("eligible")
     acting = acting_effects(tables, effective).with_columns(eligible).filter(pl.col("effect") > 0)

@@ -23,7 +23,7 @@ _INTERIOR_POINT_FROM = 5_000
 
 
 @dataclass(frozen=True)
-class Relaxation:
+class Concessions:
     """What policy would have to give for a mix to exist."""
 
     answer: Answer
@@ -82,14 +82,14 @@ def _sizes(matrix: Matrix) -> Floats:
     return size
 
 
-def relax(matrix: Matrix, *, gap: float = 1e-4, time_limit: float | None = None) -> Relaxation:
+def relax(matrix: Matrix, *, gap: float = 1e-4, time_limit: float | None = None) -> Concessions:
     """What the policy rows of `matrix` would have to give for a mix to exist; empty where one exists already."""
     stretched, which, side = stretched_matrix(matrix)
     answer = highs.solve(stretched, gap=gap, time_limit=time_limit, prices=False, options=quickest(stretched))
     if answer.values is None:
-        return Relaxation(answer, _gives(matrix, which, side, np.zeros(len(which))), _physics(matrix))
+        return Concessions(answer, _gives(matrix, which, side, np.zeros(len(which))), _physics(matrix))
     given = answer.values[matrix.column_count :]
-    return Relaxation(answer, _gives(matrix, which, side, given))
+    return Concessions(answer, _gives(matrix, which, side, given))
 
 
 def _gives(matrix: Matrix, which: Ints, side: Floats, given: Floats) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """All blocks, found by scanning this folder and the entry points `capitation.blocks`: one thing of a problem, one file.
 
-A block is a module that holds the rows of its thing in the document (`Entry`), its table, and its parts: variables,
+A block is a module that holds the rows of its thing in the document (`DocumentKey`), its table, and its parts: variables,
 constraints, charges and measures. Adding one is adding its file; no list names it.
 """
 
@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-from optimiser.programme.core import Entry
+from optimiser.programme.core import DocumentKey
 from optimiser.programme.programme import Part
 
 ENTRY_POINTS = "capitation.blocks"
@@ -43,7 +43,7 @@ def all_blocks() -> dict[str, ModuleType]:
 
 
 def own(module: ModuleType, kind: type[Any]) -> Iterator[Any]:
-    """What a block declares of a kind (`Part` or `Entry`), apart from what it imports."""
+    """What a block declares of a kind (`Part` or `DocumentKey`), apart from what it imports."""
     for thing in vars(module).values():
         if isinstance(thing, kind) and (not isinstance(thing, Part) or thing.make.__module__ == module.__name__):
             yield thing
@@ -60,6 +60,6 @@ def constraints() -> dict[str, Part]:
     return {part.name: part for part in all_parts() if part.kind == "constraint"}
 
 
-def entries() -> dict[str, Entry[Any]]:
+def entries() -> dict[str, DocumentKey[Any]]:
     """The keys of the problem document that blocks declare, by name."""
-    return {entry.field: entry for module in all_blocks().values() for entry in own(module, Entry)}
+    return {entry.field: entry for module in all_blocks().values() for entry in own(module, DocumentKey)}

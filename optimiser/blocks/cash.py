@@ -18,11 +18,11 @@ from optimiser.blocks.income import prices
 from optimiser.blocks.limits import LIMITS
 from optimiser.programme.core import ALL, COMMISSIONER, SYSTEM
 from optimiser.programme.programme import Programme, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, ProblemTables, long, table
 
 
 @table
-def solution_savings(t: Tables) -> pl.DataFrame:
+def solution_savings(t: ProblemTables) -> pl.DataFrame:
     """solution, saving, falls_to, thousand (pounds a year), evidence."""
     found = [
         (s.id, v.id, v.falls_to or COMMISSIONER, float(v.at(t.level)) * t.factor(s.id) / THOUSAND, v.evidence)

@@ -12,12 +12,12 @@ from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.blocks.cash import cash
 from optimiser.programme.core import rows
 from optimiser.programme.programme import Programme, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["organisation", "t"]
 
 
-class ControlTotal(Sourced):
+class PositionToReach(Sourced):
     """The position an organisation, or the system, must reach in a year."""
 
     organisation: Name
@@ -30,11 +30,11 @@ class ControlTotal(Sourced):
     """Surplus (or deficit, below 0) to reach."""
 
 
-CONTROL_TOTALS = rows("control_totals", ControlTotal, "Positions to reach.")
+CONTROL_TOTALS = rows("control_totals", PositionToReach, "Positions to reach.")
 
 
 @table
-def gaps(t: Tables) -> pl.DataFrame:
+def gaps(t: ProblemTables) -> pl.DataFrame:
     """organisation, t, gap (thousand pounds between the position without the mix and the total), year."""
     stated = [
         (c.organisation, t.each_year(c.year)[0], float(c.target_pounds - c.baseline_pounds) / THOUSAND)

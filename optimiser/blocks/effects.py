@@ -14,7 +14,7 @@ from optimiser.blocks.scale import top_scale
 from optimiser.blocks.start import reach
 from optimiser.programme.core import rows
 from optimiser.programme.programme import Programme, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, ProblemTables, long, table
 
 _KEY = ["locality", "point_of_delivery", "t"]
 _INDEX = ["locality", "point_of_delivery", "year"]
@@ -35,7 +35,7 @@ CELLS = rows("cells", Cell, "Groups of patients within a point of delivery.")
 
 
 @table
-def overlap_cells(t: Tables) -> pl.DataFrame:
+def overlap_cells(t: ProblemTables) -> pl.DataFrame:
     """point_of_delivery, cell, cell_share."""
     stated = [(c.point_of_delivery, c.id, float(c.share)) for c in CELLS.of(t.problem)]
     named = {(p, c) for p, c, _ in stated}
@@ -45,7 +45,7 @@ def overlap_cells(t: Tables) -> pl.DataFrame:
 
 
 @table
-def solution_effects(t: Tables) -> pl.DataFrame:
+def solution_effects(t: ProblemTables) -> pl.DataFrame:
     """solution, point_of_delivery, cell, share (avoided at full scale), evidence."""
     found = [
         (s.id, e.point_of_delivery, e.cell, min(1.0, float(e.at(t.level)) * t.factor(s.id)), e.evidence)

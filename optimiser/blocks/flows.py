@@ -17,21 +17,19 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Share
 from optimiser.programme.core import ALL, rows
 from optimiser.programme.programme import Programme, constraint, variables
-from optimiser.programme.tables import NUMBER, TEXT, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, ProblemTables, long, table
 
 
 class Activity(Schema):
     """Activity before any solution, of one locality at one point of delivery in one year."""
 
-    locality = Column(
-        pl.String, "locality id", "Where the patients live; ALL where localities are not told apart", key=True
-    )
+    locality = Column(pl.String, "locality id", "Where the patients live; ALL where localities count as one", key=True)
     point_of_delivery = POINT_OF_DELIVERY
     year = YEAR
     units = Column(pl.Float64, "contacts, spells or attendances", "Activity if nothing is bought", ge=0)
 
 
-class Flow(Schema):
+class PatientFlow(Schema):
     """Share of a locality's activity at a point of delivery that a provider sees."""
 
     locality = Column(pl.String, "locality id", "Where the patients live", key=True)
@@ -71,7 +69,7 @@ FLOWS = rows("flows", FlowRow, "Which providers see it.")
 
 
 @table
-def activity_before(t: Tables) -> pl.DataFrame:
+def activity_before(t: ProblemTables) -> pl.DataFrame:
     """locality, point_of_delivery, t, units before any solution."""
     stated = [
         (r.locality, r.point_of_delivery, None if r.year is None else str(r.year), float(r.units))
@@ -89,7 +87,7 @@ def activity_before(t: Tables) -> pl.DataFrame:
 
 
 @table
-def provider_flows(t: Tables) -> pl.DataFrame:
+def provider_flows(t: ProblemTables) -> pl.DataFrame:
     """locality, provider, point_of_delivery, flow (share); a sole provider sees everything."""
     places = t.localities["locality"].to_list()
     given: dict[tuple[str, str, str], float] = {}

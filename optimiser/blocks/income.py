@@ -19,7 +19,7 @@ from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.programme.core import ALL, rows
 from optimiser.programme.programme import Programme, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["provider", "t"]
 _PRICED = ["provider", "point_of_delivery", "t"]
@@ -78,7 +78,7 @@ PAYMENT_TERMS = rows("payment_terms", PaymentTerms, "Contracts that are more tha
 
 
 @table
-def prices(t: Tables) -> pl.DataFrame:
+def prices(t: ProblemTables) -> pl.DataFrame:
     """provider, point_of_delivery, t, tariff, marginal, variable: thousand pounds a unit; exact rows win over ALL."""
     best: dict[tuple[str, str, int], tuple[int, float, float, float]] = {}
     for row in PRICES.of(t.problem):
@@ -98,7 +98,7 @@ def prices(t: Tables) -> pl.DataFrame:
 
 
 @table
-def unit_value(t: Tables) -> pl.DataFrame:
+def unit_value(t: ProblemTables) -> pl.DataFrame:
     """locality, point_of_delivery, t, value: marginal price met by the locality's flows, thousand pounds a unit."""
     return (
         provider_flows(t)
@@ -108,7 +108,7 @@ def unit_value(t: Tables) -> pl.DataFrame:
     )
 
 
-def under_terms(t: Tables, priced: pl.DataFrame) -> pl.Series:
+def under_terms(t: ProblemTables, priced: pl.DataFrame) -> pl.Series:
     """Whether the provider and point of delivery of each row stand under payment terms."""
     terms = {term.provider: set(term.points_of_delivery) for term in PAYMENT_TERMS.of(t.problem)}
     flags = [
@@ -119,7 +119,7 @@ def under_terms(t: Tables, priced: pl.DataFrame) -> pl.Series:
 
 
 @table
-def pieces(t: Tables) -> pl.DataFrame:
+def pieces(t: ProblemTables) -> pl.DataFrame:
     """provider, piece, begins, ends, slope, width of payment terms, in thousand pounds of tariff value."""
     found = []
     for term in PAYMENT_TERMS.of(t.problem):

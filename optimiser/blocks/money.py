@@ -15,7 +15,7 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Pounds
 from optimiser.programme.core import rows
 from optimiser.programme.programme import Programme, charge, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 PURSES = ("recurrent", "non_recurrent", "capital")
 
@@ -37,7 +37,7 @@ BUDGETS = rows("budgets", Budget, "Money by purse and year.")
 
 
 @table
-def solution_costs(t: Tables) -> pl.DataFrame:
+def solution_costs(t: ProblemTables) -> pl.DataFrame:
     """solution, kind, basis, spread (years), thousand (pounds a year)."""
     factor = float(t.future.cost_factor)
     stated = [

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from capitation.records.documents import Document
 from optimiser.blocks.scale import top_scale
-from optimiser.programme.core import Entry
+from optimiser.programme.core import DocumentKey
 from optimiser.programme.programme import Programme, constraint, variables
 
 _ALMOST_ALL = 1 - 1e-9
@@ -33,7 +33,7 @@ class Overlap(Document):
     """Most chords for one group of solutions; the more, the closer."""
 
 
-OVERLAP = Entry("overlap", Overlap, Overlap(), "How effects combine.")
+OVERLAP = DocumentKey("overlap", Overlap, Overlap(), "How effects combine.")
 
 
 @variables(60)

@@ -12,7 +12,7 @@ import polars as pl
 
 from optimiser.blocks.start import can_start, starts
 from optimiser.programme.programme import Programme, constraint, variables
-from optimiser.programme.tables import NUMBER, TEXT, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, WHOLE, ProblemTables, long, table
 
 _KEY = ["solution", "place"]
 _INDEX = [*_KEY, "year"]
@@ -20,20 +20,20 @@ _SO_FAR = pl.col("tau") <= pl.col("t")
 
 
 @table
-def curve_segments(t: Tables) -> pl.DataFrame:
+def curve_segments(t: ProblemTables) -> pl.DataFrame:
     """solution, k, width, slope of the curve of returns."""
     curves = [(s.id, k, *piece) for s in t.problem.solutions for k, piece in enumerate(s.curve, start=1)]
     return long(curves, solution=TEXT, k=WHOLE, width=NUMBER, slope=NUMBER)
 
 
 @table
-def maturity(t: Tables) -> pl.DataFrame:
+def maturity(t: ProblemTables) -> pl.DataFrame:
     """solution, age, share of the full effect."""
     ages = [(s.id, a, s.matured(a)) for s in t.problem.solutions for a in range(t.horizon)]
     return long(ages, solution=TEXT, age=WHOLE, share=NUMBER)
 
 
-def bent_up(t: Tables) -> set[str]:
+def bent_up(t: ProblemTables) -> set[str]:
     """Solutions whose returns rise somewhere, so that segments must be forced to fill in order."""
     return {
         s.id
@@ -42,13 +42,13 @@ def bent_up(t: Tables) -> set[str]:
     }
 
 
-def top_scale(t: Tables) -> pl.Expr:
+def top_scale(t: ProblemTables) -> pl.Expr:
     """The largest effective scale of each solution."""
     tops = {s.id: sum(width * slope for width, slope in s.curve) for s in t.problem.solutions}
     return pl.col("solution").replace_strict(tops, return_dtype=pl.Float64)
 
 
-def _several(t: Tables) -> pl.DataFrame:
+def _several(t: ProblemTables) -> pl.DataFrame:
     return curve_segments(t).filter(pl.len().over("solution") > 1)
 
 

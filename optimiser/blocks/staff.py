@@ -15,7 +15,7 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds, Share, Sourced
 from optimiser.programme.core import rows
 from optimiser.programme.programme import Programme, charge, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["staff_group", "t"]
 _INDEX = ["staff_group", "year"]
@@ -56,7 +56,7 @@ RECEIVING_STAFF = rows("receiving_staff", ReceivingStaff, "Staff that received c
 
 
 @table
-def supply(t: Tables) -> pl.DataFrame:
+def supply(t: ProblemTables) -> pl.DataFrame:
     """staff_group, t, supply (posts less vacancies), pipeline, leavers, hire cost in thousand pounds, year."""
     factor = float(t.future.staff_factor)
     stated = [
@@ -78,7 +78,7 @@ def supply(t: Tables) -> pl.DataFrame:
 
 
 @table
-def posts(t: Tables) -> pl.DataFrame:
+def posts(t: ProblemTables) -> pl.DataFrame:
     """solution, staff_group, wte at full scale."""
     needed = [(s.id, w.staff_group, float(w.wte)) for s in t.problem.solutions for w in s.workforce]
     return long(needed, solution=TEXT, staff_group=TEXT, wte=NUMBER)

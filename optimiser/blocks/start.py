@@ -16,7 +16,7 @@ from capitation.shift.solution import Solution
 from optimiser.blocks.limits import LIMITS
 from optimiser.programme.core import ALL, rows
 from optimiser.programme.programme import Programme, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, WHOLE, ProblemTables, long, table
 
 
 class StartLimit(Document):
@@ -32,7 +32,7 @@ START_LIMITS = rows("start_limits", StartLimit, "Capacity to start things.")
 
 
 @table
-def starts(t: Tables) -> pl.DataFrame:
+def starts(t: ProblemTables) -> pl.DataFrame:
     """What can be started: solution, place, weight (its part of system amounts), floor, ceiling, step, first, last."""
     found = [
         (
@@ -54,7 +54,7 @@ def starts(t: Tables) -> pl.DataFrame:
 
 
 @table
-def reach(t: Tables) -> pl.DataFrame:
+def reach(t: ProblemTables) -> pl.DataFrame:
     """solution, place, locality, part (of the place's amounts that fall in the locality)."""
     found = []
     for s, places in _places(t):
@@ -64,13 +64,13 @@ def reach(t: Tables) -> pl.DataFrame:
     return long(found, solution=TEXT, place=TEXT, locality=TEXT, part=NUMBER)
 
 
-def _places(t: Tables) -> Iterator[tuple[Solution, list[tuple[str, float]]]]:
+def _places(t: ProblemTables) -> Iterator[tuple[Solution, list[tuple[str, float]]]]:
     """Each solution with the places where it can be started and their parts of system amounts."""
     for s in t.problem.solutions:
         yield s, [(ALL, 1.0)] if s.rollout == "system" or not t.problem.localities else _chosen(t, s)
 
 
-def _chosen(t: Tables, s: Solution) -> list[tuple[str, float]]:
+def _chosen(t: ProblemTables, s: Solution) -> list[tuple[str, float]]:
     named = set(s.localities)
     weights = zip(t.localities["locality"], t.localities["weight"], strict=True)
     chosen = [(p, weight) for p, weight in weights if not named or p in named]
@@ -78,7 +78,7 @@ def _chosen(t: Tables, s: Solution) -> list[tuple[str, float]]:
     return [(p, weight / whole) for p, weight in chosen]
 
 
-def _years_in(t: Tables, year: str) -> int:
+def _years_in(t: ProblemTables, year: str) -> int:
     return FinancialYear(year).years_after(t.problem.years[0])
 
 
@@ -96,7 +96,7 @@ def _needs_whole_start(p: Programme) -> set[str]:
     }
 
 
-def can_start(t: Tables) -> pl.DataFrame:
+def can_start(t: ProblemTables) -> pl.DataFrame:
     """The starts table by year, between the first and the last year in which each can start."""
     per_year = starts(t).join(t.dates, how="cross")
     return per_year.filter(pl.col("t").is_between(pl.col("first"), pl.col("last")))

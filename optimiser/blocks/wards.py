@@ -11,14 +11,14 @@ import polars as pl
 from pydantic import Field
 
 from capitation.shift.solution import Name, Pounds, Sourced
-from optimiser.programme.core import Entry, rows
+from optimiser.programme.core import DocumentKey, rows
 from optimiser.programme.programme import Programme, constraint, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, Tables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["provider", "point_of_delivery", "lag", "t"]
 
 
-class Block(Sourced):
+class CostBlock(Sourced):
     """Fixed cost that a provider can release only in lumps: a ward, a theatre, a clinic."""
 
     id: Name
@@ -41,12 +41,12 @@ class Block(Sourced):
     """How many it frees."""
 
 
-BLOCKS = rows("blocks", Block, "Fixed cost released in lumps.")
-WHOLE_BLOCKS = Entry("whole_blocks", bool, default=False, about="Whether only whole blocks close.")
+BLOCKS = rows("blocks", CostBlock, "Fixed cost released in lumps.")
+WHOLE_BLOCKS = DocumentKey("whole_blocks", bool, default=False, about="Whether only whole blocks close.")
 
 
 @table
-def wards(t: Tables) -> pl.DataFrame:
+def wards(t: ProblemTables) -> pl.DataFrame:
     """provider, block, point_of_delivery, size (units), saving (thousand pounds), lag, most, staff_group, staff_wte."""
     stated = [
         (

@@ -46,7 +46,7 @@ from capitation.shift.effects import ShiftLocality, programme_name
 from capitation.shift.solution import Name, Pounds, Share, Sourced, read_solutions
 from capitation.streams.control_total import GapBridge
 from contracts.document.contract import read_contract
-from optimiser.blocks.flows import Activity, Flow
+from optimiser.blocks.flows import Activity, PatientFlow
 from optimiser.links.contract_price import contract_shares
 from optimiser.problem.document import Problem, problem_of
 from optimiser.programme.core import ALL
@@ -158,7 +158,7 @@ def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
             Activity,
             [(r.locality, r.point_of_delivery, _year(r.year), float(r.units)) for r in problem.activity],
         ),
-        "flows": (Flow, [(r.locality, r.provider, r.point_of_delivery, float(r.share)) for r in problem.flows]),
+        "flows": (PatientFlow, [(r.locality, r.provider, r.point_of_delivery, float(r.share)) for r in problem.flows]),
     }
     changes: dict[str, Any] = {}
     files: dict[Path, bytes] = {}

@@ -25,10 +25,10 @@ from capitation.records.frames import Schema
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Solution, read_solutions
 from optimiser.blocks import entries
-from optimiser.blocks.control_totals import ControlTotal
+from optimiser.blocks.control_totals import PositionToReach
 from optimiser.blocks.effects import Cell
 from optimiser.blocks.equity import Equity
-from optimiser.blocks.flows import Activity, ActivityRow, Flow, FlowRow
+from optimiser.blocks.flows import Activity, ActivityRow, FlowRow, PatientFlow
 from optimiser.blocks.goals import Goal
 from optimiser.blocks.guards import Beds, EvidenceGuard
 from optimiser.blocks.income import PaymentTerms, Price, PriceRow
@@ -39,12 +39,12 @@ from optimiser.blocks.receiving import ReceivingCapacity
 from optimiser.blocks.staff import ReceivingStaff, StaffSupply
 from optimiser.blocks.start import StartLimit
 from optimiser.blocks.stranded import StrandedLimit, TransitionFund
-from optimiser.blocks.wards import Block
-from optimiser.programme.core import ALL, Future, Level, Locality, PointOfDelivery, Provider
+from optimiser.blocks.wards import CostBlock
+from optimiser.programme.core import ALL, ActivityKind, Future, Level, LocalityPersons, NamedProvider
 
 _FILES: dict[str, tuple[type[Schema], type[Document]]] = {
     "activity": (Activity, ActivityRow),
-    "flows": (Flow, FlowRow),
+    "flows": (PatientFlow, FlowRow),
     "prices": (Price, PriceRow),
 }
 """Tables that may stand in a file beside the document: the columns of the file, and the row each becomes."""
@@ -88,11 +88,11 @@ class Problem(Document):
     """Folder of solution files, relative to the problem's file."""
     solution_ids: tuple[Name, ...] = ()
     """Which files of that folder; all where none is named."""
-    localities: tuple[Locality, ...] = ()
+    localities: tuple[LocalityPersons, ...] = ()
     """Places; the whole system is one where none is named."""
-    providers: tuple[Provider, ...] = ()
+    providers: tuple[NamedProvider, ...] = ()
     """Providers; they count as one where none is named."""
-    points_of_delivery: tuple[PointOfDelivery, ...] = ()
+    points_of_delivery: tuple[ActivityKind, ...] = ()
     """Kinds of activity that need more than a name."""
     cells: tuple[Cell, ...] = ()
     """Groups of patients within a point of delivery."""
@@ -118,7 +118,7 @@ class Problem(Document):
     """How much receiving points of delivery can take."""
     receiving_staff: tuple[ReceivingStaff, ...] = ()
     """Staff that received contacts need."""
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[CostBlock, ...] = ()
     """Fixed cost released in lumps."""
     whole_blocks: bool = False
     """Whether only whole blocks close; otherwise parts of them may, and the report warns."""
@@ -126,7 +126,7 @@ class Problem(Document):
     """Protection of providers."""
     transition_funds: tuple[TransitionFund, ...] = ()
     """Support to providers."""
-    control_totals: tuple[ControlTotal, ...] = ()
+    control_totals: tuple[PositionToReach, ...] = ()
     """Positions to reach."""
     equity: Equity | None = None
     """Floor between localities."""

@@ -18,7 +18,7 @@ from optimiser.blocks.effects import solution_effects
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.problem.document import Problem
 from optimiser.programme.core import ALL, COMMISSIONER, SYSTEM
-from optimiser.programme.tables import Tables
+from optimiser.programme.tables import ProblemTables
 
 SUGGESTED = 20
 """How many unknown names of a kind come with the names nearest to them; looking for near names takes long."""
@@ -216,7 +216,7 @@ def _check_limits(problem: Problem, faults: Faults) -> None:
 
 
 def _check_flows(problem: Problem, faults: Faults) -> None:
-    t = Tables(problem)
+    t = ProblemTables(problem)
     place = ["locality", "point_of_delivery"]
     sums = provider_flows(t).group_by(place).agg(pl.col("flow").sum())
     touched = solution_effects(t).select("point_of_delivery").unique()

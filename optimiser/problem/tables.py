@@ -6,10 +6,10 @@ from capitation.errors import DocumentError, Faults
 from optimiser.problem.document import Problem
 from optimiser.problem.names import check_names
 from optimiser.programme.core import PLAIN, Future
-from optimiser.programme.tables import Tables
+from optimiser.programme.tables import ProblemTables
 
 
-def tables_of(problem: Problem, future: Future = PLAIN) -> Tables:
+def tables_of(problem: Problem, future: Future = PLAIN) -> ProblemTables:
     """The long tables of `problem` under `future`, once every name and limit agrees with the others.
 
     Raises:
@@ -18,4 +18,4 @@ def tables_of(problem: Problem, future: Future = PLAIN) -> Tables:
     faults = Faults()
     check_names(problem, faults)
     faults.raise_if_any(DocumentError, f"problem {problem.id!r} contradicts itself")
-    return Tables(problem, future)
+    return ProblemTables(problem, future)

@@ -1,8 +1,7 @@
 """A matrix from long tables: families of columns and rows arrive as polars frames of index columns, terms as joins.
 
 A `Builder` hands back each frame with the id of its column or row, so that a term is a join of those frames; nothing
-loops over coefficients. `columns` and `rows` take more than eight parameters on purpose: each is a property of the
-family that the reader of a block wants to see by name where the family is made.
+loops over coefficients.
 """
 
 from __future__ import annotations
@@ -58,6 +57,8 @@ class Builder:
 
         `lower`, `upper` and `integer` are one value for all, or the name of a column of `frame`.
 
+        Reason: nine parameters, each a property that the reader of a block wants to see where the family is made.
+
         Raises:
             FrameError: an index that repeats, or a floor above a ceiling.
         """
@@ -87,6 +88,8 @@ class Builder:
         upper: float | str = np.inf,
     ) -> pl.DataFrame:
         """The rows of `frame` with an Int32 column `row`: the id of the limit that stands for each row.
+
+        Reason: nine parameters, as in `columns`.
 
         Raises:
             FrameError: an index that repeats, or a floor above a ceiling.

@@ -1,6 +1,6 @@
 """What every block may ask of a problem: its years, places, kinds of activity, solutions and goals, and the future.
 
-Each block knows its own rows of the document by an `Entry`; what all blocks share stands here.
+Each block knows its own rows of the document by an `DocumentKey`; what all blocks share stands here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SYSTEM, COMMISSIONER = "system", "commissioner"
 Level = Literal["low", "central", "high"]
 
 
-class Locality(Document):
+class LocalityPersons(Document):
     """A place of some tens of thousands of persons."""
 
     id: Name
@@ -34,7 +34,7 @@ class Locality(Document):
     """Registered persons: how system amounts are spread over localities, and the base of equity per head."""
 
 
-class Provider(Document):
+class NamedProvider(Document):
     """An organisation that is paid for activity."""
 
     id: Name
@@ -43,7 +43,7 @@ class Provider(Document):
     """Its name in words."""
 
 
-class PointOfDelivery(Document):
+class ActivityKind(Document):
     """A kind of activity."""
 
     id: Name
@@ -107,15 +107,15 @@ class Core(Protocol):
         """What may be bought."""
 
     @property
-    def localities(self) -> tuple[Locality, ...]:
+    def localities(self) -> tuple[LocalityPersons, ...]:
         """Places; the whole system is one where none is named."""
 
     @property
-    def providers(self) -> tuple[Provider, ...]:
+    def providers(self) -> tuple[NamedProvider, ...]:
         """Providers; not distinguished where none is named."""
 
     @property
-    def points_of_delivery(self) -> tuple[PointOfDelivery, ...]:
+    def points_of_delivery(self) -> tuple[ActivityKind, ...]:
         """Kinds of activity that need more than a name."""
 
     def goal_names(self) -> Sequence[str]:
@@ -127,7 +127,7 @@ Row = TypeVar("Row", bound=Document)
 
 
 @dataclass(frozen=True)
-class Entry(Generic[T]):
+class DocumentKey(Generic[T]):
     """One key of the problem document: its name, what it may hold, and what stands where it is left out."""
 
     field: str
@@ -140,11 +140,11 @@ class Entry(Generic[T]):
         return cast(T, getattr(document, self.field, self.default))
 
 
-def rows(field: str, model: type[Row], about: str) -> Entry[tuple[Row, ...]]:
+def rows(field: str, model: type[Row], about: str) -> DocumentKey[tuple[Row, ...]]:
     """A key that holds rows of `model`, none where it is left out."""
-    return Entry(field, tuple[model, ...], (), about)  # type: ignore[valid-type]  # a model known at run time
+    return DocumentKey(field, tuple[model, ...], (), about)  # type: ignore[valid-type]  # a model known at run time
 
 
-def one(field: str, model: type[Row], about: str) -> Entry[Row | None]:
+def one(field: str, model: type[Row], about: str) -> DocumentKey[Row | None]:
     """A key that holds one `model`, or nothing."""
-    return Entry(field, model | None, None, about)
+    return DocumentKey(field, model | None, None, about)

@@ -19,7 +19,7 @@ import polars as pl
 from optimiser.programme.builder import Builder
 from optimiser.programme.core import Core
 from optimiser.programme.family import Sense
-from optimiser.programme.tables import THOUSAND, Tables
+from optimiser.programme.tables import THOUSAND, ProblemTables
 
 PartKind = Literal["variables", "constraint", "charge", "measures"]
 
@@ -45,7 +45,7 @@ class Programme(Builder):
     """A problem on its way to a matrix: its tables, its variables by family, and the builder that takes the rows."""
 
     def __init__(
-        self, tables: Tables, parts: Sequence[Part], in_order: frozenset[tuple[str, str]] = frozenset()
+        self, tables: ProblemTables, parts: Sequence[Part], in_order: frozenset[tuple[str, str]] = frozenset()
     ) -> None:
         super().__init__()
         self.tables, self.parts, self.in_order = tables, tuple(parts), in_order

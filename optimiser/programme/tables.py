@@ -29,7 +29,7 @@ def long(rows: Sequence[Sequence[Any]], **columns: type[pl.DataType]) -> pl.Data
 
 
 @dataclass(frozen=True)
-class Tables:
+class ProblemTables:
     """The long tables of one problem under one future."""
 
     problem: Core
@@ -93,12 +93,12 @@ class Tables:
         return float(self.future.effect_factors.get(solution, 1))
 
 
-def table(make: Callable[[Tables], pl.DataFrame]) -> Callable[[Tables], pl.DataFrame]:
+def table(make: Callable[[ProblemTables], pl.DataFrame]) -> Callable[[ProblemTables], pl.DataFrame]:
     """A table of a block: made from the problem when first asked for, then kept with its other tables."""
     name = f"{make.__module__}.{make.__qualname__}"
 
     @wraps(make)
-    def kept(t: Tables) -> pl.DataFrame:
+    def kept(t: ProblemTables) -> pl.DataFrame:
         if name not in t.made:
             t.made[name] = make(t)
         found: pl.DataFrame = t.made[name]

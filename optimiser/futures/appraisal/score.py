@@ -22,7 +22,7 @@ from optimiser.futures.appraisal.draws import triangular
 from optimiser.problem.document import Problem
 from optimiser.programme.core import COMMISSIONER, SYSTEM
 from optimiser.programme.family import Floats
-from optimiser.programme.tables import THOUSAND, Tables
+from optimiser.programme.tables import THOUSAND, ProblemTables
 
 Ints = npt.NDArray[np.intp]
 
@@ -48,7 +48,7 @@ class Sum:
 class Model:
     """Everything about a mix that stays the same from draw to draw, and the score of a draw."""
 
-    def __init__(self, problem: Problem, answer: Answer, tables: Tables) -> None:
+    def __init__(self, problem: Problem, answer: Answer, tables: ProblemTables) -> None:
         self.problem, self.answer, self.tables = problem, answer, tables
         self.ids = [s.id for s in problem.solutions]
         self.horizon = tables.horizon

@@ -9,7 +9,7 @@ from optimiser.blocks.flows import ActivityRow
 from optimiser.problem.document import problem_of
 from optimiser.problem.names import SUGGESTED
 from optimiser.problem.tables import tables_of
-from optimiser.programme.core import Locality
+from optimiser.programme.core import LocalityPersons
 
 
 def problem(places, *, suffix=""):
@@ -27,7 +27,7 @@ def problem(places, *, suffix=""):
     )
     return small.model_copy(
         update={
-            "localities": tuple(Locality(id=f"l{i}", persons=10) for i in range(places)),
+            "localities": tuple(LocalityPersons(id=f"l{i}", persons=10) for i in range(places)),
             "activity": tuple(
                 ActivityRow(locality=f"l{i}{suffix}", point_of_delivery="admission", units=1) for i in range(places)
             ),
