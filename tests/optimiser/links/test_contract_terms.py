@@ -19,13 +19,14 @@ from optimiser.answers.optimise import optimise
 from optimiser.links.contract_terms import contract_terms, exact_terms, paid_on_cost, term_terms
 from optimiser.problem.document import problem_of
 
-CONTRACTS = shipped_packs() / "england" / "contracts"
+PACKS = shipped_packs()
 LINE = {"year": "2017/18", "commissioner": "06P", "provider": "RC9", "line": "non-elective"}
 PLAN = {**LINE, "plan_value_pence": 5_000_000_00, "plan_cost_pence": 5_000_000_00}
 
 
 def contract(name):
-    return read_contract(CONTRACTS / f"{name}.toml")
+    pack = "blmk" if name.startswith("blmk-") else "england"
+    return read_contract(PACKS / pack / "contracts" / f"{name}.toml")
 
 
 def paid(document, row, column, values):
