@@ -170,7 +170,7 @@ def layer_variances(simulation: Simulation, work: Work | None = None) -> Frame[L
         for row, code in enumerate((*book.localities, SYSTEM)):
             left = 1.0
             for layer, (own, shared) in alone.items():
-                share = float(shared[y, row] / total[y, row])
+                share = float(shared[y, row] / total[y, row]) if total[y, row] > 0 else 0.0
                 left -= share
                 rows.append((book.year, code, layer, RISK[layer], _steady(own[y, row] ** 0.5), _steady(share)))
             rows.append((book.year, code, TOGETHER, "both", None, _steady(left)))

@@ -9,6 +9,7 @@ not known: it is drawn once and holds for all years.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -318,6 +319,7 @@ def correlations(document: Uncertainty) -> np.ndarray:
     return np.asarray(document.correlation.rows)[np.ix_(order, order)]
 
 
+@cache
 def total_curve(shape: Shape, sd: float) -> Curve:
     """The curve of a total over its plan: mean 1 and the given sd."""
     if shape == "normal":

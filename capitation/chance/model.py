@@ -79,13 +79,15 @@ class Model:
         for y, (book, chance) in enumerate(zip(self.books, self.chances, strict=True)):
             factors = shared.factors(book)
             for row, code in enumerate(book.localities):
-                share = book.line_share[row].astype(dtype)[:, None]
-                drawn = self._chance(source, block, dtype, f"{code} {book.year}", chance.line_sd[row])
-                if len(drawn) == 1:
-                    out[y, row] = drawn[0] if factors is None else drawn[0] * np.add.reduce(factors * share, axis=0)
+                by_line, share = chance.line_sd.shape[1] > 1, book.line_share[row]
+                weights = share if by_line else np.ones(1)
+                drawn = self._chance(source, block, dtype, f"{code} {book.year}", chance.line_sd[row], weights)
+                if factors is None:
+                    np.add.reduce(drawn, axis=0, out=out[y, row])
+                elif by_line:
+                    np.einsum("ld,ld->d", drawn, factors, out=out[y, row])
                 else:
-                    drawn *= share
-                    out[y, row] = np.add.reduce(drawn if factors is None else drawn * factors, axis=0)
+                    np.einsum("d,ld,l->d", drawn[0], factors, share.astype(dtype), out=out[y, row])
                 if "list-size" in self.layers:
                     scores = source.scores("list-size", f"{code} {book.year}", 1, block, dtype)[0]
                     out[y, row] *= 1 + self._list_curve.at_score(scores).astype(dtype)
@@ -95,22 +97,25 @@ class Model:
         out -= dtype(1.0)
         return out
 
-    def _chance(self, source: Source, block: int, dtype: Dtype, stream: str, sd: Floats) -> Floats:
-        """Factors of chance of one locality in one year, mean 1, a row a line (or one for the whole budget)."""
+    def _chance(  # the draws, where they come from, and what they become
+        self, source: Source, block: int, dtype: Dtype, stream: str, sd: Floats, weights: Floats
+    ) -> Floats:
+        """Weights x factors of chance of one locality in one year, a row a line (or one for the whole budget)."""
         if "chance" not in self.layers:
-            return np.ones((1, source.block), dtype=dtype)
+            return np.repeat(weights.astype(dtype)[:, None], source.block, axis=1)
         drawn, shape = source.scores("chance", stream, len(sd), block, dtype), self.document.chance.shape
         if shape == "normal":
-            drawn *= _column(sd, drawn)
-            drawn += 1
+            drawn *= _column(sd * weights, drawn)
+            drawn += _column(weights, drawn)
         elif shape == "lognormal":
             variance = np.log1p(sd**2)
             drawn *= _column(np.sqrt(variance), drawn)
-            drawn -= _column(variance / 2, drawn)
+            drawn += _column(np.log(np.maximum(weights, np.finfo(dtype).tiny)) - variance / 2, drawn)
             np.exp(drawn, out=drawn)
         else:
             for row, each in enumerate(sd):
                 drawn[row] = total_curve(shape, float(each)).at_score(drawn[row]) if each > 0 else 1.0
+                drawn[row] *= weights[row]
         return drawn
 
     @cached_property
@@ -148,6 +153,9 @@ def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | 
     for name in chosen:
         if name not in document.layers:
             raise UnknownNameError("layer with figures", name, document.layers, where=f"uncertainty {document.id}")
+    if not chosen:
+        message = f"layers: found none; expected at least one of {', '.join(drawable)}"
+        raise ScenarioError(message)
     if not books or any(
         (b.localities, b.lines, b.solutions) != (books[0].localities, books[0].lines, books[0].solutions) for b in books
     ):

@@ -42,7 +42,8 @@ class Shared:
             for row, shock in enumerate(document.shocks):
                 score = np.zeros(self.source.block, dtype=self.dtype)
                 for weight, independent in zip(mixing[row, : row + 1], scores, strict=False):
-                    score += self.dtype(weight) * independent
+                    if weight:
+                        score += self.dtype(weight) * independent
                 lines = slice(None) if shock.line == "all" else book.lines.index(shock.line)
                 out[lines] *= 1 + self.dtype(shock.sd.value) * score
             drawn = True

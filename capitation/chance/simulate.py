@@ -207,7 +207,7 @@ def _resumed(state: Path, name: str, out: Floats, block: int) -> int:
     if not state.is_file():
         return 0
     try:
-        with np.load(state, allow_pickle=False) as kept:
+        with state.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             about, positions = json.loads(str(kept["about"])), kept["positions"]
         done = int(about["blocks"])
         fits = positions.shape == (*out.shape[:2], min(done * block, out.shape[2])) and positions.dtype == out.dtype

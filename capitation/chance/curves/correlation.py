@@ -61,7 +61,9 @@ def nearest_correlation(matrix: Floats, rounds: int = 1000) -> Floats:
             break
     margin = 1e-4 * len(matrix)
     least = float(np.linalg.eigvalsh(found)[0])
-    pull = max(0.0, (margin - least) / (1.0 - least))
+    if least >= margin:
+        return found
+    pull = (margin - least) / (1.0 - least)
     return (1.0 - pull) * found + pull * np.eye(len(matrix))
 
 
