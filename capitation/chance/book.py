@@ -163,8 +163,8 @@ def _counted(run: Run, year: str, case: str, codes: list[str]) -> tuple[list[str
     )
     lines = sorted(set(activity.get_column("point_of_delivery").unique()) & set(costs))
     out = np.zeros((len(codes), len(lines)))
-    place = {code: k for k, code in enumerate(codes)}
+    rows = {code: k for k, code in enumerate(codes)}
     for line, code, count in activity.select("point_of_delivery", "locality_code", "activity").iter_rows():
-        if line in costs and code in place:
-            out[place[code], lines.index(line)] = count
+        if line in costs and code in rows:
+            out[rows[code], lines.index(line)] = count
     return lines, out, np.array([float(costs[line]) for line in lines])

@@ -21,13 +21,9 @@ import numpy.typing as npt
 from capitation.chance.curves.normal import Floats
 from capitation.chance.model import Dtype, Model
 from capitation.chance.scores.draws import Method, Source, source
-from capitation.errors import CapitationError, ScenarioError, SourceError
+from capitation.errors import ScenarioError, SourceError, StoppedError
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_whole
-
-
-class StoppedError(CapitationError):
-    """A simulation was stopped on request before it was whole."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +199,7 @@ def _keep(state: Path, name: str, out: Floats, done: int, block: int) -> None:
 
 
 def _resumed(state: Path, name: str, out: Floats, block: int) -> int:
-    """Blocks of an earlier, stopped piece of work, put in their place; 0 where there is no such file."""
+    """Blocks of an earlier, stopped piece of work, put where they belong; 0 where there is no such file."""
     if not state.is_file():
         return 0
     try:

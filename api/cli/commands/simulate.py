@@ -1,4 +1,4 @@
-"""`capitation simulate SCENARIO`: how likely each locality is to overspend, from draws of what a plan cannot know."""
+"""`capitation simulate`: how likely each locality is to overspend, from draws of what a plan cannot know."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import typer
 from rich.progress import Progress
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.shipped import shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
 from capitation.chance.document import LAYERS, read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, Simulation, Work, simulate
-from capitation.pack.sources import DataPack, default_data_folder
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import Scenario, read_scenario
@@ -45,18 +48,16 @@ def simulate_command(  # one parameter an option
     state: Annotated[
         Path | None, typer.Option(help="File that keeps the draws if you stop it (Ctrl-C); run again to go on.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the answers as CSV.")] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    out: ResultsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw what a plan cannot know and say how likely each locality is to overspend, and what pool covers them.
 
     The plan before any contract: positions of the parties under contract options are not among the answers.
     """
-    pack = DataPack(data or default_data_folder())
-    document = read_scenario(_shipped(scenario, pack, "scenarios"))
+    pack = DataPack(pack_folder(data))
+    document = read_scenario(shipped(scenario, "scenarios", data))
     figures = read_uncertainty(_uncertainty(uncertainty, document, pack))
     shown = FinancialYear(year) if year else FinancialYear(document.need_year)
     chosen = None if layers == "all" else [name.strip() for name in layers.split(",") if name.strip()]
@@ -125,12 +126,4 @@ def _in_percent(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _uncertainty(given: Path | None, document: Scenario, pack: DataPack) -> Path:
-    return pack.path(f"uncertainty/{document.id}.toml") if given is None else _shipped(given, pack, "uncertainty")
-
-
-def _shipped(given: Path, pack: DataPack, room: str) -> Path:
-    """A document's file: the path as given, or the document of that id in a room of the data pack."""
-    if given.is_file() or given.suffix:
-        return given
-    named = pack.root / room / f"{given.name}.toml"
-    return named if named.is_file() else given
+    return pack.path(f"uncertainty/{document.id}.toml") if given is None else shipped(given, "uncertainty", pack.root)

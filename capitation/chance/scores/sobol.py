@@ -101,9 +101,9 @@ def scrambled(dimension: int, chance: np.random.Generator) -> tuple[Words, np.ui
     masks = chance.integers(0, 2**BITS, size=BITS, dtype=np.uint64)
     out = np.zeros(BITS, dtype=np.uint64)
     for digit in range(BITS):  # the k-th digit of the result is a random sum of the digits up to it
-        place = np.uint64(1) << np.uint64(BITS - 1 - digit)
-        chosen = (masks[digit] & ~below[digit] & ~place) | place
-        out |= np.where(np.bitwise_count(rows & chosen) & 1, place, np.uint64(0))
+        unit = np.uint64(1) << np.uint64(BITS - 1 - digit)
+        chosen = (masks[digit] & ~below[digit] & ~unit) | unit
+        out |= np.where(np.bitwise_count(rows & chosen) & 1, unit, np.uint64(0))
     return out.astype(np.uint32), np.uint32(chance.integers(0, 2**BITS, dtype=np.uint64))
 
 

@@ -10,8 +10,8 @@ from capitation.chance.curves.normal import mean_excess
 from capitation.chance.estimates import Estimates, difference, with_control
 from capitation.chance.model import model
 from capitation.chance.scores.draws import BLOCK
-from capitation.chance.simulate import Request, StoppedError, Work, simulate
-from capitation.errors import DocumentError, ScenarioError, SourceError, UnknownNameError
+from capitation.chance.simulate import Request, Work, simulate
+from capitation.errors import DocumentError, ScenarioError, SourceError, StoppedError, UnknownNameError
 from tests.capitation.chance.places import book, by_line, by_person, figure
 
 DRAWS = 5 * BLOCK + 100
