@@ -1,7 +1,7 @@
 """Speed of simulation: draws x 30 localities x 10 services with shared shocks, against generating as many normals alone.
 
-Run with `pytest tests/benchmarks/test_simulation_speed.py --benchmark-enable -s` for a million draws (300 million numbers); an
-ordinary run draws a fortieth of them once, and checks that threads and chunks change no bit. Ratios are of CPU time.
+`make bench` times 100,000 draws and `make bench-large` a million (300 million numbers); an ordinary run draws 25,000 once and
+checks that threads and chunks change no bit. Ratios are of CPU time.
 """
 
 import resource
@@ -32,8 +32,9 @@ def _normals_alone(draws):
 
 
 @pytest.mark.benchmark_subject
-def test_a_million_draws_of_thirty_localities_by_ten_services(benchmark):
-    draws = 1_000_000 if benchmark.enabled else 25_000
+@pytest.mark.parametrize("draws", [100_000, pytest.param(1_000_000, marks=pytest.mark.large)])
+def test_draws_of_thirty_localities_by_ten_services(benchmark, draws):
+    draws = draws if benchmark.enabled else 25_000
     plans, document = by_line(np.linspace(30_000, 50_000, LOCALITIES), lines=SERVICES)
     made, request = model([plans], document), Request(draws, 1, is_single=True)
     _, alone = _cpu(lambda: _normals_alone(draws))

@@ -1,4 +1,4 @@
-"""Aggregate loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
+"""TotalLoss loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
 
     characteristic function of a loss f:  phi(t) = sum of f(k) exp(i t k)
     sum of N losses:                      P_N(phi(t)), with P_N the generating function of the count
@@ -28,7 +28,7 @@ LOST = 1e-9
 
 
 @dataclass(frozen=True)
-class Aggregate:
+class TotalLoss:
     """A distribution of money on a grid: the chance of each multiple of `step`, from nil upwards."""
 
     step: float
@@ -98,7 +98,7 @@ def on_grid(loss: Loss, step: float, points: int, attachment: float = 0.0, limit
     return out
 
 
-def compound(case: Floats, step: float, mean_count: float, dispersion: float = 1.0) -> Aggregate:
+def compound(case: Floats, step: float, mean_count: float, dispersion: float = 1.0) -> TotalLoss:
     """The sum of a random number of cases: Poisson where dispersion is 1, negative binomial above.
 
     Args:
@@ -125,7 +125,7 @@ def compound(case: Floats, step: float, mean_count: float, dispersion: float = 1
     return _from_transform(len(case), step, lambda tilted: number(tilted(case)))
 
 
-def added(parts: Sequence[Floats], step: float) -> Aggregate:
+def added(parts: Sequence[Floats], step: float) -> TotalLoss:
     """The sum of independent amounts, each given by its chances on one grid: a pool of localities."""
 
     def together(tilted: Callable[[Floats], np.ndarray]) -> np.ndarray:
@@ -143,7 +143,7 @@ def normal_overspend(sd: float, step: float, points: int, mean: float = 0.0) -> 
     return np.diff(edges, prepend=0.0)
 
 
-def _from_transform(points: int, step: float, of: Callable[[Callable[[Floats], np.ndarray]], np.ndarray]) -> Aggregate:
+def _from_transform(points: int, step: float, of: Callable[[Callable[[Floats], np.ndarray]], np.ndarray]) -> TotalLoss:
     tilt = np.exp(-TILT / points * np.arange(points))
     transformed = of(lambda chances: np.fft.rfft(chances * tilt))
     chance = np.fft.irfft(transformed, points) / tilt
@@ -154,4 +154,4 @@ def _from_transform(points: int, step: float, of: Callable[[Callable[[Floats], n
             f"expected at most {LOST:.0e}. Take more points or a longer step"
         )
         raise ScenarioError(message)
-    return Aggregate(step, np.maximum(chance, 0.0))
+    return TotalLoss(step, np.maximum(chance, 0.0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from capitation.chance.curves.compound import Aggregate, added, compound, normal_overspend, on_grid
+from capitation.chance.curves.compound import TotalLoss, added, compound, normal_overspend, on_grid
 from capitation.chance.curves.normal import mean_excess, mean_kept
 from capitation.chance.curves.shapes import Empirical, Gamma, Lognormal
 from capitation.errors import ScenarioError
@@ -15,7 +15,7 @@ CLAIM = Lognormal(7.5, 1.6)
 
 
 @pytest.fixture(scope="module")
-def ceded() -> Aggregate:
+def ceded() -> TotalLoss:
     """200 Poisson claims, lognormal(7.5, 1.6), 150,000 in excess of 50,000 each."""
     return compound(on_grid(CLAIM, 50.0, 2**16, 50_000.0, 150_000.0), 50.0, 200.0)
 
@@ -69,7 +69,7 @@ def test_layers_above_each_other_add_to_the_whole(ceded):
 def test_a_corridor_on_a_grid_is_its_closed_form():
     plan, sd = 63_660_000.0, 0.0182
     step = 2_000.0
-    found = Aggregate(step, normal_overspend(sd * plan, step, 2**13))
+    found = TotalLoss(step, normal_overspend(sd * plan, step, 2**13))
     edges, shares = (0.0, 0.01 * plan, 0.03 * plan), (1.0, 0.5, 0.2)
     assert found.kept(edges, shares) == pytest.approx(plan * mean_kept(sd, (0.0, 0.01, 0.03), shares), rel=1e-4)
     assert found.over(0.02 * plan) == pytest.approx(stats.norm.sf(0.02 / sd), rel=0.01)
