@@ -11,6 +11,7 @@ CapitationError
 ├── InfeasibleError         the limits set cannot all be met; the message says by how much
 ├── NothingToShareError     money is to be shared out but no row has any weight
 ├── SolverError             a solver refused what it was asked, or returned something that cannot be trusted
+├── StoppedError            long work was stopped on request before it was whole
 └── UnknownNameError        a code, column or document name that is not known; near ones are listed
 
 The web service adds its own below the same root, beside what raises them in api/service: who may not, what changed meanwhile,
@@ -84,6 +85,10 @@ class InfeasibleError(CapitationError):
 
 class SolverError(CapitationError):
     """A solver refused what it was asked, or returned something that cannot be trusted."""
+
+
+class StoppedError(CapitationError):
+    """Long work was stopped on request before it was whole; the message says what was kept of it."""
 
 
 class NothingToShareError(CapitationError):

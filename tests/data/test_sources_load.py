@@ -33,6 +33,7 @@ OURS = {
         "waiting_times",
         "workforce_by_solution",
     },
+    "chance-of-local-budgets": {"published"},
     "health-inequality-weights": {"weights"},
     "hm-treasury-green-book": {"discount_rate"},
     "hsj-blmk-2016": {"plan_figures"},

@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["capitation", "contracts", "optimiser", "api"]
-READMES = [ROOT / "README.md", *(ROOT / p / "README.md" for p in PACKAGES), ROOT / "data" / "README.md"]
+ROOMS = ["capitation/chance", "data"]
+READMES = [ROOT / "README.md", *(ROOT / p / "README.md" for p in [*PACKAGES, *ROOMS])]
 
 
 def tracked():

@@ -1,0 +1,1 @@
+"""Normal scores: random numbers that depend on seed, layer, stream and block, and on nothing else."""

@@ -1,0 +1,220 @@
+"""Simulation: positions of every locality in every draw, block by block, on as many threads as are given.
+
+Each block is a pure function of model, seed and number, so threads, chunks and interruptions never change a result. A simulation
+may stop early at a stated standard error, be cancelled, and go on later from its state file, which is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from capitation.chance.curves.normal import Floats
+from capitation.chance.model import Dtype, Model
+from capitation.chance.scores.draws import Method, Source, source
+from capitation.errors import ScenarioError, SourceError, StoppedError
+from capitation.records.identity import canonical, digest
+from capitation.records.whole_files import write_whole
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which draws are wanted."""
+
+    draws: int
+    seed: int
+    method: Method = "monte-carlo"
+    stop_at: float | None = None
+    """Standard error of the system's mean position, as a share of its plan, at which to stop early."""
+    is_single: bool = False
+    """Single precision: half the memory and faster; positions are good to a ten-millionth of the plan."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the work is done; nothing here changes a result."""
+
+    threads: int = 1
+    chunk: int = 4
+    """Blocks that are under way at a time for each thread."""
+    progress: Callable[[int, int], object] = lambda done, draws: None  # reads as what it is
+    """Called with the draws that are done and the draws asked for."""
+    is_cancelled: Callable[[], bool] = lambda: False
+    """Asked between chunks."""
+    state: Path | None = None
+    """File in which the draws so far are kept when the work is stopped, and from which it goes on."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Positions of every locality in every draw, with what they were drawn from."""
+
+    model: Model
+    request: Request
+    positions: Floats
+    """Spend over plan less 1, by year, locality and draw."""
+    block: int
+    """Draws in a block; with Sobol points, one scramble."""
+
+    @property
+    def draws(self) -> int:
+        """Draws that were made; fewer than asked for where the simulation stopped early."""
+        return int(self.positions.shape[2])
+
+    @property
+    def system(self) -> Floats:
+        """Position of the whole system, by year and draw: the localities' positions weighed by their plans."""
+        out = np.zeros(self.positions.shape[::2])
+        for y, book in enumerate(self.model.books):
+            for share, row in zip(book.system_share, self.positions[y], strict=True):
+                out[y] += share * row
+        return out
+
+    @property
+    def hash(self) -> str:
+        """Checksum of all positions."""
+        return hashlib.sha256(np.ascontiguousarray(self.positions).tobytes()).hexdigest()
+
+
+def simulate(model: Model, request: Request, work: Work | None = None) -> Simulation:
+    """The positions of all draws asked for, or of as many as the stated standard error takes.
+
+    Raises:
+        ScenarioError: draws, seed or standard error cannot be.
+        SourceError: the state file is of another simulation, or cannot be read or written.
+        StoppedError: the work was cancelled; what was drawn so far is in the state file, where one was named.
+    """
+    work = work or Work()
+    drawn = source(request.method, request.seed, request.draws, model.streams)
+    _check(request, work)
+    dtype: Dtype = np.float32 if request.is_single else np.float64
+    whole = -(-request.draws // drawn.block)
+    out = np.empty((len(model.books), len(model.localities), request.draws), dtype=dtype)
+    name = digest(canonical([model.id, _words(request)]))
+    done = _resumed(work.state, name, out, drawn.block) if work.state is not None else 0
+    watch = _Watch(model, request, drawn.block)
+    last = watch.enough(out, range(done)) if done else None
+    try:
+        if last is None:
+            for number, positions in _blocks(model, drawn, range(done, whole), dtype, work):
+                _place(out, positions, number, drawn.block)
+                done = number + 1
+                last = watch.enough(out, range(number, done))
+                if last is not None:
+                    break
+                work.progress(min(done * drawn.block, request.draws), request.draws)
+    except (KeyboardInterrupt, StoppedError):
+        if work.state is not None:
+            _keep(work.state, name, out, done, drawn.block)
+        raise
+    if work.state is not None and work.state.is_file():
+        work.state.unlink()
+    made = request.draws if last is None else min((last + 1) * drawn.block, request.draws)
+    return Simulation(model, request, out[:, :, :made], drawn.block)
+
+
+def _check(request: Request, work: Work) -> None:
+    if request.stop_at is not None and not request.stop_at > 0:
+        message = f"standard error: found {request.stop_at}; expected more than 0, such as 0.0001 of the plan"
+        raise ScenarioError(message)
+    if request.stop_at is not None and request.method == "sobol":
+        message = (
+            "standard error: found one with Sobol points, which are drawn as a whole; expected it with monte-carlo only"
+        )
+        raise ScenarioError(message)
+    if work.threads < 1 or work.chunk < 1:
+        message = f"work: found {work.threads} threads and chunks of {work.chunk} blocks; expected at least 1 of each"
+        raise ScenarioError(message)
+
+
+def _words(request: Request) -> list[object]:
+    stop = None if request.stop_at is None else repr(request.stop_at)
+    return [request.draws, request.seed, request.method, stop, request.is_single]
+
+
+def _blocks(model: Model, drawn: Source, numbers: range, dtype: Dtype, work: Work) -> Iterator[tuple[int, Floats]]:
+    """The blocks in order, a chunk at a time; asks before each chunk whether to go on."""
+    pool: AbstractContextManager[ThreadPoolExecutor | None]
+    pool = ThreadPoolExecutor(work.threads) if work.threads > 1 else nullcontext()
+    size = work.chunk * work.threads
+    with pool as executor:
+        for first in range(numbers.start, numbers.stop, size):
+            if work.is_cancelled():
+                kept = f"; they are kept in {work.state}: run it again to go on" if work.state is not None else ""
+                message = f"stopped on request after {first * drawn.block:,} of {drawn.draws:,} draws{kept}"
+                raise StoppedError(message)
+            chunk = range(first, min(first + size, numbers.stop))
+            made = (executor.map if executor else map)(lambda n: model.positions(drawn, n, dtype), chunk)
+            yield from zip(chunk, made, strict=True)
+
+
+def _place(out: Floats, positions: Floats, number: int, block: int) -> None:
+    first = number * block
+    room = min(block, out.shape[2] - first)
+    out[:, :, first : first + room] = positions[:, :, :room]
+
+
+class _Watch:
+    """Watches the standard error of the system's mean, block by block in order, so that the end is the same however the work is cut."""
+
+    def __init__(self, model: Model, request: Request, block: int) -> None:
+        self.stop_at, self.block, self.seen = request.stop_at, block, 0
+        self.weights = [book.system_share for book in model.books]
+        self.sums = np.zeros((len(model.books), 2))
+
+    def enough(self, out: Floats, numbers: range) -> int | None:
+        """The block at which the draws were enough, if one of these is."""
+        if self.stop_at is None:
+            return None
+        for number in numbers:
+            part = out[:, :, number * self.block : (number + 1) * self.block]
+            for y, weights in enumerate(self.weights):
+                system = np.add.reduce(weights[:, None] * part[y], axis=0)
+                self.sums[y] += system.sum(), (system**2).sum()
+            self.seen += part.shape[2]
+            means = self.sums / self.seen
+            error = np.sqrt(np.maximum(means[:, 1] - means[:, 0] ** 2, 0.0) / self.seen).max()
+            if error <= self.stop_at:
+                return number
+        return None
+
+
+def _keep(state: Path, name: str, out: Floats, done: int, block: int) -> None:
+    made: npt.NDArray[np.floating] = out[:, :, : min(done * block, out.shape[2])]
+
+    def write(partial: Path) -> None:
+        with partial.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps({"simulation": name, "blocks": done})), positions=made)
+
+    write_whole(state, write)
+
+
+def _resumed(state: Path, name: str, out: Floats, block: int) -> int:
+    """Blocks of an earlier, stopped piece of work, put where they belong; 0 where there is no such file."""
+    if not state.is_file():
+        return 0
+    try:
+        with state.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            about, positions = json.loads(str(kept["about"])), kept["positions"]
+        done = int(about["blocks"])
+        fits = positions.shape == (*out.shape[:2], min(done * block, out.shape[2])) and positions.dtype == out.dtype
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        message = f"{state}: found no state of a simulation ({error}); remove the file to begin anew"
+        raise SourceError(message) from error
+    if about["simulation"] != name or not fits:
+        message = (
+            f"{state}: found the state of another simulation (plan, uncertainties, draws or seed differ); "
+            "expected that of this one. Remove the file to begin anew, or name another"
+        )
+        raise SourceError(message)
+    out[:, :, : positions.shape[2]] = positions
+    return done
