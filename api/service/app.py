@@ -134,8 +134,7 @@ def routers() -> list[APIRouter]:
     lost = [each for each in operations(found) if not _has_rule(*each)]
     if lost:
         said = ", ".join(f"{method} {path}" for method, path in lost)
-        message = f"routes without a rule of access: {said}. Name their resource and verb in access.RULES"
-        raise RuntimeError(message)
+        raise RuntimeError(f"routes without a rule of access: {said}. Name their resource and verb in access.RULES")
     return found
 
 
@@ -149,8 +148,9 @@ def operations(found: Iterable[APIRouter]) -> list[tuple[str, str]]:
     for router in found:
         for route in router.routes:
             if not isinstance(route, APIRoute):
-                message = f"{type(route).__name__} in a router; expected routes only, so that each can be checked"
-                raise RuntimeError(message)
+                raise RuntimeError(
+                    f"{type(route).__name__} in a router; expected routes only, so that each can be checked"
+                )
             listed += [(method, route.path) for method in sorted(route.methods or ())]
     return listed
 

@@ -56,8 +56,7 @@ def json_schema(kind: str) -> dict[str, Any]:
         UnknownNameError: no document is of this kind.
     """
     if kind not in SCHEMAS:
-        what = "kind of document"
-        raise UnknownNameError(what, kind, SCHEMAS)
+        raise UnknownNameError("kind of document", kind, SCHEMAS)
     return {"$schema": DIALECT, **SCHEMAS[kind]()}
 
 

@@ -131,8 +131,7 @@ def _problem(content: dict[str, Any], _pack: Pack) -> str:
         if content.get(key) is not None
     ]
     if faults:
-        message = "a problem that is sent cannot name files of the server"
-        raise DocumentError(message, faults)
+        raise DocumentError("a problem that is sent cannot name files of the server", faults)
     return canonical(parse_document(content, Problem, BODY))
 
 
@@ -152,8 +151,7 @@ def _options(content: dict[str, Any], _pack: Pack) -> str:
     document = parse_document(content, ContractOptions, BODY)
     faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in option_faults(document, None, {})]
     if faults:
-        message = "the options contradict themselves"
-        raise ContractError(message, faults)
+        raise ContractError("the options contradict themselves", faults)
     return canonical(document)
 
 

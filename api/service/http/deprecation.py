@@ -32,8 +32,9 @@ def deprecated(since: dt.date, sunset: dt.date, successor: str) -> type[APIRoute
         ValueError: less than twelve months lie between the two days.
     """
     if sunset - since < SHORTEST:
-        message = f"deprecated on {since} and gone on {sunset}; expected {SHORTEST.days} days between them at least"
-        raise ValueError(message)
+        raise ValueError(
+            f"deprecated on {since} and gone on {sunset}; expected {SHORTEST.days} days between them at least"
+        )
     began, ends = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (since, sunset))
     headers = {
         "Deprecation": f"@{int(began.timestamp())}",

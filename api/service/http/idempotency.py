@@ -52,17 +52,17 @@ def once(
         ServiceError: 400, 422 or 409, as above.
     """
     if key is None or not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
-        detail = (
-            f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, a new one for each new request"
+        raise ServiceError(
+            "idempotency-key-missing",
+            f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, a new one for each new request",
         )
-        kind = "idempotency-key-missing"
-        raise ServiceError(kind, detail)
     fingerprint = hashlib.sha256(subject.encode() + b"\n" + body).hexdigest()
     holder, kept = store.take_key(client, key, fingerprint, HOLD_SECONDS, keep_hours * 3600)
     if kept is not None:
         if kept.fingerprint != fingerprint:
-            kind = "idempotency-key-reused"
-            raise ServiceError(kind, "Use a new key for a new request, or repeat the first one without a change")
+            raise ServiceError(
+                "idempotency-key-reused", "Use a new key for a new request, or repeat the first one without a change"
+            )
         if kept.status is None:
             raise _still_running()
         headers = {**json.loads(kept.headers or "{}"), REPEATED: "true"}

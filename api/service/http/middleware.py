@@ -227,9 +227,11 @@ class Habits:
 
     def _check_left(self, allowed: bool, _left: int, resets: int) -> None:  # as the limit gives it
         if not allowed:
-            kind = "too-many-requests"
-            detail = f"At most {self.limit.requests} requests in {self.limit.seconds} seconds; ask again in {resets}"
-            raise ServiceError(kind, detail, headers={"Retry-After": str(resets)})
+            raise ServiceError(
+                "too-many-requests",
+                f"At most {self.limit.requests} requests in {self.limit.seconds} seconds; ask again in {resets}",
+                headers={"Retry-After": str(resets)},
+            )
 
     def _check_length(self, given: Given) -> None:
         length = given.get("content-length", "0")

@@ -41,8 +41,7 @@ def chosen(accept: str | None, offered: tuple[str, ...] = FRAME_FORMATS) -> str:
         if quality > 0 and (best is None or quality > best[0]):
             best = (quality, index)
     if best is None:
-        kind = "not-acceptable"
-        raise ServiceError(kind, f"Accept asks for {accept!r}; offered are {', '.join(offered)}")
+        raise ServiceError("not-acceptable", f"Accept asks for {accept!r}; offered are {', '.join(offered)}")
     return offered[best[1]]
 
 

@@ -17,9 +17,8 @@ def chosen_pack(service: Service, asked: str | None) -> str:
     if asked is None or asked == own:
         return own
     if service.store.pack(asked) is None:
-        invalid = "invalid"
         fault = Fault(
             f"{BODY}: data_pack", repr(asked), "the digest of a data pack that is stored", "See /v1/data-packs."
         )
-        raise ServiceError(invalid, f"there is no data pack {asked!r}", [fault])
+        raise ServiceError("invalid", f"there is no data pack {asked!r}", [fault])
     return asked

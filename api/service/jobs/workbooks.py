@@ -39,10 +39,9 @@ def stored_run(store: Store, kind: str, result_id: str) -> Run:
         raise UnknownNameError(kind, result_id, ())
     kept = store.file(kind, result_id, MANIFEST)
     if kept is None:
-        message = (
+        raise CapitationError(
             f"{kind} {result_id}: found no {MANIFEST}; expected one beside its tables. An earlier version stored it"
         )
-        raise CapitationError(message)
     manifest = RunManifest.model_validate_json(kept.content)
     return Run(manifest, {name: _frame(store, kind, result_id, name) for name in manifest.frames})
 
@@ -66,8 +65,7 @@ def workbook(run: Run, schemas: Mapping[str, type[Schema]]) -> StoredFile:
 def _frame(store: Store, kind: str, result_id: str, name: str) -> pl.DataFrame:
     stored = store.frame(kind, result_id, name)
     if stored is None:
-        what = "frame"
-        raise UnknownNameError(what, name, store.frame_names(kind, result_id), where=f"{kind} {result_id}")
+        raise UnknownNameError("frame", name, store.frame_names(kind, result_id), where=f"{kind} {result_id}")
     return pl.read_parquet(BytesIO(stored.parquet))
 
 

@@ -208,8 +208,7 @@ def journal_of_run(
     frame = run.frame(source).filter(pl.col("year") == period)
     if frame.is_empty():
         years = ", ".join(run.frame(source).get_column("year").unique().sort())
-        message = f"run {run.id}: found no {source} of {period}; expected one of {years}"
-        raise JournalError(message)
+        raise JournalError(f"run {run.id}: found no {source} of {period}; expected one of {years}")
     if source == "provider_allocation":
         named = frame.select(
             pl.col("commissioner_code").alias("organisation_code"),
@@ -267,8 +266,7 @@ def journal_of_statement(
     found = entries.filter(Entry.period.col == period)
     if found.is_empty():
         periods = ", ".join(entries.get_column("period").unique().sort()) or "none"
-        message = f"settlement {run_id}: found no entry of period {period!r}; expected one of {periods}"
-        raise JournalError(message)
+        raise JournalError(f"settlement {run_id}: found no entry of period {period!r}; expected one of {periods}")
     is_reversal = Entry.standing.col == "reversal"
     moves = found.select(
         pl.col("party").alias("organisation_code"),
@@ -340,10 +338,9 @@ def check_approval(approval: Approval | None, run_id: str) -> Approval:
         JournalError: there is none, it is of another run, or maker and approver are one.
     """
     if approval is None:
-        message = (
+        raise JournalError(
             f"run {run_id}: found no approval; expected one by somebody other than its maker before its journals leave"
         )
-        raise JournalError(message)
     faults = Faults()
     if approval.run_id != run_id:
         faults.add("approval.run_id", approval.run_id, run_id)
@@ -417,12 +414,12 @@ def read_journal(content: bytes, where: str) -> Journal:
         ).rename({"debit": "debit_pence", "credit": "credit_pence"})
         kept = JournalLine.validate(frame, where)
     except (ValueError, KeyError, TypeError, AttributeError, DataError, ValidationError, pl.exceptions.PolarsError):
-        message = f"{where}: found no journal; expected the JSON file of one as it was exported"
-        raise JournalError(message) from None
+        raise JournalError(f"{where}: found no journal; expected the JSON file of one as it was exported") from None
     found = _sealed(head, kept)
     if found.id != head.journal_id or totals != {decimal_text(found.total_pence)}:
-        message = f"{where}: found content of journal {found.id}; expected {head.journal_id}. A posted journal is never changed"
-        raise JournalError(message)
+        raise JournalError(
+            f"{where}: found content of journal {found.id}; expected {head.journal_id}. A posted journal is never changed"
+        )
     return found
 
 

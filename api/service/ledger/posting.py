@@ -71,8 +71,9 @@ def journals_of(
     else:
         decoded = service.frame("settlement", result.id, "entries")
         if decoded is None:
-            kind = "invalid-journal"
-            raise ServiceError(kind, f"settlement {result.id}: its contract moves no money between parties")
+            raise ServiceError(
+                "invalid-journal", f"settlement {result.id}: its contract moves no money between parties"
+            )
         entries = Entry.validate(decoded[0], "entries")
         accounts = _accounts(service, service.pack.digest)
         made = journal_of_statement(entries, result.id, period, accounts, approval, accounting_date=accounting_date)
@@ -100,8 +101,7 @@ def _original(service: Service, made: Journal, result: Result, owner: str) -> Ne
 def _restated(service: Service, made: Journal, result: Result, owner: str, restates: str) -> list[NewJournal]:
     content = service.store.journal_content(restates)
     if content is None:
-        kind = "journal"
-        raise UnknownNameError(kind, restates, [each.id for each in service.store.journals(0, 1_000)])
+        raise UnknownNameError("journal", restates, [each.id for each in service.store.journals(0, 1_000)])
     answer = restate(read_journal(content, f"journal {restates}"), made)
     pair = [
         _new(answer.reversal, result, owner, f"reversal|{restates}"),
@@ -142,9 +142,9 @@ def _new(journal: Journal, result: Result, owner: str, slot: str) -> NewJournal:
 def _approval_of(service: Service, result: Result) -> Approval:
     given = service.store.approval_of(result.kind, result.id)
     if given is None:
-        kind = "not-approved"
-        detail = f"{result.kind} {result.id}: found no approval; expected one before its journals leave"
-        raise ServiceError(kind, detail)
+        raise ServiceError(
+            "not-approved", f"{result.kind} {result.id}: found no approval; expected one before its journals leave"
+        )
     on = dt.datetime.fromtimestamp(given.created, dt.UTC).date()
     return Approval(run_id=result.id, made_by=given.made_by, approved_by=given.approved_by, approved_on=on)
 

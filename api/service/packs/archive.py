@@ -102,14 +102,12 @@ def _new_folder(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir()
     except OSError as error:
-        message = f"a data pack cannot be unpacked: {error.strerror}"
-        raise SourceError(message) from error
+        raise SourceError(f"a data pack cannot be unpacked: {error.strerror}") from error
     try:
         yield
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        message = f"a data pack cannot be unpacked: {error.strerror}"
-        raise SourceError(message) from error
+        raise SourceError(f"a data pack cannot be unpacked: {error.strerror}") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -181,8 +179,7 @@ def _copy(pieces: Iterator[bytes], entry: ZipInfo, most: int, file: BinaryIO) ->
         if size > most:
             return
     if (size, checksum) != (entry.file_size, entry.CRC):
-        message = "its length or checksum is not the one that the archive gives"
-        raise BadZipFile(message)
+        raise BadZipFile("its length or checksum is not the one that the archive gives")
 
 
 def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]:
@@ -208,8 +205,7 @@ def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]
             waiting = decoder.unconsumed_tail
             yield piece
     if rounds or not decoder.eof or decoder.unused_data:
-        message = "compressed content that does not end where the archive says"
-        raise BadZipFile(message)
+        raise BadZipFile("compressed content that does not end where the archive says")
 
 
 def _entry_faults(entry: ZipInfo) -> Iterator[Fault]:

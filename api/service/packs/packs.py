@@ -68,8 +68,7 @@ class Packs:
             return Pack(place)
         archive = self.fetch(digest) if is_digest else None
         if archive is None:
-            kind = "data pack"
-            raise UnknownNameError(kind, digest, [self.default.digest])
+            raise UnknownNameError("data pack", digest, [self.default.digest])
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._clear_stale()
@@ -77,14 +76,12 @@ class Packs:
             try:
                 made = restored(archive, partial)
                 if made.digest != digest:
-                    message = f"the archive kept for data pack {digest} holds files of digest {made.digest}"
-                    raise SourceError(message)
+                    raise SourceError(f"the archive kept for data pack {digest} holds files of digest {made.digest}")
                 self._move(partial, place, digest)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
         except OSError as error:
-            message = f"data pack {digest} cannot be unpacked: {error.strerror}"
-            raise SourceError(message) from error
+            raise SourceError(f"data pack {digest} cannot be unpacked: {error.strerror}") from error
         return Pack(place)
 
     def _move(self, partial: Path, place: Path, digest: str) -> None:
@@ -98,8 +95,7 @@ class Packs:
                 _take_away(place, self._beside(digest))
             else:
                 return
-        message = f"data pack {digest} cannot be unpacked: its folder changes all the time"
-        raise SourceError(message)
+        raise SourceError(f"data pack {digest} cannot be unpacked: its folder changes all the time")
 
     def _beside(self, digest: str) -> Path:
         return self.folder / f".{digest}.{uuid.uuid4().hex}.partial"

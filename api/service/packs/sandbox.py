@@ -66,8 +66,7 @@ def trial_faults(folder: Path) -> list[Fault]:
             return [Fault(*each) for each in told]
         place = str(told)
     if not place:
-        message = "data packs cannot be tried: the process that reads them does not start"
-        raise SourceError(message)
+        raise SourceError("data packs cannot be tried: the process that reads them does not start")
     return [Fault(place, found, "a file that can be read")]
 
 

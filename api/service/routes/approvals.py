@@ -100,9 +100,8 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
         kind = POSTABLE[word]
         result = service.store.result(kind, name)
         if result is None:
-            unknown = "invalid"
             fault = Fault(f"{BODY}: result", asked.result, f"a {kind} that is stored")
-            raise ServiceError(unknown, f"there is no {kind} {name!r}", [fault])
+            raise ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
         for maker in makers(service, result):
             check_second_hand(client, maker, result.id)
         told = event(client, request, "approvals.create", f"{word}/{name}")
@@ -111,8 +110,7 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
             asked.note, told,
         )  # fmt: skip
         if given.approved_by != client.subject:
-            kind = "conflict"
-            raise ServiceError(kind, f"{asked.result} was approved already, by {given.approved_by}")
+            raise ServiceError("conflict", f"{asked.result} was approved already, by {given.approved_by}")
         view = _view(given)
         return Response(body_text(view), 201, {"Location": view.href}, "application/json")
 
@@ -124,8 +122,7 @@ def read_approval(service: ServiceDep, approval_id: ApprovalId) -> ApprovalView:
     """One approval."""
     found = service.store.approval(approval_id)
     if found is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no approval {approval_id!r}")
+        raise ServiceError("not-found", f"there is no approval {approval_id!r}")
     return _view(found)
 
 

@@ -65,8 +65,7 @@ def _made_of(service: Service, asked: ComparisonRequest) -> dict[str, Any]:
             near = suggest(name, service.store.document_names(kind))
             faults.add(f"{BODY}: options", f"{kind} {name!r}, which is not stored", f"a {kind} that is stored", near)
     if len(faults):
-        invalid = "invalid"
-        raise ServiceError(invalid, f"options {asked.options!r} cannot be compared as asked", faults)
+        raise ServiceError("invalid", f"options {asked.options!r} cannot be compared as asked", faults)
     return {
         "digest": found.digest,
         "data_pack": chosen_pack(service, asked.data_pack),

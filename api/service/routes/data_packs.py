@@ -132,8 +132,7 @@ def create_data_pack(
     def act() -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in ACCEPTED:
-            kind = "unsupported-media-type"
-            raise ServiceError(kind, f"Content-Type is {media!r}; expected {' or '.join(ACCEPTED)}")
+            raise ServiceError("unsupported-media-type", f"Content-Type is {media!r}; expected {' or '.join(ACCEPTED)}")
         view = _kept(request, service, client, sent)
         headers = {"ETag": strong(view.digest), "Location": view.href}
         return Response(body_text(view), 201, headers, "application/json")
@@ -168,8 +167,9 @@ def read_data_pack_archive(
 ) -> Response:
     """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it."""
     if not sees_everything(client, service.system):
-        code = "organisation"
-        raise AccessError(code, f"archive of a data pack: expected a caller of {service.system}, not a partner")
+        raise AccessError(
+            "organisation", f"archive of a data pack: expected a caller of {service.system}, not a partner"
+        )
     if _by_digest(service, digest) is None:
         raise _unknown(service, digest)
     headers = {

@@ -70,9 +70,10 @@ def _added(
     checked = stored_content(text)
     name = str(checked["id"])
     if not re.fullmatch(NAME, name) or len(name) > LONGEST_NAME:
-        kind = "invalid"
         wanted = f"letters, digits, '.', '_' and '-', at most {LONGEST_NAME}"
-        raise ServiceError(kind, "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)])
+        raise ServiceError(
+            "invalid", "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)]
+        )
     named, verb = digest(text), "create" if expected is None else "change"
     told = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
     stored, _ = service.store.add_document(
@@ -102,8 +103,7 @@ def _routes(noun: Noun) -> APIRouter:
             try:
                 stored = _added(request, service, noun, client, content, None)
             except ChangedError as error:
-                kind = "conflict"
-                raise ServiceError(kind, f"{error.message}; send a new version with PUT and If-Match") from error
+                raise ServiceError("conflict", f"{error.message}; send a new version with PUT and If-Match") from error
             return _head_answer(noun, stored, 201)
 
         return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
@@ -124,13 +124,11 @@ def _routes(noun: Noun) -> APIRouter:
         expected = expected_version(if_match)
         newest = _stored(service, noun, name)
         if newest.digest != expected:
-            kind = "changed-meanwhile"
-            raise ServiceError(kind, f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
+            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
         content = content_of(request, sent)
         if content.get("id") != name:
-            kind = "invalid"
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
-            raise ServiceError(kind, "the document has another id than its address", [fault])
+            raise ServiceError("invalid", "the document has another id than its address", [fault])
         return _head_answer(noun, _added(request, service, noun, client, content, expected), 200)  # type: ignore[return-value]  # as above
 
     @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")

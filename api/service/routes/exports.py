@@ -73,8 +73,7 @@ def _file(service: Service, result_id: str) -> StoredFile:
     export = service.store.result(EXPORT, result_id)
     found = None if export is None else service.store.file(EXPORT, result_id, plain(export.content)["file"])
     if found is None:
-        missing = "not-found"
-        raise ServiceError(missing, f"there is no export {result_id!r}")
+        raise ServiceError("not-found", f"there is no export {result_id!r}")
     return found
 
 
@@ -87,7 +86,6 @@ def _wanted(service: Service, asked: ExportRequest) -> dict[str, Any]:
     place, _, result_id = asked.result.removeprefix("/v1/").partition("/")
     kind = next(kind for kind, known in RESULT_PLACES.items() if known == place)
     if service.store.result(kind, result_id) is None:
-        invalid = "invalid"
         fault = Fault(f"{BODY}: result", repr(asked.result), f"a {kind} that is stored")
-        raise ServiceError(invalid, f"there is no {kind} {result_id!r}", [fault])
+        raise ServiceError("invalid", f"there is no {kind} {result_id!r}", [fault])
     return {"result": asked.result, "kind": kind, "id": result_id, "format": asked.format}

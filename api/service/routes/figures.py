@@ -82,11 +82,11 @@ def read_figure(
         may_show = _may_show(service, result_id, client)
         tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
     except CapitationError as error:
-        kind = "not-found"
-        raise ServiceError(kind, error.message, error.faults) from error
+        raise ServiceError("not-found", error.message, error.faults) from error
     if tree.value == WITHHELD:
-        kind = "forbidden"
-        raise ServiceError(kind, f"{asked.label}: it is not yours to see, or a number of people too small to be shown")
+        raise ServiceError(
+            "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
+        )
     if is_unchanged(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     view = FigureView.model_validate(tree.as_dict())
@@ -115,8 +115,7 @@ def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Fig
 def _context(service: Service, result_id: str) -> Context:
     result = service.store.result(RUN, result_id)
     if result is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no run {result_id!r}")
+        raise ServiceError("not-found", f"there is no run {result_id!r}")
     return _held(service, result_id, result.content)
 
 
@@ -129,7 +128,6 @@ def _held(service: Service, result_id: str, content: str) -> Context:
     for name in manifest.frames:
         decoded = service.frame(RUN, result_id, name)
         if decoded is None:
-            kind = "not-found"
-            raise ServiceError(kind, f"run {result_id} has no table {name!r}")
+            raise ServiceError("not-found", f"run {result_id} has no table {name!r}")
         frames[name] = decoded[0]
     return Context(Run(manifest, frames), service.packs.named(content_of_run.data_pack).opened())

@@ -25,8 +25,7 @@ def read_readiness(service: ServiceDep) -> Readiness:
     """Whether the store can be written and the solver solves a small programme right."""
     said = solver_says(service.pack)
     if said != "optimal":
-        kind = "not-ready"
-        raise ServiceError(kind, f"the solver said {said!r} to its test programme; expected 'optimal'")
+        raise ServiceError("not-ready", f"the solver said {said!r} to its test programme; expected 'optimal'")
     return Readiness(
         status="ready",
         version=version("capitation"),

@@ -132,6 +132,5 @@ def _view(found: Job, client: Caller, service: Service) -> JobView:
 def _known(service: Service, job_id: str) -> Job:
     found = service.store.job(job_id)
     if found is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no job {job_id!r}")
+        raise ServiceError("not-found", f"there is no job {job_id!r}")
     return found

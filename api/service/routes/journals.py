@@ -239,17 +239,15 @@ def create_journal(
         _, _, word, name = asked.result.split("/")
         result = service.store.result(POSTABLE[word], name)
         if result is None:
-            kind = "invalid"
             fault = Fault(f"{BODY}: result", asked.result, f"a {POSTABLE[word]} that is stored")
-            raise ServiceError(kind, f"there is no {POSTABLE[word]} {name!r}", [fault])
+            raise ServiceError("invalid", f"there is no {POSTABLE[word]} {name!r}", [fault])
         new = journals_of(service, result, asked.period, asked.source, asked.accounting_date, asked.restates)
         ids = " ".join(each.id for each in new)
         told = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=asked.period)
         try:
             made = service.store.add_journals(new, client.subject, told)
         except ChangedError as error:
-            kind = "posted-already"
-            raise ServiceError(kind, error.message) from error
+            raise ServiceError("posted-already", error.message) from error
         view = JournalsMade(items=[_view(each) for each in made])
         return Response(body_text(view), 201, {"Location": view.items[-1].href}, JSON)
 
@@ -264,8 +262,7 @@ def read_content(
     media = chosen(request.headers.get("accept"), (JSON, CSV))
     content, head = service.store.journal_content(journal_id), service.store.journal(journal_id)
     if content is None or head is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no journal {journal_id!r}")
+        raise ServiceError("not-found", f"there is no journal {journal_id!r}")
     body = content if media == JSON else csv_bytes(read_journal(content, f"journal {journal_id}"))
     tag = strong(hashlib.sha256(body).hexdigest())
     ending = "json" if media == JSON else "csv"

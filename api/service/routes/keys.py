@@ -154,15 +154,13 @@ def _issued(service: Service, asked: KeyRequest) -> IssuedKey:
     try:
         return issue_key(asked.subject, asked.organisation, asked.role, asked.scopes, now=now, lives=lives)
     except KeyRequestError as error:
-        kind = "invalid"
         faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in error.faults]
-        raise ServiceError(kind, error.message, faults) from error
+        raise ServiceError("invalid", error.message, faults) from error
 
 
 def _known(record: KeyRecord | None, key_id: str) -> KeyRecord:
     if record is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no key {key_id!r}")
+        raise ServiceError("not-found", f"there is no key {key_id!r}")
     return record
 
 

@@ -125,10 +125,9 @@ def system_of(pack: Pack) -> str:
     paths = sorted((pack.folder / "scenarios").glob("*.toml"))
     codes = sorted({str(read_mapping(path).get("system_code", "")) for path in paths} - {""})
     if len(codes) != 1:
-        message = "the organisation that runs the system is not known"
         found = " and ".join(codes) or "no scenario that names one"
         fault = Fault("CAPITATION_ORGANISATION", f"not set, and in the data pack {found}", "its code")
-        raise DocumentError(message, [fault])
+        raise DocumentError("the organisation that runs the system is not known", [fault])
     return codes[0]
 
 
@@ -171,18 +170,15 @@ def content_of(request: Request, body: bytes) -> dict[str, Any]:
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in {"", "application/json"} and not media.endswith("+json"):
-        kind = "unsupported-media-type"
-        raise ServiceError(kind, f"Content-Type is {media!r}; expected application/json")
+        raise ServiceError("unsupported-media-type", f"Content-Type is {media!r}; expected application/json")
     try:
         content = plain(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        kind = "bad-request"
-        raise ServiceError(kind, f"the body is not JSON in UTF-8: {error}") from error
+        raise ServiceError("bad-request", f"the body is not JSON in UTF-8: {error}") from error
     request.state.content = content
     if not isinstance(content, dict):
         found = type(content).__name__
-        kind = "invalid"
-        raise ServiceError(kind, "the body is no JSON object", [Fault(BODY, found, "a JSON object")])
+        raise ServiceError("invalid", "the body is no JSON object", [Fault(BODY, found, "a JSON object")])
     return content
 
 

@@ -342,8 +342,7 @@ def visible(name: str, frame: pl.DataFrame, caller: Caller, system: str, area: I
     if sees_everything(caller, system):
         return frame
     if name not in SIGHT:
-        kind = "frame with rules of sight"
-        raise UnknownNameError(kind, name, SIGHT)
+        raise UnknownNameError("frame with rules of sight", name, SIGHT)
     sight = SIGHT[name]
     if sight.totals == "*":
         return frame

@@ -168,8 +168,9 @@ def record(log: AuditLog, happened: AuditEvent) -> AuditRecord:
         except NumberTakenError:
             continue
         return made
-    message = f"audit log: found another writer first {RETRIES} times; nothing was recorded and nothing must be done"
-    raise AuditError(message)
+    raise AuditError(
+        f"audit log: found another writer first {RETRIES} times; nothing was recorded and nothing must be done"
+    )
 
 
 def link(head: Head, happened: AuditEvent) -> AuditRecord:
@@ -239,11 +240,9 @@ def verify_file(path: Path, noted: Iterable[Head] = ()) -> Verdict:
     try:
         lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
     except FileNotFoundError:
-        message = f"{path}: no such file"
-        raise SourceError(message) from None
+        raise SourceError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as UTF-8 text ({type(error).__name__})"
-        raise SourceError(message) from error
+        raise SourceError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__})") from error
     kept = _read_head(lines[-1]) if lines else None
     records: list[AuditRecord] = []
     broken = None
@@ -272,8 +271,9 @@ def parse_head(text: str) -> Head:
     try:
         return Head(number=int(number), sha256=sha256)
     except ValueError:
-        message = f"head {text!r}: expected the record's number, a colon and its checksum of 64 hexadecimal digits"
-        raise SourceError(message) from None
+        raise SourceError(
+            f"head {text!r}: expected the record's number, a colon and its checksum of 64 hexadecimal digits"
+        ) from None
 
 
 def _break(found: AuditRecord, head: Head, earlier: dict[int, str]) -> Break | None:

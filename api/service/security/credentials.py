@@ -145,8 +145,7 @@ def issue_key(
     if now.tzinfo is None:
         faults.add("now", "a time without a zone", "one with a zone")
     if len(faults):
-        message = "this key cannot be issued"
-        raise KeyRequestError(message, faults)
+        raise KeyRequestError("this key cannot be issued", faults)
     key_id = secrets.token_hex(8)
     text = f"cap_{key_id}_{secrets.token_urlsafe(32)}"
     record = KeyRecord(
@@ -300,15 +299,12 @@ def key_set(where: str) -> KeySet:
     parts = urllib.parse.urlsplit(where)
     if parts.scheme in {"http", "https"}:
         if parts.username or parts.password:
-            message = "key set: found an address with a user or password in it; expected one without"
-            raise KeySetError(message)
+            raise KeySetError("key set: found an address with a user or password in it; expected one without")
         if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            message = f"{where}: found http; expected https, so that nobody between can change the keys"
-            raise KeySetError(message)
+            raise KeySetError(f"{where}: found http; expected https, so that nobody between can change the keys")
         return KeySet(where, lambda: _fetch(where))
     if "://" in where:
-        message = f"{where}: found an address of kind {parts.scheme!r}; expected a file or an https address"
-        raise KeySetError(message)
+        raise KeySetError(f"{where}: found an address of kind {parts.scheme!r}; expected a file or an https address")
     return KeySet(where, Path(where).read_bytes)
 
 
@@ -322,8 +318,7 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
     try:
         listed = json.loads(content)["keys"]
     except (ValueError, KeyError, TypeError):
-        message = f"{where}: found no key set; expected JSON with a list 'keys' (RFC 7517)"
-        raise KeySetError(message) from None
+        raise KeySetError(f"{where}: found no key set; expected JSON with a list 'keys' (RFC 7517)") from None
     faults, found = Faults(), dict[str, SigningKey]()
     for number, entry in enumerate(listed if isinstance(listed, list) else [], start=1):
         place = f"key {number}"
@@ -353,8 +348,7 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
         found[key_id] = SigningKey(key_id, algorithm, key)
     faults.raise_if_any(KeySetError, f"{where}: the key set cannot be relied on")
     if not found:
-        message = f"{where}: found no key for RS256 or ES256; expected at least one"
-        raise KeySetError(message)
+        raise KeySetError(f"{where}: found no key for RS256 or ES256; expected at least one")
     return found
 
 
@@ -451,8 +445,7 @@ def _fetch(address: str) -> bytes:
     with urllib.request.build_opener(NoRedirect).open(address, timeout=5) as answer:
         content = bytes(answer.read(1_000_001))
     if len(content) > 1_000_000:
-        message = f"{address}: found more than 1,000,000 bytes; expected a key set"
-        raise KeySetError(message)
+        raise KeySetError(f"{address}: found more than 1,000,000 bytes; expected a key set")
     return content
 
 

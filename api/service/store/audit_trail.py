@@ -31,12 +31,10 @@ class AuditTrail(Database):
         try:
             with self._write() as connection:
                 if self._head(connection, lock=True).number >= record.number:
-                    message = f"audit log: record {record.number} is there already"
-                    raise NumberTakenError(message)
+                    raise NumberTakenError(f"audit log: record {record.number} is there already")
                 self._chain(connection, record)
         except ChangedError as error:
-            message = f"audit log: record {record.number} is there already"
-            raise NumberTakenError(message) from error
+            raise NumberTakenError(f"audit log: record {record.number} is there already") from error
 
     def note(self, told: AuditEvent) -> None:
         """Record an event that changes nothing else in the store, such as a refusal."""

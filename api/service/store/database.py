@@ -186,8 +186,9 @@ class Database:
             now = os.stat(self._file)  # noqa: PTH116  # on every transaction: a Path would take longer than the call
         except OSError as error:
             self._engine.dispose()
-            message = f"the store cannot be used: its file {self._file.name} is gone. Put it back, or restore a backup"
-            raise StoreError(message) from error
+            raise StoreError(
+                f"the store cannot be used: its file {self._file.name} is gone. Put it back, or restore a backup"
+            ) from error
         found = (now.st_dev, now.st_ino)
         if found != self._file_was:  # another file stands there, such as a backup that was put back
             self._engine.dispose()
@@ -208,11 +209,10 @@ class Database:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264920151)"))
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
-                message = (
+                raise StoreError(
                     f"the store has the shape {current!r}, which this version does not know (it knows up to "
                     f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
                 )
-                raise StoreError(message)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if self._file is not None:
@@ -271,12 +271,10 @@ def _engine(url: str) -> Engine:
             made = made.set(drivername="postgresql+psycopg")
             return sa.create_engine(made, pool_size=10, max_overflow=50, pool_pre_ping=True)
         if made.get_backend_name() != "sqlite":
-            message = f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql"
-            raise StoreError(message)
+            raise StoreError(f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql")
         engine = sa.create_engine(made, pool_size=10, max_overflow=50, connect_args={"check_same_thread": False})
     except (ArgumentError, ImportError) as error:
-        message = f"the store's URL cannot be used: {error}"
-        raise StoreError(message) from error
+        raise StoreError(f"the store's URL cannot be used: {error}") from error
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine
@@ -313,13 +311,12 @@ def _told() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        message = "another request changed the same thing at the same moment; ask again"
-        raise ChangedError(message) from error
+        raise ChangedError("another request changed the same thing at the same moment; ask again") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         says = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         if getattr(cause, "sqlite_errorcode", None) in _FULL or getattr(cause, "sqlstate", None) in _FULL:
-            message = "the store is full and nothing was changed; make room where it is, and ask again"
-            raise StoreFullError(message, says) from error
-        message = "the store cannot be used at the moment"
-        raise StoreError(message, says) from error
+            raise StoreFullError(
+                "the store is full and nothing was changed; make room where it is, and ask again", says
+            ) from error
+        raise StoreError("the store cannot be used at the moment", says) from error

@@ -97,8 +97,7 @@ class Documents(Database):
             self._record(connection, told)
             added = self._newest(connection, kind, name)
             if added is None:
-                message = f"{kind} {name!r} was written but cannot be read"
-                raise StoreError(message)
+                raise StoreError(f"{kind} {name!r} was written but cannot be read")
             return added, True
 
     def ship(self, documents: Iterable[ShippedDocument], author: str) -> int:

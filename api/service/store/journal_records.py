@@ -67,8 +67,9 @@ class JournalRecords(Database):
                     there = (_journal.c.slot == each.slot) | (_journal.c.id == each.id)
                     found = connection.execute(sa.select(_journal.c.id, _journal.c.slot).where(there)).all()
                     if found != [(each.id, each.slot)]:
-                        message = f"journal {found[0].id} has the place of this one ({each.slot.replace('|', ', ')})"
-                        raise ChangedError(message)
+                        raise ChangedError(
+                            f"journal {found[0].id} has the place of this one ({each.slot.replace('|', ', ')})"
+                        )
                 else:
                     added += 1
             if added:

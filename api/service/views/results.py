@@ -87,8 +87,7 @@ def result_routes(kind: str, *, has_tables: bool = True) -> APIRouter:
     ) -> Response:
         result = await service.read(service.store.result, kind, result_id)
         if result is None:
-            missing = "not-found"
-            raise ServiceError(missing, f"there is no {kind} {result_id!r}")
+            raise ServiceError("not-found", f"there is no {kind} {result_id!r}")
         tables = await service.read(service.store.frame_names, kind, result_id)
         names = [each for each in tables if sees_frame(each, client, service.system)]
         body = body_text(seen_view(result_view(result, names), kind, client, service.system))

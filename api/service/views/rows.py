@@ -55,10 +55,8 @@ def frame_answer(
     found = service.seen(kind, result_id, name, request.state.caller)
     if found is None:
         if service.store.result(kind, result_id) is None:
-            problem = "not-found"
-            raise ServiceError(problem, f"there is no {kind} {result_id!r}")
-        problem = "frame"
-        raise UnknownNameError(problem, name, service.store.frame_names(kind, result_id), where=f"{kind} {result_id}")
+            raise ServiceError("not-found", f"there is no {kind} {result_id!r}")
+        raise UnknownNameError("frame", name, service.store.frame_names(kind, result_id), where=f"{kind} {result_id}")
     frame, checksum = found
     start = number_after(cursor)
     most = limit if limit is not None else (JSON_PAGE if media == JSON else frame.height)
@@ -85,13 +83,10 @@ def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
     for condition in where:
         column, found, value = condition.partition("=")
         if not found:
-            kind = "invalid"
-            raise ServiceError(kind, f"where={condition!r}: expected column=value")
+            raise ServiceError("invalid", f"where={condition!r}: expected column=value")
         if column not in frame.columns:
-            kind = "column"
-            raise UnknownNameError(kind, column, frame.columns)
+            raise UnknownNameError("column", column, frame.columns)
         if frame.schema[column].is_nested():
-            kind = "invalid"
-            raise ServiceError(kind, f"where={condition!r}: the column holds lists and cannot be compared")
+            raise ServiceError("invalid", f"where={condition!r}: the column holds lists and cannot be compared")
         conditions.append(pl.col(column).cast(pl.String) == value)
     return frame.filter(conditions) if conditions else frame
