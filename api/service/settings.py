@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from api.service.security.credentials import TokenRules
+from api.service.security.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
 from capitation.records.documents import read_mapping
 

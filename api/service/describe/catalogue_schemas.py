@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from api.schemas import DOCUMENTS
-from api.service.documents.kinds import NOUNS
-from api.service.views.models import Wire
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.records.api_models import ApiModel
 from capitation.errors import UnknownNameError
 from capitation.weighting.formula import Component, CostIndex
 from contracts.document.schema import term_schema
@@ -27,7 +27,7 @@ PLACE = "/v1/catalogue/schemas"
 """Where they stand."""
 
 
-class SchemaHead(Wire):
+class SchemaHead(ApiModel):
     """A JSON Schema without its content."""
 
     kind: str = Field(examples=["scenario"])
@@ -40,7 +40,7 @@ class SchemaHead(Wire):
     """Where the schema stands."""
 
 
-class SchemaList(Wire):
+class SchemaList(ApiModel):
     """A page of JSON Schemas."""
 
     items: list[SchemaHead]
@@ -105,7 +105,7 @@ def _index() -> dict[str, Any]:
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     **{name: model.model_json_schema for name, model in DOCUMENTS.items()},
-    **{noun.kind: noun.schema for noun in NOUNS.values()},
+    **{noun.kind: noun.schema for noun in DOCUMENT_KINDS.values()},
     "index": _index,
     "term": _term,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 
 def strong(*parts: str) -> str:

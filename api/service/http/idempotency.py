@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fastapi import Response
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 from api.service.store import Store
 
 HOLD_SECONDS = 30.0

@@ -15,7 +15,7 @@ import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as parquet
 
 from api.exports.pounds import in_pounds
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 T = TypeVar("T")
 

@@ -11,20 +11,12 @@ from typing import Literal
 
 import polars as pl
 
-from api.service.http.problems import ServiceError
-from api.service.ledger.journals import (
-    Account,
-    Approval,
-    ChartAccount,
-    Journal,
-    check_chart,
-    journal_of_run,
-    journal_of_statement,
-    json_bytes,
-    read_journal,
-    restate,
-)
-from api.service.runtime.request import Service
+from api.service.ledger.accounts import Account, ChartAccount, check_chart
+from api.service.ledger.journal_files import json_bytes, read_journal
+from api.service.ledger.journals import journal_of_run, journal_of_statement, restate
+from api.service.ledger.lines import Approval, Journal
+from api.service.records.failures import ServiceError
+from api.service.runtime.service import Service
 from api.service.store import NewJournal, Result, StoredJournal
 from api.service.views.models import RunContent
 from capitation.errors import UnknownNameError

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from api.service.packs.pack import Pack
 from api.service.packs.paths import DOCUMENT_ENDINGS, document_faults
 from api.service.packs.sandbox import trial_faults
+from api.service.records.pack import Pack
 from capitation.errors import DocumentError, Fault, Faults, SourceError
 
 ENDINGS = DOCUMENT_ENDINGS | {".csv", ".md", ".txt", ".parquet"}

@@ -12,14 +12,12 @@ from pathlib import Path
 
 from api.service.documents.kinds import title_of
 from api.service.packs.archive import archive_of, restored
-from api.service.packs.pack import Pack, pack_at
+from api.service.records.pack import Pack
 from api.service.security.audit import AuditEvent
 from api.service.store import Store
 from capitation.errors import SourceError, UnknownNameError
 from capitation.records.identity import canonical
 from capitation.run.checks import PACK_KEYS
-
-__all__ = ["Pack", "Packs", "about", "keep", "pack_at"]
 
 STALE_SECONDS = 3600.0
 """After how long a folder that was not filled to the end is taken to be of a process that died."""

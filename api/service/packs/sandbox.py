@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.service.packs.pack import Pack
 from api.service.packs.paths import Reading, document_faults, inside, table_faults, untold
+from api.service.records.pack import Pack
 from capitation.errors import Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
 

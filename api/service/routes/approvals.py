@@ -9,23 +9,24 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import ApiModel
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
     takes,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import check_second_hand
 from api.service.store import Result, StoredApproval
-from api.service.views.models import Wire, body_text, moment
+from api.service.views.models import body_text, moment
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical, digest, plain
@@ -41,7 +42,7 @@ ApprovalId = Annotated[
 ]
 
 
-class ApprovalRequest(Wire):
+class ApprovalRequest(ApiModel):
     """What is approved."""
 
     result: str = Field(pattern=r"^/v1/(runs|settlements)/[0-9a-f]{16,64}$", examples=["/v1/runs/f10e0a9b83f73e51"])
@@ -50,7 +51,7 @@ class ApprovalRequest(Wire):
     """What the approver wants to be remembered with it."""
 
 
-class ApprovalView(Wire):
+class ApprovalView(ApiModel):
     """That a result was approved."""
 
     id: str = Field(examples=["0b9f4f6a3a2f4a6d8c1e5d7b9a3c5e7f"])
@@ -71,7 +72,7 @@ class ApprovalView(Wire):
     """Where it stands."""
 
 
-class ApprovalList(Wire):
+class ApprovalList(ApiModel):
     """A page of approvals."""
 
     items: list[ApprovalView]

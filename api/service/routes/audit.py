@@ -10,14 +10,15 @@ from pydantic import Field
 
 from api.service.http.negotiation import JSON, NDJSON, chosen
 from api.service.http.paging import cursor_of, next_link, number_after
-from api.service.runtime.request import Cursor, Limit, Service, ServiceDep
+from api.service.records.api_models import ApiModel
+from api.service.runtime.request import Cursor, Limit, ServiceDep
+from api.service.runtime.service import Service
 from api.service.security.audit import AuditRecord, Head, Verdict, export_text, verify_log
-from api.service.views.models import Wire
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
-class AuditPage(Wire):
+class AuditPage(ApiModel):
     """A page of the audit log."""
 
     items: list[AuditRecord]

@@ -21,9 +21,11 @@ from pydantic import Field
 from api.service.documents.kinds import SHIPPED
 from api.service.http.etags import is_unchanged, strong
 from api.service.http.paging import LARGEST_PAGE, cursor_of, next_link, number_after
-from api.service.http.problems import ServiceError
 from api.service.packs.archive import archive_of, unpacked
-from api.service.packs.packs import Pack, about, keep
+from api.service.packs.packs import about, keep
+from api.service.records.api_models import DIGEST_EXAMPLE, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.failures import ServiceError
+from api.service.records.pack import Pack
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -31,14 +33,15 @@ from api.service.runtime.request import (
     IfNoneMatch,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     created_once,
     event,
 )
-from api.service.security.access import AccessError, Caller, sees_everything
+from api.service.runtime.service import Service
+from api.service.security.access import AccessError, Caller
+from api.service.security.visibility import sees_everything
 from api.service.store import StoredPack
-from api.service.views.models import DIGEST_EXAMPLE, PACK_EXAMPLE, Digest, Wire, body_text, moment
+from api.service.views.models import body_text, moment
 from api.service.views.rows import IMMUTABLE
 from capitation.errors import UnknownNameError
 
@@ -55,7 +58,7 @@ DigestPath = Annotated[
 ]
 
 
-class DataPackHead(Wire):
+class DataPackHead(ApiModel):
     """A data pack without its files."""
 
     id: str = Field(examples=["blmk"])
@@ -89,7 +92,7 @@ class DataPackView(DataPackHead):
     """SHA-256 of each file by its path inside the pack."""
 
 
-class DataPackList(Wire):
+class DataPackList(ApiModel):
     """A page of data packs."""
 
     items: list[DataPackHead]

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.service.documents.kinds import NOUNS, Noun, title_of
+from api.service.documents.kinds import DOCUMENT_KINDS, DocumentKind, title_of
 from api.service.documents.kinds import content_of as stored_content
 from api.service.http.etags import expected_version, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import NAME
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -27,15 +28,15 @@ from api.service.runtime.request import (
     KeyHeader,
     Limit,
     NameCursor,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.store import ChangedError, StoredDocument
-from api.service.views.models import NAME, DocumentHead, DocumentList, document_head
+from api.service.views.models import DocumentHead, DocumentList, document_head
 from capitation.errors import Fault, UnknownNameError
 from capitation.records.identity import digest
 
@@ -48,7 +49,7 @@ Name = Annotated[str, Path(pattern=NAME, max_length=LONGEST_NAME, description="I
 DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Hash of the version's content")]
 
 
-def _stored(service: Service, noun: Noun, name: str, content_digest: str | None = None) -> StoredDocument:
+def _stored(service: Service, noun: DocumentKind, name: str, content_digest: str | None = None) -> StoredDocument:
     found = service.store.document(noun.kind, name, content_digest)
     if found is None:
         raise UnknownNameError(noun.kind, name, service.store.document_names(noun.kind))
@@ -64,7 +65,12 @@ def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
 
 
 def _added(
-    request: Request, service: Service, noun: Noun, client: Caller, content: dict[str, Any], expected: str | None
+    request: Request,
+    service: Service,
+    noun: DocumentKind,
+    client: Caller,
+    content: dict[str, Any],
+    expected: str | None,
 ) -> StoredDocument:
     text = noun.checked(content, service.pack)
     checked = stored_content(text)
@@ -82,7 +88,7 @@ def _added(
     return stored
 
 
-def _routes(noun: Noun) -> APIRouter:
+def _routes(noun: DocumentKind) -> APIRouter:
     routes = APIRouter(prefix=f"/v1/{noun.plural}", tags=[noun.plural])
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _loose(noun)}}}}
 
@@ -92,7 +98,7 @@ def _routes(noun: Noun) -> APIRouter:
     ) -> DocumentList:
         found = await service.read(service.store.documents, noun.kind, text_after(cursor), limit + 1)
         page, following = page_of(request, response, found, limit, lambda each: each.name)
-        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
+        return DocumentList(items=[document_head(noun.plural, each) for each in page], next=following)
 
     @routes.post("", name=f"create_{noun.kind}", status_code=201, openapi_extra=body)
     def created(
@@ -143,7 +149,7 @@ def _routes(noun: Noun) -> APIRouter:
         await service.read(_stored, service, noun, name)
         found = await service.read(service.store.versions, noun.kind, name, number_after(cursor), limit + 1)
         page, following = page_of(request, response, found, limit, lambda each: each.version)
-        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
+        return DocumentList(items=[document_head(noun.plural, each) for each in page], next=following)
 
     @routes.get(
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
@@ -166,13 +172,13 @@ def _routes(noun: Noun) -> APIRouter:
     return routes
 
 
-def _head_answer(noun: Noun, stored: StoredDocument, status: int) -> Response:
-    head = document_head(noun, stored)
+def _head_answer(noun: DocumentKind, stored: StoredDocument, status: int) -> Response:
+    head = document_head(noun.plural, stored)
     headers = {"ETag": strong(stored.digest), "Location": head.href}
     return Response(head.model_dump_json().encode(), status, headers, "application/json")
 
 
-def _loose(noun: Noun) -> dict[str, Any]:
+def _loose(noun: DocumentKind) -> dict[str, Any]:
     name = {"type": "string", "description": "Its name.", "pattern": NAME, "maxLength": LONGEST_NAME}
     return {
         "type": "object",
@@ -182,12 +188,12 @@ def _loose(noun: Noun) -> dict[str, Any]:
     }
 
 
-def _document_response(noun: Noun) -> dict[int | str, dict[str, Any]]:
+def _document_response(noun: DocumentKind) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"content": {"application/json": {"schema": _loose(noun)}}, "description": f"The {noun.kind}"},
         304: {"description": "The caller has this version"},
     }
 
 
-for _noun in NOUNS.values():
+for _noun in DOCUMENT_KINDS.values():
     router.routes.extend(_routes(_noun).routes)

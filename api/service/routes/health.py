@@ -6,8 +6,8 @@ from importlib.metadata import version
 
 from fastapi import APIRouter
 
-from api.service.http.problems import ServiceError
 from api.service.jobs.self_test import solver_says
+from api.service.records.failures import ServiceError
 from api.service.runtime.request import ServiceDep
 from api.service.views.models import Liveness, Readiness
 

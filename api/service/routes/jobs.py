@@ -11,12 +11,14 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import ServiceError
-from api.service.runtime.request import ClientDep, Cursor, Limit, Service, ServiceDep, event
-from api.service.security.access import Caller, sees_everything
-from api.service.security.visibility import without_detail
+from api.service.records.api_models import JOB_EXAMPLE
+from api.service.records.failures import ServiceError
+from api.service.runtime.request import ClientDep, Cursor, Limit, ServiceDep, event
+from api.service.runtime.service import Service
+from api.service.security.access import Caller
+from api.service.security.visibility import sees_everything, without_detail
 from api.service.store import TERMINAL, Job, StoreError
-from api.service.views.models import JOB_EXAMPLE, JobList, JobStatus, JobView, job_view, moment
+from api.service.views.models import JobList, JobStatus, JobView, job_view, moment
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -10,30 +10,25 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import ApiModel
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
     takes,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import Role, Scope
-from api.service.security.credentials import (
-    LONGEST_ORGANISATION,
-    LONGEST_SUBJECT,
-    IssuedKey,
-    KeyRecord,
-    KeyRequestError,
-    issue_key,
-)
-from api.service.views.models import Wire, body_text
+from api.service.security.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
+from api.service.security.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
+from api.service.views.models import body_text
 from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
@@ -44,7 +39,7 @@ KeyId = Annotated[
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 
 
-class KeyRequest(Wire):
+class KeyRequest(ApiModel):
     """Whom a key is for and what it may be used for."""
 
     subject: Name = Field(max_length=LONGEST_SUBJECT, examples=["ben"])
@@ -59,7 +54,7 @@ class KeyRequest(Wire):
     """How many days it lives; without end where it is not given."""
 
 
-class KeyView(Wire):
+class KeyView(ApiModel):
     """What is known of a key; its secret part is kept nowhere."""
 
     key_id: str = Field(examples=["9f2c41d07a5be386"])
@@ -89,7 +84,7 @@ class NewKeyView(KeyView):
     """The key itself, in the first answer only: a repeat of the request is answered without it."""
 
 
-class KeyList(Wire):
+class KeyList(ApiModel):
     """A page of keys."""
 
     items: list[KeyView]
@@ -121,7 +116,7 @@ def issue_key_for(
         about = {"role": asked.role, "holder": asked.subject, "for": asked.organisation}
         told = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
         service.store.add_key(issued.record, told)
-        service.door.forget()
+        service.identity.forget()
         secret.append(issued.text.get_secret_value())
         view = NewKeyView(**_shown(issued.record), key=None)
         return Response(body_text(view), 201, {"Location": view.href}, "application/json")
@@ -144,7 +139,7 @@ def read_key(service: ServiceDep, key_id: KeyId) -> KeyView:
 def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
     """Take a key back: this server process refuses it from now on, others within seconds."""
     record = service.store.revoke_key(key_id, event(client, request, "keys.delete", f"keys/{key_id}"))
-    service.door.forget()
+    service.identity.forget()
     return KeyView(**_shown(_known(record, key_id)))
 
 

@@ -18,8 +18,9 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from api.service.records.failures import ProblemError
 from api.service.security.credentials import masked
-from capitation.errors import CapitationError, SourceError
+from capitation.errors import SourceError
 from capitation.records.documents import Document
 from capitation.records.identity import canonical, digest
 
@@ -33,8 +34,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$")]
 
 
-class AuditError(CapitationError):
-    """A record could not be added to the audit log, so what it tells of must not happen either."""
+class AuditError(ProblemError):
+    """A record could not be added to the audit log, so what it records must not happen either."""
+
+    kind = "store-unavailable"
 
 
 class NumberTakenError(AuditError):

@@ -5,15 +5,16 @@ are only ever added. A result and the end of its job are written in one transact
 left as it is, so work that was done twice leaves one result.
 """
 
+from api.service.records.stored import StoredDocument, StoredFile, StoredFrame
 from api.service.store.answers import KeptAnswer
 from api.service.store.approvals import StoredApproval
 from api.service.store.copies import backup, restore
 from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
-from api.service.store.documents import ShippedDocument, StoredDocument
+from api.service.store.documents import ShippedDocument
 from api.service.store.jobs import TERMINAL, Job
 from api.service.store.journal_records import NewJournal, StoredJournal
 from api.service.store.pack_records import StoredPack
-from api.service.store.results import Result, StoredFile, StoredFrame
+from api.service.store.results import Result
 from api.service.store.whole import Store
 
 __all__ = [

@@ -25,9 +25,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
+from api.service.records.failures import ProblemError
 from api.service.security.audit import AuditEvent, AuditRecord, Head, link
 from api.service.store import tables
-from capitation.errors import CapitationError
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
@@ -42,13 +42,15 @@ CLOCKS_DIFFER_SECONDS = 60.0
 """By how much clocks may differ between machines; a hold from further in the future was given before a clock went back."""
 
 
-class StoreError(CapitationError):
+class StoreError(ProblemError):
     """The store cannot be reached, or has another shape than this version needs.
 
     Args:
         message: what is wrong, for callers of the service.
         driver: what the database's driver says, which may name hosts and users: for logs and the command line only.
     """
+
+    kind = "store-unavailable"
 
     def __init__(self, message: str, driver: str = "") -> None:
         self.driver = driver
@@ -61,9 +63,13 @@ class StoreError(CapitationError):
 class StoreFullError(StoreError):
     """There is no room left where the store is; nothing of the change was kept."""
 
+    kind = "store-full"
 
-class ChangedError(CapitationError):
+
+class ChangedError(ProblemError):
     """A document changed since the caller read it, or the name is taken by other content."""
+
+    kind = "changed-meanwhile"
 
 
 class _Joint(threading.local):

@@ -8,24 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from api.service.records.stored import StoredDocument
 from api.service.security.audit import AuditEvent
 from api.service.store.database import ChangedError, Database, StoreError
 from api.service.store.tables import document as _document
-
-
-@dataclass(frozen=True)
-class StoredDocument:
-    """One version of a document; `digest` names its content."""
-
-    seq: int
-    kind: str
-    name: str
-    version: int
-    digest: str
-    title: str
-    content: str
-    author: str
-    created: float
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from api.service.records.stored import StoredFile, StoredFrame
 from api.service.security.audit import AuditEvent
 from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database
-from api.service.store.results import StoredFile, StoredFrame
 from api.service.store.tables import asker as _asker
 from api.service.store.tables import job as _job
 from api.service.store.tables import job_event as _event

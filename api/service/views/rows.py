@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 from fastapi import Request, Response
 
 from api.service.http.etags import is_unchanged, strong
-from api.service.http.negotiation import JSON, chosen, rendered
+from api.service.http.negotiation import ARROW, CSV, JSON, NDJSON, PARQUET, chosen, rendered
 from api.service.http.paging import cursor_of, next_link, number_after
-from api.service.http.problems import ServiceError
-from api.service.runtime.request import Service, tag_of
+from api.service.records.failures import ServiceError
+from api.service.runtime.request import tag_of
+from api.service.runtime.service import Service
+from api.service.views.models import RowPage
 from capitation.errors import UnknownNameError
+
+TEXT_FORMATS = (NDJSON, CSV)
+"""Formats of rows that people can read, beside JSON."""
+
+ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": RowPage,
+        "description": "Rows, in the format that Accept asks for",
+        "content": {
+            **{media: {"schema": {"type": "string"}} for media in TEXT_FORMATS},
+            **{media: {"schema": {"type": "string", "format": "binary"}} for media in (ARROW, PARQUET)},
+        },
+    },
+    304: {"description": "The caller has these rows"},
+}
+"""How rows are described."""
 
 JSON_PAGE = 1000
 """Rows of a page of JSON where no limit is given; other formats then carry all rows."""
