@@ -22,7 +22,8 @@ from api.service.runtime.request import content_of, created_once, event
 from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.store import TERMINAL
-from api.service.views.models import body_text, job_view
+from api.service.views.models import job_view
+from api.service.views.respond import respond
 from capitation.errors import Fault, suggest
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical
@@ -64,7 +65,7 @@ async def accepted(
         name = job_id(kind.name, wanted)
         created = event(client, request, f"{kind.address}.create", f"jobs/{name}")
         view = job_view(service.store.ask(name, kind.name, canonical(wanted), client.subject, created))
-        return Response(body_text(view), 202, {"Location": view.href}, "application/json")
+        return respond(view, request, 202, {"Location": view.href})
 
     answer = await run_in_threadpool(created_once, request, service, client, body, key, act)
     return await waited_for(request, service, answer)
@@ -115,7 +116,7 @@ async def waited_for(request: Request, service: Service, answer: Response) -> Re
         return answer
     view = job_view(job)
     headers = {"Location": view.result or view.href, "Preference-Applied": f"wait={seconds}"}
-    return Response(body_text(view), 201 if view.result else 202, headers, "application/json")
+    return respond(view, request, 201 if view.result else 202, headers)
 
 
 def _wait_of(request: Request, longest: int) -> int | None:

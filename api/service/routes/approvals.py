@@ -26,7 +26,8 @@ from api.service.runtime.request import (
 from api.service.runtime.service import Service
 from api.service.security.access import check_second_hand
 from api.service.store import Result, StoredApproval
-from api.service.views.models import body_text, moment
+from api.service.views.models import moment
+from api.service.views.respond import respond, respond_created
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical, digest, plain
@@ -81,14 +82,12 @@ class ApprovalList(ApiModel):
     """Cursor of the next page; none on the last one."""
 
 
-@router.get("")
-def list_approvals(
-    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-) -> ApprovalList:
+@router.get("", response_model=ApprovalList)
+def list_approvals(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Approvals in the order in which they were given."""
     found = service.store.approvals(number_after(cursor), limit + 1)
-    page, following = page_of(request, response, found, limit, lambda each: each.seq)
-    return ApprovalList(items=[_view(each) for each in page], next=following)
+    page, following = page_of(found, limit, lambda each: each.seq)
+    return respond(ApprovalList(items=[_view(each) for each in page], next=following), request)
 
 
 @router.post("", status_code=201, response_model=ApprovalView, openapi_extra=takes(ApprovalRequest))
@@ -105,26 +104,25 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
             raise ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
         for maker in makers(service, result):
             check_second_hand(client, maker, result.id)
-        told = event(client, request, "approvals.create", f"{word}/{name}")
+        made = event(client, request, "approvals.create", f"{word}/{name}")
         given = service.store.approve(
             digest(canonical([kind, name]))[:32], kind, name, result.author, client.subject, client.organisation,
-            asked.note, told,
+            asked.note, made,
         )  # fmt: skip
         if given.approved_by != client.subject:
             raise ServiceError("conflict", f"{asked.result} was approved already, by {given.approved_by}")
-        view = _view(given)
-        return Response(body_text(view), 201, {"Location": view.href}, "application/json")
+        return respond_created(_view(given), request)
 
     return created_once(request, service, client, sent, key, act)
 
 
-@router.get("/{approval_id}")
-def read_approval(service: ServiceDep, approval_id: ApprovalId) -> ApprovalView:
+@router.get("/{approval_id}", response_model=ApprovalView)
+def read_approval(request: Request, service: ServiceDep, approval_id: ApprovalId) -> Response:
     """One approval."""
     found = service.store.approval(approval_id)
     if found is None:
         raise ServiceError("not-found", f"there is no approval {approval_id!r}")
-    return _view(found)
+    return respond(_view(found), request)
 
 
 def makers(service: Service, result: Result) -> list[str]:

@@ -37,6 +37,7 @@ from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.store import ChangedError, StoredDocument
 from api.service.views.models import DocumentHead, DocumentList, document_head
+from api.service.views.respond import respond
 from capitation.errors import Fault, UnknownNameError
 from capitation.records.identity import digest
 
@@ -81,9 +82,9 @@ def _added(
             "invalid", "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)]
         )
     named, verb = digest(text), "create" if expected is None else "change"
-    told = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
+    added = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
     stored, _ = service.store.add_document(
-        noun.kind, name, title_of(checked), text, named, client.subject, expected, told
+        noun.kind, name, title_of(checked), text, named, client.subject, expected, added
     )
     return stored
 
@@ -92,33 +93,31 @@ def _routes(noun: DocumentKind) -> APIRouter:
     routes = APIRouter(prefix=f"/v1/{noun.plural}", tags=[noun.plural])
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _loose(noun)}}}}
 
-    @routes.get("", name=f"list_{noun.plural}")
-    async def listed(
-        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None
-    ) -> DocumentList:
+    @routes.get("", name=f"list_{noun.plural}", response_model=DocumentList)
+    async def listed(request: Request, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None) -> Response:
         found = await service.read(service.store.documents, noun.kind, text_after(cursor), limit + 1)
-        page, following = page_of(request, response, found, limit, lambda each: each.name)
-        return DocumentList(items=[document_head(noun.plural, each) for each in page], next=following)
+        page, following = page_of(found, limit, lambda each: each.name)
+        return respond(DocumentList(items=[document_head(noun.plural, each) for each in page], next=following), request)
 
-    @routes.post("", name=f"create_{noun.kind}", status_code=201, openapi_extra=body)
+    @routes.post("", name=f"create_{noun.kind}", status_code=201, response_model=DocumentHead, openapi_extra=body)
     def created(
         request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
-    ) -> DocumentHead:
+    ) -> Response:
         def act() -> Response:
             content = content_of(request, sent)
             try:
                 stored = _added(request, service, noun, client, content, None)
             except ChangedError as error:
                 raise ServiceError("conflict", f"{error.message}; send a new version with PUT and If-Match") from error
-            return _head_answer(noun, stored, 201)
+            return _head_answer(request, noun, stored, 201)
 
-        return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
+        return created_once(request, service, client, sent, key, act)
 
     @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
     async def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
         return _whole(await service.read(_stored, service, noun, name), if_none_match)
 
-    @routes.put("/{name}", name=f"change_{noun.kind}", openapi_extra=body)
+    @routes.put("/{name}", name=f"change_{noun.kind}", response_model=DocumentHead, openapi_extra=body)
     def changed(
         request: Request,
         service: ServiceDep,
@@ -126,7 +125,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         sent: BodyDep,
         name: Name,
         if_match: IfMatch = None,
-    ) -> DocumentHead:
+    ) -> Response:
         expected = expected_version(if_match)
         newest = _stored(service, noun, name)
         if newest.digest != expected:
@@ -135,21 +134,16 @@ def _routes(noun: DocumentKind) -> APIRouter:
         if content.get("id") != name:
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
             raise ServiceError("invalid", "the document has another id than its address", [fault])
-        return _head_answer(noun, _added(request, service, noun, client, content, expected), 200)  # type: ignore[return-value]  # as above
+        return _head_answer(request, noun, _added(request, service, noun, client, content, expected), 200)
 
-    @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")
+    @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions", response_model=DocumentList)
     async def versions(
-        request: Request,
-        response: Response,
-        service: ServiceDep,
-        name: Name,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-    ) -> DocumentList:
+        request: Request, service: ServiceDep, name: Name, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response:
         await service.read(_stored, service, noun, name)
         found = await service.read(service.store.versions, noun.kind, name, number_after(cursor), limit + 1)
-        page, following = page_of(request, response, found, limit, lambda each: each.version)
-        return DocumentList(items=[document_head(noun.plural, each) for each in page], next=following)
+        page, following = page_of(found, limit, lambda each: each.version)
+        return respond(DocumentList(items=[document_head(noun.plural, each) for each in page], next=following), request)
 
     @routes.get(
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
@@ -172,10 +166,9 @@ def _routes(noun: DocumentKind) -> APIRouter:
     return routes
 
 
-def _head_answer(noun: DocumentKind, stored: StoredDocument, status: int) -> Response:
+def _head_answer(request: Request, noun: DocumentKind, stored: StoredDocument, status: int) -> Response:
     head = document_head(noun.plural, stored)
-    headers = {"ETag": strong(stored.digest), "Location": head.href}
-    return Response(head.model_dump_json().encode(), status, headers, "application/json")
+    return respond(head, request, status, {"ETag": strong(stored.digest), "Location": head.href})
 
 
 def _loose(noun: DocumentKind) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.service.http.etags import is_unchanged, strong
 from api.service.records.api_models import ApiModel
 from api.service.records.failures import ServiceError
 from api.service.runtime.parameters import ColumnName, Condition, FrameName, ResultId
@@ -18,7 +17,8 @@ from api.service.runtime.request import ClientDep, IfNoneMatch, ServiceDep, tag_
 from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.security.visibility import EVERYTHING, view_of
-from api.service.views.models import RunContent, body_text
+from api.service.views.models import RunContent
+from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.run.formulas import FORMULAS
@@ -74,9 +74,9 @@ def read_figure(
 ) -> Response:
     """A figure of a run as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""
     as_seen = str(request.state.view)
-    tag = strong(tag_of(result_id, table, column, str(depth), as_seen, *where))
+    tag = tag_of(result_id, table, column, str(depth), as_seen, *where)
     context = _context(service, result_id)
-    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
+    headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
     try:
         asked = FigureAddress(table, column, tuple(pairs))
@@ -88,10 +88,7 @@ def read_figure(
         raise ServiceError(
             "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
         )
-    if is_unchanged(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    view = FigureView.model_validate(tree.as_dict())
-    return Response(body_text(view), media_type="application/json", headers=headers)
+    return respond(FigureView.model_validate(tree.as_dict()), request, headers=headers, tag=tag)
 
 
 def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:

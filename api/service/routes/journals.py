@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.service.http.etags import is_unchanged, strong
-from api.service.http.negotiation import CSV, JSON, chosen
+from api.service.http.negotiation import CSV, JSON
 from api.service.http.paging import number_after, page_of
 from api.service.ledger.journal_files import csv_bytes, read_journal
 from api.service.ledger.posting import head_of, journals_of
@@ -35,7 +35,7 @@ from api.service.views.journals import (
     JournalsMade,
     journal_view,
 )
-from api.service.views.models import body_text
+from api.service.views.respond import Renderer, renderer_for, respond
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
 
@@ -57,10 +57,24 @@ CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
 """How a journal is described."""
 
 
-@router.get("")
+@dataclass(frozen=True)
+class JournalFile:
+    """A journal with its lines, in the bytes it was posted with."""
+
+    id: str
+    content: bytes
+
+
+JOURNAL_FORMATS = (
+    Renderer(JSON, lambda file: file.content),
+    Renderer(CSV, lambda file: csv_bytes(read_journal(file.content, f"journal {file.id}"))),
+)
+"""How a journal leaves."""
+
+
+@router.get("", response_model=JournalList)
 def list_journals(
     request: Request,
-    response: Response,
     service: ServiceDep,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -68,11 +82,11 @@ def list_journals(
         str | None,
         Query(pattern=r"^[0-9a-f]{16,64}$", description="Only those made from this", examples=["f10e0a9b83f73e51"]),
     ] = None,
-) -> JournalList:
+) -> Response:
     """Journals in the order in which they were made."""
     found = service.store.journals(number_after(cursor), limit + 1, result)
-    page, following = page_of(request, response, found, limit, lambda each: each.seq)
-    return JournalList(items=[journal_view(each) for each in page], next=following)
+    page, following = page_of(found, limit, lambda each: each.seq)
+    return respond(JournalList(items=[journal_view(each) for each in page], next=following), request)
 
 
 @router.post("", status_code=201, response_model=JournalsMade, openapi_extra=takes(JournalRequest))
@@ -90,13 +104,13 @@ def create_journal(
             raise ServiceError("invalid", f"there is no {POSTABLE[word]} {name!r}", [fault])
         new = journals_of(service, result, asked.period, asked.source, asked.accounting_date, asked.restates)
         ids = " ".join(each.id for each in new)
-        told = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=asked.period)
+        posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=asked.period)
         try:
-            made = service.store.add_journals(new, client.subject, told)
+            made = service.store.add_journals(new, client.subject, posted)
         except ChangedError as error:
             raise ServiceError("posted-already", error.message) from error
         view = JournalsMade(items=[journal_view(each) for each in made])
-        return Response(body_text(view), 201, {"Location": view.items[-1].href}, JSON)
+        return respond(view, request, 201, {"Location": view.items[-1].href})
 
     return created_once(request, service, client, sent, key, act)
 
@@ -106,19 +120,15 @@ def read_content(
     request: Request, service: ServiceDep, client: ClientDep, journal_id: JournalId, if_none_match: IfNoneMatch = None
 ) -> Response:
     """A journal with its lines, as JSON or CSV in a fixed order of columns; each download stands in the audit log."""
-    media = chosen(request.headers.get("accept"), (JSON, CSV))
+    renderer = renderer_for(request, JOURNAL_FORMATS)
     content, head = service.store.journal_content(journal_id), service.store.journal(journal_id)
     if content is None or head is None:
         raise ServiceError("not-found", f"there is no journal {journal_id!r}")
-    body = content if media == JSON else csv_bytes(read_journal(content, f"journal {journal_id}"))
-    tag = strong(hashlib.sha256(body).hexdigest())
-    ending = "json" if media == JSON else "csv"
-    headers = {
-        "ETag": tag,
-        "Vary": "Accept",
-        "Content-Disposition": f'attachment; filename="{head_of(head)}.{ending}"',
-    }
-    if is_unchanged(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    service.store.note(event(client, request, "journals.read", f"journals/{journal_id}", form=ending))
-    return Response(body, media_type=media, headers=headers)
+    view = JournalFile(journal_id, content)
+    ending = renderer.media.rpartition("/")[2]
+    headers = {"Vary": "Accept", "Content-Disposition": f'attachment; filename="{head_of(head)}.{ending}"'}
+    tag = hashlib.sha256(renderer.render(view)).hexdigest()
+    answer = respond(view, request, headers=headers, tag=tag, offered=JOURNAL_FORMATS)
+    if answer.status_code != 304:
+        service.store.note(event(client, request, "journals.read", f"journals/{journal_id}", form=ending))
+    return answer

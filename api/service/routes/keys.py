@@ -28,7 +28,7 @@ from api.service.runtime.service import Service
 from api.service.security.access import Role, Scope
 from api.service.security.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
 from api.service.security.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
-from api.service.views.models import body_text
+from api.service.views.respond import respond, respond_created
 from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
@@ -93,14 +93,12 @@ class KeyList(ApiModel):
     """Cursor of the next page; none on the last one."""
 
 
-@router.get("")
-def list_keys(
-    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-) -> KeyList:
+@router.get("", response_model=KeyList)
+def list_keys(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """The keys that were issued, those that ended or were taken back among them."""
     found = service.store.keys(number_after(cursor), limit + 1)
-    page, following = page_of(request, response, found, limit, lambda each: each[0])
-    return KeyList(items=[KeyView(**_shown(record)) for _, record in page], next=following)
+    page, following = page_of(found, limit, lambda each: each[0])
+    return respond(KeyList(items=[KeyView(**_shown(record)) for _, record in page], next=following), request)
 
 
 @router.post("", name="issue_key", status_code=201, response_model=NewKeyView, openapi_extra=takes(KeyRequest))
@@ -114,33 +112,31 @@ def issue_key_for(
         asked = parse_document(content_of(request, sent), KeyRequest, BODY)
         issued = _issued(service, asked)
         about = {"role": asked.role, "holder": asked.subject, "for": asked.organisation}
-        told = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
-        service.store.add_key(issued.record, told)
+        made = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
+        service.store.add_key(issued.record, made)
         service.identity.forget()
         secret.append(issued.text.get_secret_value())
-        view = NewKeyView(**_shown(issued.record), key=None)
-        return Response(body_text(view), 201, {"Location": view.href}, "application/json")
+        return respond_created(NewKeyView(**_shown(issued.record), key=None), request)
 
     answer = created_once(request, service, client, sent, key, act)  # what is kept for a repeat holds no secret
     if not secret:
         return answer
     view = NewKeyView.model_validate_json(bytes(answer.body)).model_copy(update={"key": secret[0]})
-    headers = {"Location": view.href, "Cache-Control": "no-store"}
-    return Response(body_text(view), 201, headers, "application/json")
+    return respond(view, request, 201, {"Location": view.href, "Cache-Control": "no-store"})
 
 
-@router.get("/{key_id}")
-def read_key(service: ServiceDep, key_id: KeyId) -> KeyView:
+@router.get("/{key_id}", response_model=KeyView)
+def read_key(request: Request, service: ServiceDep, key_id: KeyId) -> Response:
     """What is known of a key."""
-    return KeyView(**_shown(_known(service.store.key(key_id), key_id)))
+    return respond(KeyView(**_shown(_known(service.store.key(key_id), key_id))), request)
 
 
-@router.delete("/{key_id}")
-def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
+@router.delete("/{key_id}", response_model=KeyView)
+def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> Response:
     """Take a key back: this server process refuses it from now on, others within seconds."""
     record = service.store.revoke_key(key_id, event(client, request, "keys.delete", f"keys/{key_id}"))
     service.identity.forget()
-    return KeyView(**_shown(_known(record, key_id)))
+    return respond(KeyView(**_shown(_known(record, key_id))), request)
 
 
 def _issued(service: Service, asked: KeyRequest) -> IssuedKey:

@@ -6,8 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.service.http.etags import is_unchanged, strong
-from api.service.http.negotiation import JSON
 from api.service.http.paging import number_after, page_of
 from api.service.jobs.requests import accepted
 from api.service.kinds import KINDS
@@ -26,7 +24,8 @@ from api.service.runtime.request import (
     takes,
 )
 from api.service.security.visibility import content_seen, sees_frame
-from api.service.views.models import JobView, ResultList, ResultView, body_text, result_head, result_view
+from api.service.views.models import JobView, ResultList, ResultView, result_head, result_view
+from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, ROWS_RESPONSES, frame_answer
 
 router = APIRouter()
@@ -37,13 +36,16 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
     name, address = kind.name, kind.address
     routes = APIRouter(prefix=f"/v1/{address}", tags=[address])
 
-    @routes.get("", name=f"list_{address}", description=f"The {address} that are stored, in the order of storing.")
-    async def listed(
-        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-    ) -> ResultList:
+    @routes.get(
+        "",
+        name=f"list_{address}",
+        description=f"The {address} that are stored, in the order of storing.",
+        response_model=ResultList,
+    )
+    async def listed(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
         found = await service.read(service.store.results, name, number_after(cursor), limit + 1)
-        page, following = page_of(request, response, found, limit, lambda each: each.seq)
-        return ResultList(items=[result_head(each) for each in page], next=following)
+        page, following = page_of(found, limit, lambda each: each.seq)
+        return respond(ResultList(items=[result_head(each) for each in page], next=following), request)
 
     @routes.post(
         "",
@@ -66,20 +68,20 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         responses={304: {"description": "The caller has it"}},
     )
     async def read(
-        service: ServiceDep, client: ClientDep, result_id: ResultId, if_none_match: IfNoneMatch = None
+        request: Request,
+        service: ServiceDep,
+        client: ClientDep,
+        result_id: ResultId,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         result = await service.read(service.store.result, name, result_id)
         if result is None:
             raise ServiceError("not-found", f"there is no {name} {result_id!r}")
         tables = await service.read(service.store.frame_names, name, result_id)
         view = result_view(result, [each for each in tables if sees_frame(name, each, client, service.system)])
-        content = content_seen(name, view.content, client, service.system)
-        body = body_text(view.model_copy(update={"content": content}))
-        tag = strong(tag_of(body.decode()))
-        headers = {"ETag": tag, "Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
-        if is_unchanged(if_none_match, tag):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type=JSON, headers=headers)
+        view = view.model_copy(update={"content": content_seen(name, view.content, client, service.system)})
+        headers = {"Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
+        return respond(view, request, headers=headers, tag=tag_of(view.model_dump_json()))
 
     def rows(
         request: Request,

@@ -221,8 +221,3 @@ def result_view(result: Result, frame_names: list[str]) -> ResultView:
     head = result_head(result)
     frames = {name: f"{head.href}/frames/{name}" for name in frame_names}
     return ResultView(**head.model_dump(), content=json.loads(result.content), frames=frames)
-
-
-def body_text(view: ApiModel) -> bytes:
-    """A view as bytes of JSON."""
-    return view.model_dump_json().encode()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 from fastapi import Request, Response
 
 from api.service.http.etags import is_unchanged, strong
-from api.service.http.negotiation import ARROW, CSV, JSON, NDJSON, PARQUET, chosen, rendered
-from api.service.http.paging import cursor_of, next_link, number_after
+from api.service.http.negotiation import ARROW, CSV, FRAME_FORMATS, JSON, NDJSON, PARQUET, rendered
+from api.service.http.paging import cursor_of, number_after
 from api.service.records.failures import ServiceError
 from api.service.runtime.request import tag_of
 from api.service.runtime.service import Service
 from api.service.views.models import RowPage
+from api.service.views.respond import Renderer, renderer_for, respond
 from capitation.errors import UnknownNameError
 
 TEXT_FORMATS = (NDJSON, CSV)
@@ -41,6 +43,22 @@ VARY = "Accept, Authorization, X-API-Key"
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 """Cache-Control of what never changes."""
+
+
+@dataclass(frozen=True)
+class RowsView:
+    """A page of rows that the caller may see, and the cursor of the next one."""
+
+    rows: pl.DataFrame
+    next: str | None
+
+
+def _renderer(media: str) -> Renderer:
+    return Renderer(media, lambda view: rendered(view.rows, media, view.next))
+
+
+ROW_FORMATS = tuple(_renderer(media) for media in FRAME_FORMATS)
+"""How rows leave, the default first."""
 
 
 def frame_answer(
@@ -70,7 +88,7 @@ def frame_answer(
         ServiceError: no such result; a condition or cursor that cannot be read; no format that is offered.
         UnknownNameError: no such frame or column.
     """
-    media = chosen(request.headers.get("accept"))
+    renderer = renderer_for(request, ROW_FORMATS)
     found = service.seen(kind, result_id, name, request.state.caller)
     if found is None:
         if service.store.result(kind, result_id) is None:
@@ -78,17 +96,14 @@ def frame_answer(
         raise UnknownNameError("frame", name, service.store.frame_names(kind, result_id), where=f"{kind} {result_id}")
     frame, checksum = found
     start = number_after(cursor)
-    most = limit if limit is not None else (JSON_PAGE if media == JSON else frame.height)
-    tag = strong(tag_of(checksum, media, str(start), str(most), *where))
-    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
-    if is_unchanged(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    kept = matching(frame, where)
-    end = start + most
-    following = cursor_of(end) if end < kept.height else None
-    page = kept.slice(start, most)
-    headers |= next_link(request, following)
-    return Response(rendered(page, media, following), media_type=media, headers=headers)
+    most = limit if limit is not None else (JSON_PAGE if renderer.media == JSON else frame.height)
+    tag = tag_of(checksum, renderer.media, str(start), str(most), *where)
+    headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
+    if is_unchanged(request.headers.get("if-none-match"), strong(tag)):
+        return Response(status_code=304, headers={**headers, "ETag": strong(tag)})
+    kept, end = matching(frame, where), start + most
+    view = RowsView(kept.slice(start, most), cursor_of(end) if end < kept.height else None)
+    return respond(view, request, headers=headers, tag=tag, offered=ROW_FORMATS)
 
 
 def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
