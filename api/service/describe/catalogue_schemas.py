@@ -93,14 +93,14 @@ def _head(kind: str, schema: Mapping[str, Any]) -> SchemaHead:
 
 
 def _term() -> dict[str, Any]:
-    told = "A clause of a contract: one of the registered terms, told apart by `term`."
-    return {"title": "Term", "description": told, **term_schema()}
+    about = "A clause of a contract: one of the registered terms, which `term` names."
+    return {"title": "Term", "description": about, **term_schema()}
 
 
 def _index() -> dict[str, Any]:
-    told = "An index of need: a need component, or a cost index that multiplies need."
+    about = "An index of need: a need component, or a cost index that multiplies need."
     union: TypeAdapter[Component | CostIndex] = TypeAdapter(Component | CostIndex)
-    return {"title": "Index", "description": told, **union.json_schema(by_alias=True)}
+    return {"title": "Index", "description": about, **union.json_schema(by_alias=True)}
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {

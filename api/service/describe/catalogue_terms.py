@@ -1,4 +1,4 @@
-"""The catalogue's terms: each clause of contracts as its own docstring, schema, formula, pieces and worked cases tell it."""
+"""The catalogue's terms: each clause of contracts as its own docstring, schema, formula, pieces and worked cases have it."""
 
 from __future__ import annotations
 

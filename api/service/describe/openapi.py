@@ -98,7 +98,7 @@ _PREFER = {
 }
 
 _NEEDED = ("Idempotency-Key", "If-Match")
-"""Header parameters without which a request is refused, though the routes themselves tell so."""
+"""Header parameters without which a request is refused, though the routes themselves say so."""
 
 _SEALED = ("DocumentHead", "DataPackView")
 """Models whose ETag comes with the answer to a change."""
@@ -282,11 +282,11 @@ class _Operation:
         return None
 
 
-def _documents(place: str) -> tuple[str, ...]:
+def _documents(word: str) -> tuple[str, ...]:
     """The operations that answer with a document itself."""
     return (
-        (f"read_{DOCUMENT_KINDS[place].kind}", f"read_{DOCUMENT_KINDS[place].kind}_version")
-        if place in DOCUMENT_KINDS
+        (f"read_{DOCUMENT_KINDS[word].kind}", f"read_{DOCUMENT_KINDS[word].kind}_version")
+        if word in DOCUMENT_KINDS
         else ()
     )
 
@@ -307,7 +307,7 @@ _EXAMPLES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
 
 
 def _complete_parameter(parameter: dict[str, Any]) -> None:
-    """A parameter is there or not; JSON's null has no place in an address or a header."""
+    """A parameter is there or not; JSON's null cannot stand in an address or a header."""
     schema = parameter["schema"]
     choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
     if choices:
@@ -392,8 +392,8 @@ def _if_none_match() -> dict[str, Any]:
 
 def _problems(kind: str, statuses: range) -> dict[str, Any]:
     """The answer of failures: what their types are, and one of them."""
-    told = {name: status for name, (status, _) in TYPES.items() if status in statuses}
-    words = ", ".join(f"{status} {name}" for name, status in sorted(told.items(), key=lambda each: (each[1], each[0])))
+    types = {name: status for name, (status, _) in TYPES.items() if status in statuses}
+    words = ", ".join(f"{status} {name}" for name, status in sorted(types.items(), key=lambda each: (each[1], each[0])))
     headers = {name: _reference("headers", name) for name in (*_EVERY, "Retry-After", "WWW-Authenticate", "Allow")}
     example = example_of(Problem)
     if TYPES[kind][0] not in range(400, 500):

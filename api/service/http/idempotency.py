@@ -68,11 +68,11 @@ def once(
         headers = {**json.loads(kept.headers or "{}"), REPEATED: "true"}
         return Response(content=kept.body or b"", status_code=kept.status, headers=headers)
     try:
-        with store.together():
+        with store.transaction():
             answer = act()
             headers = {name: value for name, value in answer.headers.items() if name not in {"content-length"}}
-            told = json.dumps(headers)
-            if not store.keep_answer(client, key, holder, answer.status_code, told, bytes(answer.body)):
+            kept_headers = json.dumps(headers)
+            if not store.keep_answer(client, key, holder, answer.status_code, kept_headers, bytes(answer.body)):
                 raise _still_running()
     except BaseException:
         store.drop_key(client, key, holder)

@@ -1,4 +1,4 @@
-"""Failures on the wire: one shape (RFC 9457 `application/problem+json`) for the engine's errors and for the service's own.
+"""Failures as they are sent: one form (RFC 9457 `application/problem+json`) for the engine's errors and for the service's own.
 
 The `type` of a problem is stable and names its kind; `faults` lists everything that is wrong, each with a JSON Pointer into
 the request body where it stands there.
@@ -90,7 +90,7 @@ def kind_of(error: CapitationError) -> str:
 
 
 def problem_of(error: CapitationError, correlation_id: str = "", body: Any = None) -> Problem:  # noqa: ANN401  # any JSON
-    """The problem that a failure is told as.
+    """The problem that stands for a failure.
 
     Args:
         error: the failure.
@@ -127,15 +127,15 @@ def encoded(problem: Problem) -> bytes:
 
 
 def pointer(where: str, body: Any) -> str | None:  # noqa: ANN401  # any JSON
-    """The JSON Pointer of a fault's place in `body`; None where it does not stand there.
+    """The JSON Pointer of a fault in `body`; None where it does not stand there.
 
     Example:
         "request body: streams.0.formula" becomes "/streams/0/formula" where streams has a row; the last part may be missing.
     """
     if not where.startswith(f"{BODY}: "):
         return None
-    place = re.sub(r"(\d+) \([^)]*\)", lambda m: str(int(m[1]) - 1), where.removeprefix(f"{BODY}: "))  # told from 1
-    parts = [part for part in place.split(".") if part]
+    path = re.sub(r"(\d+) \([^)]*\)", lambda m: str(int(m[1]) - 1), where.removeprefix(f"{BODY}: "))  # counted from 1
+    parts = [part for part in path.split(".") if part]
     here: Any = body
     for depth, part in enumerate(parts):
         if isinstance(here, list) and part.isdigit() and int(part) < len(here):

@@ -15,7 +15,7 @@ from api.service.kinds.run import MANIFEST, evaluated, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
-from api.service.records.stored import Lookup, StoredDocument
+from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
@@ -70,7 +70,7 @@ def _options(text: str, name: str) -> ContractOptions:
     return parse_document(plain(text), ContractOptions, f"options {name}")
 
 
-def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: Lookup) -> dict[str, Any]:
+def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:
     """The versions of all that a comparison is made of, and which options and case are asked for.
 
     Raises:
@@ -100,7 +100,7 @@ def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: Lookup) 
     }
 
 
-def _newest(store: Lookup, kind: str, name: str, version: str | None = None) -> StoredDocument:
+def _newest(store: StoredThings, kind: str, name: str, version: str | None = None) -> StoredDocument:
     found = store.document(kind, name, version)
     if found is None:
         raise UnknownNameError(kind, name, store.document_names(kind))

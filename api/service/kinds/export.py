@@ -10,7 +10,7 @@ from pydantic import Field
 from api.service.records.api_models import DIGEST_EXAMPLE, RUN_EXAMPLE, ApiModel
 from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import Example, JobKind, JobResult, Work
-from api.service.records.stored import Lookup
+from api.service.records.stored import StoredThings
 from api.service.records.workbooks import stored_run, workbook
 from capitation.errors import Fault
 
@@ -41,7 +41,7 @@ def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
         }
         return JobResult(given.job, content, {}, {made.name: made})
 
-    def wanted(asked: ExportRequest, _sent: Mapping[str, Any], store: Lookup) -> dict[str, Any]:
+    def wanted(asked: ExportRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:
         address, _, result_id = asked.result.removeprefix("/v1/").partition("/")
         name = exported[address].name
         if store.result(name, result_id) is None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import price_frame, report_in_pounds
-from api.service.records.stored import Lookup
+from api.service.records.stored import StoredThings
 from capitation.records.identity import plain
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import SCHEMA as PRICE_SCHEMA
@@ -73,7 +73,7 @@ def finite(value: Any) -> Any:  # noqa: ANN401  # any plain content
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def gap_of(asked: OptimisationRequest, _sent: Mapping[str, Any], _store: Lookup) -> dict[str, Any]:
+def gap_of(asked: OptimisationRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     """The gap that was asked for."""
     return {"gap": asked.gap}
 

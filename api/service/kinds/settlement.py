@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.job_kind import Example, JobKind, JobResult, Visibility, Work
-from api.service.records.stored import Lookup
+from api.service.records.stored import StoredThings
 from capitation.errors import ContractError
 from capitation.records.identity import plain
 from contracts.books.statements import statement_of
@@ -69,7 +69,7 @@ def work(given: Work) -> JobResult:
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.width})
 
 
-def _rows(_asked: SettlementRequest, sent: Mapping[str, Any], _store: Lookup) -> dict[str, Any]:
+def _rows(_asked: SettlementRequest, sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     return {"rows": sent["rows"]}  # as sent, so that numbers keep their digits
 
 

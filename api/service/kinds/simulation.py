@@ -11,7 +11,7 @@ from api.service.kinds.optimisation import best_mix, finite, timeless_report
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import appraisal_frames
-from api.service.records.stored import Lookup
+from api.service.records.stored import StoredThings
 from capitation.errors import Fault, InfeasibleError
 from optimiser.futures.appraisal import DRAWS, SEED, appraise
 
@@ -74,7 +74,7 @@ def work(given: Work) -> JobResult:
     return JobResult(given.job, content, appraisal_frames(appraisal))
 
 
-def _draws(asked: SimulationRequest, _sent: Mapping[str, Any], _store: Lookup) -> dict[str, Any]:
+def _draws(asked: SimulationRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     return {"gap": asked.gap, "draws": asked.draws, "seed": asked.seed}
 
 

@@ -34,7 +34,7 @@ from contracts.books.entries import Entry
 
 @dataclass(frozen=True)
 class Restatement:
-    """What puts a posted journal right: its reversal, and what stands in its place."""
+    """What puts a posted journal right: its reversal, and its replacement."""
 
     reversal: Journal
     replacement: Journal

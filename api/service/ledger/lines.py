@@ -21,7 +21,7 @@ Source = Literal["provider_allocation", "locality_total", "statement"]
 """What a journal is made from."""
 
 Kind = Literal["original", "reversal", "replacement"]
-"""A first posting, one that takes an earlier one back, or one that stands in its place."""
+"""A first posting, one that takes an earlier one back, or its replacement."""
 
 SOURCES = ("provider_allocation", "locality_total", "statement")
 _KINDS = ("original", "reversal", "replacement")

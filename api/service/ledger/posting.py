@@ -1,6 +1,6 @@
 """Posting: which journals an approved result leads to, and that no period of it is posted twice.
 
-A first posting of a period has one place in the store, and each journal has one reversal and one replacement. What differs from
+A first posting of a period is one entry of the store, and each journal has one reversal and one replacement. What differs from
 a journal that stands is posted as its restatement, or not at all.
 """
 
@@ -76,7 +76,7 @@ def journals_of(
 
 
 def standing(service: Service, journal_id: str) -> str:
-    """The journal that stands in the place of one: itself, or the last of its replacements."""
+    """The journal that stands for one: itself, or the last of its replacements."""
     while (later := service.store.journal_in(f"replacement|{journal_id}")) is not None:
         journal_id = later.id
     return journal_id

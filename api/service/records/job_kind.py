@@ -15,7 +15,7 @@ import polars as pl
 
 from api.service.records.api_models import ApiModel
 from api.service.records.pack import Pack
-from api.service.records.stored import Lookup, StoredFile, StoredFrame
+from api.service.records.stored import StoredFile, StoredFrame, StoredThings
 from capitation.errors import UnknownNameError
 from capitation.records.frames import Schema
 from capitation.run.run import content_digest
@@ -89,7 +89,7 @@ class Work:
 
     job: str
     request: Mapping[str, Any]
-    store: Lookup
+    store: StoredThings
     pack: Pack
     shipped: Callable[[str], Mapping[str, str]]
     report: Callable[[str], None]
@@ -127,7 +127,7 @@ def stored_frame(name: str, frame: pl.DataFrame) -> StoredFrame:
     return StoredFrame(name, frame.height, content_digest(frame), buffer.getvalue())
 
 
-def nothing_more(_asked: Any, _sent: Mapping[str, Any], _store: Lookup) -> dict[str, Any]:  # noqa: ANN401  # any request
+def nothing_more(_asked: Any, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:  # noqa: ANN401  # any request
     """A request holds nothing but the document it names and the data pack."""
     return {}
 
@@ -165,7 +165,7 @@ class JobKind(Generic[R]):
     run: Callable[[Work], JobResult]
     example: Example
     document: str = ""
-    more: Callable[[R, Mapping[str, Any], Lookup], dict[str, Any]] = nothing_more
+    more: Callable[[R, Mapping[str, Any], StoredThings], dict[str, Any]] = nothing_more
     frames: Mapping[str, Visibility] = field(default_factory=dict)
     people: Mapping[str, People] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()

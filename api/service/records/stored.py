@@ -41,7 +41,7 @@ class StoredFile:
     content: bytes
 
 
-class Lookup(Protocol):
+class StoredThings(Protocol):
     """What may be looked up of what is stored; the store itself answers."""
 
     def document(self, kind: str, name: str, content_digest: str | None = None) -> StoredDocument | None:

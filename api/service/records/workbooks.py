@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from api.exports.workbook import export_xlsx
-from api.service.records.stored import Lookup, StoredFile
+from api.service.records.stored import StoredFile, StoredThings
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.records.frames import Schema
 from capitation.run.run import MANIFEST, Run, RunManifest
@@ -28,7 +28,7 @@ def manifest_file(run: Run) -> StoredFile:
     return _file(MANIFEST, "application/json", run.manifest.model_dump_json().encode())
 
 
-def stored_run(store: Lookup, kind: str, result_id: str) -> Run:
+def stored_run(store: StoredThings, kind: str, result_id: str) -> Run:
     """A run as it was before it was stored.
 
     Raises:
@@ -62,7 +62,7 @@ def workbook(run: Run, schemas: Mapping[str, type[Schema]]) -> StoredFile:
     return _file(name, XLSX, content)
 
 
-def _frame(store: Lookup, kind: str, result_id: str, name: str) -> pl.DataFrame:
+def _frame(store: StoredThings, kind: str, result_id: str, name: str) -> pl.DataFrame:
     stored = store.frame(kind, result_id, name)
     if stored is None:
         raise UnknownNameError("frame", name, store.frame_names(kind, result_id), where=f"{kind} {result_id}")

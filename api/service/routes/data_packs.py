@@ -183,8 +183,8 @@ def read_data_pack_archive(
 
 def _kept(request: Request, service: Service, client: Caller, sent: bytes) -> DataPackView:
     """Unpack and check an archive beside everything else, and keep it in the store as the service writes archives."""
-    with TemporaryDirectory(prefix="capitation-") as place:
-        pack = unpacked(sent, Folder(place) / "pack")
+    with TemporaryDirectory(prefix="capitation-") as folder:
+        pack = unpacked(sent, Folder(folder) / "pack")
         added = event(client, request, "data-packs.create", f"data-packs/{pack.digest}", id=about(pack)["id"])
         keep(service.store, pack, client.subject, added)
     found = _by_digest(service, pack.digest)

@@ -45,7 +45,7 @@ class NumberTakenError(AuditError):
 
 
 class AuditEvent(Document):
-    """What one record tells; keys, tokens and passwords in its words are masked before it is made."""
+    """What one record says; keys, tokens and passwords in its words are masked before it is made."""
 
     at: Moment = Field(examples=["2018-03-28T14:30:00.000000Z"])
     """When, by the service's clock, in UTC. The order of the log is the records' number: clocks can go back."""
@@ -108,7 +108,7 @@ class AuditLog(Protocol):
 
 
 class Break(Document):
-    """The first place where the chain does not hold."""
+    """Where the chain first does not hold."""
 
     position: int
     """Which record, counted from 1 in the order of the log; one past the last where the end is missing."""

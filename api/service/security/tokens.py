@@ -175,29 +175,31 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
         raise KeySetError(f"{where}: found no key set; expected JSON with a list 'keys' (RFC 7517)") from None
     faults, found = Faults(), dict[str, SigningKey]()
     for number, entry in enumerate(listed if isinstance(listed, list) else [], start=1):
-        place = f"key {number}"
+        entry_name = f"key {number}"
         if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
             continue
         if "d" in entry or entry.get("kty") == "oct":
-            faults.add(place, "a private or shared key", "public keys only", "Take it out and replace it: it is known.")
+            faults.add(
+                entry_name, "a private or shared key", "public keys only", "Take it out and replace it: it is known."
+            )
             continue
         algorithm = _algorithm_of(entry)
         if algorithm is None:
             continue
         key_id = entry.get("kid")
         if not isinstance(key_id, str) or not key_id:
-            faults.add(place, "no 'kid'", "an id, which tokens name")
+            faults.add(entry_name, "no 'kid'", "an id, which tokens name")
             continue
         if key_id in found:
-            faults.add(place, f"id {key_id!r} a second time", "each id once")
+            faults.add(entry_name, f"id {key_id!r} a second time", "each id once")
             continue
         try:
             key = jwt.PyJWK(entry, algorithm).key
         except (jwt.PyJWTError, ValueError, TypeError):
-            faults.add(place, "numbers that make no key", f"a public key for {algorithm}")
+            faults.add(entry_name, "numbers that make no key", f"a public key for {algorithm}")
             continue
         if algorithm == "RS256" and key.key_size < SMALLEST_RSA:
-            faults.add(place, f"an RSA key of {key.key_size} bits", f"at least {SMALLEST_RSA} bits")
+            faults.add(entry_name, f"an RSA key of {key.key_size} bits", f"at least {SMALLEST_RSA} bits")
             continue
         found[key_id] = SigningKey(key_id, algorithm, key)
     faults.raise_if_any(KeySetError, f"{where}: the key set cannot be relied on")

@@ -1,4 +1,4 @@
-"""The store in SQLite or PostgreSQL: the only place that meets SQLAlchemy; one file a part.
+"""The store in SQLite or PostgreSQL: the only room that meets SQLAlchemy; one file a part.
 
 Nothing is updated in place except the state of a job and of a key: documents, results, approvals, journals and audit records
 are only ever added. A result and the end of its job are written in one transaction, and a result that is there already is

@@ -37,7 +37,7 @@ class Documents(Database):
         content_digest: str,
         author: str,
         expected: str | None,
-        told: AuditEvent | None = None,
+        audit_event: AuditEvent | None = None,
     ) -> tuple[StoredDocument, bool]:
         """The newest version of a document after adding `content`, and whether a version was added.
 
@@ -49,7 +49,7 @@ class Documents(Database):
             content_digest: hash of the content.
             author: who adds it.
             expected: digest of the version that is to be followed; None where there must be none yet, or the same.
-            told: what the audit log says of it, if a version is added.
+            audit_event: what the audit log says of it, if a version is added.
 
         Raises:
             ChangedError: the newest version is another than expected.
@@ -80,7 +80,7 @@ class Documents(Database):
                     created=self.clock(),
                 )
             )
-            self._record(connection, told)
+            self._record(connection, audit_event)
             added = self._newest(connection, kind, name)
             if added is None:
                 raise StoreError(f"{kind} {name!r} was written but cannot be read")

@@ -14,7 +14,7 @@ from api.service.views.models import moment
 from capitation.money.pence import decimal_text
 
 JournalKind = Literal["original", "reversal", "replacement"]
-"""A first posting, one that takes an earlier one back, or one that stands in its place."""
+"""A first posting, one that takes an earlier one back, or its replacement."""
 
 
 class JournalRequest(ApiModel):
@@ -48,7 +48,7 @@ class JournalView(ApiModel):
     source: str = Field(examples=["provider_allocation"])
     """What it is made from."""
     kind: JournalKind = Field(examples=["original"])
-    """A first posting, one that takes an earlier one back, or one that stands in its place."""
+    """A first posting, one that takes an earlier one back, or its replacement."""
     linked_to: str | None = Field(examples=[None])
     """Journal that it reverses or replaces; none for a first posting."""
     lines: int = Field(examples=[698])

@@ -151,7 +151,7 @@ class Readiness(ApiModel):
     version: str = Field(examples=["0.1.0"])
     """Version of the engine."""
     store: str = Field(examples=["0002"])
-    """Shape of the store."""
+    """Version of the store's tables."""
     solver: str = Field(examples=["optimal"])
     """What the solver said to its test programme."""
     data_pack: str = Field(examples=[PACK_EXAMPLE])
