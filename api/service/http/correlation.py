@@ -7,7 +7,6 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "X-Correlation-ID"
 _SENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

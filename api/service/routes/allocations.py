@@ -1,4 +1,7 @@
-"""Allocations: the money of a run by year, stream, level and code."""
+"""Allocations: the money of a run by year, stream, level and code.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Figures: any published figure of a run as a tree, recomputed, down to printed cells, parameters and choices."""
+"""Figures: any published figure of a run as a tree, recomputed, down to printed cells, parameters and choices.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Positions: what every party of a settlement, or every organisation of a comparison, gains or bears."""
+"""Positions: what every party of a settlement, or every organisation of a comparison, gains or bears.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 
