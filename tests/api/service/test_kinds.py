@@ -95,6 +95,7 @@ with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) 
 """
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_job_is_one_file_and_its_entry_point(tmp_path):
     installed = tmp_path / "installed"
     about = installed / "echo-1.0.dist-info"
@@ -122,7 +123,7 @@ def test_a_new_kind_of_job_is_one_file_and_its_entry_point(tmp_path):
     assert found["kept"]
     assert found["operations"] == ["list_echoes", "read_echo", "read_echo_frame", "request_echo"]
     assert found["tag"] == [{"name": "echoes", "description": "Scenarios' ids, repeated."}]
-    assert found["example"] == {"scenario": "blmk", "times": 1}
+    assert found["example"] == {"scenario": "blmk", "times": 2}
     assert found["kinds"] == [*KINDS, "echo"]
 
 
