@@ -6,16 +6,17 @@ left as it is, so work that was done twice leaves one result.
 """
 
 from api.service.records.stored import StoredDocument, StoredFile, StoredFrame
-from api.service.store.answers import KeptAnswer
-from api.service.store.approvals import StoredApproval
+from api.service.store.answers import Answers, KeptAnswer
+from api.service.store.approvals import Approvals, StoredApproval
+from api.service.store.audit_trail import AuditTrail
 from api.service.store.copies import backup, restore
 from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
-from api.service.store.documents import ShippedDocument
-from api.service.store.jobs import TERMINAL, Job
-from api.service.store.journal_records import NewJournal, StoredJournal
-from api.service.store.pack_records import StoredPack
-from api.service.store.results import Result
-from api.service.store.whole import Store
+from api.service.store.documents import Documents, ShippedDocument
+from api.service.store.jobs import TERMINAL, Job, Jobs
+from api.service.store.journal_records import JournalRecords, NewJournal, StoredJournal
+from api.service.store.keys import Keys
+from api.service.store.pack_records import PackRecords, StoredPack
+from api.service.store.results import Result, Results
 
 __all__ = [
     "TERMINAL",
@@ -38,3 +39,7 @@ __all__ = [
     "backup",
     "restore",
 ]
+
+
+class Store(Documents, Jobs, Results, Answers, Keys, AuditTrail, Approvals, JournalRecords, PackRecords):
+    """Documents, jobs, results, keys, approvals, journals, data packs and the audit log of one service."""
