@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
+from api.service.records.api_models import JournalKind
 from api.service.records.failures import ProblemError
 from capitation.errors import Faults
 from capitation.records.documents import Document
@@ -19,9 +20,6 @@ from contracts.language.currency import CURRENCIES
 
 Source = Literal["provider_allocation", "locality_total", "statement"]
 """What a journal is made from."""
-
-Kind = Literal["original", "reversal", "replacement"]
-"""A first posting, one that takes an earlier one back, or its replacement."""
 
 SOURCES = ("provider_allocation", "locality_total", "statement")
 _KINDS = ("original", "reversal", "replacement")
@@ -90,7 +88,7 @@ class JournalHead(Document):
     """Date the journal is posted on."""
     journal_source: Source
     """What it is made from."""
-    kind: Kind
+    kind: JournalKind
     """Original, reversal or replacement."""
     linked_to: str
     """Journal that it reverses or replaces; empty for an original."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ Money = Annotated[
     ),
 ]
 """Pounds as text with exactly two decimals."""
+
+JournalKind = Literal["original", "reversal", "replacement"]
+"""A first posting, one that takes an earlier one back, or its replacement."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the id of a document looks like."""

@@ -7,14 +7,11 @@ from typing import Literal, cast
 
 from pydantic import Field
 
-from api.service.records.api_models import ApiModel, Money
+from api.service.records.api_models import ApiModel, JournalKind, Money
 from api.service.records.examples import example_of
 from api.service.store import StoredJournal
 from api.service.views.models import moment
 from capitation.money.pence import decimal_text
-
-JournalKind = Literal["original", "reversal", "replacement"]
-"""A first posting, one that takes an earlier one back, or its replacement."""
 
 
 class JournalRequest(ApiModel):
