@@ -95,7 +95,7 @@ def _scenario(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _scenarios(pack: Pack) -> dict[str, str]:
-    paths = sorted((pack.folder / "scenarios").glob("*.toml"))
+    paths = pack.documents("scenarios")
     return {d.id: canonical(d) for d in (read_document(path, Scenario) for path in paths)}
 
 
@@ -114,7 +114,7 @@ def _contract(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _contracts(pack: Pack) -> dict[str, str]:
-    contracts = (read_contract(path) for path in sorted((pack.folder / "contracts").glob("*.toml")))
+    contracts = (read_contract(path) for path in pack.documents("contracts"))
     return {contract.id: _contract_text(contract) for contract in contracts}
 
 
@@ -136,7 +136,7 @@ def _problem(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _problems(pack: Pack) -> dict[str, str]:
-    contents = (read_mapping(path) for path in sorted((pack.folder / "problems").glob("*.toml")))
+    contents = (read_mapping(path) for path in pack.documents("problems"))
     return {str(content["id"]): _problem_text(content) for content in contents}
 
 
@@ -156,7 +156,7 @@ def _options(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _all_options(pack: Pack) -> dict[str, str]:
-    documents = (read_options(path) for path in sorted((pack.folder / "options").glob("*.toml")))
+    documents = (read_options(path) for path in pack.documents("options"))
     return {document.id: canonical(document) for document in documents}
 
 

@@ -115,7 +115,7 @@ def system_of(pack: Pack) -> str:
     Raises:
         DocumentError: there is none, or more than one, so that the setting must say.
     """
-    paths = sorted((pack.folder / "scenarios").glob("*.toml"))
+    paths = pack.documents("scenarios")
     codes = sorted({str(read_mapping(path).get("system_code", "")) for path in paths} - {""})
     if len(codes) != 1:
         found = " and ".join(codes) or "no scenario that names one"
