@@ -120,7 +120,7 @@ def _holds(target: Path, digest: str) -> bool:
         if target.is_symlink() or any(path.is_symlink() or path.name == "__pycache__" for path in inner):
             return False
         return pack.digest == digest
-    except OSError:
+    except (OSError, SourceError):
         return False
 
 
