@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import pkgutil
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from types import FrameType
@@ -17,26 +16,33 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Match
 
 import api.service.routes
 from api.service.describe.openapi import describe
 from api.service.documents.kinds import SHIPPED, seed
-from api.service.http.etag_layer import Tagged
-from api.service.http.identity import VERB_OF, is_guarded, resource_of
+from api.service.http.access_log import AccessLog
+from api.service.http.body_limit import BodyLimit
+from api.service.http.correlation import Correlation
+from api.service.http.error_answers import ErrorAnswers, log_unavailable
+from api.service.http.etag_layer import EtagLayer
+from api.service.http.identity import IdentityLayer
 from api.service.http.metrics import Metrics
-from api.service.http.middleware import Habits
-from api.service.http.problems import MEDIA_TYPE, Problem, ServiceError, encoded, headers_of, problem_of
-from api.service.http.response_cache import Remembered
+from api.service.http.problems import MEDIA_TYPE, Problem, encoded, headers_of, problem_of
+from api.service.http.rate_limit import RateLimitHeaders
+from api.service.http.response_cache import ResponseCache
+from api.service.http.security_headers import SecurityHeaders
 from api.service.jobs.worker import Worker
-from api.service.packs.packs import Packs, keep, pack_at
-from api.service.runtime.request import Service
+from api.service.packs.packs import Packs, keep
+from api.service.records.failures import ServiceError
+from api.service.records.pack import pack_at
+from api.service.runtime.service import Service
 from api.service.security.access import RULES
+from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.settings import Settings
 from api.service.store import Store
 from capitation.errors import CapitationError, Fault
-
-log = logging.getLogger("capitation.service")
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
 _STOP_SECONDS = 5.0
@@ -45,7 +51,7 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service, ready to be served: its store is brought to shape and filled with the data pack's documents.
+    """The service, ready to be served: its store is migrated and filled with the data pack's documents.
 
     Args:
         settings: how it is set up; from the environment where not given.
@@ -61,21 +67,34 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service = Service(setting, store, packs, Metrics())
     seed(store, service.pack)
     keep(store, service.pack, SHIPPED)
-    app = addresses()
+    app = addresses(layers(service))
     app.state.service = service
-    app.add_exception_handler(ServiceError, _told)
-    app.add_exception_handler(CapitationError, _told)
+    app.add_exception_handler(CapitationError, handle_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _status)
-    app.add_middleware(Tagged)
-    app.add_middleware(Remembered, most_bytes=setting.remembered_bytes)
-    app.add_middleware(Habits, service=service)
     return app
 
 
-def addresses() -> FastAPI:
-    """The application with its routes and its description, and no service behind it yet."""
+def layers(service: Service) -> list[Middleware]:
+    """What every request and answer goes through, the outermost layer first."""
+    setting = service.settings
+    return [
+        Middleware(Correlation),
+        Middleware(AccessLog, count=service.metrics.request),
+        Middleware(SecurityHeaders),
+        Middleware(RateLimitHeaders, requests=setting.rate_requests, seconds=setting.rate_seconds),
+        Middleware(ErrorAnswers),
+        Middleware(BodyLimit, most_bytes=setting.body_bytes),
+        Middleware(IdentityLayer, identity=service.identity),
+        Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark),
+        Middleware(EtagLayer),
+    ]
+
+
+def addresses(layers: Sequence[Middleware] = ()) -> FastAPI:
+    """The application with its routes and its description; by default without layers, for there is no service behind it yet."""
     app = FastAPI(
+        middleware=layers,
         telemetry=_NO_TELEMETRY,
         title="Capitation",
         version=version("capitation"),
@@ -114,13 +133,13 @@ def _stop_on_signal(stop: threading.Event) -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # signals reach the main thread only; there the server that runs this one takes them
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def stopped(number: int, frame: FrameType | None) -> None:
         stop.set()
         before = earlier[signal.Signals(number)]
         if callable(before):
             before(number, frame)
 
-    earlier = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    earlier = {number: signal.signal(number, stopped) for number in (signal.SIGTERM, signal.SIGINT)}
 
 
 def routers() -> list[APIRouter]:
@@ -134,8 +153,7 @@ def routers() -> list[APIRouter]:
     lost = [each for each in operations(found) if not _has_rule(*each)]
     if lost:
         said = ", ".join(f"{method} {path}" for method, path in lost)
-        message = f"routes without a rule of access: {said}. Name their resource and verb in access.RULES"
-        raise RuntimeError(message)
+        raise RuntimeError(f"routes without a rule of access: {said}. Name their resource and verb in access.RULES")
     return found
 
 
@@ -149,8 +167,9 @@ def operations(found: Iterable[APIRouter]) -> list[tuple[str, str]]:
     for router in found:
         for route in router.routes:
             if not isinstance(route, APIRoute):
-                message = f"{type(route).__name__} in a router; expected routes only, so that each can be checked"
-                raise RuntimeError(message)
+                raise RuntimeError(
+                    f"{type(route).__name__} in a router; expected routes only, so that each can be checked"
+                )
             listed += [(method, route.path) for method in sorted(route.methods or ())]
     return listed
 
@@ -163,15 +182,13 @@ def _answer(problem: Problem, headers: dict[str, str] | None = None) -> Response
     return Response(encoded(problem), problem.status, headers, MEDIA_TYPE)
 
 
-def _told(request: Request, error: Exception) -> Response:
+def handle_error(request: Request, error: Exception) -> Response:
     """The answer for an error that was raised on purpose."""
-    if not isinstance(error, ServiceError | CapitationError):
+    if not isinstance(error, CapitationError):
         raise error
     body = getattr(request.state, "content", None)
     problem = problem_of(error, request.state.correlation_id, body)
-    if problem.status >= 500:
-        fields = {"correlation_id": problem.correlation_id, "error": str(error)}
-        log.warning("unavailable", extra={"fields": fields})
+    log_unavailable(problem, error)
     return _answer(problem, headers_of(error))
 
 
@@ -181,8 +198,8 @@ def _invalid(request: Request, error: Exception) -> Response:
         raise error
     faults = []
     for each in error.errors():
-        place = " ".join(str(part) for part in each["loc"])
-        faults.append(Fault(place, repr(each.get("input"))[:80], str(each["msg"])))
+        where = " ".join(str(part) for part in each["loc"])
+        faults.append(Fault(where, repr(each.get("input"))[:80], str(each["msg"])))
     problem = ServiceError("invalid", "The request does not fit its description", faults)
     return _answer(problem_of(problem, request.state.correlation_id))
 

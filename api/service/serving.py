@@ -8,7 +8,7 @@ import sys
 from fastapi import FastAPI
 
 from api.service.app import create_app
-from api.service.http.middleware import JsonLines
+from api.service.http.access_log import JsonLines
 
 
 def application() -> FastAPI:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from api.service.security.credentials import TokenRules
+from api.service.security.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
 from capitation.records.documents import read_mapping
 
@@ -91,10 +91,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _tokens_are_whole(self) -> Settings:
         if bool(self.token_issuer) != bool(self.token_keys):
-            message = (
+            raise ValueError(
                 "token_issuer and token_keys go together: who issues access tokens, and where their public keys are"
             )
-            raise ValueError(message)
         return self
 
     @classmethod
@@ -140,9 +139,8 @@ class Settings(BaseSettings):
         try:
             url = make_url(self.store_url).render_as_string(hide_password=True)
         except ArgumentError as error:
-            message = "the setting CAPITATION_STORE cannot be used"
             fault = Fault("CAPITATION_STORE", "a text that is no URL", "such as sqlite:///capitation.db")
-            raise DocumentError(message, [fault]) from error
+            raise DocumentError("the setting CAPITATION_STORE cannot be used", [fault]) from error
         return {**self.model_dump(mode="json"), "store": url, "packs": str(self.packs_folder)}
 
 
@@ -157,8 +155,9 @@ def settings_file() -> Path | None:
     if path.is_file():
         return path
     if named:
-        message = "the settings cannot be used"
-        raise DocumentError(message, [Fault("CAPITATION_SETTINGS", named, "a file that is there")])
+        raise DocumentError(
+            "the settings cannot be used", [Fault("CAPITATION_SETTINGS", named, "a file that is there")]
+        )
     return None
 
 

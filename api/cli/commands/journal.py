@@ -12,20 +12,10 @@ import typer
 
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, RunFolder
-from api.service.ledger.journals import (
-    Account,
-    Approval,
-    ChartAccount,
-    Journal,
-    JournalError,
-    assumed_codes,
-    check_chart,
-    csv_bytes,
-    journal_of_run,
-    json_bytes,
-    read_journal,
-    restate,
-)
+from api.service.ledger.accounts import Account, ChartAccount, assumed_codes, check_chart
+from api.service.ledger.journal_files import csv_bytes, json_bytes, read_journal
+from api.service.ledger.journals import journal_of_run, restate
+from api.service.ledger.lines import Approval, Journal, JournalError
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import pack_folder

@@ -37,11 +37,11 @@ def issue(
     """Issue a key and print it, once; only its checksum is kept. From the first key on, everybody needs one."""
     import polars as pl
 
-    from api.service.packs.packs import pack_at
-    from api.service.runtime.request import system_of
+    from api.service.records.pack import pack_at
+    from api.service.runtime.service import system_of
     from api.service.security.access import ROLE_SCOPES, ROLES
+    from api.service.security.api_keys import issue_key
     from api.service.security.audit import event
-    from api.service.security.credentials import issue_key
 
     setting = settings_of(store=store, data=data)
     pack = pack_at(setting.data)

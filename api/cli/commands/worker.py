@@ -10,7 +10,8 @@ import typer
 from api.cli.options import DataOption, StoreOption
 from api.cli.service_store import STOP_SECONDS, opened_store, settings_of
 from api.service.jobs.worker import Worker
-from api.service.packs.packs import Packs, pack_at
+from api.service.packs.packs import Packs
+from api.service.records.pack import pack_at
 from api.service.serving import log_as_json
 
 

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.service.describe.catalogue_schemas import schema_href
-from api.service.packs.packs import Pack
+from api.service.records.api_models import ApiModel
 from api.service.records.examples import example_of
-from api.service.views.models import Wire
+from api.service.records.pack import Pack
 from capitation.pack.sources import DataPack
 from capitation.weighting.formula import (
     Block,
@@ -51,7 +51,7 @@ _COMMUNITY = {
 }
 
 
-class IndexHead(Wire):
+class IndexHead(ApiModel):
     """A need component or cost index, in a sentence."""
 
     id: str = Field(examples=["community"])
@@ -68,7 +68,7 @@ class IndexHead(Wire):
     """Where the index stands with the formulas that use it."""
 
 
-class IndexList(Wire):
+class IndexList(ApiModel):
     """A page of indices."""
 
     items: list[IndexHead]
@@ -77,7 +77,7 @@ class IndexList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class IndexFigure(Wire):
+class IndexFigure(ApiModel):
     """A dated number of a formula and where it comes from."""
 
     since: str = Field(examples=["2018/19"])
@@ -92,7 +92,7 @@ class IndexFigure(Wire):
     """P published, R recovered from published data and checked, D a design of ours, U unverified."""
 
 
-class IndexUse(Wire):
+class IndexUse(ApiModel):
     """One use of an index by a formula."""
 
     formula: str = Field(examples=["ccg-core-2018-19"])
@@ -113,7 +113,7 @@ class IndexUse(Wire):
     """The coefficient of the block by year."""
 
 
-class IndexVintage(Wire):
+class IndexVintage(ApiModel):
     """What the published columns of a year hold of an index."""
 
     year: str = Field(examples=["2022/23"])
@@ -132,7 +132,7 @@ class IndexVintage(Wire):
     """How far the statement can be trusted."""
 
 
-class IndexSource(Wire):
+class IndexSource(ApiModel):
     """A publication that figures of an index were taken from."""
 
     id: str = Field(examples=["nhs-england-place-based-tool"])

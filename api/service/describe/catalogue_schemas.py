@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from api.schemas import DOCUMENTS
-from api.service.documents.kinds import NOUNS
-from api.service.views.models import Wire
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.records.api_models import ApiModel
 from capitation.errors import UnknownNameError
 from capitation.weighting.formula import Component, CostIndex
 from contracts.document.schema import term_schema
@@ -27,7 +27,7 @@ PLACE = "/v1/catalogue/schemas"
 """Where they stand."""
 
 
-class SchemaHead(Wire):
+class SchemaHead(ApiModel):
     """A JSON Schema without its content."""
 
     kind: str = Field(examples=["scenario"])
@@ -40,7 +40,7 @@ class SchemaHead(Wire):
     """Where the schema stands."""
 
 
-class SchemaList(Wire):
+class SchemaList(ApiModel):
     """A page of JSON Schemas."""
 
     items: list[SchemaHead]
@@ -56,8 +56,7 @@ def json_schema(kind: str) -> dict[str, Any]:
         UnknownNameError: no document is of this kind.
     """
     if kind not in SCHEMAS:
-        what = "kind of document"
-        raise UnknownNameError(what, kind, SCHEMAS)
+        raise UnknownNameError("kind of document", kind, SCHEMAS)
     return {"$schema": DIALECT, **SCHEMAS[kind]()}
 
 
@@ -94,19 +93,19 @@ def _head(kind: str, schema: Mapping[str, Any]) -> SchemaHead:
 
 
 def _term() -> dict[str, Any]:
-    told = "A clause of a contract: one of the registered terms, told apart by `term`."
-    return {"title": "Term", "description": told, **term_schema()}
+    about = "A clause of a contract: one of the registered terms, which `term` names."
+    return {"title": "Term", "description": about, **term_schema()}
 
 
 def _index() -> dict[str, Any]:
-    told = "An index of need: a need component, or a cost index that multiplies need."
+    about = "An index of need: a need component, or a cost index that multiplies need."
     union: TypeAdapter[Component | CostIndex] = TypeAdapter(Component | CostIndex)
-    return {"title": "Index", "description": told, **union.json_schema(by_alias=True)}
+    return {"title": "Index", "description": about, **union.json_schema(by_alias=True)}
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     **{name: model.model_json_schema for name, model in DOCUMENTS.items()},
-    **{noun.kind: noun.schema for noun in NOUNS.values()},
+    **{noun.kind: noun.schema for noun in DOCUMENT_KINDS.values()},
     "index": _index,
     "term": _term,
 }

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.service.describe.catalogue_schemas import schema_href
-from api.service.packs.packs import Pack
-from api.service.views.models import Wire
+from api.service.records.api_models import ApiModel
+from api.service.records.pack import Pack
 from capitation.money.pence import decimal_text, pence_of
 from capitation.records.documents import Rating
 from capitation.shift.solution import Solution, read_solutions
@@ -29,7 +29,7 @@ _DOCUMENT = {
 }
 
 
-class SolutionHead(Wire):
+class SolutionHead(ApiModel):
     """A channel-shift investment, in a sentence."""
 
     id: str = Field(examples=["clinical_hub"])
@@ -52,7 +52,7 @@ class SolutionHead(Wire):
     """Where the solution stands with all its figures."""
 
 
-class SolutionList(Wire):
+class SolutionList(ApiModel):
     """A page of channel-shift investments."""
 
     items: list[SolutionHead]

@@ -1,4 +1,4 @@
-"""The catalogue's terms: each clause of contracts as its own docstring, schema, formula, pieces and worked cases tell it."""
+"""The catalogue's terms: each clause of contracts as its own docstring, schema, formula, pieces and worked cases have it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from api.service.describe.catalogue_schemas import DIALECT, first_sentences, schema_href
-from api.service.views.models import Wire
+from api.service.records.api_models import ApiModel
 from contracts.document.schema import any_term
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import Table
@@ -29,7 +29,7 @@ _CONTENT = {"term": "share", "step": STEP, "amount": "gain", "rates": [0.5]}
 _ROWS = [{"gain": 100.0}]
 
 
-class TermHead(Wire):
+class TermHead(ApiModel):
     """A clause of contracts, in a sentence."""
 
     kind: str = Field(examples=["share"])
@@ -46,7 +46,7 @@ class TermHead(Wire):
     """Where the clause stands with its schema and cases."""
 
 
-class TermList(Wire):
+class TermList(ApiModel):
     """A page of clauses."""
 
     items: list[TermHead]
@@ -55,7 +55,7 @@ class TermList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class TermField(Wire):
+class TermField(ApiModel):
     """A field of a clause that other clauses do not have."""
 
     name: str = Field(examples=["rates"])
@@ -66,7 +66,7 @@ class TermField(Wire):
     """Whether a contract must give it."""
 
 
-class CasePiece(Wire):
+class CasePiece(ApiModel):
     """A stretch of a piecewise-linear function, up to where the next begins: intercept + slope x amount."""
 
     start: float | None = Field(examples=[None])
@@ -79,7 +79,7 @@ class CasePiece(Wire):
     """Whether the value at `start` itself is of this stretch; otherwise it is still of the one before."""
 
 
-class TermCase(Wire):
+class TermCase(ApiModel):
     """A worked case of a clause, which the tests of the engine run."""
 
     name: str = Field(examples=["half of a gain of 100"])

@@ -16,13 +16,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.service.describe import openapi_examples as shown
-from api.service.documents.kinds import NOUNS
+from api.service.documents.kinds import DOCUMENT_KINDS
 from api.service.http.idempotency import LONGEST_KEY
-from api.service.http.identity import is_guarded
 from api.service.http.negotiation import JSON
-from api.service.http.problems import MEDIA_TYPE, TYPES, Problem, ServiceError, problem_of
+from api.service.http.problems import MEDIA_TYPE, Problem, problem_of
+from api.service.kinds import BY_ADDRESS, KINDS
+from api.service.records.api_models import DIGEST_EXAMPLE, RUN_EXAMPLE, ApiModel
 from api.service.records.examples import example_of
-from api.service.views.models import DIGEST_EXAMPLE, RESULT_PLACES, RUN_EXAMPLE, Wire
+from api.service.records.failures import TYPES, ServiceError
+from api.service.security.addresses import is_guarded
 
 ABOUT = """\
 Weighted-capitation allocations, risk-share contracts and channel-shift investment, exact to the penny.
@@ -32,22 +34,16 @@ Money is text in pounds with exactly two decimals; Arrow and Parquet files carry
 `application/problem+json`, with a stable `type` and all that is wrong in `faults`.
 """
 
-TAGS: Mapping[str, str] = {
+_TAGS: Mapping[str, str] = {
     "scenarios": "What a place is, what money comes in, and how it is shared.",
     "formulas": "How need is counted.",
     "contracts": "Who pays whom, for what, and who bears what happens.",
     "problems": "What an optimisation may choose, its limits and its goal.",
     "options": "Contract options to compare on one allocation.",
     "data packs": "The figures that results are computed from, immutable and named by the hash of their files.",
-    "runs": "Scenarios evaluated: allocations to every area, organisation and practice.",
     "allocations": "The money of a run by year, stream, level and code.",
     "figures": "Any figure of a run as a tree, down to printed cells, parameters and choices.",
-    "settlements": "Rows through a contract: who owes whom, step by step.",
-    "comparisons": "Contract options side by side: what everyone gains or bears under each.",
     "positions": "What every organisation of a comparison, or party of a settlement, gains or bears.",
-    "optimisations": "The best mix of channel-shift investments of a problem.",
-    "simulations": "That mix on many draws of its effects.",
-    "exports": "Runs and comparisons as workbooks.",
     "approvals": "A second hand says that a run or settlement may be posted.",
     "journals": "What an approved result means for a ledger: balanced double-entry lines.",
     "jobs": "Work that was asked for: how far it is, what happened to it, how to stop it.",
@@ -56,7 +52,7 @@ TAGS: Mapping[str, str] = {
     "audit": "Who did what, each record chained to the one before.",
     "health": "Whether the service lives, can work, and how it is used.",
 }
-"""What each group of operations is about, in the order in which a reader meets them."""
+"""What each group of operations is about, in the order in which a reader meets them; those of kinds of jobs stand between."""
 
 _EVERY = ("RateLimit", "RateLimit-Policy", "X-Correlation-ID")
 _HEADERS: Mapping[str, tuple[str, str]] = {
@@ -102,7 +98,7 @@ _PREFER = {
 }
 
 _NEEDED = ("Idempotency-Key", "If-Match")
-"""Header parameters without which a request is refused, though the routes themselves tell so."""
+"""Header parameters without which a request is refused, though the routes themselves say so."""
 
 _SEALED = ("DocumentHead", "DataPackView")
 """Models whose ETag comes with the answer to a change."""
@@ -145,14 +141,26 @@ def described(schema: dict[str, Any]) -> dict[str, Any]:
             _CLIENT: _problems("invalid", range(400, 500)),
             _SERVER: _problems("store-full", range(500, 600)),
         },
-        "examples": {noun.kind: _document_example(plural) for plural, noun in NOUNS.items()},
+        "examples": {noun.kind: _document_example(plural) for plural, noun in DOCUMENT_KINDS.items()},
     }
     used = {tag for operations in schema["paths"].values() for each in operations.values() for tag in each["tags"]}
     schema["info"]["description"] = ABOUT
     schema["servers"] = [{"url": "/", "description": "The service that this description comes from"}]
     schema["security"] = [{name: []} for name in _SECURITY]
-    schema["tags"] = [{"name": name, "description": about} for name, about in TAGS.items() if name in used]
+    schema["tags"] = [{"name": name, "description": about} for name, about in _tags().items() if name in used]
     return schema
+
+
+def _tags() -> dict[str, str]:
+    """All groups of operations, each kind's behind the one it follows."""
+    tags, waiting = list(_TAGS.items()), list(KINDS.values())
+    while waiting:
+        names = [name for name, _ in tags]
+        kind = next((each for each in waiting if each.tag_after in names), waiting[0])
+        at = names.index(kind.tag_after) + 1 if kind.tag_after in names else len(tags)
+        tags.insert(at, (kind.address, kind.about))
+        waiting.remove(kind)
+    return dict(tags)
 
 
 class _Operation:
@@ -163,8 +171,8 @@ class _Operation:
     ) -> None:
         self.path, self.method, self.operation, self.models = path, method, operation, models
         self.name: str = operation["operationId"]
-        self.place = path.removeprefix("/v1/").partition("/")[0]
-        self.kind = next((kind for kind, place in RESULT_PLACES.items() if place == self.place), "")
+        self.word = path.removeprefix("/v1/").partition("/")[0]
+        self.kind = BY_ADDRESS[self.word].name if self.word in BY_ADDRESS else ""
         self.responses: dict[str, Any] = operation["responses"]
         self.parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
 
@@ -180,7 +188,7 @@ class _Operation:
             self.parameters.append(_if_none_match())
         for parameter in self.parameters:
             _complete_parameter(parameter)
-        self._place_examples()
+        self._add_examples()
         for status, response in self.responses.items():
             response["headers"] = {
                 name: _reference("headers", name) for name in sorted(self._headers(status, response))
@@ -224,42 +232,42 @@ class _Operation:
         if succeeds and self.name in _FILES:
             yield "Content-Disposition"
 
-    def _place_examples(self) -> None:
+    def _add_examples(self) -> None:
         for parameter in self.parameters:
             own = self._parameter_example(parameter["name"])
             if own is not None:
                 parameter["schema"]["examples"] = [own]
         for media, body in self.operation.get("requestBody", {}).get("content", {}).items():
-            self._place_example(body, None)
-            if media == JSON and self.place in NOUNS:
-                body["examples"] = {"shipped": _reference("examples", NOUNS[self.place].kind)}
+            self._add_example(body, None)
+            if media == JSON and self.word in DOCUMENT_KINDS:
+                body["examples"] = {"shipped": _reference("examples", DOCUMENT_KINDS[self.word].kind)}
         written = _EXAMPLES.get(self.name, dict)()
         for status, response in self.responses.items():
             for media, content in response.get("content", {}).items():
                 own = self._answer_example(status)
-                self._place_example(content, written.get(media, own))
-                if self.name in _documents(self.place) and media == JSON:
-                    content["examples"] = {"shipped": _reference("examples", NOUNS[self.place].kind)}
+                self._add_example(content, written.get(media, own))
+                if self.name in _documents(self.word) and media == JSON:
+                    content["examples"] = {"shipped": _reference("examples", DOCUMENT_KINDS[self.word].kind)}
 
-    def _place_example(self, content: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # any JSON
+    def _add_example(self, content: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # any JSON
         model = self.models.get(_named(content))
         if "example" not in content and (written is not None or model is not None):
             content["example"] = written if written is not None or model is None else example_of(model)
 
     def _parameter_example(self, name: str) -> str | list[str] | None:
         """The example of a parameter that means another thing at each address."""
-        if self.place in NOUNS:
-            document = shown.document_of(self.place)
+        if self.word in DOCUMENT_KINDS:
+            document = shown.document_of(self.word)
             return {"name": document.id, "content_digest": document.digest, "If-Match": document.tag}.get(name)
         if self.kind:
-            result = shown.SHOWN[self.kind]
+            result = KINDS[self.kind].example
             where = [f"{column}={value}" for column, value in (result.row or {}).items()][:1]
             return {"result_id": result.id, "name": result.table or None, "where": where}.get(name)
-        return shown.SHOWN["comparison"].id if (self.place, name) == ("positions", "result_id") else None
+        return KINDS["comparison"].example.id if (self.word, name) == ("positions", "result_id") else None
 
     def _answer_example(self, status: str) -> Any:  # noqa: ANN401  # any JSON
-        if self.place in NOUNS:
-            document = shown.document_of(self.place)
+        if self.word in DOCUMENT_KINDS:
+            document = shown.document_of(self.word)
             return {"DocumentHead": document.head, "DocumentList": document.page}.get(
                 _named_model(self.responses[status])
             )
@@ -274,9 +282,13 @@ class _Operation:
         return None
 
 
-def _documents(place: str) -> tuple[str, ...]:
+def _documents(word: str) -> tuple[str, ...]:
     """The operations that answer with a document itself."""
-    return (f"read_{NOUNS[place].kind}", f"read_{NOUNS[place].kind}_version") if place in NOUNS else ()
+    return (
+        (f"read_{DOCUMENT_KINDS[word].kind}", f"read_{DOCUMENT_KINDS[word].kind}_version")
+        if word in DOCUMENT_KINDS
+        else ()
+    )
 
 
 _FILES = ("read_journal", "read_export_file", "read_data_pack_archive")
@@ -285,7 +297,7 @@ _FILES = ("read_journal", "read_export_file", "read_data_pack_archive")
 _EXAMPLES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "read_allocations": lambda: shown.rows_of("run"),
     "read_positions": lambda: shown.rows_of("comparison"),
-    **{f"read_{kind}_frame": partial(shown.rows_of, kind) for kind, each in shown.SHOWN.items() if each.row},
+    **{f"read_{kind}_frame": partial(shown.rows_of, kind) for kind, each in KINDS.items() if each.example.row},
     "read_journal": shown.journal_texts,
     "list_audit_records": shown.audit_texts,
     "verify_audit": lambda: {JSON: shown.verdict()},
@@ -295,7 +307,7 @@ _EXAMPLES: Mapping[str, Callable[[], Mapping[str, Any]]] = {
 
 
 def _complete_parameter(parameter: dict[str, Any]) -> None:
-    """A parameter is there or not; JSON's null has no place in an address or a header."""
+    """A parameter is there or not; JSON's null cannot stand in an address or a header."""
     schema = parameter["schema"]
     choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
     if choices:
@@ -316,7 +328,7 @@ def _models() -> dict[str, type[BaseModel]]:
             yield each
             yield from below(each)
 
-    found: list[type[BaseModel]] = [*below(Wire), Problem]
+    found: list[type[BaseModel]] = [*below(ApiModel), Problem]
     return {model.__name__: model for model in found}
 
 
@@ -380,8 +392,8 @@ def _if_none_match() -> dict[str, Any]:
 
 def _problems(kind: str, statuses: range) -> dict[str, Any]:
     """The answer of failures: what their types are, and one of them."""
-    told = {name: status for name, (status, _) in TYPES.items() if status in statuses}
-    words = ", ".join(f"{status} {name}" for name, status in sorted(told.items(), key=lambda each: (each[1], each[0])))
+    types = {name: status for name, (status, _) in TYPES.items() if status in statuses}
+    words = ", ".join(f"{status} {name}" for name, status in sorted(types.items(), key=lambda each: (each[1], each[0])))
     headers = {name: _reference("headers", name) for name in (*_EVERY, "Retry-After", "WWW-Authenticate", "Allow")}
     example = example_of(Problem)
     if TYPES[kind][0] not in range(400, 500):
@@ -393,4 +405,7 @@ def _problems(kind: str, statuses: range) -> dict[str, Any]:
 
 def _document_example(plural: str) -> dict[str, Any]:
     document = shown.document_of(plural)
-    return {"summary": f"{NOUNS[plural].words.capitalize()} that ships: {document.id}", "value": document.content}
+    return {
+        "summary": f"{DOCUMENT_KINDS[plural].words.capitalize()} that ships: {document.id}",
+        "value": document.content,
+    }

@@ -11,8 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from api.service.http.problems import BODY
-from api.service.packs.pack import Pack
+from api.service.records.failures import BODY
+from api.service.records.pack import Pack
 from api.service.store import ChangedError, ShippedDocument, Store
 from capitation.errors import ContractError, DocumentError, Fault
 from capitation.records.documents import parse_document, read_document, read_mapping
@@ -32,7 +32,7 @@ FILE_KEYS = ("solutions_folder", "activity_file", "flows_file", "prices_file", "
 
 
 @dataclass(frozen=True)
-class Noun:
+class DocumentKind:
     """One kind of document.
 
     Args:
@@ -59,7 +59,7 @@ def seed(store: Store, pack: Pack) -> int:
     """
     shipped = [
         ShippedDocument(noun.kind, name, digest(content), title_of(content_of(content)), content)
-        for noun in NOUNS.values()
+        for noun in DOCUMENT_KINDS.values()
         for name, content in shipped_documents(noun, pack).items()
     ]
     try:
@@ -68,13 +68,13 @@ def seed(store: Store, pack: Pack) -> int:
         return store.ship(shipped, SHIPPED)
 
 
-def shipped_documents(noun: Noun, pack: Pack) -> Mapping[str, str]:
+def shipped_documents(noun: DocumentKind, pack: Pack) -> Mapping[str, str]:
     """Canonical contents of the documents of a kind in a pack by id, read once a process."""
     return _shipped(noun, pack, pack.digest)
 
 
 @lru_cache(maxsize=32)
-def _shipped(noun: Noun, pack: Pack, _content: str) -> Mapping[str, str]:
+def _shipped(noun: DocumentKind, pack: Pack, _content: str) -> Mapping[str, str]:
     return MappingProxyType(dict(noun.shipped(pack)))
 
 
@@ -95,7 +95,7 @@ def _scenario(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _scenarios(pack: Pack) -> dict[str, str]:
-    paths = sorted((pack.folder / "scenarios").glob("*.toml"))
+    paths = pack.documents("scenarios")
     return {d.id: canonical(d) for d in (read_document(path, Scenario) for path in paths)}
 
 
@@ -114,7 +114,7 @@ def _contract(content: dict[str, Any], _pack: Pack) -> str:
 
 
 def _contracts(pack: Pack) -> dict[str, str]:
-    contracts = (read_contract(path) for path in sorted((pack.folder / "contracts").glob("*.toml")))
+    contracts = (read_contract(path) for path in pack.documents("contracts"))
     return {contract.id: _contract_text(contract) for contract in contracts}
 
 
@@ -131,13 +131,12 @@ def _problem(content: dict[str, Any], _pack: Pack) -> str:
         if content.get(key) is not None
     ]
     if faults:
-        message = "a problem that is sent cannot name files of the server"
-        raise DocumentError(message, faults)
+        raise DocumentError("a problem that is sent cannot name files of the server", faults)
     return canonical(parse_document(content, Problem, BODY))
 
 
 def _problems(pack: Pack) -> dict[str, str]:
-    contents = (read_mapping(path) for path in sorted((pack.folder / "problems").glob("*.toml")))
+    contents = (read_mapping(path) for path in pack.documents("problems"))
     return {str(content["id"]): _problem_text(content) for content in contents}
 
 
@@ -152,24 +151,23 @@ def _options(content: dict[str, Any], _pack: Pack) -> str:
     document = parse_document(content, ContractOptions, BODY)
     faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in option_faults(document, None, {})]
     if faults:
-        message = "the options contradict themselves"
-        raise ContractError(message, faults)
+        raise ContractError("the options contradict themselves", faults)
     return canonical(document)
 
 
 def _all_options(pack: Pack) -> dict[str, str]:
-    documents = (read_options(path) for path in sorted((pack.folder / "options").glob("*.toml")))
+    documents = (read_options(path) for path in pack.documents("options"))
     return {document.id: canonical(document) for document in documents}
 
 
-NOUNS: dict[str, Noun] = {
+DOCUMENT_KINDS: dict[str, DocumentKind] = {
     noun.plural: noun
     for noun in (
-        Noun("scenario", "a scenario", "scenarios", _scenario, _scenarios, Scenario.model_json_schema),
-        Noun("formula", "a formula", "formulas", _formula, _formulas, FormulaDocument.model_json_schema),
-        Noun("contract", "a contract", "contracts", _contract, _contracts, contract_schema),
-        Noun("problem", "a problem", "problems", _problem, _problems, Problem.model_json_schema),
-        Noun(
+        DocumentKind("scenario", "a scenario", "scenarios", _scenario, _scenarios, Scenario.model_json_schema),
+        DocumentKind("formula", "a formula", "formulas", _formula, _formulas, FormulaDocument.model_json_schema),
+        DocumentKind("contract", "a contract", "contracts", _contract, _contracts, contract_schema),
+        DocumentKind("problem", "a problem", "problems", _problem, _problems, Problem.model_json_schema),
+        DocumentKind(
             "options", "a set of contract options", "options", _options, _all_options, ContractOptions.model_json_schema
         ),
     )

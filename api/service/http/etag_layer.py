@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.service.http.etags import is_unchanged, strong
 
 
-class Tagged:
-    """A layer between the door and the application."""
+class EtagLayer:
+    """The innermost layer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -25,15 +25,15 @@ class Tagged:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
-        held: Message | None = None
+        begun: Message | None = None
 
         async def tagged(message: Message) -> None:
-            nonlocal held
+            nonlocal begun
             if message["type"] == "http.response.start" and _wants_tag(message):
-                held = message
+                begun = message
                 return
-            if held is not None:
-                start, held = held, None
+            if begun is not None:
+                start, begun = begun, None
                 if not message.get("more_body", False):
                     await _send_tagged(start, message, Headers(scope=scope).get("if-none-match"), send)
                     return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 
 def strong(*parts: str) -> str:
@@ -22,12 +22,12 @@ def expected_version(if_match: str | None) -> str:
         ServiceError: 428 where the header is missing; 412 where it does not hold one strong tag.
     """
     if if_match is None:
-        kind = "precondition-required"
-        raise ServiceError(kind, "Read the resource first and send its ETag as If-Match")
+        raise ServiceError("precondition-required", "Read the resource first and send its ETag as If-Match")
     tags = [tag.strip() for tag in if_match.split(",")]
     if len(tags) != 1 or not tags[0].startswith('"') or not tags[0].endswith('"'):
-        kind = "changed-meanwhile"
-        raise ServiceError(kind, f"If-Match holds {if_match!r}; expected the one strong ETag of the resource")
+        raise ServiceError(
+            "changed-meanwhile", f"If-Match holds {if_match!r}; expected the one strong ETag of the resource"
+        )
     return tags[0].strip('"')
 
 

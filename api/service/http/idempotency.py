@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from fastapi import Response
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 from api.service.store import Store
 
 HOLD_SECONDS = 30.0
@@ -52,27 +52,27 @@ def once(
         ServiceError: 400, 422 or 409, as above.
     """
     if key is None or not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
-        detail = (
-            f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, a new one for each new request"
+        raise ServiceError(
+            "idempotency-key-missing",
+            f"Send an Idempotency-Key header of 1 to {LONGEST_KEY} printable characters, a new one for each new request",
         )
-        kind = "idempotency-key-missing"
-        raise ServiceError(kind, detail)
     fingerprint = hashlib.sha256(subject.encode() + b"\n" + body).hexdigest()
     holder, kept = store.take_key(client, key, fingerprint, HOLD_SECONDS, keep_hours * 3600)
     if kept is not None:
         if kept.fingerprint != fingerprint:
-            kind = "idempotency-key-reused"
-            raise ServiceError(kind, "Use a new key for a new request, or repeat the first one without a change")
+            raise ServiceError(
+                "idempotency-key-reused", "Use a new key for a new request, or repeat the first one without a change"
+            )
         if kept.status is None:
             raise _still_running()
         headers = {**json.loads(kept.headers or "{}"), REPEATED: "true"}
         return Response(content=kept.body or b"", status_code=kept.status, headers=headers)
     try:
-        with store.together():
+        with store.transaction():
             answer = act()
             headers = {name: value for name, value in answer.headers.items() if name not in {"content-length"}}
-            told = json.dumps(headers)
-            if not store.keep_answer(client, key, holder, answer.status_code, told, bytes(answer.body)):
+            kept_headers = json.dumps(headers)
+            if not store.keep_answer(client, key, holder, answer.status_code, kept_headers, bytes(answer.body)):
                 raise _still_running()
     except BaseException:
         store.drop_key(client, key, holder)

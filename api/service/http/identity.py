@@ -1,4 +1,4 @@
-"""The door: who is asking, and whether they may do what they ask. Nothing behind it is reached by anyone it does not know.
+"""Identity: who is asking, and whether they may do what they ask. Nothing inside is reached by anyone who is not known.
 
 A credential that was found good is remembered for `key_seconds`, so that a key is looked up, or a signature checked, once in
 that time and not at every request; a key that is revoked is refused at once by the process that revoked it and after that time
@@ -16,31 +16,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast, get_args
 
-from starlette.types import Scope
+from fastapi.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.service.security.access import ROLE_SCOPES, RULES, AccessError, Caller, Resource, Verb, refusal
-from api.service.security.credentials import AuthenticationError, KeySet, caller_of, key_set
+from api.service.http.rate_limit import Allowance
+from api.service.security.access import ROLE_SCOPES, RULES, AccessError, Caller, refusal
+from api.service.security.addresses import VERB_OF, is_guarded, resource_of
+from api.service.security.audit import event
+from api.service.security.callers import caller_of
+from api.service.security.credentials import AuthenticationError
+from api.service.security.tokens import KeySet, key_set
+from api.service.security.visibility import view_of
 from api.service.settings import Settings
 from api.service.store import Store
 
-PUBLIC = frozenset({"/livez", "/readyz", "/openapi.json"})
-"""Addresses that anyone may read."""
-
-VERB_OF: dict[str, Verb] = {
-    "GET": "read",
-    "HEAD": "read",
-    "POST": "create",
-    "PUT": "change",
-    "PATCH": "change",
-    "DELETE": "delete",
-}
-"""What each method does."""
-
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "[::1]"})
-_RESOURCES = frozenset(get_args(Resource))
 _MOST_REMEMBERED = 10_000
+_UNLIMITED = ("/livez", "/readyz")
 _LOOK_AGAIN_SECONDS = 1.0
 
 Given = Mapping[str, str]
@@ -56,7 +49,7 @@ class _Known:
     again: float
 
 
-class Door:
+class Identity:
     """Knows callers by their credentials, and what they may do.
 
     Args:
@@ -157,28 +150,60 @@ class Door:
         return host in _LOOPBACK and name in _LOOPBACK and "x-forwarded-for" not in given and "forwarded" not in given
 
 
-def given_in(scope: Scope) -> dict[str, str]:
-    """The headers of a request; of those that are there twice, the first."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+class IdentityLayer:
+    """The layer that knows who asks, takes the request from their allowance, and refuses what they may not do.
 
-
-def resource_of(path: str) -> Resource | None:
-    """The resource an address belongs to; None where there is none.
-
-    Example:
-        "/v1/runs/f10e0a9b83f73e51/frames/pace" belongs to runs, and "/metrics" to metrics.
+    Args:
+        app: the layers inside.
+        identity: knows callers.
     """
-    if path == "/metrics":
-        return "metrics"
-    if not path.startswith("/v1/"):
-        return None
-    word = path[4:].partition("/")[0]
-    return cast("Resource", word) if word in _RESOURCES else None
 
+    def __init__(self, app: ASGIApp, identity: Identity) -> None:
+        self.app, self.identity = app, identity
 
-def is_guarded(path: str) -> bool:
-    """Whether an address is behind the door: everything but what anyone may read."""
-    return path not in PUBLIC
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request.
+
+        Raises:
+            ProblemError: nobody we know, no allowance left, or not theirs to do.
+        """
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state, path, method = scope["state"], scope["path"], scope["method"]
+        host = (scope.get("client") or ("unknown", 0))[0]
+        allowance: Allowance = state["allowance"]
+        client = f"address {host}"
+        caller = await self._caller(state["headers"], host, allowance, client) if is_guarded(path) else None
+        if path not in _UNLIMITED:
+            allowance.take(client if caller is None else caller.client)
+        if caller is not None:
+            state["caller"], state["view"] = caller, view_of(caller, self.identity.system)
+            refused = self.identity.refusal(caller, method, path)
+            if refused is not None:
+                if method not in {"GET", "HEAD"}:  # refused reads are in the access log only
+                    await run_in_threadpool(self._note_refusal, caller, method, path, refused.code, state)
+                raise refused
+        await self.app(scope, receive, send)
+
+    async def _caller(self, given: Given, host: str, allowance: Allowance, address: str) -> Caller:
+        known = self.identity.known(given, host)
+        if known is not None:
+            return known
+        allowance.check(address)
+        try:
+            return await run_in_threadpool(self.identity.find_out, given, host)
+        except AuthenticationError:
+            allowance.limit.take(address)  # who guesses at keys is counted where they are
+            raise
+
+    def _note_refusal(self, caller: Caller, method: str, path: str, code: str, state: Mapping[str, str]) -> None:
+        """Add to the audit log that a known caller was refused a change."""
+        store = self.identity.store
+        at = dt.datetime.fromtimestamp(store.clock(), dt.UTC)
+        action, subject = f"{resource_of(path)}.{VERB_OF[method]}", path.removeprefix("/v1/")[:200]
+        correlation = state["correlation_id"]
+        store.note(event(at, caller.subject, caller.organisation, action, subject, code, correlation=correlation))
 
 
 def _mark(given: Given) -> bytes | None:

@@ -15,7 +15,7 @@ import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as parquet
 
 from api.exports.pounds import in_pounds
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -41,8 +41,7 @@ def chosen(accept: str | None, offered: tuple[str, ...] = FRAME_FORMATS) -> str:
         if quality > 0 and (best is None or quality > best[0]):
             best = (quality, index)
     if best is None:
-        kind = "not-acceptable"
-        raise ServiceError(kind, f"Accept asks for {accept!r}; offered are {', '.join(offered)}")
+        raise ServiceError("not-acceptable", f"Accept asks for {accept!r}; offered are {', '.join(offered)}")
     return offered[best[1]]
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 
 T = TypeVar("T")
 
@@ -56,20 +56,15 @@ def next_link(request: Request, cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'}
 
 
-def page_of(
-    request: Request, response: Response, found: Sequence[T], limit: int, position: Callable[[T], str | int]
-) -> tuple[Sequence[T], str | None]:
-    """The items of a page, and the cursor of the next one, which the Link header of the answer names as well.
+def page_of(found: Sequence[T], limit: int, position: Callable[[T], str | int]) -> tuple[Sequence[T], str | None]:
+    """The items of a page, and the cursor of the next one.
 
     Args:
-        request: for the address of the next page.
-        response: the answer whose header it is.
         found: the items that follow the cursor, of which one more was looked for than the page takes.
         limit: how many the page takes.
         position: where an item stands in the list's order.
     """
     following = cursor_of(position(found[limit - 1])) if len(found) > limit else None
-    response.headers.update(next_link(request, following))
     return found[:limit], following
 
 

@@ -5,7 +5,7 @@
                   the store has that mark: the first change by anyone, in any process, ends it
 
 An answer is kept for the address, the query, the format asked for and what the caller may see, and is looked up only once
-the caller has passed the door. Where it takes too much room, its tag is kept, for those who have the answer already.
+the caller is known. Where it takes too much room, its tag is kept, for those who have the answer already.
 
 Of several who ask for the same at the same moment one has the answer made, and the others wait until it is kept. Each waits
 once: where it could not be kept, they have it made as if they had come alone.
@@ -15,34 +15,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.service.http.etags import is_unchanged
-from api.service.http.identity import resource_of
-from api.service.runtime.request import Service
+from api.service.kinds import BY_ADDRESS
 from api.service.security.access import Resource
+from api.service.security.addresses import resource_of
 from api.service.store import Mark
 
 LARGEST_PART = 8
 """An answer is kept where it takes at most this part of the memory."""
 
 OF_THE_STORE: frozenset[Resource] = frozenset(
-    {
-        "scenarios",
-        "formulas",
-        "contracts",
-        "problems",
-        "options",
-        "runs",
-        "settlements",
-        "optimisations",
-        "simulations",
-        "comparisons",
-        "jobs",
-    }
+    {"scenarios", "formulas", "contracts", "problems", "options", "jobs", *BY_ADDRESS}
 )
 """What is read from the store and nothing else, neither files nor the clock, and is the same for all who see the same."""
 
@@ -59,28 +48,29 @@ class _Answer:
     """None where only the tag is known."""
 
 
-class Remembered:
-    """The layer between the door and the application; used from the event loop only.
+class ResponseCache:
+    """The layer between identity and the application; used from the event loop only.
 
     Args:
-        app: the application.
+        app: the layers inside.
         most_bytes: memory for answers.
+        mark: what the store is known by until anyone changes it; None where that cannot be said at once.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
-        self.app, self.most_bytes = app, most_bytes
+    def __init__(self, app: ASGIApp, most_bytes: int, mark: Callable[[], Mark | None]) -> None:
+        self.app, self.most_bytes, self.mark = app, most_bytes, mark
         self._kept: OrderedDict[Key, _Answer] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        sight = scope.get("state", {}).get("sight")
-        if scope["type"] != "http" or scope["method"] != "GET" or sight is None or not self.most_bytes:
+        view = scope.get("state", {}).get("view")
+        if scope["type"] != "http" or scope["method"] != "GET" or view is None or not self.most_bytes:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope)
-        key = (scope["path"], scope["query_string"], given.get("accept", ""), sight)
+        key = (scope["path"], scope["query_string"], given.get("accept", ""), view)
         if_none_match = given.get("if-none-match")
         is_given, mark = await self._given(key, scope, if_none_match, send)
         if is_given:
@@ -102,7 +92,8 @@ class Remembered:
     async def _given(self, key: Key, scope: Scope, if_none_match: str | None, send: Send) -> tuple[bool, Mark | None]:
         """Whether what is kept was enough to answer with, and the store's mark where the answer depends on it."""
         kept = self._kept.get(key)
-        mark = None if kept is not None and kept.mark is None else _mark(scope)
+        is_lasting = kept is not None and kept.mark is None
+        mark = None if is_lasting or resource_of(scope["path"]) not in OF_THE_STORE else self.mark()
         if kept is None or kept.mark != mark:
             return False, mark
         self._kept.move_to_end(key)  # before it is sent: while a slow reader takes it, others may push it out
@@ -146,14 +137,6 @@ class Remembered:
 
 def _room(key: Key, answer: _Answer) -> int:
     return sum(len(word) for word in key) + len(answer.body or b"") + 1_000
-
-
-def _mark(scope: Scope) -> Mark | None:
-    """The store's mark, where that is all that the answer is made of."""
-    if resource_of(scope["path"]) not in OF_THE_STORE:
-        return None
-    service: Service = scope["app"].state.service
-    return service.store.mark()
 
 
 def _lasting(start: Message, mark: Mark | None) -> _Answer | None:

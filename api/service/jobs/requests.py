@@ -9,39 +9,31 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.service.documents.kinds import NOUNS
-from api.service.http.problems import BODY, ServiceError
-from api.service.jobs.work import job_id
-from api.service.runtime.request import Service, content_of, created_once, event
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.jobs.runner import job_id
+from api.service.records.failures import BODY, ServiceError
+from api.service.records.job_kind import JobKind
+from api.service.runtime.request import content_of, created_once, event
+from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.store import TERMINAL
-from api.service.views.models import RESULT_PLACES, Wire, body_text, job_view
+from api.service.views.models import job_view
+from api.service.views.respond import respond
 from capitation.errors import Fault, suggest
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical
-
-W = TypeVar("W", bound=Wire)
 
 LONGEST_LOOK_SECONDS = 0.25
 """Longest time between two looks at a job that is waited for."""
 
 
 async def accepted(
-    request: Request,
-    service: Service,
-    client: Caller,
-    body: bytes,
-    key: str | None,
-    kind: str,
-    model: type[W],
-    document_kind: str,
-    more: Callable[[W, dict[str, Any]], dict[str, Any]] = lambda _asked, _content: {},
+    request: Request, service: Service, client: Caller, body: bytes, key: str | None, kind: JobKind[Any]
 ) -> Response:
     """202 with the job, whose address is in Location; 201 with the result's where it was waited for and is done.
 
@@ -52,9 +44,6 @@ async def accepted(
         body: the body as sent.
         key: the Idempotency-Key.
         kind: kind of job.
-        model: what the body must be.
-        document_kind: kind of document that the body names.
-        more: what else the job's request holds, from the checked body and the body as sent.
 
     Raises:
         ServiceError: the body or the key is refused, or it names no stored document.
@@ -62,41 +51,51 @@ async def accepted(
 
     def act() -> Response:
         content = content_of(request, body)
-        asked = parse_document(content, model, BODY)
-        name, version = getattr(asked, document_kind), getattr(asked, "digest", None)
-        found = service.store.document(document_kind, name, version)
-        if found is None:
-            raise _not_stored(service, document_kind, name, version)
-        wanted = {
-            document_kind: found.name,
-            "digest": found.digest,
-            "data_pack": service.pack.digest,
-            **more(asked, content),
-        }
-        return asked_for(request, service, client, kind, wanted)
+        asked = parse_document(content, kind.request, BODY)
+        wanted: dict[str, Any] = {}
+        if kind.document:
+            name, version = getattr(asked, kind.document), getattr(asked, "digest", None)
+            found = service.store.document(kind.document, name, version)
+            if found is None:
+                raise _not_stored(service, kind.document, name, version)
+            wanted = {kind.document: found.name, "digest": found.digest}
+        if "data_pack" in kind.request.model_fields:
+            wanted["data_pack"] = _chosen_pack(service, getattr(asked, "data_pack", None))
+        wanted |= kind.more(asked, content, service.store)
+        name = job_id(kind.name, wanted)
+        created = event(client, request, f"{kind.address}.create", f"jobs/{name}")
+        view = job_view(service.store.ask(name, kind.name, canonical(wanted), client.subject, created))
+        return respond(view, request, 202, {"Location": view.href})
 
     answer = await run_in_threadpool(created_once, request, service, client, body, key, act)
     return await waited_for(request, service, answer)
 
 
+def _chosen_pack(service: Service, asked: str | None) -> str:
+    """The digest of the data pack that a request names; of the service's own where it names none.
+
+    Raises:
+        ServiceError: no pack of that digest was sent.
+    """
+    own = service.pack.digest
+    if asked is None or asked == own:
+        return own
+    if service.store.pack(asked) is None:
+        expected = "the digest of a data pack that is stored"
+        fault = Fault(f"{BODY}: data_pack", repr(asked), expected, "See /v1/data-packs.")
+        raise ServiceError("invalid", f"there is no data pack {asked!r}", [fault])
+    return asked
+
+
 def _not_stored(service: Service, kind: str, name: str, version: str | None) -> ServiceError:
     """What to say of a document that a body names and that is not there, or not in that version."""
-    invalid = "invalid"
     if version is not None and service.store.document(kind, name) is not None:
         fault = Fault(f"{BODY}: digest", repr(version), f"the hash of a version of {name!r} that is stored")
-        return ServiceError(invalid, f"there is no version {version} of {kind} {name!r}", [fault])
+        return ServiceError("invalid", f"there is no version {version} of {kind} {name!r}", [fault])
     known = service.store.document_names(kind)
-    words = next(noun.words for noun in NOUNS.values() if noun.kind == kind)
+    words = next(each.words for each in DOCUMENT_KINDS.values() if each.kind == kind)
     fault = Fault(f"{BODY}: {kind}", repr(name), f"{words} that is stored", suggest(name, known))
-    return ServiceError(invalid, f"there is no {kind} {name!r}", [fault])
-
-
-def asked_for(request: Request, service: Service, client: Caller, kind: str, wanted: dict[str, Any]) -> Response:
-    """202 with the job for what is wanted, queued if it is new."""
-    name = job_id(kind, wanted)
-    told = event(client, request, f"{RESULT_PLACES[kind]}.create", f"jobs/{name}")
-    view = job_view(service.store.ask(name, kind, canonical(wanted), client.subject, told))
-    return Response(body_text(view), 202, {"Location": view.href}, "application/json")
+    return ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
 
 
 async def waited_for(request: Request, service: Service, answer: Response) -> Response:
@@ -116,9 +115,8 @@ async def waited_for(request: Request, service: Service, answer: Response) -> Re
     if job is None:
         return answer
     view = job_view(job)
-    place = view.result or view.href
-    headers = {"Location": place, "Preference-Applied": f"wait={seconds}"}
-    return Response(body_text(view), 201 if view.result else 202, headers, "application/json")
+    headers = {"Location": view.result or view.href, "Preference-Applied": f"wait={seconds}"}
+    return respond(view, request, 201 if view.result else 202, headers)
 
 
 def _wait_of(request: Request, longest: int) -> int | None:

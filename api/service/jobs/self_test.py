@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from api.service.packs.packs import Pack
+from api.service.records.pack import Pack
 from optimiser.answers.optimise import optimise
 from optimiser.problem.document import read_problem
 

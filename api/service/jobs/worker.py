@@ -2,7 +2,7 @@
 
 While it works it renews its lease; a worker that dies stops renewing, and another takes the job over. A worker that has lost
 its lease (or whose job was cancelled) stores nothing, because the end of a job and its result are written together and only
-by whoever holds the lease. Where the store is full at the end of a job, its outcome is held until there is room.
+by whoever holds the lease. Where the store is full at the end of a job, its outcome is kept until there is room.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from functools import partial
 
 from api.service.http.problems import encoded, internal_problem, problem_of
-from api.service.jobs.work import work
+from api.service.jobs.runner import run_job
+from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
 from api.service.security.audit import AuditEvent, event
 from api.service.settings import Settings
 from api.service.store import Job, Store, StoreError, StoreFullError
-from api.service.views.models import RESULT_PLACES
 from capitation.errors import CapitationError
 from capitation.records.identity import canonical
 
@@ -96,7 +96,7 @@ class Worker:
         """Give the job at hand back, so that another worker need not wait for the lease to run out."""
         job = self.current
         if job is not None:
-            with _noted("job not given back", job):
+            with _log_store_errors("job not given back", job):
                 self.store.give_back(job.id, self.name)
 
     def _work(self, job: Job) -> str:
@@ -113,20 +113,20 @@ class Worker:
     def _outcome(self, job: Job) -> tuple[str, Callable[[], bool]]:
         """How the work came out, and what ends the job with it: whether it was still this worker's to end."""
         try:
-            done = work(job, self.store, self.packs, self._progress(job))
-            told = self._event(job, "done", result=f"{RESULT_PLACES[job.kind]}/{done.id}")
+            done = run_job(job, self.store, self.packs, self._progress(job))
+            ended = self._event(job, "done", result=f"{KINDS[job.kind].address}/{done.id}")
             content, frames = canonical(done.content), done.stored()
-            return "done", partial(self.store.finish, job, self.name, done.id, content, frames, done.files, told)
+            return "done", partial(self.store.finish, job, self.name, done.id, content, frames, done.files, ended)
         except StoreError:
             raise
         except CapitationError as error:
             problem = encoded(problem_of(error)).decode()
-            says = error.message
+            message = error.message
         except Exception:
             log.exception("job failed", extra={"fields": {"worker": self.name, "job": job.id}})
             problem = encoded(internal_problem(job.id)).decode()
-            says = "a fault of the service; see its logs"
-        return "failed", partial(self.store.fail, job.id, self.name, problem, says, self._event(job, "failed"))
+            message = "a fault of the service; see its logs"
+        return "failed", partial(self.store.fail, job.id, self.name, problem, message, self._event(job, "failed"))
 
     def _event(self, job: Job, outcome: str, **detail: str) -> AuditEvent:
         at = dt.datetime.fromtimestamp(self.store.clock(), dt.UTC)
@@ -134,27 +134,27 @@ class Worker:
 
     def _keep_lease(self, job: Job, over: threading.Event) -> None:
         while not over.wait(self.settings.lease_seconds / 3):
-            with _noted("lease not renewed", job):
+            with _log_store_errors("lease not renewed", job):
                 if not self.store.keep_lease(job.id, self.name, self.settings.lease_seconds):
                     return
 
     def _progress(self, job: Job) -> Callable[[str], None]:
         last = [0.0]
 
-        def say(text: str) -> None:
+        def report(text: str) -> None:
             now = time.monotonic()
             if now - last[0] >= _SAY_EVERY:
                 last[0] = now
-                with _noted("progress not told", job):
+                with _log_store_errors("progress not reported", job):
                     self.store.say(job.id, self.name, text)
 
-        return say
+        return report
 
 
 @contextmanager
-def _noted(says: str, job: Job) -> Iterator[None]:
+def _log_store_errors(message: str, job: Job) -> Iterator[None]:
     """Go on where the store cannot be used, and say so in the logs."""
     try:
         yield
     except StoreError as error:
-        log.warning(says, extra={"fields": {"job": job.id, "error": str(error)}})
+        log.warning(message, extra={"fields": {"job": job.id, "error": str(error)}})

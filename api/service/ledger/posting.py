@@ -1,6 +1,6 @@
 """Posting: which journals an approved result leads to, and that no period of it is posted twice.
 
-A first posting of a period has one place in the store, and each journal has one reversal and one replacement. What differs from
+A first posting of a period is one entry of the store, and each journal has one reversal and one replacement. What differs from
 a journal that stands is posted as its restatement, or not at all.
 """
 
@@ -11,20 +11,12 @@ from typing import Literal
 
 import polars as pl
 
-from api.service.http.problems import ServiceError
-from api.service.ledger.journals import (
-    Account,
-    Approval,
-    ChartAccount,
-    Journal,
-    check_chart,
-    journal_of_run,
-    journal_of_statement,
-    json_bytes,
-    read_journal,
-    restate,
-)
-from api.service.runtime.request import Service
+from api.service.ledger.accounts import Account, ChartAccount, check_chart
+from api.service.ledger.journal_files import json_bytes, read_journal
+from api.service.ledger.journals import journal_of_run, journal_of_statement, restate
+from api.service.ledger.lines import Approval, Journal
+from api.service.records.failures import ServiceError
+from api.service.runtime.service import Service
 from api.service.store import NewJournal, Result, StoredJournal
 from api.service.views.models import RunContent
 from capitation.errors import UnknownNameError
@@ -71,8 +63,9 @@ def journals_of(
     else:
         decoded = service.frame("settlement", result.id, "entries")
         if decoded is None:
-            kind = "invalid-journal"
-            raise ServiceError(kind, f"settlement {result.id}: its contract moves no money between parties")
+            raise ServiceError(
+                "invalid-journal", f"settlement {result.id}: its contract moves no money between parties"
+            )
         entries = Entry.validate(decoded[0], "entries")
         accounts = _accounts(service, service.pack.digest)
         made = journal_of_statement(entries, result.id, period, accounts, approval, accounting_date=accounting_date)
@@ -83,7 +76,7 @@ def journals_of(
 
 
 def standing(service: Service, journal_id: str) -> str:
-    """The journal that stands in the place of one: itself, or the last of its replacements."""
+    """The journal that stands for one: itself, or the last of its replacements."""
     while (later := service.store.journal_in(f"replacement|{journal_id}")) is not None:
         journal_id = later.id
     return journal_id
@@ -100,8 +93,7 @@ def _original(service: Service, made: Journal, result: Result, owner: str) -> Ne
 def _restated(service: Service, made: Journal, result: Result, owner: str, restates: str) -> list[NewJournal]:
     content = service.store.journal_content(restates)
     if content is None:
-        kind = "journal"
-        raise UnknownNameError(kind, restates, [each.id for each in service.store.journals(0, 1_000)])
+        raise UnknownNameError("journal", restates, [each.id for each in service.store.journals(0, 1_000)])
     answer = restate(read_journal(content, f"journal {restates}"), made)
     pair = [
         _new(answer.reversal, result, owner, f"reversal|{restates}"),
@@ -142,9 +134,9 @@ def _new(journal: Journal, result: Result, owner: str, slot: str) -> NewJournal:
 def _approval_of(service: Service, result: Result) -> Approval:
     given = service.store.approval_of(result.kind, result.id)
     if given is None:
-        kind = "not-approved"
-        detail = f"{result.kind} {result.id}: found no approval; expected one before its journals leave"
-        raise ServiceError(kind, detail)
+        raise ServiceError(
+            "not-approved", f"{result.kind} {result.id}: found no approval; expected one before its journals leave"
+        )
     on = dt.datetime.fromtimestamp(given.created, dt.UTC).date()
     return Approval(run_id=result.id, made_by=given.made_by, approved_by=given.approved_by, approved_on=on)
 

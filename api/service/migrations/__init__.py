@@ -1,1 +1,1 @@
-"""Shapes of the store, one step a file."""
+"""Migrations of the store, one step a file."""

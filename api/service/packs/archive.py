@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from api.service.packs.pack import Pack
 from api.service.packs.paths import DOCUMENT_ENDINGS, document_faults
 from api.service.packs.sandbox import trial_faults
+from api.service.records.pack import Pack
 from capitation.errors import DocumentError, Fault, Faults, SourceError
 
 ENDINGS = DOCUMENT_ENDINGS | {".csv", ".md", ".txt", ".parquet"}
@@ -102,14 +102,12 @@ def _new_folder(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir()
     except OSError as error:
-        message = f"a data pack cannot be unpacked: {error.strerror}"
-        raise SourceError(message) from error
+        raise SourceError(f"a data pack cannot be unpacked: {error.strerror}") from error
     try:
         yield
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        message = f"a data pack cannot be unpacked: {error.strerror}"
-        raise SourceError(message) from error
+        raise SourceError(f"a data pack cannot be unpacked: {error.strerror}") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -144,8 +142,8 @@ def _write(archive: ZipFile, content: bytes, folder: Path, faults: Faults) -> No
         wrong.setdefault(entry.filename, []).extend(_entry_faults(entry))
     for name, fault in list(_clashes([name for name in names if not wrong[name]])):
         wrong[name].append(fault)
-    for told in wrong.values():
-        faults.extend(told)
+    for of_one in wrong.values():
+        faults.extend(of_one)
     good = [entry for entry in entries if not entry.is_dir() and not wrong[entry.filename]]
     top = _top([entry.filename for entry in good])
     if not any(entry.filename == f"{top}pack.toml" for entry in good):
@@ -181,8 +179,7 @@ def _copy(pieces: Iterator[bytes], entry: ZipInfo, most: int, file: BinaryIO) ->
         if size > most:
             return
     if (size, checksum) != (entry.file_size, entry.CRC):
-        message = "its length or checksum is not the one that the archive gives"
-        raise BadZipFile(message)
+        raise BadZipFile("its length or checksum is not the one that the archive gives")
 
 
 def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]:
@@ -208,46 +205,47 @@ def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]
             waiting = decoder.unconsumed_tail
             yield piece
     if rounds or not decoder.eof or decoder.unused_data:
-        message = "compressed content that does not end where the archive says"
-        raise BadZipFile(message)
+        raise BadZipFile("compressed content that does not end where the archive says")
 
 
 def _entry_faults(entry: ZipInfo) -> Iterator[Fault]:
     """Faults of one entry of an archive: of its name first, then of its kind."""
-    name, place = entry.filename, _short(entry.filename)
+    name, shown_name = entry.filename, _short(entry.filename)
     if not name or not name.isprintable() or name != entry.orig_filename:
-        yield Fault(repr(place), "a name that cannot be printed", _PLAIN_NAME)
+        yield Fault(repr(shown_name), "a name that cannot be printed", _PLAIN_NAME)
         return
     parts = name.removesuffix("/").split("/")
     ends = [part for part in parts if part not in {"", ".", ".."}]
     if name.startswith("/"):
-        yield Fault(place, "an absolute path", "a path from the folder of the pack")
+        yield Fault(shown_name, "an absolute path", "a path from the folder of the pack")
     elif "" in parts or "." in parts:
-        yield Fault(place, "a part without a name", _PLAIN_NAME)
+        yield Fault(shown_name, "a part without a name", _PLAIN_NAME)
     if ".." in parts:
-        yield Fault(place, "a path that leads out of the pack", "a path without '..'")
+        yield Fault(shown_name, "a path that leads out of the pack", "a path without '..'")
     if "\\" in name:
-        yield Fault(place, "a backslash", _PLAIN_NAME)
+        yield Fault(shown_name, "a backslash", _PLAIN_NAME)
     if ":" in name:
-        yield Fault(place, "a drive letter or colon", _PLAIN_NAME)
+        yield Fault(shown_name, "a drive letter or colon", _PLAIN_NAME)
     if any(part.startswith(".") or part in _LEFT_OUT for part in ends):
         yield Fault(
-            place, "a hidden file, or one that a program left", "files of the pack only", "Zip it without them."
+            shown_name, "a hidden file, or one that a program left", "files of the pack only", "Zip it without them."
         )
     elif any(part != part.strip() or part.endswith(".") for part in ends):
-        yield Fault(place, "a part that begins or ends with a space or ends with a dot", _PLAIN_NAME)
+        yield Fault(shown_name, "a part that begins or ends with a space or ends with a dot", _PLAIN_NAME)
     if len(name.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):
-        yield Fault(place, f"a path of {len(name.encode())} bytes", f"at most {LONGEST_PATH}, {LONGEST_PART} a part")
+        yield Fault(
+            shown_name, f"a path of {len(name.encode())} bytes", f"at most {LONGEST_PATH}, {LONGEST_PART} a part"
+        )
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in {0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG}:
-        yield Fault(place, "a link" if kind == stat.S_IFLNK else "a special file", "plain files and folders")
+        yield Fault(shown_name, "a link" if kind == stat.S_IFLNK else "a special file", "plain files and folders")
     if entry.flag_bits & _ENCRYPTED:
-        yield Fault(place, "encrypted content", "content that can be read without a password")
+        yield Fault(shown_name, "encrypted content", "content that can be read without a password")
     if entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
-        yield Fault(place, f"compression method {entry.compress_type}", "stored or deflated content")
+        yield Fault(shown_name, f"compression method {entry.compress_type}", "stored or deflated content")
     ending = posixpath.splitext(name)[1]
     if not entry.is_dir() and ending not in ENDINGS:
-        yield Fault(place, f"the ending {ending!r}", f"one of {', '.join(sorted(ENDINGS))}")
+        yield Fault(shown_name, f"the ending {ending!r}", f"one of {', '.join(sorted(ENDINGS))}")
 
 
 def _clashes(names: Sequence[str]) -> Iterator[tuple[str, Fault]]:
@@ -255,16 +253,16 @@ def _clashes(names: Sequence[str]) -> Iterator[tuple[str, Fault]]:
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name in names:
-        place = _short(name)
+        shown_name = _short(name)
         first = files.setdefault(_mark(name), "")
         if first:
             found = "a name that stands twice" if first == name else f"a name like {_short(first)!r} but for case"
-            yield name, Fault(place, found, "each name once")
+            yield name, Fault(shown_name, found, "each name once")
         files[_mark(name)] = name
         for above in _folders(name):
             first = folders.setdefault(_mark(above), above)
             if first != above:
-                yield name, Fault(place, f"a folder like {_short(first)!r} but for case", "each name once")
+                yield name, Fault(shown_name, f"a folder like {_short(first)!r} but for case", "each name once")
     for name in names:
         if _mark(name) in folders:
             yield name, Fault(_short(name), "a file with the name of a folder", "each name once")

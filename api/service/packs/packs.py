@@ -12,14 +12,12 @@ from pathlib import Path
 
 from api.service.documents.kinds import title_of
 from api.service.packs.archive import archive_of, restored
-from api.service.packs.pack import Pack, pack_at
+from api.service.records.pack import Pack
 from api.service.security.audit import AuditEvent
 from api.service.store import Store
 from capitation.errors import SourceError, UnknownNameError
 from capitation.records.identity import canonical
 from capitation.run.checks import PACK_KEYS
-
-__all__ = ["Pack", "Packs", "about", "keep", "pack_at"]
 
 STALE_SECONDS = 3600.0
 """After how long a folder that was not filled to the end is taken to be of a process that died."""
@@ -39,7 +37,7 @@ class Packs:
 
     def __init__(self, default: Pack, folder: Path, fetch: Callable[[str], bytes | None]) -> None:
         self.default, self.folder, self.fetch = default, folder, fetch
-        self._held: dict[str, Pack] = {}
+        self._opened: dict[str, Pack] = {}
         self._lock = threading.Lock()
 
     def named(self, digest: str) -> Pack:
@@ -51,25 +49,24 @@ class Packs:
         """
         if digest == self.default.digest:
             return self.default
-        held = self._held.get(digest)
-        if held is not None and _stands(held):
-            return held
+        known = self._opened.get(digest)
+        if known is not None and _stands(known):
+            return known
         with self._lock:
-            held = self._held.get(digest)
-            if held is None or not _stands(held):
-                held = self._held[digest] = self._placed(digest)
-            return held
+            known = self._opened.get(digest)
+            if known is None or not _stands(known):
+                known = self._opened[digest] = self._placed(digest)
+            return known
 
     def _placed(self, digest: str) -> Pack:
         """The pack in its folder: as it is found there, or unpacked beside it and moved in whole."""
-        place = self.folder / digest
+        target = self.folder / digest
         is_digest = _DIGEST.fullmatch(digest) is not None
-        if is_digest and _holds(place, digest):
-            return Pack(place)
+        if is_digest and _holds(target, digest):
+            return Pack(target)
         archive = self.fetch(digest) if is_digest else None
         if archive is None:
-            kind = "data pack"
-            raise UnknownNameError(kind, digest, [self.default.digest])
+            raise UnknownNameError("data pack", digest, [self.default.digest])
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._clear_stale()
@@ -77,29 +74,26 @@ class Packs:
             try:
                 made = restored(archive, partial)
                 if made.digest != digest:
-                    message = f"the archive kept for data pack {digest} holds files of digest {made.digest}"
-                    raise SourceError(message)
-                self._move(partial, place, digest)
+                    raise SourceError(f"the archive kept for data pack {digest} holds files of digest {made.digest}")
+                self._move(partial, target, digest)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
         except OSError as error:
-            message = f"data pack {digest} cannot be unpacked: {error.strerror}"
-            raise SourceError(message) from error
-        return Pack(place)
+            raise SourceError(f"data pack {digest} cannot be unpacked: {error.strerror}") from error
+        return Pack(target)
 
-    def _move(self, partial: Path, place: Path, digest: str) -> None:
-        """Move a filled folder to its place, unless another process did so first; what else stands there is taken away."""
+    def _move(self, partial: Path, target: Path, digest: str) -> None:
+        """Move a filled folder to where it belongs, unless another process did so first; what else stands there is taken away."""
         for _ in range(_TRIES):
             try:
-                partial.rename(place)
+                partial.rename(target)
             except OSError:
-                if _holds(place, digest):
+                if _holds(target, digest):
                     return
-                _take_away(place, self._beside(digest))
+                _take_away(target, self._beside(digest))
             else:
                 return
-        message = f"data pack {digest} cannot be unpacked: its folder changes all the time"
-        raise SourceError(message)
+        raise SourceError(f"data pack {digest} cannot be unpacked: its folder changes all the time")
 
     def _beside(self, digest: str) -> Path:
         return self.folder / f".{digest}.{uuid.uuid4().hex}.partial"
@@ -118,21 +112,21 @@ def _stands(pack: Pack) -> bool:
     return (pack.folder / "pack.toml").is_file()
 
 
-def _holds(place: Path, digest: str) -> bool:
+def _holds(target: Path, digest: str) -> bool:
     """Whether a folder holds just the files of a digest: no link, and nothing that the digest does not count."""
     try:
-        pack = Pack(place)
-        inner = list(place.rglob("*"))
-        if place.is_symlink() or any(path.is_symlink() or path.name == "__pycache__" for path in inner):
+        pack = Pack(target)
+        inner = list(target.rglob("*"))
+        if target.is_symlink() or any(path.is_symlink() or path.name == "__pycache__" for path in inner):
             return False
         return pack.digest == digest
-    except OSError:
+    except (OSError, SourceError):
         return False
 
 
-def _take_away(place: Path, aside: Path) -> None:
+def _take_away(target: Path, aside: Path) -> None:
     try:
-        place.rename(aside)
+        target.rename(aside)
     except FileNotFoundError:
         return
     if aside.is_dir() and not aside.is_symlink():
@@ -141,12 +135,12 @@ def _take_away(place: Path, aside: Path) -> None:
         aside.unlink()
 
 
-def keep(store: Store, pack: Pack, author: str, told: AuditEvent | None = None) -> None:
+def keep(store: Store, pack: Pack, author: str, audit_event: AuditEvent | None = None) -> None:
     """Put a data pack into the store, as an archive, unless it is there: what was computed with it can be explained later."""
     if store.pack(pack.digest) is None:
         words = about(pack)
         content = canonical({"pack": words, "files": pack.files})
-        store.add_pack(pack.digest, words["id"], title_of(words), content, archive_of(pack), author, told)
+        store.add_pack(pack.digest, words["id"], title_of(words), content, archive_of(pack), author, audit_event)
 
 
 def about(pack: Pack) -> dict[str, str]:

@@ -56,22 +56,22 @@ MOST_CELLS = 20_000_000
 """Most cells of all CSV files together, and of a parquet file, a few bytes of which can stand for very many."""
 
 Reading = Callable[[str], object]
-"""Told the path of each file, inside the pack, before it is read."""
+"""Called with the path of each file, inside the pack, before it is read."""
 
-_REMEDY = "Put the file into the pack and give its place from the folder of the document."
+_REMEDY = "Put the file into the pack and give its path from the folder of the document."
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def untold(_place: str) -> None:
-    """Tells nobody which file is read."""
+def unreported(_inside: str) -> None:
+    """Reports to nobody which file is read."""
 
 
-def document_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
+def document_faults(folder: Path, reading: Reading = unreported) -> Iterator[Fault]:
     """Faults of the documents of a pack: too long, not to be parsed, or naming files outside it; nothing outside is opened.
 
     Args:
         folder: the pack; in it are folders and plain files only.
-        reading: told the path of each file, inside the pack, before it is read.
+        reading: called with the path of each file, inside the pack, before it is read.
     """
     paths = sorted(p for p in folder.rglob("*") if p.suffix in DOCUMENT_ENDINGS and p.is_file())
     size = sum(path.stat().st_size for path in paths)
@@ -80,17 +80,17 @@ def document_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
         yield Fault("the data pack", f"{size:,} bytes of documents", f"at most {MOST_DOCUMENT_BYTES:,}", remedy)
         return
     for path in paths:
-        place = path.relative_to(folder).as_posix()
-        reading(place)
-        yield from (inside(fault, folder) for fault in _document_faults(path, place))
+        inside_path = path.relative_to(folder).as_posix()
+        reading(inside_path)
+        yield from (inside(fault, folder) for fault in _document_faults(path, inside_path))
 
 
-def table_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
+def table_faults(folder: Path, reading: Reading = unreported) -> Iterator[Fault]:
     """Faults of the tables of a pack: too many cells, or parquet that cannot be read.
 
     Args:
         folder: the pack.
-        reading: told the path of each file, inside the pack, before it is read.
+        reading: called with the path of each file, inside the pack, before it is read.
     """
     cells = 0
     for path in sorted(folder.rglob("*.csv")):
@@ -100,17 +100,17 @@ def table_faults(folder: Path, reading: Reading = untold) -> Iterator[Fault]:
     if cells > MOST_CELLS:
         yield Fault("the data pack", f"{cells:,} cells of CSV files", f"at most {MOST_CELLS:,}")
     for path in sorted(folder.rglob("*.parquet")):
-        place = path.relative_to(folder).as_posix()
-        reading(place)
-        yield from (inside(fault, folder) for fault in _parquet_faults(path, place))
+        inside_path = path.relative_to(folder).as_posix()
+        reading(inside_path)
+        yield from (inside(fault, folder) for fault in _parquet_faults(path, inside_path))
 
 
-def names_stay_inside(content: Mapping[str, Any], place: str) -> Iterator[Fault]:
+def names_stay_inside(content: Mapping[str, Any], inside_path: str) -> Iterator[Fault]:
     """Faults of a document that names files outside its pack.
 
     Args:
         content: the document.
-        place: path of the document inside the pack.
+        inside_path: path of the document inside the pack.
 
     Example:
         `policies/a.toml` with `file = "../sources/x.csv"` has no fault; with `file = "../../x.csv"` it has one.
@@ -125,12 +125,12 @@ def names_stay_inside(content: Mapping[str, Any], place: str) -> Iterator[Fault]
             waiting.extend(reversed([(f"{where}[{n}]", key, each) for n, each in enumerate(value, 1)]))
         elif key in FILE_KEYS and isinstance(value, str):
             base = FILE_KEYS[key]
-            if leads_out(posixpath.dirname(place) if base is None else base, value):
+            if leads_out(posixpath.dirname(inside_path) if base is None else base, value):
                 yield Fault(
-                    f"{place}: {where}", _short(repr(value)), "the name of a file inside the data pack", _REMEDY
+                    f"{inside_path}: {where}", _short(repr(value)), "the name of a file inside the data pack", _REMEDY
                 )
         elif key in ONLY_FILES and value is not None:
-            yield Fault(f"{place}: {where}", _short(repr(value)), "a text")
+            yield Fault(f"{inside_path}: {where}", _short(repr(value)), "a text")
 
 
 def leads_out(base: str, name: str) -> bool:
@@ -151,18 +151,18 @@ def inside(fault: Fault, folder: Path) -> Fault:
     return Fault(*(text.replace(f"{folder}{os.sep}", "").replace(str(folder), "the data pack") for text in texts))
 
 
-def _document_faults(path: Path, place: str) -> Iterator[Fault]:
+def _document_faults(path: Path, inside_path: str) -> Iterator[Fault]:
     try:
         if path.suffix in {".yaml", ".yml"} and _has_alias_or_tag(path):
-            yield Fault(place, "an alias (*name) or a tag (!name)", "plain values, written out where they stand")
+            yield Fault(inside_path, "an alias (*name) or a tag (!name)", "plain values, written out where they stand")
             return
         content = read_mapping(path)
     except CapitationError as error:
-        yield Fault(place, error.message, "a document that can be read")
+        yield Fault(inside_path, error.message, "a document that can be read")
     except Exception as error:  # parsers stumble in many ways over text that was made to trip them
-        yield Fault(place, f"what cannot be parsed: {_short(str(error))}", "a document that can be read")
+        yield Fault(inside_path, f"what cannot be parsed: {_short(str(error))}", "a document that can be read")
     else:
-        yield from names_stay_inside(content, place)
+        yield from names_stay_inside(content, inside_path)
 
 
 def _has_alias_or_tag(path: Path) -> bool:
@@ -170,19 +170,19 @@ def _has_alias_or_tag(path: Path) -> bool:
     return any(isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) for event in events)
 
 
-def _parquet_faults(path: Path, place: str) -> Iterator[Fault]:
+def _parquet_faults(path: Path, inside_path: str) -> Iterator[Fault]:
     expected = "a parquet file that can be read"
     try:
         head = pq.read_metadata(path)
         cells = head.num_rows * max(1, head.num_columns)
         if not 0 <= cells <= MOST_CELLS:
-            yield Fault(place, f"{cells:,} cells", f"at most {MOST_CELLS:,}")
+            yield Fault(inside_path, f"{cells:,} cells", f"at most {MOST_CELLS:,}")
             return
         read_raw(path)
     except CapitationError as error:
-        yield Fault(place, error.message, expected)
+        yield Fault(inside_path, error.message, expected)
     except (pa.ArrowException, OSError, ValueError) as error:
-        yield Fault(place, _short(str(error)), expected)
+        yield Fault(inside_path, _short(str(error)), expected)
 
 
 def _short(text: str) -> str:

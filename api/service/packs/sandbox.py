@@ -1,4 +1,4 @@
-"""A data pack that was sent is first read in a process of its own, held to some memory and time.
+"""A data pack that was sent is first read in a process of its own, limited to some memory and time.
 
 A file that was made for it can end the process that reads it (parquet with one byte changed does), fill its memory, or keep
 it busy for hours. The trial reads every file with the readers that the engine uses; what it lives through, the service can
@@ -17,8 +17,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.service.packs.pack import Pack
-from api.service.packs.paths import Reading, document_faults, inside, table_faults, untold
+from api.service.packs.paths import Reading, document_faults, inside, table_faults, unreported
+from api.service.records.pack import Pack
 from capitation.errors import Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
 
@@ -59,24 +59,23 @@ def trial_faults(folder: Path) -> list[Fault]:
     except subprocess.TimeoutExpired as error:
         output = error.stdout or b""
         found = f"content that takes longer than {TRIAL_SECONDS:g} seconds to read"
-    place = ""
+    reading_now = ""
     for line in output.splitlines():
-        told = json.loads(line)
-        if isinstance(told, list):
-            return [Fault(*each) for each in told]
-        place = str(told)
-    if not place:
-        message = "data packs cannot be tried: the process that reads them does not start"
-        raise SourceError(message)
-    return [Fault(place, found, "a file that can be read")]
+        reported = json.loads(line)
+        if isinstance(reported, list):
+            return [Fault(*each) for each in reported]
+        reading_now = str(reported)
+    if not reading_now:
+        raise SourceError("data packs cannot be tried: the process that reads them does not start")
+    return [Fault(reading_now, found, "a file that can be read")]
 
 
-def pack_faults(folder: Path, reading: Reading = untold) -> list[Fault]:
+def pack_faults(folder: Path, reading: Reading = unreported) -> list[Fault]:
     """Every fault of what the files of a pack hold; where there is none, every fault that the engine's checks find.
 
     Args:
         folder: the pack.
-        reading: told the path of each file, inside the pack, before it is read.
+        reading: called with the path of each file, inside the pack, before it is read.
     """
     reading("the data pack")
     found = [*document_faults(folder, reading), *table_faults(folder, reading)]
@@ -98,21 +97,21 @@ def _text_faults(pack: Pack) -> Iterator[Fault]:
             yield Fault("pack.toml: id", shown, "1 to 128 letters, digits, '.', '_' and '-', a letter or digit first")
 
 
-def _tell(what: object) -> None:
+def _report(what: object) -> None:
     sys.stdout.write(f"{json.dumps(what)}\n")
     sys.stdout.flush()
 
 
 def _try(folder: Path) -> None:
-    """Tell which file is being read, and at the end the faults; this is what the other process does."""
+    """Report which file is being read, and at the end the faults; this is what the other process does."""
     if sys.platform != "win32":
         import resource
 
         with contextlib.suppress(
             ValueError, OSError
-        ):  # it may be held to less already, or the system knows no such limit
+        ):  # it may be limited to less already, or the system knows no such limit
             resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
-    _tell([dataclasses.astuple(fault) for fault in pack_faults(folder, _tell)])
+    _report([dataclasses.astuple(fault) for fault in pack_faults(folder, _report)])
 
 
 if __name__ == "__main__":

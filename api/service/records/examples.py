@@ -32,8 +32,7 @@ def example_of(model: type[BaseModel]) -> dict[str, Any]:
         else:
             found[info.alias or name] = [example_of(inner)] if is_list else example_of(inner)
     if bare:
-        message = f"{model.__name__}: found no example of {', '.join(bare)}; expected one on each field"
-        raise TypeError(message)
+        raise TypeError(f"{model.__name__}: found no example of {', '.join(bare)}; expected one on each field")
     return found
 
 

@@ -1,4 +1,7 @@
-"""Allocations: the money of a run by year, stream, level and code."""
+"""Allocations: the money of a run by year, stream, level and code.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.service.jobs.work import RUN
+from api.service.runtime.parameters import ResultId, Rows
 from api.service.runtime.request import Cursor, ServiceDep
-from api.service.views.results import ROWS_RESPONSES, ResultId, Rows
-from api.service.views.rows import frame_answer
+from api.service.views.rows import ROWS_RESPONSES, frame_answer
 
 router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 
@@ -35,4 +37,4 @@ def read_allocations(
     """Allocations of a run, every level adding up to the penny."""
     asked = {"year": year, "stream": stream, "level": level, "code": code}
     where = [f"{column}={value}" for column, value in asked.items() if value is not None]
-    return frame_answer(request, service, RUN, result_id, "allocation", where=where, limit=limit, cursor=cursor)
+    return frame_answer(request, service, "run", result_id, "allocation", where=where, limit=limit, cursor=cursor)

@@ -9,23 +9,25 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import ApiModel
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
     takes,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import check_second_hand
 from api.service.store import Result, StoredApproval
-from api.service.views.models import Wire, body_text, moment
+from api.service.views.models import moment
+from api.service.views.respond import respond, respond_created
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical, digest, plain
@@ -41,7 +43,7 @@ ApprovalId = Annotated[
 ]
 
 
-class ApprovalRequest(Wire):
+class ApprovalRequest(ApiModel):
     """What is approved."""
 
     result: str = Field(pattern=r"^/v1/(runs|settlements)/[0-9a-f]{16,64}$", examples=["/v1/runs/f10e0a9b83f73e51"])
@@ -50,7 +52,7 @@ class ApprovalRequest(Wire):
     """What the approver wants to be remembered with it."""
 
 
-class ApprovalView(Wire):
+class ApprovalView(ApiModel):
     """That a result was approved."""
 
     id: str = Field(examples=["0b9f4f6a3a2f4a6d8c1e5d7b9a3c5e7f"])
@@ -71,7 +73,7 @@ class ApprovalView(Wire):
     """Where it stands."""
 
 
-class ApprovalList(Wire):
+class ApprovalList(ApiModel):
     """A page of approvals."""
 
     items: list[ApprovalView]
@@ -80,14 +82,12 @@ class ApprovalList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-@router.get("")
-def list_approvals(
-    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-) -> ApprovalList:
+@router.get("", response_model=ApprovalList)
+def list_approvals(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Approvals in the order in which they were given."""
     found = service.store.approvals(number_after(cursor), limit + 1)
-    page, following = page_of(request, response, found, limit, lambda each: each.seq)
-    return ApprovalList(items=[_view(each) for each in page], next=following)
+    page, following = page_of(found, limit, lambda each: each.seq)
+    return respond(ApprovalList(items=[_view(each) for each in page], next=following), request)
 
 
 @router.post("", status_code=201, response_model=ApprovalView, openapi_extra=takes(ApprovalRequest))
@@ -100,33 +100,29 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
         kind = POSTABLE[word]
         result = service.store.result(kind, name)
         if result is None:
-            unknown = "invalid"
             fault = Fault(f"{BODY}: result", asked.result, f"a {kind} that is stored")
-            raise ServiceError(unknown, f"there is no {kind} {name!r}", [fault])
+            raise ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
         for maker in makers(service, result):
             check_second_hand(client, maker, result.id)
-        told = event(client, request, "approvals.create", f"{word}/{name}")
+        made = event(client, request, "approvals.create", f"{word}/{name}")
         given = service.store.approve(
             digest(canonical([kind, name]))[:32], kind, name, result.author, client.subject, client.organisation,
-            asked.note, told,
+            asked.note, made,
         )  # fmt: skip
         if given.approved_by != client.subject:
-            kind = "conflict"
-            raise ServiceError(kind, f"{asked.result} was approved already, by {given.approved_by}")
-        view = _view(given)
-        return Response(body_text(view), 201, {"Location": view.href}, "application/json")
+            raise ServiceError("conflict", f"{asked.result} was approved already, by {given.approved_by}")
+        return respond_created(_view(given), request)
 
     return created_once(request, service, client, sent, key, act)
 
 
-@router.get("/{approval_id}")
-def read_approval(service: ServiceDep, approval_id: ApprovalId) -> ApprovalView:
+@router.get("/{approval_id}", response_model=ApprovalView)
+def read_approval(request: Request, service: ServiceDep, approval_id: ApprovalId) -> Response:
     """One approval."""
     found = service.store.approval(approval_id)
     if found is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no approval {approval_id!r}")
-    return _view(found)
+        raise ServiceError("not-found", f"there is no approval {approval_id!r}")
+    return respond(_view(found), request)
 
 
 def makers(service: Service, result: Result) -> list[str]:

@@ -9,15 +9,17 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from api.service.http.negotiation import JSON, NDJSON, chosen
-from api.service.http.paging import cursor_of, next_link, number_after
-from api.service.runtime.request import Cursor, Limit, Service, ServiceDep
+from api.service.http.paging import number_after, page_of
+from api.service.records.api_models import ApiModel
+from api.service.runtime.request import Cursor, Limit, ServiceDep
+from api.service.runtime.service import Service
 from api.service.security.audit import AuditRecord, Head, Verdict, export_text, verify_log
-from api.service.views.models import Wire
+from api.service.views.respond import respond
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
-class AuditPage(Wire):
+class AuditPage(ApiModel):
     """A page of the audit log."""
 
     items: list[AuditRecord]
@@ -44,16 +46,15 @@ def list_audit_records(request: Request, service: ServiceDep, limit: Limit = 100
     if chosen(request.headers.get("accept"), (JSON, NDJSON)) == NDJSON:
         return StreamingResponse(_lines(service), media_type=NDJSON, headers={"Vary": "Accept"})
     found = service.store.audit_records(after, limit + 1)
-    following = cursor_of(found[limit - 1].number) if len(found) > limit else None
-    page = AuditPage(items=found[:limit], head=service.store.head(), next=following)
-    headers = {"Vary": "Accept", **next_link(request, following)}
-    return Response(page.model_dump_json().encode(), media_type=JSON, headers=headers)
+    items, following = page_of(found, limit, lambda each: each.number)
+    page = AuditPage(items=list(items), head=service.store.head(), next=following)
+    return respond(page, request, headers={"Vary": "Accept"})
 
 
-@router.get("/verdict")
-def verify_audit(service: ServiceDep) -> Verdict:
+@router.get("/verdict", response_model=Verdict)
+def verify_audit(request: Request, service: ServiceDep) -> Response:
     """Walk the chain: how many records hold, and the first break if there is one."""
-    return verify_log(service.store)
+    return respond(verify_log(service.store), request)
 
 
 def _lines(service: Service) -> Iterator[str]:

@@ -23,14 +23,14 @@ from api.service.describe.catalogue_solutions import SolutionList, SolutionView,
 from api.service.describe.catalogue_terms import TermList, TermView, term_heads, term_views
 from api.service.http.etags import is_unchanged, strong
 from api.service.http.paging import cursor_of, next_link, text_after
+from api.service.records.api_models import NAME, ApiModel
 from api.service.runtime.request import IfNoneMatch, Limit, NameCursor, ServiceDep
-from api.service.views.models import NAME, Wire
 from capitation.errors import UnknownNameError
 from capitation.records.identity import canonical, digest
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=ApiModel)
 
 LONGEST_NAME = 128
 """Most characters of a name in an address."""
@@ -52,7 +52,7 @@ SchemaKind = Annotated[
 ]
 
 
-class Shelf(Wire):
+class Shelf(ApiModel):
     """One part of the catalogue."""
 
     id: str = Field(examples=["terms"])
@@ -65,7 +65,7 @@ class Shelf(Wire):
     """Where its list stands."""
 
 
-class Shelves(Wire):
+class Shelves(ApiModel):
     """A page of the parts of the catalogue."""
 
     items: list[Shelf]
@@ -172,7 +172,7 @@ def _known(what: str, name: str, known: Mapping[str, W]) -> W:
 
 
 def _page(
-    request: Request, heads: Mapping[str, Wire], limit: int, cursor: str | None, if_none_match: str | None
+    request: Request, heads: Mapping[str, ApiModel], limit: int, cursor: str | None, if_none_match: str | None
 ) -> Response:
     """The entries after the cursor, by name."""
     after = text_after(cursor)

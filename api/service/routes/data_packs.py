@@ -20,10 +20,12 @@ from pydantic import Field
 
 from api.service.documents.kinds import SHIPPED
 from api.service.http.etags import is_unchanged, strong
-from api.service.http.paging import LARGEST_PAGE, cursor_of, next_link, number_after
-from api.service.http.problems import ServiceError
+from api.service.http.paging import LARGEST_PAGE, cursor_of, number_after
 from api.service.packs.archive import archive_of, unpacked
-from api.service.packs.packs import Pack, about, keep
+from api.service.packs.packs import about, keep
+from api.service.records.api_models import DIGEST_EXAMPLE, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.failures import ServiceError
+from api.service.records.pack import Pack
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -31,14 +33,16 @@ from api.service.runtime.request import (
     IfNoneMatch,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     created_once,
     event,
 )
-from api.service.security.access import AccessError, Caller, sees_everything
+from api.service.runtime.service import Service
+from api.service.security.access import AccessError, Caller
+from api.service.security.visibility import sees_everything
 from api.service.store import StoredPack
-from api.service.views.models import DIGEST_EXAMPLE, PACK_EXAMPLE, Digest, Wire, body_text, moment
+from api.service.views.models import moment
+from api.service.views.respond import respond, respond_created
 from api.service.views.rows import IMMUTABLE
 from capitation.errors import UnknownNameError
 
@@ -55,7 +59,7 @@ DigestPath = Annotated[
 ]
 
 
-class DataPackHead(Wire):
+class DataPackHead(ApiModel):
     """A data pack without its files."""
 
     id: str = Field(examples=["blmk"])
@@ -89,7 +93,7 @@ class DataPackView(DataPackHead):
     """SHA-256 of each file by its path inside the pack."""
 
 
-class DataPackList(Wire):
+class DataPackList(ApiModel):
     """A page of data packs."""
 
     items: list[DataPackHead]
@@ -98,19 +102,16 @@ class DataPackList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-@router.get("")
-def list_data_packs(
-    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-) -> DataPackList:
+@router.get("", response_model=DataPackList)
+def list_data_packs(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """The data packs that runs can be made with."""
     default = service.packs.default
     first = [] if cursor else [_default_view(default)]
     room = limit - len(first)
     sent = service.store.packs(number_after(cursor), room + 1)
     following = cursor_of(sent[room - 1].seq if room else 0) if len(sent) > room else None
-    response.headers.update(next_link(request, following))
     views = [*first, *(_stored_view(each) for each in sent[:room] if each.digest != default.digest)]
-    return DataPackList(items=[_head(view) for view in views], next=following)
+    return respond(DataPackList(items=[_head(view) for view in views], next=following), request)
 
 
 @router.post(
@@ -132,27 +133,23 @@ def create_data_pack(
     def act() -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in ACCEPTED:
-            kind = "unsupported-media-type"
-            raise ServiceError(kind, f"Content-Type is {media!r}; expected {' or '.join(ACCEPTED)}")
+            raise ServiceError("unsupported-media-type", f"Content-Type is {media!r}; expected {' or '.join(ACCEPTED)}")
         view = _kept(request, service, client, sent)
-        headers = {"ETag": strong(view.digest), "Location": view.href}
-        return Response(body_text(view), 201, headers, "application/json")
+        return respond_created(view, request, view.digest)
 
     return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
 
 
 @router.get("/{pack_id}", response_model=DataPackView, responses={304: {"description": "The caller has this version"}})
 def read_data_pack(
+    request: Request,
     service: ServiceDep,
     pack_id: Annotated[str, Path(max_length=128, description="Hash or id of the data pack", examples=["blmk"])],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A data pack by its digest, or the newest with an id, with the checksum of each of its files."""
     view = _found(service, pack_id)
-    headers = {"ETag": strong(view.digest)}
-    if is_unchanged(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(body_text(view), media_type="application/json", headers=headers)
+    return respond(view, request, tag=view.digest)
 
 
 @router.get(
@@ -168,8 +165,9 @@ def read_data_pack_archive(
 ) -> Response:
     """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it."""
     if not sees_everything(client, service.system):
-        code = "organisation"
-        raise AccessError(code, f"archive of a data pack: expected a caller of {service.system}, not a partner")
+        raise AccessError(
+            "organisation", f"archive of a data pack: expected a caller of {service.system}, not a partner"
+        )
     if _by_digest(service, digest) is None:
         raise _unknown(service, digest)
     headers = {
@@ -185,10 +183,10 @@ def read_data_pack_archive(
 
 def _kept(request: Request, service: Service, client: Caller, sent: bytes) -> DataPackView:
     """Unpack and check an archive beside everything else, and keep it in the store as the service writes archives."""
-    with TemporaryDirectory(prefix="capitation-") as place:
-        pack = unpacked(sent, Folder(place) / "pack")
-        told = event(client, request, "data-packs.create", f"data-packs/{pack.digest}", id=about(pack)["id"])
-        keep(service.store, pack, client.subject, told)
+    with TemporaryDirectory(prefix="capitation-") as folder:
+        pack = unpacked(sent, Folder(folder) / "pack")
+        added = event(client, request, "data-packs.create", f"data-packs/{pack.digest}", id=about(pack)["id"])
+        keep(service.store, pack, client.subject, added)
     found = _by_digest(service, pack.digest)
     if found is None:
         raise _unknown(service, pack.digest)

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.service.documents.kinds import NOUNS, Noun, title_of
+from api.service.documents.kinds import DOCUMENT_KINDS, DocumentKind, title_of
 from api.service.documents.kinds import content_of as stored_content
 from api.service.http.etags import expected_version, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import NAME
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -27,15 +28,16 @@ from api.service.runtime.request import (
     KeyHeader,
     Limit,
     NameCursor,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.store import ChangedError, StoredDocument
-from api.service.views.models import NAME, DocumentHead, DocumentList, document_head
+from api.service.views.models import DocumentHead, DocumentList, document_head
+from api.service.views.respond import respond
 from capitation.errors import Fault, UnknownNameError
 from capitation.records.identity import digest
 
@@ -48,7 +50,7 @@ Name = Annotated[str, Path(pattern=NAME, max_length=LONGEST_NAME, description="I
 DigestPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Hash of the version's content")]
 
 
-def _stored(service: Service, noun: Noun, name: str, content_digest: str | None = None) -> StoredDocument:
+def _stored(service: Service, noun: DocumentKind, name: str, content_digest: str | None = None) -> StoredDocument:
     found = service.store.document(noun.kind, name, content_digest)
     if found is None:
         raise UnknownNameError(noun.kind, name, service.store.document_names(noun.kind))
@@ -64,55 +66,58 @@ def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
 
 
 def _added(
-    request: Request, service: Service, noun: Noun, client: Caller, content: dict[str, Any], expected: str | None
+    request: Request,
+    service: Service,
+    noun: DocumentKind,
+    client: Caller,
+    content: dict[str, Any],
+    expected: str | None,
 ) -> StoredDocument:
     text = noun.checked(content, service.pack)
     checked = stored_content(text)
     name = str(checked["id"])
     if not re.fullmatch(NAME, name) or len(name) > LONGEST_NAME:
-        kind = "invalid"
         wanted = f"letters, digits, '.', '_' and '-', at most {LONGEST_NAME}"
-        raise ServiceError(kind, "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)])
+        raise ServiceError(
+            "invalid", "the id cannot stand in an address", [Fault(f"{BODY}: id", repr(name)[:80], wanted)]
+        )
     named, verb = digest(text), "create" if expected is None else "change"
-    told = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
+    added = event(client, request, f"{noun.plural}.{verb}", f"{noun.plural}/{name}", digest=named)
     stored, _ = service.store.add_document(
-        noun.kind, name, title_of(checked), text, named, client.subject, expected, told
+        noun.kind, name, title_of(checked), text, named, client.subject, expected, added
     )
     return stored
 
 
-def _routes(noun: Noun) -> APIRouter:
+def _routes(noun: DocumentKind) -> APIRouter:
     routes = APIRouter(prefix=f"/v1/{noun.plural}", tags=[noun.plural])
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _loose(noun)}}}}
 
-    @routes.get("", name=f"list_{noun.plural}")
-    async def listed(
-        request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None
-    ) -> DocumentList:
+    @routes.get("", name=f"list_{noun.plural}", response_model=DocumentList)
+    async def listed(request: Request, service: ServiceDep, limit: Limit = 100, cursor: NameCursor = None) -> Response:
         found = await service.read(service.store.documents, noun.kind, text_after(cursor), limit + 1)
-        page, following = page_of(request, response, found, limit, lambda each: each.name)
-        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
+        page, following = page_of(found, limit, lambda each: each.name)
+        return respond(DocumentList(items=[document_head(noun.plural, each) for each in page], next=following), request)
 
-    @routes.post("", name=f"create_{noun.kind}", status_code=201, openapi_extra=body)
+    @routes.post("", name=f"create_{noun.kind}", status_code=201, response_model=DocumentHead, openapi_extra=body)
     def created(
         request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
-    ) -> DocumentHead:
+    ) -> Response:
         def act() -> Response:
             content = content_of(request, sent)
             try:
                 stored = _added(request, service, noun, client, content, None)
             except ChangedError as error:
-                kind = "conflict"
-                raise ServiceError(kind, f"{error.message}; send a new version with PUT and If-Match") from error
-            return _head_answer(noun, stored, 201)
+                raise ServiceError("conflict", f"{error.message}; send a new version with PUT and If-Match") from error
+            return _head_answer(request, noun, stored, 201)
 
-        return created_once(request, service, client, sent, key, act)  # type: ignore[return-value]  # the model describes it
+        return created_once(request, service, client, sent, key, act)
 
     @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
     async def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
         return _whole(await service.read(_stored, service, noun, name), if_none_match)
 
-    @routes.put("/{name}", name=f"change_{noun.kind}", openapi_extra=body)
+    @routes.put("/{name}", name=f"change_{noun.kind}", response_model=DocumentHead, openapi_extra=body)
     def changed(
         request: Request,
         service: ServiceDep,
@@ -120,32 +125,25 @@ def _routes(noun: Noun) -> APIRouter:
         sent: BodyDep,
         name: Name,
         if_match: IfMatch = None,
-    ) -> DocumentHead:
+    ) -> Response:
         expected = expected_version(if_match)
         newest = _stored(service, noun, name)
         if newest.digest != expected:
-            kind = "changed-meanwhile"
-            raise ServiceError(kind, f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
+            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
         content = content_of(request, sent)
         if content.get("id") != name:
-            kind = "invalid"
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
-            raise ServiceError(kind, "the document has another id than its address", [fault])
-        return _head_answer(noun, _added(request, service, noun, client, content, expected), 200)  # type: ignore[return-value]  # as above
+            raise ServiceError("invalid", "the document has another id than its address", [fault])
+        return _head_answer(request, noun, _added(request, service, noun, client, content, expected), 200)
 
-    @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions")
+    @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions", response_model=DocumentList)
     async def versions(
-        request: Request,
-        response: Response,
-        service: ServiceDep,
-        name: Name,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-    ) -> DocumentList:
+        request: Request, service: ServiceDep, name: Name, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response:
         await service.read(_stored, service, noun, name)
         found = await service.read(service.store.versions, noun.kind, name, number_after(cursor), limit + 1)
-        page, following = page_of(request, response, found, limit, lambda each: each.version)
-        return DocumentList(items=[document_head(noun, each) for each in page], next=following)
+        page, following = page_of(found, limit, lambda each: each.version)
+        return respond(DocumentList(items=[document_head(noun.plural, each) for each in page], next=following), request)
 
     @routes.get(
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
@@ -168,13 +166,12 @@ def _routes(noun: Noun) -> APIRouter:
     return routes
 
 
-def _head_answer(noun: Noun, stored: StoredDocument, status: int) -> Response:
-    head = document_head(noun, stored)
-    headers = {"ETag": strong(stored.digest), "Location": head.href}
-    return Response(head.model_dump_json().encode(), status, headers, "application/json")
+def _head_answer(request: Request, noun: DocumentKind, stored: StoredDocument, status: int) -> Response:
+    head = document_head(noun.plural, stored)
+    return respond(head, request, status, {"ETag": strong(stored.digest), "Location": head.href})
 
 
-def _loose(noun: Noun) -> dict[str, Any]:
+def _loose(noun: DocumentKind) -> dict[str, Any]:
     name = {"type": "string", "description": "Its name.", "pattern": NAME, "maxLength": LONGEST_NAME}
     return {
         "type": "object",
@@ -184,12 +181,12 @@ def _loose(noun: Noun) -> dict[str, Any]:
     }
 
 
-def _document_response(noun: Noun) -> dict[int | str, dict[str, Any]]:
+def _document_response(noun: DocumentKind) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"content": {"application/json": {"schema": _loose(noun)}}, "description": f"The {noun.kind}"},
         304: {"description": "The caller has this version"},
     }
 
 
-for _noun in NOUNS.values():
+for _noun in DOCUMENT_KINDS.values():
     router.routes.extend(_routes(_noun).routes)

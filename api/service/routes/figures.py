@@ -1,4 +1,7 @@
-"""Figures: any published figure of a run as a tree, recomputed, down to printed cells, parameters and choices."""
+"""Figures: any published figure of a run as a tree, recomputed, down to printed cells, parameters and choices.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.service.http.etags import is_unchanged, strong
-from api.service.http.problems import ServiceError
-from api.service.jobs.work import RUN
-from api.service.runtime.request import ClientDep, IfNoneMatch, Service, ServiceDep, tag_of
+from api.service.records.api_models import ApiModel
+from api.service.records.failures import ServiceError
+from api.service.runtime.parameters import ColumnName, Condition, FrameName, ResultId
+from api.service.runtime.request import ClientDep, IfNoneMatch, ServiceDep, tag_of
+from api.service.runtime.service import Service
 from api.service.security.access import Caller
-from api.service.security.visibility import EVERYTHING, sight_of
-from api.service.views.models import RunContent, Wire, body_text
-from api.service.views.results import ColumnName, Condition, FrameName, ResultId
+from api.service.security.visibility import EVERYTHING, view_of
+from api.service.views.models import RunContent
+from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, VARY
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.run.formulas import FORMULAS
@@ -27,7 +31,7 @@ from capitation.run.trace import WITHHELD, Context, FigureAddress, explain
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
 
-class FigureView(Wire):
+class FigureView(ApiModel):
     """A figure and what it is made of."""
 
     kind: str = Field(examples=["figure"])
@@ -72,36 +76,33 @@ def read_figure(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A figure of a run as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""
-    sight = str(request.state.sight)
-    tag = strong(tag_of(result_id, table, column, str(depth), sight, *where))
+    as_seen = str(request.state.view)
+    tag = tag_of(result_id, table, column, str(depth), as_seen, *where)
     context = _context(service, result_id)
-    headers = {"ETag": tag, "Vary": VARY, "Cache-Control": IMMUTABLE}
+    headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
     try:
         asked = FigureAddress(table, column, tuple(pairs))
         may_show = _may_show(service, result_id, client)
         tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
     except CapitationError as error:
-        kind = "not-found"
-        raise ServiceError(kind, error.message, error.faults) from error
+        raise ServiceError("not-found", error.message, error.faults) from error
     if tree.value == WITHHELD:
-        kind = "forbidden"
-        raise ServiceError(kind, f"{asked.label}: it is not yours to see, or a number of people too small to be shown")
-    if is_unchanged(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
-    view = FigureView.model_validate(tree.as_dict())
-    return Response(body_text(view), media_type="application/json", headers=headers)
+        raise ServiceError(
+            "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
+        )
+    return respond(FigureView.model_validate(tree.as_dict()), request, headers=headers, tag=tag)
 
 
 def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:
     """Whether a caller may see a figure: its row is theirs to see and its number is not left out."""
-    if sight_of(client, service.system) == EVERYTHING:
+    if view_of(client, service.system) == EVERYTHING:
         return lambda _figure: True
 
     def may_show(figure: FigureAddress) -> bool:
         try:
-            found = service.seen(RUN, result_id, figure.table, client)
-        except UnknownNameError:  # a table that is shown to no partner
+            found = service.seen("run", result_id, figure.table, client)
+        except UnknownNameError:  # a table that is hidden from partners
             return False
         if found is None:
             return False
@@ -113,23 +114,21 @@ def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Fig
 
 
 def _context(service: Service, result_id: str) -> Context:
-    result = service.store.result(RUN, result_id)
+    result = service.store.result("run", result_id)
     if result is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no run {result_id!r}")
-    return _held(service, result_id, result.content)
+        raise ServiceError("not-found", f"there is no run {result_id!r}")
+    return _kept(service, result_id, result.content)
 
 
 @lru_cache(maxsize=4)
-def _held(service: Service, result_id: str, content: str) -> Context:
+def _kept(service: Service, result_id: str, content: str) -> Context:
     """The context of a run, whose indexes serve every figure of it."""
     content_of_run = RunContent.model_validate_json(content)
     manifest = content_of_run.manifest
     frames: dict[str, pl.DataFrame] = {}
     for name in manifest.frames:
-        decoded = service.frame(RUN, result_id, name)
+        decoded = service.frame("run", result_id, name)
         if decoded is None:
-            kind = "not-found"
-            raise ServiceError(kind, f"run {result_id} has no table {name!r}")
+            raise ServiceError("not-found", f"run {result_id} has no table {name!r}")
         frames[name] = decoded[0]
     return Context(Run(manifest, frames), service.packs.named(content_of_run.data_pack).opened())

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
-from api.service.http.problems import ServiceError
 from api.service.jobs.self_test import solver_says
+from api.service.records.failures import ServiceError
 from api.service.runtime.request import ServiceDep
 from api.service.views.models import Liveness, Readiness
+from api.service.views.respond import respond
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/livez")
-def read_liveness() -> Liveness:
+@router.get("/livez", response_model=Liveness)
+def read_liveness(request: Request) -> Response:
     """Whether the process answers."""
-    return Liveness(status="alive")
+    return respond(Liveness(status="alive"), request)
 
 
-@router.get("/readyz")
-def read_readiness(service: ServiceDep) -> Readiness:
+@router.get("/readyz", response_model=Readiness)
+def read_readiness(request: Request, service: ServiceDep) -> Response:
     """Whether the store can be written and the solver solves a small programme right."""
     said = solver_says(service.pack)
     if said != "optimal":
-        kind = "not-ready"
-        raise ServiceError(kind, f"the solver said {said!r} to its test programme; expected 'optimal'")
-    return Readiness(
+        raise ServiceError("not-ready", f"the solver said {said!r} to its test programme; expected 'optimal'")
+    view = Readiness(
         status="ready",
         version=version("capitation"),
         store=service.store.self_test(),
@@ -35,3 +35,4 @@ def read_readiness(service: ServiceDep) -> Readiness:
         data_pack=service.pack.digest,
         jobs=service.store.counts(),
     )
+    return respond(view, request)

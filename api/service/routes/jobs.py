@@ -11,12 +11,15 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import ServiceError
-from api.service.runtime.request import ClientDep, Cursor, Limit, Service, ServiceDep, event
-from api.service.security.access import Caller, sees_everything
-from api.service.security.visibility import without_detail
+from api.service.records.api_models import JOB_EXAMPLE
+from api.service.records.failures import ServiceError
+from api.service.runtime.request import ClientDep, Cursor, Limit, ServiceDep, event
+from api.service.runtime.service import Service
+from api.service.security.access import Caller
+from api.service.security.visibility import sees_everything, without_detail
 from api.service.store import TERMINAL, Job, StoreError
-from api.service.views.models import JOB_EXAMPLE, JobList, JobStatus, JobView, job_view, moment
+from api.service.views.models import JobList, JobStatus, JobView, job_view, moment
+from api.service.views.respond import respond
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -35,37 +38,35 @@ EVENT_EXAMPLE = (
 """One event: its number, what happened, and JSON with the job, words and the time."""
 
 
-@router.get("")
+@router.get("", response_model=JobList)
 async def list_jobs(
     request: Request,
-    response: Response,
     service: ServiceDep,
     client: ClientDep,
     limit: Limit = 100,
     cursor: Cursor = None,
     status: Annotated[JobStatus | None, Query(description="Only jobs with this status", examples=["done"])] = None,
-) -> JobList:
+) -> Response:
     """Jobs in the order in which they were first asked for."""
     found = await service.read(service.store.jobs, number_after(cursor), limit + 1, status)
-    page, following = page_of(request, response, found, limit, lambda each: each.seq)
-    return JobList(items=[_view(each, client, service) for each in page], next=following)
+    page, following = page_of(found, limit, lambda each: each.seq)
+    return respond(JobList(items=[_view(each, client, service) for each in page], next=following), request)
 
 
-@router.get("/{job_id}")
-async def read_job(response: Response, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
+@router.get("/{job_id}", response_model=JobView)
+async def read_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> Response:
     """How far a job is; `result` says where its result stands once it is done."""
     found = await service.read(_known, service, job_id)
-    if found.status not in TERMINAL:
-        response.headers["Retry-After"] = "1"
-    return _view(found, client, service)
+    headers = {} if found.status in TERMINAL else {"Retry-After": "1"}
+    return respond(_view(found, client, service), request, headers=headers)
 
 
-@router.delete("/{job_id}")
-def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> JobView:
+@router.delete("/{job_id}", response_model=JobView)
+def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> Response:
     """Cancel a job that has not ended; one that has ended stays as it is."""
     _known(service, job_id)
-    told = event(client, request, "jobs.delete", f"jobs/{job_id}")
-    return job_view(service.store.cancel(job_id, told))
+    cancelled = service.store.cancel(job_id, event(client, request, "jobs.delete", f"jobs/{job_id}"))
+    return respond(job_view(cancelled), request)
 
 
 @router.get(
@@ -107,10 +108,10 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
             yield ": the store cannot be used at the moment\n\n"  # the stream goes on once the store does
             await asyncio.sleep(STORE_SECONDS)
             continue
-        for seq, name, says, created in happened:
+        for seq, name, message, created in happened:
             after, quiet = seq, 0.0
-            told = says if name != "failed" or sees_everything(client, service.system) else "failed"
-            data = json.dumps({"job": job_id, "says": told, "at": moment(created).isoformat()})
+            said = message if name != "failed" or sees_everything(client, service.system) else "failed"
+            data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
         if found is None or found.status in TERMINAL or service.stopping.is_set():
             return
@@ -122,7 +123,7 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
 
 
 def _view(found: Job, client: Caller, service: Service) -> JobView:
-    """A job as a caller sees it: what went wrong with others' rows is not told to partners."""
+    """A job as a caller sees it: what went wrong with others' rows is hidden from partners."""
     view = job_view(found)
     if view.problem is None or sees_everything(client, service.system):
         return view
@@ -132,6 +133,5 @@ def _view(found: Job, client: Caller, service: Service) -> JobView:
 def _known(service: Service, job_id: str) -> Job:
     found = service.store.job(job_id)
     if found is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no job {job_id!r}")
+        raise ServiceError("not-found", f"there is no job {job_id!r}")
     return found

@@ -10,30 +10,25 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.http.paging import number_after, page_of
-from api.service.http.problems import BODY, ServiceError
+from api.service.records.api_models import ApiModel
+from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
     Cursor,
     KeyHeader,
     Limit,
-    Service,
     ServiceDep,
     content_of,
     created_once,
     event,
     takes,
 )
+from api.service.runtime.service import Service
 from api.service.security.access import Role, Scope
-from api.service.security.credentials import (
-    LONGEST_ORGANISATION,
-    LONGEST_SUBJECT,
-    IssuedKey,
-    KeyRecord,
-    KeyRequestError,
-    issue_key,
-)
-from api.service.views.models import Wire, body_text
+from api.service.security.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
+from api.service.security.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
+from api.service.views.respond import respond, respond_created
 from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
@@ -44,7 +39,7 @@ KeyId = Annotated[
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
 
 
-class KeyRequest(Wire):
+class KeyRequest(ApiModel):
     """Whom a key is for and what it may be used for."""
 
     subject: Name = Field(max_length=LONGEST_SUBJECT, examples=["ben"])
@@ -59,7 +54,7 @@ class KeyRequest(Wire):
     """How many days it lives; without end where it is not given."""
 
 
-class KeyView(Wire):
+class KeyView(ApiModel):
     """What is known of a key; its secret part is kept nowhere."""
 
     key_id: str = Field(examples=["9f2c41d07a5be386"])
@@ -89,7 +84,7 @@ class NewKeyView(KeyView):
     """The key itself, in the first answer only: a repeat of the request is answered without it."""
 
 
-class KeyList(Wire):
+class KeyList(ApiModel):
     """A page of keys."""
 
     items: list[KeyView]
@@ -98,14 +93,12 @@ class KeyList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-@router.get("")
-def list_keys(
-    request: Request, response: Response, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None
-) -> KeyList:
+@router.get("", response_model=KeyList)
+def list_keys(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """The keys that were issued, those that ended or were taken back among them."""
     found = service.store.keys(number_after(cursor), limit + 1)
-    page, following = page_of(request, response, found, limit, lambda each: each[0])
-    return KeyList(items=[KeyView(**_shown(record)) for _, record in page], next=following)
+    page, following = page_of(found, limit, lambda each: each[0])
+    return respond(KeyList(items=[KeyView(**_shown(record)) for _, record in page], next=following), request)
 
 
 @router.post("", name="issue_key", status_code=201, response_model=NewKeyView, openapi_extra=takes(KeyRequest))
@@ -119,33 +112,31 @@ def issue_key_for(
         asked = parse_document(content_of(request, sent), KeyRequest, BODY)
         issued = _issued(service, asked)
         about = {"role": asked.role, "holder": asked.subject, "for": asked.organisation}
-        told = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
-        service.store.add_key(issued.record, told)
-        service.door.forget()
+        made = event(client, request, "keys.create", f"keys/{issued.record.key_id}", **about)
+        service.store.add_key(issued.record, made)
+        service.identity.forget()
         secret.append(issued.text.get_secret_value())
-        view = NewKeyView(**_shown(issued.record), key=None)
-        return Response(body_text(view), 201, {"Location": view.href}, "application/json")
+        return respond_created(NewKeyView(**_shown(issued.record), key=None), request)
 
     answer = created_once(request, service, client, sent, key, act)  # what is kept for a repeat holds no secret
     if not secret:
         return answer
     view = NewKeyView.model_validate_json(bytes(answer.body)).model_copy(update={"key": secret[0]})
-    headers = {"Location": view.href, "Cache-Control": "no-store"}
-    return Response(body_text(view), 201, headers, "application/json")
+    return respond(view, request, 201, {"Location": view.href, "Cache-Control": "no-store"})
 
 
-@router.get("/{key_id}")
-def read_key(service: ServiceDep, key_id: KeyId) -> KeyView:
+@router.get("/{key_id}", response_model=KeyView)
+def read_key(request: Request, service: ServiceDep, key_id: KeyId) -> Response:
     """What is known of a key."""
-    return KeyView(**_shown(_known(service.store.key(key_id), key_id)))
+    return respond(KeyView(**_shown(_known(service.store.key(key_id), key_id))), request)
 
 
-@router.delete("/{key_id}")
-def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> KeyView:
+@router.delete("/{key_id}", response_model=KeyView)
+def revoke_key(request: Request, service: ServiceDep, client: ClientDep, key_id: KeyId) -> Response:
     """Take a key back: this server process refuses it from now on, others within seconds."""
     record = service.store.revoke_key(key_id, event(client, request, "keys.delete", f"keys/{key_id}"))
-    service.door.forget()
-    return KeyView(**_shown(_known(record, key_id)))
+    service.identity.forget()
+    return respond(KeyView(**_shown(_known(record, key_id))), request)
 
 
 def _issued(service: Service, asked: KeyRequest) -> IssuedKey:
@@ -154,15 +145,13 @@ def _issued(service: Service, asked: KeyRequest) -> IssuedKey:
     try:
         return issue_key(asked.subject, asked.organisation, asked.role, asked.scopes, now=now, lives=lives)
     except KeyRequestError as error:
-        kind = "invalid"
         faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in error.faults]
-        raise ServiceError(kind, error.message, faults) from error
+        raise ServiceError("invalid", error.message, faults) from error
 
 
 def _known(record: KeyRecord | None, key_id: str) -> KeyRecord:
     if record is None:
-        kind = "not-found"
-        raise ServiceError(kind, f"there is no key {key_id!r}")
+        raise ServiceError("not-found", f"there is no key {key_id!r}")
     return record
 
 

@@ -1,4 +1,7 @@
-"""Positions: what every party of a settlement, or every organisation of a comparison, gains or bears."""
+"""Positions: what every party of a settlement, or every organisation of a comparison, gains or bears.
+
+The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.service.jobs.work import COMPARISON, SETTLEMENT
+from api.service.runtime.parameters import ResultId, Rows
 from api.service.runtime.request import Cursor, ServiceDep
-from api.service.views.results import ROWS_RESPONSES, ResultId, Rows
-from api.service.views.rows import frame_answer
+from api.service.views.rows import ROWS_RESPONSES, frame_answer
 
 router = APIRouter(prefix="/v1/positions", tags=["positions"])
 
@@ -44,8 +46,8 @@ def read_positions(
     cursor: Cursor = None,
 ) -> Response:
     """Positions of organisations under each contract option, or of the parties to a settlement."""
-    settled = service.store.result(SETTLEMENT, result_id) is not None
-    kind, frame = (SETTLEMENT, "positions") if settled else (COMPARISON, "position")
+    settled = service.store.result("settlement", result_id) is not None
+    kind, frame = ("settlement", "positions") if settled else ("comparison", "position")
     asked = {
         "party" if settled else "organisation_code": organisation,
         "year": year,

@@ -18,8 +18,9 @@ from typing import Annotated, Protocol
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from api.service.records.failures import ProblemError
 from api.service.security.credentials import masked
-from capitation.errors import CapitationError, SourceError
+from capitation.errors import SourceError
 from capitation.records.documents import Document
 from capitation.records.identity import canonical, digest
 
@@ -33,8 +34,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$")]
 
 
-class AuditError(CapitationError):
-    """A record could not be added to the audit log, so what it tells of must not happen either."""
+class AuditError(ProblemError):
+    """A record could not be added to the audit log, so what it records must not happen either."""
+
+    kind = "store-unavailable"
 
 
 class NumberTakenError(AuditError):
@@ -42,7 +45,7 @@ class NumberTakenError(AuditError):
 
 
 class AuditEvent(Document):
-    """What one record tells; keys, tokens and passwords in its words are masked before it is made."""
+    """What one record says; keys, tokens and passwords in its words are masked before it is made."""
 
     at: Moment = Field(examples=["2018-03-28T14:30:00.000000Z"])
     """When, by the service's clock, in UTC. The order of the log is the records' number: clocks can go back."""
@@ -105,7 +108,7 @@ class AuditLog(Protocol):
 
 
 class Break(Document):
-    """The first place where the chain does not hold."""
+    """Where the chain first does not hold."""
 
     position: int
     """Which record, counted from 1 in the order of the log; one past the last where the end is missing."""
@@ -168,8 +171,9 @@ def record(log: AuditLog, happened: AuditEvent) -> AuditRecord:
         except NumberTakenError:
             continue
         return made
-    message = f"audit log: found another writer first {RETRIES} times; nothing was recorded and nothing must be done"
-    raise AuditError(message)
+    raise AuditError(
+        f"audit log: found another writer first {RETRIES} times; nothing was recorded and nothing must be done"
+    )
 
 
 def link(head: Head, happened: AuditEvent) -> AuditRecord:
@@ -239,11 +243,9 @@ def verify_file(path: Path, noted: Iterable[Head] = ()) -> Verdict:
     try:
         lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
     except FileNotFoundError:
-        message = f"{path}: no such file"
-        raise SourceError(message) from None
+        raise SourceError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as UTF-8 text ({type(error).__name__})"
-        raise SourceError(message) from error
+        raise SourceError(f"{path}: cannot be read as UTF-8 text ({type(error).__name__})") from error
     kept = _read_head(lines[-1]) if lines else None
     records: list[AuditRecord] = []
     broken = None
@@ -272,8 +274,9 @@ def parse_head(text: str) -> Head:
     try:
         return Head(number=int(number), sha256=sha256)
     except ValueError:
-        message = f"head {text!r}: expected the record's number, a colon and its checksum of 64 hexadecimal digits"
-        raise SourceError(message) from None
+        raise SourceError(
+            f"head {text!r}: expected the record's number, a colon and its checksum of 64 hexadecimal digits"
+        ) from None
 
 
 def _break(found: AuditRecord, head: Head, earlier: dict[int, str]) -> Break | None:

@@ -9,7 +9,7 @@ With p small cells and j cells beside them that add to S in all, every value is 
 
     j >= 1 and S - j t - (p - 1) >= t - 1,    or    j = 0 and p + t - 2 <= S <= 1 + (p - 1)(t - 1).
 
-Cells beside are taken in the order of the key and not of their size, since size would tell their range. What is left
+Cells beside are taken in the order of the key and not of their size, since size would give their range away. What is left
 out is marked alike, small or beside. This holds for one table with one total a group; where groups are rows of a further
 table, or rows are cut in two ways, whoever publishes both must look at them together.
 """
@@ -59,7 +59,7 @@ def suppressed(
         within: columns that name a group whose total is shown; none means that the whole frame is one group.
         order_by: columns that name a cell in its group.
         smallest_shown: the smallest count other than 0 that may be shown, at least 3.
-        also: columns that would tell the count, such as a rate, left out with it.
+        also: columns that would give the count away, such as a rate, left out with it.
 
     Raises:
         FrameError: counts that are not whole, empty or below 0, a cell twice, or a smallest count below 3; all together.

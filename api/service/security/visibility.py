@@ -1,4 +1,7 @@
-"""What a caller sees of a frame: their rows, and no small numbers of people unless they make runs.
+"""What a caller sees of a result: their rows of its frames, and no small numbers of people unless they make runs.
+
+A partner sees the totals of the system and its own detail. Each kind of job names the columns that make a row of a frame one's
+own, and the rows that are totals of the system; frames, content and kinds that are not named are hidden from partners.
 
 Small numbers are left out before rows are chosen, since what is left out beside them depends on the whole table.
 """
@@ -6,75 +9,94 @@ Small numbers are left out before rows are chosen, since what is left out beside
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from api.service.security.access import SIGHT, Caller, sees_everything, visible
+from api.service.kinds import KINDS
+from api.service.records.job_kind import People
+from api.service.security.access import Caller
 from api.service.security.suppression import suppressed
+from capitation.errors import UnknownNameError
 
 EVERYTHING = "everything"
-"""Sight of those who make runs: all rows, all numbers."""
+"""View of those who make runs: all rows, all numbers."""
 
 MICRO = 1_000_000
 
 _COUNT = "__count"
 
 SYSTEM = "system"
-"""Sight of the system's other callers: all rows, no small numbers of people."""
+"""View of the system's other callers: all rows, no small numbers of people."""
 
 
-@dataclass(frozen=True)
-class People:
-    """How a frame counts people, or what happens to them.
-
-    Args:
-        count: column with numbers of people or events.
-        within: columns that name a group whose total is shown elsewhere.
-        order_by: columns that name a row in its group.
-        also: columns that would tell the count.
-        micro: whether the count is in millionths; a column of fractions is compared in millionths too.
-    """
-
-    count: str
-    within: tuple[str, ...]
-    order_by: tuple[str, ...]
-    also: tuple[str, ...] = ()
-    micro: bool = False
-
-
-PEOPLE: dict[str, People] = {
-    "population": People("registered_micro", ("year",), ("practice_code",), ("registered_persons",), micro=True),
-    "practice_need": People("registered_persons", ("stream",), ("practice_code",), ("weighted_persons",), micro=True),
-    "practice_weight": People(
-        "registered_micro", ("year", "stream"), ("practice_code",), ("weight_micro",), micro=True
-    ),
-    "locality_activity": People("activity", ("year", "case", "point_of_delivery"), ("locality_code",)),
-}
-"""Frames of a run that count people or events; amounts of money are not left out, since every pound is accounted for."""
-
-
-PARTNERS_SEE: dict[str, frozenset[str]] = {
-    "optimisation": frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "gap", "engine"}),
-    "simulation": frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count"}),
-}
-"""What partners see of the content of results that name single organisations; of other kinds they see it whole."""
-
-
-def sight_of(caller: Caller, system: str) -> str:
+def view_of(caller: Caller, system: str) -> str:
     """What decides which rows and numbers a caller sees; equal for callers who see the same."""
     if not sees_everything(caller, system):
         return f"organisation {caller.organisation}"
     return EVERYTHING if caller.role == "analyst" else SYSTEM
 
 
+def sees_everything(caller: Caller, system: str) -> bool:
+    """Whether all rows are the caller's to read: they act for the organisation that runs the system, not as a partner."""
+    return caller.organisation == system and caller.role != "partner"
+
+
+def area_codes(organisation: str, membership: pl.DataFrame) -> frozenset[str]:
+    """Codes of places, localities and practices that are wholly the organisation's: a commissioner's or a place's.
+
+    Args:
+        organisation: a commissioner, place, locality or practice; another has no area of its own.
+        membership: practice_code, locality_code, place_code, commissioner_code, as in a run.
+    """
+    levels = ["practice_code", "locality_code", "place_code"]
+    is_own = pl.any_horizontal(pl.col(name) == organisation for name in [*levels, "commissioner_code"])
+    return frozenset(
+        code
+        for level in levels
+        for code in membership.group_by(level).agg(is_own.all().alias("own")).filter("own").get_column(level)
+    )
+
+
+def visible(
+    kind: str, name: str, frame: pl.DataFrame, caller: Caller, system: str, area: Iterable[str] = ()
+) -> pl.DataFrame:
+    """The rows of a frame that the caller may see, in their own order.
+
+    Args:
+        kind: the kind of job that led to it.
+        name: the frame's name.
+        frame: its rows.
+        caller: who asks.
+        system: code of the organisation that runs the system.
+        area: codes of the caller's area, as `area_codes` gives them.
+
+    Raises:
+        UnknownNameError: the kind does not name the frame, so it is hidden from partners.
+    """
+    if sees_everything(caller, system):
+        return frame
+    shown = KINDS[kind].frames if kind in KINDS else {}
+    if name not in shown:
+        raise UnknownNameError("frame that partners see", name, shown)
+    rule = shown[name]
+    if rule.totals == "*":
+        return frame
+    mine, around = [caller.organisation], sorted({caller.organisation, *area})
+    tests = [pl.col(column).is_in(around if column in rule.area else mine) for column in rule.own]
+    if rule.totals is not None:
+        column, value = rule.totals
+        tests.append(pl.col(column) == value)
+    return frame.filter(pl.any_horizontal(tests))
+
+
 def seen(
-    name: str, frame: pl.DataFrame, caller: Caller, system: str, area: Iterable[str], smallest_shown: int
+    kind: str, name: str, frame: pl.DataFrame, caller: Caller, system: str, area: Iterable[str], smallest_shown: int
 ) -> pl.DataFrame:
     """The rows and numbers of a frame that a caller sees; `is_suppressed` marks rows in which numbers were left out.
 
     Args:
+        kind: the kind of job that led to it.
         name: the frame's name.
         frame: its rows.
         caller: who asks.
@@ -83,25 +105,25 @@ def seen(
         smallest_shown: the smallest number of people other than 0 that is shown.
 
     Raises:
-        UnknownNameError: the frame is shown to no partner.
+        UnknownNameError: the frame is hidden from partners.
     """
-    people = PEOPLE.get(name)
-    if people is not None and sight_of(caller, system) != EVERYTHING:
+    people = KINDS[kind].people.get(name) if kind in KINDS else None
+    if people is not None and view_of(caller, system) != EVERYTHING:
         frame = _without_small_numbers(frame, people, smallest_shown)
-    return visible(name, frame, caller, system, area)
+    return visible(kind, name, frame, caller, system, area)
 
 
-def sees_frame(name: str, caller: Caller, system: str) -> bool:
+def sees_frame(kind: str, name: str, caller: Caller, system: str) -> bool:
     """Whether a frame is shown to the caller at all."""
-    return sees_everything(caller, system) or name in SIGHT
+    return sees_everything(caller, system) or (kind in KINDS and name in KINDS[kind].frames)
 
 
 def content_seen(kind: str, content: dict[str, Any], caller: Caller, system: str) -> dict[str, Any]:
     """The content of a result as far as the caller sees it."""
-    kept = PARTNERS_SEE.get(kind)
-    if kept is None or sees_everything(caller, system):
+    if sees_everything(caller, system):
         return content
-    return {name: value for name, value in content.items() if name in kept}
+    shown = KINDS[kind].partners_see if kind in KINDS else frozenset[str]()
+    return {name: value for name, value in content.items() if name in shown}
 
 
 def without_detail(problem: dict[str, Any]) -> dict[str, Any]:

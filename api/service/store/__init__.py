@@ -1,20 +1,22 @@
-"""The store in SQLite or PostgreSQL: the only place that meets SQLAlchemy; one file a part.
+"""The store in SQLite or PostgreSQL: the only room that meets SQLAlchemy; one file a part.
 
 Nothing is updated in place except the state of a job and of a key: documents, results, approvals, journals and audit records
 are only ever added. A result and the end of its job are written in one transaction, and a result that is there already is
 left as it is, so work that was done twice leaves one result.
 """
 
-from api.service.store.answers import KeptAnswer
-from api.service.store.approvals import StoredApproval
+from api.service.records.stored import StoredDocument, StoredFile, StoredFrame
+from api.service.store.answers import Answers, KeptAnswer
+from api.service.store.approvals import Approvals, StoredApproval
+from api.service.store.audit_trail import AuditTrail
 from api.service.store.copies import backup, restore
 from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
-from api.service.store.documents import ShippedDocument, StoredDocument
-from api.service.store.jobs import TERMINAL, Job
-from api.service.store.journal_records import NewJournal, StoredJournal
-from api.service.store.pack_records import StoredPack
-from api.service.store.results import Result, StoredFile, StoredFrame
-from api.service.store.whole import Store
+from api.service.store.documents import Documents, ShippedDocument
+from api.service.store.jobs import TERMINAL, Job, Jobs
+from api.service.store.journal_records import JournalRecords, NewJournal, StoredJournal
+from api.service.store.keys import Keys
+from api.service.store.pack_records import PackRecords, StoredPack
+from api.service.store.results import Result, Results
 
 __all__ = [
     "TERMINAL",
@@ -37,3 +39,7 @@ __all__ = [
     "backup",
     "restore",
 ]
+
+
+class Store(Documents, Jobs, Results, Answers, Keys, AuditTrail, Approvals, JournalRecords, PackRecords):
+    """Documents, jobs, results, keys, approvals, journals, data packs and the audit log of one service."""

@@ -38,14 +38,14 @@ class Approvals(Database):
         approved_by: str,
         organisation: str,
         note: str,
-        told: AuditEvent | None = None,
+        audit_event: AuditEvent | None = None,
     ) -> StoredApproval:
         """The approval of a result: this one, or the one that was there before."""
         row = {"id": approval_id, "kind": kind, "result": result_id, "made_by": made_by, "approved_by": approved_by}
         more = {"organisation": organisation, "note": note, "created": self.clock()}
         with self._write() as connection:
             if self._add_if_absent(connection, _approval, {**row, **more}):
-                self._record(connection, told)
+                self._record(connection, audit_event)
             query = sa.select(_approval).where(_approval.c.kind == kind, _approval.c.result == result_id)
             return StoredApproval(**connection.execute(query).mappings().one())
 

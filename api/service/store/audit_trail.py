@@ -1,4 +1,4 @@
-"""The audit log in the store: records that are only ever added, and the head that tells where they end."""
+"""The audit log in the store: records that are only ever added, and the head that says where they end."""
 
 from __future__ import annotations
 
@@ -31,17 +31,15 @@ class AuditTrail(Database):
         try:
             with self._write() as connection:
                 if self._head(connection, lock=True).number >= record.number:
-                    message = f"audit log: record {record.number} is there already"
-                    raise NumberTakenError(message)
+                    raise NumberTakenError(f"audit log: record {record.number} is there already")
                 self._chain(connection, record)
         except ChangedError as error:
-            message = f"audit log: record {record.number} is there already"
-            raise NumberTakenError(message) from error
+            raise NumberTakenError(f"audit log: record {record.number} is there already") from error
 
-    def note(self, told: AuditEvent) -> None:
+    def note(self, audit_event: AuditEvent) -> None:
         """Record an event that changes nothing else in the store, such as a refusal."""
         with self._write() as connection:
-            self._record(connection, told)
+            self._record(connection, audit_event)
 
     def read(self) -> Iterator[AuditRecord]:
         """All records, by number."""

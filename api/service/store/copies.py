@@ -20,8 +20,7 @@ def backup(url: str, target: Path) -> Path:
     """
     source = _sqlite_path(url)
     if not source.is_file():
-        message = f"{source}: no such store. Start the service there once, or set CAPITATION_STORE"
-        raise StoreError(message)
+        raise StoreError(f"{source}: no such store. Start the service there once, or set CAPITATION_STORE")
     return _copy(source, target)
 
 
@@ -34,11 +33,9 @@ def restore(copy: Path, url: str, *, replace: bool = False) -> Path:
     """
     target = _sqlite_path(url)
     if target.exists() and not replace:
-        message = f"{target}: there is a store already. Say --replace to put the backup in its place"
-        raise StoreError(message)
+        raise StoreError(f"{target}: there is a store already. Say --replace to put the backup in its place")
     if not copy.is_file():
-        message = f"{copy}: no such backup"
-        raise StoreError(message)
+        raise StoreError(f"{copy}: no such backup")
     return _copy(copy, target, before=lambda: _set_aside(target))
 
 
@@ -50,8 +47,7 @@ def _set_aside(store: Path) -> None:
                 old.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                message = f"{store}: the store is in use. Stop the service and its workers first"
-                raise StoreError(message) from error
+                raise StoreError(f"{store}: the store is in use. Stop the service and its workers first") from error
         except sqlite3.DatabaseError:
             pass  # it is damaged, which is why it is replaced
     for ending in ("-wal", "-shm"):
@@ -70,15 +66,13 @@ def _copy(source: Path, target: Path, before: Callable[[], None] = lambda: None)
             new.execute("PRAGMA journal_mode=DELETE")
             said = new.execute("PRAGMA integrity_check").fetchone()[0]
             if said != "ok":
-                message = f"{source}: the store is damaged: {said}"
-                raise StoreError(message)
+                raise StoreError(f"{source}: the store is damaged: {said}")
             new.execute("SELECT version_num FROM alembic_version").fetchone()
         before()
         partial.replace(target)
     except (sqlite3.Error, OSError) as error:
         partial.unlink(missing_ok=True)
-        message = f"{source}: cannot be copied to {target}: {error}"
-        raise StoreError(message) from error
+        raise StoreError(f"{source}: cannot be copied to {target}: {error}") from error
     except StoreError:
         partial.unlink(missing_ok=True)
         raise
@@ -88,6 +82,5 @@ def _copy(source: Path, target: Path, before: Callable[[], None] = lambda: None)
 def _sqlite_path(url: str) -> Path:
     made = make_url(url)
     if made.get_backend_name() != "sqlite" or not made.database:
-        message = "backup and restore are for the embedded store; use pg_dump and pg_restore for PostgreSQL"
-        raise StoreError(message)
+        raise StoreError("backup and restore are for the embedded store; use pg_dump and pg_restore for PostgreSQL")
     return Path(made.database)

@@ -1,7 +1,7 @@
-"""The database itself: connections, transactions, shape, and the audit record that a change is written together with.
+"""The database itself: connections, transactions, version, and the audit record that a change is written together with.
 
 A change and its audit record stand in one transaction, so neither is there without the other. The head of the audit
-log is locked last, so writers queue for it in one order. What is done inside `together` stands in one transaction too.
+log is locked last, so writers queue for it in one order. What is done inside `transaction` stands in one transaction too.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
+from api.service.records.failures import ProblemError
 from api.service.security.audit import AuditEvent, AuditRecord, Head, link
 from api.service.store import tables
-from capitation.errors import CapitationError
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
@@ -42,13 +42,15 @@ CLOCKS_DIFFER_SECONDS = 60.0
 """By how much clocks may differ between machines; a hold from further in the future was given before a clock went back."""
 
 
-class StoreError(CapitationError):
-    """The store cannot be reached, or has another shape than this version needs.
+class StoreError(ProblemError):
+    """The store cannot be reached, or has other tables than this version needs.
 
     Args:
         message: what is wrong, for callers of the service.
         driver: what the database's driver says, which may name hosts and users: for logs and the command line only.
     """
+
+    kind = "store-unavailable"
 
     def __init__(self, message: str, driver: str = "") -> None:
         self.driver = driver
@@ -61,9 +63,13 @@ class StoreError(CapitationError):
 class StoreFullError(StoreError):
     """There is no room left where the store is; nothing of the change was kept."""
 
+    kind = "store-full"
 
-class ChangedError(CapitationError):
+
+class ChangedError(ProblemError):
     """A document changed since the caller read it, or the name is taken by other content."""
+
+    kind = "changed-meanwhile"
 
 
 class _Joint(threading.local):
@@ -107,7 +113,7 @@ class Database:
         self._unmark()
 
     def mark(self) -> Mark | None:
-        """What differs once anyone has changed the store; None where that cannot be told at once.
+        """What differs once anyone has changed the store; None where that cannot be said at once.
 
         It never waits. Only the event loop asks, over a connection of its own, which sees the changes of all others.
         """
@@ -132,7 +138,7 @@ class Database:
             self._marker = None
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Keep all changes that this thread makes inside, or none; other writers wait from the first change on, not before.
 
         Raises:
@@ -153,10 +159,10 @@ class Database:
     def _read(self) -> Iterator[Connection]:
         self._check_file()
         if self._joint.connection is not None:
-            with _told():
+            with _store_errors():
                 yield self._joint.connection
         else:
-            with _told(), self._engine.connect() as connection:
+            with _store_errors(), self._engine.connect() as connection:
                 yield connection
 
     @contextmanager
@@ -164,18 +170,18 @@ class Database:
         self._check_file()
         joint = self._joint
         if joint.changes is None:
-            with self._transaction() as connection:
+            with self._begun() as connection:
                 yield connection
         else:
             if joint.connection is None:
-                joint.connection = joint.changes.enter_context(self._transaction())
-            with _told(), joint.connection.begin_nested():
+                joint.connection = joint.changes.enter_context(self._begun())
+            with _store_errors(), joint.connection.begin_nested():
                 yield joint.connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _begun(self) -> Iterator[Connection]:
         queue = self._one_writer or nullcontext()  # fairer to the threads of one process than SQLite's own waiting
-        with queue, _told(), self._writing.begin() as connection:
+        with queue, _store_errors(), self._writing.begin() as connection:
             yield connection
 
     def _check_file(self) -> None:
@@ -186,15 +192,16 @@ class Database:
             now = os.stat(self._file)  # noqa: PTH116  # on every transaction: a Path would take longer than the call
         except OSError as error:
             self._engine.dispose()
-            message = f"the store cannot be used: its file {self._file.name} is gone. Put it back, or restore a backup"
-            raise StoreError(message) from error
+            raise StoreError(
+                f"the store cannot be used: its file {self._file.name} is gone. Put it back, or restore a backup"
+            ) from error
         found = (now.st_dev, now.st_ino)
         if found != self._file_was:  # another file stands there, such as a backup that was put back
             self._engine.dispose()
             self._file_was = found
 
     def migrate(self) -> None:
-        """Bring the tables to the shape that this version needs; nothing happens where they have it.
+        """Migrate the tables to what this version needs; nothing happens where they are at it.
 
         Raises:
             StoreError: the store was written by a newer version, or cannot be reached.
@@ -208,11 +215,10 @@ class Database:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264920151)"))
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
-                message = (
-                    f"the store has the shape {current!r}, which this version does not know (it knows up to "
+                raise StoreError(
+                    f"the store is at version {current!r}, which this version does not know (it knows up to "
                     f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
                 )
-                raise StoreError(message)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if self._file is not None:
@@ -220,7 +226,7 @@ class Database:
             self._file_was = (made.st_dev, made.st_ino)
 
     def self_test(self) -> str:
-        """The shape of the store, once a write and a read of it worked.
+        """The version of the store, once a write and a read of it worked.
 
         Raises:
             StoreError: the store cannot be reached or written.
@@ -237,15 +243,15 @@ class Database:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
     def _add_if_absent(self, connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
-        """Whether the row was added; one that has its place in any unique index is left as it is."""
+        """Whether the row was added; one that any unique index has already is left as it is."""
         insert = sqlite_insert if self.is_sqlite else postgresql_insert
         statement = insert(table).values(**row).on_conflict_do_nothing()
         return connection.execute(statement.returning(sa.literal(1))).first() is not None
 
-    def _record(self, connection: Connection, told: AuditEvent | None) -> None:
-        """Chain an event to the audit log, in the transaction of what it tells."""
-        if told is not None:
-            self._chain(connection, link(self._head(connection, lock=True), told))
+    def _record(self, connection: Connection, audit_event: AuditEvent | None) -> None:
+        """Chain an event to the audit log, in the transaction of the change."""
+        if audit_event is not None:
+            self._chain(connection, link(self._head(connection, lock=True), audit_event))
 
     def _head(self, connection: Connection, *, lock: bool = False) -> Head:
         query = sa.select(tables.audit_head.c.number, tables.audit_head.c.sha256)
@@ -271,12 +277,10 @@ def _engine(url: str) -> Engine:
             made = made.set(drivername="postgresql+psycopg")
             return sa.create_engine(made, pool_size=10, max_overflow=50, pool_pre_ping=True)
         if made.get_backend_name() != "sqlite":
-            message = f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql"
-            raise StoreError(message)
+            raise StoreError(f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql")
         engine = sa.create_engine(made, pool_size=10, max_overflow=50, connect_args={"check_same_thread": False})
     except (ArgumentError, ImportError) as error:
-        message = f"the store's URL cannot be used: {error}"
-        raise StoreError(message) from error
+        raise StoreError(f"the store's URL cannot be used: {error}") from error
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine
@@ -309,17 +313,16 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        message = "another request changed the same thing at the same moment; ask again"
-        raise ChangedError(message) from error
+        raise ChangedError("another request changed the same thing at the same moment; ask again") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        says = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        driver = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         if getattr(cause, "sqlite_errorcode", None) in _FULL or getattr(cause, "sqlstate", None) in _FULL:
-            message = "the store is full and nothing was changed; make room where it is, and ask again"
-            raise StoreFullError(message, says) from error
-        message = "the store cannot be used at the moment"
-        raise StoreError(message, says) from error
+            raise StoreFullError(
+                "the store is full and nothing was changed; make room where it is, and ask again", driver
+            ) from error
+        raise StoreError("the store cannot be used at the moment", driver) from error

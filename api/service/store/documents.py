@@ -8,24 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from api.service.records.stored import StoredDocument
 from api.service.security.audit import AuditEvent
 from api.service.store.database import ChangedError, Database, StoreError
 from api.service.store.tables import document as _document
-
-
-@dataclass(frozen=True)
-class StoredDocument:
-    """One version of a document; `digest` names its content."""
-
-    seq: int
-    kind: str
-    name: str
-    version: int
-    digest: str
-    title: str
-    content: str
-    author: str
-    created: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ class Documents(Database):
         content_digest: str,
         author: str,
         expected: str | None,
-        told: AuditEvent | None = None,
+        audit_event: AuditEvent | None = None,
     ) -> tuple[StoredDocument, bool]:
         """The newest version of a document after adding `content`, and whether a version was added.
 
@@ -63,7 +49,7 @@ class Documents(Database):
             content_digest: hash of the content.
             author: who adds it.
             expected: digest of the version that is to be followed; None where there must be none yet, or the same.
-            told: what the audit log says of it, if a version is added.
+            audit_event: what the audit log says of it, if a version is added.
 
         Raises:
             ChangedError: the newest version is another than expected.
@@ -94,11 +80,10 @@ class Documents(Database):
                     created=self.clock(),
                 )
             )
-            self._record(connection, told)
+            self._record(connection, audit_event)
             added = self._newest(connection, kind, name)
             if added is None:
-                message = f"{kind} {name!r} was written but cannot be read"
-                raise StoreError(message)
+                raise StoreError(f"{kind} {name!r} was written but cannot be read")
             return added, True
 
     def ship(self, documents: Iterable[ShippedDocument], author: str) -> int:

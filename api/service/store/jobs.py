@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from api.service.records.stored import StoredFile, StoredFrame
 from api.service.security.audit import AuditEvent
 from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database
-from api.service.store.results import StoredFile, StoredFrame
 from api.service.store.tables import asker as _asker
 from api.service.store.tables import job as _job
 from api.service.store.tables import job_event as _event
@@ -45,7 +45,7 @@ class Job:
 class Jobs(Database):
     """The part of the store that keeps jobs."""
 
-    def ask(self, job_id: str, kind: str, request: str, author: str, told: AuditEvent | None = None) -> Job:
+    def ask(self, job_id: str, kind: str, request: str, author: str, audit_event: AuditEvent | None = None) -> Job:
         """The job with this id, queued if it is new or was failed or cancelled before; otherwise as it stands.
 
         Everyone who asks is kept with the job: none of them may approve what it leads to.
@@ -63,7 +63,7 @@ class Jobs(Database):
                 self._say(connection, job_id, "queued", f"{kind} waits for a worker")
             is_new_asker = self._add_if_absent(connection, _asker, {"job": job_id, "subject": author})
             if added or is_new_asker or again.rowcount > 0:
-                self._record(connection, told)
+                self._record(connection, audit_event)
             return self._job(connection, job_id)
 
     def job(self, job_id: str) -> Job | None:
@@ -149,9 +149,9 @@ class Jobs(Database):
         content: str,
         frames: Mapping[str, StoredFrame],
         files: Mapping[str, StoredFile] | None = None,
-        told: AuditEvent | None = None,
+        audit_event: AuditEvent | None = None,
     ) -> bool:
-        """Whether the owner still held the job; if so, its result is stored and the job is done, in one step.
+        """Whether the owner still had the job; if so, its result is stored and the job is done, in one step.
 
         A result that is there already is left as it is.
         """
@@ -195,22 +195,22 @@ class Jobs(Database):
                     ],
                 )
             self._say(connection, job.id, "done", result_id)
-            self._record(connection, told)
+            self._record(connection, audit_event)
             return True
 
-    def fail(self, job_id: str, owner: str, problem: str, says: str, told: AuditEvent | None = None) -> bool:
-        """Whether the owner still held the job; if so, it is failed, with the problem it met."""
+    def fail(self, job_id: str, owner: str, problem: str, message: str, audit_event: AuditEvent | None = None) -> bool:
+        """Whether the owner still had the job; if so, it is failed, with the problem it met."""
         with self._write() as connection:
             failed = self._owned(job_id, owner).values(
                 status="failed", problem=problem, owner=None, lease_until=None, changed=self.clock()
             )
             if connection.execute(failed).rowcount == 0:
                 return False
-            self._say(connection, job_id, "failed", says)
-            self._record(connection, told)
+            self._say(connection, job_id, "failed", message)
+            self._record(connection, audit_event)
             return True
 
-    def cancel(self, job_id: str, told: AuditEvent | None = None) -> Job:
+    def cancel(self, job_id: str, audit_event: AuditEvent | None = None) -> Job:
         """The job, cancelled if it had not ended; a worker that has it finds out and stores nothing."""
         with self._write() as connection:
             stopped = connection.execute(
@@ -220,15 +220,15 @@ class Jobs(Database):
             )
             if stopped.rowcount > 0:
                 self._say(connection, job_id, "cancelled", "stopped on request")
-                self._record(connection, told)
+                self._record(connection, audit_event)
             return self._job(connection, job_id)
 
-    def say(self, job_id: str, owner: str, says: str) -> None:
+    def say(self, job_id: str, owner: str, message: str) -> None:
         """Note how far a job is, if it is still the owner's: nothing is said of a job after its end."""
-        held = sa.select(_job.c.seq).where(_is_owned(job_id, owner)).with_for_update()  # keeps events in order
+        owned = sa.select(_job.c.seq).where(_is_owned(job_id, owner)).with_for_update()  # keeps events in order
         with self._write() as connection:
-            if connection.execute(held).first() is not None:
-                self._say(connection, job_id, "progress", says)
+            if connection.execute(owned).first() is not None:
+                self._say(connection, job_id, "progress", message)
 
     def events(self, job_id: str, after: int) -> list[tuple[int, str, str, float]]:
         """What happened to a job after the event numbered `after`: number, name, words, time."""
@@ -252,8 +252,8 @@ class Jobs(Database):
     def _job(self, connection: Connection, job_id: str) -> Job:
         return Job(**connection.execute(_job_query().where(_job.c.id == job_id)).mappings().one())
 
-    def _say(self, connection: Connection, job_id: str, name: str, says: str) -> None:
-        connection.execute(sa.insert(_event).values(job=job_id, name=name, says=says, created=self.clock()))
+    def _say(self, connection: Connection, job_id: str, name: str, message: str) -> None:
+        connection.execute(sa.insert(_event).values(job=job_id, name=name, says=message, created=self.clock()))
 
 
 def _is_owned(job_id: str, owner: str) -> sa.ColumnElement[bool]:

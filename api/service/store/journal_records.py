@@ -17,8 +17,8 @@ from api.service.store.tables import journal as _journal
 
 
 @dataclass(frozen=True, kw_only=True)
-class JournalHead:
-    """What names a journal and says where it comes from; `slot` is its place, which no other may have."""
+class StoredJournalHead:
+    """What names a journal and says where it comes from; `slot` is what it is the only one of."""
 
     id: str
     slot: str
@@ -33,14 +33,14 @@ class JournalHead:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewJournal(JournalHead):
+class NewJournal(StoredJournalHead):
     """A journal to be kept; `content` is its JSON, from which its CSV is written."""
 
     content: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredJournal(JournalHead):
+class StoredJournal(StoredJournalHead):
     """A journal that is kept, without its content."""
 
     seq: int
@@ -52,12 +52,12 @@ class JournalRecords(Database):
     """The part of the store that keeps journals."""
 
     def add_journals(
-        self, journals: Sequence[NewJournal], author: str, told: AuditEvent | None = None
+        self, journals: Sequence[NewJournal], author: str, audit_event: AuditEvent | None = None
     ) -> list[StoredJournal]:
         """The journals, all of them kept or none; those that are there already are left as they are.
 
         Raises:
-            ChangedError: another journal has the place of one of them.
+            ChangedError: another journal stands for the same as one of them.
         """
         with self._write() as connection:
             added = 0
@@ -67,12 +67,13 @@ class JournalRecords(Database):
                     there = (_journal.c.slot == each.slot) | (_journal.c.id == each.id)
                     found = connection.execute(sa.select(_journal.c.id, _journal.c.slot).where(there)).all()
                     if found != [(each.id, each.slot)]:
-                        message = f"journal {found[0].id} has the place of this one ({each.slot.replace('|', ', ')})"
-                        raise ChangedError(message)
+                        raise ChangedError(
+                            f"journal {found[0].id} stands for the same as this one ({each.slot.replace('|', ', ')})"
+                        )
                 else:
                     added += 1
             if added:
-                self._record(connection, told)
+                self._record(connection, audit_event)
             return [self._stored(connection, each.id) for each in journals]
 
     def journal(self, journal_id: str) -> StoredJournal | None:
@@ -80,7 +81,7 @@ class JournalRecords(Database):
         return self._found(_journal.c.id == journal_id)
 
     def journal_in(self, slot: str) -> StoredJournal | None:
-        """The journal that has a place; None where it is free."""
+        """The journal of a slot; None where there is none."""
         return self._found(_journal.c.slot == slot)
 
     def journal_content(self, journal_id: str) -> bytes | None:

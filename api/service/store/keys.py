@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
+from api.service.security.api_keys import KeyRecord
 from api.service.security.audit import AuditEvent
-from api.service.security.credentials import KeyRecord
 from api.service.store.database import Database
 from api.service.store.tables import api_key as _key
 
@@ -18,7 +18,7 @@ from api.service.store.tables import api_key as _key
 class Keys(Database):
     """The part of the store that keeps API keys."""
 
-    def add_key(self, record: KeyRecord, told: AuditEvent | None = None) -> None:
+    def add_key(self, record: KeyRecord, audit_event: AuditEvent | None = None) -> None:
         """Keep the record of a new key."""
         with self._write() as connection:
             connection.execute(
@@ -33,7 +33,7 @@ class Keys(Database):
                     expires=None if record.expires is None else record.expires.timestamp(),
                 )
             )
-            self._record(connection, told)
+            self._record(connection, audit_event)
 
     def key(self, key_id: str) -> KeyRecord | None:
         """The record of a key; None where there is none."""
@@ -47,14 +47,14 @@ class Keys(Database):
         with self._read() as connection:
             return [(int(row["seq"]), _record_of(row)) for row in connection.execute(query).mappings()]
 
-    def revoke_key(self, key_id: str, told: AuditEvent | None = None) -> KeyRecord | None:
+    def revoke_key(self, key_id: str, audit_event: AuditEvent | None = None) -> KeyRecord | None:
         """The record of a key, taken back if it was not before; None where there is none."""
         with self._write() as connection:
             ended = connection.execute(
                 sa.update(_key).where(_key.c.key_id == key_id, _key.c.revoked.is_(None)).values(revoked=self.clock())
             )
             if ended.rowcount > 0:
-                self._record(connection, told)
+                self._record(connection, audit_event)
             row = connection.execute(sa.select(_key).where(_key.c.key_id == key_id)).mappings().first()
             return None if row is None else _record_of(row)
 

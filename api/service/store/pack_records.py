@@ -36,7 +36,7 @@ class PackRecords(Database):
         about: str,
         archive: bytes,
         author: str,
-        told: AuditEvent | None = None,
+        audit_event: AuditEvent | None = None,
     ) -> tuple[StoredPack, bool]:
         """The data pack of this digest, and whether it was added."""
         row = {"digest": digest, "name": name, "title": title, "about": about, "archive": archive, "author": author}
@@ -44,7 +44,7 @@ class PackRecords(Database):
             more = {"size": len(archive), "created": self.clock()}
             is_new = self._add_if_absent(connection, _pack, {**row, **more})
             if is_new:
-                self._record(connection, told)
+                self._record(connection, audit_event)
             query = sa.select(*_head()).where(_pack.c.digest == digest)
             return StoredPack(**connection.execute(query).mappings().one()), is_new
 

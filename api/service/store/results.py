@@ -6,20 +6,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from api.service.records.stored import StoredFile, StoredFrame
 from api.service.store.database import Database
 from api.service.store.tables import result as _result
 from api.service.store.tables import result_file as _file
 from api.service.store.tables import result_frame as _frame
-
-
-@dataclass(frozen=True)
-class StoredFrame:
-    """One frame of a result as parquet bytes, with the checksum of its content."""
-
-    name: str
-    rows: int
-    sha256: str
-    parquet: bytes
 
 
 @dataclass(frozen=True)
@@ -33,16 +24,6 @@ class Result:
     content: str
     author: str
     created: float
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """One file of a result, such as a workbook, with the checksum of its bytes."""
-
-    name: str
-    media: str
-    sha256: str
-    content: bytes
 
 
 class Results(Database):

@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
-from api.service.documents.kinds import Noun
+from api.service.kinds import KINDS
+from api.service.records.api_models import DIGEST_EXAMPLE, JOB_EXAMPLE, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
 from api.service.store import Job, Result, StoredDocument
-from capitation.records.documents import Document
 from capitation.run.run import RunManifest
-from contracts.options.document import MOST
-from optimiser.futures.appraisal import DRAWS, SEED
-
-Money = Annotated[
-    str,
-    Field(
-        pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"], json_schema_extra={"format": "decimal"}
-    ),
-]
-"""Pounds as text with exactly two decimals."""
-
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-"""What the id of a document looks like."""
-
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-DIGEST_EXAMPLE = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
-PACK_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-RUN_EXAMPLE = "f10e0a9b83f73e51"
-JOB_EXAMPLE = "2ca47210979d09194ce5aaf45c97f279"
-
-LARGEST_SEED = 9_007_199_254_740_991
-"""The largest whole number that every reader of JSON keeps exactly."""
 
 
-class Wire(Document):
-    """The base of what the service sends and receives: strict and frozen, as documents are."""
-
-
-class DocumentHead(Wire):
+class DocumentHead(ApiModel):
     """A document without its content."""
 
     id: str = Field(examples=["blmk"])
@@ -61,7 +33,7 @@ class DocumentHead(Wire):
     """Where it stands."""
 
 
-class DocumentList(Wire):
+class DocumentList(ApiModel):
     """A page of documents."""
 
     items: list[DocumentHead]
@@ -70,108 +42,16 @@ class DocumentList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class RunRequest(Wire):
-    """What a run is made of."""
-
-    scenario: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
-    """Id of a scenario."""
-    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
-    """Version of the scenario; the newest where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
-    """Hash of the data pack to compute with; the service's own where it is not given."""
-
-
-_BLOCK_ROW = {
-    "year": "2017/18",
-    "commissioner": "06P",
-    "provider": "RYV",
-    "line": "community",
-    "plan_value_pence": "50000001",
-}
-
-
-class SettlementRequest(Wire):
-    """A contract and the rows it is to settle."""
-
-    contract: str = Field(examples=["blmk-block"], pattern=NAME, max_length=128)
-    """Id of a contract."""
-    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
-    """Version of the contract; the newest where it is not given."""
-    rows: list[dict[str, str | int | float | bool | None]] = Field(
-        min_length=1, max_length=100_000, examples=[[_BLOCK_ROW]]
-    )
-    """One object a row, by the contract's input names; give money as texts so that its digits stay."""
-    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
-    """Hash of the data pack to compute with; the service's own where it is not given."""
-
-
-class OptimisationRequest(Wire):
-    """A problem to solve."""
-
-    problem: str = Field(examples=["overlap_pair"], pattern=NAME, max_length=128)
-    """Id of a problem."""
-    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
-    """Version of the problem; the newest where it is not given."""
-    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
-    """Relative gap at which a search for whole numbers may stop, 0 to prove the best; the problem's own where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
-    """Hash of the data pack to compute with; the service's own where it is not given."""
-
-
-class SimulationRequest(Wire):
-    """A problem whose best mix is to be tried on many draws of its effects."""
-
-    problem: str = Field(examples=["overlap_pair"], pattern=NAME, max_length=128)
-    """Id of a problem."""
-    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
-    """Version of the problem; the newest where it is not given."""
-    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
-    """Relative gap at which the search for the mix may stop, 0 to prove the best; the problem's own where it is not given."""
-    draws: int = Field(default=DRAWS, ge=1, le=20_000, examples=[1000])
-    """How many draws of all effects and savings the mix is tried on."""
-    seed: int = Field(default=SEED, ge=0, le=LARGEST_SEED, examples=[SEED])
-    """Where the draws begin; the same seed gives the same draws."""
-    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
-    """Hash of the data pack to compute with; the service's own where it is not given."""
-
-
-class ComparisonRequest(Wire):
-    """Contract options to compare on the allocation of their scenario."""
-
-    options: str = Field(examples=["blmk-contract-options"], pattern=NAME, max_length=128)
-    """Id of a document of contract options."""
-    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
-    """Version of the options; the newest where it is not given."""
-    only: list[str] = Field(default=[], max_length=MOST, examples=[["do-minimum", "blended"]])
-    """Ids of the options to compare, the base among them; all of the document where none are given."""
-    case: str | None = Field(default=None, max_length=128, examples=["unmitigated"])
-    """Activity case that reports show; the document's own where it is not given."""
-    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
-    """Hash of the data pack to compute with; the service's own where it is not given."""
-
-
-class ExportRequest(Wire):
-    """A result that is to leave as a file."""
-
-    result: str = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"], pattern=r"^/v1/(runs|comparisons)/[0-9a-f]{16,64}$")
-    """Address of a run or a comparison, as its job gives it."""
-    format: Literal["xlsx"] = Field(default="xlsx", examples=["xlsx"])
-    """Format of the file: one accessible workbook with a cover, the manifest, a data dictionary and one table a sheet."""
-
-
-JobKind = Literal["run", "settlement", "optimisation", "simulation", "comparison", "export"]
-"""What a job does."""
-
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 """How far a job is."""
 
 
-class JobView(Wire):
+class JobView(ApiModel):
     """A job and how far it is."""
 
     id: str = Field(examples=[JOB_EXAMPLE])
     """The job; the same request has the same id."""
-    kind: JobKind = Field(examples=["run"])
+    kind: str = Field(examples=["run"], json_schema_extra={"enum": [*KINDS]})
     """What it does."""
     status: JobStatus = Field(examples=["done"])
     """How far it is."""
@@ -193,7 +73,7 @@ class JobView(Wire):
     """What went wrong, where it failed."""
 
 
-class JobList(Wire):
+class JobList(ApiModel):
     """A page of jobs."""
 
     items: list[JobView]
@@ -202,7 +82,7 @@ class JobList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class ResultView(Wire):
+class ResultView(ApiModel):
     """A result: its content, and where its tables stand."""
 
     id: str = Field(examples=[RUN_EXAMPLE])
@@ -221,7 +101,7 @@ class ResultView(Wire):
     """Where each table stands, by name."""
 
 
-class ResultHead(Wire):
+class ResultHead(ApiModel):
     """A result without its content."""
 
     id: str = Field(examples=[RUN_EXAMPLE])
@@ -236,7 +116,7 @@ class ResultHead(Wire):
     """Where it stands."""
 
 
-class ResultList(Wire):
+class ResultList(ApiModel):
     """A page of results."""
 
     items: list[ResultHead]
@@ -245,7 +125,7 @@ class ResultList(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class RowPage(Wire):
+class RowPage(ApiModel):
     """A page of rows."""
 
     rows: list[dict[str, Any]] = Field(
@@ -256,14 +136,14 @@ class RowPage(Wire):
     """Cursor of the next page; none on the last one."""
 
 
-class Liveness(Wire):
+class Liveness(ApiModel):
     """The process answers."""
 
     status: str = Field(examples=["alive"])
     """alive."""
 
 
-class Readiness(Wire):
+class Readiness(ApiModel):
     """The service can do its work."""
 
     status: str = Field(examples=["ready"])
@@ -271,7 +151,7 @@ class Readiness(Wire):
     version: str = Field(examples=["0.1.0"])
     """Version of the engine."""
     store: str = Field(examples=["0002"])
-    """Shape of the store."""
+    """Version of the store's tables."""
     solver: str = Field(examples=["optimal"])
     """What the solver said to its test programme."""
     data_pack: str = Field(examples=[PACK_EXAMPLE])
@@ -280,7 +160,7 @@ class Readiness(Wire):
     """Jobs by status."""
 
 
-class RunContent(Wire):
+class RunContent(ApiModel):
     """What is stored of a run."""
 
     data_pack: str
@@ -289,23 +169,12 @@ class RunContent(Wire):
     """Its manifest."""
 
 
-RESULT_PLACES = {
-    "run": "runs",
-    "settlement": "settlements",
-    "optimisation": "optimisations",
-    "simulation": "simulations",
-    "comparison": "comparisons",
-    "export": "exports",
-}
-"""Where results of each kind stand."""
-
-
 def moment(seconds: float) -> dt.datetime:
     """A time as date and time of day, UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def document_head(noun: Noun, stored: StoredDocument) -> DocumentHead:
+def document_head(plural: str, stored: StoredDocument) -> DocumentHead:
     """A stored document without its content."""
     return DocumentHead(
         id=stored.name,
@@ -314,7 +183,7 @@ def document_head(noun: Noun, stored: StoredDocument) -> DocumentHead:
         digest=stored.digest,
         author=stored.author,
         created=moment(stored.created),
-        href=f"/v1/{noun.plural}/{stored.name}",
+        href=f"/v1/{plural}/{stored.name}",
     )
 
 
@@ -323,7 +192,7 @@ def job_view(job: Job) -> JobView:
     href = f"/v1/jobs/{job.id}"
     return JobView(
         id=job.id,
-        kind=cast("JobKind", job.kind),
+        kind=job.kind,
         status=cast("JobStatus", job.status),
         attempts=job.attempts,
         author=job.author,
@@ -331,7 +200,7 @@ def job_view(job: Job) -> JobView:
         changed=moment(job.changed),
         href=href,
         events=f"{href}/events",
-        result=None if job.result is None else f"/v1/{RESULT_PLACES[job.kind]}/{job.result}",
+        result=None if job.result is None else f"/v1/{KINDS[job.kind].address}/{job.result}",
         problem=None if job.problem is None else json.loads(job.problem),
     )
 
@@ -343,7 +212,7 @@ def result_head(result: Result) -> ResultHead:
         job=result.job,
         author=result.author,
         created=moment(result.created),
-        href=f"/v1/{RESULT_PLACES[result.kind]}/{result.id}",
+        href=f"/v1/{KINDS[result.kind].address}/{result.id}",
     )
 
 
@@ -352,8 +221,3 @@ def result_view(result: Result, frame_names: list[str]) -> ResultView:
     head = result_head(result)
     frames = {name: f"{head.href}/frames/{name}" for name in frame_names}
     return ResultView(**head.model_dump(), content=json.loads(result.content), frames=frames)
-
-
-def body_text(view: Wire) -> bytes:
-    """A view as bytes of JSON."""
-    return view.model_dump_json().encode()

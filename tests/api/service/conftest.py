@@ -18,12 +18,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service import app
-from api.service.jobs import work
 from api.service.jobs.worker import Worker
-from api.service.packs.pack import Pack
-from api.service.runtime.request import Service
+from api.service.kinds import run as run_kind
+from api.service.records.pack import Pack
+from api.service.runtime.service import Service
 from api.service.security.access import ROLE_SCOPES
-from api.service.security.credentials import issue_key
+from api.service.security.api_keys import issue_key
 from api.service.settings import STORE_FILE, Settings
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
@@ -47,7 +47,7 @@ class Served:
         now = dt.datetime.fromtimestamp(self.service.store.clock(), dt.UTC)
         issued = issue_key(subject or f"{role} of {organisation}", organisation, role, ROLE_SCOPES[role], now=now)
         self.service.store.add_key(issued.record)
-        self.service.door.forget()
+        self.service.identity.forget()
         return {"X-API-Key": issued.text.get_secret_value(), **more}
 
     def work(self) -> int:
@@ -95,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def shipped_scenarios_evaluated_once() -> Iterator[None]:
     """Evaluate each scenario with the shipped data pack once in this process; served processes and the engine's tests do it anew."""
-    real = work.evaluate
+    real = run_kind.evaluate
     shipped, runs = DataPack(default_data_folder()).root, dict[str, Run]()
 
     def once(scenario: Scenario, pack: DataPack) -> Run:
@@ -106,9 +106,9 @@ def shipped_scenarios_evaluated_once() -> Iterator[None]:
             runs[text] = real(scenario, pack)
         return runs[text]
 
-    work.evaluate = once
+    run_kind.evaluate = once
     yield
-    work.evaluate = real
+    run_kind.evaluate = real
 
 
 @pytest.fixture(scope="session", autouse=True)

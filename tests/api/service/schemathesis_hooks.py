@@ -12,7 +12,7 @@ import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import MissingHeaderNotRejected, RejectedPositiveData, UseAfterFree
 
-from api.service.documents.kinds import NOUNS
+from api.service.documents.kinds import DOCUMENT_KINDS
 
 IN_DEPTH = "SCHEMATHESIS_DOCUMENTS_IN_DEPTH"
 """Variable that asks for documents as their own JSON Schemas have them, instead of any object with an id."""
@@ -38,7 +38,7 @@ def a_body_may_name_what_is_not_stored(case, told):
 def a_document_has_a_schema_of_its_own(case, told):
     """The description holds a document's id only; its JSON Schema stands in the catalogue, and its model knows more still."""
     kinds = {"invalid", "invalid-document", "invalid-scenario", "invalid-contract", "unknown-name"}
-    return place_of(case) in NOUNS and kind_of(told) in kinds and told["faults"] != []
+    return place_of(case) in DOCUMENT_KINDS and kind_of(told) in kinds and told["faults"] != []
 
 
 def a_version_moves_on(case, told):
@@ -125,7 +125,7 @@ if os.environ.get(IN_DEPTH):
     @schemathesis.hook
     def before_load_schema(context, raw_schema):
         schemas = raw_schema["components"]["schemas"]
-        for plural, noun in NOUNS.items():
+        for plural, noun in DOCUMENT_KINDS.items():
             whole = noun.schema()
             parts = whole.pop("$defs", {})
             schemas |= {f"{noun.kind}.{name}": _moved(part, noun.kind) for name, part in parts.items()}

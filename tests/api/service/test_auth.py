@@ -19,20 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.service.security.access import ROLE_SCOPES, ROLES, SCOPES
-from api.service.security.credentials import (
-    AuthenticationError,
-    KeyRequestError,
-    KeySet,
-    KeySetError,
-    TokenRules,
-    caller_of,
-    caller_of_key,
-    caller_of_token,
-    issue_key,
-    key_set,
-    masked,
-    parse_key_set,
-)
+from api.service.security.api_keys import KeyRequestError, caller_of_key, issue_key
+from api.service.security.callers import caller_of
+from api.service.security.credentials import AuthenticationError, masked
+from api.service.security.tokens import KeySet, KeySetError, TokenRules, caller_of_token, key_set, parse_key_set
 
 NOW = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 RULES = TokenRules(issuer="https://issuer.example", audience="capitation")
@@ -432,7 +422,7 @@ def test_the_headers_say_who_is_asking():
         with pytest.raises(AuthenticationError) as error:
             caller_of(*headers, **ask)
         assert error.value.code == code
-        assert error.value.challenge.startswith("Bearer")
+        assert error.value.headers["WWW-Authenticate"].startswith("Bearer")
     with pytest.raises(AuthenticationError) as error:
         caller_of(f"Bearer {token()}", None, find=finder(), now=NOW)
     assert error.value.code == "tokens-not-taken"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.service.app import operations, routers
-from api.service.http.identity import PUBLIC
 from api.service.security.access import ROLES
+from api.service.security.addresses import PUBLIC
 
 TABLE = Path(__file__).parent / "authorisation.csv"
 SYSTEM, PARTNERS = "BLMK", ("06F", "RC9")

@@ -17,11 +17,11 @@ from api.service.describe.catalogue_indices import index_views
 from api.service.describe.catalogue_schemas import SCHEMAS, json_schema, schema_heads, schema_text
 from api.service.describe.catalogue_solutions import solution_heads, solution_views
 from api.service.describe.catalogue_terms import STEP, term_heads, term_views
-from api.service.documents.kinds import NOUNS
-from api.service.packs.packs import pack_at
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.records.api_models import ApiModel
 from api.service.records.examples import example_of
+from api.service.records.pack import pack_at
 from api.service.routes import catalogue
-from api.service.views.models import Wire
 from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest, plain
 from capitation.shift.solution import Cost, Solution, read_solutions
@@ -42,7 +42,7 @@ MODELS = {
     model
     for module in (catalogue, catalogue_indices, catalogue_schemas, catalogue_solutions, catalogue_terms)
     for model in vars(module).values()
-    if isinstance(model, type) and issubclass(model, Wire) and model is not Wire
+    if isinstance(model, type) and issubclass(model, ApiModel) and model is not ApiModel
 }
 
 SHIPPED = {
@@ -101,7 +101,7 @@ def test_every_entry_of_every_list_can_be_read_and_none_is_missing(served):
     assert listed["terms"] == set(all_terms()) == stems("../contracts/terms/*/*.py") - {"__init__"}
     assert listed["solutions"] == stems("solutions/*.toml")
     assert listed["indices"] == stems("need/components/*.toml") | stems("need/indices/*.toml")
-    assert listed["schemas"] == {*DOCUMENTS, *(noun.kind for noun in NOUNS.values()), "term", "index"}
+    assert listed["schemas"] == {*DOCUMENTS, *(noun.kind for noun in DOCUMENT_KINDS.values()), "term", "index"}
 
 
 def test_whoever_has_what_would_be_sent_is_told_so(served):
@@ -352,9 +352,9 @@ def test_every_shipped_document_fits_its_schema_and_none_with_an_unknown_key_doe
         assert faults(kind, {**content, "nonsense": 1}) != [], path
 
 
-@pytest.mark.parametrize("plural", NOUNS)
+@pytest.mark.parametrize("plural", DOCUMENT_KINDS)
 def test_every_document_as_the_service_keeps_it_fits_its_schema(plural):
-    noun = NOUNS[plural]
+    noun = DOCUMENT_KINDS[plural]
     for name, text in noun.shipped(PACK).items():
         assert faults(noun.kind, plain(text)) == [], name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.service.packs.archive import archive_of, unpacked
-from api.service.packs.pack import Pack
+from api.service.records.pack import Pack
 from capitation.pack.layers import alone, default_data_folder, put_together
 
 CARRIED = default_data_folder()

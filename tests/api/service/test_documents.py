@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.service.documents.kinds import NOUNS
+from api.service.documents.kinds import DOCUMENT_KINDS
 from capitation.records.identity import digest
 from capitation.run.scenario import Scenario, read_scenario
 
@@ -13,10 +13,10 @@ def key(text):
     return {"Idempotency-Key": text}
 
 
-@pytest.mark.parametrize("plural", NOUNS)
+@pytest.mark.parametrize("plural", DOCUMENT_KINDS)
 def test_every_shipped_document_can_be_read_and_is_named_by_its_content(served, plural):
     items = served.client.get(f"/v1/{plural}?limit=1000").json()["items"]
-    assert {item["id"] for item in items} == set(NOUNS[plural].shipped(served.service.pack))
+    assert {item["id"] for item in items} == set(DOCUMENT_KINDS[plural].shipped(served.service.pack))
     for item in items:
         answer = served.client.get(item["href"])
         assert digest(answer.text) == item["digest"] == answer.headers["etag"].strip('"')
@@ -105,7 +105,7 @@ def test_pages_hold_every_contract_once_and_in_order(served, limit):
         names += [item["id"] for item in answer.json()["items"]]
         path = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
         assert bool(path) == (answer.json()["next"] is not None)
-    assert names == sorted(NOUNS["contracts"].shipped(served.service.pack))
+    assert names == sorted(DOCUMENT_KINDS["contracts"].shipped(served.service.pack))
 
 
 def test_the_data_pack_names_the_checksum_of_each_file(served):

@@ -7,7 +7,7 @@ import pytest
 
 from api.cli.commands.compare import compare
 from api.cli.commands.run import run
-from api.service.jobs.workbooks import XLSX
+from api.service.records.workbooks import XLSX
 from capitation.pack.layers import default_data_folder
 
 TWO = ["do-minimum", "blended"]

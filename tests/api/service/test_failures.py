@@ -28,13 +28,14 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from api.service.http.idempotency import HOLD_SECONDS, REPEATED, once
-from api.service.http.problems import ServiceError
 from api.service.jobs.worker import Worker
-from api.service.packs.packs import Packs, pack_at
+from api.service.packs.packs import Packs
+from api.service.records.failures import ServiceError
+from api.service.records.pack import pack_at
 from api.service.routes.jobs import _stream
 from api.service.security.access import ROLE_SCOPES
+from api.service.security.api_keys import issue_key
 from api.service.security.audit import event, verify_log
-from api.service.security.credentials import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
 from tests.api.service.conftest import DATABASES, empty_store, together
@@ -254,7 +255,7 @@ def test_an_event_stream_goes_on_once_the_database_is_back(own_postgresql, serve
 
     async def stream():
         told = []
-        async for part in _stream(served.service, served.service.door.local, name, 0):
+        async for part in _stream(served.service, served.service.identity.local, name, 0):
             told.append(part.splitlines()[1 if part.startswith("id") else 0])
             if len(told) == 1:
                 own_postgresql.stop()

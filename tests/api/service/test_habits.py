@@ -5,7 +5,9 @@ import logging
 
 import pytest
 
-from api.service.http.middleware import SECURITY, JsonLines, RateLimit
+from api.service.http.access_log import JsonLines
+from api.service.http.rate_limit import RateLimit
+from api.service.http.security_headers import SECURITY
 from api.service.jobs import self_test
 from api.service.settings import Settings
 

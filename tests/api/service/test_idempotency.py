@@ -8,7 +8,7 @@ import pytest
 from fastapi import Response
 
 from api.service.http.idempotency import HOLD_SECONDS, REPEATED, once
-from api.service.http.problems import ServiceError
+from api.service.records.failures import ServiceError
 from api.service.store import Store
 
 pytestmark = pytest.mark.both_databases("a key is taken by one of several writers")

@@ -13,7 +13,8 @@ from collections import Counter
 import pytest
 
 from api.service.jobs.worker import Worker
-from api.service.packs.packs import Pack, Packs
+from api.service.packs.packs import Packs
+from api.service.records.pack import Pack
 from api.service.security.audit import verify_log
 from api.service.store import Store
 from capitation.pack.layers import put_together

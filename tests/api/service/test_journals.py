@@ -11,22 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.service.ledger.journals import (
-    Account,
-    Approval,
-    ChartAccount,
-    JournalError,
-    JournalLine,
-    assumed_codes,
-    check_chart,
-    csv_bytes,
-    journal_of_run,
-    journal_of_statement,
-    json_bytes,
-    net,
-    read_journal,
-    restate,
-)
+from api.service.ledger.accounts import Account, ChartAccount, assumed_codes, check_chart
+from api.service.ledger.journal_files import csv_bytes, json_bytes, read_journal
+from api.service.ledger.journals import journal_of_run, journal_of_statement, restate
+from api.service.ledger.lines import Approval, JournalError, JournalLine, net
 from capitation.errors import FrameError
 from capitation.pack.layers import shipped_packs
 from capitation.run.run import Run, RunManifest, save_run

@@ -91,7 +91,7 @@ def test_a_key_ends_when_it_says(served, root):
     made = issue(served, root, BODY | {"days": 1}).json()
     real = served.service.store.clock
     served.service.store.clock = lambda: real() + 86_401
-    served.service.door.forget()
+    served.service.identity.forget()
     try:
         answer = served.client.get("/v1/approvals", headers={"X-API-Key": made["key"]})
     finally:
@@ -109,7 +109,7 @@ def test_the_command_line_issues_lists_and_takes_back_keys_of_the_same_store(ser
     assert [(k["subject"], k["organisation"], k["role"]) for k in listed] == [("cal", "BLMK", "finance")]
     assert "sha256" not in listed[0]
     assert capitation("keys", "revoke", listed[0]["key_id"], "--store", store_url).code == 0
-    served.service.door.forget()
+    served.service.identity.forget()
     assert served.client.get("/v1/journals", headers=headers).status_code == 401
     unknown = capitation("keys", "revoke", "0" * 16, "--store", store_url)
     assert unknown.code == 2

@@ -3,18 +3,16 @@
 import json
 import re
 from pathlib import Path
-from typing import get_args
 
 import jsonschema_rs
 import pytest
 
 from api.service.app import addresses
 from api.service.describe.openapi import text_of
-from api.service.describe.openapi_examples import SHOWN
-from api.service.documents.kinds import NOUNS
-from api.service.http.identity import PUBLIC
-from api.service.ledger.journals import JournalLine
-from api.service.views.models import RESULT_PLACES, JobKind
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.kinds import KINDS
+from api.service.ledger.lines import JournalLine
+from api.service.security.addresses import PUBLIC
 
 KEPT = Path(__file__).parents[3] / "api" / "openapi.json"
 DESCRIBED = addresses().openapi()
@@ -113,14 +111,14 @@ def test_creating_requests_need_a_key_and_changes_a_version():
 
 
 def test_work_that_is_asked_for_may_be_waited_for():
-    for kind, place in RESULT_PLACES.items():
+    for kind, place in ((kind.name, kind.address) for kind in KINDS.values()):
         _, path, operation = OPERATIONS[f"request_{kind}"]
         assert path == f"/v1/{place}"
         assert {"201", "202"} <= set(operation["responses"])
         assert "Prefer" in {each["name"] for each in operation["parameters"]}
         for status in ("201", "202"):
             assert "Location" in operation["responses"][status]["headers"]
-    assert set(get_args(JobKind)) == set(RESULT_PLACES) == set(SHOWN)
+    assert DESCRIBED["components"]["schemas"]["JobView"]["properties"]["kind"]["enum"] == list(KINDS)
 
 
 def test_every_field_of_what_is_sent_or_received_is_described():
@@ -131,24 +129,25 @@ def test_every_field_of_what_is_sent_or_received_is_described():
                 assert faults(of_it, example) == [], f"{name}.{field}"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in RESULT_PLACES if kind != "export"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "export"])
 def test_the_example_of_a_request_can_be_sent_and_its_answer_has_the_shape_of_the_example(served, kind):
     body = OPERATIONS[f"request_{kind}"][2]["requestBody"]["content"]["application/json"]["example"]
-    job = served.ask(f"/v1/{RESULT_PLACES[kind]}", body)
+    job = served.ask(f"/v1/{KINDS[kind].address}", body)
     result = served.client.get(job["result"]).json()
-    table = SHOWN[kind].table
+    table = KINDS[kind].example.table
     row = served.client.get(result["frames"][table]).json()["rows"][0]
     answers = OPERATIONS[f"read_{kind}_frame"][2]["responses"]["200"]["content"]
     assert list(answers["application/json"]["example"]["rows"][0]) == list(row)
-    assert set(SHOWN[kind].content) <= set(result["content"])
+    assert set(KINDS[kind].example.content) <= set(result["content"])
     if kind == "run":
-        answered = job["result"].rpartition("/")[2]  # it also names the code, so an example has its form and no more
-        assert [len(answered), int(answered, 16) > 0] == [len(SHOWN[kind].id), int(SHOWN[kind].id, 16) > 0]
+        answered, shown = job["result"].rpartition("/")[2], KINDS[kind].example.id
+        # it also names the code, so an example has its form and no more
+        assert [len(answered), int(answered, 16) > 0] == [len(shown), int(shown, 16) > 0]
 
 
-@pytest.mark.parametrize("place", NOUNS)
+@pytest.mark.parametrize("place", DOCUMENT_KINDS)
 def test_the_document_that_is_the_example_can_be_sent_as_it_is(served, place):
-    kind = NOUNS[place].kind
+    kind = DOCUMENT_KINDS[place].kind
     operation = OPERATIONS[f"create_{kind}"][2]
     (document,) = examples_of(operation["requestBody"]["content"]["application/json"])
     (example,) = examples_of(operation["responses"]["201"]["content"]["application/json"])

@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from api.service.packs import archive as pack_archive
 from api.service.packs import sandbox as pack_trial
 from api.service.packs.archive import archive_of, restored, unpacked
-from api.service.packs.packs import Pack, Packs, pack_at
+from api.service.packs.packs import Packs
 from api.service.packs.paths import FILE_KEYS, leads_out, names_stay_inside
 from api.service.packs.sandbox import pack_faults, trial_faults
+from api.service.records.pack import Pack, pack_at
 from capitation.errors import CapitationError, DocumentError, SourceError, UnknownNameError
 from capitation.pack.layers import alone, default_data_folder
 from capitation.pack.sources import DataPack

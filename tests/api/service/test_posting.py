@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from api.service.jobs.worker import Worker
-from api.service.ledger.journals import net, read_journal
+from api.service.ledger.journal_files import read_journal
+from api.service.ledger.lines import net
 from api.service.security.access import ROLE_SCOPES
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from api.service.http.problems import TYPES, problem_of
+from api.service.http.problems import problem_of
+from api.service.records.failures import TYPES
 from capitation import errors
 
 RUNS = "/v1/runs"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.service.http.response_cache import OF_THE_STORE, Remembered
+from api.service.http.response_cache import OF_THE_STORE, ResponseCache
 from api.service.routes import figures
 from api.service.security.credentials import AuthenticationError
 from api.service.store import Store
@@ -108,8 +108,8 @@ def test_of_an_answer_that_is_too_large_only_the_tag_is_kept(serve, monkeypatch)
 @pytest.mark.parametrize("most_bytes", [4_000, 20_000])
 def test_memory_is_bounded_whatever_addresses_callers_make_up(served, monkeypatch, most_bytes):
     found = []
-    real = Remembered._keep
-    monkeypatch.setattr(Remembered, "_keep", lambda self, *given: (found.append(self), real(self, *given))[1])
+    real = ResponseCache._keep
+    monkeypatch.setattr(ResponseCache, "_keep", lambda self, *given: (found.append(self), real(self, *given))[1])
     served.client.get("/v1/formulas")
     remembered = found[0] if found else None
     if remembered is None:  # PostgreSQL does not say at once whether it changed
@@ -129,7 +129,7 @@ def test_an_answer_that_is_pushed_out_of_memory_while_it_is_sent_is_sent_whole()
         await send({"type": "http.response.start", "status": 200, "headers": kept})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    remembered, sent = Remembered(app, 64_000), []
+    remembered, sent = ResponseCache(app, 64_000, lambda: None), []
 
     async def slow_reader(message):
         remembered._kept.clear()
@@ -140,7 +140,7 @@ def test_an_answer_that_is_pushed_out_of_memory_while_it_is_sent_is_sent_whole()
 
     scope = {"type": "http", "method": "GET", "path": "/v1/figures/x", "query_string": b"", "headers": []}
     for send in (keep, slow_reader):
-        asyncio.run(remembered({**scope, "state": {"sight": "all"}}, None, send))
+        asyncio.run(remembered({**scope, "state": {"view": "all"}}, None, send))
     assert [message.get("body") for message in sent] == [None, b"{}"] * 2
 
 
@@ -209,43 +209,43 @@ def test_an_embedded_store_has_a_mark_that_only_changes_move(store_url):
 
 def test_one_request_looks_a_credential_up_again_while_the_others_go_on(served):
     headers = served.headers("analyst")
-    door, given = served.service.door, {"x-api-key": headers["X-API-Key"]}
+    identity, given = served.service.identity, {"x-api-key": headers["X-API-Key"]}
     now = [1000.0]
-    door.clock = lambda: now[0]
-    caller = door.find_out(given, "10.0.0.1")
-    now[0] += door.settings.key_seconds / 2 - 0.01
-    assert door.known(given, "10.0.0.1") is caller
+    identity.clock = lambda: now[0]
+    caller = identity.find_out(given, "10.0.0.1")
+    now[0] += identity.settings.key_seconds / 2 - 0.01
+    assert identity.known(given, "10.0.0.1") is caller
     now[0] += 0.02
-    assert [door.known(given, "10.0.0.1") for _ in range(3)] == [None, caller, caller]
-    assert door.find_out(given, "10.0.0.1") == caller
-    now[0] += door.settings.key_seconds / 2 - 0.01
-    assert door.known(given, "10.0.0.1") is not None
-    now[0] += door.settings.key_seconds
-    assert [door.known(given, "10.0.0.1") for _ in range(2)] == [None, None]
+    assert [identity.known(given, "10.0.0.1") for _ in range(3)] == [None, caller, caller]
+    assert identity.find_out(given, "10.0.0.1") == caller
+    now[0] += identity.settings.key_seconds / 2 - 0.01
+    assert identity.known(given, "10.0.0.1") is not None
+    now[0] += identity.settings.key_seconds
+    assert [identity.known(given, "10.0.0.1") for _ in range(2)] == [None, None]
 
 
 def test_a_credential_that_is_found_to_be_taken_back_is_forgotten_by_all_requests(served):
     headers = served.headers("analyst")
-    door, given = served.service.door, {"x-api-key": headers["X-API-Key"]}
-    door.find_out(given, "10.0.0.1")
+    identity, given = served.service.identity, {"x-api-key": headers["X-API-Key"]}
+    identity.find_out(given, "10.0.0.1")
     served.service.store.revoke_key(headers["X-API-Key"][4:20])
-    assert door.known(given, "10.0.0.1") is not None
+    assert identity.known(given, "10.0.0.1") is not None
     with pytest.raises(AuthenticationError, match="revoked"):
-        door.find_out(given, "10.0.0.1")
-    assert door.known(given, "10.0.0.1") is None
+        identity.find_out(given, "10.0.0.1")
+    assert identity.known(given, "10.0.0.1") is None
 
 
 @pytest.mark.both_databases("whether the store has changed is seen in another way on each")
 def test_a_key_that_is_taken_back_while_it_is_looked_up_is_not_remembered(served, monkeypatch):
     headers = served.headers("analyst")
-    door, given, real = served.service.door, {"x-api-key": headers["X-API-Key"]}, served.service.store.key
+    identity, given, real = served.service.identity, {"x-api-key": headers["X-API-Key"]}, served.service.store.key
 
     def meanwhile(key_id):
         found = real(key_id)
         served.service.store.revoke_key(key_id)
-        door.forget()
+        identity.forget()
         return found
 
     monkeypatch.setattr(served.service.store, "key", meanwhile)
-    assert door.find_out(given, "10.0.0.1").role == "analyst"
-    assert door.known(given, "10.0.0.1") is None
+    assert identity.find_out(given, "10.0.0.1").role == "analyst"
+    assert identity.known(given, "10.0.0.1") is None

@@ -19,13 +19,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.service.app import addresses, create_app
-from api.service.documents.kinds import NOUNS
-from api.service.http.identity import PUBLIC, VERB_OF, resource_of
+from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.kinds import KINDS
 from api.service.security.access import ROLE_SCOPES, RULES
-from api.service.security.credentials import issue_key
+from api.service.security.addresses import PUBLIC, VERB_OF, resource_of
+from api.service.security.api_keys import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
-from api.service.views.models import RESULT_PLACES
 from tests.api.service.conftest import Served, empty_store
 from tests.api.service.real_server import Server
 from tests.api.service.schemathesis_hooks import IN_DEPTH, OWN_KEY
@@ -102,7 +102,7 @@ PASSES = {
     ),
     "an analyst whose other documents have their whole schemas": Pass(
         "analyst",
-        (*paths(*(f"/v1/{plural}" for plural in NOUNS if plural != "contracts")), "--exclude-method", "GET"),
+        (*paths(*(f"/v1/{plural}" for plural in DOCUMENT_KINDS if plural != "contracts")), "--exclude-method", "GET"),
         2000,
         frozenset({"create_scenario", "create_formula", "create_problem"}),
         "examples,coverage",
@@ -172,7 +172,7 @@ SEEDED = {
 
 def seeded(served):
     """Results of each kind, an approval and a journal, and the ids by which operations find them."""
-    made = {kind: served.ask(f"/v1/{RESULT_PLACES[kind]}", body, kind) for kind, body in SEEDED.items()}
+    made = {kind: served.ask(f"/v1/{KINDS[kind].address}", body, kind) for kind, body in SEEDED.items()}
     made["export"] = served.ask("/v1/exports", {"result": made["run"]["result"]}, "export")
     ids = {kind: job["result"].rpartition("/")[2] for kind, job in made.items()}
     tables = {kind: list(served.client.get(job["result"]).json()["frames"]) for kind, job in made.items()}

@@ -6,9 +6,10 @@ import json
 import polars as pl
 import pytest
 
-from api.service.jobs.work import _stored
-from api.service.security.access import SIGHT, Caller, visible
-from api.service.security.visibility import PEOPLE, content_seen, seen, sight_of, without_detail
+from api.service.kinds import KINDS
+from api.service.records.job_kind import stored_frame
+from api.service.security.access import Caller
+from api.service.security.visibility import content_seen, seen, sees_frame, view_of, visible, without_detail
 from capitation.records.identity import canonical
 
 SYSTEM = "BLMK"
@@ -62,13 +63,13 @@ def test_every_frame_of_a_run_is_shown_by_the_rules_or_not_at_all(served, run, b
     for organisation in (COMMISSIONER, PROVIDER):
         headers = served.headers("partner", organisation)
         listed = served.client.get(f"/v1/runs/{run}", headers=headers).json()["frames"]
-        assert set(listed) == set(blmk_run.frames) & set(SIGHT)
+        assert set(listed) == set(blmk_run.frames) & set(KINDS["run"].frames)
         caller = Caller("x", organisation, "partner", frozenset(), "key")
         area = own_codes(blmk_run, organisation) - {organisation}
         for name, whole in blmk_run.frames.items():
-            if name in PEOPLE:
+            if name in KINDS["run"].people:
                 continue
-            assert frame(served, headers, run, name).equals(visible(name, whole, caller, SYSTEM, area)), name
+            assert frame(served, headers, run, name).equals(visible("run", name, whole, caller, SYSTEM, area)), name
 
 
 def test_no_way_of_asking_shows_another_organisations_rows(served, run):
@@ -144,7 +145,7 @@ def small_run(served, counts):
     store = served.service.store
     store.ask("1" * 32, "run", canonical({}), "ann")
     job = store.claim("w", 60, 5)
-    store.finish(job, "w", "a" * 16, canonical({}), {"population": _stored("population", population)})
+    store.finish(job, "w", "a" * 16, canonical({}), {"population": stored_frame("population", population)})
     return "a" * 16
 
 
@@ -176,16 +177,16 @@ def test_every_frame_that_counts_people_is_in_the_table(blmk_run):
         for name, rows in blmk_run.frames.items()
         if set(rows.columns) & {"registered_micro", "registered_persons", "activity", "persons"}
     }
-    assert counting == set(PEOPLE)
+    assert counting == set(KINDS["run"].people)
     caller = Caller("x", SYSTEM, "finance", frozenset(), "key")
     for name in counting:
-        shown = seen(name, blmk_run.frame(name), caller, SYSTEM, (), 5)
-        assert not shown.filter(~pl.col("is_suppressed"))[PEOPLE[name].count].is_null().any()
+        shown = seen("run", name, blmk_run.frame(name), caller, SYSTEM, (), 5)
+        assert not shown.filter(~pl.col("is_suppressed"))[KINDS["run"].people[name].count].is_null().any()
 
 
 def test_callers_who_see_the_same_have_one_sight():
     def of(role, organisation):
-        return sight_of(Caller("x", organisation, role, frozenset(), "key"), SYSTEM)
+        return view_of(Caller("x", organisation, role, frozenset(), "key"), SYSTEM)
 
     assert of("analyst", SYSTEM) != of("finance", SYSTEM) == of("approver", SYSTEM)
     assert of("partner", SYSTEM) == of("analyst", SYSTEM.lower()).replace(SYSTEM.lower(), SYSTEM)
@@ -224,4 +225,16 @@ def test_a_failed_jobs_rows_are_not_told_to_partners(served):
 def test_detail_is_taken_from_a_problem_and_nothing_else():
     problem = {"type": "t", "title": "T", "status": 422, "detail": "secret", "faults": [{"where": "x"}]}
     assert without_detail(problem) == {"type": "t", "title": "T", "status": 422}
-    assert content_seen("run", {"a": 1}, Caller("x", "06F", "partner", frozenset(), "key"), SYSTEM) == {"a": 1}
+
+
+def test_content_that_its_kind_does_not_name_is_hidden_from_partners():
+    partner, analyst = (
+        Caller("x", organisation, role, frozenset(), "key")
+        for organisation, role in (("06F", "partner"), (SYSTEM, "analyst"))
+    )
+    for kind in (*KINDS, "a kind that nobody named"):
+        assert content_seen(kind, {"a": 1}, partner, SYSTEM) == {}
+        assert content_seen(kind, {"a": 1}, analyst, SYSTEM) == {"a": 1}
+        assert not sees_frame(kind, "a_frame", partner, SYSTEM)
+        assert sees_frame(kind, "a_frame", analyst, SYSTEM)
+    assert content_seen("run", {"manifest": 1, "a": 1}, partner, SYSTEM) == {"manifest": 1}

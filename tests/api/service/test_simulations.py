@@ -5,10 +5,10 @@ import io
 import polars as pl
 import pytest
 
-from api.service.jobs.optimiser_pence import appraisal_frames
-from api.service.jobs.work import SIMULATION, job_id
+from api.service.jobs.runner import job_id
 from api.service.packs.archive import archive_of
-from api.service.packs.packs import Pack
+from api.service.records.optimiser_pence import appraisal_frames
+from api.service.records.pack import Pack
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import put_together
 from capitation.records.identity import canonical, plain
@@ -93,7 +93,7 @@ def test_a_simulation_is_made_with_the_data_pack_that_it_names(served, tmp_path)
 def test_work_with_a_data_pack_that_is_gone_fails_and_names_it(served):
     store = served.service.store
     wanted = plain(store.job(asked(served, {"problem": PROBLEM}).json()["id"]).request) | {"data_pack": "0" * 64}
-    name = store.ask(job_id(SIMULATION, wanted), SIMULATION, canonical(wanted), "tester").id
+    name = store.ask(job_id("simulation", wanted), "simulation", canonical(wanted), "tester").id
     served.work()
     job = served.client.get(f"/v1/jobs/{name}").json()
     assert (job["status"], job["problem"]["type"]) == ("failed", "urn:capitation:problem:unknown-name")

@@ -15,8 +15,8 @@ from alembic.config import Config
 
 import api.service.migrations
 from api.service.security.access import ROLE_SCOPES
+from api.service.security.api_keys import issue_key
 from api.service.security.audit import event, verify_log
-from api.service.security.credentials import issue_key
 from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
 from capitation.records.identity import digest
 from tests.api.service.conftest import together
@@ -213,7 +213,7 @@ def test_a_period_is_posted_once_and_the_same_journal_again_is_left_as_it_is(sto
     made = store.add_journals([first], "cal", told("journals.create"))
     assert store.add_journals([first], "dan", told("journals.create")) == made
     for other in (journal(2, ORIGINAL), replace(first, slot="elsewhere")):
-        with pytest.raises(ChangedError, match=r"journal 0+1 has the place of this one"):
+        with pytest.raises(ChangedError, match=r"journal 0+1 stands for the same as this one"):
             store.add_journals([other], "cal", told("journals.create"))
     assert store.journal_in(ORIGINAL) == made[0]
     assert ([j.id for j in store.journals(0, 9)], made[0].author) == ([first.id], "cal")
@@ -306,7 +306,7 @@ def test_packs_come_back_byte_for_byte_and_are_added_once(store):
 
 def test_what_is_done_together_is_kept_whole_or_not_at_all(store):
     def change_and_fail():
-        with store.together():
+        with store.transaction():
             store.ask(JOB, "run", "{}", "anna", told())
             assert store.job(JOB).status == "queued"  # seen inside, before it is kept
             store.note(told())
@@ -315,7 +315,7 @@ def test_what_is_done_together_is_kept_whole_or_not_at_all(store):
     with pytest.raises(ZeroDivisionError):
         change_and_fail()
     assert (store.job(JOB), store.head().number, store.askers(JOB)) == (None, 0, [])
-    with store.together():
+    with store.transaction():
         store.ask(JOB, "run", "{}", "anna", told())
         store.add_journals([journal(1, ORIGINAL)], "cal", told())
         with pytest.raises(ChangedError):  # a part that fails is undone alone
@@ -327,7 +327,7 @@ def test_what_is_done_together_is_kept_whole_or_not_at_all(store):
 def test_nothing_done_together_is_seen_by_others_before_its_end(stores):
     store, other = stores(), stores()
     seen = []
-    with store.together():
+    with store.transaction():
         store.ask(JOB, "run", "{}", "anna")
         with ThreadPoolExecutor(1) as pool:
             seen.append(pool.submit(store.job, JOB).result())  # another thread of the same process

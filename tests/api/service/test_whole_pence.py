@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.jobs.optimiser_pence import apart_in_pence, appraisal_frames, in_pence, pounds_text, report_in_pounds
+from api.service.records.optimiser_pence import (
+    apart_in_pence,
+    appraisal_frames,
+    in_pence,
+    pounds_text,
+    report_in_pounds,
+)
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import outcome_report
 from optimiser.futures.appraisal import appraise

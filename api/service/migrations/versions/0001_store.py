@@ -1,4 +1,4 @@
-"""The first shape of the store: documents, jobs with their events, results with their frames, idempotency keys."""
+"""The first tables of the store: documents, jobs with their events, results with their frames, idempotency keys."""
 
 from __future__ import annotations
 

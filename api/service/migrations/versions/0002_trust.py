@@ -1,4 +1,7 @@
-"""What finance systems rely on: keys, the audit log, approvals, journals, data packs that were sent, files of results."""
+"""What finance systems rely on: keys, the audit log, approvals, journals, data packs that were sent, files of results.
+
+`upgrade` is longer than a screen because a migration is one list of tables, read once and never changed.
+"""
 
 from __future__ import annotations
 

@@ -30,6 +30,11 @@ class Pack:
         """All files by their path inside the pack, those of the packs that it extends among them."""
         return files_of(layers(self.folder))
 
+    def documents(self, folder: str) -> list[Path]:
+        """The TOML documents of a folder of the pack in order of name, those of the packs that it extends among them."""
+        inside = {Path(name): path for name, path in self.paths.items()}
+        return [inside[name] for name in sorted(inside) if name.parent == Path(folder) and name.suffix == ".toml"]
+
     def content(self, name: str) -> bytes:
         """What a file holds; a pack.toml as it stands in a pack that needs no other."""
         content = self.paths[name].read_bytes()

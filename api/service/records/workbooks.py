@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from api.exports.workbook import export_xlsx
-from api.service.store import Store, StoredFile
+from api.service.records.stored import StoredFile, StoredThings
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.records.frames import Schema
 from capitation.run.run import MANIFEST, Run, RunManifest
@@ -28,7 +28,7 @@ def manifest_file(run: Run) -> StoredFile:
     return _file(MANIFEST, "application/json", run.manifest.model_dump_json().encode())
 
 
-def stored_run(store: Store, kind: str, result_id: str) -> Run:
+def stored_run(store: StoredThings, kind: str, result_id: str) -> Run:
     """A run as it was before it was stored.
 
     Raises:
@@ -39,10 +39,9 @@ def stored_run(store: Store, kind: str, result_id: str) -> Run:
         raise UnknownNameError(kind, result_id, ())
     kept = store.file(kind, result_id, MANIFEST)
     if kept is None:
-        message = (
+        raise CapitationError(
             f"{kind} {result_id}: found no {MANIFEST}; expected one beside its tables. An earlier version stored it"
         )
-        raise CapitationError(message)
     manifest = RunManifest.model_validate_json(kept.content)
     return Run(manifest, {name: _frame(store, kind, result_id, name) for name in manifest.frames})
 
@@ -63,11 +62,10 @@ def workbook(run: Run, schemas: Mapping[str, type[Schema]]) -> StoredFile:
     return _file(name, XLSX, content)
 
 
-def _frame(store: Store, kind: str, result_id: str, name: str) -> pl.DataFrame:
+def _frame(store: StoredThings, kind: str, result_id: str, name: str) -> pl.DataFrame:
     stored = store.frame(kind, result_id, name)
     if stored is None:
-        what = "frame"
-        raise UnknownNameError(what, name, store.frame_names(kind, result_id), where=f"{kind} {result_id}")
+        raise UnknownNameError("frame", name, store.frame_names(kind, result_id), where=f"{kind} {result_id}")
     return pl.read_parquet(BytesIO(stored.parquet))
 
 

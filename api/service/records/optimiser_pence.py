@@ -89,17 +89,17 @@ def report_in_pounds(report: Mapping[str, Any]) -> dict[str, Any]:
     `objective`, `bound`, the `value` of goals and measures, and what limits are `at` and `must_give` stand under their own name where
     their unit is another than pounds, under `..._gbp` where it is pounds; the other name is then empty.
     """
-    told = _apart(report, ("objective", "bound"))
+    report_out = _apart(report, ("objective", "bound"))
     for name in ("exact_npv", "claimed_npv"):
-        if name in told:
-            told[f"{name}_gbp"] = pounds_text(told.pop(name))
-    told["goals"] = [_apart(goal, ("value",)) for goal in report["goals"]]
-    told["measures"] = {name: _apart(measure, ("value",)) for name, measure in report["measures"].items()}
+        if name in report_out:
+            report_out[f"{name}_gbp"] = pounds_text(report_out.pop(name))
+    report_out["goals"] = [_apart(goal, ("value",)) for goal in report["goals"]]
+    report_out["measures"] = {name: _apart(measure, ("value",)) for name, measure in report["measures"].items()}
     reason = report["infeasible"]
     if reason is not None:
         gives = [_apart(give, ("at", "must_give")) for give in reason["must_give"]]
-        told["infeasible"] = {**reason, "must_give": gives}
-    return told
+        report_out["infeasible"] = {**reason, "must_give": gives}
+    return report_out
 
 
 def _apart(entry: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The access log: one JSON line a request with who asked and how long it took, never headers, queries or bodies; and its count."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("capitation.service")
+
+CLIENT_LEFT = 499
+"""Status in the log for a client that left before it had sent its request."""
+
+_JSON = json.JSONEncoder(default=str)
+
+
+class JsonLines(logging.Formatter):
+    """Log records as one line of JSON each; only named fields are written, never headers or bodies."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        content: dict[str, Any] = {
+            "at": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "says": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            content["trace"] = self.formatException(record.exc_info)
+        return _JSON.encode(content)
+
+
+class AccessLog:
+    """The layer that writes it.
+
+    Args:
+        app: the layers inside.
+        count: counts a request by method, path, status and seconds.
+    """
+
+    def __init__(self, app: ASGIApp, count: Callable[[str, str, int, float], None]) -> None:
+        self.app, self.count = app, count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except ClientDisconnect:
+            status = status or CLIENT_LEFT
+        finally:
+            seconds = time.perf_counter() - began
+            self.count(scope["method"], scope["path"], status, seconds)
+            if log.isEnabledFor(logging.INFO):
+                log.handle(_line(scope, status, seconds))
+
+
+def _line(scope: Scope, status: int, seconds: float) -> logging.LogRecord:
+    """A record of the log, made without a look for the line of code it comes from, which would take longest and is not written."""
+    fields = {
+        "correlation_id": scope["state"]["correlation_id"],
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "milliseconds": round(seconds * 1000, 2),
+    }
+    caller = scope["state"].get("caller")
+    if caller is not None:
+        fields |= {"caller": caller.client, "credential": caller.credential}
+    level = {"levelno": logging.INFO, "levelname": "INFO"}
+    return logging.makeLogRecord({"name": log.name, "msg": "request", "fields": fields, **level})
+
+
+@lru_cache(maxsize=8)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))

@@ -1,0 +1,65 @@
+"""Errors of the layers inside become problems: those raised on purpose say what is wrong, all others only where to look."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.service.http.problems import MEDIA_TYPE, Problem, encoded, headers_of, internal_problem, problem_of
+from capitation.errors import CapitationError
+
+log = logging.getLogger("capitation.service")
+
+
+class ErrorAnswers:
+    """The layer that answers with them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        correlation: str = scope["state"]["correlation_id"]
+        has_begun = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_watched)
+        except ClientDisconnect:
+            raise
+        except CapitationError as error:
+            if has_begun:
+                raise
+            problem = problem_of(error, correlation)
+            log_unavailable(problem, error)
+            await send_problem(problem, send, headers_of(error))
+        except Exception:
+            log.exception("fault", extra={"fields": {"correlation_id": correlation, "path": scope["path"]}})
+            if has_begun:
+                raise
+            await send_problem(internal_problem(correlation), send, {})
+
+
+def log_unavailable(problem: Problem, error: Exception) -> None:
+    """Keep in the logs what callers are not shown: why the service cannot do its work at the moment."""
+    if problem.status >= 500:
+        fields = {"correlation_id": problem.correlation_id, "error": str(error)}
+        log.warning("unavailable", extra={"fields": fields})
+
+
+async def send_problem(problem: Problem, send: Send, headers: dict[str, str]) -> None:
+    """Answer with a problem."""
+    body = encoded(problem)
+    named = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers}
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,158 @@
+"""Comparisons: two to six contract options on one allocation, to the position of everyone; the same as the command line makes.
+
+A comparison is asked for with the versions of everything it is made of: the options, the scenario and the contracts they name,
+each as it is stored at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from api.service.kinds.run import MANIFEST, evaluated, whole_run
+from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.failures import BODY, ServiceError
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
+from api.service.records.stored import StoredDocument, StoredThings
+from capitation.errors import Faults, UnknownNameError, suggest
+from capitation.records.documents import parse_document
+from capitation.records.identity import plain
+from contracts.document.contract import Contract, parse_contract
+from contracts.options.document import MOST, PLAN, ContractOptions
+from contracts.options.evaluate import SCHEMAS, evaluate_options
+
+
+class ComparisonRequest(ApiModel):
+    """Contract options to compare on the allocation of their scenario."""
+
+    options: str = Field(examples=["blmk-contract-options"], pattern=NAME, max_length=128)
+    """Id of a document of contract options."""
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
+    """Version of the options; the newest where it is not given."""
+    only: list[str] = Field(default=[], max_length=MOST, examples=[["do-minimum", "blended"]])
+    """Ids of the options to compare, the base among them; all of the document where none are given."""
+    case: str | None = Field(default=None, max_length=128, examples=["unmitigated"])
+    """Activity case that reports show; the document's own where it is not given."""
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+def work(given: Work) -> JobResult:
+    """Compare the options."""
+    request = given.request
+    document = _options(given.text("options", request["options"], request["digest"]), request["options"])
+    if request["case"] is not None:
+        document = document.model_copy(update={"shown_case": request["case"]})
+    done = evaluate_options(
+        document,
+        given.pack.opened(),
+        run=evaluated(given, request["scenario"]["id"], request["scenario"]["digest"]),
+        only=tuple(request["only"]),
+        given=_changed_contracts(given),
+    )
+    return whole_run(done, given.pack)
+
+
+def _changed_contracts(given: Work) -> dict[str, Contract]:
+    """Contracts that are not those of the data pack; the others are read from it, and so named by its files' checksums."""
+    shipped = given.shipped("contracts")
+    texts = {name: given.text("contract", name, digest) for name, digest in given.request["contracts"].items()}
+    return {
+        name: parse_contract(plain(text), where=f"contract {name}")
+        for name, text in texts.items()
+        if text != shipped.get(name)
+    }
+
+
+def _options(text: str, name: str) -> ContractOptions:
+    return parse_document(plain(text), ContractOptions, f"options {name}")
+
+
+def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:
+    """The versions of all that a comparison is made of, and which options and case are asked for.
+
+    Raises:
+        ServiceError: the document has no such option or case, or names a scenario or contract that is not stored.
+    """
+    found = _newest(store, "options", asked.options, asked.digest)
+    document = _options(found.content, asked.options)
+    faults = Faults()
+    known, cases = [each.id for each in document.options], [PLAN, *(each.id for each in document.cases)]
+    for number, name in enumerate(asked.only):
+        if name not in known:
+            faults.add(f"{BODY}: only.{number}", repr(name), "an option of the document", suggest(name, known))
+    if asked.case is not None and asked.case not in cases:
+        faults.add(f"{BODY}: case", repr(asked.case), "an activity case of the document", suggest(asked.case, cases))
+    contracts = sorted({each.contract for option in document.options for each in option.contracts})
+    for kind, name in [("scenario", document.scenario), *(("contract", each) for each in contracts)]:
+        if store.document(kind, name) is None:
+            near = suggest(name, store.document_names(kind))
+            faults.add(f"{BODY}: options", f"{kind} {name!r}, which is not stored", f"a {kind} that is stored", near)
+    if len(faults):
+        raise ServiceError("invalid", f"options {asked.options!r} cannot be compared as asked", faults)
+    return {
+        "scenario": {"id": document.scenario, "digest": _newest(store, "scenario", document.scenario).digest},
+        "contracts": {name: _newest(store, "contract", name).digest for name in contracts},
+        "only": sorted(set(asked.only)),
+        "case": asked.case,
+    }
+
+
+def _newest(store: StoredThings, kind: str, name: str, version: str | None = None) -> StoredDocument:
+    found = store.document(kind, name, version)
+    if found is None:
+        raise UnknownNameError(kind, name, store.document_names(kind))
+    return found
+
+
+_BY_ORGANISATION = Visibility(own=("organisation_code",))
+
+KIND = JobKind(
+    name="comparison",
+    address="comparisons",
+    order=5,
+    about="Contract options side by side: what everyone gains or bears under each.",
+    asks="the comparison of contract options",
+    request=ComparisonRequest,
+    run=work,
+    document="options",
+    more=_made_of,
+    frames={
+        "set_aside": OPEN,
+        "commissioner_money": Visibility(own=("commissioner_code",)),
+        "contract_notice": OPEN,
+        "option_terms": OPEN,
+        "expected_gap": Visibility(own=("provider_code",)),
+        "option_difference": _BY_ORGANISATION,
+        "outturn": Visibility(own=("commissioner", "provider")),
+        "payment": Visibility(own=("commissioner_code", "provider_code")),
+        "position": _BY_ORGANISATION,
+        "position_bridge": Visibility(own=("subject_code",)),
+        "transfer": _BY_ORGANISATION,
+        "who_pays": _BY_ORGANISATION,
+    },
+    partners_see=frozenset({"data_pack", "manifest"}),
+    schemas=SCHEMAS,
+    tag_after="settlements",
+    example=Example(
+        "6a721de127ec90b1",
+        {"data_pack": PACK_EXAMPLE, "manifest": {**MANIFEST, "run_id": "6a721de127ec90b1"}},
+        "position",
+        {
+            "option": "blended",
+            "activity_case": "plan-plus-5",
+            "year": "2018/19",
+            "role": "provider",
+            "organisation_code": "RC1",
+            "allocation_pence": 0,
+            "income_pence": 18_204_551_260,
+            "paid_pence": 0,
+            "cost_pence": 18_612_309_471,
+            "position_pence": -407_758_211,
+            "plan_position_pence": 0,
+            "change_pence": -407_758_211,
+        },
+    ),
+)

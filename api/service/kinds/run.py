@@ -1,0 +1,138 @@
+"""Runs: a scenario evaluated, named by the hash of its inputs; the same as the command line makes."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
+from api.service.records.pack import Pack
+from api.service.records.workbooks import manifest_file
+from capitation.records.documents import parse_document
+from capitation.records.identity import plain
+from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
+from capitation.run.scenario import Scenario
+from capitation.run.tables import SCHEMAS
+
+
+class RunRequest(ApiModel):
+    """What a run is made of."""
+
+    scenario: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
+    """Id of a scenario."""
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
+    """Version of the scenario; the newest where it is not given."""
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+def work(given: Work) -> JobResult:
+    """Evaluate a scenario."""
+    return whole_run(evaluated(given, given.request["scenario"], given.request["digest"]), given.pack)
+
+
+def evaluated(given: Work, name: str, digest: str) -> Run:
+    """The run of a version of a scenario with the data pack of the work."""
+    scenario = parse_document(plain(given.text("scenario", name, digest)), Scenario, f"scenario {name}")
+    return evaluate(scenario, given.pack.opened())
+
+
+def whole_run(run: Run, pack: Pack) -> JobResult:
+    """A run with its manifest."""
+    content = {"data_pack": pack.digest, "manifest": run.manifest.model_dump(mode="json")}
+    manifest = manifest_file(run)
+    return JobResult(run.id, content, run.frames, {manifest.name: manifest})
+
+
+_BY_AREA = Visibility(own=("area_code",), area=("area_code",))
+_BY_LEVEL = Visibility(own=("code",), area=("code",), totals=("level", "system"))
+_BY_PRACTICE = Visibility(own=("practice_code",), area=("practice_code",))
+
+FRAMES = {
+    "allocation": _BY_LEVEL,
+    "spendable": _BY_LEVEL,
+    "ledger": Visibility(own=("subject_code",), area=("subject_code",), totals=("subject_kind", "system")),
+    "provider_allocation": Visibility(
+        own=("provider_code", "commissioner_code", "locality_code"),
+        area=("locality_code",),
+    ),
+    "service_envelope": Visibility(own=("commissioner_code", "locality_code"), area=("locality_code",)),
+    "flow": Visibility(own=("provider_code", "locality_code"), area=("locality_code",)),
+    "held_money": Visibility(own=("locality_code",), area=("locality_code",)),
+    "locality_slice": Visibility(own=("locality_code",), area=("locality_code",)),
+    "locality_activity": Visibility(own=("locality_code",), area=("locality_code",)),
+    "locality_total": _BY_AREA,
+    "target": _BY_AREA,
+    "pace": _BY_AREA,
+    "place_distance": _BY_AREA,
+    "place_lift": _BY_AREA,
+    "relaxation": _BY_AREA,
+    "distance_from_target": _BY_AREA,
+    "population": _BY_PRACTICE,
+    "practice_need": _BY_PRACTICE,
+    "practice_weight": _BY_PRACTICE,
+    "practice_opening": Visibility(own=("commissioner_code", "practice_code"), area=("practice_code",)),
+    "membership": OPEN,
+    "code_name": OPEN,
+    "assumption": OPEN,
+    "set_aside": OPEN,
+    "control_total_step": OPEN,
+    "stream_total": OPEN,
+    "total_check": OPEN,
+    "deployable": OPEN,
+    "gap_bridge": OPEN,
+    "pace_summary": OPEN,
+    "service_line": OPEN,
+    "unit_cost": OPEN,
+}
+"""Rows that a partner sees of each frame."""
+
+PEOPLE = {
+    "population": People("registered_micro", ("year",), ("practice_code",), ("registered_persons",), micro=True),
+    "practice_need": People("registered_persons", ("stream",), ("practice_code",), ("weighted_persons",), micro=True),
+    "practice_weight": People(
+        "registered_micro", ("year", "stream"), ("practice_code",), ("weight_micro",), micro=True
+    ),
+    "locality_activity": People("activity", ("year", "case", "point_of_delivery"), ("locality_code",)),
+}
+"""Frames that count people or events; amounts of money are not left out, since every pound is accounted for."""
+
+MANIFEST = {
+    "run_id": RUN_EXAMPLE,
+    "engine_version": "0.1.0",
+    "scenario": {"id": "blmk"},
+    "inputs": {"pack.toml": DIGEST_EXAMPLE},
+    "frames": {"allocation": {"columns": ["year", "allocation_pence"], "rows": 2720, "sha256": DIGEST_EXAMPLE}},
+}
+"""A manifest as examples show it, in short."""
+
+KIND = JobKind(
+    name="run",
+    address="runs",
+    order=1,
+    about="Scenarios evaluated: allocations to every area, organisation and practice.",
+    asks="the run of a scenario",
+    request=RunRequest,
+    run=work,
+    document="scenario",
+    frames=FRAMES,
+    people=PEOPLE,
+    partners_see=frozenset({"data_pack", "manifest"}),
+    schemas=SCHEMAS,
+    tag_after="data packs",
+    example=Example(
+        RUN_EXAMPLE,
+        {"data_pack": PACK_EXAMPLE, "manifest": MANIFEST},
+        "allocation",
+        {
+            "year": "2018/19",
+            "stream": "ccg",
+            "level": "locality",
+            "code": "L-U09531",
+            "parent_code": "E06000056",
+            "weight_micro": 41_828_844_810,
+            "allocation_pence": 4_787_713_227,
+        },
+    ),
+)

@@ -1,0 +1,117 @@
+"""Settlements: rows through a contract, with every step, the positions of the parties, and what a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from pydantic import Field
+
+from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.job_kind import Example, JobKind, JobResult, Visibility, Work
+from api.service.records.stored import StoredThings
+from capitation.errors import ContractError
+from capitation.records.identity import plain
+from contracts.books.statements import statement_of
+from contracts.document.contract import parse_contract
+from contracts.settlement.settle import settle
+
+_BLOCK_ROW = {
+    "year": "2017/18",
+    "commissioner": "06P",
+    "provider": "RYV",
+    "line": "community",
+    "plan_value_pence": "50000001",
+}
+
+
+class SettlementRequest(ApiModel):
+    """A contract and the rows it is to settle."""
+
+    contract: str = Field(examples=["blmk-block"], pattern=NAME, max_length=128)
+    """Id of a contract."""
+    digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
+    """Version of the contract; the newest where it is not given."""
+    rows: list[dict[str, str | int | float | bool | None]] = Field(
+        min_length=1, max_length=100_000, examples=[[_BLOCK_ROW]]
+    )
+    """One object a row, by the contract's input names; give money as texts so that its digits stay."""
+    data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
+    """Hash of the data pack to compute with; the service's own where it is not given."""
+
+
+def work(given: Work) -> JobResult:
+    """Settle the rows."""
+    request = given.request
+    name, columns = request["contract"], list(dict.fromkeys(name for row in request["rows"] for name in row))
+    contract = parse_contract(plain(given.text("contract", name, request["digest"])), where=f"contract {name}")
+    rows = pl.DataFrame(
+        {column: [_cell(row.get(column)) for row in request["rows"]] for column in columns},
+        schema_overrides=dict.fromkeys(columns, pl.String),
+    )
+    done = settle(contract, rows, explain=True, where="rows")
+    frames = {"results": done.results, "positions": done.positions(), "notices": done.notices}
+    if done.steps is not None:
+        frames["steps"] = done.steps
+    content = {
+        "contract": contract.id,
+        "contract_digest": request["digest"],
+        "contract_version": contract.version,
+        "rows": done.results.height,
+        "outputs": {o.name: {"unit": o.rounded_to, "payer": o.payer, "payee": o.payee} for o in contract.outputs},
+        "statement": "issued",
+    }
+    try:
+        frames["entries"] = statement_of(done).entries
+    except ContractError as error:  # the settlement stands; its parties' entries, and so its journals, are not issued
+        content["statement"] = f"not issued: {error}"
+    return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.width})
+
+
+def _rows(_asked: SettlementRequest, sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
+    return {"rows": sent["rows"]}  # as sent, so that numbers keep their digits
+
+
+def _cell(value: Any) -> str | None:  # noqa: ANN401  # any JSON scalar
+    """A cell as the text it has in a CSV file; the contract reads it by the kind of its column."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_BY_PARTY = Visibility(own=("party",))
+
+KIND = JobKind(
+    name="settlement",
+    address="settlements",
+    order=2,
+    about="Rows through a contract: who owes whom, step by step.",
+    asks="the settlement of rows under a contract",
+    request=SettlementRequest,
+    run=work,
+    document="contract",
+    more=_rows,
+    frames={"positions": _BY_PARTY, "entries": _BY_PARTY},
+    partners_see=frozenset({"contract", "contract_digest", "contract_version", "rows", "outputs", "statement"}),
+    tag_after="figures",
+    example=Example(
+        "efe80dc0bdd149a0cafc34abc2f96264",
+        {
+            "contract": "blmk-block",
+            "contract_digest": DIGEST_EXAMPLE,
+            "contract_version": "1",
+            "outputs": {"block_pence": {"payee": "provider", "payer": "commissioner", "unit": "pence"}},
+            "rows": 1,
+            "statement": "issued",
+        },
+        "results",
+        {
+            "year": "2017/18",
+            "commissioner": "06P",
+            "provider": "RYV",
+            "line": "community",
+            "block_pence": 50_000_001,
+        },
+    ),
+)

@@ -1,0 +1,175 @@
+"""A kind of job, as one object: what is asked for, what is done, where the result stands, and what a partner sees of it.
+
+`api/service/kinds` has one file a kind. Access, visibility, the description, the memory of answers, exports and routes read
+these objects; what a kind does not name of its result is hidden from partners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Generic, Literal, TypeVar
+
+import polars as pl
+
+from api.service.records.api_models import ApiModel
+from api.service.records.pack import Pack
+from api.service.records.stored import StoredFile, StoredFrame, StoredThings
+from capitation.errors import UnknownNameError
+from capitation.records.frames import Schema
+from capitation.run.run import content_digest
+
+R = TypeVar("R", bound=ApiModel)
+
+Who = Literal["anyone", "system"]
+"""Whose callers may: those of any organisation, or of the one that runs the system."""
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """Which rows of a frame a partner sees.
+
+    Args:
+        own: columns that make a row one's own where any holds one's code or a code of one's area.
+        area: columns among `own` that hold codes of areas and practices rather than of organisations.
+        totals: column and value that mark totals of the system; every row is one where it is "*".
+    """
+
+    own: tuple[str, ...] = ()
+    area: tuple[str, ...] = ()
+    totals: tuple[str, str] | Literal["*"] | None = None
+
+
+OPEN = Visibility(totals="*")
+"""Every row is a total of the system."""
+
+
+@dataclass(frozen=True)
+class People:
+    """How a frame counts people, or what happens to them.
+
+    Args:
+        count: column with numbers of people or events.
+        within: columns that name a group whose total is shown elsewhere.
+        order_by: columns that name a row in its group.
+        also: columns that would give the count away.
+        micro: whether the count is in millionths; a column of fractions is compared in millionths too.
+    """
+
+    count: str
+    within: tuple[str, ...]
+    order_by: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    micro: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """A result as the description shows it: its id, its content, and one row of one of its tables, money in pence."""
+
+    id: str
+    content: Mapping[str, Any]
+    table: str = ""
+    row: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a runner is given: the request (documents and data pack by digest), and where to look them up.
+
+    Args:
+        job: id of the job.
+        request: what was asked for, numbers with their digits.
+        store: what is stored.
+        pack: the data pack that the request names.
+        shipped: texts of the documents of a kind that come with that pack, by name.
+        report: reports how far the work is.
+    """
+
+    job: str
+    request: Mapping[str, Any]
+    store: StoredThings
+    pack: Pack
+    shipped: Callable[[str], Mapping[str, str]]
+    report: Callable[[str], None]
+
+    def text(self, kind: str, name: str, digest: str) -> str:
+        """The content of a version of a document.
+
+        Raises:
+            UnknownNameError: it is not stored.
+        """
+        stored = self.store.document(kind, name, digest)
+        if stored is None:
+            raise UnknownNameError(kind, name, self.store.document_names(kind))
+        return stored.content
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job led to: the result's id, its content, its frames, and its files."""
+
+    id: str
+    content: Mapping[str, Any]
+    frames: Mapping[str, pl.DataFrame]
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, StoredFrame]:
+        """The frames as parquet bytes with their checksums."""
+        return {name: stored_frame(name, frame) for name, frame in self.frames.items()}
+
+
+def stored_frame(name: str, frame: pl.DataFrame) -> StoredFrame:
+    """A frame as it is kept."""
+    buffer = BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return StoredFrame(name, frame.height, content_digest(frame), buffer.getvalue())
+
+
+def nothing_more(_asked: Any, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:  # noqa: ANN401  # any request
+    """A request holds nothing but the document it names and the data pack."""
+    return {}
+
+
+@dataclass(frozen=True)
+class JobKind(Generic[R]):
+    """One kind of job.
+
+    Args:
+        name: its name in the store, such as "run".
+        address: the word of its results in addresses, such as "runs".
+        order: where it stands in lists of kinds.
+        about: what its results are, in a sentence.
+        asks: what a request asks for, as in "Ask for the run of a scenario".
+        request: the body of a request.
+        run: does the work.
+        example: a result.
+        document: kind of document that the body names and whose version the request keeps; empty where it names none.
+        more: what else a request keeps, from the checked body, the body as sent, and what is stored.
+        frames: rows that a partner sees of each frame; a frame that is not named is hidden.
+        people: frames that count people or events, whose small numbers are left out.
+        partners_see: names in the content of a result that a partner sees; others are hidden.
+        schemas: schemas of the frames of a result that leaves as a workbook; None where it does not.
+        has_tables: whether results have tables.
+        read_by: who may read results.
+        tag_after: the group of operations that its own follows in the description.
+    """
+
+    name: str
+    address: str
+    order: int
+    about: str
+    asks: str
+    request: type[R]
+    run: Callable[[Work], JobResult]
+    example: Example
+    document: str = ""
+    more: Callable[[R, Mapping[str, Any], StoredThings], dict[str, Any]] = nothing_more
+    frames: Mapping[str, Visibility] = field(default_factory=dict)
+    people: Mapping[str, People] = field(default_factory=dict)
+    partners_see: frozenset[str] = frozenset()
+    schemas: Mapping[str, type[Schema]] | None = None
+    has_tables: bool = True
+    read_by: Who = "anyone"
+    tag_after: str = ""

@@ -1,0 +1,124 @@
+"""The service put together: settings, store, data packs, callers, numbers about itself, and what is decoded once of its results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import BytesIO
+from typing import ParamSpec, TypeVar
+
+import polars as pl
+from fastapi.concurrency import run_in_threadpool
+
+from api.service.http.identity import Identity
+from api.service.http.metrics import Metrics
+from api.service.packs.packs import Packs
+from api.service.records.pack import Pack
+from api.service.security.access import Caller
+from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
+from api.service.settings import Settings
+from api.service.store import Store
+from capitation.errors import DocumentError, Fault
+from capitation.records.documents import read_mapping
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FRAMES_KEPT = 64
+"""How many decoded frames are kept in memory; they never change, so none grows old."""
+
+CODES_KEPT = 256
+"""For how many runs and organisations the codes of their area are kept in memory."""
+
+
+@dataclass(eq=False)
+class Service:
+    """What one running instance has: its settings, store, data packs, callers and numbers about itself."""
+
+    settings: Settings
+    store: Store
+    packs: Packs
+    metrics: Metrics
+    system: str = field(init=False)
+    """Code of the organisation that runs the system."""
+    stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    """Set once the server is asked to stop, so that nobody waits any longer."""
+    identity: Identity = field(init=False)
+    """Knows callers and what they may do."""
+    frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
+    """Decodes the frame of a result by kind, id and name, with its checksum; None where there is none."""
+    area: Callable[[str, str, str], frozenset[str]] = field(init=False)
+    """Codes of places, localities and practices that are wholly an organisation's, by kind and id of a result."""
+
+    def __post_init__(self) -> None:
+        self.system = self.settings.organisation or system_of(self.pack)
+        self.identity = Identity(self.store, self.settings, self.system)
+        kept = lru_cache(maxsize=FRAMES_KEPT)(self._decoded)
+
+        def frame(kind: str, result_id: str, name: str) -> tuple[pl.DataFrame, str] | None:
+            try:
+                return kept(kind, result_id, name)
+            except LookupError:
+                return None
+
+        self.frame = frame
+        self.area = lru_cache(maxsize=CODES_KEPT)(self._area)
+
+    @property
+    def pack(self) -> Pack:
+        """The data pack that is used where none is named."""
+        return self.packs.default
+
+    async def read(self, look: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """What a look into the store finds.
+
+        An embedded store, whose readers wait for nobody, is asked at once: that takes less time than a thread's coming and
+        going. A store on a server, which may be far away or gone, is asked in a thread while others are answered.
+        """
+        if self.store.is_sqlite:
+            return look(*given, **named)
+        return await run_in_threadpool(look, *given, **named)
+
+    def seen(self, kind: str, result_id: str, name: str, caller: Caller) -> tuple[pl.DataFrame, str] | None:
+        """The rows of a frame that a caller may see, with a checksum that is theirs; None where there is no frame.
+
+        Raises:
+            UnknownNameError: the frame is hidden from partners.
+        """
+        decoded = self.frame(kind, result_id, name)
+        if decoded is None:
+            return None
+        frame, checksum = decoded
+        view = view_of(caller, self.system)
+        if view == EVERYTHING:
+            return decoded
+        codes = () if sees_everything(caller, self.system) else self.area(kind, result_id, caller.organisation)
+        shown = seen(kind, name, frame, caller, self.system, codes, self.settings.smallest_shown)
+        return shown, f"{checksum} {view} {self.settings.smallest_shown}"
+
+    def _area(self, kind: str, result_id: str, organisation: str) -> frozenset[str]:
+        membership = self.frame(kind, result_id, "membership")
+        return frozenset() if membership is None else area_codes(organisation, membership[0])
+
+    def _decoded(self, kind: str, result_id: str, name: str) -> tuple[pl.DataFrame, str]:
+        stored = self.store.frame(kind, result_id, name)
+        if stored is None:
+            raise LookupError(name)
+        return pl.read_parquet(BytesIO(stored.parquet)), stored.sha256
+
+
+def system_of(pack: Pack) -> str:
+    """The code of the system that the scenarios of a data pack are about.
+
+    Raises:
+        DocumentError: there is none, or more than one, so that the setting must say.
+    """
+    paths = pack.documents("scenarios")
+    codes = sorted({str(read_mapping(path).get("system_code", "")) for path in paths} - {""})
+    if len(codes) != 1:
+        found = " and ".join(codes) or "no scenario that names one"
+        fault = Fault("CAPITATION_ORGANISATION", f"not set, and in the data pack {found}", "its code")
+        raise DocumentError("the organisation that runs the system is not known", [fault])
+    return codes[0]

@@ -1,0 +1,334 @@
+"""Signed access tokens of an OAuth2 client-credentials grant: RS256 or ES256, with a key of the issuer's published key set (JWKS).
+
+A token passes when its algorithm is one we pinned and the one its key is for, its signature holds, its issuer and
+audience are ours, it has begun and not ended, and it does not live longer than we accept. A refusal says what to mend,
+has a stable code, and never repeats what was sent: neither messages, representations nor logs carry a secret.
+
+Rules followed: RFC 7517 (key sets), RFC 7519 and RFC 8725 (tokens), RFC 9068 (access tokens), RFC 6750 (refusals).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jwt
+from pydantic import Field
+
+from api.service.records.failures import ProblemError
+from api.service.security.access import ROLES, SCOPES, Caller
+from api.service.security.credentials import (
+    LARGEST_CREDENTIAL,
+    LONGEST_ORGANISATION,
+    LONGEST_SUBJECT,
+    AuthenticationError,
+)
+from capitation.errors import Faults
+from capitation.records.documents import Document
+
+Algorithm = Literal["RS256", "ES256"]
+"""Signatures accepted: RSA with SHA-256, or the P-256 curve with SHA-256."""
+
+SMALLEST_RSA = 2_048
+"""Bits of the smallest RSA key accepted (NIST SP 800-131A)."""
+
+
+class KeySetError(ProblemError):
+    """The issuer's key set cannot be read or is not one we can rely on, so no token can be checked."""
+
+    kind = "keys-unavailable"
+
+
+class TokenRules(Document):
+    """Which access tokens are accepted."""
+
+    issuer: str = Field(min_length=1)
+    """Who must have issued it (claim iss), exactly."""
+    audience: str = Field(min_length=1)
+    """Whom it must be meant for (claim aud): this service."""
+    algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
+    """Signatures accepted; what the token says of itself is never enough."""
+    organisation_claim: str = "organisation"
+    """Claim with the code of the client's organisation."""
+    role_claim: str = "role"
+    """Claim with the client's role."""
+    leeway_seconds: int = Field(default=30, ge=0, le=300)
+    """By how much clocks may differ."""
+    longest_life_seconds: int = Field(default=3_600, ge=60)
+    """The longest time from issue to end that is accepted."""
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A public key of the issuer and the one algorithm it is for."""
+
+    key_id: str
+    algorithm: Algorithm
+    key: Any = field(repr=False)
+
+
+@dataclass
+class KeySet:
+    """The issuer's public keys, read again when old or when a token names one that is not there.
+
+    Args:
+        where: the file or address, for messages.
+        load: its bytes; called at most once in `cooldown_seconds` for keys that are not known.
+        clock: seconds that only go forward.
+        lifespan_seconds: how long keys are used before they are read again.
+        longest_stale_seconds: how long old keys are used after that while the set cannot be read.
+        cooldown_seconds: least time between two readings while there are keys to use.
+        retry_seconds: least time between two readings while there are none, so that requests do not queue at a dead issuer.
+
+    A key taken out of the set is thus refused after at most lifespan and stale time together.
+    """
+
+    where: str
+    load: Callable[[], bytes] = field(repr=False)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    lifespan_seconds: float = 300
+    longest_stale_seconds: float = 3_600
+    cooldown_seconds: float = 30
+    retry_seconds: float = 1
+    _keys: dict[str, SigningKey] = field(default_factory=dict, init=False, repr=False)
+    _read_at: float | None = field(default=None, init=False, repr=False)
+    _tried_at: float | None = field(default=None, init=False, repr=False)
+    _failure: str = field(default="", init=False, repr=False)
+
+    def find(self, key_id: str) -> SigningKey:
+        """The key of this id.
+
+        Raises:
+            KeySetError: the set cannot be read, and what was read before is too old.
+            AuthenticationError: the set has no such key.
+        """
+        now = self.clock()
+        age = None if self._read_at is None else now - self._read_at
+        if age is None or age > self.lifespan_seconds or (key_id not in self._keys and self._may_try(now)):
+            self._refresh(now)
+        if key_id not in self._keys:
+            raise AuthenticationError("token-key", "access token: signed with a key that the issuer does not publish")
+        return self._keys[key_id]
+
+    def _may_try(self, now: float) -> bool:
+        return self._tried_at is None or now - self._tried_at >= self.cooldown_seconds
+
+    def _refresh(self, now: float) -> None:
+        is_usable = self._read_at is not None and now - self._read_at <= (
+            self.lifespan_seconds + self.longest_stale_seconds
+        )
+        if is_usable and not self._may_try(now):
+            return
+        if not is_usable and self._failure and self._tried_at is not None and now - self._tried_at < self.retry_seconds:
+            raise KeySetError(self._failure)
+        self._tried_at = now
+        try:
+            self._keys = parse_key_set(self.load(), self.where)
+            self._read_at, self._failure = now, ""
+        except (OSError, KeySetError) as error:
+            if is_usable:
+                return
+            self._keys = {}
+            self._failure = (
+                str(error)
+                if isinstance(error, KeySetError)
+                else f"{self.where}: the key set cannot be read ({type(error).__name__}); no access token can be checked until it can"
+            )
+            raise KeySetError(self._failure) from None
+
+
+def key_set(where: str) -> KeySet:
+    """The key set in a file, or at an https address (http only on this machine).
+
+    Raises:
+        KeySetError: an address of another kind, or one with a password in it.
+    """
+    parts = urllib.parse.urlsplit(where)
+    if parts.scheme in {"http", "https"}:
+        if parts.username or parts.password:
+            raise KeySetError("key set: found an address with a user or password in it; expected one without")
+        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise KeySetError(f"{where}: found http; expected https, so that nobody between can change the keys")
+        return KeySet(where, lambda: _fetch(where))
+    if "://" in where:
+        raise KeySetError(f"{where}: found an address of kind {parts.scheme!r}; expected a file or an https address")
+    return KeySet(where, Path(where).read_bytes)
+
+
+def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
+    """The signing keys of a JWKS by their id; keys for encryption and of other kinds are left out.
+
+    Raises:
+        KeySetError: not a key set, no key we can use, or a key that must not be there: a private or shared one, a weak
+            one, or two of one id; all together.
+    """
+    try:
+        listed = json.loads(content)["keys"]
+    except (ValueError, KeyError, TypeError):
+        raise KeySetError(f"{where}: found no key set; expected JSON with a list 'keys' (RFC 7517)") from None
+    faults, found = Faults(), dict[str, SigningKey]()
+    for number, entry in enumerate(listed if isinstance(listed, list) else [], start=1):
+        entry_name = f"key {number}"
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        if "d" in entry or entry.get("kty") == "oct":
+            faults.add(
+                entry_name, "a private or shared key", "public keys only", "Take it out and replace it: it is known."
+            )
+            continue
+        algorithm = _algorithm_of(entry)
+        if algorithm is None:
+            continue
+        key_id = entry.get("kid")
+        if not isinstance(key_id, str) or not key_id:
+            faults.add(entry_name, "no 'kid'", "an id, which tokens name")
+            continue
+        if key_id in found:
+            faults.add(entry_name, f"id {key_id!r} a second time", "each id once")
+            continue
+        try:
+            key = jwt.PyJWK(entry, algorithm).key
+        except (jwt.PyJWTError, ValueError, TypeError):
+            faults.add(entry_name, "numbers that make no key", f"a public key for {algorithm}")
+            continue
+        if algorithm == "RS256" and key.key_size < SMALLEST_RSA:
+            faults.add(entry_name, f"an RSA key of {key.key_size} bits", f"at least {SMALLEST_RSA} bits")
+            continue
+        found[key_id] = SigningKey(key_id, algorithm, key)
+    faults.raise_if_any(KeySetError, f"{where}: the key set cannot be relied on")
+    if not found:
+        raise KeySetError(f"{where}: found no key for RS256 or ES256; expected at least one")
+    return found
+
+
+def caller_of_token(text: str, rules: TokenRules, keys: KeySet) -> Caller:
+    """Who an access token was issued to.
+
+    Raises:
+        AuthenticationError: why the token is not accepted.
+        KeySetError: the issuer's keys cannot be had, so no token can be checked.
+    """
+    key = keys.find(_key_id_of(text, rules))
+    if key.algorithm not in rules.algorithms:
+        raise AuthenticationError("token-algorithm", _pinned(rules))
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            text,
+            key=key.key,
+            algorithms=[key.algorithm],
+            audience=rules.audience,
+            issuer=rules.issuer,
+            leeway=rules.leeway_seconds,
+            options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+        )
+    except jwt.PyJWTError as error:
+        raise _refused(error, rules) from None
+    except (ValueError, TypeError, OverflowError):
+        raise AuthenticationError("token-malformed", "access token: cannot be read") from None
+    life = int(claims["exp"]) - int(claims["iat"])
+    if life > rules.longest_life_seconds:
+        raise AuthenticationError(
+            "token-life", f"access token: lives {life} seconds; expected at most {rules.longest_life_seconds}"
+        )
+    return _caller(claims, rules)
+
+
+def _fetch(address: str) -> bytes:
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_: object, **__: object) -> None:
+            """Follow no redirection: the keys come from the address given or not at all."""
+
+    with urllib.request.build_opener(NoRedirect).open(address, timeout=5) as answer:
+        content = bytes(answer.read(1_000_001))
+    if len(content) > 1_000_000:
+        raise KeySetError(f"{address}: found more than 1,000,000 bytes; expected a key set")
+    return content
+
+
+def _algorithm_of(entry: dict[str, Any]) -> Algorithm | None:
+    """The one algorithm that a key is for, or nothing where it is not one of ours."""
+    kind: Algorithm | None = None
+    if entry.get("kty") == "RSA":
+        kind = "RS256"
+    elif entry.get("kty") == "EC" and entry.get("crv") == "P-256":
+        kind = "ES256"
+    return kind if entry.get("alg", kind) == kind else None
+
+
+def _key_id_of(text: str, rules: TokenRules) -> str:
+    """The key id a token names, once its header says one of our algorithms and a kind of token that we take."""
+    malformed = AuthenticationError(
+        "token-malformed", "access token: cannot be read; expected three parts joined by dots (RFC 7519)"
+    )
+    if len(text) > LARGEST_CREDENTIAL:
+        raise AuthenticationError("token-long", f"access token: longer than {LARGEST_CREDENTIAL:,} characters")
+    try:
+        header = jwt.get_unverified_header(text)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise malformed from None
+    if header.get("alg") not in rules.algorithms:
+        raise AuthenticationError("token-algorithm", _pinned(rules))
+    if str(header.get("typ", "JWT")).lower().removeprefix("application/") not in {"jwt", "at+jwt"}:
+        raise AuthenticationError("token-kind", "access token: found a token of another kind; expected an access token")
+    key_id = header.get("kid")
+    if not isinstance(key_id, str) or not key_id:
+        raise AuthenticationError("token-key", "access token: names no key; expected 'kid' in its header")
+    return key_id
+
+
+def _pinned(rules: TokenRules) -> str:
+    return f"access token: found another signature algorithm; expected {' or '.join(rules.algorithms)}"
+
+
+def _refused(error: jwt.PyJWTError, rules: TokenRules) -> AuthenticationError:
+    said: list[tuple[type[jwt.PyJWTError], str, str]] = [
+        (jwt.ExpiredSignatureError, "token-expired", "has ended; ask the issuer for a new one"),
+        (jwt.ImmatureSignatureError, "token-early", "is not valid yet; check the clocks"),
+        (jwt.InvalidIssuedAtError, "token-early", "is not valid yet; check the clocks"),
+        (jwt.InvalidAudienceError, "token-audience", f"is for another audience; expected {rules.audience}"),
+        (jwt.InvalidIssuerError, "token-issuer", f"is from another issuer; expected {rules.issuer}"),
+        (jwt.MissingRequiredClaimError, "token-claims", "lacks a claim; expected exp, iat, iss, aud and sub"),
+        (jwt.InvalidSignatureError, "token-signature", "has a signature that does not hold"),
+        (jwt.InvalidAlgorithmError, "token-algorithm", "has another signature algorithm than its key is for"),
+    ]
+    for kind, code, words in said:
+        if isinstance(error, kind):
+            return AuthenticationError(code, f"access token: {words}")
+    return AuthenticationError("token-malformed", "access token: cannot be read")
+
+
+def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
+    subject, organisation = claims["sub"], claims.get(rules.organisation_claim)
+    role = claims.get(rules.role_claim)
+    if not (isinstance(subject, str) and subject.strip()):
+        raise AuthenticationError("token-claims", "access token: claim sub is empty; expected who it was issued to")
+    if not (isinstance(organisation, str) and organisation.strip()):
+        raise AuthenticationError(
+            "token-organisation",
+            f"access token: claim {rules.organisation_claim} is missing; expected an organisation's code",
+        )
+    for name, text, longest in (
+        ("sub", subject, LONGEST_SUBJECT),
+        (rules.organisation_claim, organisation, LONGEST_ORGANISATION),
+    ):
+        if len(text) > longest or not text.isprintable():
+            raise AuthenticationError(
+                "token-claims",
+                f"access token: claim {name} is unusable; expected at most {longest} printable characters",
+            )
+    if role not in ROLES:
+        raise AuthenticationError(
+            "token-role", f"access token: claim {rules.role_claim} holds no role; expected one of {', '.join(ROLES)}"
+        )
+    given = claims.get("scope", claims.get("scp", ""))
+    words = given.split() if isinstance(given, str) else [w for w in given if isinstance(w, str)] if given else []
+    scopes = frozenset(scope for scope in SCOPES if scope in words)  # scopes of other services are none of ours
+    token_id = claims.get("jti")
+    return Caller(subject, organisation, role, scopes, "token", token_id if isinstance(token_id, str) else "")
