@@ -15,7 +15,7 @@ from capitation.chance.curves.normal import Floats
 from capitation.chance.document import RISK
 from capitation.chance.estimates import Estimate, Estimates, with_control
 from capitation.chance.model import model
-from capitation.chance.simulate import Simulation, Work, simulate
+from capitation.chance.simulate import Simulation, SimulationWork, simulate
 from capitation.errors import ScenarioError
 from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
@@ -151,13 +151,13 @@ def _of_position(estimates: Estimates, values: Floats) -> Iterator[tuple[str, Es
         yield f"over_{percent}", estimates.chance(values > percent / 100)
 
 
-def layer_variances(simulation: Simulation, work: Work | None = None) -> Frame[LayerVariance]:
+def layer_variances(simulation: Simulation, work: SimulationWork | None = None) -> Frame[LayerVariance]:
     """The variance of each position by layer: each layer drawn alone, with the same draws, and what they do together.
 
     share of a layer = cov(position with it alone, position with all) / variance of the position with all
     """
     request = replace(simulation.request, stop_at=None, draws=simulation.draws)
-    work = replace(work or Work(), state=None)
+    work = replace(work or SimulationWork(), state=None)
     whole = _with_system(simulation)
     rows: list[tuple[str, str, str, str, float | None, float]] = []
     alone: dict[str, tuple[Floats, Floats]] = {}

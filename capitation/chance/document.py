@@ -174,7 +174,7 @@ class Shock(Document):
         return self
 
 
-class Correlation(Document):
+class LayerCorrelation(Document):
     """Correlations of the shocks of a year."""
 
     lines: tuple[str, ...]
@@ -235,7 +235,7 @@ class Uncertainty(Document):
     """Chance of each locality."""
     shocks: tuple[Shock, ...] = ()
     """Shocks of a year, shared by all localities."""
-    correlation: Correlation | None = None
+    correlation: LayerCorrelation | None = None
     """Correlations of the shocks; independent where it is left out."""
     list_size: Spread | None = None
     """A locality's list over the projected one, less 1, in a year."""

@@ -27,7 +27,7 @@ Dtype = type[np.float32] | type[np.float64]
 
 
 @dataclass(frozen=True)
-class Model:
+class ChanceModel:
     """What is simulated: plans, uncertainties, and which layers are drawn."""
 
     books: tuple[Book, ...]
@@ -133,7 +133,7 @@ def _column(values: Floats, like: Floats) -> Floats:
     return column
 
 
-def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | None = None) -> Model:
+def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | None = None) -> ChanceModel:
     """The model of plans under uncertainty.
 
     Args:
@@ -183,4 +183,4 @@ def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | 
         message = "delivery: found no solutions in the plan; expected planned savings, or another layer"
         raise ScenarioError(message)
     ordered = tuple(name for name in document.layers if name in chosen)
-    return Model(tuple(books), document, ordered, tuple(calibrated(book, document.chance) for book in books))
+    return ChanceModel(tuple(books), document, ordered, tuple(calibrated(book, document.chance) for book in books))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from capitation.chance.curves.normal import Floats
-from capitation.chance.model import Dtype, Model
+from capitation.chance.model import ChanceModel, Dtype
 from capitation.chance.scores.draws import Method, Source, source
 from capitation.errors import ScenarioError, SourceError, StoppedError
 from capitation.records.identity import canonical, digest
@@ -40,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Work:
+class SimulationWork:
     """How the work is done; nothing here changes a result."""
 
     threads: int = 1
@@ -58,7 +58,7 @@ class Work:
 class Simulation:
     """Positions of every locality in every draw, with what they were drawn from."""
 
-    model: Model
+    model: ChanceModel
     request: Request
     positions: Floats
     """Spend over plan less 1, by year, locality and draw."""
@@ -85,7 +85,7 @@ class Simulation:
         return hashlib.sha256(np.ascontiguousarray(self.positions).tobytes()).hexdigest()
 
 
-def simulate(model: Model, request: Request, work: Work | None = None) -> Simulation:
+def simulate(model: ChanceModel, request: Request, work: SimulationWork | None = None) -> Simulation:
     """The positions of all draws asked for, or of as many as the stated standard error takes.
 
     Raises:
@@ -93,7 +93,7 @@ def simulate(model: Model, request: Request, work: Work | None = None) -> Simula
         SourceError: the state file is of another simulation, or cannot be read or written.
         StoppedError: the work was cancelled; what was drawn so far is in the state file, where one was named.
     """
-    work = work or Work()
+    work = work or SimulationWork()
     drawn = source(request.method, request.seed, request.draws, model.streams)
     _check(request, work)
     dtype: Dtype = np.float32 if request.is_single else np.float64
@@ -122,7 +122,7 @@ def simulate(model: Model, request: Request, work: Work | None = None) -> Simula
     return Simulation(model, request, out[:, :, :made], drawn.block)
 
 
-def _check(request: Request, work: Work) -> None:
+def _check(request: Request, work: SimulationWork) -> None:
     if request.stop_at is not None and not request.stop_at > 0:
         message = f"standard error: found {request.stop_at}; expected more than 0, such as 0.0001 of the plan"
         raise ScenarioError(message)
@@ -141,7 +141,9 @@ def _words(request: Request) -> list[object]:
     return [request.draws, request.seed, request.method, stop, request.is_single]
 
 
-def _blocks(model: Model, drawn: Source, numbers: range, dtype: Dtype, work: Work) -> Iterator[tuple[int, Floats]]:
+def _blocks(
+    model: ChanceModel, drawn: Source, numbers: range, dtype: Dtype, work: SimulationWork
+) -> Iterator[tuple[int, Floats]]:
     """The blocks in order, a chunk at a time; asks before each chunk whether to go on."""
     pool: AbstractContextManager[ThreadPoolExecutor | None]
     pool = ThreadPoolExecutor(work.threads) if work.threads > 1 else nullcontext()
@@ -166,7 +168,7 @@ def _place(out: Floats, positions: Floats, number: int, block: int) -> None:
 class _Watch:
     """Watches the standard error of the system's mean, block by block in order, so that the end is the same however the work is cut."""
 
-    def __init__(self, model: Model, request: Request, block: int) -> None:
+    def __init__(self, model: ChanceModel, request: Request, block: int) -> None:
         self.stop_at, self.block, self.seen = request.stop_at, block, 0
         self.weights = [book.system_share for book in model.books]
         self.sums = np.zeros((len(model.books), 2))

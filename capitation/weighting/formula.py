@@ -225,7 +225,7 @@ class FormulaDocument(Document):
 
 
 @dataclass(frozen=True)
-class Term:
+class WeightedTerm:
     """One component of one block in one year, with numbers ready for arithmetic."""
 
     block: str
@@ -241,7 +241,7 @@ class BlockTerms:
     """One block in one year, with numbers ready for arithmetic."""
 
     id: str
-    terms: tuple[Term, ...]
+    terms: tuple[WeightedTerm, ...]
     coefficient: float
     index_columns: tuple[str, ...]
     area_level: AreaLevel | None
@@ -441,7 +441,7 @@ class Formula:
         marks |= {a.area: RECOVERED for a in block.areas}
         return BlockTerms(
             id=block.id,
-            terms=tuple(Term(block.id, c, known[c].column, known[c].kind, float(share)) for c, share in shares),
+            terms=tuple(WeightedTerm(block.id, c, known[c].column, known[c].kind, float(share)) for c, share in shares),
             coefficient=float(_at(block.coefficient, year, where).value),
             index_columns=tuple(self.catalogue.indices[name].column for name in block.indices),
             area_level=level,

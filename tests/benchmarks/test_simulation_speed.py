@@ -12,7 +12,7 @@ import pytest
 
 from capitation.chance.model import model
 from capitation.chance.scores.draws import BLOCK
-from capitation.chance.simulate import Request, Work, simulate
+from capitation.chance.simulate import Request, SimulationWork, simulate
 from tests.capitation.chance.places import by_line
 
 LOCALITIES, SERVICES = 30, 10
@@ -38,8 +38,8 @@ def test_draws_of_thirty_localities_by_ten_services(benchmark, draws):
     plans, document = by_line(np.linspace(30_000, 50_000, LOCALITIES), lines=SERVICES)
     made, request = model([plans], document), Request(draws, 1, is_single=True)
     _, alone = _cpu(lambda: _normals_alone(draws))
-    found, ours = _cpu(lambda: simulate(made, request, Work(threads=2, chunk=2)))
-    again = simulate(made, request, Work(threads=1, chunk=5))
+    found, ours = _cpu(lambda: simulate(made, request, SimulationWork(threads=2, chunk=2)))
+    again = simulate(made, request, SimulationWork(threads=1, chunk=5))
     assert found.positions.shape == (1, LOCALITIES, draws)
     assert found.hash == again.hash
     sd = np.sqrt(

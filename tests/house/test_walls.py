@@ -74,15 +74,15 @@ def nothing(found):
 
 
 def test_a_file_can_be_read_in_one_sitting_or_says_why_not():
-    long = {name_of(p): text_of(p).count("\n") for p in every_file()}
-    heads = {name_of(p): "\n".join(text_of(p).splitlines()[:25]) for p in every_file()}
+    long = {name_of(p): text_of(p).count("\n") for p in product()}
+    heads = {name_of(p): "\n".join(text_of(p).splitlines()[:25]) for p in product()}
     nothing({n: lines for n, lines in long.items() if lines > MOST_LINES and REASON not in heads[n]})
 
 
 def test_a_function_fits_a_screen_or_says_why_not():
     long = {
         f"{name_of(p)}:{n.lineno} {n.name}": n.end_lineno - n.lineno + 1
-        for p in every_file()
+        for p in product()
         for n in functions(p)
         if n.end_lineno - n.lineno >= LONGEST and REASON not in head_of(p, n)
     }
@@ -92,7 +92,7 @@ def test_a_function_fits_a_screen_or_says_why_not():
 def test_a_function_asks_for_few_things_or_says_why_not():
     many = {
         f"{name_of(p)}:{n.lineno} {n.name}": len(parameters(n))
-        for p in every_file()
+        for p in product()
         for n in functions(p)
         if len(parameters(n)) > MOST_PARAMETERS and REASON not in head_of(p, n)
     }

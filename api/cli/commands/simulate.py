@@ -17,7 +17,7 @@ from capitation.chance.book import book_of
 from capitation.chance.document import LAYERS, read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
-from capitation.chance.simulate import Request, Simulation, Work, simulate
+from capitation.chance.simulate import Request, Simulation, SimulationWork, simulate
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
@@ -67,7 +67,7 @@ def simulate_command(
         task = progress.add_task(f"evaluating {document.title}", total=None)
         book = book_of(evaluate(document, pack), shown)
         progress.update(task, description="drawing", total=draws)
-        work = Work(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
+        work = SimulationWork(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
         found = simulate(model([book], figures, chosen), request, work)
     _report(found, document, out, as_json)
 

@@ -16,6 +16,7 @@ from api.service.views.rows import ROWS_RESPONSES, frame_answer
 router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 
 
+# Reason: each query parameter of an address is a parameter of its route.
 @router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
 def read_allocations(
     request: Request,

@@ -52,6 +52,7 @@ class FigureView(ApiModel):
     """What the recomputation found, where it differs from the run."""
 
 
+# Reason: each query parameter of an address is a parameter of its route.
 @router.get(
     "/{result_id}/{table}/{column}",
     response_model=FigureView,

@@ -10,7 +10,7 @@ from capitation.chance.curves.normal import mean_excess
 from capitation.chance.estimates import Estimates, difference, with_control
 from capitation.chance.model import model
 from capitation.chance.scores.draws import BLOCK
-from capitation.chance.simulate import Request, Work, simulate
+from capitation.chance.simulate import Request, SimulationWork, simulate
 from capitation.errors import DocumentError, ScenarioError, SourceError, StoppedError, UnknownNameError
 from tests.capitation.chance.places import book, by_line, by_person, figure
 
@@ -41,14 +41,20 @@ class Stop:
 def test_threads_chunks_and_interruptions_change_no_bit(lines, tmp_path, is_single):
     request = Request(DRAWS, 11, is_single=is_single)
     once = simulate(lines, request).hash
-    for work in (Work(threads=2, chunk=1), Work(threads=1, chunk=3), Work(threads=2, chunk=2)):
+    for work in (
+        SimulationWork(threads=2, chunk=1),
+        SimulationWork(threads=1, chunk=3),
+        SimulationWork(threads=2, chunk=2),
+    ):
         assert simulate(lines, request, work).hash == once
     state = tmp_path / "kept" / "draws.npz"
     with pytest.raises(StoppedError, match=rf"after {2 * BLOCK:,} of {DRAWS:,} draws; they are kept in .*draws\.npz"):
-        simulate(lines, request, Work(chunk=1, is_cancelled=Stop(2), state=state))
+        simulate(lines, request, SimulationWork(chunk=1, is_cancelled=Stop(2), state=state))
     assert [path.name for path in state.parent.iterdir()] == ["draws.npz"]
     seen = []
-    again = simulate(lines, request, Work(threads=2, chunk=1, state=state, progress=lambda done, of: seen.append(done)))
+    again = simulate(
+        lines, request, SimulationWork(threads=2, chunk=1, state=state, progress=lambda done, of: seen.append(done))
+    )
     assert again.hash == once
     assert seen[0] > 2 * BLOCK
     assert seen[-1] == DRAWS
@@ -64,25 +70,25 @@ def test_a_key_stroke_in_the_midst_keeps_whole_blocks_only(lines, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        simulate(lines, request, Work(chunk=1, state=state, progress=stop))
+        simulate(lines, request, SimulationWork(chunk=1, state=state, progress=stop))
     assert np.load(state)["positions"].shape == (1, 4, 2 * BLOCK)
-    assert simulate(lines, request, Work(state=state)).hash == simulate(lines, request).hash
+    assert simulate(lines, request, SimulationWork(state=state)).hash == simulate(lines, request).hash
 
 
 def test_a_state_of_another_simulation_or_no_state_at_all_is_refused(lines, tmp_path):
     state = tmp_path / "draws.npz"
     with pytest.raises(StoppedError):
-        simulate(lines, Request(DRAWS, 11), Work(chunk=1, is_cancelled=Stop(1), state=state))
+        simulate(lines, Request(DRAWS, 11), SimulationWork(chunk=1, is_cancelled=Stop(1), state=state))
     with pytest.raises(SourceError, match="found the state of another simulation"):
-        simulate(lines, Request(DRAWS, 12), Work(state=state))
+        simulate(lines, Request(DRAWS, 12), SimulationWork(state=state))
     state.write_bytes(state.read_bytes()[:200])
     with pytest.raises(SourceError, match="remove the file to begin anew"):
-        simulate(lines, Request(DRAWS, 11), Work(state=state))
+        simulate(lines, Request(DRAWS, 11), SimulationWork(state=state))
 
 
 def test_a_stop_before_the_first_draw_without_a_state_leaves_nothing(lines):
     with pytest.raises(StoppedError, match=r"after 0 of .* draws$"):
-        simulate(lines, Request(DRAWS, 11), Work(is_cancelled=lambda: True))
+        simulate(lines, Request(DRAWS, 11), SimulationWork(is_cancelled=lambda: True))
 
 
 def test_it_stops_early_at_the_same_draw_however_the_work_is_cut(lines):
@@ -90,7 +96,7 @@ def test_it_stops_early_at_the_same_draw_however_the_work_is_cut(lines):
     error = float(one.system[0].std()) / math.sqrt(3.5 * BLOCK)
     stopped = [
         simulate(lines, Request(1_000_000, 11, stop_at=error), work)
-        for work in (Work(chunk=1), Work(threads=2, chunk=7))
+        for work in (SimulationWork(chunk=1), SimulationWork(threads=2, chunk=7))
     ]
     assert [s.draws for s in stopped] == [4 * BLOCK, 4 * BLOCK]
     assert stopped[0].hash == stopped[1].hash
@@ -260,7 +266,7 @@ def test_sobol_needs_a_tenth_of_the_draws_for_the_error_of_the_mean_position(lin
         (lambda m: simulate(m, Request(0, 1)), ScenarioError, "draws: found 0"),
         (lambda m: simulate(m, Request(10, 1, stop_at=0.0)), ScenarioError, "standard error: found 0.0"),
         (lambda m: simulate(m, Request(8_192, 1, "sobol", stop_at=0.1)), ScenarioError, "monte-carlo only"),
-        (lambda m: simulate(m, Request(10, 1), Work(threads=0)), ScenarioError, "found 0 threads"),
+        (lambda m: simulate(m, Request(10, 1), SimulationWork(threads=0)), ScenarioError, "found 0 threads"),
         (lambda m: model(m.books, m.document, ("weather",)), UnknownNameError, "unknown layer with figures 'weather'"),
         (
             lambda m: model(m.books, m.document, ()),

@@ -23,6 +23,7 @@ APPEND_ONLY = ("audit_record", "approval", "journal")
 """Tables whose rows the database itself refuses to change or delete."""
 
 
+# Reason: a migration is one list of tables, kept as it was run.
 def upgrade() -> None:
     """Add the tables, and the time at which a lease was given."""
     if op.get_bind().dialect.name != "sqlite":
