@@ -6,9 +6,11 @@ import polars as pl
 
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import distance_from_target
-from capitation.money.pence import board_text
+from capitation.money.pence import board_text, pounds_text
 from capitation.pack.sources import DataPack
+from capitation.run.parts import plan_of
 from capitation.run.run import Run
+from capitation.run.scenario import Scenario
 
 
 def show_run(run: Run, pack: DataPack, year: str) -> None:
@@ -20,17 +22,19 @@ def show_run(run: Run, pack: DataPack, year: str) -> None:
     console.print(f"Place-based total {year}: £{total:,} thousand, shared to the penny at every level\n")
     show(place_table(run, year), f"Allocation to places, {year}")
     show(locality_table(run, year), f"Allocation to localities and distance from target, {year}")
-    if "provider_allocation" in run.frames:
+    if not run.provider_allocation.is_empty():
         show(provider_table(run, year), f"Allocation to providers, {year}")
     show(system_ledger(run, year), f"Waterfall of the system, {year}")
-    most = locality_ledger(run, year)
-    show(most, f"Waterfall of the locality furthest under target before the round, {year}")
+    if not run.place_distance.is_empty():
+        show(locality_ledger(run, year), f"Waterfall of the locality furthest under target before the round, {year}")
     _notes(run, pack, year)
 
 
 def _thousands(run: Run, year: str) -> int:
-    checks = run.total_check.filter(pl.col("year") == year)
-    return int(checks["summed_pence"].sum()) // 100_000
+    scenario = Scenario.model_validate(run.manifest.scenario)
+    streams = scenario.placed or [rule.stream for rule in scenario.streams]
+    totals = run.stream_total.filter((pl.col("year") == year) & pl.col("stream").is_in(streams))
+    return int(totals["total_pence"].sum()) // 100_000
 
 
 def place_table(run: Run, year: str) -> pl.DataFrame:
@@ -109,7 +113,8 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
         else f"{relaxed.height} rule(s) gave way: {', '.join(relaxed['rule'].unique().sort())}"
     )
     console.print(f"Pace of change in {year}: {text}.")
-    _distance_of_the_system(pack)
+    _distance_of_the_system(run, pack)
+    _printed_totals(run)
     for of_year, lines in run.gap_bridge.sort("year", "step").group_by("year", maintain_order=True):
         parts = "; ".join(
             f"{name} {board_text(pence)}" for name, pence in lines.select("name", "amount_pence").iter_rows()
@@ -128,11 +133,28 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
         )
     for row in run.set_aside.iter_rows(named=True):
         amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
-        console.print(f"To know: {row['subject'].rstrip('.')}{amount}.", style="dim", soft_wrap=True)
+        why = f": {row['reason'].rstrip('.')}" if row["subject"].endswith("not modelled") else ""
+        console.print(f"To know: {row['subject'].rstrip('.')}{amount}{why}.", style="dim", soft_wrap=True, markup=False)
 
 
-def _distance_of_the_system(pack: DataPack) -> None:
-    moments = dict(distance_from_target(pack).select("moment", "distance_from_target_pence").iter_rows())
+def _printed_totals(run: Run) -> None:
+    """Say every printed total that its streams do not add to."""
+    for row in run.total_check.filter(pl.col("difference_pence") != 0).sort("year").iter_rows(named=True):
+        console.print(
+            f"To check: the printed total of {row['year']} is {board_text(row['printed_pence'])}, but its streams "
+            f"({row['streams']}) add to {board_text(row['summed_pence'])}: a difference of "
+            f"£{pounds_text(row['difference_pence'])}. The streams are shared; the printed total is not used.",
+            soft_wrap=True,
+        )
+
+
+def _distance_of_the_system(run: Run, pack: DataPack) -> None:
+    """What the scenario's own plan prints of the whole system's distance; nothing where it names no plan."""
+    plan = plan_of(Scenario.model_validate(run.manifest.scenario), pack)
+    printed = None if plan is None else distance_from_target(pack, plan)
+    if printed is None:
+        return
+    moments = dict(printed.select("moment", "distance_from_target_pence").iter_rows())
     console.print(
         f"The system itself is {_side(moments['start'])} its national target at the start of the plan and {_side(moments['end'])} "
         "it at its end, as the plan prints it; the distances above are between localities.",

@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from capitation.activity.printed_plan import SERVICES, PlannedActivity
+from capitation.activity.printed_plan import PlannedActivity
 from capitation.errors import Faults, FrameError
 from capitation.money.rounding import nearest, nearest_whole
 from capitation.pack.sources import DataPack
@@ -23,8 +23,8 @@ Case = Literal["unmitigated", "mitigated"]
 CASES: tuple[Case, ...] = ("unmitigated", "mitigated")
 """Activity on current trends, and after channel shift."""
 
-FIRST, LAST = FinancialYear("2016/17"), FinancialYear("2020/21")
-"""The years for which the plan prints activity."""
+POINTS_FILE = "activity/points-of-delivery.csv"
+"""Usual file of the points of delivery, inside the pack."""
 
 
 class PointOfDelivery(Schema):
@@ -32,7 +32,7 @@ class PointOfDelivery(Schema):
 
     point_of_delivery = POINT_OF_DELIVERY
     name = Column(pl.String, "name", "Name for display")
-    service_code = Column(pl.String, "code", "Service that pays for it", one_of=tuple(SERVICES.values()))
+    service_code = Column(pl.String, "code", "Service that pays for it")
     activity_unit = Column(pl.String, "words", "What one unit of its activity is")
     spread_by = Column(pl.String, "code", "Need component, or registered, that spreads it over localities")
     source = SOURCE
@@ -51,14 +51,12 @@ class YearActivity(Schema):
     activity = Column(pl.Int64, "units of activity", "Activity of the whole system", ge=0)
 
 
-def points_of_delivery(pack: DataPack) -> Frame[PointOfDelivery]:
-    """The ten points of delivery of the plan."""
-    return pack.rows("activity/points-of-delivery.csv", PointOfDelivery)
+def points_of_delivery(pack: DataPack, file: str = POINTS_FILE) -> Frame[PointOfDelivery]:
+    """The points of delivery of the plan."""
+    return pack.rows(file, PointOfDelivery)
 
 
-def yearly_activity(
-    plan: Frame[PlannedActivity], first: FinancialYear = FIRST, last: FinancialYear = LAST
-) -> Frame[YearActivity]:
+def yearly_activity(plan: Frame[PlannedActivity], first: FinancialYear, last: FinancialYear) -> Frame[YearActivity]:
     """Activity of every year from `first` to `last`, on current trends and after channel shift.
 
     Args:

@@ -12,8 +12,6 @@ from capitation.money.pence import pence_of
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Schema
 
-PLAN = "blmk-stp-2016"
-"""Id of the source that holds the plan's tables."""
 _MULTIPLES = {"£": 1, "£'000": 1_000, "£m": 1_000_000}
 
 
@@ -36,9 +34,9 @@ def printed_number(text: str) -> Decimal:
 class Cells:
     """The cells of one printed table of the plan by row and column, read as numbers of the unit they print."""
 
-    def __init__(self, pack: DataPack, table: str) -> None:
-        self._where = f"source {PLAN}, table {table}"
-        frame = pack.printed(PLAN, table)
+    def __init__(self, pack: DataPack, source: str, table: str) -> None:
+        self._where = f"source {source}, table {table}"
+        frame = pack.printed(source, table)
         self._cells = {(row, column): (value, unit) for row, column, value, unit, _ in frame.iter_rows()}
 
     def has(self, row: str, column: str) -> bool:

@@ -1,6 +1,6 @@
 """Unit costs by point of delivery that reproduce the printed spend on each service.
 
-    cost(activity) = spend of 2016/17 x activity / baseline activity, nearest penny
+    cost(activity) = spend of the baseline year x activity / baseline activity, nearest penny
 
 The plan prints spend by service and activity by point of delivery, not unit costs. They are calibrated: acute spend
 less a stated share that no point of delivery counts is shared over the acute points of delivery by activity times a
@@ -15,8 +15,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from capitation.activity.plan import FIRST, PointOfDelivery
-from capitation.activity.printed_plan import SERVICES, PlannedActivity, PlannedSpend
+from capitation.activity.plan import PointOfDelivery
+from capitation.activity.printed_plan import PlannedActivity, PlannedSpend
 from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO, nearest, nearest_quotient
@@ -28,6 +28,10 @@ from capitation.records.years import FinancialYear
 
 OTHER_ACUTE = "other-acute"
 """The line of acute spend that no point of delivery counts."""
+
+NATIONAL_COSTS_FILE = "activity/national-costs.csv"
+OTHER_ACUTE_FILE = "activity/other_acute_share.toml"
+"""Usual files of the national costs and of the share of acute spend that none counts, inside the pack."""
 
 
 class NationalCost(Schema):
@@ -48,15 +52,17 @@ class RelativeCost(Schema):
 
 
 class UnitCost(Schema):
-    """The spend of 2016/17 on one line (a point of delivery, or spend that none counts), and its unit cost."""
+    """The spend of the baseline year on one line (a point of delivery, or spend that none counts), and its unit cost."""
 
     line = COST_LINE.but(about="Point of delivery; other-acute or the service where none counts the spend")
-    service_code = Column(pl.String, "code", "Service the line belongs to", one_of=tuple(SERVICES.values()))
-    baseline_activity = Column(pl.Int64, "units of activity", "Activity of 2016/17; empty where none counts it", ge=0,
+    service_code = Column(pl.String, "code", "Service the line belongs to")
+    baseline_activity = Column(pl.Int64, "units of activity", "Activity of the baseline year; empty where none counts it", ge=0,
                                nullable=True)  # fmt: skip
     relative_cost_pence = Column(pl.Int64, "pence", "National cost of one unit; only for acute points of delivery",
                                  nullable=True)  # fmt: skip
-    spend_pence = Column(pl.Int64, "pence", "Spend of 2016/17; the lines of a service add to its printed spend", ge=0)
+    spend_pence = Column(
+        pl.Int64, "pence", "Spend of the baseline year; the lines of a service add to its printed spend", ge=0
+    )
     unit_cost_pence = Column(
         pl.Int64, "pence", "Spend over activity, nearest penny, for display; costs use the exact ratio", nullable=True
     )
@@ -65,14 +71,14 @@ class UnitCost(Schema):
     )
 
 
-def national_costs(pack: DataPack) -> Frame[NationalCost]:
+def national_costs(pack: DataPack, file: str = NATIONAL_COSTS_FILE) -> Frame[NationalCost]:
     """The national figures that relative costs are made of."""
-    return pack.rows("activity/national-costs.csv", NationalCost)
+    return pack.rows(file, NationalCost)
 
 
-def other_acute_share(pack: DataPack, year: FinancialYear = FIRST) -> Decimal:
+def other_acute_share(pack: DataPack, year: FinancialYear, file: str = OTHER_ACUTE_FILE) -> Decimal:
     """Share of acute spend that no point of delivery of the plan counts: a marked assumption."""
-    return pack.document("activity/other_acute_share.toml", Parameter).at(year, "other_acute_share").value
+    return pack.document(file, Parameter).at(year, "other_acute_share").value
 
 
 def relative_costs(national: Frame[NationalCost]) -> Frame[RelativeCost]:
@@ -117,7 +123,7 @@ def unit_costs(
     relative: Frame[RelativeCost],
     other_share: Decimal,
 ) -> Frame[UnitCost]:
-    """Spend of 2016/17 by line and the unit cost it implies; the lines of each service add to its printed spend.
+    """Spend of the baseline year by line and the unit cost it implies; the lines of each service add to its printed spend.
 
     Args:
         spend: printed spend by service.
@@ -196,7 +202,7 @@ def _lines_to_cost(
     )
     for row in rows.sort("point_of_delivery").iter_rows(named=True):
         if row["baseline_activity"] is None:
-            faults.add(f"point of delivery {row['point_of_delivery']}", "no activity", "activity of 2016/17")
+            faults.add(f"point of delivery {row['point_of_delivery']}", "no activity", "activity of the baseline year")
         if row["shared"] > 1 and row["service_code"] != "acute":
             faults.add(
                 f"service {row['service_code']}", f"{row['shared']} points of delivery", "one outside acute care"
@@ -210,7 +216,7 @@ def _lines_to_cost(
 
 
 def activity_cost(activity: pl.DataFrame, costs: Frame[UnitCost]) -> pl.DataFrame:
-    """`activity` with `cost_pence`: spend of 2016/17 times activity over baseline activity, nearest penny, half up.
+    """`activity` with `cost_pence`: spend of the baseline year times activity over baseline activity, nearest penny, half up.
 
     Args:
         activity: any frame with point_of_delivery and activity (whole units, may be negative for activity avoided).
@@ -220,7 +226,7 @@ def activity_cost(activity: pl.DataFrame, costs: Frame[UnitCost]) -> pl.DataFram
         FrameError: a point of delivery without a unit cost; all reported together.
 
     Example:
-        The baseline activity of a point of delivery costs its spend of 2016/17 to the penny.
+        The baseline activity of a point of delivery costs its spend of the baseline year to the penny.
     """
     known = costs.filter(pl.col("baseline_activity") > 0).select(
         pl.col("line").alias("point_of_delivery"), "baseline_activity", "spend_pence"
@@ -228,7 +234,7 @@ def activity_cost(activity: pl.DataFrame, costs: Frame[UnitCost]) -> pl.DataFram
     lost = activity.join(known, on="point_of_delivery", how="anti").get_column("point_of_delivery").unique().sort()
     faults = Faults()
     for code in lost:
-        faults.add(f"point of delivery {code}", "no unit cost", "activity and spend of 2016/17")
+        faults.add(f"point of delivery {code}", "no unit cost", "activity and spend of the baseline year")
     faults.raise_if_any(FrameError, "activity cannot be costed")
     product = pl.col("spend_pence").cast(pl.Int128) * pl.col("activity").abs().cast(pl.Int128)
     cost = nearest_quotient(product, pl.col("baseline_activity")) * pl.col("activity").sign().cast(pl.Int64)

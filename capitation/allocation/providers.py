@@ -1,13 +1,12 @@
 """From a locality's allocation to the services it buys and the providers it flows to, exact at every step.
 
-    stream of a locality   -> services          by the printed spend of 2016/17 within the stream
+    stream of a locality   -> services          by the printed spend within the stream
     service of a locality  -> providers         by sum over lines of (cost of the line x provider's share of the line)
 
 A line is a point of delivery, or spend that none counts (`capitation.activity.unit_costs`). Shares are whole parts per million and
 add to one million for every line of every area; an area is a locality or, where a locality has no flows of its own, its
 place. Each step is a largest-remainder split of whole pence, so rows and columns add up: by locality, commissioner,
-service and provider. The flows are marked assumptions in `providers/`; only "three quarters of acute spend is with
-the three local hospitals" is printed, and the flows are set to reproduce it.
+service and provider. The flows are marked assumptions in `providers/`.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from __future__ import annotations
 import polars as pl
 
 from capitation.activity.unit_costs import UnitCost
-from capitation.allocation.services import SERVICE_CODES, ServiceEnvelope
+from capitation.allocation.services import ServiceEnvelope
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion
 from capitation.pack.sources import DataPack
-from capitation.places.organisations import organisations
+from capitation.places.organisations import ORGANISATIONS_FILE, Organisation
 from capitation.records.columns import (
     ALLOCATION_PENCE,
     AREA_CODE,
@@ -34,6 +33,9 @@ from capitation.records.columns import (
     YEAR,
 )
 from capitation.records.frames import Column, Frame, Schema
+
+FLOWS_FILE, ELSEWHERE_FILE = "providers/flows.csv", "providers/elsewhere.csv"
+"""Usual files of the flows and of providers taken together, inside the pack."""
 
 WHOLE_PPM = 1_000_000
 """Parts per million in the whole of a line."""
@@ -80,7 +82,7 @@ class ServiceLine(Schema):
     """The weight of a line inside its service: what it costs."""
 
     line = COST_LINE
-    service_code = SERVICE.but(key=False, one_of=SERVICE_CODES)
+    service_code = SERVICE.but(key=False)
     cost_pence = Column(pl.Int64, "pence", "Activity times unit cost of the line", ge=0)
 
 
@@ -91,7 +93,7 @@ class ProviderAllocation(Schema):
     provider_code = PROVIDER
     commissioner_code = COMMISSIONER
     locality_code = LOCALITY.but(about="Locality whose people are cared for")
-    service_code = SERVICE.but(one_of=SERVICE_CODES)
+    service_code = SERVICE
     allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the provider", ge=None)
 
 
@@ -110,20 +112,25 @@ class ElsewhereProvider(Schema):
     about = Column(pl.String, "text", "Who is meant")
 
 
-def flows(pack: DataPack) -> Frame[Flow]:
+def flows(pack: DataPack, file: str = FLOWS_FILE) -> Frame[Flow]:
     """The flows of each place by line and provider."""
-    return pack.rows("providers/flows.csv", Flow)
+    return pack.rows(file, Flow)
 
 
-def providers(pack: DataPack) -> Frame[Provider]:
-    """All providers that flows may name: the pack's organisations and those taken together as elsewhere."""
-    known = organisations(pack).select(provider_code="code", provider_name="name")
-    elsewhere = pack.rows("providers/elsewhere.csv", ElsewhereProvider)
-    return Provider.validate(pl.concat([known, elsewhere.select(provider_code="code", provider_name="name")]))
+def providers(
+    pack: DataPack, known_file: str = ORGANISATIONS_FILE, elsewhere_file: str = ELSEWHERE_FILE
+) -> Frame[Provider]:
+    """All providers that flows may name: the pack's organisations and those taken together as elsewhere, where it has any."""
+    found: list[pl.DataFrame] = [Provider.validate(pl.DataFrame(schema=Provider.dtypes()))]
+    if pack.files(known_file):
+        found.append(pack.rows(known_file, Organisation).select(provider_code="code", provider_name="name"))
+    if pack.files(elsewhere_file):
+        found.append(pack.rows(elsewhere_file, ElsewhereProvider).select(provider_code="code", provider_name="name"))
+    return Provider.validate(pl.concat(found))
 
 
 def service_lines(costs: Frame[UnitCost]) -> Frame[ServiceLine]:
-    """The lines of each service weighed by their spend of 2016/17."""
+    """The lines of each service weighed by their spend of the baseline year."""
     return ServiceLine.validate(costs.select("line", "service_code", cost_pence="spend_pence"))
 
 
@@ -198,7 +205,7 @@ def provider_envelopes(
     Args:
         envelopes: what each locality has for each service.
         shares: flows of each locality.
-        lines: the lines of each service with their cost: of 2016/17 by default, of another year's activity if wanted.
+        lines: the lines of each service with their cost: of the baseline year by default, of another year's activity if wanted.
 
     Returns:
         One row a year, provider, commissioner, locality and service, in key order; providers with no weight are left out.

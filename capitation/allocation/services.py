@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from capitation.activity.printed_plan import SERVICES, STREAMS, PlannedAllocation, PlannedSpend
+from capitation.activity.printed_plan import PlannedAllocation, PlannedSpend
 from capitation.allocation.tree import LevelAllocation
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion
@@ -24,14 +24,15 @@ from capitation.records.columns import (
 )
 from capitation.records.frames import Column, Frame, Schema
 
-SERVICE_CODES = tuple(SERVICES.values())
+SERVICE_STREAMS_FILE = "providers/service-streams.csv"
+"""Usual file of the streams that pay for services, inside the pack."""
 
 
 class ServiceStream(Schema):
     """The money stream a service is paid from, and who commissions it."""
 
-    service_code = SERVICE.but(one_of=SERVICE_CODES)
-    stream = STREAM.but(about="Stream that pays for it", key=False, one_of=tuple(STREAMS.values()))
+    service_code = SERVICE
+    stream = STREAM.but(about="Stream that pays for it", key=False)
     commissioner_code = Column(
         pl.String, "code", "Commissioner; empty where it is the practice's own commissioning group", nullable=True
     )
@@ -55,7 +56,7 @@ class LocalityStream(Schema):
     """What one locality receives of one stream, by the commissioning group of its practices."""
 
     year = YEAR
-    stream = STREAM.but(one_of=tuple(STREAMS.values()))
+    stream = STREAM
     commissioner_code = COMMISSIONER.but(about="Commissioning group of the practices")
     locality_code = LOCALITY
     allocation_pence = ALLOCATION_PENCE.but(about="Allocation", ge=None)
@@ -67,13 +68,13 @@ class ServiceEnvelope(Schema):
     year = YEAR
     commissioner_code = COMMISSIONER.but(about="Who commissions the service for these people")
     locality_code = LOCALITY
-    service_code = SERVICE.but(one_of=SERVICE_CODES)
+    service_code = SERVICE
     allocation_pence = ALLOCATION_PENCE.but(about="Envelope of the service", ge=None)
 
 
-def service_streams(pack: DataPack) -> Frame[ServiceStream]:
-    """Which stream pays for each of the nine services, and who commissions it."""
-    return pack.rows("providers/service-streams.csv", ServiceStream)
+def service_streams(pack: DataPack, file: str = SERVICE_STREAMS_FILE) -> Frame[ServiceStream]:
+    """Which stream pays for each service, and who commissions it."""
+    return pack.rows(file, ServiceStream)
 
 
 def stream_differences(
@@ -117,7 +118,7 @@ def locality_streams(practices: Frame[LevelAllocation], members: pl.DataFrame) -
 def service_envelopes(
     streams: Frame[LocalityStream], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream]
 ) -> Frame[ServiceEnvelope]:
-    """Each locality's streams split into services by the printed spend of 2016/17; the services add to the stream.
+    """Each locality's streams split into services by the printed spend; the services add to the stream.
 
     Args:
         streams: allocation of each locality by stream and commissioning group.

@@ -48,7 +48,7 @@ def annual_growth(allocations: Frame[AreaAllocation]) -> Frame[AreaGrowth]:
     """Growth of each area and stream in every year for which the year before is there as well.
 
     Example:
-        Bedfordshire 530,054 in 2016/17 and 548,261 in 2017/18 (thousand pounds) is growth of 3.435%.
+        A commissioner's 530,054 in 2016/17 and 548,261 in 2017/18 (thousand pounds) is growth of 3.435%.
     """
     following = {y: str(FinancialYear(y).next) for y in allocations.get_column("year").unique()}
     before = allocations.select(

@@ -2,21 +2,21 @@
 
     system -> place (district) -> locality (30,000 to 50,000 registered persons) -> practice
 
-A place is the district in which a practice stands; the commissioner of a practice is kept beside it, because two
-practices of Bedfordshire CCG stand in other districts. `partition_faults` reports everything that keeps a map from being
+A place is the district in which a practice stands; the commissioner of a practice is kept beside it, because practices of
+one commissioner may stand in the districts of others. `partition_faults` reports everything that keeps a map from being
 a partition: practices repeated, in two localities, unknown or left out, localities in two places, sizes outside the
 band. Questions the published tables leave open are answered one by one in `places/resolutions.csv`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from capitation.errors import Fault, Faults, FrameError, suggest
+from capitation.errors import Fault, Faults, FrameError, SourceError, suggest
 from capitation.money.rounding import MICRO, micro
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, read_raw, read_rows
@@ -44,6 +44,10 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "postcode": ("practice_postcode",),
 }
 """Other names under which published files carry the columns of `Practice`, in order of preference."""
+
+MEMBERSHIP_FILE, LOCALITIES_FILE = "places/membership.csv", "places/localities.csv"
+RESOLUTIONS_FILE, PRACTICES_FILES = "places/resolutions.csv", "places/practices*.csv"
+"""Usual files of the map, the localities, the answers and the practices, inside the pack."""
 
 _NO_NETWORK = ("NULL", "U")
 """What published files write in the network column of a practice that has none."""
@@ -150,24 +154,54 @@ def locality_band(pack: DataPack, year: FinancialYear) -> tuple[int, int]:
     return int(values.value("localities.persons_low", year)), int(values.value("localities.persons_high", year))
 
 
-def practices(pack: DataPack) -> Frame[Practice]:
-    """The 106 practices of 2018/19 as published, with the coordinates of 2022/23."""
-    return pack.rows("places/practices-2018-19.csv", Practice)
+def practices(pack: DataPack, file: str | None = None) -> Frame[Practice]:
+    """The practices of the pack as published: of the file named, else of the one `places/practices*.csv`.
+
+    Raises:
+        SourceError: the pack has none, or several and none is named.
+    """
+    found = list(pack.files(PRACTICES_FILES)) if file is None else [file]
+    if len(found) != 1:
+        listed = ", ".join(found) or "none"
+        raise SourceError(
+            f"{pack.root}: found {listed} of {PRACTICES_FILES}; expected one table of practices. Name it in the scenario: files.practices"
+        )
+    return pack.rows(found[0], Practice)
 
 
 def resolutions(pack: DataPack) -> Frame[Resolution]:
-    """The written answers to what the published tables leave open."""
-    return pack.rows("places/resolutions.csv", Resolution)
+    """The written answers to what the published tables leave open; none where the pack has no such table."""
+    if not pack.files(RESOLUTIONS_FILE):
+        return Resolution.validate(pl.DataFrame(schema=Resolution.dtypes()))
+    return pack.rows(RESOLUTIONS_FILE, Resolution)
 
 
-def localities(pack: DataPack) -> Frame[Locality]:
-    """The localities that the rule of `capitation.places.locality_rule` makes of the practices of 2018/19."""
-    return pack.rows("places/localities.csv", Locality)
+def localities(pack: DataPack, file: str = LOCALITIES_FILE) -> Frame[Locality]:
+    """The localities of the pack, such as the rule of `capitation.places.locality_rule` makes of its practices."""
+    return pack.rows(file, Locality)
 
 
-def membership(pack: DataPack) -> Frame[Membership]:
-    """Practice to locality, place and commissioner for 2018/19, as the rule makes it."""
-    return pack.rows("places/membership.csv", Membership)
+def membership(pack: DataPack, file: str = MEMBERSHIP_FILE) -> Frame[Membership]:
+    """Practice to locality, place and commissioner, for every year that the map gives."""
+    return pack.rows(file, Membership)
+
+
+def membership_of(members: Frame[Membership], wanted: Sequence[str], where: str = MEMBERSHIP_FILE) -> Frame[Membership]:
+    """The map of one year: its only year, else the first of `wanted` that it has.
+
+    Raises:
+        FrameError: the map has several years and none of those wanted.
+    """
+    years = members.get_column("year").unique().sort().to_list()
+    if len(years) <= 1:
+        return members
+    year = next((year for year in wanted if year in years), None)
+    if year is None:
+        raise FrameError(
+            f"{where}: found the years {', '.join(years)}; expected one year, or rows of {' or '.join(dict.fromkeys(wanted))}. "
+            "Keep the rows of the year of the lists"
+        )
+    return Membership.validate(members.filter(pl.col("year") == year))
 
 
 def resolved_practices(published: Frame[Practice], answers: Frame[Resolution]) -> Frame[ResolvedPractice]:

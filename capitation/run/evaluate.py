@@ -7,22 +7,18 @@ Every step is a public function of its own file; this one only hands frames on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import polars as pl
 
-from capitation.activity.plan import points_of_delivery, yearly_activity
-from capitation.activity.printed_plan import activity_plan, spend_by_service
-from capitation.activity.spread import LocalityActivity, component_weights, spread_activity, spread_weights
-from capitation.activity.unit_costs import UnitCost, national_costs, other_acute_share, relative_costs, unit_costs
 from capitation.allocation.deployable import spendable
 from capitation.allocation.ledger import LedgerLine
-from capitation.allocation.providers import flows, locality_flows, provider_envelopes, providers, service_lines
-from capitation.allocation.services import envelopes_of, service_streams
+from capitation.allocation.providers import providers
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall
-from capitation.errors import FrameError, UnknownNameError
+from capitation.errors import Faults, FrameError, UnknownNameError, suggest
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
 from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
@@ -40,8 +36,9 @@ from capitation.pace.target import (
 from capitation.pack.assumptions import assumptions
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
-from capitation.places.membership import Membership, localities, membership, practices
+from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
 from capitation.records.frames import Frame
+from capitation.run.parts import Note, activity_by_locality, delivery, optional_parts
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
@@ -63,8 +60,10 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     """
     pack = DataPack(pack.root)  # afresh, so that the manifest names the files this run opened and no others
     money = control_total(scenario.money)
-    members = membership(pack)
-    needs = stream_needs(scenario, pack)
+    table = practice_table(scenario, pack)
+    members = system_members(scenario, pack)
+    needs = stream_needs(scenario, pack, table)
+    _require_same_practices(scenario, next(iter(needs.values())), members)
     people = projected_lists(scenario, needs)
     weights = practice_weights(needs, people)
     openings = opening_baselines(scenario, money, people, members, pack)
@@ -76,22 +75,12 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     distance = distances(path, people, members)
     allocation = level_allocations(scenario, totals, weights.weights, members)
     spending = spendable(allocation, slices)
-    costs = calibrated_costs(pack)
-    envelopes = envelopes_of(
-        spending.practices,
-        members.select("practice_code", "locality_code", "commissioner_code"),
-        {rule.stream: rule.service for rule in scenario.streams if rule.service is not None},
-        spend_by_service(pack),
-        service_streams(pack),
-    )
-    flow = locality_flows(
-        flows(pack), members.select("locality_code", "place_code").unique(), service_lines(costs), providers(pack)
-    )
-    to_providers = provider_envelopes(envelopes, flow, service_lines(costs))
-    ledger = [
-        waterfalls(scenario, money, weights.stages, members, totals, slices),
-        provider_waterfalls(allocation, to_providers),
-    ]
+    parts = optional_parts(scenario, pack)
+    activity = activity_by_locality(scenario, table, members, pack, parts)
+    care = delivery(scenario, spending.practices, members, pack, parts)
+    ledger = [waterfalls(scenario, money, weights.stages, members, totals, slices)]
+    if not care.to_providers.is_empty():
+        ledger.append(provider_waterfalls(allocation, care.to_providers))
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
         "assumption": assumptions(
@@ -105,46 +94,52 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "control_total_step": money.steps,
         "deployable": money.deployable,
         "distance_from_target": distance,
-        "flow": flow,
+        "flow": care.flow,
         "gap_bridge": gap_bridge(scenario.gaps),
         "held_money": spending.held,
         "ledger": LedgerLine.validate(pl.concat(ledger)),
-        "locality_activity": activity_by_locality(scenario, members, pack),
+        "locality_activity": activity,
         "locality_slice": slices,
         "locality_total": totals,
         "membership": members,
         "pace": path.allocations,
         "pace_summary": path.summary,
         "place_distance": place_distance(
-            DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.place_based_streams)))
+            DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.placed)))
         ),
         "place_lift": path.lifts,
         "population": people,
         "practice_need": _practice_needs(needs),
         "practice_opening": openings,
         "practice_weight": weights.weights,
-        "provider_allocation": to_providers,
+        "provider_allocation": care.to_providers,
         "relaxation": path.relaxations,
-        "service_envelope": envelopes,
-        "service_line": service_lines(costs),
-        "set_aside": set_aside(scenario, needs, people),
+        "service_envelope": care.envelopes,
+        "service_line": care.lines,
+        "set_aside": set_aside(scenario, needs, people, parts.notes),
         "spendable": spending.practices,
         "stream_total": money.totals,
         "target": path.targets,
         "total_check": money.checks,
-        "unit_cost": costs,
+        "unit_cost": care.costs,
     }
     return make_run(scenario, pack.opened, frames)
 
 
-def stream_needs(scenario: Scenario, pack: DataPack) -> dict[str, Need]:
+def system_members(scenario: Scenario, pack: DataPack) -> Frame[Membership]:
+    """The map of the scenario: its only year, else the year of the lists or of the need."""
+    file = scenario.files.membership
+    return membership_of(membership(pack, file), [scenario.population.base_year, scenario.need_year], file)
+
+
+def stream_needs(scenario: Scenario, pack: DataPack, table: RawTable) -> dict[str, Need]:
     """The need of every practice by the formula of each stream, normalised to the system's own registered persons."""
     catalogue = need_catalogue(pack)
-    table = _practice_table(scenario, pack)
     found: dict[str, Need] = {}
     for rule in scenario.streams:
         formula = catalogue.formula(rule.formula)
-        inputs = need_inputs(table, formula, year=scenario.need_year)
+        named = {"registered_persons": scenario.population.column} if scenario.population.column else {}
+        inputs = need_inputs(table, formula, year=scenario.need_year, column_map=named)
         found[rule.stream] = need(formula, inputs.components, inputs.year, base="file")
     return found
 
@@ -323,48 +318,38 @@ def waterfalls(
     return LedgerLine.validate(pl.concat(found))
 
 
-def activity_by_locality(scenario: Scenario, members: Frame[Membership], pack: DataPack) -> Frame[LocalityActivity]:
-    """Activity of every point of delivery, year and case, spread to localities by the need that drives it."""
-    formula = need_catalogue(pack).formula(scenario.rule("ccg").formula)
-    components = need_inputs(_practice_table(scenario, pack), formula, year=scenario.need_year).components
-    weights = spread_weights(
-        component_weights(components), members.select("practice_code", "locality_code"), points_of_delivery(pack)
-    )
-    return spread_activity(yearly_activity(activity_plan(pack)), weights)
-
-
-def calibrated_costs(pack: DataPack) -> Frame[UnitCost]:
-    """Unit costs by point of delivery that reproduce the printed spend of 2016/17 by service."""
-    return unit_costs(
-        spend_by_service(pack),
-        activity_plan(pack),
-        points_of_delivery(pack),
-        relative_costs(national_costs(pack)),
-        other_acute_share(pack),
-    )
-
-
 def code_names(scenario: Scenario, pack: DataPack) -> Frame[CodeName]:
     """Names of the system, its places, localities and practices, and of providers."""
-    homes, surgeries = localities(pack), practices(pack)
+    files = scenario.files
     found = [
         pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
-        homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(),
-        homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
-        surgeries.select(
-            pl.lit("practice").alias("kind"), code="practice_code", name=pl.coalesce("practice_name", "practice_code")
-        ),
-        providers(pack).select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"),
     ]
+    if pack.files(files.localities):
+        homes = localities(pack, files.localities)
+        found += [
+            homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(
+                "code", keep="first"
+            ),
+            homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
+        ]
+    if files.practices is not None or len(pack.files(PRACTICES_FILES)) == 1:
+        named = pl.coalesce("practice_name", "practice_code")
+        found.append(
+            practices(pack, files.practices).select(pl.lit("practice").alias("kind"), code="practice_code", name=named)
+        )
+    known = providers(pack, files.organisations, files.elsewhere)
+    found.append(known.select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"))
     return CodeName.validate(pl.concat(found))
 
 
-def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList]) -> Frame[SetAside]:
+def set_aside(
+    scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList], missing: Sequence[Note]
+) -> Frame[SetAside]:
     """What the run met and did not use, such as the persons between the lists and their projection."""
     base = scenario.population.base_year
     listed = float(next(iter(needs.values())).practices["registered_persons"].sum())
     projected = float(people.filter(pl.col("year") == base)["registered_micro"].sum()) / MICRO
-    rows: list[tuple[str, float, str, str]] = []
+    rows: list[Note] = list(missing)
     if abs(projected - listed) >= 0.5:
         rows.append(
             (
@@ -379,7 +364,8 @@ def set_aside(scenario: Scenario, needs: dict[str, Need], people: Frame[Projecte
     return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
 
 
-def _practice_table(scenario: Scenario, pack: DataPack) -> RawTable:
+def practice_table(scenario: Scenario, pack: DataPack) -> RawTable:
+    """The practices with their need components, as the source that the scenario names prints them."""
     source = pack.source(scenario.practices.source)
     files = {table.name: table.file for table in source.tables}
     if scenario.practices.table not in files:
@@ -424,6 +410,22 @@ def _practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
         for stream, n in needs.items()
     ]
     return PracticeNeed.validate(pl.concat(parts))
+
+
+def _require_same_practices(scenario: Scenario, first: Need, members: Frame[Membership]) -> None:
+    """Refuse a map and a practice table that do not name the same practices, naming what each lacks."""
+    listed, mapped = set(first.practices["practice_code"]), set(members["practice_code"])
+    faults, where = Faults(), scenario.files.membership
+    table = f"source {scenario.practices.source}, table {scenario.practices.table}"
+    for codes, place, found, expected, known in (
+        (listed - mapped, where, "no row", f"a locality for every practice of {table}", mapped),
+        (mapped - listed, table, "no row", f"every practice of {where}", listed),
+    ):
+        for code in sorted(codes)[:10]:
+            faults.add(f"{place}: practice {code}", found, expected, suggest(code, known))
+        if len(codes) > 10:
+            faults.add(place, f"{len(codes) - 10} more practices like these", expected)
+    faults.raise_if_any(FrameError, "the map and the practice table do not name the same practices")
 
 
 def _require_members(practices: pl.DataFrame, column: str) -> None:

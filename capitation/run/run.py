@@ -17,6 +17,7 @@ from textwrap import shorten
 import polars as pl
 
 from capitation.errors import Fault, SourceError
+from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.documents import Document, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_whole_folder
@@ -143,6 +144,32 @@ def content_digest(frame: pl.DataFrame) -> str:
     """Checksum of a frame's column names, types and values."""
     head = ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())
     return digest(f"{head}\n{frame.write_csv()}")
+
+
+def inputs_that_differ(run: Run, pack: DataPack) -> list[str]:
+    """Files of the pack that are not, or no longer, those that the run was made from; missing ones included."""
+    differ = []
+    for relative, checksum in run.manifest.inputs.items():
+        path = pack.files(relative).get(relative)
+        if path is None or sha256_of(path) != checksum:
+            differ.append(relative)
+    return differ
+
+
+def require_same_inputs(run: Run, pack: DataPack) -> None:
+    """Nothing, where the pack is the one that the run was made from.
+
+    Raises:
+        SourceError: it is another, or was changed since; the inputs that differ are named.
+    """
+    differ = inputs_that_differ(run, pack)
+    if differ:
+        shown = ", ".join(differ[:5]) + (" ..." if len(differ) > 5 else "")
+        raise SourceError(
+            f"{run}: {len(differ)} of its {len(run.manifest.inputs)} inputs are not as in the data pack {pack.root}: {shown}. "
+            "The run was made with another data pack, or this one was changed since; give the pack it was made with by --data, "
+            "or make the run anew"
+        )
 
 
 def save_run(run: Run, folder: Path) -> Path:

@@ -13,10 +13,55 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from capitation.activity.plan import POINTS_FILE
+from capitation.activity.unit_costs import NATIONAL_COSTS_FILE, OTHER_ACUTE_FILE
+from capitation.allocation.providers import ELSEWHERE_FILE, FLOWS_FILE
+from capitation.allocation.services import SERVICE_STREAMS_FILE
+from capitation.errors import UnknownNameError
 from capitation.pace.opening import CommissionerShares
+from capitation.places.membership import LOCALITIES_FILE, MEMBERSHIP_FILE
+from capitation.places.organisations import ORGANISATIONS_FILE
 from capitation.records.documents import Document, Judged, read_document
 from capitation.records.years import FinancialYear, financial_years
 from capitation.streams.document import DoNothingGap, Stream, StreamPlan
+
+
+class ScenarioFiles(Document):
+    """Files of the data pack that a scenario uses in place of the usual ones; a part whose files the pack lacks is not modelled."""
+
+    practices: str | None = None
+    """Practices with their names; none means the only `places/practices*.csv`."""
+    membership: str = MEMBERSHIP_FILE
+    """Practice to locality, place and commissioner."""
+    localities: str = LOCALITIES_FILE
+    """Localities with their names."""
+    organisations: str = ORGANISATIONS_FILE
+    """Organisations that money can flow to."""
+    elsewhere: str = ELSEWHERE_FILE
+    """Providers taken together."""
+    flows: str = FLOWS_FILE
+    """Share of each provider in each line of an area."""
+    service_streams: str = SERVICE_STREAMS_FILE
+    """Stream that pays for each service."""
+    points_of_delivery: str = POINTS_FILE
+    """Points of delivery, and what spreads the activity of each."""
+    national_costs: str = NATIONAL_COSTS_FILE
+    """National costs of acute care."""
+    other_acute_share: str = OTHER_ACUTE_FILE
+    """Share of acute spend that no point of delivery counts."""
+    solutions: str = "solutions"
+    """Folder of the solutions."""
+
+
+class ActivityChoice(Document):
+    """What the activity of localities rests on."""
+
+    need_stream: str | None = None
+    """Stream whose formula names the need that spreads activity; none means the first that names all of it."""
+    first_year: FinancialYear | None = None
+    """Year of the baseline; none means as the plan is read."""
+    last_year: FinancialYear | None = None
+    """Year of the projections; none means as the plan is read."""
 
 
 class TableName(Document):
@@ -54,6 +99,8 @@ class PopulationPlan(Document):
     """Id of the source of the lists."""
     where: str
     """Table and column of the lists."""
+    column: str | None = None
+    """Column of the lists in the practice table; none means the one that the vintage of the need year names."""
     totals: tuple[PersonsOfYear, ...] = Field(min_length=1)
     """Projected persons of the system by year."""
 
@@ -100,8 +147,14 @@ class Scenario(Document):
     """Streams by year and top-slices, the opening year included."""
     streams: tuple[StreamRule, ...] = Field(min_length=1)
     """How each stream reaches localities."""
-    place_based_streams: tuple[Stream, ...] = ("ccg", "primary-medical", "specialised")
-    """Streams that the place-based distance from target adds together."""
+    place_based_streams: tuple[Stream, ...] = ()
+    """Streams that the place-based distance from target adds together; none means all that are paced."""
+    plan: str | None = None
+    """Source of the printed plan (one with a reading.toml); none means the one whose cells the money cites, if any."""
+    files: ScenarioFiles = ScenarioFiles()
+    """Files of the pack in place of the usual ones."""
+    activity: ActivityChoice = ActivityChoice()
+    """What the activity of localities rests on."""
     policy: str
     """Id of the pace-of-change policy (a file of policies/)."""
     gaps: tuple[DoNothingGap, ...] = ()
@@ -130,6 +183,20 @@ class Scenario(Document):
         missing = [y for y in financial_years(self.money.first_year, self.money.last_year) if y not in given]
         if missing:
             wrong.append(f"population.totals has no persons for {', '.join(missing)}")
+        if len(self.years) == 0:
+            wrong.append(
+                f"money.last_year is {self.money.last_year}; it must be after the opening year {self.opening_year}"
+            )
+        wrong += [
+            f"place_based_streams names {s!r}, which is no paced stream; the paced ones are {', '.join(self.paced) or 'none'}"
+            for s in self.place_based_streams
+            if s not in self.paced
+        ]
+        spread = self.activity.need_stream
+        if spread is not None and spread not in rules:
+            wrong.append(
+                f"activity.need_stream names {spread!r}, which has no rule; expected one of {', '.join(rules)}"
+            )
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -137,11 +204,30 @@ class Scenario(Document):
     @property
     def years(self) -> list[FinancialYear]:
         """The years that are allocated: those after the opening year."""
+        if self.money.last_year <= self.opening_year:
+            return []
         return financial_years(self.opening_year.next, self.money.last_year)
 
+    @property
+    def paced(self) -> list[str]:
+        """Streams that pace of change moves towards target."""
+        return [rule.stream for rule in self.streams if rule.paced]
+
+    @property
+    def placed(self) -> list[str]:
+        """Streams that the place-based distance from target adds together."""
+        return list(self.place_based_streams) or self.paced
+
     def rule(self, stream: str) -> StreamRule:
-        """The rule of one stream."""
-        return next(rule for rule in self.streams if rule.stream == stream)
+        """The rule of one stream.
+
+        Raises:
+            UnknownNameError: the scenario has no such stream.
+        """
+        found = {rule.stream: rule for rule in self.streams}
+        if stream not in found:
+            raise UnknownNameError("stream", stream, found, where=f"scenario {self.id}")
+        return found[stream]
 
 
 def read_scenario(path: Path) -> Scenario:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,8 @@ from capitation.money.pence import pence_of
 from capitation.records.documents import Document, Judged
 from capitation.records.years import FinancialYear
 
-Stream = Literal["ccg", "primary-medical", "specialised", "social-care", "stf"]
+Stream = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+"""Code of a stream of money, of the scenario's own choosing, such as "ccg", "icb" or "primary-medical"."""
 Recurrence = Literal["recurrent", "non-recurrent"]
 SliceKind = Literal["earmark", "non-recurrent reserve", "contingency"]
 
@@ -51,7 +52,7 @@ class StreamSeries(Document):
     """One stream of money over the years of the plan."""
 
     stream: Stream
-    """Which stream; "social-care" only where it is pooled, "stf" for sustainability and transformation funding."""
+    """Code of the stream."""
     since: FinancialYear | None = Field(default=None, alias="from")
     """First year in which the stream exists; none means the first year of the plan."""
     amounts: tuple[StreamAmount, ...]

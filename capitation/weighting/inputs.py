@@ -7,7 +7,7 @@ such filling is reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from capitation.pack.sources import RawTable, read_raw, read_rows, row_faults, r
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
-from capitation.weighting.formula import Formula
+from capitation.weighting.formula import Formula, NeedCatalogue
 
 AREA_COLUMNS: dict[str, tuple[str, ...]] = {
     "lad_code": ("lad_code", "lad21_code", "lad22_code"),
@@ -128,6 +128,26 @@ def column_names(
     return names
 
 
+def list_columns(catalogue: NeedCatalogue, year: str | None = None) -> tuple[str, ...]:
+    """Names that the column of registered persons goes by: that of the year's own vintage first, then those of the others."""
+    vintages = [v for v in catalogue.vintages.values() if str(v.year) == year]
+    columns = [v.population.column for v in (*vintages, *catalogue.vintages.values())]
+    return tuple(dict.fromkeys((*columns, "registered_projected", "registered")))
+
+
+def registered_column(catalogue: NeedCatalogue, year: str | None, available: Sequence[str]) -> str:
+    """The column of registered persons in a table, as `need_inputs` finds it.
+
+    Raises:
+        UnknownNameError: the table has none that is known.
+    """
+    known = ("registered_persons", *list_columns(catalogue, year))
+    found = next((name for name in known if name in available), None)
+    if found is None:
+        raise UnknownNameError("column of registered persons", known[1], available)
+    return found
+
+
 def read_need_inputs(
     path: Path,
     formula: Formula,
@@ -167,15 +187,7 @@ def need_inputs(
     strict = components_schema(formula)
     aliases = {
         **AREA_COLUMNS,
-        "registered_persons": tuple(
-            dict.fromkeys(
-                (
-                    *(v.population.column for v in formula.catalogue.vintages.values()),
-                    "registered_projected",
-                    "registered",
-                )
-            )
-        ),
+        "registered_persons": list_columns(formula.catalogue, year),
         **{c.column: c.other_columns for c in formula.components()},
     }
     names = column_names(strict, available, column_map or {}, aliases)

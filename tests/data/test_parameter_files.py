@@ -6,10 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 
 from capitation.pack.parameters import Parameters
-from capitation.activity.printed_cells import PLAN, printed_number
+from capitation.activity.printed_cells import printed_number
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
 
+PLAN = "blmk-stp-2016"
 PACK = DataPack(default_data_folder())
 PARAMETERS = Parameters(PACK)
 VALUES = [(name, dated.since) for name in PARAMETERS for dated in PARAMETERS.parameter(name).values]

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from capitation.activity import printed_plan as plan
+from capitation.activity.reading import reading
 
 TEXTS = {
     "blmk-stp-2016": 250,
@@ -63,7 +64,7 @@ def test_activity_is_printed_alike_on_both_slides(pack, shared):
     for line, column in ((1283, "baseline_activity"), (1285, "unmitigated_activity")):
         digits = re.sub(r"[^\d]", "", text[line - 1].split("eli" if "eli" in text[line - 1] else "Acti vi ty", 1)[1])
         frame = plan.activity_plan(pack)
-        order = list(plan.POINTS_OF_DELIVERY.values())
+        order = list(reading(pack).activity.rows.values())
         values = dict(frame.select("point_of_delivery", column).iter_rows())
         assert digits == "".join(str(values[code]) for code in order)
 

@@ -10,9 +10,9 @@ import typer
 from api.boards.run import show_run
 from api.boards.tables import print_json
 from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
+from api.cli.shipped import pack_for, shipped
 from api.cli.written_run import evaluate_and_write
 from capitation.errors import ScenarioError
-from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import read_scenario
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    scenario: Annotated[Path, typer.Argument(help="Scenario document (TOML, JSON or YAML).")],
+    scenario: Annotated[
+        Path, typer.Argument(help="Scenario document (TOML, JSON or YAML), or the id of one that the data pack has.")
+    ],
     out: RunsOption,
     data: DataOption = None,
     year: Annotated[str | None, typer.Option(help="Year to show; the last one by default.")] = None,
@@ -33,8 +35,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate a scenario and write the run: all frames as parquet, with a manifest, named by the hash of its inputs."""
-    pack = DataPack(pack_folder(data))
-    document = read_scenario(scenario)
+    given = shipped(scenario, "scenarios", data)
+    pack = DataPack(pack_for(given, data))
+    document = read_scenario(given)
     shown = FinancialYear(year) if year else document.years[-1]
     if shown not in document.years:
         message = f"--year: found {shown}; expected a year of the scenario: {', '.join(document.years)}"

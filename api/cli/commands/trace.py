@@ -8,10 +8,10 @@ import typer
 
 from api.boards.tables import print_json
 from api.cli.options import DataOption, JsonOption, RunFolder
-from capitation.pack.layers import pack_folder
+from api.cli.shipped import pack_for
 from capitation.pack.sources import DataPack
 from capitation.run.formulas import FORMULAS
-from capitation.run.run import load_run
+from capitation.run.run import load_run, require_same_inputs
 from capitation.run.trace import Context, explain, parse_figure
 
 
@@ -30,7 +30,9 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
-    context = Context(load_run(run), DataPack(pack_folder(data)))
+    made, pack = load_run(run), DataPack(pack_for(run, data))
+    require_same_inputs(made, pack)
+    context = Context(made, pack)
     tree = explain(context, parse_figure(" ".join(figure), context.run), FORMULAS, depth=depth)
     if as_json:
         print_json(tree.as_dict())

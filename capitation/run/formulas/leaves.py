@@ -7,15 +7,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from capitation.activity.reading import Reading, reading, required_plan
 from capitation.money.apportion import split
 from capitation.pace.policy import PacePolicy, PaceRules
 from capitation.records.documents import Figure
+from capitation.records.years import FinancialYear
 from capitation.run.evaluate import pace_policy
+from capitation.run.parts import plan_of
 from capitation.run.scenario import Scenario
 from capitation.run.trace import Context, FigureAddress, Node, Recomputation, Worked
-
-SPEND_COLUMN = "2016/17 Spend £m"
-"""Heading of the printed spend by service."""
+from capitation.weighting.formula import need_catalogue
+from capitation.weighting.inputs import registered_column
 
 Row = Mapping[str, Any]
 Work = Callable[[Context, Row], Worked]
@@ -75,6 +77,29 @@ def _cells(context: Context, source_id: str, table: str) -> dict[tuple[str, str]
 def choice(label: str, value: str, words: str, unit: str = "") -> Node:
     """The leaf for a choice of the scenario."""
     return Node("choice", label, value, unit, words)
+
+
+def printed_plan(context: Context) -> tuple[str, Reading]:
+    """The source of the run's printed plan, and how it is read.
+
+    Raises:
+        SourceError: the run has none, so that nothing of it rests on one.
+    """
+    if "plan" not in context.memory:
+        source = required_plan(context.pack, plan_of(scenario_of(context), context.pack))
+        context.memory["plan"] = (source, reading(context.pack, source))
+    plan: tuple[str, Reading] = context.memory["plan"]
+    return plan
+
+
+def list_column(context: Context) -> str:
+    """The column of the practice table that holds the lists."""
+    scenario = scenario_of(context)
+    if scenario.population.column:
+        return scenario.population.column
+    cells = practice_cells(context)
+    available = list(next(iter(cells.values())))
+    return registered_column(need_catalogue(context.pack), FinancialYear(scenario.need_year), available)
 
 
 def practice_cells(context: Context) -> dict[str, dict[str, str]]:

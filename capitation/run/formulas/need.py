@@ -13,6 +13,7 @@ from capitation.run.formulas.leaves import (
     at,
     cell,
     choice,
+    list_column,
     practice_cell,
     practice_cells,
     published,
@@ -31,7 +32,7 @@ from capitation.weighting.formula import BlockTerms, need_catalogue
 def _population(context: Context, row: Row) -> Worked:
     plan = scenario_of(context).population
     total = next(t for t in plan.totals if t.year == row["year"])
-    column = plan.where.rpartition(" ")[2]
+    column = list_column(context)
     key = ("lists", column)
     if key not in context.memory:
         cells = practice_cells(context)
@@ -56,7 +57,8 @@ def _practice_need(context: Context, row: Row) -> Worked:
     if key not in context.memory:
         cells = practice_cells(context)
         raws = {code: _raw_need(cells[code], blocks) for code in cells}
-        heads = math.fsum(float(c["registered_2018_19"]) if "registered_2018_19" in c else 0.0 for c in cells.values())
+        column = list_column(context)
+        heads = math.fsum(float(c[column]) for c in cells.values())
         context.memory[key] = (raws, heads / math.fsum(raws.values()))
     raws, scale = context.memory[key]
     columns = dict.fromkeys(

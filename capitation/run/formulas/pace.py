@@ -290,7 +290,7 @@ def _closing_distance(context: Context, row: Row) -> Worked:
 
 @published("place_distance", "closing_dft_pence", "allocations less targets over the place-based streams")
 def _place_distance(context: Context, row: Row) -> Worked:
-    streams = scenario_of(context).place_based_streams
+    streams = scenario_of(context).placed
     mine = [
         r
         for r in context.rows("distance_from_target", year=row["year"], area_code=row["area_code"])

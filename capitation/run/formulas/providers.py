@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from capitation.activity.printed_cells import printed_number
-from capitation.activity.printed_plan import SERVICES
+from capitation.activity.reading import SpendReading
 from capitation.allocation.services import service_streams
+from capitation.errors import SourceError
 from capitation.run.formulas.leaves import (
-    SPEND_COLUMN,
     Row,
     _cells,
     all_rows,
     at,
     cell,
     choice,
+    printed_plan,
     published,
     scenario_of,
     share_of,
 )
 from capitation.run.trace import Context, FigureAddress, Node, Worked
 
+PENCE_OF_UNIT = {"£": 100, "£'000": 100_000, "£m": 100_000_000}
+"""Pence in one of a printed unit of money."""
+
 
 def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
     """Stream and buyer of each service."""
     if "service streams" not in context.memory:
-        rows = service_streams(context.pack).iter_rows(named=True)
+        rows = service_streams(context.pack, scenario_of(context).files.service_streams).iter_rows(named=True)
         context.memory["service streams"] = {r["service_code"]: (r["stream"], r["commissioner_code"]) for r in rows}
     streams: dict[str, tuple[str, str | None]] = context.memory["service streams"]
     return streams
@@ -31,14 +35,22 @@ def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
 
 def _printed_spend(context: Context) -> dict[str, int]:
     if "spend" not in context.memory:
-        label = {code: name for name, code in SERVICES.items()}
-        cells = _cells(context, "blmk-stp-2016", "spend_by_service_2016_17")
-        printed = {service: c["value"] for (service, column), c in cells.items() if column == SPEND_COLUMN}
+        source, part = _spend_reading(context)
+        cells = _cells(context, source, part.table)
+        found = {code: cells[label, part.column] for label, code in part.rows.items()}
         context.memory["spend"] = {
-            code: int(printed_number(printed[name]) * 100_000_000) for code, name in label.items()
+            code: int(printed_number(c["value"]) * PENCE_OF_UNIT[c["unit"]]) for code, c in found.items()
         }
     spend: dict[str, int] = context.memory["spend"]
     return spend
+
+
+def _spend_reading(context: Context) -> tuple[str, SpendReading]:
+    """The source of the printed spend by service, and how it is read."""
+    source, plan = printed_plan(context)
+    if plan.spend is None:
+        raise SourceError(f"source {source}: found no spend by service; expected how the plan prints it")
+    return source, plan.spend
 
 
 def _stream_sums(context: Context, year: str, locality: str) -> dict[tuple[str, str], int]:
@@ -58,7 +70,7 @@ def _stream_sums(context: Context, year: str, locality: str) -> dict[tuple[str, 
 @published(
     "service_envelope",
     "allocation_pence",
-    "spendable money of the streams that pay for the service, by the printed spend of 2016/17",
+    "spendable money of the streams that pay for the service, by the printed spend",
 )
 def _service_envelope(context: Context, row: Row) -> Worked:
     spend, streams = _printed_spend(context), _service_streams(context)
@@ -78,9 +90,11 @@ def _service_envelope(context: Context, row: Row) -> Worked:
         for r in context.rows("spendable", year=row["year"], parent_code=row["locality_code"])
         if r["stream"] in paying and (streams[service][1] == buyer or home[r["code"]][1] == buyer)
     ]
-    label = next(name for name, code in SERVICES.items() if code == service)
-    where = f"spend_by_service_2016_17, row {label}, column {SPEND_COLUMN}"
-    parts.append(cell(context, "blmk-stp-2016", where, f"printed spend on {service}"))
+    source, part = _spend_reading(context)
+    label = next((name for name, code in part.rows.items() if code == service), None)
+    if label is not None:
+        where = f"{part.table}, row {label}, column {part.column}"
+        parts.append(cell(context, source, where, f"printed spend on {service}"))
     return Worked(total, parts)
 
 

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from capitation.activity.plan import CASES, YearActivity, grown_activity, points_of_delivery, yearly_activity
 from capitation.activity.printed_plan import (
-    POINTS_OF_DELIVERY,
-    SERVICES,
     PlannedActivity,
     activity_plan,
     spend_by_service,
 )
+from capitation.activity.reading import reading
 from capitation.activity.spread import ComponentWeight, SpreadWeight, component_weights, spread_activity, spread_weights
 from capitation.activity.unit_costs import (
     OTHER_ACUTE,
@@ -29,6 +28,9 @@ from capitation.errors import FrameError, NothingToShareError, UnknownNameError
 from capitation.money.apportion import split
 from capitation.pack.sources import read_raw
 from capitation.places.membership import membership
+from capitation.records.years import FinancialYear
+
+FIRST, LAST = FinancialYear("2016/17"), FinancialYear("2020/21")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def costs(pack):
         activity_plan(pack),
         points_of_delivery(pack),
         relative_costs(national_costs(pack)),
-        other_acute_share(pack),
+        other_acute_share(pack, FIRST),
     )
 
 
@@ -59,13 +61,13 @@ def year_of(activity):
 
 def test_the_ten_points_of_delivery_are_those_of_the_plan(pack):
     points = points_of_delivery(pack)
-    assert sorted(points.get_column("point_of_delivery")) == sorted(POINTS_OF_DELIVERY.values())
+    assert sorted(points.get_column("point_of_delivery")) == sorted(reading(pack).activity.rows.values())
     assert set(points.filter(pl.col("source") == "assumption").get_column("quality")) <= {"red", "amber"}
 
 
 def test_first_and_last_year_are_exactly_those_printed(pack):
     printed = activity_plan(pack)
-    years = yearly_activity(printed)
+    years = yearly_activity(printed, FIRST, LAST)
     assert years.height == 10 * 2 * 5
     for case in CASES:
         for year, column in (("2016/17", "baseline_activity"), ("2020/21", f"{case}_activity")):
@@ -78,7 +80,7 @@ def test_first_and_last_year_are_exactly_those_printed(pack):
 def test_every_year_agrees_with_the_second_way(pack):
     ends = {r["point_of_delivery"]: r for r in activity_plan(pack).iter_rows(named=True)}
     years = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
-    for row in yearly_activity(activity_plan(pack)).iter_rows(named=True):
+    for row in yearly_activity(activity_plan(pack), FIRST, LAST).iter_rows(named=True):
         end = ends[row["point_of_delivery"]]
         wanted = grown_activity(end["baseline_activity"], end[f"{row['case']}_activity"], years.index(row["year"]), 4)
         assert row["activity"] == wanted
@@ -86,26 +88,26 @@ def test_every_year_agrees_with_the_second_way(pack):
 
 def test_growth_is_compound():
     # 100 to 16 x 100 over four years doubles every year; 1,600 down to 100 halves.
-    years = yearly_activity(plan(("ae", 100, 1600, 100), ("elective", 1600, 100, 1600)))
+    years = yearly_activity(plan(("ae", 100, 1600, 100), ("elective", 1600, 100, 1600)), FIRST, LAST)
     by = years.filter(pl.col("case") == "unmitigated").pivot(on="year", index="point_of_delivery", values="activity")
     assert by.drop("point_of_delivery").rows() == [(100, 200, 400, 800, 1600), (1600, 800, 400, 200, 100)]
 
 
 def test_growth_from_nothing_is_refused_for_all_at_once():
     with pytest.raises(FrameError) as error:
-        yearly_activity(plan(("ae", 0, 10, 0), ("elective", 10, 0, 5)))
+        yearly_activity(plan(("ae", 0, 10, 0), ("elective", 10, 0, 5)), FIRST, LAST)
     assert "ae, unmitigated: found 0 to 10" in str(error.value)
     assert "elective, unmitigated: found 10 to 0" in str(error.value)
     assert "2 faults" in str(error.value)
 
 
 def test_nothing_stays_nothing():
-    assert yearly_activity(plan(("ae", 0, 0, 0))).get_column("activity").sum() == 0
+    assert yearly_activity(plan(("ae", 0, 0, 0)), FIRST, LAST).get_column("activity").sum() == 0
 
 
 @given(st.integers(1, 5_000_000), st.integers(1, 5_000_000), st.integers(1, 5_000_000))
 def test_any_growth_stays_between_its_ends_and_agrees_with_the_second_way(base, unmitigated, mitigated):
-    years = yearly_activity(plan(("ae", base, unmitigated, mitigated)))
+    years = yearly_activity(plan(("ae", base, unmitigated, mitigated)), FIRST, LAST)
     for case, end in (("unmitigated", unmitigated), ("mitigated", mitigated)):
         found = years.filter(pl.col("case") == case).get_column("activity").to_list()
         assert found == sorted(found, reverse=end < base)
@@ -151,7 +153,7 @@ def test_the_plans_activity_spreads_over_the_localities_of_the_system(pack):
     )
     spread = spread_weights(component_weights(numbers), membership(pack), points_of_delivery(pack))
     assert spread.height == 10 * 25
-    years = yearly_activity(activity_plan(pack))
+    years = yearly_activity(activity_plan(pack), FIRST, LAST)
     found = spread_activity(years, spread)
     keys = ["year", "case", "point_of_delivery"]
     sums = found.group_by(keys).agg(pl.col("activity").sum()).sort(keys)
@@ -205,7 +207,7 @@ def test_activity_times_unit_cost_gives_the_printed_spend_to_the_penny(pack, cos
     found = dict(costs.group_by("service_code").agg(pl.col("spend_pence").sum()).iter_rows())
     assert found == printed
     assert found["acute"] == 59_090_000_000
-    assert set(found) == set(SERVICES.values())
+    assert set(found) == set(reading(pack).spend.rows.values())
     baseline = costs.drop_nulls("baseline_activity").select(
         point_of_delivery="line", activity="baseline_activity", spend_pence="spend_pence"
     )

@@ -6,9 +6,13 @@ import polars as pl
 import pytest
 
 from capitation.activity import printed_plan as plan
-from capitation.activity.printed_cells import PLAN, Cells, printed_number
+from capitation.activity.printed_cells import Cells, printed_number
+from capitation.activity.reading import reading
 from capitation.errors import SourceError
+from capitation.pack.layers import shipped_packs
 from capitation.pack.sources import DataPack
+
+PLAN = "blmk-stp-2016"
 
 
 def printed(pack: DataPack, table: str) -> dict[tuple[str, str], str]:
@@ -69,7 +73,7 @@ def test_each_share_of_spend_agrees_at_its_printed_rounding(pack):
     cells = printed(pack, "spend_by_service_2016_17")
     total = sum(spend.values())
     shares = {service: to_places(Decimal(pence * 100) / total, "1") for service, pence in spend.items()}
-    assert shares == {service: percent(cells[label, "%"]) for label, service in plan.SERVICES.items()}
+    assert shares == {service: percent(cells[label, "%"]) for label, service in reading(pack).spend.rows.items()}
     assert sum(shares.values()) == 100
 
 
@@ -77,7 +81,7 @@ def test_growth_and_channel_shift_of_each_point_of_delivery_agree_at_their_print
     cells = printed(pack, "activity")
     rows = {row["point_of_delivery"]: row for row in plan.activity_plan(pack).iter_rows(named=True)}
     assert len(rows) == 10
-    for label, code in plan.POINTS_OF_DELIVERY.items():
+    for label, code in reading(pack).activity.rows.items():
         base, unmitigated, mitigated = (
             Decimal(rows[code][f"{name}_activity"]) for name in ("baseline", "unmitigated", "mitigated")
         )
@@ -212,7 +216,7 @@ def test_text_that_is_no_number_is_refused(text):
 
 
 def test_a_missing_cell_is_named_with_the_near_one(pack):
-    cells = Cells(pack, "activity")
+    cells = Cells(pack, PLAN, "activity")
     with pytest.raises(
         SourceError, match="Mental Healt.*Did you mean 'Mental Health | 16/17 Activity Baseline'".replace("|", r"\|")
     ):
@@ -220,21 +224,21 @@ def test_a_missing_cell_is_named_with_the_near_one(pack):
 
 
 def test_a_count_in_the_wrong_unit_is_not_taken_for_money(pack):
-    cells = Cells(pack, "activity")
+    cells = Cells(pack, PLAN, "activity")
     with pytest.raises(SourceError, match="found the unit 'activity'"):
         cells.pence("Mental Health", "16/17 Activity Baseline")
 
 
-def test_every_code_of_the_plan_has_one_printed_label():
-    for mapping in (
-        plan.STREAMS,
-        plan.SERVICES,
-        plan.POINTS_OF_DELIVERY,
-        plan.SUPPLY_AREAS,
-        plan.SAVINGS_AREAS,
-        plan.SOLUTIONS,
-        plan.NHS_BODIES,
-        plan.WAITING_STANDARDS,
-        plan.STAFF_GROUPS,
-    ):
+def test_every_code_of_the_plan_has_one_printed_label(pack):
+    found = reading(pack)
+    parts = (found.allocation, found.spend, found.activity, found.savings, found.solutions, found.waiting)
+    labels = [*(part.rows for part in parts), found.supply.columns, found.waiting.columns, found.vacancies[0].rows]
+    for mapping in labels:
+        assert len(mapping) > 1
         assert len(set(mapping.values())) == len(mapping)
+
+
+def test_a_pack_without_a_plan_says_so_where_one_is_asked_for():
+    england = DataPack(shipped_packs() / "england")
+    with pytest.raises(SourceError, match=r"no source with a reading\.toml"):
+        plan.spend_by_service(england)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.activity.plan import points_of_delivery
-from capitation.activity.printed_plan import SERVICES, activity_plan, place_based_allocation, spend_by_service
+from capitation.activity.printed_plan import activity_plan, place_based_allocation, spend_by_service
+from capitation.activity.reading import reading
 from capitation.activity.unit_costs import OTHER_ACUTE, national_costs, other_acute_share, relative_costs, unit_costs
 from capitation.allocation.providers import (
     WHOLE_PPM,
@@ -35,12 +36,17 @@ from capitation.money.rounding import micro
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack, read_raw
 from capitation.places.membership import localities, membership, practices
+from capitation.records.years import FinancialYear
 
 LOCAL = ("RC1", "RC9", "RD8")
 PACK = DataPack(default_data_folder())
 SPEND = spend_by_service(PACK)
 COSTS = unit_costs(
-    SPEND, activity_plan(PACK), points_of_delivery(PACK), relative_costs(national_costs(PACK)), other_acute_share(PACK)
+    SPEND,
+    activity_plan(PACK),
+    points_of_delivery(PACK),
+    relative_costs(national_costs(PACK)),
+    other_acute_share(PACK, FinancialYear("2016/17")),
 )
 LINES = service_lines(COSTS)
 LOCALITIES = localities(PACK)
@@ -85,7 +91,7 @@ def test_spend_and_allocation_of_the_plan_differ_by_stream_and_the_size_is_told(
 
 def test_every_service_has_a_stream_and_every_stream_a_service():
     mapping = service_streams(PACK)
-    assert set(mapping.get_column("service_code")) == set(SERVICES.values())
+    assert set(mapping.get_column("service_code")) == set(reading(PACK).spend.rows.values())
     assert set(mapping.get_column("stream")) == {"ccg", "primary-medical", "specialised"}
     known = set(providers(PACK).get_column("provider_code"))
     assert set(mapping.get_column("commissioner_code").drop_nulls()) <= known
@@ -112,7 +118,7 @@ def test_the_flows_of_the_pack_are_complete():
     assert [str(f) for f in flow_faults(flows(PACK), LOCALITIES, LINES, providers(PACK))] == []
     for locality in LOCALITIES.get_column("locality_code"):
         mine = SHARES.filter(pl.col("locality_code") == locality).join(LINES, on="line")
-        assert set(mine.get_column("service_code")) == set(SERVICES.values())
+        assert set(mine.get_column("service_code")) == set(reading(PACK).spend.rows.values())
     sums = SHARES.group_by("locality_code", "line").agg(pl.col("share_ppm").sum())
     assert sums.get_column("share_ppm").unique().to_list() == [WHOLE_PPM]
     assert sums.height == 25 * 14

@@ -151,7 +151,7 @@ def test_rates_of_top_slices_are_those_of_the_parameters_they_name(scenario, pac
 def test_the_same_inputs_give_the_same_run_on_any_number_of_threads(blmk_run):
     code = (
         "from capitation.run.evaluate import evaluate; from capitation.run.scenario import read_scenario\n"
-        "from capitation.pack.sources import DataPack, default_data_folder\n"
+        "from capitation.pack.layers import default_data_folder\nfrom capitation.pack.sources import DataPack\n"
         "pack = DataPack(default_data_folder())\n"
         "run = evaluate(read_scenario(pack.path('scenarios/blmk.toml')), pack)\n"
         "print(run.manifest.model_dump_json())"

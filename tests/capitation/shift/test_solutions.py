@@ -8,14 +8,12 @@ import polars as pl
 import pytest
 
 from capitation.activity.printed_plan import (
-    POINTS_OF_DELIVERY,
-    SAVINGS_AREAS,
     activity_plan,
     savings_challenges,
     solution_workforce,
     spend_by_service,
 )
-from capitation.activity.printed_plan import SOLUTIONS as PLAN_SOLUTIONS
+from capitation.activity.reading import reading
 from capitation.records.documents import read_mapping
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Solution, Sourced, read_solutions
@@ -57,8 +55,8 @@ def test_all_sixteen_are_there(solutions):
     assert tuple(sorted(solutions)) == SOLUTIONS
 
 
-def test_every_solution_the_plan_names_is_one_of_them(solutions):
-    names = {code.replace("-", "_") for code in PLAN_SOLUTIONS.values()}
+def test_every_solution_the_plan_names_is_one_of_them(solutions, pack):
+    names = {code.replace("-", "_") for code in reading(pack).solutions.rows.values()}
     assert names <= set(solutions)
 
 
@@ -92,8 +90,8 @@ def test_every_locator_leads_to_a_printed_cell(solutions, pack, name):
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
-def test_points_of_delivery_are_the_plans(solutions, name):
-    known = {code.replace("-", "_") for code in POINTS_OF_DELIVERY.values()}
+def test_points_of_delivery_are_the_plans(solutions, pack, name):
+    known = {code.replace("-", "_") for code in reading(pack).activity.rows.values()}
     s = solutions[name]
     named = {e.point_of_delivery for e in s.effects} | {r.received_at for r in s.receiving}
     named |= {r.avoided_at for r in s.receiving} | {c.point_of_delivery for c in s.creates}
@@ -113,7 +111,7 @@ def test_printed_workforce_by_solution_is_met_to_the_post(solutions, pack):
 
 def test_savings_are_the_printed_challenges_and_pathology_is_counted_once(solutions, pack):
     asked = dict(savings_challenges(pack).select("part", "saving_pence").iter_rows())
-    assert set(asked) == set(SAVINGS_AREAS.values())
+    assert set(asked) == set(reading(pack).savings.rows.values())
 
     def saved(name):
         return sum(int(v.pounds * 100) for v in solutions[name].savings)

@@ -1,0 +1,208 @@
+"""The parts of a run that rest on files a system may not have: activity, unit costs, services and providers.
+
+A scenario without a printed plan, providers or activity still runs to allocations, distances, pace and ledger. Each part that
+lacks something is left empty, and `set_aside` says which and why; nothing of another system ever stands in for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from capitation.activity.plan import points_of_delivery, yearly_activity
+from capitation.activity.printed_plan import PlannedSpend, activity_plan, spend_by_service
+from capitation.activity.reading import ActivityReading, plan_source, reading
+from capitation.activity.spread import LocalityActivity, component_weights, spread_activity, spread_weights
+from capitation.activity.unit_costs import UnitCost, national_costs, other_acute_share, relative_costs, unit_costs
+from capitation.allocation.providers import (
+    LocalityFlow,
+    ProviderAllocation,
+    ServiceLine,
+    flows,
+    locality_flows,
+    provider_envelopes,
+    providers,
+    service_lines,
+)
+from capitation.allocation.services import ServiceEnvelope, envelopes_of, service_streams
+from capitation.allocation.tree import LevelAllocation
+from capitation.money.pence import board_text
+from capitation.pack.sources import DataPack, RawTable
+from capitation.places.membership import Membership
+from capitation.records.frames import Frame
+from capitation.records.years import FinancialYear, financial_years
+from capitation.run.scenario import Scenario
+from capitation.weighting.formula import Formula, need_catalogue
+from capitation.weighting.inputs import need_inputs
+
+Note = tuple[str, float, str, str]
+"""Subject, size, unit and reason of something that was not modelled."""
+
+
+@dataclass(frozen=True)
+class OptionalParts:
+    """What a scenario has beyond its money, people and need, and what it lacks."""
+
+    plan: str | None
+    """Source of the printed plan."""
+    activity: ActivityReading | None
+    """How the plan's activity is read."""
+    spend: Frame[PlannedSpend] | None
+    """Printed spend by service."""
+    notes: list[Note] = field(default_factory=list)
+    """What is not modelled."""
+
+    def lack(self, subject: str, reason: str) -> None:
+        """Say that a part is not modelled."""
+        self.notes.append((f"{subject} not modelled", 0.0, "none", reason))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What localities buy and who delivers it; all empty where it is not modelled."""
+
+    costs: Frame[UnitCost]
+    envelopes: Frame[ServiceEnvelope]
+    flow: Frame[LocalityFlow]
+    lines: Frame[ServiceLine]
+    to_providers: Frame[ProviderAllocation]
+
+
+def plan_of(scenario: Scenario, pack: DataPack) -> str | None:
+    """The source of the scenario's printed plan: the one it names, else the one with a reading whose cells its money cites.
+
+    Raises:
+        UnknownNameError: it names a source that is not there or has no reading.
+    """
+    if scenario.plan is not None:
+        return plan_source(pack, scenario.plan)
+    cited = dict.fromkeys(a.source for series in scenario.money.streams for a in series.amounts)
+    return next((source for source in cited if pack.files(f"sources/{source}/reading.toml")), None)
+
+
+def optional_parts(scenario: Scenario, pack: DataPack) -> OptionalParts:
+    """What the scenario's plan prints, and a note for what it does not."""
+    source = plan_of(scenario, pack)
+    if source is None:
+        found = OptionalParts(None, None, None)
+        reason = "The scenario names no printed plan (plan = ...), so there is neither activity nor spend by service."
+        found.lack("activity, unit costs, services and providers", reason)
+        return found
+    plan = reading(pack, source)
+    found = OptionalParts(source, plan.activity, None if plan.spend is None else spend_by_service(pack, source))
+    if found.activity is None:
+        found.lack("activity", f"The plan {source} prints no activity.")
+    if found.spend is None:
+        found.lack("unit costs, services and providers", f"The plan {source} prints no spend by service.")
+    return found
+
+
+def activity_by_locality(
+    scenario: Scenario, table: RawTable, members: Frame[Membership], pack: DataPack, parts: OptionalParts
+) -> Frame[LocalityActivity]:
+    """Activity of every point of delivery, year and case, spread to localities by the need that drives it."""
+    empty = LocalityActivity.validate(pl.DataFrame(schema=LocalityActivity.dtypes()))
+    if parts.activity is None:
+        return empty
+    file = scenario.files.points_of_delivery
+    if not pack.files(file):
+        parts.lack("activity", f"The pack has no {file}.")
+        return empty
+    points = points_of_delivery(pack, file)
+    formula = _spreading(scenario, pack, set(points.get_column("spread_by")) - {"registered"})
+    if formula is None:
+        parts.lack("activity", "No need formula of the year names all the need that spreads it.")
+        return empty
+    first = scenario.activity.first_year or parts.activity.first_year
+    last = scenario.activity.last_year or parts.activity.last_year
+    printed = {str(year) for year in financial_years(first, last)}
+    parts.notes.extend(
+        (f"activity of {year} not modelled", 0.0, "none", f"The plan prints activity from {first} to {last} only.")
+        for year in scenario.years
+        if year not in printed
+    )
+    components = need_inputs(table, formula, year=scenario.need_year).components
+    weights = spread_weights(component_weights(components), members.select("practice_code", "locality_code"), points)
+    return spread_activity(yearly_activity(activity_plan(pack, parts.plan), first, last), weights)
+
+
+def delivery(
+    scenario: Scenario,
+    practices: Frame[LevelAllocation],
+    members: Frame[Membership],
+    pack: DataPack,
+    parts: OptionalParts,
+) -> Delivery:
+    """Unit costs, service envelopes and provider envelopes, each as far as the system has the files for it."""
+    files = scenario.files
+    costs = calibrated_costs(scenario, pack, parts)
+    lines = service_lines(costs)
+    envelopes = ServiceEnvelope.validate(pl.DataFrame(schema=ServiceEnvelope.dtypes()))
+    flow = LocalityFlow.validate(pl.DataFrame(schema=LocalityFlow.dtypes()))
+    to_providers = ProviderAllocation.validate(pl.DataFrame(schema=ProviderAllocation.dtypes()))
+    if parts.spend is not None and not pack.files(files.service_streams):
+        parts.lack("services and providers", f"The pack has no {files.service_streams}.")
+    elif parts.spend is not None:
+        mapping = service_streams(pack, files.service_streams)
+        single = {rule.stream: rule.service for rule in scenario.streams if rule.service is not None}
+        paying = {*single, *mapping.get_column("stream")}
+        for stream in (rule.stream for rule in scenario.streams if rule.stream not in paying):
+            mine = practices.filter((pl.col("stream") == stream) & (pl.col("level") == "practice"))
+            amount = int(mine.get_column("allocation_pence").sum())
+            parts.lack(
+                f"services of stream {stream}",
+                f"{files.service_streams} names no service that it pays for; {board_text(amount)} of its money over all years "
+                "reaches no service and no provider. Add its rows, or give its rule a service.",
+            )
+        envelopes = envelopes_of(
+            LevelAllocation.validate(practices.filter(pl.col("stream").is_in(list(paying)))),
+            members.select("practice_code", "locality_code", "commissioner_code"),
+            single,
+            parts.spend,
+            mapping,
+        )
+        if costs.is_empty():
+            pass
+        elif not pack.files(files.flows):
+            parts.lack("providers", f"The pack has no {files.flows}.")
+        else:
+            known = providers(pack, files.organisations, files.elsewhere)
+            homes = members.select("locality_code", "place_code").unique()
+            flow = locality_flows(flows(pack, files.flows), homes, lines, known)
+            to_providers = provider_envelopes(envelopes, flow, lines)
+    return Delivery(costs, envelopes, flow, lines, to_providers)
+
+
+def calibrated_costs(scenario: Scenario, pack: DataPack, parts: OptionalParts) -> Frame[UnitCost]:
+    """Unit costs by point of delivery that reproduce the printed spend by service; empty where a part is missing."""
+    empty = UnitCost.validate(pl.DataFrame(schema=UnitCost.dtypes()))
+    files = scenario.files
+    if parts.spend is None or parts.activity is None or parts.plan is None:
+        return empty
+    lost = [f for f in (files.points_of_delivery, files.national_costs, files.other_acute_share) if not pack.files(f)]
+    if lost:
+        parts.lack("unit costs and providers", f"The pack has no {', '.join(lost)}.")
+        return empty
+    return unit_costs(
+        parts.spend,
+        activity_plan(pack, parts.plan),
+        points_of_delivery(pack, files.points_of_delivery),
+        relative_costs(national_costs(pack, files.national_costs)),
+        other_acute_share(pack, parts.activity.first_year, files.other_acute_share),
+    )
+
+
+def _spreading(scenario: Scenario, pack: DataPack, wanted: set[str]) -> Formula | None:
+    """The formula whose inputs hold all the need that spreads activity: of the stream named, else of the first that does."""
+    catalogue = need_catalogue(pack)
+    if scenario.activity.need_stream is not None:
+        return catalogue.formula(scenario.rule(scenario.activity.need_stream).formula)
+    own = [rule.formula for rule in scenario.streams]
+    others = [name for name in pack.names("need/formulas") if name not in own]
+    for name in (*own, *others):
+        formula = catalogue.formula(name)
+        covers = wanted <= {c.column.removeprefix("wp_") for c in formula.components()}
+        if covers and FinancialYear(scenario.need_year) in formula.document.years:
+            return formula
+    return None
