@@ -43,6 +43,10 @@ class Cells:
         """Whether the table prints this cell."""
         return (row, column) in self._cells
 
+    def columns(self, row: str) -> list[str]:
+        """Columns that the table prints in a row."""
+        return [column for label, column in self._cells if label == row]
+
     def text(self, row: str, column: str) -> str:
         """The cell as printed."""
         return self._cell(row, column)[0]

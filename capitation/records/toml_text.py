@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,8 @@ def _value(value: object, path: tuple[str, ...]) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
