@@ -38,6 +38,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
 from capitation.records.frames import Frame
+from capitation.run.bridging import bridge_of
 from capitation.run.parts import Note, activity_by_locality, delivery, optional_parts
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
@@ -83,6 +84,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         ledger.append(provider_waterfalls(allocation, care.to_providers))
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
+        "bridge": bridge_of(scenario, pack, money, activity, care.costs),
         "assumption": assumptions(
             {
                 f"scenario {scenario.id}": scenario,

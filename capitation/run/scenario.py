@@ -147,6 +147,8 @@ class Scenario(Document):
     """Streams by year and top-slices, the opening year included."""
     streams: tuple[StreamRule, ...] = Field(min_length=1)
     """How each stream reaches localities."""
+    chain: str | None = None
+    """Id of the chain document (a file of chains/) that leads from the opening deficit to what doing nothing comes to; none means no bridge."""
     place_based_streams: tuple[Stream, ...] = ()
     """Streams that the place-based distance from target adds together; none means all that are paced."""
     plan: str | None = None

@@ -15,6 +15,7 @@ from capitation.allocation.providers import LocalityFlow, ProviderAllocation, Se
 from capitation.allocation.services import ServiceEnvelope
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
+from capitation.chain.bridge import BridgeLine
 from capitation.errors import UnknownNameError
 from capitation.pace.opening import PracticeOpening
 from capitation.pace.path import TotalAllocation
@@ -98,6 +99,7 @@ class RunTables:
     deployable = RunTable(Deployable)
     distance_from_target = RunTable(DistanceFromTarget)
     flow = RunTable(LocalityFlow)
+    bridge = RunTable(BridgeLine)
     gap_bridge = RunTable(GapBridge)
     held_money = RunTable(HeldMoney)
     ledger = RunTable(LedgerLine)

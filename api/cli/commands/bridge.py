@@ -1,0 +1,70 @@
+"""`capitation bridge`: from the opening deficit through doing nothing to what is left, line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.boards.tables import print_json, show
+from api.cli.options import JsonOption
+from capitation.chain.bridge import unclosed
+from capitation.errors import ScenarioError
+from capitation.money.pence import decimal_text
+from capitation.run.run import load_run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bridge")(bridge_command)
+
+
+def bridge_command(
+    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    year: Annotated[str | None, typer.Option(help="One year; every year by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the chain from the opening deficit to what is left: what is derived, what is not explained, what is printed."""
+    found = load_run(run)
+    lines = found.bridge
+    if lines.is_empty():
+        raise ScenarioError(
+            f"{run}: this run has no chain; name one in its scenario (key chain) to lead from its opening deficit to what is left"
+        )
+    broken = unclosed(lines)
+    if not broken.is_empty():
+        at = broken.row(0, named=True)
+        raise ScenarioError(
+            f"{run}: the chain does not close: {at['line']} of {at['organisation']} in {at['year']} is {at['difference_pence']} pence off the lines above it"
+        )
+    years = lines.get_column("year").unique().sort().to_list()
+    if year is not None and year not in years:
+        raise ScenarioError(f"{run}: found no year {year!r} in the chain; expected one of {', '.join(years)}")
+    shown = lines if year is None else lines.filter(lines["year"] == year)
+    if as_json:
+        print_json(
+            {
+                "run": found.id,
+                "lines": [
+                    {
+                        "year": y,
+                        "organisation": o,
+                        "line": line,
+                        "title": title,
+                        "amount_gbp": decimal_text(pence),
+                        "is_total": total,
+                        "source": source,
+                    }
+                    for y, o, line, title, pence, total, source in shown.select(
+                        "year", "organisation", "line", "title", "amount_pence", "is_total", "source"
+                    ).iter_rows()
+                ],
+            }
+        )
+        return
+    for each in [year] if year is not None else years:
+        show(
+            shown.filter(shown["year"] == each).select("title", "amount_pence"),
+            f"From the opening deficit to what is left, {each}",
+        )
