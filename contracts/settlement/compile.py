@@ -25,6 +25,7 @@ from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
 from contracts.settlement.checks import Promise, broken, check_known, check_promises, unknown
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
+from contracts.settlement.part_year import on_period
 from contracts.settlement.rows import RowNames
 from contracts.terms._base import ColumnName, Term
 
@@ -115,6 +116,8 @@ class Steps:
         inputs = [each for each in contract.inputs if wanted(each.name)]
         absent = [pl.lit(None, dtype=dtype_of(i)).alias(i.name) for i in inputs if i.name not in given]
         frame = frame.with_columns(absent).with_columns(default_of(i) for i in inputs if i.default is not None)
+        on_own = [e for e in on_period(contract) if wanted(e.meta.output_name())]
+        frame = frame.with_columns(on_own)
         own = {i.name for i in contract.inputs}
         dates = [d for d in contract.dates if wanted(d.name) and (d.name in own or d.name not in given)]
         frame = frame.with_columns(date_of(date, contract) for date in dates)

@@ -16,6 +16,7 @@ from capitation.errors import ContractError, Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
+from contracts.settlement.part_year import on_period, stated, undeclared
 
 _SHOWN = 5
 _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
@@ -79,6 +80,9 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     filled = [each for each in contract.inputs if empty.get(each.name)]
     frame = inputs.with_columns(default_of(each) for each in filled)
     frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
+    for each, hit in undeclared(contract, frame):
+        _add_undeclared(each, hit, contract, frame, lines, faults)
+    frame = frame.with_columns(on_period(contract))
     _check_period(contract, frame, lines, faults)
     _check_key(contract, frame, lines, faults)
     for parameter in contract.parameters:
@@ -113,14 +117,23 @@ class RowNames:
         expected: str,
         remedy: str = "",
     ) -> None:
-        """One fault a row for the first rows hit, and one that counts the rest."""
+        """One fault a row for the first rows hit, and one that counts the rest.
+
+        Args:
+            faults: where faults are gathered.
+            hits: the rows.
+            found: the cells, as a series; or words, one for all rows or one a row.
+            subject: what is at fault in the row, such as its column.
+            expected: what should be there.
+            remedy: what to do.
+        """
         places = hits.fill_null(False).arg_true()
-        values = list(found) if not isinstance(found, pl.Series) else found
+        cells = isinstance(found, pl.Series)
+        values = found if isinstance(found, pl.Series) else list(found)
         for row in places.head(_SHOWN):
-            shown = values[row] if len(values) > 1 or isinstance(found, pl.Series) else values[0]
-            faults.add(
-                f"{self.of(row)}, {subject}", repr(shown) if isinstance(shown, str) else str(shown), expected, remedy
-            )
+            shown = values[row] if cells or len(values) > 1 else values[0]
+            text = repr(shown) if cells and isinstance(shown, str) else str(shown)
+            faults.add(f"{self.of(row)}, {subject}", text, expected, remedy)
         if len(places) > _SHOWN:
             faults.add(f"{self.where}: {subject}", f"{len(places) - _SHOWN} more such rows", expected)
 
@@ -156,6 +169,9 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         done = given.cast(pl.String)
         if each.type == "financial_year":
             lines.add(faults, ~done.str.contains(r"^\d{4}/\d{2}$"), done, subject, "a financial year such as 2016/17")
+        if contract.part_year is not None and each.name == contract.part_year.stated_in:
+            done = stated(given)
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "`period` or `12 months`")
         if each.table is not None:
             done = _labels(done, each, contract, lines, faults)
     for limit, low in ((each.at_least, True), (each.at_most, False)):
@@ -213,6 +229,28 @@ def _labels(given: pl.Series, each: Input, contract: Contract, lines: RowNames, 
             faults, unknown, given, f"column {each.heading!r}", f"a label of table {table.name}", suggest(first, labels)
         )
     return done
+
+
+def _add_undeclared(
+    each: Input, hit: pl.Series, contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults
+) -> None:
+    if contract.part_year is None or not hit.any():
+        return
+    column = contract.part_year.stated_in
+    stating = (
+        f" or, in the column {contract.input_map()[column].heading!r} of the row,"
+        if each.basis_by_row and column
+        else ""
+    )
+    found = frame.select(pl.lit("a sum on a row of ") + _plain_number(pl.col(contract.part_year.months)) + " months")
+    lines.add(
+        faults, hit, [f"{x}" for x in found.to_series()], f"column {each.heading!r}",
+        f"a basis for {each.about}: in the contract{stating} `period` or `12 months`",
+    )  # fmt: skip
+
+
+def _plain_number(column: pl.Expr) -> pl.Expr:
+    return column.cast(pl.String).str.replace(r"\.0$", "")
 
 
 def _check_period(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
