@@ -100,6 +100,8 @@ class Input(Document):
     """Value of an empty cell, as a number or the name of another input; how many rows took it is reported."""
     default_says: str = ""
     """Why an empty cell may be read so."""
+    fails_where_empty: str = ""
+    """Why a condition does not hold where the cell is empty; without it a row whose condition meets an empty cell is refused."""
     table: str | None = None
     """For a text: the label table that turns what files print into the contract's own labels; others are refused."""
     at_least: Decimal | None = None

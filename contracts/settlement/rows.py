@@ -61,7 +61,7 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     faults = Faults()
     for each in contract.inputs:
         if each.heading not in rows.columns and each.required and each.default is None:
-            faults.add(where, f"no column {each.heading!r}", _described(each), suggest(each.heading, rows.columns))
+            faults.add(where, f"no column {each.heading!r}", described(each), suggest(each.heading, rows.columns))
     faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
@@ -138,7 +138,8 @@ class RowNames:
             faults.add(f"{self.where}: {subject}", f"{len(places) - _SHOWN} more such rows", expected)
 
 
-def _described(each: Input) -> str:
+def described(each: Input) -> str:
+    """An input in words, with its unit."""
     return f"{each.about} ({each.unit})" if each.unit else each.about
 
 
@@ -151,7 +152,7 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
         if done.null_count() > given.null_count():
-            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {_described(each)}")
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
         if done.dtype.is_float() and not done.is_finite().all():
             lines.add(faults, ~done.is_finite(), done, subject, "a finite number")
     elif each.type == "flag":
@@ -178,11 +179,11 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         if limit is not None:
             hit = done < float(limit) if low else done > float(limit)
             if hit.any():
-                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {_described(each)}")
+                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {described(each)}")
     if each.required and each.default is None and done.null_count():
         empty = given.is_null()
         if empty.any():
-            lines.add(faults, empty, ["an empty cell"], subject, _described(each))
+            lines.add(faults, empty, ["an empty cell"], subject, described(each))
     return done.alias(each.name)
 
 
@@ -316,7 +317,7 @@ def _check_needed(contract: Contract, frame: pl.DataFrame, lines: RowNames, faul
             hit = empty & frame.select(columnar(condition)).to_series()
             if hit.any():
                 found = f"no column {each.heading!r}" if absent else "an empty cell"
-                expected = f"{_described(each)}; it is needed when {condition}, and cannot be derived"
+                expected = f"{described(each)}; it is needed when {condition}, and cannot be derived"
                 lines.add(faults, hit, [found], f"input {each.heading!r}", expected)
 
 

@@ -48,6 +48,9 @@ class Lookup(Term):
             elif any(not isinstance(cell, int | float) for cell in table.by_label(self.column).values()):
                 faults.add(f"{where}.column", f"texts in {self.column!r}", "a column of numbers")
 
+    def can_lack(self) -> bool:
+        return True
+
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """The table's value."""
         table = tables[self.table]
