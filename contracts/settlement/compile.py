@@ -25,7 +25,7 @@ from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
 from contracts.language.tables import Tables
 from contracts.settlement.checks import Promise, broken, check_known, check_promises, unknown
-from contracts.settlement.known import empty_in, known_rows, meaningful, rests_on
+from contracts.settlement.known import empty_in, group_of, known_rows, meaningful, rests_on
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period
 from contracts.settlement.rows import RowNames
@@ -81,7 +81,7 @@ class Steps:
         frame = self._frame(values)
         clauses = [each for each in self.clauses if self.used.intersection(each[0].outputs())]
         completed = self._completed(frame.lazy(), frame.columns, only=self.used).collect()
-        waiting = self._run(completed, clauses)
+        waiting = self._run(completed, clauses, refusing=not (rounded or checked))
         if rounded or checked:
             done = waiting.collect()
             asked = self.contract.model_copy(
@@ -129,8 +129,20 @@ class Steps:
             parameter_of(p) for p in contract.parameters if wanted(p.name) and p.name not in given
         )
 
-    def _run(self, given: pl.DataFrame, clauses: Sequence[tuple[Term, Mapping[str, pl.Expr] | None]]) -> pl.LazyFrame:
-        """The frame with every clause; rows in key order while clauses run across rows, then back in their own."""
+    def _run(
+        self,
+        given: pl.DataFrame,
+        clauses: Sequence[tuple[Term, Mapping[str, pl.Expr] | None]],
+        *,
+        refusing: bool = False,
+    ) -> pl.LazyFrame:
+        """The frame with every clause; rows in key order while clauses run across rows, then back in their own.
+
+        Args:
+            given: inputs, dates and parameters.
+            clauses: the clauses to run.
+            refusing: raise where a clause cannot share; otherwise its rows stay without a result, for the checks to name.
+        """
         frame, meant = given.lazy(), meaningful(self.contract)
         empty = set(empty_in(given))
         across = any(term.runs_across_rows() for term, _ in clauses)
@@ -142,7 +154,7 @@ class Steps:
         for term, results in clauses:
             known = known_rows(term, frozenset(empty), meant) if empty else None
             if results is None:
-                frame = self._applied(term, frame.collect(), known).lazy()
+                frame = self._applied(term, frame.collect(), known, refusing=refusing).lazy()
             elif known is None:
                 frame = frame.with_columns(**results)
             else:
@@ -151,14 +163,18 @@ class Steps:
                 empty.update(term.outputs())
         return frame.sort(ROW).drop(ROW) if across else frame
 
-    def _applied(self, term: Term, frame: pl.DataFrame, known: pl.Expr | None) -> pl.DataFrame:
+    def _applied(self, term: Term, frame: pl.DataFrame, known: pl.Expr | None, *, refusing: bool) -> pl.DataFrame:
         """The frame with a clause that shares whole units, on the rows that it can work on."""
         tables = self.contract.table_map()
-        tests = [*([] if known is None else [known]), *term.before_use(tables).values()]
+        tests = [*([] if known is None else [known]), *(() if refusing else term.before_use(tables).values())]
         try:
             if not tests:
                 return term.apply(frame, tables)
-            fits = frame.select(pl.all_horizontal(tests).fill_null(False).alias("fits")).to_series()
+            test = pl.all_horizontal(tests).fill_null(False)
+            if term.runs_across_rows():
+                group = group_of(term)
+                test = test.all().over(group) if group else test.all()
+            fits = frame.with_columns(test.alias(_PLACE)).get_column(_PLACE)
             if fits.all():
                 return term.apply(frame, tables)
             part = frame.with_row_index(_PLACE).filter(fits)
