@@ -6,7 +6,6 @@ are then filled in as `contracts.settlement.named_values` says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar
+from contracts.language.labels import folded
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period, stated, undeclared
 
@@ -210,17 +210,12 @@ def _dates(given: pl.Series, *, month_first: bool) -> pl.Series:
     )
 
 
-def plain_label(text: str) -> str:
-    """A label without case, spaces and punctuation, so that "BASIC_E", "Basic E" and "basic-e" are one; "+" stays, and 1.0 is 1."""
-    return re.sub(r"[^0-9A-Z+]", "", re.sub(r"\.0+$", "", text.strip()).upper())
-
-
 def _labels(given: pl.Series, each: Input, contract: Contract, lines: RowNames, faults: Faults) -> pl.Series:
     table = contract.table_map()[str(each.table)]
-    codes = {plain_label(label): str(code) for label, code in table.by_label("code").items()}
+    codes = {folded(label): str(code) for label, code in table.by_label("code").items()}
     unique = given.unique().drop_nulls().to_list()
     done = given.replace_strict(
-        {label: codes.get(plain_label(label)) for label in unique}, default=None, return_dtype=pl.String
+        {label: codes.get(folded(label)) for label in unique}, default=None, return_dtype=pl.String
     )
     unknown = given.is_not_null() & done.is_null()
     if unknown.any():
