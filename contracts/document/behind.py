@@ -28,6 +28,8 @@ def behind(contract: Contract, name: str) -> list[str]:
             waiting += [x for x in (dates[one].input, dates[one].year) if x and x != one]
         if one in inputs and inputs[one].default in inputs:
             waiting.append(str(inputs[one].default))
+        if one in inputs and contract.part_year is not None and inputs[one].type == "number":
+            waiting += [x for x in (contract.part_year.months, contract.part_year.stated_in) if x]
     return list(found)
 
 

@@ -26,6 +26,7 @@ def check_contract(contract: Contract, broken: set[str], faults: Faults, where: 
         kinds[each.name] = {"text": "text", "financial_year": "text", "date": "date"}.get(each.type, "number")
     kinds.update(dict.fromkeys((date.name for date in contract.dates), "date"))
     _check_inputs(contract, kinds, faults, where)
+    _check_part_year(contract, kinds, faults, where)
     for table in contract.tables:
         table.check(faults, f"{where}: table {table.name}")
     for parameter in contract.parameters:
@@ -172,6 +173,29 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
                 "a text input",
                 suggest(party.named_by, inputs),
             )
+
+
+def _check_part_year(contract: Contract, kinds: Mapping[str, str], faults: Faults, where: str) -> None:
+    inputs, part = contract.input_map(), contract.part_year
+    for i, each in enumerate(contract.inputs, start=1):
+        if (each.basis is not None or each.basis_by_row) and each.type != "number":
+            faults.add(f"{where}: inputs.{i} ({each.name}).basis", f"a {each.type}", "a basis only for a sum of money")
+        if each.basis_by_row and (part is None or part.stated_in is None):
+            faults.add(
+                f"{where}: inputs.{i} ({each.name}).basis_by_row",
+                "true",
+                "a column that states it: `part_year.stated_in`",
+            )
+    if part is None:
+        return
+    if part.months not in inputs or kinds[part.months] != "number":
+        faults.add(
+            f"{where}: part_year.months", repr(part.months), "an input that counts months", suggest(part.months, inputs)
+        )
+    if part.stated_in is not None and (part.stated_in not in inputs or inputs[part.stated_in].type != "text"):
+        faults.add(
+            f"{where}: part_year.stated_in", repr(part.stated_in), "a text input", suggest(part.stated_in, inputs)
+        )
 
 
 def _check_parameter(

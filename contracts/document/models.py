@@ -100,6 +100,8 @@ class Input(Document):
     """Value of an empty cell, as a number or the name of another input; how many rows took it is reported."""
     default_says: str = ""
     """Why an empty cell may be read so."""
+    fails_where_empty: str = ""
+    """Why a condition does not hold where the cell is empty; without it a row whose condition meets an empty cell is refused."""
     table: str | None = None
     """For a text: the label table that turns what files print into the contract's own labels; others are refused."""
     at_least: Decimal | None = None
@@ -108,11 +110,24 @@ class Input(Document):
     """Highest value that can be right."""
     month_first: bool = False
     """For a date with slashes: 12/31/2023 (true) or 31/12/2023 (false)."""
+    basis: Literal["period", "12 months", "at a date"] | None = None
+    """For a sum of money, what time it covers: the row's own period, 12 months whatever the period, or none ("at a date": a balance)."""
+    basis_by_row: bool = False
+    """True: a row that states a basis (see `part_year`) states this input's; false: the basis is always the one above."""
 
     @property
     def heading(self) -> str:
         """The column's heading."""
         return self.column or self.name
+
+
+class PartYear(Document):
+    """Which rows cover a part of a year, and whose sums are then brought to that part: those of 12 months times months / 12."""
+
+    months: str
+    """Input that says how many months a row's period has."""
+    stated_in: str | None = None
+    """Text input by which a row may state the basis of its sums: `period` or `12 months`; empty is as each input declares."""
 
 
 class ParameterValue(Document):
@@ -219,6 +234,8 @@ class Contract(Document):
     """What it covers."""
     period: Period | None = None
     """When it holds."""
+    part_year: PartYear | None = None
+    """How rows that cover a part of a year say so; every sum of money then declares its basis."""
     key: tuple[str, ...] = ()
     """Inputs that together name one row; two rows with one key are two versions of one outturn and refused."""
     shown: tuple[str, ...] | None = None
@@ -273,6 +290,7 @@ __all__ = [
     "Notice",
     "Output",
     "ParameterValue",
+    "PartYear",
     "Party",
     "Period",
     "Scope",

@@ -147,12 +147,30 @@ def misfits(text: str, kinds: Mapping[str, str]) -> list[str]:
 
 def columnar(text: str) -> pl.Expr:
     """The condition as a polars expression that is true or false, never missing."""
-    return _columnar(_tree(text))
+    return _columnar(_tree(text), None)
 
 
 def holds(text: str, row: Mapping[str, Any]) -> bool:
     """The condition on one row, in plain Python: the second way to the same answer."""
-    return _holds(_tree(text), row)
+    return bool(_decided(_tree(text), row, None))
+
+
+def undecided(text: str, fails_where_empty: frozenset[str] = frozenset()) -> pl.Expr:
+    """True on rows on which a missing value leaves open whether the condition holds.
+
+    Args:
+        text: the condition.
+        fails_where_empty: names whose missing value has a meaning: a comparison with it does not hold.
+
+    Example:
+        `a > 0 and b > 0` is decided where `a` is 0, and open where `a` is 1 and `b` missing.
+    """
+    return _columnar(_tree(text), fails_where_empty).is_null()
+
+
+def undecided_on(text: str, row: Mapping[str, Any], fails_where_empty: frozenset[str] = frozenset()) -> bool:
+    """The same on one row, in plain Python."""
+    return _decided(_tree(text), row, fails_where_empty) is None
 
 
 def _name(node: ast.expr) -> str:
@@ -165,12 +183,13 @@ def _constant(value: Any) -> Any:  # noqa: ANN401  # a number, a text or a date 
     return float(value) if isinstance(value, int | float) else value
 
 
-def _columnar(node: ast.expr) -> pl.Expr:
+def _columnar(node: ast.expr, fails_where_empty: frozenset[str] | None) -> pl.Expr:
+    """True, false, or (where names are given whose missing value alone fails) missing."""
     if isinstance(node, ast.BoolOp):
         joined = operator.and_ if isinstance(node.op, ast.And) else operator.or_
-        return reduce(joined, (_columnar(part) for part in node.values))
+        return reduce(joined, (_columnar(part, fails_where_empty) for part in node.values))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return ~_columnar(node.operand)
+        return ~_columnar(node.operand, fails_where_empty)
     if isinstance(node, ast.Compare):
         parts, left = [], node.left
         for op, right in zip(node.ops, node.comparators, strict=True):
@@ -180,10 +199,22 @@ def _columnar(node: ast.expr) -> pl.Expr:
                 one = ~one if isinstance(op, ast.NotIn) else one
             else:
                 one = _COMPARE[type(op)](_expr(left), _expr(right))
-            parts.append(one.fill_null(False))
+            parts.append(_where_known(one, _named([left, right]), fails_where_empty))
             left = right
         return reduce(operator.and_, parts)
-    return (_expr(node) != 0).fill_null(False)
+    return _where_known(_expr(node) != 0, _named([node]), fails_where_empty)
+
+
+def _where_known(one: pl.Expr, names: list[str], fails_where_empty: frozenset[str] | None) -> pl.Expr:
+    strict = [] if fails_where_empty is None else [name for name in names if name not in fails_where_empty]
+    if not strict:
+        return one.fill_null(False)
+    known = pl.all_horizontal(pl.col(name).is_not_null() for name in strict)
+    return pl.when(known).then(one.fill_null(False))
+
+
+def _named(nodes: list[ast.expr]) -> list[str]:
+    return [_name(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)]
 
 
 def _expr(node: ast.expr) -> pl.Expr:
@@ -198,30 +229,47 @@ def _static(node: ast.expr) -> Any:  # noqa: ANN401
     return _constant(node.value)  # type: ignore[attr-defined]
 
 
-def _holds(node: ast.expr, row: Mapping[str, Any]) -> bool:
+def _decided(node: ast.expr, row: Mapping[str, Any], fails_where_empty: frozenset[str] | None) -> bool | None:
     if isinstance(node, ast.BoolOp):
-        joined = all if isinstance(node.op, ast.And) else any
-        return joined(_holds(part, row) for part in node.values)
+        parts = [_decided(part, row, fails_where_empty) for part in node.values]
+        settles = not isinstance(node.op, ast.And)
+        return settles if settles in parts else None if None in parts else not settles
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return not _holds(node.operand, row)
+        inner = _decided(node.operand, row, fails_where_empty)
+        return None if inner is None else not inner
     if isinstance(node, ast.Compare):
-        left = node.left
+        parts, left = [], node.left
         for op, right in zip(node.ops, node.comparators, strict=True):
-            a = _of_row(left, row)
-            if _missing(a):
-                return False
-            if isinstance(op, ast.In | ast.NotIn):
-                found = a in [_static(item) for item in right.elts]  # type: ignore[attr-defined]
-                if found == isinstance(op, ast.NotIn):
-                    return False
-            else:
-                b = _of_row(right, row)
-                if _missing(b) or not _COMPARE[type(op)](a, b):
-                    return False
+            parts.append(_compared(op, left, right, row, fails_where_empty))
             left = right
-        return True
+        return False if False in parts else None if None in parts else True
     value = _of_row(node, row)
-    return not _missing(value) and value != 0
+    if _missing(value):
+        return _open([node], row, fails_where_empty)
+    return bool(value != 0)
+
+
+def _compared(
+    op: ast.cmpop, left: ast.expr, right: ast.expr, row: Mapping[str, Any], fails_where_empty: frozenset[str] | None
+) -> bool | None:
+    a = _of_row(left, row)
+    if isinstance(op, ast.In | ast.NotIn):
+        if _missing(a):
+            return _open([left], row, fails_where_empty)
+        found = a in [_static(item) for item in right.elts]  # type: ignore[attr-defined]
+        return found != isinstance(op, ast.NotIn)
+    b = _of_row(right, row)
+    if _missing(a) or _missing(b):
+        return _open([left, right], row, fails_where_empty)
+    return bool(_COMPARE[type(op)](a, b))
+
+
+def _open(nodes: list[ast.expr], row: Mapping[str, Any], fails_where_empty: frozenset[str] | None) -> bool | None:
+    """What a comparison with a missing value gives: false, or open where a name is missing that has no meaning so."""
+    if fails_where_empty is None:
+        return False
+    strict = [name for name in _named(nodes) if name not in fails_where_empty and _missing(row[name])]
+    return None if strict else False
 
 
 def _of_row(node: ast.expr, row: Mapping[str, Any]) -> Any:  # noqa: ANN401

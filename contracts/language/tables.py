@@ -20,6 +20,7 @@ from pydantic import Field
 
 from capitation.errors import Faults
 from capitation.records.documents import Document
+from contracts.language.labels import confusable
 
 Cell = str | int | float | None
 
@@ -62,6 +63,14 @@ class Table(Document):
             if label in seen:
                 faults.add(f"{where}: row {number}", f"label {label!r} again (row {seen[label]})", "each label once")
             seen[label] = number
+        rest = {str(row[self.label]): {k: v for k, v in row.items() if k != self.label} for row in self.rows}
+        for first, other in confusable(rest):
+            if rest[first] != rest[other]:
+                faults.add(
+                    f"{where}: row {seen[other]}",
+                    f"label {other!r}, which is read as {first!r} (row {seen[first]})",
+                    "labels that differ by more than case, spaces, underscores and inner hyphens",
+                )
 
     def _check_bands(self, faults: Faults, where: str) -> None:
         last: float | None = None
@@ -101,11 +110,28 @@ class Table(Document):
             out.append((float(low), None if high is None else float(high), start, end))  # type: ignore[arg-type]
         return out
 
+    def reaches(self) -> list[tuple[float, float | None]]:
+        """From which number, and up to which, each band has a value: its own last number, or the start of the next band.
+
+        A band reaches to the next one where it has no last number, or where both are whole numbers that follow each other,
+        such as 5,999 and 6,000. A gap that is wider has no value, and neither has what lies past the last band's end.
+        """
+        bands = self.lines()
+        out: list[tuple[float, float | None]] = []
+        for i, (low, high, _, _) in enumerate(bands):
+            after = bands[i + 1][0] if i + 1 < len(bands) else None
+            follows = after is not None and high is not None and after - high <= 1 and after % 1 == high % 1 == 0
+            out.append((low, after if high is None or follows else high))
+        return out
+
     def at(self, number: float) -> float | None:
-        """The band table's value at a number; None below the first band."""
+        """The band table's value at a number; None below the first band, in a gap and past the end."""
         bands = self.lines()
         i = bisect.bisect_right([low for low, *_ in bands], number) - 1
         if i < 0:
+            return None
+        _, reach = self.reaches()[i]
+        if reach is not None and number > reach:
             return None
         low, high, start, end = bands[i]
         if high is None or end == start:
@@ -113,17 +139,18 @@ class Table(Document):
         return start + (end - start) * (min(number, high) - low) / (high - low)
 
     def banded(self, number: pl.Expr) -> pl.Expr:
-        """The band table's value as an expression; missing below the first band."""
+        """The band table's value as an expression; missing below the first band, in a gap and past the end."""
 
-        def line(band: tuple[float, float | None, float, float]) -> pl.Expr:
+        def line(band: tuple[float, float | None, float, float], reach: float | None) -> pl.Expr:
             low, high, start, end = band
-            if high is None or end == start:
-                return pl.lit(start)
-            return start + (end - start) * (pl.min_horizontal(number, pl.lit(high)) - low) / (high - low)
+            found = pl.lit(start)
+            if high is not None and end != start:
+                found = start + (end - start) * (pl.min_horizontal(number, pl.lit(high)) - low) / (high - low)
+            return found if reach is None else pl.when(number <= reach).then(found)
 
         return reduce(
-            lambda below, band: pl.when(number >= band[0]).then(line(band)).otherwise(below),
-            self.lines(),
+            lambda below, band: pl.when(number >= band[0][0]).then(line(band[0], band[1][1])).otherwise(below),
+            zip(self.lines(), self.reaches(), strict=True),
             pl.lit(None, dtype=pl.Float64),
         )
 

@@ -1,4 +1,8 @@
-"""What must hold of rows that were settled: each clause's promises, and an amount for every output."""
+"""What must hold of rows that were settled: each clause's promises, and an amount for every output.
+
+A row without an amount is refused by its line and the column whose cell is empty, found by going back from the output
+through the clauses that it rests on.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,26 @@ from typing import NamedTuple
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from contracts.document.models import Contract
-from contracts.settlement.rows import RowNames
+from contracts.document.models import Contract, Input
+from contracts.settlement.known import asked, empty_in, known_rows, meaningful, rests_on
+from contracts.settlement.rows import RowNames, described
 from contracts.terms._base import Term
 
 
 class Promise(NamedTuple):
-    """What a clause promises of every row, in words, with an expression that is true where it holds."""
+    """What a clause promises of every row, in words, with an expression that is true where it holds.
+
+    Args:
+        term: the clause.
+        words: what holds.
+        holds: true on rows on which it does.
+        first: what must hold before the clause can work on a row; the promise is asked for only where it does.
+    """
 
     term: Term
     words: str
     holds: pl.Expr
+    first: pl.Expr | None = None
 
 
 def unknown(contract: Contract) -> dict[str, pl.Expr]:
@@ -27,12 +40,16 @@ def unknown(contract: Contract) -> dict[str, pl.Expr]:
     return {o.name: pl.col(o.of).is_null().any() | ~pl.col(o.of).is_finite().all() for o in contract.outputs}
 
 
-def broken(promise: Promise) -> pl.Expr:
-    """True on the rows on which a promise does not hold."""
-    return ~promise.holds.fill_null(False)
+def broken(promise: Promise, empty: frozenset[str] = frozenset(), meant: frozenset[str] = frozenset()) -> pl.Expr:
+    """True on the rows on which a promise does not hold, though the clause knows all that it needs."""
+    out = ~promise.holds.fill_null(False)
+    known = known_rows(promise.term, empty, meant) if empty else None
+    for test in (promise.first, known):
+        out = out if test is None else out & test.fill_null(False)
+    return out
 
 
-def check_promises(promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames) -> None:
+def check_promises(contract: Contract, promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames) -> None:
     """Refuse rows on which a clause cannot be applied, each with the values the clause works on.
 
     Raises:
@@ -40,20 +57,19 @@ def check_promises(promises: Sequence[Promise], frame: pl.DataFrame, names: RowN
     """
     if not promises:
         return
-    asked = (broken(promise).any().alias(str(i)) for i, promise in enumerate(promises))
-    answers = frame.lazy().select(asked).collect().row(0)
+    empty, meant = empty_in(frame), meaningful(contract)
+    tests = [broken(promise, empty, meant) for promise in promises]
+    answers = frame.lazy().select(test.any().alias(str(i)) for i, test in enumerate(tests)).collect().row(0)
     if not any(answers):
         return
     faults = Faults()
-    for hit, promise in zip(answers, promises, strict=True):
+    for hit, promise, test in zip(answers, promises, tests, strict=True):
         if hit:
             term = promise.term
+            rows = frame.select(test).to_series()
+            rows = rows if len(rows) == frame.height else rows.new_from_index(0, frame.height)
             names.add(
-                faults,
-                frame.select(broken(promise)).to_series(),
-                _shown(term, frame),
-                f"step {term.step} ({term.term})",
-                f"that {promise.words}",
+                faults, rows, _shown(term, frame).to_list(), f"step {term.step} ({term.term})", f"that {promise.words}"
             )
     faults.raise_if_any(ContractError, f"{names.where}: a clause cannot be applied")
 
@@ -63,35 +79,84 @@ def _shown(term: Term, frame: pl.DataFrame) -> pl.Series:
     used = sorted({name for _, name, _ in term.references() if name in frame.columns})
     if not used:
         return pl.Series(["nothing"]).new_from_index(0, frame.height)
-    each = [pl.lit(f"{name} ") + pl.col(name).cast(pl.String).fill_null("empty") for name in used]
+    each = [
+        pl.lit(f"{name} ") + pl.col(name).cast(pl.String).str.replace(r"\.0$", "").fill_null("empty") for name in used
+    ]
     return frame.select(pl.concat_str(each, separator=", ")).to_series()
 
 
 def check_known(contract: Contract, frame: pl.DataFrame, names: RowNames) -> None:
-    """Refuse rows that have no amount for an output.
+    """Refuse rows that have no amount for an output, or on which a step is beyond what numbers can be.
 
     Raises:
-        ContractError: the first such rows of each output, with the first step that has no amount; all together.
+        ContractError: the first such rows, each by the empty cell it comes from or by the step that has no amount.
     """
-    answers = frame.lazy().select(**unknown(contract)).collect().row(0)
+    steps = [name for term in contract.terms for name in term.outputs() if name in frame.columns]
+    endless = {f"endless {name}": ~pl.col(name).is_finite().all() for name in steps}
+    answers = frame.lazy().select(**unknown(contract), **endless).collect().row(0, named=True)
+    if not any(answers.values()):
+        return
     faults = Faults()
-    for hit, output in zip(answers, contract.outputs, strict=True):
-        if hit:
-            column = frame.get_column(output.of)
-            first = [o for term in contract.terms for o in term.outputs() if _incomplete(frame.get_column(o))]
-            names.add(
-                faults,
-                column.is_null() | ~column.is_finite().fill_null(True),
-                column.fill_null(math.nan),
-                f"output {output.name!r}",
-                "a number",
-                f"The first step without one is {first[0]!r}." if first else "",
-            )
+    for term in contract.terms:
+        for name in term.outputs():
+            if answers.get(f"endless {name}"):
+                column = frame.get_column(name)
+                hit = ~column.is_finite().fill_null(True)
+                names.add(
+                    faults, hit, _shown(term, frame).to_list(), f"step {term.step} ({term.term})",
+                    f"that {name} is a number; it is {column.filter(hit)[0]}",
+                )  # fmt: skip
+    faults.raise_if_any(ContractError, f"{names.where}: a clause gives no number")
+    _check_empty(contract, frame, names, faults)
     faults.raise_if_any(ContractError, f"{names.where}: some rows have no settlement")
 
 
-def _incomplete(column: pl.Series) -> bool:
-    return bool(column.is_null().any()) or not column.is_finite().fill_null(True).all()
+def _check_empty(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults) -> None:
+    """One fault for each empty cell that an output rests on, and for each step that lacks its own value."""
+    steps = {name: term for term in contract.terms for name in term.outputs()}
+    inputs = contract.input_map()
+    reached: dict[str, pl.Series] = {}
+    users: dict[str, Term] = {}
+    waiting: list[tuple[str, pl.Series]] = [(o.of, frame.get_column(o.of).is_null()) for o in contract.outputs]
+    while waiting:
+        name, rows = waiting.pop()
+        before = reached.get(name)
+        reached[name] = rows if before is None else before | rows
+        if name not in steps or (before is not None and (reached[name] == before).all()):
+            continue
+        term = steps[name]
+        over = term.runs_across_rows()
+        for other in rests_on(term):
+            column = frame.get_column(other)
+            here = column.is_null() if over else column.is_null() & rows
+            if column.null_count() and here.any():
+                users.setdefault(other, term)
+                waiting.append((other, here))
+    for name, rows in reached.items():
+        if name in inputs:
+            _add_empty(inputs[name], users.get(name), rows, names, faults)
+        elif name in steps and not any(frame.get_column(other).null_count() for other in rests_on(steps[name])):
+            what = f"step {name} ({steps[name].term})"
+            names.add(faults, rows, _shown(steps[name], frame).to_list(), what, f"that {name} has a value")
+        elif name not in steps:
+            names.add(faults, rows, ["no value"], repr(name), "a value on every row on which it is used")
+    if not len(faults):
+        for output in contract.outputs:
+            column = frame.get_column(output.of)
+            names.add(
+                faults, column.is_null(), column.fill_null(math.nan).to_list(), f"output {output.name!r}", "a number"
+            )
+
+
+def _add_empty(each: Input, user: Term | None, rows: pl.Series, names: RowNames, faults: Faults) -> None:
+    absent = each.heading not in names.rows.columns
+    asks = user is not None and each.name in asked(user)
+    use = "which is settled" if user is None else f"which step {user.step} ({user.term}) uses"
+    declared = "`fails_where_empty`" if asks else "`default`"
+    names.add(
+        faults, rows, [f"no column {each.heading!r}" if absent else "an empty cell"], f"column {each.heading!r}",
+        f"{described(each)}, {use}", f"Give it, or declare in the contract what an empty cell means ({declared}).",
+    )  # fmt: skip
 
 
 __all__ = ["Promise", "broken", "check_known", "check_promises", "unknown"]

@@ -23,8 +23,11 @@ from capitation.errors import CapitationError, ContractError, Faults, suggest
 from contracts.document.behind import behind
 from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
+from contracts.language.tables import Tables
 from contracts.settlement.checks import Promise, broken, check_known, check_promises, unknown
+from contracts.settlement.known import empty_in, group_of, known_rows, meaningful, rests_on
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
+from contracts.settlement.part_year import on_period
 from contracts.settlement.rows import RowNames
 from contracts.terms._base import ColumnName, Term
 
@@ -58,7 +61,7 @@ class Steps:
 
     def run(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame that has inputs, dates and parameters already, with every step."""
-        return self._run(frame.lazy(), self.clauses).collect()
+        return self._run(frame, self.clauses).collect()
 
     def on_arrays(self, values: Values, *, rounded: bool = False, checked: bool = False) -> dict[str, npt.NDArray[Any]]:
         """The results by name, one value a row in the order given; what has no value is not-a-number.
@@ -77,7 +80,8 @@ class Steps:
         """
         frame = self._frame(values)
         clauses = [each for each in self.clauses if self.used.intersection(each[0].outputs())]
-        waiting = self._run(self._completed(frame.lazy(), frame.columns, only=self.used), clauses)
+        completed = self._completed(frame.lazy(), frame.columns, only=self.used).collect()
+        waiting = self._run(completed, clauses, refusing=not (rounded or checked))
         if rounded or checked:
             done = waiting.collect()
             asked = self.contract.model_copy(
@@ -88,7 +92,7 @@ class Steps:
             )
             names = RowNames(f"contract {self.contract.id}, values", asked, frame, word="row", first=1)
             steps = {term.step for term in asked.terms}
-            check_promises([each for each in self.promises if each.term.step in steps], done, names)
+            check_promises(asked, [each for each in self.promises if each.term.step in steps], done, names)
             check_known(asked, done, names)
             waiting = done.lazy()
         outputs = {o.name: o for o in self.contract.outputs}
@@ -102,7 +106,8 @@ class Steps:
 
     def refused(self, frame: pl.DataFrame) -> bool:
         """Whether some row of a frame with every step breaks a promise or has no amount for an output."""
-        tests = [*(broken(each).any() for each in self.promises), *unknown(self.contract).values()]
+        empty, meant = empty_in(frame), meaningful(self.contract)
+        tests = [*(broken(each, empty, meant).any() for each in self.promises), *unknown(self.contract).values()]
         return any(frame.lazy().select(test.alias(str(i)) for i, test in enumerate(tests)).collect().row(0))
 
     def _completed(self, frame: pl.LazyFrame, given: Sequence[str], only: frozenset[str] | None) -> pl.LazyFrame:
@@ -115,6 +120,8 @@ class Steps:
         inputs = [each for each in contract.inputs if wanted(each.name)]
         absent = [pl.lit(None, dtype=dtype_of(i)).alias(i.name) for i in inputs if i.name not in given]
         frame = frame.with_columns(absent).with_columns(default_of(i) for i in inputs if i.default is not None)
+        on_own = [e for e in on_period(contract) if wanted(e.meta.output_name())]
+        frame = frame.with_columns(on_own)
         own = {i.name for i in contract.inputs}
         dates = [d for d in contract.dates if wanted(d.name) and (d.name in own or d.name not in given)]
         frame = frame.with_columns(date_of(date, contract) for date in dates)
@@ -122,24 +129,60 @@ class Steps:
             parameter_of(p) for p in contract.parameters if wanted(p.name) and p.name not in given
         )
 
-    def _run(self, frame: pl.LazyFrame, clauses: Sequence[tuple[Term, Mapping[str, pl.Expr] | None]]) -> pl.LazyFrame:
-        """The frame with every clause; rows in key order while clauses run across rows, then back in their own."""
+    def _run(
+        self,
+        given: pl.DataFrame,
+        clauses: Sequence[tuple[Term, Mapping[str, pl.Expr] | None]],
+        *,
+        refusing: bool = False,
+    ) -> pl.LazyFrame:
+        """The frame with every clause; rows in key order while clauses run across rows, then back in their own.
+
+        Args:
+            given: inputs, dates and parameters.
+            clauses: the clauses to run.
+            refusing: raise where a clause cannot share; otherwise its rows stay without a result, for the checks to name.
+        """
+        frame, meant = given.lazy(), meaningful(self.contract)
+        empty = set(empty_in(given))
         across = any(term.runs_across_rows() for term, _ in clauses)
         if across:
-            columns = frame.collect_schema().names()
+            columns = given.columns
             if ROW not in columns:
                 frame = frame.with_row_index(ROW)
             frame = frame.sort([*(k for k in self.contract.key if k in columns), ROW])
         for term, results in clauses:
-            if results is not None:
+            known = known_rows(term, frozenset(empty), meant) if empty else None
+            if results is None:
+                frame = self._applied(term, frame.collect(), known, refusing=refusing).lazy()
+            elif known is None:
                 frame = frame.with_columns(**results)
             else:
-                frame = self._applied(term, frame.collect()).lazy()
+                frame = frame.with_columns(**{name: pl.when(known).then(x) for name, x in results.items()})
+            if results is None or term.can_lack() or rests_on(term) & empty:
+                empty.update(term.outputs())
         return frame.sort(ROW).drop(ROW) if across else frame
 
-    def _applied(self, term: Term, frame: pl.DataFrame) -> pl.DataFrame:
+    def _applied(self, term: Term, frame: pl.DataFrame, known: pl.Expr | None, *, refusing: bool) -> pl.DataFrame:
+        """The frame with a clause that shares whole units, on the rows that it can work on."""
+        tables = self.contract.table_map()
+        tests = [*([] if known is None else [known]), *(() if refusing else term.before_use(tables).values())]
         try:
-            return term.apply(frame, self.contract.table_map())
+            if not tests:
+                return term.apply(frame, tables)
+            test = pl.all_horizontal(tests).fill_null(False)
+            if term.runs_across_rows():
+                group = group_of(term)
+                test = test.all().over(group) if group else test.all()
+            fits = frame.with_columns(test.alias(_PLACE)).get_column(_PLACE)
+            if fits.all():
+                return term.apply(frame, tables)
+            part = frame.with_row_index(_PLACE).filter(fits)
+            blank = [pl.lit(None, dtype=pl.Float64).alias(name) for name in term.outputs()]
+            done = term.apply(part, tables) if part.height else part.with_columns(blank)
+            return frame.with_row_index(_PLACE).join(
+                done.select(_PLACE, *term.outputs()), on=_PLACE, how="left", maintain_order="left"
+            ).drop(_PLACE)  # fmt: skip
         except CapitationError as error:
             where = f"contract {self.contract.id}, step {term.step} ({term.term})"
             raise ContractError(f"{where}: {error.message}", error.faults) from error
@@ -204,7 +247,7 @@ def compile_contract(contract: Contract, results: Sequence[str] = (), apart: str
         contract,
         wanted,
         apart,
-        tuple(Promise(term, words, holds) for term in terms for words, holds in term.promises(tables).items()),
+        tuple(promise for term in terms for promise in _promises(term, tables)),
         tuple((term, term.evaluate(tables) if type(term).apply is Term.apply else None) for term in terms),
         frozenset(used),
     )
@@ -224,6 +267,16 @@ def _kept_apart(term: Term, apart: str, faults: Faults) -> Term:
         faults.add(f"step {term.step} ({term.term})", "a clause across rows without `within`", f"groups within {apart}")
         return term
     return term.model_copy(update={"within": (*(getattr(term, "within") or ()), ColumnName(apart))})  # noqa: B009
+
+
+def _promises(term: Term, tables: Tables) -> list[Promise]:
+    first = term.before_use(tables)
+    before = [Promise(term, words, holds) for words, holds in first.items()]
+    fits = pl.all_horizontal(first.values()) if first else None
+    return [*before, *(Promise(term, words, holds, fits) for words, holds in term.promises(tables).items())]
+
+
+_PLACE = "__place"
 
 
 def _series(name: str, value: Any, kind: str, height: int) -> pl.Series:  # noqa: ANN401  # an array or one value

@@ -9,6 +9,7 @@ import polars as pl
 
 from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_unit, units_per
+from contracts.settlement.known import meaningful, reference_results
 from contracts.settlement.named_values import parameter_on
 from contracts.settlement.rows import read_rows
 
@@ -18,13 +19,13 @@ def reference_settle(contract: Contract, rows: pl.DataFrame, where: str = "rows"
 
     Cells are read as `settle` reads them; dated parameters, terms and rounding are done again.
     """
-    tables = contract.table_map()
+    tables, meant = contract.table_map(), meaningful(contract)
     inputs = read_rows(contract, rows, where).frame
     named: list[dict[str, Any]] = [dict(row) for row in inputs.iter_rows(named=True)]
     for row in named:
         row.update({p.name: parameter_on(p, row) for p in contract.parameters})
     for term in contract.terms:
-        for row, done in zip(named, term.reference_rows(named, tables), strict=True):
+        for row, done in zip(named, reference_results(term, named, tables, meant), strict=True):
             row.update(done)
     return [{o.name: _rounded_on(o, contract, row[o.of]) for o in contract.outputs} for row in named]
 

@@ -6,7 +6,6 @@ are then filled in as `contracts.settlement.named_values` says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +14,9 @@ import polars as pl
 from capitation.errors import ContractError, Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar
+from contracts.language.labels import folded
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
+from contracts.settlement.part_year import on_period, stated, undeclared
 
 _SHOWN = 5
 _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
@@ -60,7 +61,7 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     faults = Faults()
     for each in contract.inputs:
         if each.heading not in rows.columns and each.required and each.default is None:
-            faults.add(where, f"no column {each.heading!r}", _described(each), suggest(each.heading, rows.columns))
+            faults.add(where, f"no column {each.heading!r}", described(each), suggest(each.heading, rows.columns))
     faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
@@ -79,6 +80,9 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     filled = [each for each in contract.inputs if empty.get(each.name)]
     frame = inputs.with_columns(default_of(each) for each in filled)
     frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
+    for each, hit in undeclared(contract, frame):
+        _add_undeclared(each, hit, contract, frame, lines, faults)
+    frame = frame.with_columns(on_period(contract))
     _check_period(contract, frame, lines, faults)
     _check_key(contract, frame, lines, faults)
     for parameter in contract.parameters:
@@ -113,19 +117,29 @@ class RowNames:
         expected: str,
         remedy: str = "",
     ) -> None:
-        """One fault a row for the first rows hit, and one that counts the rest."""
+        """One fault a row for the first rows hit, and one that counts the rest.
+
+        Args:
+            faults: where faults are gathered.
+            hits: the rows.
+            found: the cells, as a series; or words, one for all rows or one a row.
+            subject: what is at fault in the row, such as its column.
+            expected: what should be there.
+            remedy: what to do.
+        """
         places = hits.fill_null(False).arg_true()
-        values = list(found) if not isinstance(found, pl.Series) else found
+        cells = isinstance(found, pl.Series)
+        values = found if isinstance(found, pl.Series) else list(found)
         for row in places.head(_SHOWN):
-            shown = values[row] if len(values) > 1 or isinstance(found, pl.Series) else values[0]
-            faults.add(
-                f"{self.of(row)}, {subject}", repr(shown) if isinstance(shown, str) else str(shown), expected, remedy
-            )
+            shown = values[row] if cells or len(values) > 1 else values[0]
+            text = repr(shown) if cells and isinstance(shown, str) else str(shown)
+            faults.add(f"{self.of(row)}, {subject}", text, expected, remedy)
         if len(places) > _SHOWN:
             faults.add(f"{self.where}: {subject}", f"{len(places) - _SHOWN} more such rows", expected)
 
 
-def _described(each: Input) -> str:
+def described(each: Input) -> str:
+    """An input in words, with its unit."""
     return f"{each.about} ({each.unit})" if each.unit else each.about
 
 
@@ -138,7 +152,7 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
         if done.null_count() > given.null_count():
-            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {_described(each)}")
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
         if done.dtype.is_float() and not done.is_finite().all():
             lines.add(faults, ~done.is_finite(), done, subject, "a finite number")
     elif each.type == "flag":
@@ -156,17 +170,20 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         done = given.cast(pl.String)
         if each.type == "financial_year":
             lines.add(faults, ~done.str.contains(r"^\d{4}/\d{2}$"), done, subject, "a financial year such as 2016/17")
+        if contract.part_year is not None and each.name == contract.part_year.stated_in:
+            done = stated(given)
+            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "`period` or `12 months`")
         if each.table is not None:
             done = _labels(done, each, contract, lines, faults)
     for limit, low in ((each.at_least, True), (each.at_most, False)):
         if limit is not None:
             hit = done < float(limit) if low else done > float(limit)
             if hit.any():
-                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {_described(each)}")
+                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {described(each)}")
     if each.required and each.default is None and done.null_count():
         empty = given.is_null()
         if empty.any():
-            lines.add(faults, empty, ["an empty cell"], subject, _described(each))
+            lines.add(faults, empty, ["an empty cell"], subject, described(each))
     return done.alias(each.name)
 
 
@@ -193,17 +210,12 @@ def _dates(given: pl.Series, *, month_first: bool) -> pl.Series:
     )
 
 
-def plain_label(text: str) -> str:
-    """A label without case, spaces and punctuation, so that "BASIC_E", "Basic E" and "basic-e" are one; "+" stays, and 1.0 is 1."""
-    return re.sub(r"[^0-9A-Z+]", "", re.sub(r"\.0+$", "", text.strip()).upper())
-
-
 def _labels(given: pl.Series, each: Input, contract: Contract, lines: RowNames, faults: Faults) -> pl.Series:
     table = contract.table_map()[str(each.table)]
-    codes = {plain_label(label): str(code) for label, code in table.by_label("code").items()}
+    codes = {folded(label): str(code) for label, code in table.by_label("code").items()}
     unique = given.unique().drop_nulls().to_list()
     done = given.replace_strict(
-        {label: codes.get(plain_label(label)) for label in unique}, default=None, return_dtype=pl.String
+        {label: codes.get(folded(label)) for label in unique}, default=None, return_dtype=pl.String
     )
     unknown = given.is_not_null() & done.is_null()
     if unknown.any():
@@ -213,6 +225,28 @@ def _labels(given: pl.Series, each: Input, contract: Contract, lines: RowNames, 
             faults, unknown, given, f"column {each.heading!r}", f"a label of table {table.name}", suggest(first, labels)
         )
     return done
+
+
+def _add_undeclared(
+    each: Input, hit: pl.Series, contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults
+) -> None:
+    if contract.part_year is None or not hit.any():
+        return
+    column = contract.part_year.stated_in
+    stating = (
+        f" or, in the column {contract.input_map()[column].heading!r} of the row,"
+        if each.basis_by_row and column
+        else ""
+    )
+    found = frame.select(pl.lit("a sum on a row of ") + _plain_number(pl.col(contract.part_year.months)) + " months")
+    lines.add(
+        faults, hit, [f"{x}" for x in found.to_series()], f"column {each.heading!r}",
+        f"a basis for {each.about}: in the contract{stating} `period` or `12 months`",
+    )  # fmt: skip
+
+
+def _plain_number(column: pl.Expr) -> pl.Expr:
+    return column.cast(pl.String).str.replace(r"\.0$", "")
 
 
 def _check_period(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
@@ -278,7 +312,7 @@ def _check_needed(contract: Contract, frame: pl.DataFrame, lines: RowNames, faul
             hit = empty & frame.select(columnar(condition)).to_series()
             if hit.any():
                 found = f"no column {each.heading!r}" if absent else "an empty cell"
-                expected = f"{_described(each)}; it is needed when {condition}, and cannot be derived"
+                expected = f"{described(each)}; it is needed when {condition}, and cannot be derived"
                 lines.add(faults, hit, [found], f"input {each.heading!r}", expected)
 
 

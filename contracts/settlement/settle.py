@@ -87,7 +87,7 @@ def settle(contract: Contract, rows: pl.DataFrame, *, explain: bool = False, whe
     read = read_rows(contract, rows, where)
     frame = steps.run(read.frame)
     names = RowNames(where, contract, rows)
-    check_promises(steps.promises, frame, names)
+    check_promises(contract, steps.promises, frame, names)
     check_known(contract, frame, names)
     explained = _steps(contract, frame) if explain else None
     return Settlement(contract, _results(contract, frame), frame, explained, _notices(contract, frame, read))

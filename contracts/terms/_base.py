@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from capitation.errors import Faults
 from capitation.records.documents import Document
-from contracts.language.condition import ConditionText, names_in
+from contracts.language.condition import ConditionText, names_in, undecided, undecided_on
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
 
@@ -102,6 +102,9 @@ class Term(Document):
     cases: ClassVar[tuple[Case, ...]] = ()
     """Worked cases."""
 
+    parts_of_one: ClassVar[tuple[str, ...]] = ()
+    """Fields that are a part of something: from 0 to 1 wherever they stand."""
+
     term: str
     """Which clause this is: the name of a file of contracts/terms."""
     step: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -147,6 +150,32 @@ class Term(Document):
     def conditions(self) -> Iterator[tuple[str, str]]:
         """Each condition of the term, with its place in the term."""
         yield from _conditions(self, "")
+
+    def needs(self) -> tuple[str, ...]:
+        """Names without whose value a row has no result; the names of conditions are asked for by `undecided`.
+
+        All that the clause refers to, unless it says otherwise: one that works on one of several names, such as the
+        branch that is chosen, or that gives a missing value a meaning, names the others only.
+        """
+        conditions = {place for place, _ in self.conditions()}
+        return tuple(dict.fromkeys(name for place, name, _ in self.references() if place not in conditions))
+
+    def undecided(self, fails_where_empty: frozenset[str]) -> pl.Expr | None:
+        """True on rows on which a missing value leaves a condition open; None for a clause without conditions."""
+        open_ = [undecided(text, fails_where_empty) for _, text in self.conditions()]
+        return pl.any_horizontal(open_) if open_ else None
+
+    def undecided_on(self, row: Row, fails_where_empty: frozenset[str]) -> bool:
+        """The same on one row in plain Python."""
+        return any(undecided_on(text, row, fails_where_empty) for _, text in self.conditions())
+
+    def can_lack(self) -> bool:
+        """True where a row may have no result though all that it refers to is known, such as a label without an entry."""
+        return False
+
+    def before_use(self, tables: Tables) -> dict[str, pl.Expr]:
+        """What must hold of a row before the clause can work on it at all, in words; the clause is not run on others."""
+        return {}
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
         """Add a fault for each contradiction that can be seen without rows."""

@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 
 from capitation.records.documents import Document
-from contracts.terms._base import Amount, Row, number, said, value
+from contracts.terms._base import Amount, Name, Row, number, said, value
 
 Which = Literal["smallest", "largest"]
 
@@ -37,6 +37,12 @@ class Limit(Document):
         """The limit in words."""
         text = said(self.base) if self.rate == 1 else f"{said(self.rate)} x {said(self.base)}"
         return f"{text} where known" if self.optional else text
+
+
+def needed_of(limits: Sequence[Limit]) -> list[str]:
+    """Names without whose value a limit is not known: all but the bases of limits that may be left out."""
+    each = [x for limit in limits for x in (limit.rate, *(() if limit.optional else (limit.base,)))]
+    return [str(x) for x in each if isinstance(x, Name)]
 
 
 def limit_of(limits: Sequence[Limit], which: Which) -> pl.Expr:

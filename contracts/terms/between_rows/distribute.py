@@ -11,11 +11,22 @@ import polars as pl
 from pydantic import Field
 
 from capitation.errors import Faults
-from capitation.money.apportion import apportion, split
 from contracts.language.pieces import Kind
 from contracts.language.rounding import nearest_unit, nearest_units
 from contracts.language.tables import Tables
 from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._sharing import (
+    GOT,
+    MOST,
+    OPEN,
+    TOTAL,
+    WEIGHT,
+    share_whole,
+    share_whole_on,
+    whole_most,
+    whole_most_on,
+    within_exact,
+)
 
 
 class Distribute(Term):
@@ -58,7 +69,10 @@ class Distribute(Term):
         for party, share in written.items():
             if share is not None and share < 0:
                 faults.add(f"{where}.shares.{party}", f"{share:g}", "0 or more")
-        for party in self.caps:
+        for party, most in self.caps.items():
+            cap = literal(most)
+            if cap is not None and cap < 0:
+                faults.add(f"{where}.caps.{party}", f"{cap:g}", "0 or more")
             if party not in self.shares:
                 faults.add(f"{where}.caps.{party}", "a cap without a share", "a party that shares")
         if self.residual is not None and self.residual not in self.shares:
@@ -68,90 +82,60 @@ class Distribute(Term):
         """Not used: sharing is exact over whole units, see `apply`."""
         return {}
 
+    def before_use(self, tables: Tables) -> dict[str, pl.Expr]:
+        unit = float(self.smallest)
+        whole = within_exact(value(self.amount), unit)
+        out = {f"{said(self.amount)} can be shared to the unit, at most a thousand billion": whole}
+        for party, share in self.shares.items():
+            if literal(share) is None:
+                out[f"the share {said(share)} of {party} is 0 or more"] = value(share) >= 0
+        for party, cap in self.caps.items():
+            if literal(cap) is None:
+                out[f"the cap {said(cap)} of {party} is 0 or more"] = value(cap) >= 0
+        return out
+
     def apply(self, frame: pl.DataFrame, tables: Tables) -> pl.DataFrame:
         """The frame with each party's part, the left part, and the step: what the parties have together."""
         unit = float(self.smallest)
         parties = sorted(self.shares)
         rows = frame.with_row_index("__line")
+        without = pl.lit(None, dtype=pl.Int64)
         tall = pl.concat(
-            [
-                rows.select(
-                    "__line",
-                    pl.lit(i, dtype=pl.Int64).alias("__party"),
-                    nearest_units(value(self.amount), 1.0 / unit).alias("__pool"),
-                    nearest_units(value(self.shares[party]), _FINE).alias("__weight"),
-                    (
-                        (value(self.caps[party]) / unit + 1e-6).floor().cast(pl.Int64)
-                        if party in self.caps
-                        else pl.lit(None, dtype=pl.Int64)
-                    ).alias("__cap"),
-                )
-                for i, party in enumerate(parties)
-            ]
-        ).with_columns(pl.lit(0, dtype=pl.Int64).alias("__got"), pl.col("__pool").alias("__open"))
-        for _ in parties:
-            active = (pl.col("__cap").is_null()) | (pl.col("__got") < pl.col("__cap"))
-            weight = pl.when(active).then(pl.col("__weight")).otherwise(0)
-            tall = tall.with_columns(weight.alias("__w")).with_columns(
-                pl.when(pl.col("__w").sum().over("__line") > 0).then(pl.col("__open")).otherwise(0).alias("__now")
+            rows.select(
+                "__line",
+                pl.lit(i, dtype=pl.Int64).alias("__party"),
+                nearest_units(value(self.amount), 1.0 / unit).alias(TOTAL),
+                value(self.shares[party]).cast(pl.Float64).alias(WEIGHT),
+                (whole_most(value(self.caps[party]), unit) if party in self.caps else without).alias(MOST),
             )
-            if not (tall.get_column("__now") != 0).any():
-                break
-            tall = apportion(tall, total="__now", weight="__w", order_by=["__party"], within=["__line"], into="__part")
-            over = pl.col("__cap").is_not_null() & (pl.col("__got") + pl.col("__part").abs() > pl.col("__cap"))
-            tall = tall.with_columns(over.alias("__over"), over.any().over("__line").alias("__any"))
-            take = (
-                pl.when(~pl.col("__any"))
-                .then(pl.col("__part").abs())
-                .when(pl.col("__over"))
-                .then(pl.col("__cap") - pl.col("__got"))
-                .otherwise(0)
-            )
-            tall = tall.with_columns(take.alias("__take")).with_columns(
-                (pl.col("__got") + pl.col("__take")).alias("__got"),
-                (pl.col("__open") - pl.col("__take").sum().over("__line") * pl.col("__open").sign()).alias("__open"),
-            )
+            for i, party in enumerate(parties)
+        )
+        tall = share_whole(tall, within=["__line"], order_by=["__party"])
         if self.residual is not None:
             is_residual = pl.col("__party") == parties.index(self.residual)
-            tall = tall.with_columns(
-                pl.when(is_residual)
-                .then(pl.col("__got") + pl.col("__open").abs())
-                .otherwise(pl.col("__got"))
-                .alias("__got"),
-                pl.lit(0, dtype=pl.Int64).alias("__open"),
-            )
-        tall = tall.sort("__party", "__line").with_columns((pl.col("__got") * pl.col("__pool").sign()).alias("__got"))
+            rest = pl.when(is_residual).then(pl.col(GOT) + pl.col(OPEN).abs()).otherwise(pl.col(GOT))
+            tall = tall.with_columns(rest.alias(GOT), pl.lit(0, dtype=pl.Int64).alias(OPEN))
+        tall = tall.sort("__party", "__line").with_columns((pl.col(GOT) * pl.col(TOTAL).sign()).alias(GOT))
         each = tall.partition_by("__party", maintain_order=True)
-        together = reduce(lambda a, b: a + b, (part.get_column("__got") for part in each))
+        together = reduce(lambda a, b: a + b, (part.get_column(GOT) for part in each))
         return frame.with_columns(
             (together * unit).alias(self.step),
             *(
-                (part.get_column("__got") * unit).alias(f"{self.step}.{party}")
+                (part.get_column(GOT) * unit).alias(f"{self.step}.{party}")
                 for part, party in zip(each, parties, strict=True)
             ),
-            (each[0].get_column("__open") * unit).alias(f"{self.step}.left"),
+            (each[0].get_column(OPEN) * unit).alias(f"{self.step}.left"),
         )
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         unit = float(self.smallest)
         pool = nearest_unit(number(self.amount, row), 1.0 / unit)
-        sign, left = (-1 if pool < 0 else 1), abs(pool)
-        weights = {p: nearest_unit(number(share, row), _FINE) for p, share in sorted(self.shares.items())}
-        caps = {p: math.floor(number(cap, row) / unit + 1e-6) for p, cap in self.caps.items()}
-        got = dict.fromkeys(weights, 0)
-        while left:
-            active = {p: w for p, w in weights.items() if p not in caps or got[p] < caps[p]}
-            if sum(active.values()) == 0:
-                break
-            parts = dict(zip(active, split(left, list(active.values())), strict=True))
-            over = [p for p, x in parts.items() if p in caps and got[p] + x > caps[p]]
-            if not over:
-                for p, x in parts.items():
-                    got[p] += x
-                left = 0
-            for p in over:
-                left -= caps[p] - got[p]
-                got[p] = caps[p]
+        sign = -1 if pool < 0 else 1
+        parties = sorted(self.shares)
+        caps = {p: whole_most_on(number(cap, row), unit) for p, cap in self.caps.items()}
+        weights = [number(self.shares[p], row) for p in parties]
+        parts, left = share_whole_on(pool, weights, [caps.get(p) for p in parties])
+        got = dict(zip(parties, parts, strict=True))
         if self.residual is not None:
             got[self.residual] += left
             left = 0
@@ -170,9 +154,6 @@ class Distribute(Term):
         if self.by == "shares" and any(literal(s) is None for s in self.shares.values()):
             total = reduce(lambda a, b: a + b, (value(s) for s in self.shares.values()))
             out["the shares add to 1"] = (total - 1.0).abs() <= 1e-9
-        for party, cap in self.caps.items():
-            if literal(cap) is None:
-                out[f"the cap {said(cap)} of {party} is 0 or more"] = value(cap) >= 0
         return out
 
     def formula(self) -> str:
@@ -211,8 +192,11 @@ class Distribute(Term):
             {"": [-10.0], "a": [-1.0], "b": [-0.5], "ccg": [-8.5], "left": [0.0]},
             "1 + 0.5 + 8.5",
         ),
+        Case(
+            "budgets of billions and of thousand-millionths share alike",
+            {"amount": "pool", "shares": {"a": "big", "b": "small"}, "by": "weights"},
+            [{"pool": 10.0, "big": 6e9, "small": 4e9}, {"pool": 10.0, "big": 6e-9, "small": 4e-9}],
+            {"": [10.0, 10.0], "a": [6.0, 6.0], "b": [4.0, 4.0], "left": [0.0, 0.0]},
+            "6 to 4",
+        ),
     )
-
-
-_FINE = 1_000_000_000.0
-"""Shares are kept as whole thousand-millionths, so that 0.6 is exact and a third is as near as a penny in a billion needs."""

@@ -57,7 +57,8 @@ class Neutralise(Term):
             done = amount - (total - value(self.to)) * weight / self._over(weight)
         else:
             factor = value(self.to) / total
-            done = amount * (factor if self.how == "scale" else pl.min_horizontal(factor, 1.0))
+            short = pl.when(total > value(self.to)).then(factor).otherwise(1.0)
+            done = amount * (factor if self.how == "scale" else short)
         return {self.step: done, f"{self.step}.moved": done - amount}
 
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
@@ -76,7 +77,7 @@ class Neutralise(Term):
                 if self.how == "shift":
                     done = amount - (total - to) * number(self.weight, rows[i]) / weights
                 else:
-                    done = amount * (to / total if self.how == "scale" else min(to / total, 1.0))
+                    done = amount * (to / total if self.how == "scale" or total > to else 1.0)
                 out[i] = {self.step: done, f"{self.step}.moved": done - amount}
         return out
 
@@ -90,10 +91,15 @@ class Neutralise(Term):
                 f"the weights {said(self.weight)} do not add to 0": weight != 0,
                 "the group adds to its total": (moved - to).abs() <= 1e-9 * size,
             }
-        out = {f"the amounts {said(self.amount)} do not add to 0": total != 0}
         if self.how == "scale":
-            out["the group adds to its total"] = (moved - to).abs() <= 1e-9 * size
-        return out
+            return {
+                f"the amounts {said(self.amount)} do not add to 0": total != 0,
+                "the group adds to its total": (moved - to).abs() <= 1e-9 * size,
+            }
+        return {
+            f"{said(self.to)}, to which amounts are scaled down, is 0 or more": to >= 0,
+            "the group adds to no more than its total": moved <= to + 1e-9 * size,
+        }
 
     def formula(self) -> str:
         over = f"rows of the same {', '.join(map(str, self.within))}" if self.within else "all rows"
@@ -127,5 +133,19 @@ class Neutralise(Term):
             [{"claim": 30.0}, {"claim": 20.0}],
             {"": [30.0, 20.0], "moved": [0.0, 0.0]},
             "100/50 is above 1",
+        ),
+        Case(
+            "a sum below the fund is left as it is, though it is below 0",
+            {"amount": "claim", "to": 100, "how": "scale_down"},
+            [{"claim": 50.0}, {"claim": -90.0}],
+            {"": [50.0, -90.0], "moved": [0.0, 0.0]},
+            "-40 is below 100",
+        ),
+        Case(
+            "scaled down to the fund",
+            {"amount": "claim", "to": 100, "how": "scale_down"},
+            [{"claim": 150.0}, {"claim": 50.0}],
+            {"": [75.0, 25.0], "moved": [-75.0, -25.0]},
+            "100/200",
         ),
     )

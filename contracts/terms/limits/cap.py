@@ -9,8 +9,8 @@ from pydantic import Field
 
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Side, Term, number, said, side_said, value
-from contracts.terms._limit import Limit, limit_of, limit_on
+from contracts.terms._base import Amount, Case, Name, Row, Side, Term, number, said, side_said, value
+from contracts.terms._limit import Limit, limit_of, limit_on, needed_of
 
 
 class Cap(Term):
@@ -31,6 +31,10 @@ class Cap(Term):
     """Which of the limits counts."""
     side: Side = "gains"
     """Which amounts are limited: gains at most the limit, losses at least its mirror, or both."""
+
+    def needs(self) -> tuple[str, ...]:
+        own = [str(self.amount)] if isinstance(self.amount, Name) else []
+        return tuple(dict.fromkeys([*own, *needed_of(self.limits)]))
 
     def limit(self) -> pl.Expr:
         """The limit that counts, as an expression."""
@@ -57,12 +61,7 @@ class Cap(Term):
         return {self.step: amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        known = {
-            f"{said(limit.base)} is known": limit.expression().is_not_null()
-            for limit in self.limits
-            if not limit.optional and isinstance(limit.base, str)
-        }
-        return {**known, f"the limit of {self.step} is 0 or more": (self.limit() >= 0).fill_null(True)}
+        return {f"the limit of {self.step} is 0 or more": (self.limit() >= 0).fill_null(True)}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """Slope 1 within the limit, flat beyond it."""

@@ -9,10 +9,10 @@ import polars as pl
 
 from capitation.errors import Faults
 from capitation.records.documents import Document
-from contracts.language.condition import Condition, columnar, holds
+from contracts.language.condition import Condition, columnar, holds, undecided, undecided_on
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import Amount, Case, Row, Term, number, said, value
+from contracts.terms._base import Amount, Case, Name, Row, Term, number, said, value
 
 
 class Branch(Document):
@@ -48,6 +48,26 @@ class Choose(Term):
         if self.rule != "first" and (len(self.options) < 2 or self.branches or self.otherwise is not None):
             faults.add(where, f"rule {self.rule}", "two or more `options`, and no `branches` or `otherwise`")
 
+    def needs(self) -> tuple[str, ...]:
+        """By size every option; by conditions only the value chosen, which is missing where it is not known."""
+        return tuple(str(o) for o in self.options if isinstance(o, Name))
+
+    def undecided(self, fails_where_empty: frozenset[str]) -> pl.Expr | None:
+        """Open where a condition is open and no condition before it holds."""
+        open_: pl.Expr = pl.lit(value=False)
+        for branch in reversed(self.branches):
+            own = undecided(branch.when, fails_where_empty)
+            open_ = pl.when(own).then(True).when(columnar(branch.when)).then(False).otherwise(open_)
+        return open_ if self.branches else None
+
+    def undecided_on(self, row: Row, fails_where_empty: frozenset[str]) -> bool:
+        for branch in self.branches:
+            if undecided_on(branch.when, row, fails_where_empty):
+                return True
+            if holds(branch.when, row):
+                return False
+        return False
+
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """The value chosen."""
         if self.rule == "smallest":
@@ -70,11 +90,6 @@ class Choose(Term):
             if holds(branch.when, row):
                 return {self.step: number(branch.value, row)}
         return {self.step: number(self.otherwise if self.otherwise is not None else self.branches[-1].value, row)}
-
-    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        if self.rule == "first":
-            return {}
-        return {f"{said(o)} is known": value(o).is_not_null() for o in self.options}
 
     def formula(self) -> str:
         if self.rule != "first":

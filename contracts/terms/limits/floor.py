@@ -10,7 +10,7 @@ from pydantic import Field
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Name, Row, Term, number, said, value
-from contracts.terms._limit import Limit, limit_of, limit_on
+from contracts.terms._limit import Limit, limit_of, limit_on, needed_of
 
 
 class Floor(Term):
@@ -27,6 +27,10 @@ class Floor(Term):
     of: Literal["smallest", "largest"] = "largest"
     """Which of the limits counts."""
 
+    def needs(self) -> tuple[str, ...]:
+        own = [str(self.amount)] if isinstance(self.amount, Name) else []
+        return tuple(dict.fromkeys([*own, *needed_of(self.limits)]))
+
     def may_be_idle(self) -> bool:
         return True
 
@@ -38,13 +42,6 @@ class Floor(Term):
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         amount, limit = number(self.amount, row), limit_on(self.limits, self.of, row)
         return {self.step: limit if amount < limit else amount}
-
-    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        return {
-            f"{said(limit.base)} is known": limit.expression().is_not_null()
-            for limit in self.limits
-            if not limit.optional and isinstance(limit.base, Name)
-        }
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """Flat below the limit, then slope 1."""

@@ -12,7 +12,7 @@ from capitation.errors import Faults
 from contracts.language.condition import Condition, columnar, holds, names_in
 from contracts.language.pieces import Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Name, Row, Term, literal, number, said, value
 
 
 class Gate(Term):
@@ -53,6 +53,11 @@ class Gate(Term):
         low, high = literal(self.at_least), literal(self.at_most)
         if low is not None and high is not None and high < low:
             faults.add(where, f"at_most {high:g} below at_least {low:g}", "thresholds that some amount can meet")
+
+    def needs(self) -> tuple[str, ...]:
+        """What is tested; what is then paid, or given otherwise, is missing only where it is the one that counts."""
+        each = [self.amount, self.base, self.at_least, self.at_most]
+        return tuple(dict.fromkeys(str(x) for x in each if isinstance(x, Name)))
 
     def _limit(self, threshold: Amount) -> pl.Expr:
         return value(threshold) * value(self.base)

@@ -91,7 +91,7 @@ class Ladder(Term):
         return {self.step: number(self.amount, row) * self._found(row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        out = {f"{said(self.by)} is known": value(self.by).is_not_null()}
+        out: dict[str, pl.Expr] = {}
         for a, b in pairwise(self.rungs):
             if literal(a.since) is None or literal(b.since) is None:
                 out[f"rung {said(a.since)} is below rung {said(b.since)}"] = value(a.since) < value(b.since)

@@ -14,6 +14,10 @@ from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, number, said, value
 
 
+def _band_said(low: float, reach: float | None) -> str:
+    return f"from {low:g}" if reach is None else f"{low:g} to {reach:g}"
+
+
 class Lookup(Term):
     """The value that a table gives for a number (by band, along a straight line where the band slopes) or for a label."""
 
@@ -48,6 +52,9 @@ class Lookup(Term):
             elif any(not isinstance(cell, int | float) for cell in table.by_label(self.column).values()):
                 faults.add(f"{where}.column", f"texts in {self.column!r}", "a column of numbers")
 
+    def can_lack(self) -> bool:
+        return True
+
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """The table's value."""
         table = tables[self.table]
@@ -64,10 +71,13 @@ class Lookup(Term):
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         subject = said(self.by) if self.by is not None else str(self.label)
-        return {f"table {self.table} has a value for {subject}": pl.col(self.step).is_not_null()}
+        words = f"table {self.table} has a value for {subject}"
+        if self.by is not None and self.table in tables:
+            words += f" ({', '.join(_band_said(*reach) for reach in tables[self.table].reaches())})"
+        return {words: pl.col(self.step).is_not_null()}
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces | None:
-        """The bands' lines, flat from the end of one band to the start of the next; None for a label table."""
+        """The bands' lines, flat from the end of one band to the start of the next and past the ends; None for a label table."""
         if self.by is None or self.table not in tables:
             return None
         table = tables[self.table]
@@ -101,6 +111,7 @@ class Lookup(Term):
                     "kind": "bands",
                     "rows": [
                         {"low": 5000, "high": 5999, "at_low": 0.039, "at_high": 0.036},
+                        {"low": 6000, "high": 49_999, "at_low": 0.036, "at_high": 0.022},
                         {"low": 50_000, "high": 59_999, "at_low": 0.022, "at_high": 0.02},
                         {"low": 60_000, "high": None, "at_low": 0.02, "at_high": None},
                     ],

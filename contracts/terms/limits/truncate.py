@@ -39,9 +39,6 @@ class Truncate(Term):
         kept = min(amount, number(self.cap, row))
         return {self.step: kept, f"{self.step}.cut": amount - kept}
 
-    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        return {f"{said(x)} is known": value(x).is_not_null() for x in (self.amount, self.cap)}
-
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """Slope 1 to the cap, then flat."""
         cap = number(self.cap, at)

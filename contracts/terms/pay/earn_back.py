@@ -55,7 +55,6 @@ class EarnBack(Term):
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         return {
-            f"{said(self.by)} is known": value(self.by).is_not_null(),
             f"{said(self.all_at)} is above {said(self.none_at)}": value(self.all_at) > value(self.none_at),
         }
 

@@ -73,7 +73,7 @@ class Scale(Term):
         return {self.step: amount * self._factor(row) if is_on_side(self.side, amount) else amount}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        out = {f"{said(self.by)} is known": value(self.by).is_not_null()}
+        out: dict[str, pl.Expr] = {}
         if (
             self.lowest is not None
             and self.highest is not None

@@ -39,6 +39,10 @@ class TimeCovered(Term):
     month_counts: Literal["first_day", "any_day"] = "first_day"
     """Which months count: those covered on their first day, or on any day."""
 
+    def needs(self) -> tuple[str, ...]:
+        """The period; a row without a date joined before it, or has not left."""
+        return (str(self.since), str(self.until))
+
     def parts(self) -> tuple[str, ...]:
         return ("covered", "of")
 

@@ -8,8 +8,9 @@ import pytest
 
 from capitation.errors import ContractError
 from contracts.document.contract import parse_contract, read_contract
+from contracts.language.labels import folded
 from contracts.settlement.named_values import parameter_on
-from contracts.settlement.rows import plain_label, read_rows
+from contracts.settlement.rows import read_rows
 
 MSSP = read_contract(Path(__file__).parents[3] / "data" / "england" / "contracts" / "mssp.toml")
 
@@ -49,8 +50,8 @@ def _deal(**more):
 )
 def test_a_track_is_known_as_any_year_prints_it(printed, code):
     table = MSSP.table_map()["track_labels"]
-    codes = {plain_label(label): c for label, c in table.by_label("code").items()}
-    assert codes[plain_label(printed)] == code
+    codes = {folded(label): c for label, c in table.by_label("code").items()}
+    assert codes[folded(printed)] == code
 
 
 def test_a_track_that_is_not_known_names_its_row():

@@ -1,0 +1,49 @@
+"""Units of a contract's figures: which are money, and between which values a figure of a unit can lie."""
+
+from __future__ import annotations
+
+import re
+
+_MONEY = re.compile(
+    r"^(£|\$|€|(thousand|million|billion)\s+)?(pounds?|pence|dollars?|cents?|euros?|euro[_ ]cents?|k|m|bn|thousand|million|billion|'000|000s?|)$"
+)
+_SIGNS = re.compile(r"^(£|\$|€)\s*")
+_COUNTS = ("persons", "people", "members", "spells", "admissions", "attendances", "weighted persons", "years")
+_PARTS = ("share", "rate", "fraction", "part", "proportion", "probability")
+
+
+def is_money(unit: str) -> bool:
+    """Whether a unit is a sum of money, such as "dollars" or "£ million"; a sum per person is a price and is not.
+
+    Example:
+        `is_money("million euros")` is true, `is_money("pounds per person")` is false.
+    """
+    plain = " ".join(unit.strip().lower().split())
+    sign = _SIGNS.match(plain)
+    bare = plain[sign.end() :] if sign else plain
+    return bool(plain) and bool(_MONEY.match(bare)) and (sign is not None or bare not in {"", "k", "m", "bn"})
+
+
+def range_of(unit: str) -> tuple[float, float] | None:
+    """The lowest and highest value that a figure of a unit can have; none where the unit says nothing about it.
+
+    Example:
+        `range_of("share")` is `(0.0, 1.0)`, `range_of("months")` is `(0.0, 12.0)`.
+    """
+    plain = " ".join(unit.strip().lower().split())
+    if plain in _PARTS:
+        return 0.0, 1.0
+    if plain in {"percent", "per cent", "%"}:
+        return 0.0, 100.0
+    if plain == "months":
+        return 0.0, 12.0
+    return (0.0, float("inf")) if plain in _COUNTS else None
+
+
+def range_said(unit: str) -> str:
+    """The range of a unit in words."""
+    low, high = range_of(unit) or (0.0, 0.0)
+    return f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
+
+
+__all__ = ["is_money", "range_of", "range_said"]
