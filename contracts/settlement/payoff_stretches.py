@@ -111,16 +111,16 @@ def _parts(
     straight: list[tuple[Point, Point]] = []
     waiting: list[tuple[Point, Point]] = []
     xs = sorted(at)
-    for a, b in pairwise(edges):
-        margin = (b - a) * 1e-3
-        mine = [(x, at[x]) for x in xs if a + margin <= x <= b - margin]
+    for left, right in pairwise(edges):
+        margin = (right - left) * 1e-3
+        mine = [(x, at[x]) for x in xs if left + margin <= x <= right - margin]
         if _on_line(mine, size):
             (xa, ya), (xb, yb) = mine[0], mine[-1]
             slope = (yb - ya) / (xb - xa)
-            straight.append(((a, ya + slope * (a - xa)), (b, ya + slope * (b - xa))))
+            straight.append(((left, ya + slope * (left - xa)), (right, ya + slope * (right - xa))))
         else:
-            ends = values.followed([a, b])
-            waiting += pairwise([(a, ends[0]), *mine, (b, ends[1])])
+            ends = values.followed([left, right])
+            waiting += pairwise([(left, ends[0]), *mine, (right, ends[1])])
     for _ in range(_DEPTH):
         if not waiting or len(waiting) > _MOST:
             break
@@ -128,11 +128,11 @@ def _parts(
         found = values.followed(probes)
         halves = []
         for i, (a, b) in enumerate(waiting):
-            mine = list(zip(probes[3 * i : 3 * i + 3], found[3 * i : 3 * i + 3], strict=True))
-            if _on_line([a, *mine, b], size):
+            seen: list[Point] = list(zip(probes[3 * i : 3 * i + 3], found[3 * i : 3 * i + 3], strict=True))
+            if _on_line([a, *seen, b], size):
                 straight.append((a, b))
             elif b[0] - a[0] > (edges[-1] - edges[0]) * 1e-12:
-                halves += [(a, mine[1]), (mine[1], b)]
+                halves += [(a, seen[1]), (seen[1], b)]
         waiting = halves
     return straight, waiting
 

@@ -15,7 +15,7 @@ from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.outputs import check_outputs
 from api.cli.shipped import shipped
 from capitation.errors import ContractError
-from capitation.pack.sources import read_raw
+from capitation.pack.tables import read_table
 from capitation.records.whole_files import write_all_whole
 from contracts.document.contract import Contract, read_contract
 from contracts.settlement.payoff import payoff
@@ -100,7 +100,7 @@ def payoff_command(
 
 def _rows(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
     if rows is not None:
-        read = read_raw(rows)
+        read = read_table(rows).frame
         if read.is_empty():
             message = f"{rows}: found no rows; expected at least one"
             raise ContractError(message)
