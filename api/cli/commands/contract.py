@@ -10,6 +10,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, print_json, show
+from api.cli.commands.contract_books import register_books
 from api.cli.commands.contract_payoff import payoff_command
 from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.shipped import shipped
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("check")(check)
     group.command("show")(show_contract)
     group.command("payoff")(payoff_command)
+    register_books(group.command)
     group.command("schema")(schema)
     group.command("terms")(terms)
     app.add_typer(group, name="contract")

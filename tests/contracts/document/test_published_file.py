@@ -1,12 +1,14 @@
 """Published results files of the Medicare programme: the headings of every year by name, units by the size of values."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from contracts.document.contract import read_contract
 from contracts.settlement.settle import settle
 
-MSSP = "data/england/contracts/mssp.toml"
+MSSP = Path(__file__).parents[3] / "data/england/contracts/mssp.toml"
 
 Y2013 = (
     "ACO Identifier,ACO Name,Start Date,Track 2 ACO,Quality Score,Quality Performance Sharing Rate,Final sharing rate,"
