@@ -148,11 +148,13 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
         if each.default is not None and not each.default_says:
             faults.add(f"{place}.default_says", "nothing", "why an empty cell may be read so")
         for name in [n for c in (each.needed_when, each.column_needed_when) if c for n in names_in(c)]:
-            known = [*kinds, *(p.name for p in contract.parameters)]
+            steps = [o for t in contract.terms for o in t.outputs()]
+            known = [*kinds, *(p.name for p in contract.parameters), *steps]
             if name not in known:
-                faults.add(
-                    f"{place}.needed_when", f"unknown name {name!r}", "an input or parameter", suggest(name, known)
-                )
+                expected = "an input, a parameter or a step"
+                faults.add(f"{place}.needed_when", f"unknown name {name!r}", expected, suggest(name, known))
+        if each.words and each.type != "number":
+            faults.add(f"{place}.words", f"a {each.type}", "words only for a number")
     for i, date in enumerate(contract.dates, start=1):
         place = f"{where}: dates.{i} ({date.name})"
         if date.input is None and date.year is None:

@@ -93,7 +93,7 @@ class Input(Document):
     required: bool = True
     """True: the column must be there and every row must have a value (unless `default` is given)."""
     needed_when: Condition | None = None
-    """For an input that is not required: rows on which it must have a value all the same."""
+    """For an input that is not required: rows on which it must have a value all the same; the condition may name steps."""
     column_needed_when: Condition | None = None
     """For an input that is not required: rows for which its column must be there, though a cell may be empty."""
     default: Decimal | str | None = None
@@ -108,6 +108,8 @@ class Input(Document):
     """Lowest value that can be right."""
     at_most: Decimal | None = None
     """Highest value that can be right."""
+    words: dict[str, Decimal] = Field(default_factory=dict)
+    """For a number: words that files print in its place, and what each counts as, such as `P4R = 1`."""
     month_first: bool = False
     """For a date with slashes: 12/31/2023 (true) or 31/12/2023 (false)."""
     basis: Literal["period", "12 months", "at a date"] | None = None

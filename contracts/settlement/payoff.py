@@ -1,29 +1,27 @@
-"""Payoff: what a contract pays as one input varies and all others stay, with every bend and leap found exactly.
+"""Payoff: what a contract pays as one figure varies and all others stay, with every bend and leap found exactly.
 
-The contract is evaluated on many values of the input at once. A stretch on which it is straight is kept; any other is
-halved until the bend lies between two neighbouring values. Two straight stretches that meet give the bend as their
-crossing; two that do not meet give a leap. A bend and its return within a hundredth of the range can be stepped over;
-a narrower range shows it.
+    rows read once -> the clauses run on many values of the figure at once (`payoff_values`)
+    -> straight stretches between the clauses' own bends and leaps (`payoff_stretches`) -> a table in the declared unit
+
+The table's amounts are those of a settlement, in the unit the output declares (whole pence where it says pence). Sums
+shared in whole pence are a staircase; the curve is drawn as the staircase's line, and says so.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from capitation.errors import ContractError, suggest
-from contracts.document.models import Contract
-from contracts.language.condition import columnar
+from contracts.document.models import Contract, Output
 from contracts.language.pieces import Piece, Pieces
-from contracts.settlement.compile import compile_contract
-from contracts.settlement.rows import read_rows
-from contracts.settlement.settle import settle
-
-_FIRST, _DEPTH, _STRAIGHT, _UNEVEN = 128, 60, 1e-11, (math.sqrt(5.0) - 1.0) / 2.0
+from contracts.language.rounding import nearest_unit, units_per
+from contracts.settlement.payoff_stretches import Stretches, stretches
+from contracts.settlement.payoff_values import values_of
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,17 @@ class Payoff:
     Args:
         contract: id of the contract.
         varied: the input.
-        output: the output, before it is rounded.
-        unit: unit of the output's amounts.
+        output: the output.
+        unit: unit of the table's amounts: what the output declares, else the contract's.
         table: one row a value of the input: the ends, every bend, both sides of every leap, and evenly spaced values.
-        pieces: the exact straight stretches between `low` and `high`; outside them the first and last are carried on.
+        pieces: the exact straight stretches between `low` and `high`, before rounding and in the contract's amounts;
+            outside them the first and last are carried on.
         low: lowest value of the input.
         high: highest value of the input.
+        per: how many of `unit` one of the contract's amounts is.
+        bends: values of the input at which the clauses bend or leap; joints of a curve drawn through points are none.
+        note: how the curve is drawn where it is not straight between bends; empty where it is.
+        through: how many points a curve is drawn through; 0 where every stretch is straight.
     """
 
     contract: str
@@ -49,11 +52,29 @@ class Payoff:
     pieces: Pieces
     low: float
     high: float
+    per: float = 1.0
+    bends: tuple[float, ...] = ()
+    note: str = ""
+    through: int = 0
+
+    @property
+    def stated(self) -> Pieces:
+        """The stretches in the unit of the table."""
+        return Pieces(
+            tuple(
+                Piece(p.start, p.intercept * self.per, p.slope * self.per, p.holds_at_start) for p in self.pieces.pieces
+            )
+        )
+
+    @property
+    def kind(self) -> str:
+        """Linear, concave, convex, piecewise or jump; "curved" where it is drawn through points."""
+        return "curved" if self.through else self.pieces.kind
 
 
 def payoff(
     contract: Contract,
-    row: Mapping[str, Any],
+    row: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     varied: str,
     low: float,
     high: float,
@@ -64,7 +85,8 @@ def payoff(
 
     Args:
         contract: the contract.
-        row: one row's figures, by the names of the inputs' columns.
+        row: one row's figures, by the names of the inputs' columns; or the rows that settle together, of which the first
+            is varied and followed.
         varied: name of a number input.
         low: lowest value.
         high: highest value.
@@ -72,7 +94,8 @@ def payoff(
         points: how many evenly spaced values the table shows besides bends and leaps.
 
     Raises:
-        ContractError: an unknown input or output, an empty range, or a row the contract refuses.
+        ContractError: an unknown input or output, an empty range, a row the contract refuses, or a figure that cannot vary
+            while all others stay.
     """
     inputs = contract.input_map()
     if varied not in inputs or inputs[varied].type != "number":
@@ -86,119 +109,42 @@ def payoff(
         raise ContractError(
             f"payoff of {name} over {varied}: found a range from {low:g} to {high:g}; expected low below high"
         )
-    values = _values(contract, row, varied, (low, high), outputs[name].of)
-    pieces = _stretches(values, low, high)
-    inside = [b for b in pieces.breakpoints if low < b < high]
-    leaps = {at for at, _ in pieces.jumps}
+    asked = outputs[name]
+    given = [row] if isinstance(row, Mapping) else list(row)
+    values = values_of(contract, given, varied, (low, high), asked.of)
+    found = stretches(values, low, high)
     even = [low + (high - low) * i / (points - 1) for i in range(points)]
-    rows = [(x, pieces.at(x), "") for x in even if not any(math.isclose(x, b, rel_tol=1e-12) for b in inside)]
-    for before, after in zip(pieces.pieces, pieces.pieces[1:], strict=False):
-        if low < after.start < high and after.start in leaps:
-            rows += [
-                (after.start, before.at(after.start), "leap from"),
-                (after.start, after.at(after.start), "leap to"),
-            ]
-        elif low < after.start < high:
+    per = 1.0 if asked.rounded_to is None else units_per(asked.rounded_to, contract.amounts)
+    table = _table(found, dict(zip(even, values.settled(even), strict=True)), (varied, asked, per))
+    notes = [values.shared] if values.shared else []
+    if found.through:
+        notes.append(f"A curve, drawn through {found.through} points.")
+    return Payoff(
+        contract.id, varied, name, asked.rounded_to or contract.amounts, table, found.pieces, low, high, per,
+        found.bends, " ".join(notes), found.through,
+    )  # fmt: skip
+
+
+def _table(found: Stretches, even: Mapping[float, float], of: tuple[str, Output, float]) -> pl.DataFrame:
+    """The evenly spaced values as they settle, and every bend and leap between them, in the output's unit."""
+    varied, output, per = of
+    low, high = min(even), max(even)
+    inside = [b for b in found.bends if low < b < high]
+    rows = [(x, y, "") for x, y in even.items() if not any(math.isclose(x, b, rel_tol=1e-12) for b in inside)]
+    leaps = {at for at, _ in found.pieces.jumps}
+    for before, after in zip(found.pieces.pieces, found.pieces.pieces[1:], strict=False):
+        if after.start not in inside:
+            continue
+        if after.start in leaps:
+            rows.append((after.start, before.at(after.start), "leap from"))
+            rows.append((after.start, after.at(after.start), "leap to"))
+        else:
             rows.append((after.start, after.at(after.start), "bend"))
     rows.sort(key=lambda r: (r[0], r[2] == "leap to"))
-    table = pl.DataFrame(rows, schema={varied: pl.Float64, name: pl.Float64, "note": pl.String}, orient="row")
-    return Payoff(contract.id, varied, name, contract.amounts, table, pieces, low, high)
-
-
-def _values(
-    contract: Contract, row: Mapping[str, Any], varied: str, ends: tuple[float, float], step: str
-) -> Callable[[list[float]], list[float]]:
-    """A step's value at many values of an input: the row is read once, and its clauses run on each."""
-    alone = contract.model_copy(update={"key": (), "shown": ()})
-    heading = contract.input_map()[varied].heading
-    where = f"payoff over {varied}"
-    fixed = pl.DataFrame([{k: v for k, v in row.items() if k != heading}], infer_schema_length=None)
-
-    def rows(xs: Sequence[float]) -> pl.DataFrame:
-        many = pl.DataFrame({heading: xs})
-        return many if fixed.width == 0 else fixed.join(many, how="cross")
-
-    steps = compile_contract(alone)
-    read = read_rows(alone, rows(ends), where).inputs.drop(varied).head(1)
-    blank = [each for each in alone.inputs if each.name != varied and read.get_column(each.name).null_count()]
-    needed = [condition for each in blank for condition in (each.needed_when, each.column_needed_when) if condition]
-
-    def values(xs: list[float]) -> list[float]:
-        many = pl.DataFrame({varied: xs})
-        frame = steps.on_frame(many if read.width == 0 else read.join(many, how="cross"))
-        if steps.refused(frame) or (needed and frame.select(pl.any_horizontal(map(columnar, needed)).any()).item()):
-            settle(alone, rows(xs), where=where)  # says which value is refused, and why
-        return frame.get_column(step).to_list()
-
-    return values
-
-
-def _stretches(values: Callable[[list[float]], list[float]], low: float, high: float) -> Pieces:
-    """The straight stretches of a function between two values."""
-    # Uneven values, because bends sit on round numbers and a round grid can step over them.
-    xs = sorted({low, high, *(low + (high - low) * math.modf(i * _UNEVEN)[0] for i in range(1, _FIRST))})
-    ys = values(xs)
-    size = max(*(abs(y) for y in ys), 1e-9)
-    span = high - low
-    waiting = [((xs[i], ys[i]), (xs[i + 1], ys[i + 1])) for i in range(len(xs) - 1)]
-    straight: list[tuple[tuple[float, float], tuple[float, float]]] = []
-    for _ in range(_DEPTH):
-        if not waiting:
-            break
-        probes = [a[0] + (b[0] - a[0]) * part for a, b in waiting for part in (0.25, 0.5, 0.75)]
-        found = values(probes)
-        halves = []
-        for i, (a, b) in enumerate(waiting):
-            mine = found[3 * i : 3 * i + 3]
-            expected = [a[1] + (b[1] - a[1]) * part for part in (0.25, 0.5, 0.75)]
-            if all(abs(y - e) <= _STRAIGHT * max(size, abs(y)) for y, e in zip(mine, expected, strict=True)):
-                straight.append((a, b))
-            elif b[0] - a[0] > span * 1e-12:
-                middle = (probes[3 * i + 1], mine[1])
-                halves += [(a, middle), (middle, b)]
-        waiting = halves
-    straight.sort()
-    return _joined(straight, span, size)
-
-
-def _joined(straight: list[tuple[tuple[float, float], tuple[float, float]]], span: float, size: float) -> Pieces:
-    """Neighbouring stretches of one line made one; the wider of them gives the line."""
-    runs: list[list[tuple[tuple[float, float], tuple[float, float]]]] = []
-    for stretch in straight:
-        if runs and _same_line(runs[-1], stretch, size):
-            runs[-1].append(stretch)
-        else:
-            runs.append([stretch])
-    # Slivers beside a bend or a leap are narrower than the straight parts they border on.
-    wide = [run for run in runs if run[-1][1][0] - run[0][0][0] > span * 1e-6] or runs
-    out: list[Piece] = []
-    for i, run in enumerate(wide):
-        (xa, ya), (xb, yb) = run[0][0], run[-1][1]
-        slope = (yb - ya) / (xb - xa)
-        intercept = ya - slope * xa
-        start = -math.inf if i == 0 else xa
-        if out:
-            before = out[-1]
-            crossing = (intercept - before.intercept) / (before.slope - slope) if before.slope != slope else math.inf
-            if abs(crossing - xa) <= span * 1e-6:
-                start = crossing
-        out.append(Piece(start, intercept, slope))
-    return Pieces(tuple(out))
-
-
-def _same_line(
-    run: list[tuple[tuple[float, float], tuple[float, float]]],
-    stretch: tuple[tuple[float, float], tuple[float, float]],
-    size: float,
-) -> bool:
-    (xa, ya), (xb, yb) = max(run, key=lambda s: s[1][0] - s[0][0])
-    (xc, yc), (xd, yd) = stretch
-    slope = (yb - ya) / (xb - xa)
-    near = 1e-9 * size
-    if xd - xc < xb - xa:
-        return abs(ya + slope * (xc - xa) - yc) <= near and abs(ya + slope * (xd - xa) - yd) <= near
-    other = (yd - yc) / (xd - xc)
-    return abs(yc + other * (xa - xc) - ya) <= near and abs(yc + other * (xb - xc) - yb) <= near
+    whole = output.rounded_to is not None
+    stated = [(x, nearest_unit(y, per) if whole else y, note) for x, y, note in rows]
+    kind = pl.Int64 if whole else pl.Float64
+    return pl.DataFrame(stated, schema={varied: pl.Float64, output.name: kind, "note": pl.String}, orient="row")
 
 
 __all__ = ["Payoff", "payoff"]

@@ -13,7 +13,7 @@ import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Input
-from contracts.language.condition import columnar
+from contracts.language.condition import columnar, names_in
 from contracts.language.labels import folded
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period, stated, undeclared
@@ -88,7 +88,7 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     for parameter in contract.parameters:
         frame = frame.with_columns(parameter_of(parameter))
         _check_parameter(parameter, frame, lines, faults)
-    _check_needed(contract, frame, lines, faults)
+    check_needed(contract, frame, lines, faults, before=True)
     faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
     return ReadRows(
         frame, tuple(DefaultTaken(each.name, empty[each.name], each.default_says) for each in filled), inputs
@@ -148,6 +148,8 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     if series.dtype == pl.String:
         given = series.str.strip_chars()
         given = given.set(given.is_in(["", *contract.empty_marks]), None)
+        if each.words:
+            given = _words_as_numbers(given, each)
     subject = f"column {each.heading!r}"
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
@@ -185,6 +187,13 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         if empty.any():
             lines.add(faults, empty, ["an empty cell"], subject, described(each))
     return done.alias(each.name)
+
+
+def _words_as_numbers(given: pl.Series, each: Input) -> pl.Series:
+    """Words that stand for numbers, without regard to case, spaces and signs, as the numbers they count as."""
+    known = {folded(word): str(counts) for word, counts in each.words.items()}
+    said = {text: known[folded(text)] for text in given.unique().drop_nulls().to_list() if folded(text) in known}
+    return given.replace(said) if said else given
 
 
 def _flag(given: pl.Series) -> pl.Series:
@@ -299,11 +308,23 @@ def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: R
     lines.add(faults, column.is_null(), on, f"parameter {parameter.name!r}", span, "Add a dated value to the contract.")
 
 
-def _check_needed(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
+def check_needed(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults, before: bool) -> None:
+    """Add a fault for each row without an input that it needs.
+
+    Args:
+        contract: the contract.
+        frame: named values of the rows.
+        lines: how rows are named.
+        faults: where faults are gathered.
+        before: True for the conditions on inputs, dates and parameters alone, False for those that name steps.
+    """
+    steps = {name for term in contract.terms for name in term.outputs()}
     for each in contract.inputs:
         absent = each.heading not in lines.rows.columns
         for condition, whole_column in ((each.needed_when, False), (each.column_needed_when, True)):
             if condition is None or (whole_column and not absent):
+                continue
+            if steps.isdisjoint(names_in(condition)) != before:
                 continue
             if absent:
                 empty = pl.repeat(True, frame.height, eager=True)

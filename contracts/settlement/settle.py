@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from capitation.errors import ContractError, Faults
 from contracts.document.models import Contract
 from contracts.language.condition import columnar
 from contracts.settlement.checks import check_known, check_promises
 from contracts.settlement.compile import compile_contract, result_of
-from contracts.settlement.rows import DefaultTaken, ReadRows, RowNames, read_rows
+from contracts.settlement.rows import DefaultTaken, ReadRows, RowNames, check_needed, read_rows
 from contracts.terms._base import Name
 
 
@@ -87,6 +88,9 @@ def settle(contract: Contract, rows: pl.DataFrame, *, explain: bool = False, whe
     read = read_rows(contract, rows, where)
     frame = steps.run(read.frame)
     names = RowNames(where, contract, rows)
+    faults = Faults()
+    check_needed(contract, frame, names, faults, before=False)
+    faults.raise_if_any(ContractError, f"{where}: some rows cannot be settled")
     check_promises(contract, steps.promises, frame, names)
     check_known(contract, frame, names)
     explained = _steps(contract, frame) if explain else None
@@ -150,6 +154,9 @@ def _steps(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts).sort("row", "step_number")
 
 
+_NAMED = 12
+"""Rows that a notice names."""
+
 NOTICES = {"name": pl.String, "rows": pl.Int64, "says": pl.String}
 
 
@@ -157,6 +164,7 @@ def _notices(contract: Contract, frame: pl.DataFrame, read: ReadRows) -> pl.Data
     """Defaults taken, the contract's own notices, and clauses that changed no row."""
     found: list[dict[str, object]] = [_filled(each) for each in read.filled]
     asked: list[tuple[str, str, pl.Expr]] = [(n.name, n.says, columnar(n.when).sum()) for n in contract.notices]
+    conditions = {n.name: n.when for n in contract.notices}
     idle = [
         term for term in contract.terms if isinstance(getattr(term, term.primary, None), Name) and term.may_be_idle()
     ]
@@ -173,8 +181,20 @@ def _notices(contract: Contract, frame: pl.DataFrame, read: ReadRows) -> pl.Data
         for (name, says, _), answer in zip(asked, answers, strict=True):
             if answer:
                 count = frame.height if isinstance(answer, bool) else int(answer)
-                found.append({"name": name, "rows": count, "says": says})
+                which = _named(contract, frame, conditions[name]) if name in conditions else ""
+                found.append({"name": name, "rows": count, "says": says + which})
     return pl.DataFrame(found, schema=NOTICES)
+
+
+def _named(contract: Contract, frame: pl.DataFrame, condition: str) -> str:
+    """The rows that a notice is about, by the text input that names them last; nothing where there is none."""
+    kinds = contract.input_map()
+    keys = [k for k in (contract.shown or contract.key) if kinds[k].type == "text"]
+    if not keys:
+        return ""
+    names = frame.filter(columnar(condition)).get_column(keys[-1]).drop_nulls().unique(maintain_order=True)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" ({', '.join(names.head(_NAMED).to_list())}{more})"
 
 
 def _filled(each: DefaultTaken) -> dict[str, object]:

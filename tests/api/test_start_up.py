@@ -68,7 +68,7 @@ def test_a_word_misspelt_is_refused_with_the_near_one(capitation):
     ("typed", "at", "offered"),
     [
         ("capitation all", "1", {"allocate"}),
-        ("capitation contract ", "2", {"check", "show", "payoff", "schema", "terms"}),
+        ("capitation contract ", "2", {"check", "show", "payoff", "restate", "carry", "split", "schema", "terms"}),
         ("capitation optimise problem.toml --eng", "3", {"--engine"}),
     ],
     ids=["words", "words of a group", "flags"],

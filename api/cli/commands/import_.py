@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import print_json, show, write_frame
+from api.cli.commands.import_mssp import import_mssp
 from api.cli.options import DataOption, JsonOption
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(help="Read published files into the tables the engine uses.", no_args_is_help=True)
     group.command("place-tool")(import_place_tool)
+    group.command("mssp")(import_mssp)
     app.add_typer(group, name="import")
 
 

@@ -10,9 +10,9 @@ import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import ContractFile, DataOption, JsonOption
+from api.cli.outputs import check_outputs
 from api.cli.shipped import shipped
-from capitation.errors import SourceError
-from capitation.pack.sources import read_raw
+from capitation.pack.tables import read_table
 from contracts.document.contract import read_contract
 from contracts.settlement.settle import settle
 
@@ -37,12 +37,10 @@ def settle_command(
     as_json: JsonOption = False,
 ) -> None:
     """Settle a file of rows under a contract; nothing is written where any row is at fault."""
-    for path in (out, explain):
-        if path is not None and path.suffix not in {".csv", ".parquet"}:
-            message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
-            raise SourceError(message)
-    agreed = read_contract(shipped(contract, "contracts", data))
-    done = settle(agreed, read_raw(rows), explain=explain is not None, where=str(rows))
+    document = shipped(contract, "contracts", data)
+    check_outputs([out, explain], [document, rows])
+    agreed = read_contract(document)
+    done = settle(agreed, read_table(rows).frame, explain=explain is not None, where=str(rows))
     results = done.results if everything else done.short()
     written = [write_frame(results, out)]
     if explain is not None and done.steps is not None:

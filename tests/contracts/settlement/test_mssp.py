@@ -63,8 +63,9 @@ def test_every_account_of_2023_is_settled_within_the_published_rounding_but_the_
 
 def test_the_three_that_rest_on_revenue_are_named_by_a_notice(published):
     three = published.filter(pl.col("aco_id").is_in(list(NOT_DERIVABLE)))
-    notices = settle(CONTRACT, three).notices
-    assert notices.filter(pl.col("name") == "revenue_not_known").item(0, "rows") == 3
+    notices = settle(CONTRACT, three).notices.filter(pl.col("name") == "revenue_not_known")
+    assert notices.item(0, "rows") == 3
+    assert notices.item(0, "says").endswith("(A1241, A4627, A5293)")
 
 
 def test_a_revenue_that_explains_the_published_loss_reproduces_it(published):
@@ -254,15 +255,16 @@ def _earned(a: dict) -> float:
     if track not in ONE_SIDED and gain < 0 and -rate >= minimum:
         if track in {"1+", "C", "D", "E"}:
             loss_rate = 0.30
-        elif track == "EN" and not met and not (alternative and year >= 2023):
-            loss_rate = 0.75
+        elif not met and not (alternative and year >= 2023):
+            loss_rate = 0.60 if track == "2" else 0.75
         else:
             loss_rate = min(max(1 - TOP[track] * quality, 0.40), 0.60 if track == "2" else 0.75)
         agreement = min(max(year - int(a["current_start_date"][:4]) + 1, 1), 3)
         limit = {1: 0.05, 2: 0.075, 3: 0.10}[agreement] if track == "2" else LIMIT[track]
         owed = min(-gain * loss_rate, limit * a["benchmark_total"])
-        result = -max(owed + a["pub_disaster_adj"], 0.0)
-    return result * a["months"] / 12
+        relief = -a["pub_disaster_adj"] * a["months"] / 12
+        result = 0.0 if 2020 <= year <= 2022 else -max(owed - relief, 0.0)
+    return result
 
 
 @st.composite
@@ -355,9 +357,73 @@ def _account(**changes) -> pl.DataFrame:
             1_176_000,
         ),
         (
-            "a half year of 2019: 3m x .5 x .8 / 2",
+            "a half year of 2019 on its own totals: 3m x .5 x .8",
             {"performance_year": "2019", "months": "6", "expenditure_total": "97000000"},
+            1_200_000,
+        ),
+        (
+            "the same, stated on twelve months: half of it",
+            {"performance_year": "2019", "months": "6", "expenditure_total": "97000000", "basis": "12 months"},
             600_000,
+        ),
+        (
+            "Track 3 with the standard wholly failed owes at the top loss rate of its section: 4m x .75",
+            {"performance_year": "2018", "track": "T3", "expenditure_total": "104000000", "met_qps": "0"},
+            -3_000_000,
+        ),
+        (
+            "Track 2 in the same place: 4m x .60",
+            {"performance_year": "2018", "track": "T2", "expenditure_total": "104000000", "met_qps": "0"},
+            -2_400_000,
+        ),
+        (
+            "a loss of 2021 is forgiven in full",
+            {
+                "performance_year": "2021",
+                "track": "BASIC_C",
+                "expenditure_total": "101400000",
+                "pub_disaster_adj": "-150000",
+            },
+            0,
+        ),
+        (
+            "and so is one of 2020 without a printed relief",
+            {"performance_year": "2020", "expenditure_total": "110000000", "pub_disaster_adj": ""},
+            0,
+        ),
+        (
+            "2014, P4R in the place of a score: 6m x .5 x .98",
+            {
+                "performance_year": "2014",
+                "track": "T1",
+                "current_start_date": "01/01/2014",
+                "expenditure_total": "94000000",
+                "quality_score": "P4R",
+                "met_qps": "",
+            },
+            2_940_000,
+        ),
+        (
+            "the same without any score in the first year of the agreement",
+            {
+                "performance_year": "2014",
+                "track": "T1",
+                "current_start_date": "01/01/2014",
+                "expenditure_total": "94000000",
+                "quality_score": "",
+                "met_qps": "",
+            },
+            2_940_000,
+        ),
+        (
+            "a Track 2 loss below its minimum needs no start date",
+            {"performance_year": "2014", "track": "T2", "current_start_date": "", "expenditure_total": "101000000"},
+            0,
+        ),
+        (
+            "nor does one below the lowest limit: 4m x .52",
+            {"performance_year": "2014", "track": "T2", "current_start_date": "", "expenditure_total": "104000000"},
+            -2_080_000,
         ),
         (
             "2013, pay for reporting without a score: 3m x .6 x .98",
@@ -412,14 +478,14 @@ def _account(**changes) -> pl.DataFrame:
             -400_000,
         ),
         (
-            "relief comes after the limit, and halves with the half year",
+            "relief comes after the limit, and is brought from twelve months to the half year: 4m - .5m",
             {
                 "performance_year": "2019",
                 "months": "6",
                 "expenditure_total": "120000000",
                 "pub_disaster_adj": "-1000000",
             },
-            -1_500_000,
+            -3_500_000,
         ),
         ("relief never makes a gain", {"expenditure_total": "103000000", "pub_disaster_adj": "-9000000"}, 0),
         (
@@ -441,6 +507,12 @@ def _account(**changes) -> pl.DataFrame:
 )
 def test_a_rule_of_a_year(case, changes, earned):
     assert settle(CONTRACT, _account(**changes)).results.item(0, "earned") == earned, case
+
+
+def test_a_start_date_is_asked_for_where_it_could_change_the_result():
+    rows = _account(performance_year="2014", track="T2", current_start_date="", expenditure_total="120000000")
+    with pytest.raises(ContractError, match="'current_start_date': found an empty cell"):
+        settle(CONTRACT, rows)
 
 
 def test_an_advance_is_recouped_from_what_is_earned():

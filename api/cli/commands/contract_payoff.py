@@ -1,0 +1,134 @@
+"""`capitation contract payoff`: what a contract pays as one figure varies, as a table and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from api.boards.payoff_svg import payoff_svg
+from api.boards.tables import print_json, show
+from api.cli.options import ContractFile, DataOption, JsonOption
+from api.cli.outputs import check_outputs
+from api.cli.shipped import shipped
+from capitation.errors import ContractError
+from capitation.pack.tables import read_table
+from capitation.records.whole_files import write_all_whole
+from contracts.document.contract import Contract, read_contract
+from contracts.settlement.payoff import payoff
+
+
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
+def payoff_command(
+    contract: ContractFile,
+    vary: Annotated[
+        str | None, typer.Option(help="Number input that varies; the last one of the first gap by default.")
+    ] = None,
+    low: Annotated[float | None, typer.Option(help="Its lowest value; four fifths of the row's by default.")] = None,
+    high: Annotated[float | None, typer.Option(help="Its highest value; six fifths of the row's by default.")] = None,
+    output: Annotated[str | None, typer.Option(help="Output to follow; the first by default.")] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="CSV or parquet whose first row gives the other figures; else the first worked case."),
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(help="SVG file for the curve with its table beside it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the table.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a contract pays as one figure varies: every bend and leap, in the unit the output declares.
+
+    Rows that settle together (a pool) stay together: the first row's figure varies, the others stay.
+    """
+    document = shipped(contract, "contracts", data)
+    check_outputs([out], [document, rows])
+    check_outputs([svg], [document, rows, out], frozenset({".svg"}))
+    agreed = read_contract(document)
+    given = _rows(agreed, rows)
+    varied = vary or _default_input(agreed, given[0])
+    heading = agreed.input_map()[varied].heading if varied in agreed.input_map() else varied
+    middle = _as_number(given[0].get(heading))
+    if (low is None or high is None) and not middle and varied in agreed.input_map():
+        message = f"contract {agreed.id}: found no value of {varied!r} to vary around; give --low and --high"
+        raise ContractError(message)
+    around = sorted((0.8 * middle, 1.2 * middle))
+    curve = payoff(
+        agreed, given, varied, around[0] if low is None else low, around[1] if high is None else high, output
+    )
+    files: dict[Path, Callable[[Path], object]] = {}
+    if svg is not None:
+        picture = payoff_svg(curve, agreed)
+        files[svg] = lambda partial: partial.write_text(picture, encoding="utf-8")
+    if out is not None:
+        kind = out.suffix
+        files[out] = lambda partial: (
+            curve.table.write_csv(partial) if kind == ".csv" else curve.table.write_parquet(partial, compression="zstd")
+        )
+    if files:
+        write_all_whole(files)
+    if as_json:
+        stated = curve.stated
+        print_json(
+            {
+                "contract": curve.contract,
+                "varied": curve.varied,
+                "output": curve.output,
+                "unit": curve.unit,
+                "kind": curve.kind,
+                "note": curve.note,
+                "breakpoints": list(curve.bends),
+                "slopes": list(stated.slopes),
+                "jumps": [{"at": at, "leap": leap} for at, leap in stated.jumps if at in curve.bends],
+                "table": curve.table.to_dicts(),
+            }
+        )
+        return
+    unit = "pounds" if curve.output.endswith("_pence") and curve.unit == "pence" else curve.unit
+    shown = curve.table
+    if varied.endswith("_pence"):
+        shown = shown.with_columns(pl.col(varied).round().cast(pl.Int64))
+    show(shown, f"{agreed.title}: {curve.output} as {curve.varied} varies ({unit}); kind {curve.kind}")
+    if curve.note:
+        typer.echo(f"note: {curve.note}")
+    for path in (svg, out):
+        if path is not None:
+            typer.echo(f"written: {path}")
+
+
+def _rows(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
+    if rows is not None:
+        read = read_table(rows).frame
+        if read.is_empty():
+            message = f"{rows}: found no rows; expected at least one"
+            raise ContractError(message)
+        return read.to_dicts()
+    if not agreed.cases:
+        message = f"contract {agreed.id}: it ships no worked case to start from; give --rows"
+        raise ContractError(message)
+    return [dict(row) for row in agreed.cases[0].rows]
+
+
+def _default_input(agreed: Contract, row: dict[str, Any]) -> str:
+    """The amount of the first clause that works on a number input with a value, else the first such input."""
+    numbers = {name: each.heading for name, each in agreed.input_map().items() if each.type == "number"}
+    known = [name for name, heading in numbers.items() if _as_number(row.get(heading))]
+    for term in agreed.terms:
+        if term.before() in known:
+            return str(term.before())
+    if not numbers:
+        message = f"contract {agreed.id}: it has no number input to vary"
+        raise ContractError(message)
+    return (known or list(numbers))[0]
+
+
+def _as_number(cell: object) -> float:
+    try:
+        return float(str(cell))
+    except ValueError:
+        return 0.0
+
+
+__all__ = ["payoff_command"]

@@ -1,0 +1,40 @@
+"""What a command may write where: endings that it knows, and never onto a file that it reads or twice onto one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from capitation.errors import Faults, SourceError
+
+TABLE_ENDINGS = frozenset({".csv", ".parquet"})
+"""Endings of a table."""
+
+
+def check_outputs(
+    outputs: Iterable[Path | None], inputs: Iterable[Path | None], endings: frozenset[str] = TABLE_ENDINGS
+) -> None:
+    """Refuse outputs that would overwrite an input or each other, or whose ending is not known; before any work is done.
+
+    Raises:
+        SourceError: every such output at once.
+    """
+    faults = Faults()
+    read = {path.resolve() for path in inputs if path is not None}
+    taken: set[Path] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        if path.suffix not in endings:
+            faults.add(str(path), f"the ending {path.suffix!r}", " or ".join(sorted(endings)))
+        if path.resolve() in read:
+            faults.add(str(path), "a file that this command reads", "another file", "Write to a new name.")
+        if path.resolve() in taken:
+            faults.add(str(path), "one file for two results", "a file for each")
+        if path.is_dir():
+            faults.add(str(path), "a folder", "a file")
+        taken.add(path.resolve())
+    faults.raise_if_any(SourceError, "nothing was written")
+
+
+__all__ = ["TABLE_ENDINGS", "check_outputs"]
