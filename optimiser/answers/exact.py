@@ -15,7 +15,7 @@ import polars as pl
 
 from optimiser.blocks.effects import overlap_cells, solution_effects
 from optimiser.blocks.flows import activity_before, provider_flows
-from optimiser.blocks.income import PAYMENT_TERMS, prices, under_terms
+from optimiser.blocks.income import PAYMENT_TERMS, prices, terms_of
 from optimiser.blocks.start import reach
 from optimiser.engines.answer import Answer
 from optimiser.problem.document import Problem
@@ -90,23 +90,21 @@ def income_lost(tables: ProblemTables, avoided: pl.DataFrame, units: str) -> pl.
         .with_columns((pl.col(units) * pl.col("flow")).alias("gone"))
         .sort("provider", "t", "point_of_delivery", "locality")
     )
-    under = {term.provider: term for term in PAYMENT_TERMS.of(tables.problem)}
-    sums = (
-        donated.with_columns(under_terms(tables, donated))
-        .group_by("provider", "t", maintain_order=True)
-        .agg(
-            (pl.col("gone") * pl.col("marginal")).filter(~pl.col("under_terms")).sum().alias("linear"),
-            (pl.col("gone") * pl.col("tariff")).filter(pl.col("under_terms")).sum().alias("tariff_lost"),
-            (pl.col("gone") * pl.col("variable")).sum().alias("variable"),
-        )
+    donated = donated.with_columns(terms_of(tables, donated))
+    key = ["provider", "t"]
+    sums = donated.group_by(key, maintain_order=True).agg(
+        (pl.col("gone") * pl.col("marginal")).filter(pl.col("terms").is_null()).sum().alias("income_lost"),
+        (pl.col("gone") * pl.col("variable")).sum().alias("variable"),
     )
-    lost = [
-        linear + _through_pieces([(float(q.from_pounds) / THOUSAND, float(q.slope)) for q in under[h].pieces], tariff)
-        if h in under
-        else linear
-        for h, linear, tariff in sums.select("provider", "linear", "tariff_lost").iter_rows()
-    ]
-    return sums.select("provider", "t", pl.Series("income_lost", lost, dtype=pl.Float64), "variable")
+    stated = PAYMENT_TERMS.of(tables.problem)
+    pieces = [[(float(q.from_pounds) / THOUSAND, float(q.slope)) for q in term.pieces] for term in stated]
+    under = donated.drop_nulls("terms").group_by(*key, "terms", maintain_order=True)
+    tariff = under.agg((pl.col("gone") * pl.col("tariff")).sum().alias("tariff"))
+    for h, t, terms, amount in tariff.iter_rows():
+        mine = (pl.col("provider") == h) & (pl.col("t") == t)
+        more = pl.when(mine).then(_through_pieces(pieces[terms], amount)).otherwise(0.0)
+        sums = sums.with_columns(pl.col("income_lost") + more)
+    return sums.select(*key, "income_lost", "variable")
 
 
 def _through_pieces(pieces: list[tuple[float, float]], amount: float) -> float:

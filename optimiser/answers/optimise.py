@@ -185,19 +185,19 @@ def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matr
 
 
 def _skipped_segments(problem: Problem, answer: Answer, done: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Places where a later segment of a falling curve is used before an earlier one is full."""
+    """Places where, in some year, a later segment of a falling curve is used before an earlier one is full."""
     curves = {s.id: [w for w, _ in s.curve] for s in problem.solutions if len(s.curve) > 1}
     if answer.values is None or not curves:
         return frozenset()
     launch = answer.column("launch").filter(pl.col("solution").is_in(sorted(curves)))
     broken: set[tuple[str, str]] = set()
     used: dict[tuple[str, str], dict[int, float]] = {}
-    for solution, place, _year, k, value in launch.sort("year").iter_rows():
-        at = used.setdefault((solution, place), {})
-        at[k] = at.get(k, 0.0) + value
-    for (solution, place), at in used.items():
-        widths = curves[solution]
+    for (solution, place, _year), added in launch.sort("year").group_by("solution", "place", "year", maintain_order=True):
+        at = used.setdefault((str(solution), str(place)), {})
+        for k, value in added.select("k", "value").iter_rows():
+            at[k] = at.get(k, 0.0) + value
+        widths = curves[str(solution)]
         for k in range(1, len(widths)):
             if at.get(k + 1, 0.0) > _FULL and at.get(k, 0.0) < widths[k - 1] - _FULL:
-                broken.add((solution, place))
+                broken.add((str(solution), str(place)))
     return frozenset(broken) - done

@@ -2,7 +2,8 @@
 
     commissioner cash = income providers lose (at the contract's marginal price) + savings - spend - support to providers
     system cash       = variable cost saved + blocks released + savings - spend
-    npv               = sum over years of cash / (1 + r)^t, the first year not discounted; `perspective` says whose cash
+    npv               = sum over years of cash / (1 + r)^t, the first year not discounted; `perspective` says whose cash;
+                        and what the mix is worth and still owes after the last year, discounted
 
 Income lost is a transfer: it is in the commissioner's cash and, with the other sign, in the provider's, so the system's
 cash holds neither. Non-cash benefits carry their own unit and are never added to money.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from optimiser.blocks.after import value_after
 from optimiser.blocks.income import prices
 from optimiser.blocks.limits import LIMITS
 from optimiser.programme.core import ALL, COMMISSIONER, SYSTEM
@@ -69,7 +71,8 @@ def net_present_value(p: Programme) -> None:
         ("npv", whose, f"net present value ({whose})"),
     ):
         dated = cash(p, scope).join(years.select("t", "discount"), on="t")
-        p.money(name, dated.select("col", (pl.col("value") * pl.col("discount")).alias("value")), "max", label)
+        dated = dated.select("col", (pl.col("value") * pl.col("discount")).alias("value"))
+        p.money(name, pl.concat([dated, value_after(p)]), "max", label)
     yearly = cash(p, whose)
     for t, year in p.tables.dates.iter_rows():
         name = f"net_cash_{year.replace('/', '_')}"

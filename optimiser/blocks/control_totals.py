@@ -11,6 +11,7 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.blocks.cash import cash
 from optimiser.programme.core import rows
+from optimiser.programme.meaning import Meaning
 from optimiser.programme.programme import Programme, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
@@ -30,7 +31,10 @@ class PositionToReach(Sourced):
     """Surplus (or deficit, below 0) to reach."""
 
 
-CONTROL_TOTALS = rows("control_totals", PositionToReach, "Positions to reach.")
+CONTROL_TOTALS = rows(
+    "control_totals", PositionToReach, "Positions to reach.",
+    Meaning("the control total of {organisation}{in_year}", "target_pounds", ("organisation", "year")),
+)  # fmt: skip
 
 
 @table

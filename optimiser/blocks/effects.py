@@ -13,6 +13,7 @@ from optimiser.blocks.flows import activity_before
 from optimiser.blocks.scale import top_scale
 from optimiser.blocks.start import reach
 from optimiser.programme.core import rows
+from optimiser.programme.meaning import Meaning
 from optimiser.programme.programme import Programme, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, ProblemTables, long, table
 
@@ -31,7 +32,10 @@ class Cell(Document):
     """Part of that activity which the group makes up."""
 
 
-CELLS = rows("cells", Cell, "Groups of patients within a point of delivery.")
+CELLS = rows(
+    "cells", Cell, "Groups of patients within a point of delivery.",
+    Meaning("the share of cell {id} of {point_of_delivery}", "share", ("point_of_delivery", "id")),
+)  # fmt: skip
 
 
 @table

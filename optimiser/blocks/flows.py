@@ -16,6 +16,7 @@ from capitation.records.frames import Column, Schema
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Share
 from optimiser.programme.core import ALL, rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, constraint, variables
 from optimiser.programme.tables import NUMBER, TEXT, ProblemTables, long, table
 
@@ -64,23 +65,30 @@ class FlowRow(Document):
     """Part of the locality's activity."""
 
 
-ACTIVITY = rows("activity", ActivityRow, "Activity if nothing is bought.")
-FLOWS = rows("flows", FlowRow, "Which providers see it.")
+ACTIVITY = rows(
+    "activity", ActivityRow, "Activity if nothing is bought.",
+    Meaning("{point_of_delivery} activity{in_locality}{in_year}", "units", ("locality", "point_of_delivery"), ("year",)),
+)  # fmt: skip
+FLOWS = rows(
+    "flows", FlowRow, "Which providers see it.",
+    Meaning(
+        "the share of {point_of_delivery}{in_locality} that {provider} sees", "share",
+        ("provider", "point_of_delivery"), ("locality",),
+    ),
+)  # fmt: skip
 
 
 @table
 def activity_before(t: ProblemTables) -> pl.DataFrame:
-    """locality, point_of_delivery, t, units before any solution."""
+    """locality, point_of_delivery, t, units before any solution; a year's own row beats the row for every year."""
     stated = [
         (r.locality, r.point_of_delivery, None if r.year is None else str(r.year), float(r.units))
         for r in ACTIVITY.of(t.problem)
     ]
     given = long(stated, locality=TEXT, point_of_delivery=TEXT, year=TEXT, units=NUMBER)
-    every = given.filter(pl.col("year").is_null()).drop("year").join(t.dates, how="cross")
-    dated = given.join(t.dates, on="year", how="inner", validate="m:1")
-    columns = ["locality", "point_of_delivery", "t", "units"]
     return (
-        pl.concat([every.select(columns), dated.select(columns)])
+        in_each_year(t.dates, given, ["locality", "point_of_delivery"])
+        .select("locality", "point_of_delivery", "t", "units")
         .with_columns(pl.col("units") * float(t.future.activity_factor))
         .sort("locality", "point_of_delivery", "t")
     )
@@ -88,12 +96,14 @@ def activity_before(t: ProblemTables) -> pl.DataFrame:
 
 @table
 def provider_flows(t: ProblemTables) -> pl.DataFrame:
-    """locality, provider, point_of_delivery, flow (share); a sole provider sees everything."""
+    """locality, provider, point_of_delivery, flow (share); a locality's own row beats ALL; a sole provider sees everything."""
     places = t.localities["locality"].to_list()
     given: dict[tuple[str, str, str], float] = {}
+    own = {(f.locality, f.provider, f.point_of_delivery) for f in FLOWS.of(t.problem)}
     for f in FLOWS.of(t.problem):
         for place in places if f.locality == ALL else [f.locality]:
-            given.setdefault((place, f.provider, f.point_of_delivery), float(f.share))
+            if f.locality == place or (place, f.provider, f.point_of_delivery) not in own:
+                given[(place, f.provider, f.point_of_delivery)] = float(f.share)
     named = {(place, pod) for place, _, pod in given}
     pods = activity_before(t)["point_of_delivery"].unique(maintain_order=True).to_list()
     if len(t.providers) == 1:

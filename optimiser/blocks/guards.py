@@ -14,8 +14,9 @@ from optimiser.blocks.cash import solution_savings
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.blocks.income import unit_value
 from optimiser.programme.core import ALL, one, rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, constraint, measures
-from optimiser.programme.tables import NUMBER, TEXT, WHOLE, long
+from optimiser.programme.tables import NUMBER, TEXT, long
 
 
 class EvidenceGuard(Document):
@@ -41,7 +42,9 @@ class Beds(Sourced):
 
 
 EVIDENCE_GUARD = one("evidence_guard", EvidenceGuard, "Ceiling on weakly evidenced savings.")
-BEDS = rows("beds", Beds, "Occupancy to keep.")
+BEDS = rows(
+    "beds", Beds, "Occupancy to keep.", Meaning("beds of {provider}{in_year}", "beds", ("provider",), ("year",))
+)
 
 
 @constraint(220, "evidence_guard")
@@ -89,16 +92,14 @@ def quality_guard(p: Programme) -> None:
         sum over l, p of flow[l,h,p] stay[p] (activity_before[l,p,t] - avoided[l,p,t]) / days[t] <= occupancy x beds[h,t]
     """
     t = p.tables
-    given = [
-        (r.provider, year, float(r.beds) * float(r.occupancy_most))
-        for r in BEDS.of(p.problem)
-        for year in t.each_year(r.year)
-    ]
+    given = [(r.provider, r.year, float(r.beds) * float(r.occupancy_most)) for r in BEDS.of(p.problem)]
     if not given:
         p.without_effect("quality_guard", "no beds are stated")
         return
     key = ["provider", "t"]
-    stated = long(given, provider=TEXT, t=WHOLE, safe=NUMBER).unique(key, keep="last", maintain_order=True)
+    stated = in_each_year(t.dates, long(given, provider=TEXT, year=TEXT, safe=NUMBER), ["provider"])
+    for (provider,), years in stated.group_by("provider", maintain_order=True):
+        p.years_without("quality_guard", f"bed occupancy of {provider}", years)
     stays = t.stays.rename({"days": "stay"})
     before = (
         activity_before(t)

@@ -18,10 +18,12 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.programme.core import ALL, rows
+from optimiser.programme.meaning import Meaning
 from optimiser.programme.programme import Programme, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["provider", "t"]
+_BY_TERMS = ["provider", "terms", "t"]
 _PRICED = ["provider", "point_of_delivery", "t"]
 
 
@@ -73,19 +75,25 @@ class PaymentTerms(Document):
     """Stretches from 0 on, in order."""
 
 
-PRICES = rows("prices", PriceRow, "What a unit is worth.")
+PRICES = rows(
+    "prices", PriceRow, "What a unit is worth.",
+    Meaning(
+        "the price of {point_of_delivery}{at_provider}{in_year}", "tariff_pounds", ("point_of_delivery",),
+        ("provider", "year"),
+    ),
+)  # fmt: skip
 PAYMENT_TERMS = rows("payment_terms", PaymentTerms, "Contracts that are more than a price for each unit.")
 
 
 @table
 def prices(t: ProblemTables) -> pl.DataFrame:
-    """provider, point_of_delivery, t, tariff, marginal, variable: thousand pounds a unit; exact rows win over ALL."""
+    """provider, point_of_delivery, t, tariff, marginal, variable: thousand pounds a unit; the more special row holds."""
     best: dict[tuple[str, str, int], tuple[int, float, float, float]] = {}
     for row in PRICES.of(t.problem):
         tariff = float(row.tariff_pounds) / THOUSAND
         marginal = tariff if row.marginal_pounds is None else float(row.marginal_pounds) / THOUSAND
         variable = float(row.variable_cost_pounds) / THOUSAND
-        rank = (row.provider != ALL) * 2 + (row.year is not None)
+        rank = (row.provider != ALL) + (row.year is not None)  # two of one rank that meet say the same, or are refused
         for provider in t.providers if row.provider == ALL else [row.provider]:
             for year in t.each_year(row.year):
                 key = (provider, row.point_of_delivery, year)
@@ -108,25 +116,38 @@ def unit_value(t: ProblemTables) -> pl.DataFrame:
     )
 
 
-def under_terms(t: ProblemTables, priced: pl.DataFrame) -> pl.Series:
-    """Whether the provider and point of delivery of each row stand under payment terms."""
-    terms = {term.provider: set(term.points_of_delivery) for term in PAYMENT_TERMS.of(t.problem)}
-    flags = [
-        h in terms and (not terms[h] or pod in terms[h])
+def terms_of(t: ProblemTables, priced: pl.DataFrame) -> pl.Series:
+    """The number of the payment terms that the provider and point of delivery of each row stand under; null for none.
+
+    Terms that name the point of delivery beat terms of the provider for all of them.
+    """
+    found = {
+        (term.provider, pod): number
+        for number, term in enumerate(PAYMENT_TERMS.of(t.problem))
+        for pod in term.points_of_delivery or (ALL,)
+    }
+    numbers = [
+        found.get((h, pod), found.get((h, ALL)))
         for h, pod in priced.select("provider", "point_of_delivery").iter_rows()
     ]
-    return pl.Series("under_terms", flags, dtype=pl.Boolean)
+    return pl.Series("terms", numbers, dtype=pl.Int32)
 
 
 @table
 def pieces(t: ProblemTables) -> pl.DataFrame:
-    """provider, piece, begins, ends, slope, width of payment terms, in thousand pounds of tariff value."""
+    """provider, terms, piece, begins, ends, slope, width of payment terms, in thousand pounds of tariff value.
+
+    Pieces of a provider's second terms are numbered on from those of its first.
+    """
     found = []
-    for term in PAYMENT_TERMS.of(t.problem):
+    count: dict[str, int] = {}
+    for number, term in enumerate(PAYMENT_TERMS.of(t.problem)):
+        first = count.get(term.provider, 0)
+        count[term.provider] = first + len(term.pieces)
         begins = [float(piece.from_pounds) / THOUSAND for piece in term.pieces]
         for i, (begin, end) in enumerate(zip(begins, [*begins[1:], math.inf], strict=True)):
-            found.append((term.provider, i, begin, end, float(term.pieces[i].slope)))
-    stretches = long(found, provider=TEXT, piece=WHOLE, begins=NUMBER, ends=NUMBER, slope=NUMBER)
+            found.append((term.provider, number, first + i, begin, end, float(term.pieces[i].slope)))
+    stretches = long(found, provider=TEXT, terms=WHOLE, piece=WHOLE, begins=NUMBER, ends=NUMBER, slope=NUMBER)
     return stretches.with_columns((pl.col("ends") - pl.col("begins")).alias("width"))
 
 
@@ -150,7 +171,7 @@ def losses(p: Programme) -> None:
         label="tariff value {provider} does not do in {year} (piece {piece} of its terms)",
     )  # fmt: skip
     p.columns(
-        "piece_reached", stretches.filter(pl.col("piece") > 0), ["provider", "piece", "year"], unit="yes or no",
+        "piece_reached", stretches.filter(pl.col("begins") > 0), ["provider", "piece", "year"], unit="yes or no",
         label="whether {provider} reaches piece {piece} of its terms in {year}", upper=1.0, integer=True,
     )  # fmt: skip
 
@@ -160,33 +181,34 @@ def income_lost(p: Programme) -> None:
     """Income that a provider loses follows its contract, not the tariff (physics).
 
     In words: each unit no longer done costs the provider the contract's marginal price; where payment terms are stated,
-    the tariff value not done runs through their pieces in order, and each piece takes its own share of it.
+    the tariff value not done runs through their pieces in order, and each piece takes its own share of it. Each terms of a
+    provider with several, n, runs through its own pieces.
 
         income_lost[h,t] = sum over p outside terms of marginal[h,p,t] donated[h,p,t] + sum over i of slope[h,i] tariff_lost[h,i,t]
-        sum over i of tariff_lost[h,i,t] = sum over p under terms of tariff[h,p,t] donated[h,p,t]
+        sum over i of n of tariff_lost[h,i,t] = sum over p under n of tariff[h,p,t] donated[h,p,t]
         tariff_lost[h,i,t] <= width[h,i] reached[h,i,t]        tariff_lost[h,i,t] >= width[h,i] reached[h,i+1,t]
     """
     if not p.has("income_lost"):
         p.without_effect("income_lost", "no avoided activity has a price")
         return
     priced = p["donated"].join(prices(p.tables), on=_PRICED)
-    priced = priced.with_columns(under_terms(p.tables, priced))
+    priced = priced.with_columns(terms_of(p.tables, priced))
     label = "income {provider} loses in {year} adds up"
     sums = p.sums("income_lost_sum", "income_lost", ["provider", "year"], unit="£ thousand", label=label)
-    outside = priced.filter(~pl.col("under_terms")).select(*_KEY, "marginal", "col")
+    outside = priced.filter(pl.col("terms").is_null()).select(*_KEY, "marginal", "col")
     p.add(sums.select("row", *_KEY), outside, _KEY, -pl.col("marginal"))
     if not p.has("tariff_lost"):
         return
     stretches = p["tariff_lost"]
     p.add(sums.select("row", *_KEY), stretches.select(*_KEY, "slope", "col"), _KEY, -pl.col("slope"))
-    bound = p["income_lost"].join(stretches.select(_KEY).unique(), on=_KEY, how="semi", maintain_order="left")
+    several = stretches.select("provider", "terms").unique().height > stretches["provider"].n_unique()
+    index = ["provider", "terms", "year"] if several else ["provider", "year"]
     values = p.rows(
-        "tariff_lost_sum", bound, ["provider", "year"], kind="P", unit="£ thousand",
+        "tariff_lost_sum", stretches.filter(pl.col("begins") == 0), index, kind="P", unit="£ thousand",
         label="tariff value {provider} does not do in {year} adds up", lower=0.0, upper=0.0,
-    ).select("row", *_KEY)  # fmt: skip
-    p.add(values, stretches.select(*_KEY, "col"), _KEY)
-    inside = priced.filter(pl.col("under_terms")).select(*_KEY, "tariff", "col")
-    p.add(values, inside, _KEY, -pl.col("tariff"))
+    ).select("row", *_BY_TERMS)  # fmt: skip
+    p.add(values, stretches.select(*_BY_TERMS, "col"), _BY_TERMS)
+    p.add(values, priced.select(*_BY_TERMS, "tariff", "col"), _BY_TERMS, -pl.col("tariff"))
     _in_order(p, stretches)
 
 
@@ -200,14 +222,13 @@ def _in_order(p: Programme, stretches: pl.DataFrame) -> None:
         .group_by(_PRICED)
         .agg((pl.col("units") * pl.col("flow")).sum().alias("units"))
     )
+    priced = p["donated"].join(prices(p.tables), on=_PRICED).join(before, on=_PRICED)
     most = (
-        p["donated"]
-        .join(prices(p.tables), on=_PRICED)
-        .join(before, on=_PRICED)
-        .group_by(_KEY)
+        priced.with_columns(terms_of(p.tables, priced))
+        .group_by(_BY_TERMS)
         .agg((pl.col("tariff") * pl.col("units")).sum().alias("all"))
     )
-    reached = p["piece_reached"].rename({"col": "own"}).join(most, on=_KEY, how="left")
+    reached = p["piece_reached"].rename({"col": "own"}).join(most, on=_BY_TERMS, how="left", maintain_order="left")
     reached = reached.with_columns(pl.min_horizontal("width", pl.col("all").fill_null(0.0)).alias("room"))
     key, index = ["provider", "piece", "t"], ["provider", "piece", "year"]
     after = p.rows(

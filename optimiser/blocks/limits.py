@@ -49,15 +49,10 @@ def measure_limits(p: Programme) -> None:
         rows.append((name, label, unit, low, high))
         terms.append(parts.with_columns(pl.lit(number).alias("number")))
     table = long(rows, measure=TEXT, words=TEXT, unit=TEXT, low=NUMBER, high=NUMBER)
-    made = p.rows(
-        "measure_limit", table, ["measure", "words"], kind="Q", unit=_unit(table),
-        label="limit on {words}", group="measures", lower="low", upper="high",
-    )  # fmt: skip
-    numbered = made.with_row_index("number").select("row", pl.col("number").cast(pl.Int32))
-    p.terms(pl.concat(terms).join(numbered, on="number"))
-
-
-def _unit(table: pl.DataFrame) -> str:
-    """The unit of the limits: that of their measures where they share one, money in the programme's thousands."""
-    units = {"£ thousand" if unit == "£" else unit for unit in table["unit"]}
-    return units.pop() if len(units) == 1 else "unit of its measure, money in £ thousand"
+    numbered = table.with_row_index("number").with_columns(pl.col("number").cast(pl.Int32))
+    for (unit,), same in numbered.group_by("unit", maintain_order=True):
+        made = p.rows(
+            "measure_limit", same, ["measure", "words"], kind="Q", unit="£ thousand" if unit == "£" else str(unit),
+            label="limit on {words}", group="measures", lower="low", upper="high",
+        )  # fmt: skip
+        p.terms(pl.concat(terms).join(made.select("row", "number"), on="number"))

@@ -5,6 +5,7 @@ spend[kind,t]  recurrent, non-recurrent and capital spend        carried[kind,t]
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Literal
 
@@ -14,6 +15,7 @@ from capitation.records.documents import Document
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Pounds
 from optimiser.programme.core import rows
+from optimiser.programme.meaning import Meaning
 from optimiser.programme.programme import Programme, charge, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
@@ -33,7 +35,9 @@ class Budget(Document):
     """Most that may be carried into the next year."""
 
 
-BUDGETS = rows("budgets", Budget, "Money by purse and year.")
+BUDGETS = rows(
+    "budgets", Budget, "Money by purse and year.", Meaning("the {kind} budget{in_year}", "pounds", ("kind", "year"))
+)
 
 
 @table
@@ -49,12 +53,26 @@ def solution_costs(t: ProblemTables) -> pl.DataFrame:
     return given.group_by("solution", "kind", "basis", "spread", maintain_order=True).agg(pl.col("thousand").sum())
 
 
+def may_be_paid_back(p: Programme) -> bool:
+    """Whether some cost may be below nothing: a solution paid for, contacts taken away, or a charge of another package."""
+    solutions = p.problem.solutions
+    costs = [c.pounds for s in solutions for c in s.costs]
+    costs += [c.contacts for s in solutions for c in s.creates]
+    costs += [kind.contact_cost_pounds for kind in p.problem.points_of_delivery]
+    foreign = any(part.kind == "charge" and not part.make.__module__.startswith("optimiser.") for part in p.parts)
+    room = p["capacity_added"].select(pl.min_horizontal("capital", "recurrent")).to_series().to_list()
+    return foreign or min([*map(float, costs), *room, *p["taken_on"]["hire_cost"]], default=0.0) < 0
+
+
 @variables(130)
 def purses(p: Programme) -> None:
     """Spend of each purse in each year, and what is carried forward where that is allowed."""
     t = p.tables
     spent = pl.DataFrame({"kind": PURSES}).join(t.dates, how="cross")
-    p.columns("spend", spent, ["kind", "year"], unit="£ thousand", label="{kind} spend in {year}")
+    p.columns(
+        "spend", spent, ["kind", "year"], unit="£ thousand", label="{kind} spend in {year}",
+        lower=-math.inf if may_be_paid_back(p) else 0.0,
+    )  # fmt: skip
     carrying = [
         (b.kind, t.each_year(b.year)[0], float(b.carry_forward_pounds) / THOUSAND)
         for b in BUDGETS.of(p.problem)
@@ -117,8 +135,11 @@ def budgets(p: Programme) -> None:
     if not stated:
         p.without_effect("budgets", "no budget is stated; nothing limits spend")
         return
+    table = long(stated, kind=TEXT, t=WHOLE, budget=NUMBER)
+    for (kind,), years in table.group_by("kind", maintain_order=True):
+        p.years_without("budgets", f"{kind} spend", years)
     rows = p.rows(
-        "budget", long(stated, kind=TEXT, t=WHOLE, budget=NUMBER).join(t.dates, on="t"), ["kind", "year"], kind="Q",
+        "budget", table.join(t.dates, on="t"), ["kind", "year"], kind="Q",
         unit="£ thousand", label="{kind} budget of {year}", group="money", upper="budget",
     ).select("row", "kind", "t")  # fmt: skip
     p.add(rows, p["spend"].select("kind", "t", "col"), ["kind", "t"])

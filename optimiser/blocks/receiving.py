@@ -17,8 +17,9 @@ from capitation.shift.solution import Name, Pounds
 from optimiser.blocks.flows import activity_before
 from optimiser.blocks.start import reach
 from optimiser.programme.core import ALL, rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, charge, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, long
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, ProblemTables, long, table
 
 _KEY = ["locality", "point_of_delivery", "t"]
 _ROOM = ["place", "point_of_delivery", "t"]
@@ -43,7 +44,32 @@ class ReceivingCapacity(Document):
     """Recurrent cost a year of one unit of added capacity."""
 
 
-CAPACITY = rows("receiving_capacity", ReceivingCapacity, "How much receiving points of delivery can take.")
+CAPACITY = rows(
+    "receiving_capacity", ReceivingCapacity, "How much receiving points of delivery can take.",
+    Meaning("{point_of_delivery} capacity{in_locality}{in_year}", "units", ("locality", "point_of_delivery"), ("year",)),
+)  # fmt: skip
+
+
+@table
+def rooms(t: ProblemTables) -> pl.DataFrame:
+    """place, point_of_delivery, t, capacity, most, capital, recurrent: room by year; a year's own row beats the general one."""
+    stated = [
+        (
+            r.locality,
+            r.point_of_delivery,
+            r.year,
+            float(r.units),
+            float(r.expansion_most),
+            float(r.expansion_capital_pounds) / THOUSAND,
+            float(r.expansion_recurrent_pounds) / THOUSAND,
+        )
+        for r in CAPACITY.of(t.problem)
+    ]
+    given = long(
+        stated, place=TEXT, point_of_delivery=TEXT, year=TEXT, capacity=NUMBER, most=NUMBER, capital=NUMBER,
+        recurrent=NUMBER,
+    )  # fmt: skip
+    return in_each_year(t.dates, given, ["place", "point_of_delivery"])
 
 
 def _received_from(p: Programme) -> pl.DataFrame:
@@ -77,24 +103,9 @@ def contacts(p: Programme) -> None:
         "received", places, ["locality", "point_of_delivery", "year"], unit="contacts",
         label="{point_of_delivery} received in {locality} in {year}", lower=-math.inf,
     )  # fmt: skip
-    growing = [
-        (
-            r.locality,
-            r.point_of_delivery,
-            year,
-            float(r.expansion_most),
-            float(r.expansion_capital_pounds) / THOUSAND,
-            float(r.expansion_recurrent_pounds) / THOUSAND,
-        )
-        for r in CAPACITY.of(p.problem)
-        for year in t.each_year(r.year)
-        if r.expansion_most > 0
-    ]
-    table = long(
-        growing, place=TEXT, point_of_delivery=TEXT, t=WHOLE, most=NUMBER, capital=NUMBER, recurrent=NUMBER
-    )  # fmt: skip
+    growing = rooms(t).filter(pl.col("most") > 0)
     p.columns(
-        "capacity_added", table.join(t.dates, on="t"), ["place", "point_of_delivery", "year"], unit="contacts a year",
+        "capacity_added", growing.join(t.dates, on="t", maintain_order="left"), ["place", "point_of_delivery", "year"], unit="contacts a year",
         label="capacity for {point_of_delivery} added in {place} in {year}", upper="most",
     )  # fmt: skip
 
@@ -121,22 +132,18 @@ def received(p: Programme) -> None:
 def receiving_capacity(p: Programme) -> None:
     """A point of delivery receives no more than it can take (policy).
 
-    In words: activity that is there already, plus what is received, stays within capacity and what is added to it.
+    In words: activity that is there already, less what is avoided there, plus what is received, stays within capacity and
+    what is added to it.
 
-        activity_before[l,r,t] + received[l,r,t] <= capacity[l,r,t] + sum over tau <= t of capacity_added[l,r,tau]
+        activity_before[l,r,t] - avoided[l,r,t] + received[l,r,t] <= capacity[l,r,t] + sum over tau <= t of capacity_added[l,r,tau]
     """
     t = p.tables
-    stated = long(
-        [
-            (r.locality, r.point_of_delivery, year, float(r.units))
-            for r in CAPACITY.of(p.problem)
-            for year in t.each_year(r.year)
-        ],
-        place=TEXT, point_of_delivery=TEXT, t=WHOLE, capacity=NUMBER,
-    ).unique(_ROOM, keep="last", maintain_order=True)  # fmt: skip
+    stated = rooms(t).select(*_ROOM, "capacity")
     if not stated.height:
         p.without_effect("receiving_capacity", "no capacity is stated; nothing limits what is received")
         return
+    for (place, pod), years in stated.group_by("place", "point_of_delivery", maintain_order=True):
+        p.years_without("receiving_capacity", f"capacity of {pod} in {place}", years)
     system = pl.col("place") == ALL
     everywhere = stated.filter(system).select("place").unique().join(t.localities.select("locality"), how="cross")
     own = stated.filter(~system).select("place", pl.col("place").alias("locality")).unique(maintain_order=True)
@@ -152,6 +159,7 @@ def receiving_capacity(p: Programme) -> None:
         label="capacity of {point_of_delivery} in {place} in {year}", group="capacity", upper="room",
     )  # fmt: skip
     p.add(rows.select("row", *_ROOM), places.join(p["received"], on="locality").select(*_ROOM, "col"), _ROOM)
+    p.add(rows.select("row", *_ROOM), places.join(p["avoided"], on="locality").select(*_ROOM, "col"), _ROOM, -1.0)
     if p.has("capacity_added"):
         added = p["capacity_added"].select("place", "point_of_delivery", pl.col("t").alias("tau"), "col")
         p.put(rows.join(added, on=["place", "point_of_delivery"]).filter(pl.col("tau") <= pl.col("t")), -1.0)

@@ -10,9 +10,13 @@ import math
 
 import polars as pl
 
-from optimiser.blocks.start import can_start, starts
+from capitation.errors import DocumentError, Faults
+from optimiser.blocks.money import BUDGETS, may_be_paid_back, solution_costs
+from optimiser.blocks.staff import posts, supply
+from optimiser.blocks.start import can_start, must_start, starts
+from optimiser.blocks.wards import wards
 from optimiser.programme.programme import Programme, constraint, variables
-from optimiser.programme.tables import NUMBER, TEXT, WHOLE, ProblemTables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
 _KEY = ["solution", "place"]
 _INDEX = [*_KEY, "year"]
@@ -84,7 +88,8 @@ def scale_in_place(p: Programme) -> None:
         floor_s on[s,l,t] <= in_place[s,l,t] <= ceiling_s on[s,l,t]       on[s,l,t] = sum over tau <= t of start[s,l,tau]
         sum over k of launch[s,l,tau,k] <= step_s
 
-    Where there is no ceiling (bought without limit) scale needs no start, and only the sum is stated.
+    Where a solution is bought without limit and its start counts for something, the ceiling is the most that its staff,
+    its budgets or its step allow; where its start counts for nothing, only the sum is stated.
     """
     launch = p["launch"].select(*_KEY, pl.col("t").alias("tau"), "col")
     start = p["start"].select(*_KEY, pl.col("t").alias("tau"), "col")
@@ -92,15 +97,16 @@ def scale_in_place(p: Programme) -> None:
         "scale_sum", "in_place", _INDEX, unit="scale", label="scale of {solution} in {place} in {year} adds up"
     )
     p.put(sums.join(launch, on=_KEY).filter(_SO_FAR), -1.0)
-    limited = p["in_place"].rename({"col": "own"}).filter(pl.col("ceiling").is_finite())
+    running = p["in_place"].rename({"col": "own"}).join(_links(p), on=_KEY, how="left", maintain_order="left")
+    limited = running.filter(pl.col("link").is_finite())
     tops = p.rows(
         "scale_ceiling", limited, _INDEX, kind="P", unit="scale",
         label="{solution} in {place} runs in {year} only if started", upper=0.0,
     )  # fmt: skip
     p.put(tops, col="own")
-    p.put(tops.join(start, on=_KEY).filter(_SO_FAR), -pl.col("ceiling"))
+    p.put(tops.join(start, on=_KEY).filter(_SO_FAR), -pl.col("link"))
     floors = p.rows(
-        "scale_floor", limited.filter(pl.col("floor") > 0), _INDEX, kind="P", unit="scale",
+        "scale_floor", running.filter(pl.col("floor") > 0), _INDEX, kind="P", unit="scale",
         label="{solution} in {place} runs in {year} at its smallest scale at least", lower=0.0,
     )  # fmt: skip
     p.put(floors, col="own")
@@ -115,6 +121,64 @@ def scale_in_place(p: Programme) -> None:
         label="most scale of {solution} added in {place} in {year}", upper="step",
     )  # fmt: skip
     p.add(steps.select("row", *_KEY, "t"), p["launch"].select(*_KEY, "t", "col"), [*_KEY, "t"])
+
+
+def _links(p: Programme) -> pl.DataFrame:
+    """solution, place, link: the most scale that one start opens; infinite where nothing depends on the start."""
+    known = starts(p.tables).select(*_KEY, "weight", "ceiling")
+    counting = must_start(p)
+    faults = Faults()
+    found = []
+    for solution, place, weight, ceiling in known.iter_rows():
+        link = ceiling
+        if not math.isfinite(ceiling) and solution in counting:
+            link = _most_in_place(p, solution, weight)
+            if not math.isfinite(link):
+                faults.add(
+                    f"solution {solution!r}", "no largest scale, and a start that counts",
+                    "something that bounds its scale: largest_scale, a step, staff it needs or a budget",
+                    "State one of them in the last year.",
+                )  # fmt: skip
+        found.append((solution, place, link))
+    faults.raise_if_any(DocumentError, f"problem {p.problem.id!r} links a start to a scale without end")
+    return long(found, solution=TEXT, place=TEXT, link=NUMBER)
+
+
+def _most_in_place(p: Programme, solution: str, weight: float) -> float:
+    """The most scale of a solution without a ceiling that its step, the last year's staff and the budgets leave room for."""
+    t, last = p.tables, p.tables.horizon - 1
+    stated = next(s for s in p.problem.solutions if s.id == solution)
+    most = [math.inf if stated.step is None else float(stated.step) * t.horizon]
+    if not any(c.contacts < 0 for s in p.problem.solutions for c in s.creates):
+        needed = posts(t).filter((pl.col("solution") == solution) & (pl.col("wte") > 0))
+        freed = wards(t).group_by("staff_group").agg((pl.col("most") * pl.col("staff_wte")).sum().alias("freed"))
+        taken = supply(t).group_by("staff_group").agg(pl.col("pipeline").sum().alias("taken"))
+        there = supply(t).filter(pl.col("t") == last).join(taken, on="staff_group")
+        there = there.join(freed, on="staff_group", how="left").join(needed, on="staff_group")
+        room = (pl.col("supply") + pl.col("taken") + pl.col("freed").fill_null(0.0)) / (pl.col("wte") * weight)
+        most += there.select(room.alias("room"))["room"].to_list()
+    if not may_be_paid_back(p):
+        most += _affordable(p, solution, weight)
+    return min(most)
+
+
+def _affordable(p: Programme, solution: str, weight: float) -> list[float]:
+    """The most scale that each budget leaves money for: the last year's for running it, all years' for adding it."""
+    t = p.tables
+    money = long(
+        [(b.kind, t.each_year(b.year)[0], float(b.pounds) / THOUSAND) for b in BUDGETS.of(p.problem)],
+        kind=TEXT, t=WHOLE, budget=NUMBER,
+    )  # fmt: skip
+    per_scale = solution_costs(t).filter((pl.col("solution") == solution) & (pl.col("basis") == "scale"))
+    found = []
+    for kind, spread, thousand in (
+        per_scale.filter(pl.col("thousand") > 0).select("kind", "spread", "thousand").iter_rows()
+    ):
+        mine = money.filter(pl.col("kind") == kind)
+        years = {t.horizon - 1} if kind == "recurrent" else set(range(t.horizon))
+        if years <= set(mine["t"]):
+            found.append(float(mine["budget"].sum()) * (1 if kind == "recurrent" else spread) / (thousand * weight))
+    return found
 
 
 @constraint(30, "effective_scale")

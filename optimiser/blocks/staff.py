@@ -14,8 +14,9 @@ from capitation.records.documents import Document
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds, Share, Sourced
 from optimiser.programme.core import rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, charge, constraint, measures, variables
-from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
+from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, ProblemTables, long, table
 
 _KEY = ["staff_group", "t"]
 _INDEX = ["staff_group", "year"]
@@ -51,30 +52,38 @@ class ReceivingStaff(Document):
     """Contacts a year that one whole-time equivalent sees."""
 
 
-STAFF = rows("staff", StaffSupply, "Staff the mix may use.")
-RECEIVING_STAFF = rows("receiving_staff", ReceivingStaff, "Staff that received contacts need.")
+STAFF = rows(
+    "staff", StaffSupply, "Staff the mix may use.",
+    Meaning("{staff_group} supply{in_year}", "wte", ("staff_group",), ("year",)),
+)  # fmt: skip
+RECEIVING_STAFF = rows(
+    "receiving_staff", ReceivingStaff, "Staff that received contacts need.",
+    Meaning(
+        "contacts of {point_of_delivery} that one {staff_group} sees", "contacts_per_wte",
+        ("point_of_delivery", "staff_group"),
+    ),
+)  # fmt: skip
 
 
 @table
 def supply(t: ProblemTables) -> pl.DataFrame:
-    """staff_group, t, supply (posts less vacancies), pipeline, leavers, hire cost in thousand pounds, year."""
+    """staff_group, t, supply (posts less vacancies), pipeline, leavers, hire cost in thousand pounds, year; own years beat the general row."""
     factor = float(t.future.staff_factor)
     stated = [
         (
             r.staff_group,
-            year,
+            r.year,
             float(r.wte) * (1 - float(r.vacancy_share)) * factor,
             float(r.pipeline_wte) * factor,
             float(r.leavers_share),
             float(r.hire_pounds_per_wte) / THOUSAND,
         )
         for r in STAFF.of(t.problem)
-        for year in t.each_year(r.year)
     ]
     given = long(
-        stated, staff_group=TEXT, t=WHOLE, supply=NUMBER, pipeline=NUMBER, leavers=NUMBER, hire_cost=NUMBER
+        stated, staff_group=TEXT, year=TEXT, supply=NUMBER, pipeline=NUMBER, leavers=NUMBER, hire_cost=NUMBER
     )  # fmt: skip
-    return given.unique(_KEY, keep="last", maintain_order=True).join(t.dates, on="t")
+    return in_each_year(t.dates, given, ["staff_group"]).join(t.dates, on="t", maintain_order="left")
 
 
 @table
@@ -119,6 +128,8 @@ def workforce(p: Programme) -> None:
         p.without_effect("workforce", "no staff is needed or limited")
     if not stated.height:
         return
+    for (group,), years in stated.group_by("staff_group", maintain_order=True):
+        p.years_without("workforce", f"{group} staff", years)
     limits = p.rows(
         "workforce", stated, _INDEX, kind="Q", unit="WTE",
         label="{staff_group} staff in {year}", group="workforce", upper="supply",

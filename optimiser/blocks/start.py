@@ -15,6 +15,7 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Solution
 from optimiser.blocks.limits import LIMITS
 from optimiser.programme.core import ALL, rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, WHOLE, ProblemTables, long, table
 
@@ -28,7 +29,9 @@ class StartLimit(Document):
     """Most starts (one locality of a locality solution counts as one)."""
 
 
-START_LIMITS = rows("start_limits", StartLimit, "Capacity to start things.")
+START_LIMITS = rows(
+    "start_limits", StartLimit, "Capacity to start things.", Meaning("the most starts{in_year}", "most", (), ("year",))
+)
 
 
 @table
@@ -82,7 +85,7 @@ def _years_in(t: ProblemTables, year: str) -> int:
     return FinancialYear(year).years_after(t.problem.years[0])
 
 
-def _needs_whole_start(p: Programme) -> set[str]:
+def must_start(p: Programme) -> set[str]:
     """Solutions whose start must be yes or no: all or nothing, a smallest scale, a cost of starting, or some logic."""
     solutions = p.problem.solutions
     linked = {s.id for s in solutions if s.excludes or s.requires}
@@ -96,16 +99,32 @@ def _needs_whole_start(p: Programme) -> set[str]:
     }
 
 
+def _say_what_cannot_start(p: Programme) -> None:
+    """Solutions whose first year of starting lies after the last year, or whose last lies before the first."""
+    years = p.problem.years
+    for s, _ in _places(p.tables):
+        first, last = s.earliest_start, s.latest_start
+        if first is not None and _years_in(p.tables, first) >= p.tables.horizon:
+            p.without_effect(
+                "start", f"{s.id} cannot start: its earliest start {first} is after the last year {years[-1]}"
+            )
+        if last is not None and _years_in(p.tables, last) < 0:
+            p.without_effect(
+                "start", f"{s.id} cannot start: its latest start {last} is before the first year {years[0]}"
+            )
+
+
 def can_start(t: ProblemTables) -> pl.DataFrame:
     """The starts table by year, between the first and the last year in which each can start."""
-    per_year = starts(t).join(t.dates, how="cross")
+    per_year = starts(t).join(t.dates, how="cross", maintain_order="left_right")
     return per_year.filter(pl.col("t").is_between(pl.col("first"), pl.col("last")))
 
 
 @variables(10)
 def start(p: Programme) -> None:
     """A start for each solution, place and year in which it can start."""
-    whole = pl.col("solution").is_in(sorted(_needs_whole_start(p))).alias("whole")
+    _say_what_cannot_start(p)
+    whole = pl.col("solution").is_in(sorted(must_start(p))).alias("whole")
     p.columns(
         "start", can_start(p.tables).with_columns(whole), ["solution", "place", "year"], unit="start",
         label="start of {solution} in {place} in {year}", upper=1.0, integer="whole", first_stage=True,
@@ -136,11 +155,12 @@ def starts_per_year(p: Programme) -> None:
         sum over s, l of start[s,l,t] <= most[t]
     """
     t = p.tables
-    stated = [(year, float(r.most)) for r in START_LIMITS.of(p.problem) for year in t.each_year(r.year)]
+    stated = [(r.year, float(r.most)) for r in START_LIMITS.of(p.problem)]
     if not stated:
         p.without_effect("starts_per_year", "no number of starts is stated")
         return
-    most = long(stated, t=WHOLE, most=NUMBER).unique("t", keep="last", maintain_order=True)
+    most = in_each_year(t.dates, long(stated, year=TEXT, most=NUMBER), [])
+    p.years_without("starts_per_year", "starts", most)
     rows = p.rows(
         "starts_per_year", most.join(t.dates, on="t"), ["year"], kind="Q", unit="starts",
         label="starts in {year}", group="programme", upper="most",

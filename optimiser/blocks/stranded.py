@@ -14,6 +14,7 @@ from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds
 from optimiser.blocks.income import prices
 from optimiser.programme.core import rows
+from optimiser.programme.meaning import Meaning, in_each_year
 from optimiser.programme.programme import Programme, constraint, measures, variables
 from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, long
 
@@ -40,8 +41,14 @@ class TransitionFund(Document):
     """Most support to all providers together."""
 
 
-STRANDED_LIMITS = rows("stranded_limits", StrandedLimit, "Protection of providers.")
-TRANSITION_FUNDS = rows("transition_funds", TransitionFund, "Support to providers.")
+STRANDED_LIMITS = rows(
+    "stranded_limits", StrandedLimit, "Protection of providers.",
+    Meaning("the most stranded cost of {provider}{in_year}", "pounds", ("provider",), ("year",)),
+)  # fmt: skip
+TRANSITION_FUNDS = rows(
+    "transition_funds", TransitionFund, "Support to providers.",
+    Meaning("the transition fund{in_year}", "pounds", ("year",)),
+)  # fmt: skip
 
 
 @variables(190)
@@ -88,12 +95,10 @@ def provider_protection(p: Programme) -> None:
         stranded[h,t] - support[h,t] <= limit[h,t]        sum over h of support[h,t] <= fund[t]
     """
     t = p.tables
-    given = [
-        (r.provider, year, float(r.pounds) / THOUSAND)
-        for r in STRANDED_LIMITS.of(p.problem)
-        for year in t.each_year(r.year)
-    ]
-    stated = long(given, provider=TEXT, t=WHOLE, limit=NUMBER).unique(_KEY, keep="last", maintain_order=True)
+    given = [(r.provider, r.year, float(r.pounds) / THOUSAND) for r in STRANDED_LIMITS.of(p.problem)]
+    stated = in_each_year(t.dates, long(given, provider=TEXT, year=TEXT, limit=NUMBER), ["provider"])
+    for (provider,), years in stated.group_by("provider", maintain_order=True):
+        p.years_without("provider_protection", f"stranded cost of {provider}", years)
     bound = stated.join(t.dates, on="t").join(p["stranded"].select(_KEY), on=_KEY, how="semi")
     if not bound.height:
         reason = "no provider is protected" if not stated.height else "no protected provider has priced activity"

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.programme.core import DocumentKey, rows
+from optimiser.programme.meaning import Meaning
 from optimiser.programme.programme import Programme, constraint, variables
 from optimiser.programme.tables import NUMBER, TEXT, THOUSAND, WHOLE, ProblemTables, long, table
 
@@ -41,7 +42,10 @@ class CostBlock(Sourced):
     """How many it frees."""
 
 
-BLOCKS = rows("blocks", CostBlock, "Fixed cost released in lumps.")
+BLOCKS = rows(
+    "blocks", CostBlock, "Fixed cost released in lumps.",
+    Meaning("block {id} of {provider}", "units", ("provider", "id")),
+)  # fmt: skip
 WHOLE_BLOCKS = DocumentKey("whole_blocks", bool, default=False, about="Whether only whole blocks close.")
 
 

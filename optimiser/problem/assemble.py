@@ -38,17 +38,24 @@ def programme_matrix(
     programme = Programme(tables_of(problem, future), all_parts(), in_order)
     programme.make("variables")
     programme.make("measures")
-    _check_measures(problem, programme.measure_names())
+    _check_measures(problem, programme)
     programme.make("constraint")
     return programme.matrix(objective or problem.goals[0].measure)
 
 
-def _check_measures(problem: Problem, known: list[str]) -> None:
+def _check_measures(problem: Problem, programme: Programme) -> None:
+    known = programme.measure_names()
     wanted = [("goals", m) for m in problem.goal_names()] + [("limits", limit.measure) for limit in problem.limits]
     faults = [
         Fault(where, f"unknown measure {name!r}", "a measure of this problem", suggest(name, known))
         for where, name in wanted
         if name not in known
+    ]
+    faults += [
+        Fault(
+            f"measure {name!r}", f"two of that name: {first!r} and {second!r}", "one", "Rename what makes the second."
+        )
+        for name, first, second in programme.measures_said_twice()
     ]
     if faults:
         raise DocumentError(f"problem {problem.id!r} aims at what it does not measure", faults)

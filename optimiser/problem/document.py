@@ -25,6 +25,7 @@ from capitation.records.frames import Schema
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Solution, read_solutions
 from optimiser.blocks import entries
+from optimiser.blocks.after import AfterHorizon, ResidualValue
 from optimiser.blocks.control_totals import PositionToReach
 from optimiser.blocks.effects import Cell
 from optimiser.blocks.equity import Equity
@@ -140,6 +141,10 @@ class Problem(Document):
     """Floors and ceilings on measures."""
     goals: tuple[Goal, ...] = (Goal(measure="npv"),)
     """What to aim at, first things first."""
+    after_horizon: AfterHorizon | None = None
+    """How what falls after the last year counts."""
+    residual_values: tuple[ResidualValue, ...] = ()
+    """What solutions are worth when the last year ends."""
     overlap: Overlap = Overlap()
     """How effects combine."""
     futures: tuple[Future, ...] = ()

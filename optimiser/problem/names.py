@@ -17,6 +17,7 @@ from capitation.records.years import FinancialYear
 from optimiser.blocks.effects import solution_effects
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.problem.document import Problem
+from optimiser.problem.rows import check_reserved, check_rows
 from optimiser.programme.core import ALL, COMMISSIONER, SYSTEM
 from optimiser.programme.tables import ProblemTables
 
@@ -30,6 +31,8 @@ def check_names(problem: Problem, faults: Faults) -> None:
     _check_solutions(problem, names)
     _check_places_and_providers(problem, names)
     _check_tables(problem, names)
+    check_rows(problem, faults)
+    check_reserved(problem, faults)
     _check_limits(problem, faults)
     if len(problem.providers) > 1:
         _check_flows(problem, faults)
@@ -144,15 +147,10 @@ def _check_places_and_providers(problem: Problem, names: _Names) -> None:
     _repeated(faults, "localities", [p.id for p in problem.localities])
     _repeated(faults, "providers", [p.id for p in problem.providers])
     _repeated(faults, "futures", [f.id for f in problem.futures])
-    _repeated(faults, "activity", [(r.locality, r.point_of_delivery, r.year) for r in problem.activity])
-    _repeated(faults, "budgets", [(b.kind, str(b.year)) for b in problem.budgets])
-    _repeated(faults, "blocks", [(b.provider, b.id) for b in problem.blocks])
-    years = set(problem.years)
+    _repeated(faults, "points_of_delivery", [p.id for p in problem.points_of_delivery])
     for r in problem.activity:
         if places or r.locality != ALL:
             names.check(f"activity of {r.point_of_delivery}", "locality", r.locality, places or {ALL})
-        if r.year is not None and r.year not in years:
-            faults.add(f"activity of {r.point_of_delivery}", f"year {r.year}", "a year of the problem")
     for f in problem.flows:
         if f.locality != ALL:
             names.check("flows", "locality", f.locality, places)
@@ -189,6 +187,8 @@ def _check_tables(problem: Problem, names: _Names) -> None:
     for future in problem.futures:
         for name in future.effect_factors:
             names.check(f"future {future.id!r}", "solution", name, names.solutions)
+    for value in problem.residual_values:
+        names.check("residual_values", "solution", value.solution, names.solutions)
     for s in problem.solutions:
         for v in s.savings:
             if v.falls_to:
@@ -198,21 +198,20 @@ def _check_tables(problem: Problem, names: _Names) -> None:
 def _check_limits(problem: Problem, faults: Faults) -> None:
     if len(problem.years) > 1 and problem.discount_rate is None:
         faults.add("discount_rate", "nothing", "a rate a year, because there are several years", "Add the key.")
+    rate = problem.discount_rate
+    if rate is not None and rate >= 1:
+        share = rate / 100
+        faults.add("discount_rate", f"{rate}", f"a share below 1 a year, such as {share.normalize():f} for {rate}%")
     for b in problem.budgets:
-        if b.year not in problem.years:
-            faults.add(f"{b.kind} budget", f"year {b.year}", f"one of {', '.join(problem.years)}")
-        if b.pounds < 0:
-            faults.add(f"{b.kind} budget {b.year}", f"{b.pounds} pounds", "0 or more")
-    for year in (*(c.year for c in problem.control_totals), *(f.year for f in problem.transition_funds)):
-        if year not in problem.years:
-            faults.add("control totals and funds", f"year {year}", f"one of {', '.join(problem.years)}")
+        for words, pounds in (("", b.pounds), (" carried forward", b.carry_forward_pounds)):
+            if pounds < 0:
+                faults.add(f"{b.kind} budget {b.year}{words}", f"{pounds} pounds", "0 or more")
+    for f in problem.transition_funds:
+        if f.pounds < 0:
+            faults.add(f"transition fund of {f.year}", f"{f.pounds} pounds", "0 or more")
     for limit in problem.limits:
-        where = f"limit on {limit.measure!r}"
         if limit.at_least is None and limit.at_most is None:
-            faults.add(where, "neither at_least nor at_most", "one of them")
-        elif limit.at_least is not None and limit.at_most is not None and limit.at_least > limit.at_most:
-            crossed = f"a floor of {limit.at_least} above a ceiling of {limit.at_most}"
-            faults.add(where, crossed, "floor at or below ceiling")
+            faults.add(f"limit on {limit.measure!r}", "neither at_least nor at_most", "one of them")
 
 
 def _check_flows(problem: Problem, faults: Faults) -> None:

@@ -29,6 +29,7 @@ class Builder:
         self._terms: list[pl.DataFrame] = []
         self._measures: dict[str, tuple[list[pl.DataFrame], float, dict[str, Any]]] = {}
         self._no_effect: list[str] = []
+        self._said_twice: list[tuple[str, str, str]] = []
         self._column_count = 0
         self._row_count = 0
 
@@ -120,12 +121,18 @@ class Builder:
         scale: float = 1.0,
     ) -> None:
         """Name a linear expression; each frame of `terms` has `col` and `value`."""
+        if name in self._measures:
+            self._said_twice.append((name, str(self._measures[name][2]["label"]), label))
         parts = [t.select(pl.col("col").cast(pl.Int32), pl.col("value").cast(pl.Float64)) for t in terms]
         self._measures[name] = (parts, constant, {"unit": unit, "sense": sense, "label": label, "scale": scale})
 
     def measure_names(self) -> list[str]:
         """Names of the measures so far."""
         return list(self._measures)
+
+    def measures_said_twice(self) -> list[tuple[str, str, str]]:
+        """Each name that two measures have, with the words of both."""
+        return list(self._said_twice)
 
     def measure_terms(self, name: str) -> tuple[pl.DataFrame, float, float]:
         """Terms (col, value) of a measure, its constant, and its scale."""

@@ -15,8 +15,9 @@ from pydantic import Field
 from capitation.records.documents import Document
 from capitation.records.years import FinancialYear
 from capitation.shift.solution import Name, Pounds, Solution
+from optimiser.programme.meaning import EVERY, Meaning
 
-ALL = "ALL"
+ALL = EVERY
 """Stands for the whole system where a place or a provider is not named."""
 SYSTEM, COMMISSIONER = "system", "commissioner"
 
@@ -134,15 +135,17 @@ class DocumentKey(Generic[T]):
     shape: Any
     default: T
     about: str
+    meaning: Meaning | None = None
+    """What each row says, where the key holds rows: it decides between general and special ones."""
 
     def of(self, document: object) -> T:
         """What `document` says under this key."""
         return cast(T, getattr(document, self.field, self.default))
 
 
-def rows(field: str, model: type[Row], about: str) -> DocumentKey[tuple[Row, ...]]:
+def rows(field: str, model: type[Row], about: str, meaning: Meaning | None = None) -> DocumentKey[tuple[Row, ...]]:
     """A key that holds rows of `model`, none where it is left out."""
-    return DocumentKey(field, tuple[model, ...], (), about)  # type: ignore[valid-type]  # a model known at run time
+    return DocumentKey(field, tuple[model, ...], (), about, meaning)  # type: ignore[valid-type]  # a model known at run time
 
 
 def one(field: str, model: type[Row], about: str) -> DocumentKey[Row | None]:

@@ -43,7 +43,11 @@ def lp_text(matrix: Matrix, families: Collection[str] | None = None) -> str:
         which, values = matrix.index[place], matrix.value[place]
         used[which] = True
         low, high = matrix.row_lower[row], matrix.row_upper[row]
-        if not len(which):
+        if not len(which) and (low > 0 or high < 0) and len(columns):
+            used[0] = True  # a row without terms that nothing can keep: it needs a column to stand in the file
+            sign, limit = (">=", low) if low > 0 else ("<=", high)
+            lines += _limit(rows[row], np.zeros(1, np.int32), np.zeros(1), columns, sign, limit)
+        elif not len(which):
             lines.append(f"\\ {rows[row]} has no terms: {low:.12g} <= 0 <= {high:.12g}")
         elif low == high:
             lines += _limit(rows[row], which, values, columns, "=", low)

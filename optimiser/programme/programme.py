@@ -84,6 +84,12 @@ class Programme(Builder):
         self.put(rows, col="own")
         return rows
 
+    def years_without(self, name: str, what: str, stated: pl.DataFrame) -> None:
+        """Say which years of the problem have no limit on `what`, where `stated` (with t) has it for some years only."""
+        years = self.tables.dates.join(stated, on="t", how="anti", maintain_order="left")["year"].to_list()
+        if stated.height and years:
+            self.without_effect(name, f"no limit on {what} is stated for {', '.join(years)}; nothing limits it then")
+
     def money(self, name: str, terms: pl.DataFrame, sense: Sense, label: str) -> None:
         """A measure in pounds of terms in thousand pounds (col and value, or col alone for 1 each)."""
         self.measure(name, [_valued(terms)], unit="£", sense=sense, label=label, scale=THOUSAND)

@@ -28,6 +28,7 @@ from optimiser.answers.report import outcome_report
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.programme.lp_text import lp_text
+from optimiser.programme.mps_text import mps_text
 
 
 def register(app: typer.Typer) -> None:
@@ -43,13 +44,16 @@ def optimise(
     time_limit: TimeOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
-    write_lp: Annotated[Path | None, typer.Option(help="Write the programme as an LP file.")] = None,
+    write_lp: Annotated[
+        Path | None, typer.Option(help="Write the programme as an LP file (MPS where the name ends in .mps).")
+    ] = None,
 ) -> None:
     """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give."""
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
-        write_text(write_lp, lp_text(programme_matrix(document)))
+        as_text = mps_text if write_lp.suffix.lower() == ".mps" else lp_text
+        write_text(write_lp, as_text(programme_matrix(document)))
     outcome = best_mix(
         document,
         engine=engine.value,

@@ -15,7 +15,7 @@ import polars as pl
 from optimiser.answers.exact import effective_scales
 from optimiser.blocks.effects import overlap_cells
 from optimiser.blocks.flows import activity_before, provider_flows
-from optimiser.blocks.income import prices, under_terms
+from optimiser.blocks.income import prices, terms_of
 from optimiser.blocks.start import reach, starts
 from optimiser.engines.answer import Answer
 from optimiser.futures.appraisal.draws import triangular
@@ -129,30 +129,35 @@ class Model:
         """Providers at which something is donated, or that keep a saving."""
         return list(self.tables.providers)
 
-    def _by_provider(self, weight: str, under: bool | None) -> Sum:
+    def _by_provider(self, weight: str, under: int | None = None, *, every: bool = False) -> Sum:
+        """By provider and year: what stands under the terms of that number (None: under no terms), or everything."""
         kept = []
-        for row, inside in zip(self.gone.iter_rows(named=True), under_terms(self.tables, self.gone), strict=True):
-            if under is None or inside == under:
+        for row, terms in zip(self.gone.iter_rows(named=True), terms_of(self.tables, self.gone), strict=True):
+            if every or terms == under:
                 kept.append((row["j"], row[weight], self.providers.index(row["provider"]) * self.horizon + row["t"]))
         source, weights, target = zip(*kept, strict=True) if kept else ((), (), ())
         return Sum(source, weights, target, len(self.providers) * self.horizon)
 
     @cached_property
     def sums(self) -> dict[str, Sum]:
-        """Donated units to thousand pounds by provider and year: outside payment terms, inside them, at tariff, variable cost."""
+        """Donated units to thousand pounds by provider and year: outside payment terms, at tariff, variable cost."""
         return {
-            "marginal": self._by_provider("marginal", under=False),
-            "under_terms": self._by_provider("tariff", under=True),
-            "tariff": self._by_provider("tariff", under=None),
-            "variable": self._by_provider("variable", under=None),
+            "marginal": self._by_provider("marginal"),
+            "tariff": self._by_provider("tariff", every=True),
+            "variable": self._by_provider("variable", every=True),
         }
+
+    @cached_property
+    def under_terms(self) -> list[Sum]:
+        """Donated units to thousand pounds of tariff value under each payment terms."""
+        return [self._by_provider("tariff", number) for number in range(len(self.problem.payment_terms))]
 
     def income_lost(self, donated: Floats) -> Floats:
         """Thousand pounds by draw and provider-year: marginal prices, and the pieces of contracts in order."""
-        lost, inside = self.sums["marginal"](donated), self.sums["under_terms"](donated)
-        for term in self.problem.payment_terms:
+        lost = self.sums["marginal"](donated)
+        for term, inside in zip(self.problem.payment_terms, self.under_terms, strict=True):
             at = self.providers.index(term.provider) * self.horizon
-            block = inside[:, at : at + self.horizon]
+            block = inside(donated)[:, at : at + self.horizon]
             starts = [float(q.from_pounds) / THOUSAND for q in term.pieces]
             for start, end, q in zip(starts, [*starts[1:], np.inf], term.pieces, strict=True):
                 lost[:, at : at + self.horizon] += float(q.slope) * np.clip(block - start, 0.0, end - start)
@@ -261,6 +266,11 @@ class Model:
                 out[self.providers.index(provider) * self.horizon + index[year]] += value
         return out
 
+    @cached_property
+    def after(self) -> float:
+        """Thousand pounds after the last year, as planned: what remains of value less what is still owed, discounted."""
+        return self.answer.measure("value_after") / THOUSAND if "value_after" in self.answer.matrix.measures else 0.0
+
     def savings(self, even: Floats) -> dict[str, Floats]:
         """Thousand pounds of direct savings by draw and year, by the organisation that keeps them."""
         out: dict[str, Floats] = {}
@@ -317,7 +327,7 @@ class Model:
             out[f"stranded:{name}"] = stranded[:, block] - self.support[block]
             out[f"npv:{name}"] = out[f"cash:{name}"] @ self.discount
         for name in (COMMISSIONER, SYSTEM):
-            out[f"{name}_npv"] = out[f"npv:{name}"] = (cash[name] - capital) @ self.discount
+            out[f"{name}_npv"] = out[f"npv:{name}"] = (cash[name] - capital) @ self.discount + self.after
         out["npv"] = out[f"{self.problem.perspective}_npv"]
         out["avoided_at_contract"] = lost.sum(axis=1)
         out["avoided_at_tariff"] = self.sums["tariff"](donated).sum(axis=1)
