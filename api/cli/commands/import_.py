@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import print_json, show, write_frame
-from api.cli.options import DataOption, JsonOption
+from api.cli.options import DataOption, JsonOption, NoTotalOption
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.weighting.formula import need_catalogue
@@ -24,16 +24,17 @@ def register(app: typer.Typer) -> None:
 
 
 def import_place_tool(
-    file: Annotated[Path, typer.Argument(help="CSV of the place-based tool as published, such as 2023_2024.csv.")],
+    file: Annotated[Path, typer.Argument(help="File of the place-based tool as published, such as 2023_2024.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for the practices, the traps and the rows set aside.")],
     year: Annotated[str | None, typer.Option(help="Year of the file; read from its name by default.")] = None,
+    no_total_row: NoTotalOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
     pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
-    found = read_place_tool(file, pack, catalogue, year)
+    found = read_place_tool(file, pack, catalogue, year, may_total=no_total_row)
     overalls = published_columns(found.practices, catalogue, found.year)
     stem = f"place-tool-{found.year.replace('/', '-')}"
     written = [write_frame(found.practices, out / f"{stem}.csv"), write_frame(found.traps, out / f"{stem}-traps.csv")]
