@@ -465,15 +465,6 @@ def _another_years_values(
                 found,
                 f"Kept; use the final release of {year} instead",
             )
-            return
-    if own is not None:
-        count, known = rows.height, own.population.england_practices
-        persons = float(own.population.england_persons)
-        found = (
-            f"{count:,} practices and {total:,.0f} persons; England has {known:,} and {persons:,.0f} in {year} "
-            f"({total / persons:.1%} of its persons)"
-        )
-        _trap(traps, "not all of England", str(year), rows, found, "Kept; read the whole file where it is meant")
 
 
 def _known_codes(rows: pl.DataFrame, year: FinancialYear, pack: DataPack, traps: list[dict[str, object]]) -> None:

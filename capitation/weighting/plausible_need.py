@@ -8,8 +8,9 @@ import polars as pl
 
 from capitation.pack.plausibility import Implausible, PlausibleBand, outside
 from capitation.records.frames import Frame
-from capitation.weighting.formula import Formula
+from capitation.weighting.formula import Formula, NeedCatalogue
 from capitation.weighting.inputs import GivenCostIndices, NeedInputs
+from capitation.weighting.place_tool import PlaceTool
 from capitation.weighting.weigh import Need
 
 
@@ -40,6 +41,25 @@ def implausible_need(
             ratio = pl.Series([math.fsum(rows.get_column(component.column)) / whole])
             found += outside(bands, "weighted-per-head", component.column, ratio, ["the whole file"])
     return found
+
+
+def implausible_size(found: PlaceTool, catalogue: NeedCatalogue, bands: Frame[PlausibleBand]) -> list[Implausible]:
+    """A published file with fewer or more practices or persons than England has in its year: cut, or doubled."""
+    vintage = catalogue.vintages.get(found.year)
+    if vintage is None:
+        return []
+    of_england = {
+        "practices": (found.practices.height, vintage.population.england_practices),
+        "registered_persons": (
+            math.fsum(found.practices.get_column("registered_projected")),
+            float(vintage.population.england_persons),
+        ),
+    }
+    unlikely = []
+    for name, (here, england) in of_england.items():
+        label = f"{here:,.0f} {name.replace('_', ' ')} beside England's {england:,.0f} of {found.year}"
+        unlikely += outside(bands, "practices-share", name, pl.Series([here / england]), [label])
+    return unlikely
 
 
 def implausible_targets(found: Need, bands: Frame[PlausibleBand]) -> list[Implausible]:

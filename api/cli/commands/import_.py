@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from api.boards.tables import print_json, show, write_frame
-from api.cli.options import DataOption, JsonOption, NoTotalOption
+from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.options import AcceptOption, DataOption, JsonOption, NoTotalOption
 from capitation.pack.layers import pack_folder
+from capitation.pack.plausibility import accepted, plausibility_bands, stands
 from capitation.pack.sources import DataPack
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.place_tool import read_place_tool
+from capitation.weighting.plausible_need import implausible_size
 from capitation.weighting.published import published_columns
 
 
@@ -28,6 +30,7 @@ def import_place_tool(
     out: Annotated[Path, typer.Option(help="Folder for the practices, the traps and the rows set aside.")],
     year: Annotated[str | None, typer.Option(help="Year of the file; read from its name by default.")] = None,
     no_total_row: NoTotalOption = False,
+    accept: AcceptOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -36,6 +39,8 @@ def import_place_tool(
     catalogue = need_catalogue(pack)
     found = read_place_tool(file, pack, catalogue, year, may_total=no_total_row)
     overalls = published_columns(found.practices, catalogue, found.year)
+    unlikely = implausible_size(found, catalogue, plausibility_bands(pack))
+    warned = stands(unlikely, accepted(accept or []), str(file))
     stem = f"place-tool-{found.year.replace('/', '-')}"
     written = [write_frame(found.practices, out / f"{stem}.csv"), write_frame(found.traps, out / f"{stem}-traps.csv")]
     if found.set_aside.height:
@@ -49,6 +54,7 @@ def import_place_tool(
             "published": [vars(overall) for overall in overalls],
             "traps": found.traps,
             "set_aside": found.set_aside,
+            "notes": warned,
             "written": [str(path) for path in written],
         }
         print_json(content)
@@ -57,6 +63,8 @@ def import_place_tool(
     typer.echo(
         f"{found.practices.height:,} practices, {persons:,.0f} registered persons, {found.set_aside.height} rows set aside"
     )
+    for note in warned:
+        notices.print(f"note: {note}", markup=False)
     for path in written:
         typer.echo(f"written: {path}")
     for overall in overalls:
