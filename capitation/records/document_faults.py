@@ -32,6 +32,11 @@ _PLAIN: dict[Any, str] = {
     type(None): "nothing",
 }
 
+_FORMS = {
+    r"^(\d{4})/(\d{2})$": "a financial year such as 2016/17",
+    r"^[a-z0-9][a-z0-9-]*$": "small letters, digits and hyphens, such as blmk-2016-17",
+}
+
 Error = Mapping[str, Any]
 """One error as the validating library reports it."""
 
@@ -183,7 +188,7 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
         said = f"at {'least' if name == 'too_short' else 'most'} {least} {'entry' if least == 1 else 'entries'}"
         return Fault(place, f"{context.get('actual_length', 0)}", said)
     if name == "string_pattern_mismatch":
-        said = f"a text of the form {context.get('pattern')}"
+        said = _FORMS.get(str(context.get("pattern")), f"a text of the form {context.get('pattern')}")
     if name == "string_too_short":
         said = "a text that is not empty"
     for before in ("Value error, ", "Assertion failed, ", "Input should be "):
