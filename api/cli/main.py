@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
+from api.cli.misuse import MISUSE, misuse
 from api.cli.words import Words
 from capitation.errors import CapitationError
 
@@ -29,14 +31,24 @@ def _root(
         raise typer.Exit
 
 
+def _refuse(message: str) -> NoReturn:
+    """Print what is wrong and end with exit code 2."""
+    from rich.console import Console
+
+    if message:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {message}", markup=False)
+    sys.exit(2)
+
+
 def main() -> None:
     """Run the command line: exit code 0 on success, 2 where the input is at fault, 130 where the user stopped it."""
     try:
-        app(prog_name="capitation")
+        sys.exit(app(prog_name="capitation", standalone_mode=False) or 0)
     except CapitationError as error:
-        from rich.console import Console
-
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-        sys.exit(2)
+        _refuse(str(error))
+    except MISUSE as error:
+        _refuse(misuse(error))
+    except typer.Abort:
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -9,9 +9,11 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
+from api.cli.given import GivenTables
+from api.cli.options import DataOption, FileYearOption, HeadingOption, JsonOption, MapOption, NoTotalOption, SheetOption
 from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
+from capitation.pack.rows import RawTable
 from capitation.pack.sources import DataPack
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import NeedInputs, parse_column_map, read_need_inputs
@@ -35,6 +37,9 @@ def recover_command(
     by: Annotated[str | None, typer.Option(help="Area column to follow; the district by default.")] = None,
     year: FileYearOption = None,
     column_map: MapOption = None,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    no_total_row: NoTotalOption = False,
     out: Annotated[
         Path | None, typer.Option(help="CSV or parquet file for the coefficients; `need --cost-index` takes it.")
     ] = None,
@@ -52,10 +57,14 @@ def recover_command(
     catalogue = need_catalogue(DataPack(pack_folder(data)))
     mapping = parse_column_map(column_map or [])
     chosen = catalogue.formula(formula) if formula is not None else None
+    tables = GivenTables(sheet, heading, may_total=no_total_row)
+    rows = tables.read(published)
+    parts = None if practices is None else tables.read(practices)
+    tables.done()
     used, its_year, overall = read_published(
-        published, catalogue, formula=chosen, year=year, column=column, column_map=mapping
+        rows, catalogue, formula=chosen, year=year, column=column, column_map=mapping
     )
-    inputs = _components(published, practices, used, str(its_year), mapping)
+    inputs = _components(rows, parts, used, str(its_year), mapping)
     found = recover(used, inputs.components, overall, inputs.year, level=by)
     areas = found.areas.rename({"area_code": found.level})
     if out is not None:
@@ -66,7 +75,7 @@ def recover_command(
 
 
 def _components(
-    published: Path, practices: Path | None, formula: Formula, year: str, mapping: dict[str, str]
+    published: RawTable, practices: RawTable | None, formula: Formula, year: str, mapping: dict[str, str]
 ) -> NeedInputs:
     """The components of the published file itself, or of the file that goes with it."""
     try:

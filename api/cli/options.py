@@ -28,6 +28,25 @@ FileYearOption = Annotated[str | None, typer.Option("--year", help="Year to use,
 
 MapOption = Annotated[list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")]
 
+SheetOption = Annotated[
+    list[str] | None,
+    typer.Option("--sheet", help="Sheet of a workbook; FILE=SHEET where several tables are given."),
+]
+
+HeadingOption = Annotated[
+    list[str] | None,
+    typer.Option("--heading", help="Line of the headings, counted from 1; FILE=LINE where several tables are given."),
+]
+
+NoTotalOption = Annotated[
+    bool, typer.Option("--no-total-row", help="No row is the sum of the others, whatever it is called or adds up to.")
+]
+
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--accept", help="NAME=REASON: an implausible number that stands, and why; repeat for more."),
+]
+
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a written run.")]
 
 ContractFile = Annotated[

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import polars as pl
 
-from capitation.errors import SourceError, suggest
+from capitation.errors import DataError, SourceError, suggest
 from capitation.money.pence import pence_of
+from capitation.money.written_numbers import exact_number
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Schema
 
@@ -21,14 +22,11 @@ def printed_number(text: str) -> Decimal:
     Raises:
         SourceError: the text is not one number with at most a pound sign before it and "m" or "%" after it.
     """
-    bare = text.strip().removeprefix("£").removesuffix("%").removesuffix("m").replace(",", "")
+    bare = text.strip().removeprefix("£").removesuffix("%").removesuffix("m")
     try:
-        number = Decimal(bare)
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        raise SourceError(f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'")
-    return number
+        return exact_number(bare)
+    except DataError:
+        raise SourceError(f"{text!r} is not a printed number such as '1,006,288', '£22.2m' or '-13%'") from None
 
 
 class Cells:

@@ -9,19 +9,15 @@ at every level, whatever the depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import polars as pl
 
-from capitation.errors import Fault, FrameError, ScenarioError
+from capitation.errors import Fault, FrameError
 from capitation.money.apportion import apportion
-from capitation.money.rounding import micro
-from capitation.pack.sources import read_rows
 from capitation.records.columns import ALLOCATION_PENCE, STREAM, WEIGHT_MICRO, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from capitation.records.years import FinancialYear
 
 
 class LevelAllocation(Schema):
@@ -85,37 +81,68 @@ def allocate_levels(
     Example:
         Localities of 60 and 40 pence in one place: their practices share 60 and 40, the place has 100.
     """
+    return LevelAllocation.validate(_levels(totals, leaves, path, given, "weight_micro"))
+
+
+def shared_down(
+    parents: pl.DataFrame, leaves: pl.DataFrame, path: Sequence[str], *, weight: str, shown: Mapping[str, str]
+) -> pl.DataFrame:
+    """`allocate_down` for weights of another name, and levels whose columns go by another name than is shown.
+
+    Args:
+        parents: year, stream, code of the node at the first of `path`, and `allocation_pence`.
+        leaves: year, stream, one column for each of `path`, and the weight; one row a leaf.
+        path: columns of the levels from the coarsest to the leaf.
+        weight: column of whole numbers.
+        shown: what each level is called.
+
+    Raises:
+        FrameError: a node has two parents, or a leaf's parent has no total.
+        NothingToShareError: a node has money but no weight below it.
+    """
+    nodes = _levels(parents, leaves, path, path[0], weight, shown)
+    return nodes.with_columns(pl.col("level").replace(dict(shown)))
+
+
+def _levels(
+    totals: pl.DataFrame,
+    leaves: pl.DataFrame,
+    path: Sequence[str],
+    given: str,
+    weight: str,
+    shown: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     at = list(path).index(given)
-    _check_tree(totals, leaves, list(path), given)
-    weights = leaves.group_by("year", "stream", given).agg(pl.col("weight_micro").sum())
+    _check_tree(totals, leaves, list(path), given, shown or {})
+    weights = leaves.group_by("year", "stream", given).agg(pl.col(weight).sum())
     start = totals.select("year", "stream", given, "allocation_pence").join(
         weights, on=["year", "stream", given], how="left"
     )
-    start = start.with_columns(pl.col("weight_micro").fill_null(0))
+    start = start.with_columns(pl.col(weight).fill_null(0))
     levels, nodes = [], start
     for parent, level in pairwise(path[at:]):
         above = nodes.select("year", "stream", parent, pl.col("allocation_pence").alias("parent_pence"))
-        below = leaves.group_by("year", "stream", parent, level).agg(pl.col("weight_micro").sum())
+        below = leaves.group_by("year", "stream", parent, level).agg(pl.col(weight).sum())
         nodes = apportion(
             below.join(above, on=["year", "stream", parent], how="left", validate="m:1"),
             total="parent_pence",
-            weight="weight_micro",
+            weight=weight,
             within=["year", "stream", parent],
             order_by=[level],
             into="allocation_pence",
         )
-        levels.append(_level(nodes, level, parent))
+        levels.append(_level(nodes, level, parent, weight))
     nodes = start
     for level, parent in pairwise(reversed(path[: at + 1])):
         homes = leaves.select("year", "stream", level, parent).unique()
         nodes = nodes.join(homes, on=["year", "stream", level], how="left", validate="m:1")
-        levels.append(_level(nodes, level, parent))
-        nodes = nodes.group_by("year", "stream", parent).agg(pl.col("weight_micro", "allocation_pence").sum())
-    levels.append(_level(nodes, path[0], None))
-    return LevelAllocation.validate(pl.concat(levels))
+        levels.append(_level(nodes, level, parent, weight))
+        nodes = nodes.group_by("year", "stream", parent).agg(pl.col(weight, "allocation_pence").sum())
+    levels.append(_level(nodes, path[0], None, weight))
+    return pl.concat(levels)
 
 
-def _level(nodes: pl.DataFrame, level: str, parent: str | None) -> pl.DataFrame:
+def _level(nodes: pl.DataFrame, level: str, parent: str | None, weight: str) -> pl.DataFrame:
     above = pl.lit(None, dtype=pl.String) if parent is None else pl.col(parent)
     return nodes.select(
         "year",
@@ -123,53 +150,14 @@ def _level(nodes: pl.DataFrame, level: str, parent: str | None) -> pl.DataFrame:
         pl.lit(level).alias("level"),
         pl.col(level).alias("code"),
         above.alias("parent_code"),
-        "weight_micro",
+        weight,
         "allocation_pence",
     )
 
 
-def allocate_file(
-    total_pence: int, weights: Path, levels: Sequence[str], *, weight: str, year: FinancialYear, stream: str = "total"
-) -> Frame[LevelAllocation]:
-    """The allocation of one total over the rows of a file, at every level.
-
-    Args:
-        total_pence: the total.
-        weights: CSV or parquet file, one row a leaf, with a column for each level and the weight column.
-        levels: column names from the coarsest level to the leaf; the leaf's codes are unique.
-        weight: name of the weight column, such as `weighted_persons`; weights are kept to the millionth.
-        year: year the total is for.
-        stream: a name for the money.
-
-    Raises:
-        ScenarioError: no level is given, or one twice.
-        SourceError: the file cannot be read or has other columns.
-        FrameError: a leaf is repeated, a weight is negative, or a node has two parents.
-        NothingToShareError: all weights are 0.
-    """
-    if not levels or len(set(levels)) < len(levels) or weight in levels:
-        raise ScenarioError(
-            f"found the levels {', '.join(levels) or 'none'} and the weight {weight!r}; expected different column names"
-        )
-    columns = {name: Column(pl.String, "code", f"Code at level {name}", key=name == levels[-1]) for name in levels}
-    columns[weight] = Column(pl.Float64, "weighted persons", "Weight of the leaf", ge=0)
-    for name, column in columns.items():
-        column.name = name
-    leaf = type("Leaf", (Schema,), columns)
-    leaves = read_rows(weights, leaf, keep_extra=True).select(
-        pl.lit(str(year)).alias("year"),
-        pl.lit(stream).alias("stream"),
-        pl.lit("system").alias("system"),
-        *levels,
-        micro(pl.col(weight)).alias("weight_micro"),
-    )
-    parents = pl.DataFrame(
-        {"year": [str(year)], "stream": [stream], "system": ["system"], "allocation_pence": [total_pence]}
-    )
-    return allocate_down(parents, leaves, levels)
-
-
-def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str], top: str) -> None:
+def _check_tree(
+    parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str], top: str, shown: Mapping[str, str]
+) -> None:
     faults = []
     for parent, level in pairwise(path):
         split = (
@@ -179,7 +167,11 @@ def _check_tree(parents: pl.DataFrame, leaves: pl.DataFrame, path: list[str], to
             .sort("year", "stream", level)
         )
         faults += [
-            Fault(f"{level} {row[level]} in {row['year']}", f"{parent}s {', '.join(row['parents'])}", f"one {parent}")
+            Fault(
+                f"{shown.get(level, level)} {row[level]} in {row['year']}",
+                f"{shown.get(parent, parent)}s {', '.join(row['parents'])}",
+                f"one {shown.get(parent, parent)}",
+            )
             for row in split.head(10).iter_rows(named=True)
         ]
     lost = leaves.join(parents, on=["year", "stream", top], how="anti").select("year", "stream", top).unique()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from capitation.errors import DataError
 from capitation.money.rounding import nearest
+from capitation.money.written_numbers import doubt, exact_number
+
+_MOST_DIGITS = 24
 
 
 def pence_of(pounds: str | int | Decimal) -> int:
     """Whole pence in an amount of pounds written exactly, such as "1,234.56".
 
     Raises:
-        DataError: the text is not an amount, or has parts of a penny.
+        DataError: the text is not an amount beyond doubt ("1234,50" and "12,34" are not), or has parts of a penny.
     """
+    if isinstance(pounds, Decimal) and not pounds.is_finite():
+        raise DataError(f"{pounds!r} is not an amount in pounds; write it as '1234.56'")
     try:
-        pence = Decimal(str(pounds).replace(",", "").replace("£", "").strip()) * 100
-    except InvalidOperation:
-        raise DataError(f"{pounds!r} is not an amount in pounds; write it as '1234.56'") from None
-    if not pence.is_finite() or pence != pence.to_integral_value():
+        exact = exact_number(pounds) if isinstance(pounds, str) else Decimal(pounds)
+    except DataError:
+        raise DataError(f"{pounds!r} is not an amount in pounds; {doubt(str(pounds))}") from None
+    if exact.adjusted() > _MOST_DIGITS:
+        raise DataError(f"{pounds!r} is more than any budget; write pounds, such as '1234.56'")
+    pence = exact * 100
+    if pence != pence.to_integral_value():
         raise DataError(f"{pounds!r} has parts of a penny; give at most two decimals")
     return int(pence)
 

@@ -9,11 +9,13 @@ is exact: commissioners add to the total, practices to their commissioner.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import polars as pl
 
-from capitation.activity.printed_cells import printed_number
-from capitation.errors import Fault, ScenarioError
+from capitation.errors import DataError, Fault, ScenarioError
 from capitation.money.apportion import apportion
+from capitation.pack.cells import pounds
 from capitation.pack.sources import DataPack
 from capitation.records.columns import COMMISSIONER, OPENING_PENCE, PRACTICE, STREAM, YEAR
 from capitation.records.documents import Document
@@ -99,9 +101,13 @@ def practice_openings(
 
 
 def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -> pl.DataFrame:
-    cells = pack.printed(named.source, named.table).filter(pl.col("column") == named.column)
-    amounts = {row: printed_number(value) for row, value in cells.select("row", "value").iter_rows()}
     codes = heads["commissioner_code"].sort().to_list()
+    cells = pack.printed(named.source, named.table).filter(
+        (pl.col("column") == named.column) & pl.col("row").is_in(codes)
+    )
+    amounts = {
+        row: _amount(row, value, unit, named) for row, value, unit in cells.select("row", "value", "unit").iter_rows()
+    }
     faults = [
         Fault(
             f"source {named.source}, table {named.table}, column {named.column}",
@@ -113,5 +119,18 @@ def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -
     ]
     if faults:
         raise ScenarioError("opening baselines cannot be split between commissioners", faults)
-    weights = [int(amounts[code] * 1000) for code in codes]
-    return pl.DataFrame({"commissioner_code": codes, "weight": weights}, schema_overrides={"weight": pl.Int64})
+    pence = [int(amounts[code] * 100) for code in codes]
+    return pl.DataFrame({"commissioner_code": codes, "weight": pence}, schema_overrides={"weight": pl.Int64})
+
+
+def _amount(row: str, value: str, unit: str, named: CommissionerShares) -> Decimal:
+    """A printed amount in pounds, whatever the unit of its row.
+
+    Raises:
+        ScenarioError: it is no amount, or in no unit of money.
+    """
+    try:
+        return pounds(value, unit)
+    except DataError as error:
+        where = f"source {named.source}, table {named.table}, row {row}, column {named.column}"
+        raise ScenarioError(f"{where}: {error.message}") from error

@@ -1,11 +1,4 @@
-"""Numbers and codes as people write them in cells: read where they mean one thing only, refused where they could mean two.
-
-1234.5   -12   +3   1e-9            as they stand
-1,234.50   £1,234   1 234           with separators where every group but the first has three digits
-(1,234)                             below nothing, as accounts write it
-1234,50   12,34   1.234.567   12%   refused: a decimal comma, a broken grouping or a percentage could be meant
-N/A  -  ..  *                       refused as numbers; a column that may be empty says so in its own document
-"""
+"""Numbers and codes as people write them in cells, by the rule of `capitation.money.written_numbers`: what could mean two things is refused."""
 
 from __future__ import annotations
 
@@ -15,12 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from capitation.errors import DataError
-
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-"""A number without separators."""
-
-GROUPED = r"^[+-]?[0-9]{1,3}([, \x{00a0}][0-9]{3})+(\.[0-9]+)?$"
-"""A number with separators between thousands."""
+from capitation.money.written_numbers import GROUPED, NUMBER, doubt, exact_number
 
 UNITS = {
     "£": 1, "pounds": 1, "gbp": 1,
@@ -48,38 +36,6 @@ def numbers(cells: pl.Series) -> pl.Series:
     value = pl.when(plain.str.contains(NUMBER)).then(plain).cast(pl.Float64, strict=False)
     signed = pl.when(below).then(-value).otherwise(value)
     return cells.to_frame().select(pl.when(signed.is_finite()).then(signed).alias(cells.name)).to_series()
-
-
-def exact_number(text: str) -> Decimal:
-    """One number as it is written, under the same rule.
-
-    Raises:
-        DataError: the text is not one number beyond doubt.
-    """
-    bare = text.strip()
-    sign = 1
-    if bare.startswith("(") and bare.endswith(")"):
-        sign, bare = -1, bare[1:-1].strip()
-    bare = bare.replace("£", "", 1).strip()
-    if re.match(GROUPED.replace(r"\x{00a0}", "\u00a0"), bare):
-        bare = re.sub("[, \u00a0]", "", bare)
-    if not re.match(NUMBER, bare):
-        raise DataError(f"{text!r} is not one number beyond doubt; {doubt(text)}")
-    return sign * Decimal(bare)
-
-
-def doubt(text: str) -> str:
-    """What a cell that is not a number might mean, and how to write it."""
-    bare = text.strip().replace("£", "")
-    if re.match(r"^[+-]?[0-9]+,[0-9]{1,2}$", bare) or re.match(r"^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$", bare):
-        return "a decimal comma? Write a point, such as 1234.50"
-    if "," in bare and re.match(r"^[+-]?[0-9,]+(\.[0-9]+)?$", bare):
-        return "commas stand between thousands only, such as 1,234,567"
-    if bare.endswith("%"):
-        return "a percentage? Write the share, such as 0.05 for 5%"
-    if bare.upper() in {"*", "C", "[C]", "..", ":"}:
-        return "a number that was held back? Give one, or leave the row out and say so"
-    return "write it as 1234.56"
 
 
 def pounds(text: str, unit: str) -> Decimal:
@@ -115,3 +71,6 @@ def alike(codes: pl.Series) -> dict[str, list[str]]:
     folded = spelt.str.replace_all(r"\s+", "").str.to_lowercase()
     table = pl.DataFrame({"code": spelt, "folded": folded}).group_by("folded").agg(pl.col("code").sort())
     return {row[0]: row[1] for row in table.filter(pl.col("code").list.len() > 1).sort("folded").iter_rows()}
+
+
+__all__ = ["GROUPED", "NUMBER", "UNITS", "alike", "doubt", "exact_number", "numbers", "pounds"]

@@ -1,26 +1,26 @@
 """Files meet the engine here, and only here: the data pack's sources and tables, and the tables that users bring.
 
-`read_rows` reads a CSV or parquet file of a user against a schema, cell by cell, and reports every fault at once with the
-line it stands on. `DataPack` opens the folder of figures the product carries: sources with their tables as printed
-(one row a printed cell, or one row a subject in wide data sets), documents, and parameters.
+`read_rows` (capitation/pack/rows.py) reads a table of a user against a schema. `DataPack` opens the folder of figures the
+product carries: sources with their tables as printed (one row a printed cell, or one row a subject in wide data sets),
+documents, and parameters.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 
-from capitation.errors import Fault, Faults, FrameError, SourceError, UnknownNameError, suggest
+from capitation.errors import Fault, SourceError, UnknownNameError, suggest
 from capitation.pack.layers import files_of, layers
+from capitation.pack.rows import RawTable, parse_raw, read_raw, read_rows, row_faults, rows_of
 from capitation.records.documents import Document, parse_document, parse_mapping, read_document
-from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
+from capitation.records.frames import Column, Frame, Schema
 
 D = TypeVar("D", bound=Document)
 S = TypeVar("S", bound=Schema)
@@ -217,197 +217,6 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@dataclass(frozen=True)
-class RawTable:
-    """The cells of a table before they are read against a schema, and the table's name in messages."""
-
-    where: str
-    cells: pl.DataFrame
-
-
-def read_rows(
-    path: Path,
-    schema: type[S],
-    *,
-    column_map: Mapping[str, str] | None = None,
-    keep_extra: bool = False,
-    gather: Faults | None = None,
-) -> Frame[S]:
-    """The rows of a CSV or parquet file, read against `schema` and returned in key order.
-
-    Args:
-        path: a .csv (UTF-8, comma separated, one header line) or .parquet file.
-        schema: what the columns must be.
-        column_map: the file's column name by the schema's column name, for files with other headings.
-        keep_extra: True drops columns the schema does not know, False refuses them.
-        gather: cells that cannot be read are added to these faults and left empty, for a caller that checks more
-            before it raises them all; by default they are raised here, together with what else is wrong with the rows.
-
-    Raises:
-        SourceError: the file is missing, in another encoding, has wrong columns or cells that are not what their
-            column holds; every fault is reported at once, cells with the line they stand on.
-        FrameError: the cells can be read but the rows break a promise of the schema.
-    """
-    table = RawTable(str(path), read_raw(path))
-    return rows_of(table, schema, column_map=column_map, keep_extra=keep_extra, gather=gather)
-
-
-def rows_of(
-    table: RawTable,
-    schema: type[S],
-    *,
-    column_map: Mapping[str, str] | None = None,
-    keep_extra: bool = False,
-    gather: Faults | None = None,
-) -> Frame[S]:
-    """The rows of a table, read against `schema`; arguments and errors are those of `read_rows`."""
-    where, raw = table.where, table.cells
-    mapping = dict(column_map or {})
-    faults = Faults()
-    for wanted, given in mapping.items():
-        if wanted not in schema.columns():
-            faults.add(where, f"a map for {wanted!r}", "a known column", suggest(wanted, schema.columns()))
-        elif given not in raw.columns:
-            faults.add(
-                where,
-                f"no column {given!r} (mapped to {wanted!r})",
-                "a column of the file",
-                suggest(given, raw.columns),
-            )
-    names = {wanted: mapping.get(wanted, wanted) for wanted in schema.columns()}
-    for wanted, given in names.items():
-        column = schema.columns()[wanted]
-        if given not in raw.columns and wanted not in mapping and not column.nullable:
-            faults.add(where, f"no column {given!r}", f"{column.about} ({column.unit})", suggest(given, raw.columns))
-    if not keep_extra:
-        for name in raw.columns:
-            if name not in names.values():
-                faults.add(where, f"an unexpected column {name!r}", "only known columns", suggest(name, names))
-    faults.raise_if_any(SourceError, f"{where}: the columns are not those expected")
-    columns = []
-    for wanted, given in names.items():
-        column = schema.columns()[wanted]
-        if given not in raw.columns:
-            columns.append(pl.Series(wanted, [None] * raw.height, dtype=column.dtype))
-        else:
-            columns.append(_cast(raw.get_column(given), column, where, faults))
-    frame = pl.DataFrame(columns)
-    if gather is not None:
-        gather.extend(faults)
-        return cast("Frame[S]", frame.sort(schema.key()) if schema.key() else frame)
-    if len(faults):
-        faults.extend(row_faults(schema, frame, where, faults))
-        faults.raise_if_any(SourceError, f"{where}: some cells cannot be read")
-    return schema.validate(frame, where=where)
-
-
-def row_faults(schema: type[Schema], frame: pl.DataFrame, where: str, cells: Faults) -> list[Fault]:
-    """What is wrong with rows of which some cells could not be read, those cells' emptiness left out.
-
-    Args:
-        schema: what the rows must be.
-        frame: the rows, unreadable cells empty.
-        where: a name for messages.
-        cells: the faults of the unreadable cells.
-    """
-    try:
-        schema.validate(frame, where=where)
-    except FrameError as error:
-        lost = {f.where.rpartition(", ")[2] for f in cells}
-        return [f for f in error.faults if not (f.expected == EVERY_ROW and f.where.rpartition(": ")[2] in lost)]
-    return []
-
-
-def read_raw(path: Path) -> pl.DataFrame:
-    """The cells of a CSV file as text, or the columns of a parquet file as they are.
-
-    Raises:
-        SourceError: the file is missing, empty, in another encoding, ragged, or has a repeated heading.
-    """
-    if not path.is_file():
-        near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
-        raise SourceError(f"{path}: no such file. {near}".rstrip())
-    if path.suffix not in {".csv", ".parquet"}:
-        raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet")
-    return parse_raw(path.read_bytes(), path).cells
-
-
-def parse_raw(content: bytes, path: Path) -> RawTable:
-    """The cells in a file's bytes; `path` gives their format by its ending, and their name in messages.
-
-    Raises:
-        SourceError: as `read_raw`.
-    """
-    if path.suffix != ".parquet":
-        return RawTable(str(path), read_csv_text(content, str(path)))
-    try:
-        return RawTable(str(path), pl.read_parquet(BytesIO(content)))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path}: cannot be read as parquet: {error}") from error
-
-
-def read_csv_text(content: bytes, where: str) -> pl.DataFrame:
-    """The cells of a CSV file's bytes as text, with `where` as its name in messages.
-
-    Raises:
-        SourceError: as `read_raw`.
-    """
-    remedy = "Save it as plain UTF-8 CSV without a byte-order mark."
-    if content.startswith(b"\xef\xbb\xbf"):
-        raise SourceError(f"{where}: found a UTF-8 byte-order mark at the start; expected none. {remedy}")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise SourceError(f"{where}: found UTF-16 text; expected UTF-8. {remedy}")
-    try:
-        head = content.decode("utf-8").partition("\n")[0]
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise SourceError(
-            f"{where}: line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8 text. {remedy}"
-        ) from error
-    if not head.strip():
-        raise SourceError(f"{where}: found no heading line; expected column names in the first line")
-    headings = [name.strip().strip('"') for name in head.rstrip("\r").split(",")]
-    repeated = sorted({name for name in headings if headings.count(name) > 1})
-    if repeated:
-        raise SourceError(
-            f"{where}: found the heading(s) {', '.join(map(repr, repeated))} more than once; expected each once"
-        )
-    try:
-        return pl.read_csv(BytesIO(content), infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise SourceError(f"{where}: cannot be read as comma-separated text: {str(error).splitlines()[0]}") from error
-
-
-def _cast(series: pl.Series, column: Column, where: str, faults: Faults) -> pl.Series:
-    """`series` in the column's type; cells that do not fit are reported with their line (the heading is line 1)."""
-    if series.dtype == column.dtype:
-        return series.alias(column.name)
-    given = series
-    if series.dtype == pl.String:
-        given = series.str.strip_chars()
-        given = given.set(given == "", None)
-        if column.dtype == pl.Boolean:
-            low = given.str.to_lowercase()
-            done = low.replace_strict(
-                {"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean
-            )
-        elif column.dtype == pl.Date:
-            done = given.str.to_date("%Y-%m-%d", strict=False)
-        else:
-            done = given.cast(column.dtype, strict=False)
-    else:
-        done = series.cast(column.dtype, strict=False)
-        if series.dtype.is_float() and column.dtype.is_integer():
-            done = done.set(series != series.floor(), None)
-    lost = (given.is_not_null() & done.is_null()).arg_true()
-    for row in lost.head(20):
-        kind = "a number" if column.dtype.is_numeric() else str(column.dtype)
-        faults.add(f"{where}: line {row + 2}, column {series.name!r}", repr(series[row]), f"{kind} ({column.unit})")
-    if len(lost) > 20:
-        faults.add(f"{where}: column {series.name!r}", f"{len(lost) - 20} more such cells", "none")
-    return done.alias(column.name)
-
-
 __all__ = [
     "DataPack",
     "Fault",
@@ -416,7 +225,6 @@ __all__ = [
     "Source",
     "SourceTable",
     "parse_raw",
-    "read_csv_text",
     "read_raw",
     "read_rows",
     "row_faults",

@@ -81,13 +81,22 @@ def read_table(path: Path, sheet: Sheet | None = None) -> Table:
         near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
         found = "a folder" if path.is_dir() else "no such file"
         raise SourceError(f"{path}: {found}; expected a table. {near}".rstrip())
+    return table_of(path.read_bytes(), path, sheet)
+
+
+def table_of(content: bytes, path: Path, sheet: Sheet | None = None) -> Table:
+    """The table in a file's bytes; `path` gives their form by its ending, and their name in messages.
+
+    Raises:
+        SourceError: as `read_table`.
+    """
     ending = path.suffix.lower()
     if ending == ".parquet":
-        return _parquet(path)
+        return _parquet(content, path)
     if ending == ".xlsx":
-        return _workbook(path, sheet or Sheet())
+        return _workbook(content, path, sheet or Sheet())
     if ending in TEXT_ENDINGS:
-        return text_table(path.read_bytes(), str(path), sheet)
+        return text_table(content, str(path), sheet)
     old = " Save an old Excel file as .xlsx." if ending in {".xls", ".xlsm", ".ods"} else ""
     raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv, .xlsx or .parquet.{old}")
 
@@ -202,12 +211,12 @@ def _line_numbers(body: str, height: int, heading: int, delimiter: str) -> Calla
     return numbers
 
 
-def _workbook(path: Path, sheet: Sheet) -> Table:
+def _workbook(content: bytes, path: Path, sheet: Sheet) -> Table:
     """The table of one sheet of a workbook."""
     import openpyxl  # only who reads a workbook waits for it
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except Exception as error:  # any of a dozen kinds, by what is broken in the archive
         raise SourceError(f"{path}: cannot be read as an Excel workbook ({type(error).__name__})") from error
     try:
@@ -263,9 +272,9 @@ def _cell_text(value: object) -> str | None:
     return text.removesuffix(" 00:00:00") if hasattr(value, "hour") else text
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(content: bytes, path: Path) -> Table:
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SourceError(f"{path}: cannot be read as parquet: {error}") from error
     texts = [pl.col(name).str.strip_chars() for name, dtype in frame.schema.items() if dtype == pl.String]

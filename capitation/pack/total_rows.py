@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import Fault
+from capitation.pack.cells import numbers
+from capitation.pack.rows import RawTable
 
 WORDS = (
     "total",
@@ -24,6 +26,7 @@ WORDS = (
 )
 """What a row of totals is called, in any case."""
 
+_CALLED = r"^(grand |sub-?)?totals?( (of|for)\b.*|[:*])?$|\b(sub-?)?totals?$|^all (practices|places|localities|ccgs|icbs|areas|england)$"
 _CLOSE = 1e-9
 _FEWEST = 4  # a row without a name of a total is one only if at least three others add up to it, in every column
 
@@ -62,10 +65,7 @@ def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str
         & pl.any_horizontal(pl.col(name) != 0 for name in amounts)
     ).to_series()
     called = frame.select(
-        pl.any_horizontal(
-            pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase().is_in(WORDS).fill_null(value=False)
-            for name in labels
-        )
+        pl.any_horizontal(_is_called(name) & (pl.col(name).n_unique() > 1) for name in labels)
         if labels
         else pl.lit(value=False)
     ).to_series()
@@ -73,7 +73,37 @@ def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str
         called = called.new_from_index(0, frame.height)
     at_end = pl.Series([frame.height >= _FEWEST and row in {0, frame.height - 1} for row in range(frame.height)])
     hits = (called | (sums & at_end)).arg_true()
-    return [TotalRow(row, " ".join(str(frame[name][row]) for name in labels), bool(sums[row])) for row in hits]
+    return [
+        TotalRow(
+            row, " ".join(str(frame[name][row]) for name in labels if frame[name][row] is not None), bool(sums[row])
+        )
+        for row in hits
+    ]
+
+
+def _is_called(name: str) -> pl.Expr:
+    """Whether a label is a word for a total, alone or with what it totals: "Total", "Bedford total", "Total of England"."""
+    label = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
+    return (label.is_in(WORDS) | label.str.contains(_CALLED)).fill_null(value=False)
+
+
+def table_total_faults(table: RawTable, labels: Sequence[str], amounts: Sequence[str]) -> list[Fault]:
+    """One fault for each row of a table that is, or is called, the sum of the others; none where the user says that none is.
+
+    Args:
+        table: the table as it was read.
+        labels: columns of codes or names; those that the table has not are left out.
+        amounts: columns of numbers; those that the table has not are left out.
+    """
+    if table.may_total:
+        return []
+    cells = table.cells
+    given = [cells.get_column(name) for name in dict.fromkeys(amounts) if name in cells.columns]
+    values = [numbers(each) if each.dtype == pl.String else each.cast(pl.Float64, strict=False) for each in given]
+    named = [name for name in dict.fromkeys(labels) if name in cells.columns]
+    kept = [each.name for each in values if each.null_count() < len(each)]
+    frame = cells.select(named).with_columns(each for each in values if each.name in kept)
+    return total_faults(frame, named, kept, table.where, table.lines, "--no-total-row")
 
 
 def total_faults(

@@ -8,13 +8,13 @@ nothing out: a code for which the table has no event is reported as "unexplained
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
-from capitation.errors import Faults, FrameError, suggest
+from capitation.errors import Faults, FrameError, SourceError, suggest
 from capitation.money.rounding import MICRO, micro
-from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.pack.rows import Given, raw_table, read_rows, rows_of
+from capitation.pack.sources import DataPack
+from capitation.pack.total_rows import table_total_faults
 from capitation.places.membership import HEADINGS
 from capitation.records.columns import PRACTICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
@@ -94,24 +94,29 @@ def practice_lists(pack: DataPack, year: str) -> Frame[PracticeList]:
     return PracticeList.validate(found.drop("year"))
 
 
-def read_lists(path: Path) -> Frame[PracticeList]:
+def read_lists(given: Given) -> Frame[PracticeList]:
     """Practice lists from a user's file, under our names or those of published files; other columns are ignored.
 
     Raises:
         SourceError: the file cannot be read as such; every fault is reported at once.
     """
-    names = column_names(PracticeList, read_raw(path).columns, {}, HEADINGS)
-    return read_rows(path, PracticeList, column_map=names, keep_extra=True)
+    table = raw_table(given)
+    names = column_names(PracticeList, table.cells.columns, {}, HEADINGS)
+    labels = [names.get("practice_code", "practice_code"), "practice_name"]
+    faults = Faults()
+    faults.extend(table_total_faults(table, labels, [names.get("registered_persons", "registered_persons")]))
+    faults.raise_if_any(SourceError, f"{table.where}: some rows are no practice")
+    return rows_of(table, PracticeList, column_map=names, keep_extra=True)
 
 
-def read_lineage(path: Path) -> Frame[LineageEvent]:
+def read_lineage(given: Given) -> Frame[LineageEvent]:
     """Lineage events from a user's file.
 
     Raises:
         SourceError: the file cannot be read as such; every fault is reported at once.
         FrameError: an event breaks a promise of `LineageEvent`.
     """
-    return read_rows(path, LineageEvent)
+    return read_rows(given, LineageEvent)
 
 
 def practice_lineage(
@@ -197,6 +202,32 @@ def unexplained_faults(lineage: Frame[PracticeLineage]) -> Faults:
                 f"{row['new_persons']:,.0f} persons on the later list and no row on the earlier",
                 "an opening in the lineage table",
             )
+    return faults
+
+
+def still_listed_faults(lineage: Frame[PracticeLineage], events: Frame[LineageEvent]) -> Faults:
+    """One fault for each practice that the table says has merged or closed and that is still on the later list.
+
+    Args:
+        lineage: what became of each practice between the two lists.
+        events: events that happened by the date of the later list.
+    """
+    ended = events.filter(pl.col("change") != "opened").unique("practice_code", keep="first", maintain_order=True)
+    both = lineage.filter(pl.col("outcome") == "continued").join(ended, on="practice_code", how="inner")
+    later = dict(lineage.select("practice_code", "new_persons").iter_rows())
+    faults = Faults()
+    for row in both.sort("practice_code").iter_rows(named=True):
+        into = row["successor_code_right"]
+        twice = (
+            f", so that its {row['old_persons']:,.0f} persons may stand twice" if later.get(into) is not None else ""
+        )
+        faults.add(
+            f"practice {row['practice_code']}",
+            f"{row['change']}{f' {into}' if into else ''} in {row['year']}, and still {row['new_persons']:,.0f} persons "
+            f"on the later list{twice}",
+            "no row on the later list",
+            "Take it out of the later list; if it ended after that list, take the event out.",
+        )
     return faults
 
 

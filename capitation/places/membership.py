@@ -11,15 +11,17 @@ band. Questions the published tables leave open are answered one by one in `plac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, SourceError, suggest
 from capitation.money.rounding import MICRO, micro
+from capitation.pack.cells import alike
 from capitation.pack.parameters import Parameters
-from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.pack.rows import Given, raw_table, rows_of
+from capitation.pack.sources import DataPack
+from capitation.pack.total_rows import table_total_faults
 from capitation.records.columns import (
     COMMISSIONER,
     LOCALITY,
@@ -311,7 +313,7 @@ def completed_practices(
     return placed_practices(Practice.validate(work)), tuple(notes)
 
 
-def read_practices(path: Path) -> Frame[Practice]:
+def read_practices(given: Given) -> Frame[Practice]:
     """Practices from a user's CSV or parquet file: at least `practice_code` and the list; other columns are ignored.
 
     Columns may go by the names of published files (`HEADINGS`); "NULL" or "U" in the network column is no network.
@@ -319,20 +321,36 @@ def read_practices(path: Path) -> Frame[Practice]:
     Raises:
         SourceError: the file cannot be read as such; every fault is reported at once.
     """
-    names = column_names(Practice, read_raw(path).columns, {}, HEADINGS)
-    rows = read_rows(path, Practice, column_map=names, keep_extra=True)
+    table = raw_table(given)
+    names = column_names(Practice, table.cells.columns, {}, HEADINGS)
+    persons = names.get("registered_persons", "registered_persons")
+    faults = Faults()
+    faults.extend(table_total_faults(table, [names.get("practice_code", "practice_code"), "practice_name"], [persons]))
+    faults.raise_if_any(SourceError, f"{table.where}: some rows are no practice")
+    rows = rows_of(table, Practice, column_map=names, keep_extra=True)
     none = [pl.when(~pl.col(c).is_in(_NO_NETWORK)).then(pl.col(c)).alias(c) for c in ("network_code", "district_code")]
     named = pl.when(pl.col("network_code").is_not_null()).then(pl.col("network_name")).alias("network_name")
     return Practice.validate(rows.with_columns(none).with_columns(named))
 
 
-def read_map(path: Path) -> Frame[MembershipRow]:
+def read_map(given: Given) -> Frame[MembershipRow]:
     """A map from a user's CSV or parquet file: at least `practice_code` and `locality_code`; rows may still be at fault.
 
     Raises:
         SourceError: the file cannot be read as such; every fault is reported at once.
     """
-    return read_rows(path, MembershipRow, keep_extra=True)
+    table = raw_table(given)
+    rows = rows_of(table, MembershipRow, keep_extra=True)
+    faults = Faults()
+    for column in ("practice_code", "locality_code", "place_code"):
+        for spelt in alike(rows.get_column(column)).values():
+            faults.add(
+                f"{table.where}: column {column!r}",
+                f"{' and '.join(map(repr, spelt))}, which differ only by case or spaces",
+                "one spelling of one code",
+            )
+    faults.raise_if_any(SourceError, f"{table.where}: some codes are written in several ways")
+    return rows
 
 
 def locality_sizes(rows: pl.DataFrame, published: pl.DataFrame, low: float, high: float) -> Frame[LocalitySize]:

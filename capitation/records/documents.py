@@ -10,12 +10,13 @@ import json
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from capitation.errors import DocumentError, Fault, suggest
+from capitation.errors import DocumentError, suggest
+from capitation.records.document_faults import document_faults, words_of
 
 D = TypeVar("D", bound="Document")
 
@@ -139,48 +140,7 @@ def parse_document(content: dict[str, Any], model: type[D], where: str) -> D:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        faults = [_fault(e, model, where) for e in error.errors(include_url=False)]
+        faults = document_faults(error.errors(include_url=False), model, where)
         raise DocumentError(
-            f"{where}: not a valid {model.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})", faults
+            f"{where}: not a valid {words_of(model)} ({len(faults)} fault{'s' if len(faults) > 1 else ''})", faults
         ) from error
-
-
-def _fault(error: Any, model: type[BaseModel], where: str) -> Fault:  # noqa: ANN401  # pydantic's own error mapping
-    key = ".".join(str(part) for part in error["loc"]) or "the whole document"
-    kind, place = error["type"], f"{where}: {key}"
-    if kind == "extra_forbidden":
-        return Fault(
-            place,
-            "a key that is not known",
-            "only known keys",
-            suggest(str(error["loc"][-1]), _fields(model, error["loc"])),
-        )
-    if kind == "missing":
-        return Fault(place, "nothing", "a value", "Add the key.")
-    shown = repr(error["input"])
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    expected = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return Fault(place, shown, expected)
-
-
-def _fields(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    """Names of the fields of the model that the path `loc` (without its last part) leads to, as far as it can be followed."""
-    here: Any = model
-    for part in loc[:-1]:
-        if not isinstance(part, str):
-            continue
-        field = getattr(here, "model_fields", {}).get(part)
-        if field is None:
-            continue
-        here = _inner_model(field.annotation) or here
-    return list(getattr(here, "model_fields", {}))
-
-
-def _inner_model(annotation: Any) -> Any:  # noqa: ANN401  # walks arbitrary annotations
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in get_args(annotation):
-        found = _inner_model(part)
-        if found is not None:
-            return found
-    return None

@@ -7,7 +7,7 @@ the type checker; at run time it is a plain polars frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, Unpack, cast
 
@@ -120,12 +120,15 @@ class Schema:
         return cast("Frame[S]", pl.DataFrame(schema=cls.dtypes()))
 
     @classmethod
-    def validate(cls: type[S], frame: pl.DataFrame, where: str = "") -> Frame[S]:
+    def validate(
+        cls: type[S], frame: pl.DataFrame, where: str = "", line: Callable[[int], int] | None = None
+    ) -> Frame[S]:
         """`frame` with its columns in the schema's order and its rows in key order, once every promise is kept.
 
         Args:
             frame: the rows to check.
             where: a name for messages, such as a file; the schema's name by default.
+            line: the line of its file that each row stands on, for messages.
 
         Raises:
             FrameError: every fault found, each with an example row.
@@ -133,7 +136,7 @@ class Schema:
         place = where or cls.__name__
         faults = list(cls._column_faults(frame, place))
         if not faults:
-            faults = list(cls._row_faults(frame, place))
+            faults = list(cls._row_faults(frame, place, line))
         if faults:
             raise FrameError(
                 f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})",
@@ -162,7 +165,7 @@ class Schema:
         return faults
 
     @classmethod
-    def _row_faults(cls, frame: pl.DataFrame, place: str) -> list[Fault]:
+    def _row_faults(cls, frame: pl.DataFrame, place: str, line: Callable[[int], int] | None = None) -> list[Fault]:
         checks: dict[str, tuple[str, str, pl.Expr]] = {}
         for name, column in cls._columns.items():
             value = pl.col(name)
@@ -191,9 +194,11 @@ class Schema:
         faults = []
         for label, (subject, expected, _) in checks.items():
             if counts[label]:
-                row = frame.filter(broken.get_column(label)).row(0, named=True)
+                first = int(broken.get_column(label).arg_true()[0])
+                row = frame.row(first, named=True)
                 shown = {k: row[k] for k in dict.fromkeys([*cls.key(), label.split(":")[0]]) if k in row} or row
                 text = ", ".join(f"{k}={v!r}" for k, v in shown.items())
+                text += f" (line {line(first)})" if line is not None else ""
                 faults.append(
                     Fault(f"{place}: {subject}", f"{counts[label]} row(s) that do not, such as {text}", expected)
                 )

@@ -18,6 +18,7 @@ from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack, PrintedCell, Source, read_raw, read_rows, sha256_of
 from capitation.places.organisations import ORGANISATIONS_FILE, Organisation
 from capitation.records.documents import read_document, read_mapping
+from capitation.run.document_checks import DOCUMENT_CHECKS
 
 ASSUMPTION = "assumption"
 """What a judgement names as its source."""
@@ -38,7 +39,7 @@ def check_pack(pack: DataPack) -> list[Fault]:
     Example:
         A pack in which one figure was edited and one parameter lost its source has two faults, and both come back.
     """
-    return [fault for check in CHECKS for fault in check(pack)]
+    return list(dict.fromkeys(fault for check in CHECKS for fault in check(pack)))
 
 
 def pack_file_is_complete(pack: DataPack) -> Iterator[Fault]:
@@ -236,6 +237,7 @@ CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     sources_referred_to_exist,
     organisations_are_valid,
     practice_numbers_are_published,
+    *DOCUMENT_CHECKS,
 )
 """The checks of a pack, in the order in which their faults are reported."""
 

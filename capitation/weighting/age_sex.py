@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import cast
 
 import polars as pl
 
 from capitation.errors import Faults, FrameError, NothingToShareError, UnknownNameError, suggest
 from capitation.money.rounding import micro
-from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.pack.rows import Given, raw_table, rows_of
+from capitation.pack.sources import DataPack
 from capitation.records.columns import (
     AREA_CODE,
     NEED_INDEX,
@@ -200,16 +200,18 @@ class AgeSexCountRow(AgeSexCount):
     area_code = AREA_CODE.but(about="Small area where they live", nullable=True)
 
 
-def read_counts(path: Path, column_map: dict[str, str] | None = None) -> Frame[AgeSexCount]:
+def read_counts(given: Given, column_map: dict[str, str] | None = None) -> Frame[AgeSexCount]:
     """The counts of a file; without a column area_code each practice is its own area."""
-    rows = read_rows(path, AgeSexCountRow, column_map=column_map, keep_extra=True)
+    table = raw_table(given)
+    rows = rows_of(table, AgeSexCountRow, column_map=column_map, keep_extra=True)
     return AgeSexCount.validate(
-        rows.with_columns(pl.coalesce("area_code", "practice_code").alias("area_code")), str(path)
+        rows.with_columns(pl.coalesce("area_code", "practice_code").alias("area_code")), table.where
     )
 
 
-def read_scores(path: Path) -> Frame[AreaScore]:
+def read_scores(given: Given) -> Frame[AreaScore]:
     """The scores of a file with columns area_code (or practice_code, lsoa_code) and score."""
-    available = read_raw(path).columns
+    table = raw_table(given)
+    available = table.cells.columns
     code = next((name for name in ("area_code", "lsoa_code", "practice_code") if name in available), "area_code")
-    return cast("Frame[AreaScore]", read_rows(path, AreaScore, column_map={"area_code": code}, keep_extra=True))
+    return cast("Frame[AreaScore]", rows_of(table, AreaScore, column_map={"area_code": code}, keep_extra=True))

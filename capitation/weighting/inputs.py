@@ -8,13 +8,13 @@ such filling is reported.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from capitation.errors import DataError, Faults, SourceError, UnknownNameError, suggest
-from capitation.pack.sources import RawTable, read_raw, read_rows, row_faults, rows_of
+from capitation.errors import DataError, Fault, Faults, SourceError, UnknownNameError, suggest
+from capitation.pack.rows import Given, RawTable, raw_table, row_faults, rows_of
+from capitation.pack.total_rows import table_total_faults
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -149,17 +149,17 @@ def registered_column(catalogue: NeedCatalogue, year: str | None, available: Seq
 
 
 def read_need_inputs(
-    path: Path,
+    given: Given,
     formula: Formula,
     *,
     year: str | None = None,
     column_map: Mapping[str, str] | None = None,
     contains: tuple[str, ...] | None = None,
 ) -> NeedInputs:
-    """The rows of one year of a CSV or parquet file, checked for a formula.
+    """The rows of one year of a table, checked for a formula.
 
     Args:
-        path: the file; columns it has beyond those wanted are ignored.
+        given: the table; columns it has beyond those wanted are ignored.
         formula: the formula the rows are for.
         year: the year to use, needed where the file has several.
         column_map: the file's column name by ours, for files with other headings.
@@ -169,9 +169,7 @@ def read_need_inputs(
         SourceError: the file cannot be read, or a year must be chosen.
         FrameError: repeated or nameless practices, missing or negative persons, empty cells without a meaning.
     """
-    return need_inputs(
-        RawTable(str(path), read_raw(path)), formula, year=year, column_map=column_map, contains=contains
-    )
+    return need_inputs(raw_table(given), formula, year=year, column_map=column_map, contains=contains)
 
 
 def need_inputs(
@@ -216,6 +214,7 @@ def need_inputs(
     faults.raise_if_any(SourceError, f"{path}: formula {formula.id} does not fit these rows")
     mine = rows.filter(pl.col("year") == str(chosen)) if has_year else rows
     mine = mine.with_columns(pl.lit(str(chosen)).alias("year"))
+    cells.extend(_totals(table, formula, names, str(chosen) if has_year else None))
     filled, notes = fill_missing(mine, formula)
     vintage = formula.vintage(chosen)
     if vintage is not None:
@@ -226,6 +225,18 @@ def need_inputs(
         cells.raise_if_any(SourceError, f"{path}: some rows cannot be used")
     checked = strict.validate(filled, where=f"{path}, {chosen}")
     return NeedInputs(checked, chosen, has_year, notes)
+
+
+def _totals(table: RawTable, formula: Formula, names: Mapping[str, str], year: str | None) -> list[Fault]:
+    """Rows of the chosen year that are, or are called, the sum of the others."""
+    of_year = names.get("year", "year")
+    if year is not None:
+        rows = table.cells.with_row_index("__row").filter(pl.col(of_year).cast(pl.String).str.strip_chars() == year)
+        lines = [table.line(row) for row in rows.get_column("__row")]
+        table = replace(table.with_cells(rows.drop("__row")), _lines=lambda: lines)
+    labels = [names.get("practice_code", "practice_code"), "practice_name"]
+    amounts = ["registered_persons", *(c.column for c in formula.components())]
+    return table_total_faults(table, labels, [names.get(name, name) for name in amounts])
 
 
 def _refuse_empty_columns(
@@ -318,26 +329,27 @@ class GivenCostIndices:
     values: Frame[GivenCostIndex]
 
 
-def read_cost_index(path: Path) -> GivenCostIndices:
+def read_cost_index(given: Given) -> GivenCostIndices:
     """The cost indices of a file with a column practice_code, lad_code or another area code, and a column cost_index.
 
     Raises:
         SourceError: the file has none, or several, of these code columns, or cells cannot be read.
         FrameError: a code twice, or a negative index.
     """
-    available = read_raw(path).columns
+    table = raw_table(given)
+    path, available = table.where, table.cells.columns
     levels = {
-        name: given
+        name: here
         for name in ("practice_code", *AREA_COLUMNS)
-        for given in (name, *AREA_COLUMNS.get(name, ()))
-        if given in available
+        for here in (name, *AREA_COLUMNS.get(name, ()))
+        if here in available
     }
     if len(levels) != 1:
         found = " and ".join(sorted(levels.values())) or f"columns {', '.join(available)}"
         raise SourceError(f"{path}: found {found}; expected one code column: practice_code, {', '.join(AREA_COLUMNS)}")
-    ((level, given),) = levels.items()
+    ((level, code),) = levels.items()
     index = next((name for name in ("cost_index", "index") if name in available), None)
     if index is None:
-        raise UnknownNameError("column", "cost_index", available, where=str(path))
-    rows = read_rows(path, GivenCostIndex, column_map={"code": given, "cost_index": index}, keep_extra=True)
+        raise UnknownNameError("column", "cost_index", available, where=path)
+    rows = rows_of(table, GivenCostIndex, column_map={"code": code, "cost_index": index}, keep_extra=True)
     return GivenCostIndices(level, rows)

@@ -19,7 +19,9 @@ import polars as pl
 
 from capitation.errors import Faults, SourceError, suggest
 from capitation.pack.layers import default_data_folder
-from capitation.pack.sources import DataPack, read_raw, read_rows
+from capitation.pack.rows import Given, raw_table, rows_of
+from capitation.pack.sources import DataPack
+from capitation.pack.total_rows import table_total_faults
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, WEIGHTED_PERSONS
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.formula import Component, NeedCatalogue, need_catalogue
@@ -216,8 +218,8 @@ def _system_of(mapped: pl.DataFrame, known: pl.DataFrame, system: str | None) ->
 
 
 def place_indices_from_files(
-    places: Path,
-    practices: Path,
+    places: Given,
+    practices: Given,
     year: str | None = None,
     system: str | None = None,
     column_map: Mapping[str, str] | None = None,
@@ -261,13 +263,14 @@ def place_indices_from_files(
     return PlaceIndices(indices, unplaced, tuple(notes))
 
 
-def read_places(path: Path, place_column: str | None = None) -> Frame[PlacePractice]:
+def read_places(given: Given, place_column: str | None = None) -> Frame[PlacePractice]:
     """The map of a file: practice_code and `place_column`, or the first of `PLACE_COLUMNS` it has.
 
     Raises:
         SourceError: no place column, a practice twice, or a practice in two places; every fault at once.
     """
-    available = read_raw(path).columns
+    table = raw_table(given)
+    path, available = table.where, table.cells.columns
     wanted = PLACE_COLUMNS if place_column is None else (place_column,)
     name = next((c for c in wanted if c in available), None)
     if name is None:
@@ -279,21 +282,22 @@ def read_places(path: Path, place_column: str | None = None) -> Frame[PlacePract
         (Schema,),
         {c: Column(pl.String, column.unit, column.about) for c, column in PlacePractice.columns().items()},
     )
-    rows = read_rows(path, loose, column_map={"place": name}, keep_extra=True)
+    rows = rows_of(table, loose, column_map={"place": name}, keep_extra=True)
     faults = Faults()
     per_practice = rows.group_by("practice_code").agg(pl.col("place").unique().sort(), pl.len()).sort("practice_code")
     for code, found, count in per_practice.filter(pl.col("len") > 1).head(50).iter_rows():
         text = f"in {count} places: {', '.join(found)}" if len(found) > 1 else f"{count} rows for place {found[0]}"
         faults.add(f"{path}: practice {code}", text, "one place, once", "Keep one row.")
     faults.raise_if_any(SourceError, f"{path}: practices must be in one place each")
-    return PlacePractice.validate(rows, str(path))
+    return PlacePractice.validate(rows, path)
 
 
 def _read_components(
-    path: Path, known: NeedCatalogue, year: str | None, column_map: dict[str, str], formulas: tuple[str, ...]
+    rows_given: Given, known: NeedCatalogue, year: str | None, column_map: dict[str, str], formulas: tuple[str, ...]
 ) -> tuple[Frame[PlaceComponent], list[str], tuple[str, ...]]:
     """The practices of one year in long form, one row a component; notes; and formulas whose mean over the file is 1."""
-    available = read_raw(path).columns
+    table = raw_table(rows_given)
+    path, available = table.where, table.cells.columns
     by_column = {c.column: c for c in known.components.values()}
     given = [c for c in {**dict.fromkeys(available), **dict.fromkeys(column_map)} if c.startswith("wp_")]
     persons = tuple(dict.fromkeys([*(v.population.column for v in known.vintages.values()), "registered"]))
@@ -306,21 +310,24 @@ def _read_components(
     }
     schema: type[Schema] = type("PlaceComponents", (Schema,), dict(columns))
     names = column_names(schema, available, column_map, {"registered_persons": persons, **AREA_COLUMNS})
-    rows = read_rows(path, schema, column_map=names, keep_extra=True)
-    found = years_of(str(path), rows)
+    rows = rows_of(table, schema, column_map=names, keep_extra=True)
+    found = years_of(path, rows)
     covered = sorted({str(y) for formula_id in formulas for y in known.formula(formula_id).document.years})
-    chosen = year_of(str(path), year, found, tuple(covered)) if found or formulas else None
+    chosen = year_of(path, year, found, tuple(covered)) if found or formulas else None
     mine = rows.filter(pl.col("year") == str(chosen)) if found else rows
     faults = Faults()
+    labels = [names.get("practice_code", "practice_code"), "practice_name"]
+    if not found:
+        faults.extend(table_total_faults(table, labels, [names.get(c, c) for c in ("registered_persons", *given)]))
     if "registered_persons" not in available and "registered_persons" not in names:
         faults.add(
-            str(path),
+            path,
             "no column 'registered_persons'",
             f"registered persons ({', '.join(persons)})",
             "Name it with a column map.",
         )
     if not given:
-        faults.add(str(path), "no column that starts with 'wp_'", "weighted persons of at least one component")
+        faults.add(path, "no column that starts with 'wp_'", "weighted persons of at least one component")
     empty = mine.filter(pl.col("registered_persons").is_null()).get_column("practice_code")
     if len(empty) and not len(faults):
         faults.add(
@@ -331,7 +338,7 @@ def _read_components(
     faults.raise_if_any(SourceError, f"{path}: practices cannot be indexed")
     vintage = known.vintages.get(chosen) if chosen is not None else None
     notes: list[str] = [] if vintage is None else list(vintage.notes)
-    mine, kept, filled = _filled(mine, given, by_column, chosen or path.name, path)
+    mine, kept, filled = _filled(mine, given, by_column, chosen or Path(path).name, path)
     notes += filled
     system = next((c for c in SYSTEM_COLUMNS if mine.get_column(c).null_count() < mine.height), None)
     code = pl.col(system).fill_null("(none)") if system else pl.lit("(all practices of the file)")
@@ -341,7 +348,7 @@ def _read_components(
     mean_is_one: list[str] = []
     for formula_id in formulas:
         formula = known.formula(formula_id)
-        inputs = read_need_inputs(path, formula, year=str(chosen), column_map=column_map)
+        inputs = read_need_inputs(table, formula, year=str(chosen), column_map=column_map)
         result = need(formula, inputs.components, inputs.year)
         notes += [*inputs.notes, *result.notes]
         if _is_england(result) and formula.document.normalisation == "in the coefficients":
@@ -354,11 +361,11 @@ def _read_components(
             maintain_order="left",
         )
         parts.append(_long(weighted, formula_id, pl.col("weighted_persons")))
-    return PlaceComponent.validate(pl.concat(parts), str(path)), list(dict.fromkeys(notes)), tuple(mean_is_one)
+    return PlaceComponent.validate(pl.concat(parts), path), list(dict.fromkeys(notes)), tuple(mean_is_one)
 
 
 def _filled(
-    mine: pl.DataFrame, given: list[str], by_column: Mapping[str, Component], chosen: str, path: Path
+    mine: pl.DataFrame, given: list[str], by_column: Mapping[str, Component], chosen: str, path: str
 ) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Rows with empty cells filled where their meaning is agreed, the columns that have an index, and notes."""
     faults, notes = Faults(), list[str]()

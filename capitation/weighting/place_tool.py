@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from capitation.errors import Faults, SourceError, suggest
-from capitation.pack.sources import DataPack, read_csv_text
+from capitation.pack.cells import doubt, numbers
+from capitation.pack.rows import RawTable, parse_raw, spelling_faults
+from capitation.pack.sources import DataPack
+from capitation.pack.tables import TEXT_ENDINGS
+from capitation.pack.total_rows import total_faults
 from capitation.records.columns import PRACTICE, SOURCE, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
@@ -114,7 +118,9 @@ class PlaceTool:
     traps: Frame[Trap]
 
 
-def read_place_tool(path: Path, pack: DataPack, catalogue: NeedCatalogue, year: str | None = None) -> PlaceTool:
+def read_place_tool(
+    path: Path, pack: DataPack, catalogue: NeedCatalogue, year: str | None = None, *, may_total: bool = False
+) -> PlaceTool:
     """The practices of one published file of the place-based tool, with every trap found in it.
 
     Args:
@@ -122,17 +128,19 @@ def read_place_tool(path: Path, pack: DataPack, catalogue: NeedCatalogue, year: 
         pack: the data pack with the generations of headings.
         catalogue: need documents, whose components name their headings.
         year: the year of the file; read from its name where left out.
+        may_total: whether the user says that no row is the sum of the others.
 
     Raises:
         SourceError: the year is not clear, headings are not those of any known generation, text stands where a number
-            should, or a practice is listed twice with different figures; every fault at once.
+            should, a row is the sum of the others, or a practice is listed twice with different figures or in two
+            spellings; every fault at once.
     """
     traps: list[dict[str, object]] = []
-    raw = read_csv_text(_as_utf8(path, traps), str(path))
+    raw = parse_raw(_as_utf8(path, traps), path)
     layouts = pack.documents("need/place_tool", PlaceToolLayout)
-    layout = _layout_of(path, raw.columns, layouts)
+    layout = _layout_of(path, raw.cells.columns, layouts)
     chosen = _year_of_file(path, year, layout, traps)
-    rows = _renamed(path, raw, layout, catalogue, traps)
+    rows = _renamed(replace(raw, may_total=may_total), layout, catalogue, traps)
     rows, set_aside = _without_nameless(rows, traps)
     rows = _without_repeats(path, rows, traps)
     components = [c for c in catalogue.components.values() if c.column in rows.columns]
@@ -172,6 +180,8 @@ def _as_utf8(path: Path, traps: list[dict[str, object]]) -> bytes:
         near = suggest(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
         raise SourceError(f"{path}: no such file. {near}".rstrip())
     content = path.read_bytes()
+    if path.suffix.lower() not in TEXT_ENDINGS:
+        return content
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         _trap(traps, "encoding", path.name, None, "UTF-16 text", "Read as UTF-16")
         return content.decode("utf-16").encode()
@@ -223,16 +233,17 @@ def _year_of_file(
 
 
 def _renamed(
-    path: Path, raw: pl.DataFrame, layout: PlaceToolLayout, catalogue: NeedCatalogue, traps: list[dict[str, object]]
+    table: RawTable, layout: PlaceToolLayout, catalogue: NeedCatalogue, traps: list[dict[str, object]]
 ) -> pl.DataFrame:
-    """The columns the engine reads, under its names, numbers as numbers."""
+    """The columns the engine reads, under its names, numbers as numbers; total rows and codes in two spellings are refused."""
+    path, raw = table.where, table.cells
     texts = layout.columns.model_dump()
     population = texts.pop("registered_projected")
-    numbers = {"registered_projected": population}
+    numbers_of = {"registered_projected": population}
     for component in catalogue.components.values():
         found = [h for h in component.place_tool_headings if h in raw.columns]
         if found:
-            numbers[component.column] = found[0]
+            numbers_of[component.column] = found[0]
         elif component.place_tool_headings and component.kind != "published overall":
             heading = component.place_tool_headings[0]
             _trap(
@@ -246,20 +257,29 @@ def _renamed(
     faults = Faults()
     columns = []
     for name, heading in texts.items():
-        cells = raw.get_column(heading).str.strip_chars()
-        columns.append(cells.set(cells == "", None).alias(name))
-    for name, heading in numbers.items():
-        cells = raw.get_column(heading).str.strip_chars()
-        cells = cells.set(cells == "", None)
-        values = cells.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+        columns.append(raw.get_column(heading).cast(pl.String).alias(name))
+    for name, heading in numbers_of.items():
+        cells = raw.get_column(heading)
+        values = numbers(cells) if cells.dtype == pl.String else cells.cast(pl.Float64)
         lost = (cells.is_not_null() & values.is_null()).arg_true()
         for row in lost.head(20):
-            faults.add(f"{path}: line {row + 2}, column {heading!r}", repr(cells[row]), "a number of persons")
+            said = doubt(str(cells[row]))
+            faults.add(
+                f"{path}: line {table.line(row)}, column {heading!r}",
+                repr(cells[row]),
+                "a number of persons",
+                f"{said[0].upper()}{said[1:]}.",
+            )
         for row in (values < 0).arg_true().head(20):
-            faults.add(f"{path}: line {row + 2}, column {heading!r}", repr(cells[row]), "at least 0 persons")
+            faults.add(f"{path}: line {table.line(row)}, column {heading!r}", repr(cells[row]), "at least 0 persons")
         columns.append(values.alias(name))
-    faults.raise_if_any(SourceError, f"{path}: some cells cannot be read")
-    return pl.DataFrame(columns)
+    rows = pl.DataFrame(columns)
+    faults.extend(spelling_faults(rows, ["practice_code"], table))
+    if not table.may_total:
+        labels = ["practice_code", "practice_name"]
+        faults.extend(total_faults(rows, labels, list(numbers_of), path, table.lines, "--no-total-row"))
+    faults.raise_if_any(SourceError, f"{path}: some cells cannot be read, or rows are no practice")
+    return rows
 
 
 def _without_nameless(rows: pl.DataFrame, traps: list[dict[str, object]]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -7,12 +7,11 @@ its areas can be recovered (`recover.py`), or the column taken as it stands by a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
 from capitation.errors import DataError, Faults, SourceError, suggest
-from capitation.pack.sources import read_raw, read_rows
+from capitation.pack.rows import Given, raw_table, rows_of
 from capitation.records.columns import PRACTICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -93,7 +92,7 @@ def published_columns(rows: pl.DataFrame, catalogue: NeedCatalogue, year: Financ
 
 
 def read_published(
-    path: Path,
+    given: Given,
     catalogue: NeedCatalogue,
     *,
     formula: Formula | None = None,
@@ -104,7 +103,7 @@ def read_published(
     """The published overall of one year of a file, with the formula and the year it belongs to.
 
     Args:
-        path: CSV or parquet with the practices and the published column; other columns are ignored.
+        given: a table with the practices and the published column; other columns are ignored.
         catalogue: the need documents.
         formula: the formula; that of the year where left out.
         year: the year to use, needed where the file has several or no column "year".
@@ -115,7 +114,8 @@ def read_published(
         SourceError: no published column, a year must be chosen, or cells cannot be read; every fault at once.
         DataError: no formula of that year has coefficients to recover.
     """
-    available = read_raw(path).columns
+    table = raw_table(given)
+    path, available = table.where, table.cells.columns
     names = {k: v for k, v in (column_map or {}).items() if k in {"practice_code", "year"}}
     candidates = (
         [formula] if formula is not None else sorted(recoverable(catalogue).values(), key=lambda known: known.id)
@@ -130,10 +130,10 @@ def read_published(
             "published_persons": Column(pl.Float64, "weighted persons", "Overall as published", nullable=True),
         },
     )
-    rows = read_rows(path, loose, column_map=names, keep_extra=True)
-    found = years_of(str(path), rows)
+    rows = rows_of(table, loose, column_map=names, keep_extra=True)
+    found = years_of(path, rows)
     known_years = tuple(sorted({str(y) for f in candidates for y in f.document.years}))
-    chosen = year_of(str(path), year, found, known_years)
+    chosen = year_of(path, year, found, known_years)
     mine = rows.filter(pl.col("year") == str(chosen)) if found else rows
     used = formula or formula_of_year(catalogue, str(chosen))
     faults = Faults()
@@ -144,10 +144,10 @@ def read_published(
         faults.add(where, f"no value in any of the {mine.height} rows of {chosen}", "the published overall")
     faults.raise_if_any(SourceError, f"{path}: nothing can be recovered from it")
     kept = mine.drop_nulls("published_persons").select("practice_code", "published_persons")
-    return used, chosen, PublishedOverall.validate(kept, where=str(path))
+    return used, chosen, PublishedOverall.validate(kept, where=path)
 
 
-def _published_column(path: Path, available: list[str], formulas: list[Formula], catalogue: NeedCatalogue) -> str:
+def _published_column(path: str, available: list[str], formulas: list[Formula], catalogue: NeedCatalogue) -> str:
     """The heading under which a file carries the published overall of one of these formulas."""
     overall: dict[str, Component] = {}
     for formula in formulas:
@@ -160,7 +160,7 @@ def _published_column(path: Path, available: list[str], formulas: list[Formula],
     remedy = f"{suggest(headings[0], available)} " if headings else ""
     faults = Faults()
     faults.add(
-        str(path),
+        path,
         "no column of published overall weighted persons",
         f"one of {', '.join(headings)}" if headings else "a formula whose overall is published",
         f"{remedy}Give its heading with --column.",

@@ -6,12 +6,13 @@ are then filled in as `contracts.settlement.named_values` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
+from capitation.pack.cells import numbers
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar, names_in
 from contracts.language.labels import folded
@@ -46,13 +47,16 @@ class ReadRows:
     inputs: pl.DataFrame
 
 
-def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> ReadRows:
+def read_rows(
+    contract: Contract, rows: pl.DataFrame, where: str = "rows", lines: Sequence[int] | None = None
+) -> ReadRows:
     """The rows as named values of the contract: inputs, dates and parameters, one column each.
 
     Args:
         contract: the contract.
         rows: one row a settlement; texts as read from CSV, or typed columns. Columns the contract does not name are left.
         where: a name for messages, such as the file.
+        lines: the line of the file that each row stands on; one after the other from line 2 by default.
 
     Raises:
         ContractError: a column missing, a cell that is not what its column holds, an unknown label, an empty cell that
@@ -65,11 +69,11 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
-    lines = RowNames(where, contract, rows)
+    named = RowNames(where, contract, rows, lines=lines)
     columns: list[pl.Series] = []
     for each in contract.inputs:
         if each.heading in rows.columns:
-            columns.append(_read(rows.get_column(each.heading), each, contract, lines, faults))
+            columns.append(_read(rows.get_column(each.heading), each, contract, named, faults))
         else:
             columns.append(pl.Series(each.name, [None], dtype=dtype_of(each)).new_from_index(0, rows.height))
     faults.raise_if_any(ContractError, f"{where}: some cells cannot be read")
@@ -81,14 +85,14 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
     frame = inputs.with_columns(default_of(each) for each in filled)
     frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
     for each, hit in undeclared(contract, frame):
-        _add_undeclared(each, hit, contract, frame, lines, faults)
+        _add_undeclared(each, hit, contract, frame, named, faults)
     frame = frame.with_columns(on_period(contract))
-    _check_period(contract, frame, lines, faults)
-    _check_key(contract, frame, lines, faults)
+    _check_period(contract, frame, named, faults)
+    _check_key(contract, frame, named, faults)
     for parameter in contract.parameters:
         frame = frame.with_columns(parameter_of(parameter))
-        _check_parameter(parameter, frame, lines, faults)
-    check_needed(contract, frame, lines, faults, before=True)
+        _check_parameter(parameter, frame, named, faults)
+    check_needed(contract, frame, named, faults, before=True)
     faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
     return ReadRows(
         frame, tuple(DefaultTaken(each.name, empty[each.name], each.default_says) for each in filled), inputs
@@ -98,15 +102,25 @@ def read_rows(contract: Contract, rows: pl.DataFrame, where: str = "rows") -> Re
 class RowNames:
     """Names rows in messages by their line (the heading is line 1), or their number, and their key."""
 
-    def __init__(self, where: str, contract: Contract, rows: pl.DataFrame, word: str = "line", first: int = 2) -> None:
-        self.where, self.rows, self.word, self.first = where, rows, word, first
+    # Reason: what a row is called depends on where the rows came from: a file, a list, or one part of a period.
+    def __init__(
+        self,
+        where: str,
+        contract: Contract,
+        rows: pl.DataFrame,
+        word: str = "line",
+        first: int = 2,
+        lines: Sequence[int] | None = None,
+    ) -> None:
+        self.where, self.rows, self.word = where, rows, word
+        self.lines = range(first, first + rows.height) if lines is None else lines
         inputs = contract.input_map()
         self.keys = [inputs[k].heading for k in contract.key if inputs[k].heading in rows.columns]
 
     def of(self, row: int) -> str:
         """Where a row stands: its line and its key."""
         key = ", ".join(f"{k} {self.rows.get_column(k)[row]}" for k in self.keys)
-        return f"{self.where}: {self.word} {row + self.first}{f' ({key})' if key else ''}"
+        return f"{self.where}: {self.word} {self.lines[row]}{f' ({key})' if key else ''}"
 
     def add(
         self,
@@ -153,6 +167,8 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     subject = f"column {each.heading!r}"
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
+        if done.null_count() > given.null_count() and given.dtype == pl.String:
+            done = done.zip_with(done.is_not_null(), numbers(given))
         if done.null_count() > given.null_count():
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
         if done.dtype.is_float() and not done.is_finite().all():

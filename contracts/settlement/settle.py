@@ -8,6 +8,7 @@ With `explain` every step of every row is kept: the amount it worked on, its res
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -72,7 +73,14 @@ class Settlement:
         return pl.concat(parts) if parts else pl.DataFrame()
 
 
-def settle(contract: Contract, rows: pl.DataFrame, *, explain: bool = False, where: str = "rows") -> Settlement:
+def settle(
+    contract: Contract,
+    rows: pl.DataFrame,
+    *,
+    explain: bool = False,
+    where: str = "rows",
+    lines: Sequence[int] | None = None,
+) -> Settlement:
     """What the contract pays on each row.
 
     Args:
@@ -80,14 +88,15 @@ def settle(contract: Contract, rows: pl.DataFrame, *, explain: bool = False, whe
         rows: one row each, with the columns its inputs name (texts as read from CSV, or typed).
         explain: keep every step of every row.
         where: a name for messages, such as the file.
+        lines: the line of the file that each row stands on; one after the other from line 2 by default.
 
     Raises:
         ContractError: the rows do not fit the contract, or a clause meets a row it cannot settle; every fault at once.
     """
     steps = compile_contract(contract)
-    read = read_rows(contract, rows, where)
+    read = read_rows(contract, rows, where, lines)
     frame = steps.run(read.frame)
-    names = RowNames(where, contract, rows)
+    names = RowNames(where, contract, rows, lines=lines)
     faults = Faults()
     check_needed(contract, frame, names, faults, before=False)
     faults.raise_if_any(ContractError, f"{where}: some rows cannot be settled")

@@ -192,7 +192,9 @@ def _skipped_segments(problem: Problem, answer: Answer, done: frozenset[tuple[st
     launch = answer.column("launch").filter(pl.col("solution").is_in(sorted(curves)))
     broken: set[tuple[str, str]] = set()
     used: dict[tuple[str, str], dict[int, float]] = {}
-    for (solution, place, _year), added in launch.sort("year").group_by("solution", "place", "year", maintain_order=True):
+    for (solution, place, _year), added in launch.sort("year").group_by(
+        "solution", "place", "year", maintain_order=True
+    ):
         at = used.setdefault((str(solution), str(place)), {})
         for k, value in added.select("k", "value").iter_rows():
             at[k] = at.get(k, 0.0) + value

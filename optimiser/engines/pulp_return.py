@@ -152,7 +152,7 @@ def _rows_as_they_stand(
 
 
 def _pulp_rows(problem: pulp.LpProblem, columns: dict[str, int]) -> list[_PulpRow]:
-    rows = []
+    rows: list[_PulpRow] = []
     for constraint in problem.constraints():
         limit = -float(constraint.constant)
         terms = {columns[v.name]: float(c) for v, c in constraint.items() if c}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from api.boards.tables import print_json
+from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, JsonOption
+from api.cli.pack_documents import document_faults
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.checks import check_pack
+from capitation.run.unread import unread_notes
 
 
 def register(app: typer.Typer) -> None:
@@ -20,15 +22,21 @@ def check(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate a data pack and say every fault; exit code 2 where there is one."""
+    """Validate a data pack and say every fault; exit code 2 where there is one.
+
+    Files that nothing reads are named as notes and are no fault.
+    """
     folder = pack_folder(data)
     pack = DataPack(folder)
-    faults = check_pack(pack)
+    faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack)]))
+    notes = unread_notes(pack)
     if as_json:
-        print_json({"data": str(folder), "faults": [vars(f) for f in faults]})
+        print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})
     else:
         for fault in faults:
             typer.echo(f"- {fault}", err=True)
+        for note in notes:
+            notices.print(f"note: {note}", markup=False)
         typer.echo(f"{folder}: {len(faults)} fault{'' if len(faults) == 1 else 's'}, {len(pack.sources)} sources")
     if faults:
         raise typer.Exit(2)

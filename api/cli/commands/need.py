@@ -9,14 +9,27 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
+from api.cli.given import GivenTables
 from api.cli.need_recover import recover_command
-from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption
+from api.cli.options import (
+    AcceptOption,
+    DataOption,
+    FileYearOption,
+    HeadingOption,
+    JsonOption,
+    MapOption,
+    NoTotalOption,
+    SheetOption,
+)
 from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.layers import pack_folder
+from capitation.pack.plausibility import accepted, plausibility_bands, stands
+from capitation.pack.rows import RawTable
 from capitation.pack.sources import DataPack
 from capitation.weighting.age_sex import age_sex_formula, age_sex_formula_ids, age_sex_need, read_counts, read_scores
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map, read_cost_index, read_need_inputs
+from capitation.weighting.plausible_need import implausible_need, implausible_targets
 from capitation.weighting.weigh import NOT_BY_AREA, Need, need
 
 LONGEST = 250
@@ -37,10 +50,16 @@ def need_command(
     formula: Annotated[
         str | None, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")
     ] = None,
-    practices: Annotated[Path | None, typer.Option(help="CSV or parquet file, one row a practice (and year).")] = None,
+    practices: Annotated[
+        Path | None, typer.Option(help="CSV, Excel or parquet file, one row a practice (and year).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the result, one row a practice.")] = None,
     year: FileYearOption = None,
     column_map: MapOption = None,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    no_total_row: NoTotalOption = False,
+    accept: AcceptOption = None,
     base: Annotated[
         str, typer.Option(help="Normalise to: published, file, or the code of a system or CCG of the file.")
     ] = "published",
@@ -72,9 +91,12 @@ def need_command(
     pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
     mapping = parse_column_map(column_map or [])
+    tables = GivenTables(sheet, heading, may_total=no_total_row)
     by_age = age_sex_formula_ids(pack)
     if formula in by_age:
-        _by_age_and_sex(formula, pack, practices, scores, mapping, out, as_json)
+        rows, areas = tables.read(practices), None if scores is None else tables.read(scores)
+        tables.done()
+        _by_age_and_sex(formula, pack, rows, areas, mapping, out, as_json)
         return
     if formula not in catalogue.documents:
         raise UnknownNameError("need formula", formula, {*catalogue.documents, *by_age})
@@ -85,17 +107,22 @@ def need_command(
         raise SourceError(message)
     chosen = catalogue.formula(formula)
     contained = None if contains is None else tuple(c for c in contains.split(",") if c and c != "none")
-    inputs = read_need_inputs(practices, chosen, year=year, column_map=mapping, contains=contained)
-    given = read_cost_index(cost_index) if cost_index is not None else None
+    rows, costs = tables.read(practices), None if cost_index is None else tables.read(cost_index)
+    tables.done()
+    inputs = read_need_inputs(rows, chosen, year=year, column_map=mapping, contains=contained)
+    given = read_cost_index(costs) if costs is not None else None
+    unlikely = implausible_need(inputs, given, chosen, plausibility_bands(pack))
     found = need(chosen, inputs.components, inputs.year, base=base, cost_index=given, contains=contained)
-    rows = found.practices.drop(_idle_columns(found, inputs.has_year_column))
+    unlikely += implausible_targets(found, plausibility_bands(pack))
+    warned = stands(unlikely, accepted(accept or []), str(practices))
+    kept = found.practices.drop(_idle_columns(found, inputs.has_year_column))
     if out is not None:
-        write_frame(rows, out)
+        write_frame(kept, out)
     if contributions is not None:
         write_frame(found.contributions(), contributions)
     if waterfall is not None:
         write_frame(found.waterfall(), waterfall)
-    notes = [*chosen.document.limits, *inputs.notes, *found.notes]
+    notes = [*chosen.document.limits, *inputs.notes, *found.notes, *warned]
     _report(found, by, notes, as_json)
 
 
@@ -172,8 +199,8 @@ def _in_millions(areas: pl.DataFrame) -> pl.DataFrame:
 def _by_age_and_sex(
     formula_id: str,
     pack: DataPack,
-    practices: Path,
-    scores: Path | None,
+    practices: RawTable,
+    scores: RawTable | None,
     mapping: dict[str, str],
     out: Path | None,
     as_json: bool,

@@ -10,8 +10,18 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import DataOption, FileYearOption, JsonOption, MapOption, TableOption
-from capitation.errors import FrameError, ScenarioError
+from api.cli.given import GivenTables
+from api.cli.options import (
+    DataOption,
+    FileYearOption,
+    HeadingOption,
+    JsonOption,
+    MapOption,
+    NoTotalOption,
+    SheetOption,
+    TableOption,
+)
+from capitation.errors import Faults, FrameError, ScenarioError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.places import lineage as lineages
@@ -48,12 +58,12 @@ def register(app: typer.Typer) -> None:
 
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def define(
-    practices: Annotated[Path, typer.Argument(help="CSV or parquet file, one row a practice with its list.")],
+    practices: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row a practice with its list.")],
     out: Annotated[
         Path, typer.Option(help="CSV or parquet file for the map: practice to locality, place, commissioner.")
     ],
     given: Annotated[
-        Path | None, typer.Option("--from", help="CSV or parquet with practice_code and locality_code.")
+        Path | None, typer.Option("--from", help="CSV, Excel or parquet with practice_code and locality_code.")
     ] = None,
     rule: Annotated[
         LocalityRule | None,
@@ -63,6 +73,10 @@ def define(
     high: High = None,
     year: Year = "2018/19",
     steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the steps the rule took.")] = None,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    column_map: MapOption = None,
+    no_total_row: NoTotalOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,12 +86,15 @@ def define(
         raise ScenarioError(message)
     pack, financial_year = DataPack(pack_folder(data)), FinancialYear(year)
     band = _band(pack, financial_year, low, high)
-    published = maps.read_practices(practices)
+    tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
+    rows, mapped = tables.read(practices), None if given is None else tables.read(given)
+    tables.done()
+    published = maps.read_practices(rows)
     resolved, notes = maps.completed_practices(published, maps.practices(pack), maps.resolutions(pack))
     for note in notes:
         notices.print(f"note: {note}", markup=False)
-    if given is not None:
-        members = maps.checked_membership(maps.read_map(given), resolved, year, where=str(given))
+    if mapped is not None:
+        members = maps.checked_membership(maps.read_map(mapped), resolved, year, where=str(given))
         sizes: pl.DataFrame = maps.locality_sizes(members, resolved, *band)
         taken = None
     else:
@@ -110,21 +127,28 @@ def define(
 
 
 def check(
-    places: Annotated[Path, typer.Argument(help="CSV or parquet with practice_code and locality_code.")],
-    practices: Annotated[Path, typer.Option(help="CSV or parquet file, one row a practice with its list.")],
+    places: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with practice_code and locality_code.")],
+    practices: Annotated[Path, typer.Option(help="CSV, Excel or parquet file, one row a practice with its list.")],
     low: Low = None,
     high: High = None,
     year: Year = "2018/19",
     allow_outside: Annotated[
         bool, typer.Option(help="Report sizes outside the band without counting them as faults.")
     ] = False,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    column_map: MapOption = None,
+    no_total_row: NoTotalOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check that a map is a partition of the practices; every fault is reported at once and ends with exit code 2."""
     pack = DataPack(pack_folder(data))
     band = _band(pack, FinancialYear(year), low, high)
-    rows, published = maps.read_map(places), maps.read_practices(practices)
+    tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
+    mapped, lists = tables.read(places), tables.read(practices)
+    tables.done()
+    rows, published = maps.read_map(mapped), maps.read_practices(lists)
     judged: tuple[int | None, int | None] = (None, None) if allow_outside else band
     faults = maps.partition_faults(rows, published, low=judged[0], high=judged[1], where=str(places))
     faults.raise_if_any(FrameError, f"{places}: not a partition of the practices into localities")
@@ -141,23 +165,39 @@ def check(
 
 
 def lineage(
-    old: Annotated[Path, typer.Argument(help="CSV or parquet with the earlier practice lists.")],
-    new: Annotated[Path, typer.Argument(help="CSV or parquet with the later practice lists.")],
+    old: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with the earlier practice lists.")],
+    new: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with the later practice lists.")],
     events: Annotated[
         Path | None,
-        typer.Option("--lineage", help="CSV or parquet with mergers, closures and openings; the pack's by default."),
+        typer.Option(
+            "--lineage", help="CSV, Excel or parquet with mergers, closures and openings; the pack's by default."
+        ),
     ] = None,
     out: TableOption = None,
-    strict: Annotated[bool, typer.Option(help="End with exit code 2 where a practice is not explained.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="End with exit code 2 where a practice is not explained, or stands twice.")
+    ] = False,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    column_map: MapOption = None,
+    no_total_row: NoTotalOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Report what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
-    table = lineages.read_lineage(events) if events else lineages.lineage_events(DataPack(pack_folder(data)))
-    found = lineages.practice_lineage(lineages.read_lists(old), lineages.read_lists(new), table)
+    tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
+    earlier, later, happened = tables.read(old), tables.read(new), tables.read(events) if events else None
+    tables.done()
+    table = lineages.read_lineage(happened) if happened else lineages.lineage_events(DataPack(pack_folder(data)))
+    lists = lineages.read_lists(later)
+    found = lineages.practice_lineage(lineages.read_lists(earlier), lists, table)
     unexplained = lineages.unexplained_faults(found)
+    twice = lineages.still_listed_faults(found, table) if events else Faults()
+    unexplained.extend(twice)
     if strict:
-        unexplained.raise_if_any(FrameError, f"{old} to {new}: practices the lineage table does not explain")
+        unexplained.raise_if_any(
+            FrameError, f"{old} to {new}: practices the lineage table does not explain, or contradicts"
+        )
     if out is not None:
         write_frame(found, out)
     totals = lineages.outcome_totals(found)
@@ -168,15 +208,19 @@ def lineage(
     show(totals, "Practices by what became of them")
     show(moved, "Practices that did not simply continue")
     for fault in unexplained:
-        notices.print(f"unexplained: {fault}", markup=False)
+        notices.print(f"{'contradiction' if fault in twice else 'unexplained'}: {fault}", markup=False)
     if out is not None:
         typer.echo(f"written: {out}")
 
 
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def index(
-    places: Annotated[Path, typer.Option(help="CSV or parquet with practice_code and place (or locality_code).")],
-    practices: Annotated[Path, typer.Option(help="CSV or parquet with each practice's list and columns wp_....")],
+    places: Annotated[
+        Path, typer.Option(help="CSV, Excel or parquet with practice_code and place (or locality_code).")
+    ],
+    practices: Annotated[
+        Path, typer.Option(help="CSV, Excel or parquet with each practice's list and columns wp_....")
+    ],
     out: Annotated[Path, typer.Option(help="CSV or parquet file, one row a place and component.")],
     year: FileYearOption = None,
     system: Annotated[str | None, typer.Option(help="Code of the system, where the practices lie in several.")] = None,
@@ -187,13 +231,19 @@ def index(
         list[str] | None, typer.Option(help="Formula whose overall need is indexed as well; repeat for more.")
     ] = None,
     column_map: MapOption = None,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    no_total_row: NoTotalOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
     catalogue = need_catalogue(DataPack(pack_folder(data)))
+    tables = GivenTables(sheet, heading, may_total=no_total_row)
+    mapped, lists = tables.read(places), tables.read(practices)
+    tables.done()
     found = place_indices_from_files(
-        places, practices, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue, by
+        mapped, lists, year, system, parse_column_map(column_map or []), tuple(formula or ()), catalogue, by
     )
     rows = found.indices.select(
         "kind",

@@ -9,10 +9,10 @@ import polars as pl
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import ContractFile, DataOption, JsonOption
+from api.cli.given import GivenTables
+from api.cli.options import ContractFile, DataOption, HeadingOption, JsonOption, MapOption, SheetOption
 from api.cli.outputs import check_outputs
 from api.cli.shipped import shipped
-from capitation.pack.tables import read_table
 from contracts.document.contract import read_contract
 from contracts.settlement.settle import settle
 
@@ -25,14 +25,18 @@ def register(app: typer.Typer) -> None:
     app.command("settle")(settle_command)
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def settle_command(
     contract: ContractFile,
-    rows: Annotated[Path, typer.Argument(help="CSV or parquet file, one row an account, line or period.")],
+    rows: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row an account, line or period.")],
     out: Annotated[Path, typer.Option(help="CSV or parquet file for the results, one row each in the same order.")],
     explain: Annotated[
         Path | None, typer.Option(help="CSV or parquet file for every step of every row: before, after, rule, clause.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Write the full key and the detailed outputs too.")] = False,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
+    column_map: MapOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,7 +44,10 @@ def settle_command(
     document = shipped(contract, "contracts", data)
     check_outputs([out, explain], [document, rows])
     agreed = read_contract(document)
-    done = settle(agreed, read_table(rows).frame, explain=explain is not None, where=str(rows))
+    tables = GivenTables(sheet, heading, column_map)
+    table = tables.read(rows)
+    tables.done()
+    done = settle(agreed, table.cells, explain=explain is not None, where=table.where, lines=table.lines)
     results = done.results if everything else done.short()
     written = [write_frame(results, out)]
     if explain is not None and done.steps is not None:

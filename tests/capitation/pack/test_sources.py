@@ -80,12 +80,10 @@ def test_a_map_to_nothing_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("text", "encoding", "part"),
     [
-        (GOOD, "utf-8-sig", "byte-order mark"),
-        (GOOD, "utf-16", "UTF-16"),
         (GOOD + "Surgery £,1,1\n", "latin-1", "line 4"),
         ("", "utf-8", "no heading line"),
         ("a,b,a\n1,2,3\n", "utf-8", "more than once"),
-        ("a,b\n1,2,3,4\n", "utf-8", "comma-separated"),
+        ("a,b\n1,2,3,4\n", "utf-8", "line 2: found 4 cells; expected 2"),
     ],
 )
 def test_files_in_another_form_are_refused_by_name(tmp_path, text, encoding, part):
@@ -94,12 +92,37 @@ def test_files_in_another_form_are_refused_by_name(tmp_path, text, encoding, par
     assert "practices.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["practices.csv", "PRACTICES.CSV", "practices.txt"])
+def test_a_byte_order_mark_and_the_ending_s_case_do_not_matter(tmp_path, encoding, name):
+    plain = read_rows(write(tmp_path, GOOD, "plain.csv"), Practice)
+    assert read_rows(write(tmp_path, GOOD, name, encoding=encoding), Practice).equals(plain)
+
+
+def test_codes_that_differ_by_case_or_spaces_are_one_key_written_twice(tmp_path):
+    text = "practice_code,registered_persons\nE81001,1\nE81002,1\ne81001,1\n"
+    with pytest.raises(SourceError, match=r"lines 2, 4.*'E81001' and 'e81001'"):
+        read_rows(write(tmp_path, text), Practice)
+
+
+@pytest.mark.parametrize(("cell", "said"), [("12,34", "decimal comma"), ("5%", "percentage"), ("*", "held back")])
+def test_a_cell_that_could_mean_two_things_says_what_it_might_mean(tmp_path, cell, said):
+    text = f'practice_code,registered_persons\nE81001,1\n\nE81002,"{cell}"\n'
+    with pytest.raises(SourceError, match=f"line 4, column 'registered_persons'.*{said}"):
+        read_rows(write(tmp_path, text), Practice)
+
+
+def test_a_promise_that_a_row_breaks_is_named_with_its_line(tmp_path):
+    with pytest.raises(FrameError, match=r"'E81002'.*\(line 4\)"):
+        read_rows(write(tmp_path, "practice_code,registered_persons\nE81001,1\n\nE81002,-1\n"), Practice)
+
+
 def test_a_missing_file_a_wrong_ending_and_broken_parquet(tmp_path):
     write(tmp_path, GOOD)
     with pytest.raises(SourceError, match=r"practices\.csv"):
         read_raw(tmp_path / "practice.csv")
     with pytest.raises(SourceError, match="ending"):
-        read_raw(write(tmp_path, GOOD, "p.txt"))
+        read_raw(write(tmp_path, GOOD, "p.doc"))
     with pytest.raises(SourceError, match="parquet"):
         read_raw(write(tmp_path, GOOD, "p.parquet"))
 

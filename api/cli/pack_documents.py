@@ -1,0 +1,51 @@
+"""Contracts, options and problems of a data pack, each read as the command that uses it reads it, for `capitation check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from capitation.errors import CapitationError, Fault, suggest
+from capitation.pack.sources import DataPack
+from contracts.document.contract import read_contract
+from contracts.options.document import ContractOptions, read_options
+from optimiser.problem.document import read_problem
+
+
+def document_faults(pack: DataPack) -> Iterator[Fault]:
+    """Everything wrong with the contracts, options and problems of the pack."""
+    for pattern, read in (("contracts/*.toml", read_contract), ("problems/*.toml", read_problem)):
+        for path in pack.files(pattern).values():
+            yield from _caught(read, path)
+    for path in pack.files("options/*.toml").values():
+        yield from _caught(read_options, path)
+        try:
+            options = read_options(path)
+        except CapitationError:
+            continue
+        yield from _names(path, options, pack)
+
+
+def _names(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:
+    scenarios = pack.names("scenarios")
+    if options.scenario not in scenarios:
+        yield Fault(
+            f"{path}: scenario", repr(options.scenario), "a file of scenarios/", suggest(options.scenario, scenarios)
+        )
+    contracts = pack.names("contracts")
+    for option in options.options:
+        for each in option.contracts:
+            if each.contract not in contracts and not (path.parent / each.contract).is_file():
+                yield Fault(
+                    f"{path}: options ({option.id}).contract",
+                    repr(each.contract),
+                    "a contract of contracts/, or a file beside the options",
+                    suggest(each.contract, contracts),
+                )
+
+
+def _caught(read: Callable[[Path], object], path: Path) -> Iterator[Fault]:
+    try:
+        read(path)
+    except CapitationError as error:
+        yield from error.faults or [Fault(str(path), error.message, "a document that can be read")]
