@@ -88,7 +88,7 @@ def solution_heads(pack: Pack) -> Mapping[str, SolutionHead]:
 @lru_cache(maxsize=4)
 def _views(pack: Pack, _content: str) -> Mapping[str, SolutionView]:
     """The solutions of a pack with this content, read once a process."""
-    return {solution.id: _view(solution) for solution in read_solutions(pack.folder / FOLDER)}
+    return {solution.id: _view(solution) for solution in read_solutions(pack.whole / FOLDER)}
 
 
 def _view(solution: Solution) -> SolutionView:

@@ -15,11 +15,13 @@ from api.service.records.pack import Pack
 from api.service.store import Job, Store
 from capitation.errors import UnknownNameError
 from capitation.records.identity import canonical, digest, plain
+from capitation.run.engine import code_digest
 
 
 def job_id(kind: str, request: Mapping[str, Any]) -> str:
-    """The id of the job for a request: the same request to the same engine has the same id."""
-    return digest(canonical({"engine": version("capitation"), "kind": kind, "request": request}))[:32]
+    """The id of the job for a request: the same request to the same engine, by its version and its code, has the same id."""
+    engine = {"engine": version("capitation"), "code": code_digest()}
+    return digest(canonical({**engine, "kind": kind, "request": request}))[:32]
 
 
 def run_job(job: Job, store: Store, packs: Packs, report: Callable[[str], None]) -> JobResult:

@@ -51,7 +51,7 @@ def best_mix(given: Work) -> Outcome:
     """The best mix of the stored problem that a request names."""
     name, gap = given.request["problem"], given.request["gap"]
     text = given.text("problem", name, given.request["digest"])
-    problem = problem_of(plain(text), f"problem {name}", given.pack.folder / "problems")
+    problem = problem_of(plain(text), f"problem {name}", given.pack.whole / "problems")
     return optimise(
         problem,
         gap=float(problem.gap if gap is None else gap),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
-from capitation.pack.layers import PACK_FILE, alone, default_data_folder, files_of, layers
+from capitation.pack.layers import PACK_FILE, alone, default_data_folder, files_of, layers, put_together
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest
@@ -29,6 +32,17 @@ class Pack:
     def paths(self) -> dict[str, Path]:
         """All files by their path inside the pack, those of the packs that it extends among them."""
         return files_of(layers(self.folder))
+
+    @property
+    def whole(self) -> Path:
+        """A folder with every file of the pack: its own, or a copy with those of the packs that it extends, made when first needed."""
+        return self.folder if len(layers(self.folder)) == 1 else self._together
+
+    @cached_property
+    def _together(self) -> Path:
+        folder = mkdtemp(prefix="capitation-pack-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return put_together(self.folder, Path(folder) / "pack")
 
     def documents(self, folder: str) -> list[Path]:
         """The TOML documents of a folder of the pack in order of name, those of the packs that it extends among them."""
