@@ -28,6 +28,7 @@ from api.service.http.correlation import Correlation
 from api.service.http.error_answers import ErrorAnswers, log_unavailable
 from api.service.http.etag_layer import EtagLayer
 from api.service.http.identity import IdentityLayer
+from api.service.http.local_access import LocalAccess
 from api.service.http.metrics import Metrics
 from api.service.http.problems import MEDIA_TYPE, Problem, encoded, headers_of, problem_of
 from api.service.http.rate_limit import RateLimitHeaders
@@ -85,6 +86,7 @@ def layers(service: Service) -> list[Middleware]:
         Middleware(RateLimitHeaders, requests=setting.rate_requests, seconds=setting.rate_seconds),
         Middleware(ErrorAnswers),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
+        Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
         Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark),
         Middleware(EtagLayer),

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from api.service.security.local_token import TOKEN_FILE
 from api.service.security.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
 from capitation.records.documents import read_mapping
@@ -48,7 +49,9 @@ class Settings(BaseSettings):
     organisation: str = Field(default="", max_length=64)
     """Code of the organisation that runs the system; that of the data pack's scenarios where it is not set."""
     local_access: bool = True
-    """Whether, until the first key is issued, requests from this machine without a key may act as an analyst."""
+    """Whether, until the first key is issued, whoever shows the token that `capitation serve` prints may act as an analyst."""
+    local_token: Path | None = None
+    """File of that token; one in the folder the service is started from where not set."""
     token_issuer: str = ""
     """Issuer of OAuth2 access tokens that are accepted (claim iss); none where it is empty."""
     token_audience: str = "capitation"
@@ -119,6 +122,11 @@ class Settings(BaseSettings):
         return self.packs or Path.cwd() / PACKS_FOLDER
 
     @property
+    def local_token_file(self) -> Path:
+        """Where the token of local access is kept, with the default put in."""
+        return self.local_token or Path.cwd() / TOKEN_FILE
+
+    @property
     def token_rules(self) -> TokenRules | None:
         """Which access tokens are accepted; None where there is no issuer."""
         if not self.token_issuer:
@@ -141,7 +149,12 @@ class Settings(BaseSettings):
         except ArgumentError as error:
             fault = Fault("CAPITATION_STORE", "a text that is no URL", "such as sqlite:///capitation.db")
             raise DocumentError("the setting CAPITATION_STORE cannot be used", [fault]) from error
-        return {**self.model_dump(mode="json"), "store": url, "packs": str(self.packs_folder)}
+        return {
+            **self.model_dump(mode="json"),
+            "store": url,
+            "packs": str(self.packs_folder),
+            "local_token": str(self.local_token_file),
+        }
 
 
 def settings_file() -> Path | None:

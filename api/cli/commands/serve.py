@@ -12,9 +12,11 @@ import uvicorn
 from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, StoreOption
 from api.cli.service_store import STOP_SECONDS, opened_store, settings_of
+from api.service.http.local_access import ADDRESS
+from api.service.security.local_token import LocalToken
 from api.service.serving import application, log_as_json
 from api.service.settings import Settings, unknown_variables
-from capitation.errors import DocumentError
+from capitation.errors import DocumentError, SourceError
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +40,10 @@ def serve(
         notices.print(f"note: {note}")
     with opened_store(setting) as kept:
         access = _access(setting, has_keys=kept.has_keys())
+        local = _local_address(setting, host, port, has_keys=kept.has_keys())
     log_as_json()
-    print_json({"settings": setting.shown(), "host": host, "port": port, "processes": processes, "access": access})
+    started = {"settings": setting.shown(), "host": host, "port": port, "processes": processes, "access": access}
+    print_json(started | ({"open": local} if local else {}))
     if processes > 1 and port == 0:
         message = "--port 0 gives each process a port of its own; name one port for several processes"
         raise DocumentError(message)
@@ -62,6 +66,23 @@ def _given(**given: str | Path | int | None) -> dict[str, object]:
     return {f"CAPITATION_{name.upper()}": value for name, value in given.items() if value is not None}
 
 
+def _local_address(setting: Settings, host: str, port: int, *, has_keys: bool) -> str:
+    """The address that lets a browser in until the first key is issued, with a new token; empty where there is no such access."""
+    token = LocalToken(setting.local_token_file)
+    if has_keys or setting.token_issuer or not setting.local_access:
+        token.remove()
+        return ""
+    try:
+        text = token.renew()
+    except SourceError as error:
+        notices.print(f"note: {error.message}; issue a key with capitation keys issue")
+        return ""
+    named = (
+        "127.0.0.1" if host in {"0.0.0.0", "::", ""} else f"[{host}]" if ":" in host else host
+    )  # compared, not bound
+    return f"http://{named}:{port}{ADDRESS}?token={text}"
+
+
 def _access(setting: Settings, *, has_keys: bool) -> str:
     """Who may enter, in words."""
     ways = ["API keys"] if has_keys else []
@@ -70,5 +91,5 @@ def _access(setting: Settings, *, has_keys: bool) -> str:
     if ways:
         return " and ".join(ways)
     if setting.local_access:
-        return "no key was issued yet: from this machine anyone, as an analyst; from elsewhere nobody"
+        return f"no key was issued yet: whoever shows the token in {setting.local_token_file.name}, as an analyst; nobody else"
     return "nobody: no key was issued yet. Issue one with capitation keys issue"

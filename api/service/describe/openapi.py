@@ -79,7 +79,7 @@ _SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "A key from `capitation keys issue`. Until the first one is issued, a caller on the service's own machine needs none.",
+        "description": "A key from `capitation keys issue`. Until the first one is issued, the token of `capitation-local-token` stands for one.",
     },
     "Bearer": {
         "type": "http",

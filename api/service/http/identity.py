@@ -4,8 +4,9 @@ A credential that was found good is remembered for `key_seconds`, so that a key 
 that time and not at every request; a key that is revoked is refused at once by the process that revoked it and after that time
 by others. Once half of the time is over, one request looks again while the others go on, so that they never all wait together.
 
-Until the first key is issued, and where no token issuer is set, a request that comes from this machine and names this machine
-as its host may act as `local`, an analyst of the system: enough to try things, not to approve or to export.
+Until the first key is issued, and where no token issuer is set, whoever shows the token that `capitation serve` keeps in a file
+of its user may act as `local`, an analyst of the system: enough to try things, not to approve or to export. Where the request
+comes from, which host it names and who passed it on do not count: a gate in front of others comes from this machine, too.
 """
 
 from __future__ import annotations
@@ -25,16 +26,15 @@ from api.service.security.access import ROLE_SCOPES, RULES, AccessError, Caller,
 from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.security.audit import event
 from api.service.security.callers import caller_of
-from api.service.security.credentials import AuthenticationError
+from api.service.security.credentials import AuthenticationError, masked
+from api.service.security.local_token import COOKIE, LocalToken
 from api.service.security.tokens import KeySet, key_set
 from api.service.security.visibility import view_of
 from api.service.settings import Settings
 from api.service.store import Store
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "[::1]"})
 _MOST_REMEMBERED = 10_000
 _UNLIMITED = ("/livez", "/readyz")
-_LOOK_AGAIN_SECONDS = 1.0
 
 Given = Mapping[str, str]
 """What a request says in its headers, by their names in small letters."""
@@ -66,17 +66,17 @@ class Identity:
         self.rules = settings.token_rules
         self.keys: KeySet | None = key_set(settings.token_keys) if settings.token_keys else None
         self.local = Caller("local", system, "analyst", ROLE_SCOPES["analyst"], "local")
+        self.local_token = LocalToken(settings.local_token_file)
         self._known: dict[bytes, _Known] = {}
         self._forgotten = 0
-        self._local_until = 0.0
         self._lock = threading.Lock()
 
-    def known(self, given: Given, host: str) -> Caller | None:
+    def known(self, given: Given) -> Caller | None:
         """Who asks, where that was found out a moment ago; never waits."""
         now = self.clock()
         mark = _mark(given)
         if mark is None:
-            return self.local if now < self._local_until and self._is_here(given, host) else None
+            return None
         found = self._known.get(mark)
         if found is None or now >= found.until:
             return None
@@ -85,7 +85,7 @@ class Identity:
             return None
         return found.caller
 
-    def find_out(self, given: Given, host: str) -> Caller:
+    def find_out(self, given: Given) -> Caller:
         """Who asks; may wait for the store or for the issuer's keys.
 
         Raises:
@@ -94,18 +94,9 @@ class Identity:
             StoreError: keys cannot be looked up now.
         """
         mark = _mark(given)
-        if mark is None and self._has_local_access() and self._is_here(given, host):
-            return self.local
         forgotten = self._forgotten
         try:
-            caller = caller_of(
-                given.get("authorization"),
-                given.get("x-api-key"),
-                find=self.store.key,
-                now=dt.datetime.fromtimestamp(self.store.clock(), dt.UTC),
-                rules=self.rules,
-                keys=self.keys,
-            )
+            caller = self._looked_up(given)
         except AuthenticationError:
             if mark is not None:
                 self._known.pop(mark, None)
@@ -125,7 +116,6 @@ class Identity:
         with self._lock:
             self._known.clear()
             self._forgotten += 1
-            self._local_until = 0.0
 
     def refusal(self, caller: Caller, method: str, path: str) -> AccessError | None:
         """Why the caller may not do this; nothing where they may, or where there is nothing at the address to do."""
@@ -134,20 +124,24 @@ class Identity:
             return None  # no route is there: the application refuses to start with one that has no rule
         return refusal(caller, resource, verb, self.system)
 
-    def _has_local_access(self) -> bool:
-        if not self.settings.local_access or self.rules is not None:
-            return False
-        if self.clock() >= self._local_until:
-            if self.store.has_keys():
-                return False
-            self._local_until = self.clock() + _LOOK_AGAIN_SECONDS
-        return True
+    def is_local_token(self, text: str) -> bool:
+        """Whether a text is the token of local access, and there still is such access."""
+        is_open = self.settings.local_access and self.rules is None
+        return is_open and self.local_token.is_this(text) and not self.store.has_keys()
 
-    def _is_here(self, given: Given, host: str) -> bool:
-        """Whether the caller is at this machine, and not a page of another site or a gate in front of others."""
-        named = given.get("host", "")
-        name = named if named.endswith("]") else named.rpartition(":")[0] or named
-        return host in _LOOPBACK and name in _LOOPBACK and "x-forwarded-for" not in given and "forwarded" not in given
+    def _looked_up(self, given: Given) -> Caller:
+        authorization, key = given.get("authorization"), given.get("x-api-key")
+        shown = [each for each in (_bearer(authorization), key) if each] or [_cookie(given.get("cookie", ""))]
+        if len(shown) == 1 and self.is_local_token(shown[0].strip()):
+            return self.local
+        return caller_of(
+            authorization,
+            key,
+            find=self.store.key,
+            now=dt.datetime.fromtimestamp(self.store.clock(), dt.UTC),
+            rules=self.rules,
+            keys=self.keys,
+        )
 
 
 class IdentityLayer:
@@ -174,7 +168,7 @@ class IdentityLayer:
         host = (scope.get("client") or ("unknown", 0))[0]
         allowance: Allowance = state["allowance"]
         client = f"address {host}"
-        caller = await self._caller(state["headers"], host, allowance, client) if is_guarded(path) else None
+        caller = await self._caller(state["headers"], allowance, client) if is_guarded(path) else None
         if path not in _UNLIMITED:
             allowance.take(client if caller is None else caller.client)
         if caller is not None:
@@ -186,13 +180,13 @@ class IdentityLayer:
                 raise refused
         await self.app(scope, receive, send)
 
-    async def _caller(self, given: Given, host: str, allowance: Allowance, address: str) -> Caller:
-        known = self.identity.known(given, host)
+    async def _caller(self, given: Given, allowance: Allowance, address: str) -> Caller:
+        known = self.identity.known(given)
         if known is not None:
             return known
         allowance.check(address)
         try:
-            return await run_in_threadpool(self.identity.find_out, given, host)
+            return await run_in_threadpool(self.identity.find_out, given)
         except AuthenticationError:
             allowance.limit.take(address)  # who guesses at keys is counted where they are
             raise
@@ -201,7 +195,7 @@ class IdentityLayer:
         """Add to the audit log that a known caller was refused a change."""
         store = self.identity.store
         at = dt.datetime.fromtimestamp(store.clock(), dt.UTC)
-        action, subject = f"{resource_of(path)}.{VERB_OF[method]}", path.removeprefix("/v1/")[:200]
+        action, subject = f"{resource_of(path)}.{VERB_OF[method]}", masked(path.removeprefix("/v1/"))[:200]
         correlation = state["correlation_id"]
         store.note(event(at, caller.subject, caller.organisation, action, subject, code, correlation=correlation))
 
@@ -210,5 +204,19 @@ def _mark(given: Given) -> bytes | None:
     """What a credential is remembered by; None where none was sent."""
     authorization, key = given.get("authorization"), given.get("x-api-key")
     if authorization is None and key is None:
-        return None
+        local = _cookie(given.get("cookie", ""))
+        return hashlib.sha256(f"{COOKIE}\n{local}".encode()).digest() if local else None
     return hashlib.sha256(f"{authorization}\n{key}".encode()).digest()
+
+
+def _bearer(authorization: str | None) -> str:
+    kind, _, text = (authorization or "").strip().partition(" ")
+    return text.strip() if kind.lower() == "bearer" else ""
+
+
+def _cookie(cookies: str) -> str:
+    """The token of local access among the cookies of a browser; empty where there is none."""
+    if COOKIE not in cookies:
+        return ""
+    pairs = [each.strip().partition("=") for each in cookies.split(";")]
+    return next((value for name, _, value in pairs if name == COOKIE), "")

@@ -15,7 +15,7 @@ LONGEST_SUBJECT, LONGEST_ORGANISATION = 200, 64
 """Characters of the longest subject and organisation's code accepted."""
 
 _SECRETS = re.compile(
-    r"cap_[0-9a-f]{16}_[A-Za-z0-9_-]+"
+    r"cap_(?:local|[0-9a-f]{16})_[A-Za-z0-9_-]+"
     r"|eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*"
     r"|(?i:(?<=bearer )|(?<=basic ))[^\s,;\"']+"
     r"|(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"

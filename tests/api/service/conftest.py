@@ -24,6 +24,7 @@ from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.api_keys import issue_key
+from api.service.security.local_token import COOKIE
 from api.service.settings import STORE_FILE, Settings
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
@@ -198,9 +199,13 @@ def serve_on(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     def make(store: str, **settings: Any) -> Served:
         given = {"store": store, "packs": tmp_path / "packs", "workers": 0, "poll_seconds": 0.02, **settings}
+        given = {"local_token": tmp_path / "local-token", **given}
         made = app.create_app(Settings(**given))
         client = TestClient(made, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000))
         client.__enter__()
+        local = made.state.service.identity.local_token
+        text = local.path.read_text() if local.path.is_file() else local.renew()  # one for all services of a test
+        client.cookies.set(COOKIE, text)  # as a browser keeps it
         open_clients.append(client)
         return Served(client, made.state.service)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from api.service.security.local_token import COOKIE, TOKEN_FILE
+
 _LISTENING_OR_OVER = {"0A", "06", "07"}
 
 COMMAND = [sys.executable, "-c", "from api.cli.main import main; main()"]
@@ -35,6 +37,7 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+        self._folder = folder
         self._out, self._err = folder / f"{self.port}.out", folder / f"{self.port}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
@@ -54,7 +57,16 @@ class Server:
             except httpx.TransportError:
                 return None
 
-        return until(answer, 120)
+        ready = until(answer, 120)
+        if self.token:
+            self.client.cookies.set(COOKIE, self.token, domain="127.0.0.1")
+        return ready
+
+    @property
+    def token(self):
+        """The token of local access, which the server keeps in its folder; empty where there is none."""
+        path = self._folder / TOKEN_FILE
+        return path.read_text() if path.is_file() else ""
 
     def stop(self, number=signal.SIGTERM):
         """Exit code, standard output and error after a signal."""

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import stat
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from api.service.app import operations, routers
 from api.service.security.access import ROLES
 from api.service.security.addresses import PUBLIC
+from api.service.security.local_token import COOKIE
 
 TABLE = Path(__file__).parent / "authorisation.csv"
 SYSTEM, PARTNERS = "BLMK", ("06F", "RC9")
@@ -109,13 +111,64 @@ def test_a_credential_that_is_not_good_is_refused_and_never_repeated(locked, hea
         assert len(word) < 8 or word not in answer.text
 
 
-def test_local_access_ends_with_the_first_key_and_is_for_this_machine_only(served):
-    assert served.client.get("/v1/scenarios").status_code == 200
-    elsewhere = [{"Host": "capitation.example.org"}, {"Host": "rebound.example:80"}, {"X-Forwarded-For": "203.0.113.9"}]
-    for headers in elsewhere:
+PASSED_ON = {
+    "Host": "capitation.example.org",
+    "Origin": "https://evil.example",
+    "X-Forwarded-For": "127.0.0.1",
+    "X-Real-IP": "203.0.113.9",
+    "Via": "1.1 gate",
+    "X-Forwarded-Host": "localhost",
+    "Forwarded": "for=127.0.0.1",
+}
+
+
+def test_without_the_token_nobody_is_local_whatever_the_request_says_of_where_it_comes_from(served):
+    served.client.cookies.clear()
+    assert served.client.get("/v1/scenarios").json()["code"] == "no-credential"
+    named = ["localhost", "127.0.0.1", "localhost:x@evil.example", "[::1]:80"]
+    for headers in [*({name: value} for name, value in PASSED_ON.items()), *({"Host": host} for host in named)]:
         assert served.client.get("/v1/scenarios", headers=headers).status_code == 401
+        creating = {**headers, "Idempotency-Key": "k"}
+        assert served.client.post("/v1/runs", json={"scenario": "blmk"}, headers=creating).status_code == 401
+
+
+def test_the_token_lets_in_by_each_way_until_the_first_key_is_issued(served):
+    token = served.service.identity.local_token.path.read_text()
+    served.client.cookies.clear()
+    ways = [{"X-API-Key": token}, {"Authorization": f"Bearer {token}"}, {"Cookie": f"a=b; {COOKIE}={token}"}]
+    assert [served.client.get("/v1/scenarios", headers=way).status_code for way in ways] == [200] * 3
+    wrong = [{"X-API-Key": f"{token}x"}, {"Authorization": f"Basic {token}"}, {"Cookie": f"{COOKIE}=cap_local_"}]
+    assert [served.client.get("/v1/scenarios", headers=way).status_code for way in wrong] == [401] * 3
     served.headers("administrator")
-    assert served.client.get("/v1/scenarios").status_code == 401
+    assert [served.client.get("/v1/scenarios", headers=way).status_code for way in ways] == [401] * 3
+
+
+def test_a_browser_is_let_in_by_the_address_that_serve_prints(served):
+    token = served.service.identity.local_token.path.read_text()
+    served.client.cookies.clear()
+    refused = served.client.get("/local", params={"token": f"{token}x"}, follow_redirects=False)
+    assert (refused.status_code, refused.json()["code"]) == (401, "local-token")
+    opened = served.client.get("/local", params={"token": token})
+    assert (opened.status_code, opened.url.path) == (200, "/v1/catalogue")
+    (first,) = opened.history
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {
+        word.strip() for word in first.headers["set-cookie"].split(";")
+    }
+    served.headers("administrator")
+    assert served.client.get("/local", params={"token": token}, follow_redirects=False).status_code == 401
+
+
+def test_a_token_that_others_could_read_and_one_of_an_earlier_start_are_refused(served):
+    kept = served.service.identity.local_token
+    before = kept.path.read_text()
+    assert stat.S_IMODE(kept.path.stat().st_mode) == 0o600
+    assert kept.is_this(before)
+    kept.path.chmod(0o640)
+    assert not kept.is_this(before)
+    after = kept.renew()
+    assert (kept.is_this(before), kept.is_this(after)) == (False, True)
+    kept.remove()
+    assert not kept.is_this(after)
 
 
 def test_local_access_can_be_turned_off(serve):

@@ -212,27 +212,27 @@ def test_one_request_looks_a_credential_up_again_while_the_others_go_on(served):
     identity, given = served.service.identity, {"x-api-key": headers["X-API-Key"]}
     now = [1000.0]
     identity.clock = lambda: now[0]
-    caller = identity.find_out(given, "10.0.0.1")
+    caller = identity.find_out(given)
     now[0] += identity.settings.key_seconds / 2 - 0.01
-    assert identity.known(given, "10.0.0.1") is caller
+    assert identity.known(given) is caller
     now[0] += 0.02
-    assert [identity.known(given, "10.0.0.1") for _ in range(3)] == [None, caller, caller]
-    assert identity.find_out(given, "10.0.0.1") == caller
+    assert [identity.known(given) for _ in range(3)] == [None, caller, caller]
+    assert identity.find_out(given) == caller
     now[0] += identity.settings.key_seconds / 2 - 0.01
-    assert identity.known(given, "10.0.0.1") is not None
+    assert identity.known(given) is not None
     now[0] += identity.settings.key_seconds
-    assert [identity.known(given, "10.0.0.1") for _ in range(2)] == [None, None]
+    assert [identity.known(given) for _ in range(2)] == [None, None]
 
 
 def test_a_credential_that_is_found_to_be_taken_back_is_forgotten_by_all_requests(served):
     headers = served.headers("analyst")
     identity, given = served.service.identity, {"x-api-key": headers["X-API-Key"]}
-    identity.find_out(given, "10.0.0.1")
+    identity.find_out(given)
     served.service.store.revoke_key(headers["X-API-Key"][4:20])
-    assert identity.known(given, "10.0.0.1") is not None
+    assert identity.known(given) is not None
     with pytest.raises(AuthenticationError, match="revoked"):
-        identity.find_out(given, "10.0.0.1")
-    assert identity.known(given, "10.0.0.1") is None
+        identity.find_out(given)
+    assert identity.known(given) is None
 
 
 @pytest.mark.both_databases("whether the store has changed is seen in another way on each")
@@ -247,5 +247,5 @@ def test_a_key_that_is_taken_back_while_it_is_looked_up_is_not_remembered(served
         return found
 
     monkeypatch.setattr(served.service.store, "key", meanwhile)
-    assert identity.find_out(given, "10.0.0.1").role == "analyst"
-    assert identity.known(given, "10.0.0.1") is None
+    assert identity.find_out(given).role == "analyst"
+    assert identity.known(given) is None
