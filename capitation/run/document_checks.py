@@ -19,6 +19,7 @@ from capitation.activity.plan import PointOfDelivery
 from capitation.activity.unit_costs import NationalCost
 from capitation.allocation.providers import ElsewhereProvider, Flow
 from capitation.allocation.services import ServiceStream
+from capitation.chain.rules import Chain
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.money.written_numbers import exact_number
 from capitation.pace.policy import FromParameter, PacePolicy
@@ -41,6 +42,7 @@ from capitation.weighting.place_tool import KnownCode, PlaceToolLayout
 DOCUMENTS: dict[str, type[Document]] = {
     "scenarios": Scenario,
     "policies": PacePolicy,
+    "chains": Chain,
     "solutions": Solution,
     "profiles": Profile,
     "need/formulas": FormulaDocument,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from capitation.chain.rules import read_chain
 from capitation.errors import CapitationError
 from capitation.pace.policy import PacePolicy
 from capitation.pack.sources import DataPack
@@ -56,7 +57,7 @@ _READ_ELSEWHERE = ("places/organisations.csv", "profiles/bank-holidays.csv")
 
 
 def used_parameters(pack: DataPack, scenarios: list[Scenario]) -> set[str]:
-    """Parameters that the policies of the scenarios name; no other reaches a figure of their runs."""
+    """Parameters that the policies and chains of the scenarios name; no other reaches a figure of their runs."""
     found: set[str] = set()
     for name in {s.policy for s in scenarios}:
         try:
@@ -64,4 +65,10 @@ def used_parameters(pack: DataPack, scenarios: list[Scenario]) -> set[str]:
         except CapitationError:
             continue
         found |= {parameter for _, parameter in named_parameters(policy, "")}
+    for name in sorted({s.chain for s in scenarios if s.chain is not None}):
+        try:
+            chain = read_chain(pack, name)
+        except CapitationError:
+            continue
+        found |= {rule.price for rule in chain.rules if rule.price is not None}
     return found
