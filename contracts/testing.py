@@ -98,7 +98,12 @@ def figures_of(term: type[Term], case: Case) -> Faults:
     faults, where = Faults(), _where(term, case)
     one, tables = built(term, case), tables_of(case)
     one.check(faults, where, tables)
-    frame = one.apply(pl.DataFrame(list(case.rows), infer_schema_length=None), tables)
+    before = pl.DataFrame(list(case.rows), infer_schema_length=None)
+    for words, holds in one.before_use(tables).items():
+        if not before.select(holds.fill_null(False).all()).item():
+            faults.add(where, f"rows it does not work on: {words}", "rows of a worked case that it works on")
+            return faults
+    frame = one.apply(before, tables)
     rows = one.reference_rows([dict(row) for row in case.rows], tables)
     for part, expected in case.expected.items():
         name = "result" if part == "" else f"result.{part}"
@@ -120,8 +125,11 @@ def ways_of(term: type[Term], case: Case, rows: Rows | None = None) -> Faults:
     faults = Faults()
     one, tables = built(term, case), tables_of(case)
     given = list(case.rows if rows is None else rows)
+    before = pl.DataFrame(given, infer_schema_length=None)
+    if rows is not None and not _holds(before, one.before_use(tables)):
+        return faults  # a settlement refuses them before the clause works on them
     try:
-        frame = one.apply(pl.DataFrame(given, infer_schema_length=None), tables)
+        frame = one.apply(before, tables)
     except CapitationError:
         if rows is None:
             raise
@@ -183,7 +191,11 @@ def _where(term: type[Term], case: Case) -> str:
 
 
 def _kept(one: Term, frame: pl.DataFrame, tables: dict[str, Table]) -> bool:
-    return all(frame.select(holds.fill_null(False).all()).item() for holds in one.promises(tables).values())
+    return _holds(frame, one.promises(tables))
+
+
+def _holds(frame: pl.DataFrame, tests: Mapping[str, pl.Expr]) -> bool:
+    return all(frame.select(holds.fill_null(False).all()).item() for holds in tests.values())
 
 
 def _compare(

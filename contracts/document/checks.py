@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from capitation.errors import Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Output
 from contracts.language.condition import misfits, names_in
 from contracts.language.rounding import units_per
+from contracts.language.units import meant, range_of
 from contracts.terms._base import Term
 
 
@@ -49,6 +51,15 @@ def check_contract(contract: Contract, broken: set[str], faults: Faults, where: 
     for name in (*contract.key, *(contract.shown or ())):
         if name not in contract.input_map():
             faults.add(f"{where}: key", f"unknown input {name!r}", "an input", suggest(name, contract.input_map()))
+    if contract.period is not None and "service_date" not in kinds:
+        dates = [name for name, kind in kinds.items() if kind == "date"]
+        known = f"Its dates are {', '.join(dates)}." if dates else "It has no dates."
+        faults.add(
+            f"{where}: period",
+            "no date that could lie in it",
+            "a date named service_date, which must lie in the period",
+            f"{known} Name one service_date, or leave the period out.",
+        )
     if contract.period is not None and contract.period.end is not None and contract.period.end < contract.period.start:
         faults.add(f"{where}: period.end", str(contract.period.end), f"a day after {contract.period.start}")
 
@@ -239,8 +250,27 @@ def _check_parameter(
                         f"a code of table {table.name}",
                         suggest(label, labels),
                     )
+    _check_unit(parameter, place, faults)
     if parameter.status == "published" and not all(v.source for v in parameter.values):
         faults.add(f"{place}.values", "a published value without a source", "a source on every published value")
+
+
+def _check_unit(parameter: ContractParameter, place: str, faults: Faults) -> None:
+    """Every value lies within the limits that the parameter declares, or else within those of its unit."""
+    low, high = range_of(parameter.unit) or (-math.inf, math.inf)
+    low = low if parameter.at_least is None else float(parameter.at_least)
+    high = high if parameter.at_most is None else float(parameter.at_most)
+    for i, dated in enumerate(parameter.values, start=1):
+        labelled = dated.value.items() if isinstance(dated.value, dict) else [("", dated.value)]
+        for label, figure in labelled:
+            if not low <= float(figure) <= high:
+                top = "" if high == math.inf else f" and at most {high:g}"
+                faults.add(
+                    f"{place}.values.{i}{f' ({label})' if label else ''}",
+                    f"{figure} {parameter.unit}".rstrip(),
+                    f"at least {low:g}{top}",
+                    meant(float(figure), parameter.unit),
+                )
 
 
 def _check_reference(

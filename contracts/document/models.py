@@ -105,9 +105,9 @@ class Input(Document):
     table: str | None = None
     """For a text: the label table that turns what files print into the contract's own labels; others are refused."""
     at_least: Decimal | None = None
-    """Lowest value that can be right."""
+    """Lowest value that can be right; without it that of the unit, such as 0 of a share."""
     at_most: Decimal | None = None
-    """Highest value that can be right."""
+    """Highest value that can be right; without it that of the unit, such as 1 of a share."""
     words: dict[str, Decimal] = Field(default_factory=dict)
     """For a number: words that files print in its place, and what each counts as, such as `P4R = 1`."""
     month_first: bool = False
@@ -162,6 +162,10 @@ class ContractParameter(Document):
     """Text input that chooses among the labels of a value."""
     ends: dt.date | None = None
     """First date for which it no longer has a value."""
+    at_least: Decimal | None = None
+    """Lowest value that can be right; without it that of the unit, such as 0 of a share."""
+    at_most: Decimal | None = None
+    """Highest value that can be right; without it that of the unit, such as 1 of a share."""
     values: tuple[ParameterValue, ...] = Field(min_length=1)
     """Values by the date from which each holds, earliest first."""
 

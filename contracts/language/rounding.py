@@ -4,7 +4,7 @@
 
 A decimal such as 1.005 has no exact binary form (it is kept as 1.00499999...), so a value that lies below a half by less
 than a millionth of a unit, or by less than the last digits binary numbers of its size can hold, counts as the half.
-Whole amounts up to a thousand billion pounds stay exact to the penny.
+Whole amounts up to a thousand billion pounds stay exact to the penny; beyond ten times that they are refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _CURRENCY: dict[Unit, str] = {
     "euros": "EUR",
 }
 _GUARD, _LAST_DIGITS = 1e-6, 1e-15
+
+EXACT_UNITS = 1e15
+"""Whole units up to which an amount is exact to the unit; larger ones are refused and never rounded."""
 
 
 def units_per(rounded: Unit, amounts: Unit) -> float:

@@ -46,4 +46,18 @@ def range_said(unit: str) -> str:
     return f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
 
 
-__all__ = ["is_money", "range_of", "range_said"]
+def meant(value: float, unit: str) -> str:
+    """What a figure outside the range of its unit may mean, and how to write it; nothing where that is not plain.
+
+    Example:
+        `meant(60, "share")` is "60 per cent is written as 0.6."
+    """
+    low, high = range_of(unit) or (0.0, 0.0)
+    if high == 1.0 and 2.0 <= value <= 100.0:
+        return f"{value:g} per cent is written as {value / 100:g}."
+    if low == 0.0 and value < 0.0:
+        return "If it can be below 0, declare `at_least`."
+    return "If it can be, declare `at_most`." if value > high else ""
+
+
+__all__ = ["is_money", "meant", "range_of", "range_said"]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from contracts.document.models import Contract, Input
+from contracts.document.models import Contract, Input, Output
+from contracts.language.rounding import EXACT_UNITS, units_per
 from contracts.settlement.known import asked, empty_in, known_rows, meaningful, rests_on
 from contracts.settlement.rows import RowNames, described
 from contracts.terms._base import Term
@@ -93,7 +94,8 @@ def check_known(contract: Contract, frame: pl.DataFrame, names: RowNames) -> Non
     """
     steps = [name for term in contract.terms for name in term.outputs() if name in frame.columns]
     endless = {f"endless {name}": ~pl.col(name).is_finite().all() for name in steps}
-    answers = frame.lazy().select(**unknown(contract), **endless).collect().row(0, named=True)
+    beyond = {f"beyond {o.name}": _beyond(o, contract).any() for o in contract.outputs if o.rounded_to is not None}
+    answers = frame.lazy().select(**unknown(contract), **endless, **beyond).collect().row(0, named=True)
     if not any(answers.values()):
         return
     faults = Faults()
@@ -106,9 +108,21 @@ def check_known(contract: Contract, frame: pl.DataFrame, names: RowNames) -> Non
                     faults, hit, _shown(term, frame).to_list(), f"step {term.step} ({term.term})",
                     f"that {name} is a number; it is {column.filter(hit)[0]}",
                 )  # fmt: skip
-    faults.raise_if_any(ContractError, f"{names.where}: a clause gives no number")
+    for output in contract.outputs:
+        if answers.get(f"beyond {output.name}"):
+            names.add(
+                faults, frame.select(_beyond(output, contract)).to_series(), frame.get_column(output.of).to_list(),
+                f"output {output.name!r}",
+                f"at most {EXACT_UNITS:,.0f} {output.rounded_to}, up to which amounts are exact to the unit",
+            )  # fmt: skip
+    faults.raise_if_any(ContractError, f"{names.where}: an amount is no number, or too large to be exact")
     _check_empty(contract, frame, names, faults)
     faults.raise_if_any(ContractError, f"{names.where}: some rows have no settlement")
+
+
+def _beyond(output: Output, contract: Contract) -> pl.Expr:
+    per = 1.0 if output.rounded_to is None else units_per(output.rounded_to, contract.amounts)
+    return (pl.col(output.of).abs() * per > EXACT_UNITS) & pl.col(output.of).is_finite()
 
 
 def _check_empty(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults) -> None:

@@ -16,6 +16,7 @@ from capitation.pack.cells import numbers
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.language.condition import columnar, names_in
 from contracts.language.labels import folded
+from contracts.language.units import meant, range_of
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period, stated, undeclared
 
@@ -171,8 +172,10 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
             done = done.zip_with(done.is_not_null(), numbers(given))
         if done.null_count() > given.null_count():
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
-        if done.dtype.is_float() and not done.is_finite().all():
-            lines.add(faults, ~done.is_finite(), done, subject, "a finite number")
+        finite = done.is_finite()
+        if not finite.all():
+            lines.add(faults, ~finite, given, subject, f"a finite number: {described(each)}")
+        _check_size(done, each, lines, faults, subject)
     elif each.type == "flag":
         done = _flag(given)
         if done.null_count() > given.null_count():
@@ -187,17 +190,13 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     else:
         done = given.cast(pl.String)
         if each.type == "financial_year":
-            lines.add(faults, ~done.str.contains(r"^\d{4}/\d{2}$"), done, subject, "a financial year such as 2016/17")
+            lines.add(faults, ~_is_financial_year(done), done, subject, FINANCIAL_YEAR)
         if contract.part_year is not None and each.name == contract.part_year.stated_in:
             done = stated(given)
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "`period` or `12 months`")
         if each.table is not None:
             done = _labels(done, each, contract, lines, faults)
-    for limit, low in ((each.at_least, True), (each.at_most, False)):
-        if limit is not None:
-            hit = done < float(limit) if low else done > float(limit)
-            if hit.any():
-                lines.add(faults, hit, done, subject, f"at {'least' if low else 'most'} {limit}: {described(each)}")
+    _check_range(done, each, lines, faults, subject)
     if each.required and each.default is None and done.null_count():
         empty = given.is_null()
         if empty.any():
@@ -210,6 +209,44 @@ def _words_as_numbers(given: pl.Series, each: Input) -> pl.Series:
     known = {folded(word): str(counts) for word, counts in each.words.items()}
     said = {text: known[folded(text)] for text in given.unique().drop_nulls().to_list() if folded(text) in known}
     return given.replace(said) if said else given
+
+
+LARGEST = 2.0**53
+"""From here on not even every whole number is kept exactly."""
+
+FINANCIAL_YEAR = "a financial year such as 2016/17, its second part the year after its first, from 1900/01 to 2199/00"
+
+
+def _is_financial_year(given: pl.Series) -> pl.Series:
+    first = given.str.extract(r"^((?:19|20|21)\d{2})/\d{2}$", 1).cast(pl.Int32)
+    second = given.str.extract(r"^\d{4}/(\d{2})$", 1).cast(pl.Int32)
+    return (given.is_null() | ((first + 1) % 100 == second)).fill_null(False)
+
+
+def _check_size(done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str) -> None:
+    """Refuse numbers that cannot be exact, and years that are none."""
+    if each.type == "year":
+        lines.add(faults, ~done.is_between(1, 9999) | (done % 1 != 0), done, subject, "a year such as 2016")
+    elif (done.abs().max() or 0.0) >= LARGEST:  # type: ignore[operator]  # a column of floats
+        lines.add(
+            faults, done.abs() >= LARGEST, done, subject,
+            f"{described(each)}: a number below {LARGEST:,.0f}; larger ones are not exact",
+        )  # fmt: skip
+
+
+def _check_range(done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str) -> None:
+    """Refuse values outside the limits that the input declares, or else outside those of its unit."""
+    of_unit = range_of(each.unit) if done.dtype.is_float() else None
+    for limit, low in ((each.at_least, True), (each.at_most, False)):
+        by_unit = None if of_unit is None else of_unit[0 if low else 1]
+        bound = by_unit if limit is None else float(limit)
+        if bound is None:
+            continue
+        hit = done < bound if low else done > bound
+        if hit.any():
+            remedy = meant(done.filter(hit)[0], each.unit) if limit is None else ""
+            expected = f"at {'least' if low else 'most'} {bound:g}: {described(each)}"
+            lines.add(faults, hit, done, subject, expected, remedy)
 
 
 def _flag(given: pl.Series) -> pl.Series:

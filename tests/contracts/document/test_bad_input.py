@@ -318,7 +318,7 @@ def test_two_totals_in_one_group_are_refused_with_the_step():
     )
     with pytest.raises(ContractError, match=r"step back \(allocate\)") as caught:
         settle(parse_contract(shared), pl.DataFrame(ROWS))
-    assert "provider RC9: found different totals" in str(caught.value)
+    assert "expected that budget is the same on every row of its group" in str(caught.value)
 
 
 def test_no_rows_is_a_fault():
