@@ -154,12 +154,14 @@ class Steps:
         for term, results in clauses:
             known = known_rows(term, frozenset(empty), meant) if empty else None
             if results is None:
-                frame = self._applied(term, frame.collect(), known, refusing=refusing).lazy()
+                done = self._applied(term, frame.collect(), known, refusing=refusing)
+                empty.update(name for name in term.outputs() if done.get_column(name).null_count())
+                frame = done.lazy()
             elif known is None:
                 frame = frame.with_columns(**results)
             else:
                 frame = frame.with_columns(**{name: pl.when(known).then(x) for name, x in results.items()})
-            if results is None or term.can_lack() or rests_on(term) & empty:
+            if results is not None and (term.can_lack() or rests_on(term) & empty):
                 empty.update(term.outputs())
         return frame.sort(ROW).drop(ROW) if across else frame
 
@@ -248,7 +250,7 @@ def compile_contract(contract: Contract, results: Sequence[str] = (), apart: str
         wanted,
         apart,
         tuple(promise for term in terms for promise in _promises(term, tables)),
-        tuple((term, term.evaluate(tables) if type(term).apply is Term.apply else None) for term in terms),
+        tuple((term, None if term.works_on_frames() else term.evaluate(tables)) for term in terms),
         frozenset(used),
     )
 

@@ -188,6 +188,10 @@ class Term(Document):
         """The frame with the results as further columns; only a term that needs exact sharing over rows overrides it."""
         return frame.with_columns(**self.evaluate(tables))
 
+    def works_on_frames(self) -> bool:
+        """True where the clause cannot be written as expressions over a row and its group, so that `apply` is its own."""
+        return type(self).apply is not Term.apply
+
     def reference(self, row: Row, tables: Tables) -> dict[str, float | None]:
         """Results by full name on one row, in plain Python."""
         raise NotImplementedError
