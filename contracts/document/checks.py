@@ -152,6 +152,12 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
                 faults.add(f"{place}.table", f"a {each.type}", "a label table only for a text")
             if each.table not in tables:
                 faults.add(f"{place}.table", repr(each.table), "a table of the contract", suggest(each.table, tables))
+            elif tables[each.table].is_dated():
+                faults.add(
+                    f"{place}.table",
+                    f"table {each.table!r}, whose rows hold from dates",
+                    "labels that hold on every date",
+                )
             elif "code" not in tables[each.table].columns():
                 faults.add(f"{place}.table", f"table {each.table!r} without a column 'code'", "a column of labels used")
         if isinstance(each.default, str) and each.type in {"number", "flag", "year"} and each.default not in inputs:

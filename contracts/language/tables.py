@@ -5,24 +5,37 @@ inside the band also `high` (last number of the band, empty for the open last on
 
     value = at_low + (at_high - at_low) x (n - low) / (high - low)      within the band that holds n
 
-A label table has one column of labels and one or more columns of values.
+A label table has one column of labels and one or more columns of values. A table whose values change over time has a
+column `from` besides: the first date of each row's version, empty for the rows that hold from the beginning.
 """
 
 from __future__ import annotations
 
 import bisect
+import datetime as dt
 from collections.abc import Mapping
 from functools import reduce
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from capitation.errors import Faults
 from capitation.records.documents import Document
 from contracts.language.labels import confusable
 
 Cell = str | int | float | None
+
+SINCE = "from"
+"""Column of the first date of a row's version."""
+
+
+def _plain(cell: Any) -> Any:  # noqa: ANN401  # a cell as a document gives it
+    return cell.isoformat() if isinstance(cell, dt.date) else cell
+
+
+DatedCell = Annotated[Cell, BeforeValidator(_plain)]
+"""A cell; a date is kept as its ISO text."""
 
 
 class Table(Document):
@@ -38,7 +51,7 @@ class Table(Document):
     """For a label table: the column that holds the labels."""
     file: str = ""
     """CSV file of the rows, beside the contract; give this or `rows`."""
-    rows: tuple[dict[str, str | int | float | None], ...] = ()
+    rows: tuple[dict[str, DatedCell], ...] = ()
     """The rows, each a mapping of column to cell; filled from `file` when the contract is read."""
     source: str = ""
     """Where the table is printed."""
@@ -48,10 +61,40 @@ class Table(Document):
         if not self.rows:
             faults.add(where, "no rows", "rows in the contract or in the file it names", "Give `file` or `rows`.")
             return
-        if self.kind == "labels":
-            self._check_labels(faults, where)
-        else:
-            self._check_bands(faults, where)
+        if self.is_dated() and not self._check_dates(faults, where):
+            return
+        for since, version in self.versions():
+            place = where if since is None else f"{where}, from {since}"
+            if self.kind == "labels":
+                version._check_labels(faults, place)  # a table's own
+            else:
+                version._check_bands(faults, place)  # a table's own
+
+    def is_dated(self) -> bool:
+        """Whether rows say from which date they hold."""
+        return any(SINCE in row for row in self.rows)
+
+    def _check_dates(self, faults: Faults, where: str) -> bool:
+        before = len(faults)
+        for number, row in enumerate(self.rows, start=1):
+            since = row.get(SINCE)
+            try:
+                dt.date.fromisoformat(str(since or "2000-01-01"))
+            except ValueError:
+                faults.add(f"{where}: row {number}, {SINCE}", repr(since), "a date such as 2016-04-01, or nothing")
+        return len(faults) == before
+
+    def versions(self) -> list[tuple[dt.date | None, Table]]:
+        """The table as it holds from each date, earliest first; one version without a date where rows have none."""
+        if not self.is_dated():
+            return [(None, self)]
+        rows: dict[dt.date | None, list[dict[str, Cell]]] = {}
+        for row in self.rows:
+            since = row.get(SINCE)
+            day = None if since is None or since == "" else dt.date.fromisoformat(str(since))
+            rows.setdefault(day, []).append({k: v for k, v in row.items() if k != SINCE})
+        ordered = sorted(rows, key=lambda day: day or dt.date.min)
+        return [(day, self.model_copy(update={"rows": tuple(rows[day])})) for day in ordered]
 
     def _check_labels(self, faults: Faults, where: str) -> None:
         if self.label not in self.rows[0]:
@@ -89,8 +132,8 @@ class Table(Document):
             last = float(high) if isinstance(high, int | float) else float(low)
 
     def columns(self) -> list[str]:
-        """Names of the columns."""
-        return list(self.rows[0]) if self.rows else []
+        """Names of the columns, without that of the dates."""
+        return [name for name in self.rows[0] if name != SINCE] if self.rows else []
 
     def by_label(self, column: str) -> dict[str, Cell]:
         """Values of a column by label."""
