@@ -10,7 +10,7 @@ from contracts.document.models import Contract, ContractParameter, Output
 from contracts.language.condition import misfits, names_in
 from contracts.language.rounding import units_per
 from contracts.language.units import meant, range_of
-from contracts.terms._base import Term
+from contracts.terms._base import Term, check_part
 
 
 def check_contract(contract: Contract, broken: set[str], faults: Faults, where: str) -> None:
@@ -78,6 +78,8 @@ def _check_term(
     for field, condition in term.conditions():
         _check_condition(condition, f"{place}.{field}", kinds, faults)
     term.check(faults, place, contract.table_map())
+    for field in term.parts_of_one:
+        check_part(faults, f"{place}.{field}", getattr(term, field))
     for party in term.parties():
         if party not in _codes(contract):
             faults.add(place, f"unknown party {party!r}", "a party of the contract", suggest(party, _codes(contract)))

@@ -29,7 +29,7 @@ from contracts.settlement.known import empty_in, group_of, known_rows, meaningfu
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period
 from contracts.settlement.rows import RowNames
-from contracts.terms._base import ColumnName, Term
+from contracts.terms._base import ColumnName, Name, Term
 
 Values = Mapping[str, npt.NDArray[Any] | float | str | dt.date]
 """Values by name: an array with one value a row (not-a-number is an empty cell), or one value for all rows."""
@@ -275,6 +275,10 @@ def _promises(term: Term, tables: Tables) -> list[Promise]:
     first = term.before_use(tables)
     before = [Promise(term, words, holds) for words, holds in first.items()]
     fits = pl.all_horizontal(first.values()) if first else None
+    for field in term.parts_of_one:
+        part = getattr(term, field)
+        if isinstance(part, Name):
+            before.append(Promise(term, f"{part}, the {field}, is from 0 to 1", pl.col(str(part)).is_between(0.0, 1.0)))
     return [*before, *(Promise(term, words, holds, fits) for words, holds in term.promises(tables).items())]
 
 

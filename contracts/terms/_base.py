@@ -239,6 +239,39 @@ def literal(amount: Amount | None) -> float | None:
     return None if amount is None or isinstance(amount, Name) else float(amount)
 
 
+def check_part(faults: Faults, place: str, amount: Amount | None, low: float = 0.0, high: float = 1.0) -> None:
+    """Add a fault where a number written in the contract is no part of something, such as 60 for 60 per cent."""
+    written = literal(amount)
+    if written is not None and not low <= written <= high:
+        remedy = f"{written:g} per cent is written as {written / 100:g}." if 1.5 < abs(written) <= 100.0 else ""
+        faults.add(place, f"{written:g}", f"a part from {low:g} to {high:g}", remedy)
+
+
+def check_times(faults: Faults, place: str, amount: Amount | None, of: Amount | None = None) -> None:
+    """Add a fault where a number by which something is multiplied looks like a percentage written as a number.
+
+    Args:
+        faults: where faults are gathered.
+        place: where the number stands.
+        amount: the number, or a name.
+        of: what it is a part of; a part of 1 is an amount itself, and can be any number.
+    """
+    written = literal(amount)
+    if written is None or (of is not None and literal(of) is not None):
+        return
+    if _PERCENTAGES[0] < abs(written) <= _PERCENTAGES[1]:
+        faults.add(
+            place,
+            f"{written:g}, which would be {written:g} times as much",
+            "a part such as 0.6, or a factor up to 12",
+            f"{written:g} per cent is written as {written / 100:g}; a price is a parameter with its unit.",
+        )
+
+
+_PERCENTAGES = (12.0, 100.0)
+"""Factors above the first and up to the second are percentages written as numbers, as far as contracts go."""
+
+
 def on_side(side: Side, amount: pl.Expr, changed: pl.Expr) -> pl.Expr:
     """`changed` for the amounts of the side, `amount` for the others."""
     if side == "both":
@@ -301,6 +334,8 @@ __all__ = [
     "Row",
     "Side",
     "Term",
+    "check_part",
+    "check_times",
     "is_on_side",
     "literal",
     "number",

@@ -9,8 +9,9 @@ from typing import Literal
 
 import polars as pl
 
+from capitation.errors import Faults
 from capitation.records.documents import Document
-from contracts.terms._base import Amount, Name, Row, number, said, value
+from contracts.terms._base import Amount, Name, Row, check_times, number, said, value
 
 Which = Literal["smallest", "largest"]
 
@@ -37,6 +38,12 @@ class Limit(Document):
         """The limit in words."""
         text = said(self.base) if self.rate == 1 else f"{said(self.rate)} x {said(self.base)}"
         return f"{text} where known" if self.optional else text
+
+
+def check_limits(faults: Faults, where: str, limits: Sequence[Limit]) -> None:
+    """Add a fault for each rate that looks like a percentage written as a number."""
+    for i, limit in enumerate(limits, start=1):
+        check_times(faults, f"{where}.{i}.rate", limit.rate, limit.base)
 
 
 def needed_of(limits: Sequence[Limit]) -> list[str]:

@@ -16,7 +16,7 @@ from capitation.errors import Faults
 from capitation.records.documents import Document
 from contracts.language.pieces import Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Row, Term, check_part, check_times, literal, number, said, value
 
 
 class ShareBand(Document):
@@ -55,7 +55,9 @@ class Bands(Term):
             bands: tuple[ShareBand, ...] = getattr(self, side) or ()
             last = 0.0
             for i, band in enumerate(bands):
-                place = f"{where}.{side}.{i}.upto"
+                place = f"{where}.{side}.{i + 1}.upto"
+                check_times(faults, place, band.upto, self.base)
+                check_part(faults, f"{where}.{side}.{i + 1}.share", band.share, low=-2.0, high=2.0)
                 if (band.upto is None) != (i == len(bands) - 1):
                     faults.add(
                         place,
@@ -128,6 +130,8 @@ class Bands(Term):
             out[f"{said(self.base)} is 0 or more"] = value(self.base) >= 0
         for bands in self._sides():
             ends = [band.upto for band in bands if band.upto is not None]
+            if ends and literal(ends[0]) is None:
+                out[f"band end {said(ends[0])} is above 0"] = value(ends[0]) > 0
             for a, b in pairwise(ends):
                 if literal(a) is None or literal(b) is None:
                     out[f"band end {said(a)} is below band end {said(b)}"] = value(a) < value(b)

@@ -12,7 +12,7 @@ from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Name, Row, Side, Term, literal, number, said, side_said, value
-from contracts.terms._limit import Limit, limit_of, limit_on, needed_of
+from contracts.terms._limit import Limit, check_limits, limit_of, limit_on, needed_of
 
 
 class Cap(Term):
@@ -51,6 +51,8 @@ class Cap(Term):
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
         if self.loss_limits and self.side != "both":
             faults.add(f"{where}.side", repr(self.side), "'both', as losses have limits of their own")
+        check_limits(faults, f"{where}.limits", self.limits)
+        check_limits(faults, f"{where}.loss_limits", self.loss_limits)
         for field, limits in (("limits", self.limits), ("loss_limits", self.loss_limits)):
             for i, limit in enumerate(limits, start=1):
                 if (literal(limit.rate) or 0.0) < 0:

@@ -10,7 +10,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Row, Term, check_times, literal, number, said, value
 
 
 class Collar(Term):
@@ -30,6 +30,8 @@ class Collar(Term):
     """What floor and cap are parts of; 1 where they are amounts."""
 
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        check_times(faults, f"{where}.floor", self.floor, self.base)
+        check_times(faults, f"{where}.cap", self.cap, self.base)
         low, high = literal(self.floor), literal(self.cap)
         if low is not None and high is not None and high < low:
             faults.add(f"{where}.cap", f"a cap of {high:g} below its floor of {low:g}", "a cap at or above the floor")

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
+from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
 from contracts.terms._base import Amount, Case, Name, Row, Term, number, said, value
-from contracts.terms._limit import Limit, limit_of, limit_on, needed_of
+from contracts.terms._limit import Limit, check_limits, limit_of, limit_on, needed_of
 
 
 class Floor(Term):
@@ -30,6 +31,9 @@ class Floor(Term):
     def needs(self) -> tuple[str, ...]:
         own = [str(self.amount)] if isinstance(self.amount, Name) else []
         return tuple(dict.fromkeys([*own, *needed_of(self.limits)]))
+
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        check_limits(faults, f"{where}.limits", self.limits)
 
     def may_be_idle(self) -> bool:
         return True

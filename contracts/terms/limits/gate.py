@@ -12,7 +12,7 @@ from capitation.errors import Faults
 from contracts.language.condition import Condition, columnar, holds, names_in
 from contracts.language.pieces import Kind, Piece, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Name, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Name, Row, Term, check_times, literal, number, said, value
 
 
 class Gate(Term):
@@ -50,6 +50,8 @@ class Gate(Term):
             faults.add(where, f"mode {self.mode} and pays {self.pays}", "`pays` with mode cliff, and only then")
         if self.mode == "excess" and (self.at_least is None) == (self.at_most is None):
             faults.add(where, "mode excess", "exactly one of at_least and at_most")
+        check_times(faults, f"{where}.at_least", self.at_least, self.base)
+        check_times(faults, f"{where}.at_most", self.at_most, self.base)
         low, high = literal(self.at_least), literal(self.at_most)
         if low is not None and high is not None and high < low:
             faults.add(where, f"at_most {high:g} below at_least {low:g}", "thresholds that some amount can meet")

@@ -51,7 +51,7 @@ class Ladder(Term):
         known = [(i, x) for i, x in written if x is not None]
         for (_, a), (i, b) in pairwise(known):
             if b <= a:
-                faults.add(f"{where}.rungs.{i}.from", f"{b:g} after {a:g}", "rungs in order, lowest first")
+                faults.add(f"{where}.rungs.{i + 1}.from", f"{b:g} after {a:g}", "rungs in order, lowest first")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """Amount x value of the rung."""

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
+from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Name, Row, Term, check_part, literal, number, said, value
 
 
 class Adjust(Term):
@@ -28,6 +29,15 @@ class Adjust(Term):
     """The rate or the sum."""
     share: Amount = Decimal(1)
     """Part of it that counts."""
+
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        if self._signed()[1]:
+            check_part(faults, f"{where}.by", self.by, low=-1.0)
+        check_part(faults, f"{where}.share", self.share, low=-1.0)
+
+    def promises(self, tables: Tables) -> dict[str, pl.Expr]:
+        rates = [self.share, *([self.by] if self._signed()[1] else [])]
+        return {f"{x} is a part, from -1 to 1": value(x).is_between(-1.0, 1.0) for x in rates if isinstance(x, Name)}
 
     def _signed(self) -> tuple[float, bool]:
         return (-1.0 if self.how in {"discount", "carve_out"} else 1.0), self.how in {"discount", "uplift"}

@@ -15,6 +15,7 @@ class Levy(Term):
     """A payment less a rate of it: amount x (1 - rate). By default only what is paid out is levied, never what is owed."""
 
     kind: ClassVar[Kind] = "piecewise"
+    parts_of_one: ClassVar[tuple[str, ...]] = ("rate",)
 
     term: Literal["levy"] = "levy"
     """Which clause this is."""

@@ -36,7 +36,10 @@ class PerHead(Term):
         return {self.step: number(self.persons, row) * number(self.rate, row) * number(self.months, row) / 12.0}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        return {f"{said(self.persons)} is 0 or more": value(self.persons) >= 0}
+        return {
+            f"{said(self.persons)} is 0 or more": value(self.persons) >= 0,
+            f"{said(self.months)} months are between 0 and 12": value(self.months).is_between(0.0, 12.0),
+        }
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """A line through 0."""

@@ -10,7 +10,21 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Side, Term, is_on_side, number, on_side, said, side_said, value
+from contracts.terms._base import (
+    Amount,
+    Case,
+    Row,
+    Side,
+    Term,
+    check_part,
+    is_on_side,
+    literal,
+    number,
+    on_side,
+    said,
+    side_said,
+    value,
+)
 
 
 class Relief(Term):
@@ -32,6 +46,9 @@ class Relief(Term):
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
         if (self.share is None) == (self.sum is None):
             faults.add(where, f"share {self.share} and sum {self.sum}", "exactly one of `share` and `sum`")
+        check_part(faults, f"{where}.share", self.share)
+        if (literal(self.sum) or 0.0) < 0:
+            faults.add(f"{where}.sum", f"{literal(self.sum):g}", "0 or more")
 
     def may_be_idle(self) -> bool:
         return True

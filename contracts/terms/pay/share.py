@@ -8,9 +8,23 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
+from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Side, Term, is_on_side, number, on_side, said, side_said, value
+from contracts.terms._base import (
+    Amount,
+    Case,
+    Row,
+    Side,
+    Term,
+    check_times,
+    is_on_side,
+    number,
+    on_side,
+    said,
+    side_said,
+    value,
+)
 
 
 class Share(Term):
@@ -26,6 +40,10 @@ class Share(Term):
     """The rates, multiplied: a sharing rate, a price, a placed part."""
     side: Side = "both"
     """Which amounts are shared; the others pass unchanged."""
+
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        for i, rate in enumerate(self.rates, start=1):
+            check_times(faults, f"{where}.rates.{i}", rate)
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """Amount times the rates."""

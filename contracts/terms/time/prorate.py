@@ -36,7 +36,8 @@ class Prorate(Term):
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
         return {
             f"{said(self.months)} is between 0 and {said(self.of)}": (value(self.months) >= 0)
-            & (value(self.months) <= value(self.of))
+            & (value(self.months) <= value(self.of)),
+            f"{said(self.of)}, a full period, is above 0": value(self.of) > 0,
         }
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:

@@ -59,7 +59,7 @@ class TimeCovered(Term):
         end = until if self.left is None else pl.min_horizontal(until, pl.col(str(self.left)))
         of = self._number(until, up=True) - self._number(since, up=True)
         counted = self._number(end, up=True) - self._number(start, up=self.month_counts == "first_day")
-        covered = pl.when(end > start).then(counted).otherwise(0.0)
+        covered = pl.when(end > start).then(pl.min_horizontal(counted, of)).otherwise(0.0)
         return {self.step: covered / of, f"{self.step}.covered": covered, f"{self.step}.of": of}
 
     def _number_of(self, date: dt.date, *, up: bool) -> int:
@@ -79,6 +79,7 @@ class TimeCovered(Term):
         covered = 0
         if end > start:
             covered = self._number_of(end, up=True) - self._number_of(start, up=self.month_counts == "first_day")
+            covered = min(covered, of)
         return {self.step: covered / of, f"{self.step}.covered": float(covered), f"{self.step}.of": float(of)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:

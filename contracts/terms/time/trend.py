@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
+from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import NO_TABLES, Tables
-from contracts.terms._base import Amount, Case, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, Row, Term, check_part, literal, number, said, value
 
 
 class Trend(Term):
@@ -26,6 +27,9 @@ class Trend(Term):
     periods: Amount = Decimal(1)
     """How many periods."""
 
+    def check(self, faults: Faults, where: str, tables: Tables) -> None:
+        check_part(faults, f"{where}.growth", self.growth, low=-0.999)
+
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """Amount x (1 + growth) ^ periods."""
         factor = value(self.growth) + 1.0
@@ -36,7 +40,9 @@ class Trend(Term):
         return {self.step: number(self.amount, row) * (number(self.growth, row) + 1.0) ** number(self.periods, row)}
 
     def promises(self, tables: Tables) -> dict[str, pl.Expr]:
-        return {f"{said(self.growth)} is above -1": value(self.growth) > -1.0}
+        return {
+            f"{said(self.growth)} is above -1 and at most 1": (value(self.growth) > -1.0) & (value(self.growth) <= 1.0)
+        }
 
     def pieces(self, at: Row, tables: Tables = NO_TABLES) -> Pieces:
         """A line through 0."""
