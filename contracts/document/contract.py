@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from capitation.errors import ContractError, DocumentError, Faults, SourceError, suggest
+from capitation.errors import ContractError, DocumentError, Fault, Faults, SourceError, suggest
 from capitation.pack.sources import read_raw
 from capitation.records.documents import parse_document, read_mapping
 from contracts.document.checks import check_contract
@@ -40,7 +42,7 @@ def parse_contract(content: Mapping[str, Any], where: str = "contract", folder: 
     try:
         contract = parse_document(content, Contract, where)
     except DocumentError as error:
-        faults.extend(error.faults)
+        faults.extend(_counted_from_one(error.faults, where))
         faults.raise_if_any(ContractError, f"{where}: not a valid contract")
         raise
     contract = contract.model_copy(update={"terms": tuple(terms)})
@@ -76,11 +78,19 @@ def _parse_terms(raw: Any, faults: Faults, where: str) -> tuple[list[Term], set[
             try:
                 term = parse_document(dict(item), known[name], place)
             except DocumentError as error:
-                faults.extend(error.faults)
+                faults.extend(_counted_from_one(error.faults, place))
             else:
                 out.append(term)
                 broken.discard(term.step)
     return out, broken
+
+
+def _counted_from_one(faults: Iterable[Fault], where: str) -> Iterator[Fault]:
+    """Faults whose places count the entries of a list from 1, as people do."""
+    for fault in faults:
+        key = fault.where.removeprefix(where)
+        counted = re.sub(r"(?<=[.\s])(\d+)(?=\.|$)", lambda found: str(int(found[1]) + 1), key)
+        yield replace(fault, where=f"{fault.where[: len(fault.where) - len(key)]}{counted}")
 
 
 def _with_rows(raw: Any, folder: Path | None, faults: Faults, where: str) -> Any:  # noqa: ANN401  # as read

@@ -50,20 +50,29 @@ def broken(promise: Promise, empty: frozenset[str] = frozenset(), meant: frozens
     return out
 
 
-def check_promises(contract: Contract, promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames) -> None:
-    """Refuse rows on which a clause cannot be applied, each with the values the clause works on.
+def check_settled(contract: Contract, promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames) -> None:
+    """Refuse rows on which a clause cannot be applied, or that have no amount for an output.
 
     Raises:
-        ContractError: the first such rows of each promise, all together.
+        ContractError: the first such rows of each promise, amount and empty cell, all together.
     """
+    faults = Faults()
+    _check_promises(contract, promises, frame, names, faults)
+    kept = not len(faults)
+    _check_amounts(contract, frame, names, faults, kept=kept)
+    message = "some rows have no settlement" if kept else "a clause cannot be applied"
+    faults.raise_if_any(ContractError, f"{names.where}: {message}")
+
+
+def _check_promises(
+    contract: Contract, promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames, faults: Faults
+) -> None:
+    """One fault for each of the first rows on which a promise is broken, with the values its clause works on."""
     if not promises:
         return
     empty, meant = empty_in(frame), meaningful(contract)
     tests = [broken(promise, empty, meant) for promise in promises]
     answers = frame.lazy().select(test.any().alias(str(i)) for i, test in enumerate(tests)).collect().row(0)
-    if not any(answers):
-        return
-    faults = Faults()
     for hit, promise, test in zip(answers, promises, tests, strict=True):
         if hit:
             term = promise.term
@@ -72,7 +81,6 @@ def check_promises(contract: Contract, promises: Sequence[Promise], frame: pl.Da
             names.add(
                 faults, rows, _shown(term, frame).to_list(), f"step {term.step} ({term.term})", f"that {promise.words}"
             )
-    faults.raise_if_any(ContractError, f"{names.where}: a clause cannot be applied")
 
 
 def _shown(term: Term, frame: pl.DataFrame) -> pl.Series:
@@ -86,19 +94,15 @@ def _shown(term: Term, frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.concat_str(each, separator=", ")).to_series()
 
 
-def check_known(contract: Contract, frame: pl.DataFrame, names: RowNames) -> None:
-    """Refuse rows that have no amount for an output, or on which a step is beyond what numbers can be.
-
-    Raises:
-        ContractError: the first such rows, each by the empty cell it comes from or by the step that has no amount.
-    """
+def _check_amounts(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults, *, kept: bool) -> None:
+    """Faults for rows without an amount and for amounts that are no number or too large; `kept`: whether all promises were."""
     steps = [name for term in contract.terms for name in term.outputs() if name in frame.columns]
     endless = {f"endless {name}": ~pl.col(name).is_finite().all() for name in steps}
     beyond = {f"beyond {o.name}": _beyond(o, contract).any() for o in contract.outputs if o.rounded_to is not None}
     answers = frame.lazy().select(**unknown(contract), **endless, **beyond).collect().row(0, named=True)
     if not any(answers.values()):
         return
-    faults = Faults()
+    before = len(faults)
     for term in contract.terms:
         for name in term.outputs():
             if answers.get(f"endless {name}"):
@@ -115,9 +119,8 @@ def check_known(contract: Contract, frame: pl.DataFrame, names: RowNames) -> Non
                 f"output {output.name!r}",
                 f"at most {EXACT_UNITS:,.0f} {output.rounded_to}, up to which amounts are exact to the unit",
             )  # fmt: skip
-    faults.raise_if_any(ContractError, f"{names.where}: an amount is no number, or too large to be exact")
-    _check_empty(contract, frame, names, faults)
-    faults.raise_if_any(ContractError, f"{names.where}: some rows have no settlement")
+    if len(faults) == before:
+        _check_empty(contract, frame, names, faults, kept=kept)
 
 
 def _beyond(output: Output, contract: Contract) -> pl.Expr:
@@ -125,8 +128,8 @@ def _beyond(output: Output, contract: Contract) -> pl.Expr:
     return (pl.col(output.of).abs() * per > EXACT_UNITS) & pl.col(output.of).is_finite()
 
 
-def _check_empty(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults) -> None:
-    """One fault for each empty cell that an output rests on, and for each step that lacks its own value."""
+def _check_empty(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults, *, kept: bool) -> None:
+    """One fault for each empty cell that an output rests on, and, where promises are kept, for each step without a value."""
     steps = {name: term for term in contract.terms for name in term.outputs()}
     inputs = contract.input_map()
     reached: dict[str, pl.Series] = {}
@@ -149,12 +152,14 @@ def _check_empty(contract: Contract, frame: pl.DataFrame, names: RowNames, fault
     for name, rows in reached.items():
         if name in inputs:
             _add_empty(inputs[name], users.get(name), rows, names, faults)
+        elif not kept:
+            continue
         elif name in steps and not any(frame.get_column(other).null_count() for other in rests_on(steps[name])):
             what = f"step {name} ({steps[name].term})"
             names.add(faults, rows, _shown(steps[name], frame).to_list(), what, f"that {name} has a value")
         elif name not in steps:
             names.add(faults, rows, ["no value"], repr(name), "a value on every row on which it is used")
-    if not len(faults):
+    if kept and not len(faults):
         for output in contract.outputs:
             column = frame.get_column(output.of)
             names.add(
@@ -173,4 +178,4 @@ def _add_empty(each: Input, user: Term | None, rows: pl.Series, names: RowNames,
     )  # fmt: skip
 
 
-__all__ = ["Promise", "broken", "check_known", "check_promises", "unknown"]
+__all__ = ["Promise", "broken", "check_settled", "unknown"]

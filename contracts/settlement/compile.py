@@ -24,7 +24,7 @@ from contracts.document.behind import behind
 from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
 from contracts.language.tables import Tables
-from contracts.settlement.checks import Promise, broken, check_known, check_promises, unknown
+from contracts.settlement.checks import Promise, broken, check_settled, unknown
 from contracts.settlement.known import empty_in, group_of, known_rows, meaningful, rests_on
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period
@@ -92,8 +92,7 @@ class Steps:
             )
             names = RowNames(f"contract {self.contract.id}, values", asked, frame, word="row", first=1)
             steps = {term.step for term in asked.terms}
-            check_promises(asked, [each for each in self.promises if each.term.step in steps], done, names)
-            check_known(asked, done, names)
+            check_settled(asked, [each for each in self.promises if each.term.step in steps], done, names)
             waiting = done.lazy()
         outputs = {o.name: o for o in self.contract.outputs}
         found = waiting.select(

@@ -16,7 +16,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults
 from contracts.document.models import Contract
 from contracts.language.condition import columnar
-from contracts.settlement.checks import check_known, check_promises
+from contracts.settlement.checks import check_settled
 from contracts.settlement.compile import compile_contract, result_of
 from contracts.settlement.rows import DefaultTaken, ReadRows, RowNames, check_needed, read_rows
 from contracts.terms._base import Name
@@ -100,8 +100,7 @@ def settle(
     faults = Faults()
     check_needed(contract, frame, names, faults, before=False)
     faults.raise_if_any(ContractError, f"{where}: some rows cannot be settled")
-    check_promises(contract, steps.promises, frame, names)
-    check_known(contract, frame, names)
+    check_settled(contract, steps.promises, frame, names)
     explained = _steps(contract, frame) if explain else None
     return Settlement(contract, _results(contract, frame), frame, explained, _notices(contract, frame, read))
 

@@ -304,7 +304,7 @@ def _references(thing: Any, place: str) -> Iterator[tuple[str, str, Needs]]:  # 
         for key in type(thing).model_fields:
             yield from _references(getattr(thing, key), f"{place}.{key}" if place else key)
     elif isinstance(thing, tuple):
-        for i, item in enumerate(thing):
+        for i, item in enumerate(thing, start=1):
             yield from _references(item, f"{place}.{i}")
     elif isinstance(thing, Mapping):
         for key, item in thing.items():
@@ -318,7 +318,7 @@ def _conditions(thing: Any, place: str) -> Iterator[tuple[str, str]]:  # noqa: A
         for key in type(thing).model_fields:
             yield from _conditions(getattr(thing, key), f"{place}.{key}" if place else key)
     elif isinstance(thing, tuple):
-        for i, item in enumerate(thing):
+        for i, item in enumerate(thing, start=1):
             yield from _conditions(item, f"{place}.{i}")
 
 
