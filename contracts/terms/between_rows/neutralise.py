@@ -12,7 +12,7 @@ import polars as pl
 from capitation.errors import Faults
 from contracts.language.pieces import Kind
 from contracts.language.tables import Tables
-from contracts.terms._base import Amount, Case, KeyColumn, Row, Term, literal, number, said, value
+from contracts.terms._base import Amount, Case, KeyColumn, Name, Row, Term, literal, number, said, value
 
 
 class Neutralise(Term):
@@ -85,18 +85,26 @@ class Neutralise(Term):
         total, moved = self._over(value(self.amount)), self._over(pl.col(self.step))
         to = value(self.to)
         size = pl.max_horizontal(self._over(value(self.amount).abs()), to.abs(), 1.0)
+        same = {}
+        if isinstance(self.to, Name):
+            words = f"{self.to} is the same on every row of its group"
+            group = [str(k) for k in self.within]
+            same[words] = (to.min().over(group) == to.max().over(group)) if group else to.min() == to.max()
         if self.how == "shift":
             weight = self._over(value(self.weight) + 0.0 * value(self.amount))
             return {
+                **same,
                 f"the weights {said(self.weight)} do not add to 0": weight != 0,
                 "the group adds to its total": (moved - to).abs() <= 1e-9 * size,
             }
         if self.how == "scale":
             return {
+                **same,
                 f"the amounts {said(self.amount)} do not add to 0": total != 0,
                 "the group adds to its total": (moved - to).abs() <= 1e-9 * size,
             }
         return {
+            **same,
             f"{said(self.to)}, to which amounts are scaled down, is 0 or more": to >= 0,
             "the group adds to no more than its total": moved <= to + 1e-9 * size,
         }

@@ -129,7 +129,7 @@ DOCUMENT_FAULTS = [
         "bands of a term out of order",
         ("terms", 4, "gains"),
         [{"upto": 10, "share": 1}, {"upto": 5, "share": 1}, {"share": 0}],
-        ["terms.5 (band).gains.1.upto", "5 after 10"],
+        ["terms.5 (band).gains.2.upto", "5 after 10"],
     ),
     (
         "a circular input",

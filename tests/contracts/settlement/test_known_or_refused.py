@@ -1,7 +1,9 @@
 """Every term with every value it names empty, no number, below 0, out of range or a text: right two ways, or refused by line and column."""
 
+import copy
 import datetime as dt
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -38,6 +40,7 @@ CASES = list(_cases())
 
 def _deal(name, case):
     one = built(TERMS[name], case)
+    one = one.model_copy(update={"step": "clause"})
     kinds = {
         key: _kind([row.get(key) for row in case.rows])
         for key in case.rows[0]
@@ -50,7 +53,7 @@ def _deal(name, case):
             "id": "one-clause", "version": "1", "title": "One clause", "inputs": inputs, "parties": parties,
             "tables": list(tables_of(case).values()),
             "terms": [{"term": name, "step": "clause", **case.fields}],
-            "outputs": [{"name": f"o{i}", "of": of.replace("result", "clause", 1)} for i, of in enumerate(one.outputs())],
+            "outputs": [{"name": f"o{i}", "of": of} for i, of in enumerate(one.outputs())],
         }
     )  # fmt: skip
 
@@ -121,3 +124,65 @@ def test_a_cell_that_is_no_such_value_is_right_or_refused(name, number, value):
         else:
             assert kind != "date"
             assert kind == "text" or abs(float(cell)) <= 1e12
+
+
+def _named(case, path, figure, name):
+    """A worked case with the number of one field as a column of the rows."""
+    fields = copy.deepcopy(dict(case.fields))
+    here = fields
+    for part in path[:-1]:
+        here = here[part]
+    here[path[-1]] = name
+    return replace(case, fields=fields, rows=[{**row, name: figure} for row in case.rows])
+
+
+def _numbers(thing, path=()):
+    """Every number written in the fields of a case, by its path."""
+    if isinstance(thing, dict):
+        for key, item in thing.items():
+            yield from _numbers(item, (*path, key))
+    elif isinstance(thing, list):
+        for i, item in enumerate(thing):
+            yield from _numbers(item, (*path, i))
+    elif isinstance(thing, int | float) and not isinstance(thing, bool):
+        yield path, float(thing)
+
+
+def _with_names(name, case):
+    """The case with every number it writes, and every one it leaves out, as a named value, as far as the clause takes names."""
+    left_out = {field: info.default for field, info in TERMS[name].model_fields.items() if field not in case.fields}
+    written = [*_numbers(dict(case.fields)), *(((field,), 1e6 if x is None else x) for field, x in left_out.items())]
+    names = []
+    for path, figure in written:
+        value = f"v{len(names)}"
+        try:
+            tried = _named(case, path, float(figure), value)
+            one = built(TERMS[name], tried)
+            if value in {each for _, each, needs in one.references() if needs == "number"}:
+                deal = _deal(name, tried)
+                if not _settled(deal, _rows(tried))[1]:
+                    case, names = tried, [*names, value]
+        except (ValueError, TypeError, ContractError):
+            continue  # a figure that is no amount, or that another field excludes
+    return case, names
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, i) for name, term in TERMS.items() for i in range(len(term.cases))]
+)
+def test_a_figure_given_by_name_is_known_or_the_row_is_refused(name, number):
+    case, names = _with_names(name, TERMS[name].cases[number])
+    deal, rows = _deal(name, case), _rows(case)
+    line = rows.height - 1
+    for value in names:
+        found, refusal = _settled(deal, _with(rows, value, line, ""))
+        if refusal:
+            assert f"line {line + 2}, column '{value}': found an empty cell" in refusal
+        else:
+            for other in ("0.3", "0.7"):
+                again, refusal = _settled(deal, _with(rows, value, line, other))
+                assert refusal or again == found, value
+        for cell in CELLS:
+            _, refusal = _settled(deal, _with(rows, value, line, cell))
+            assert not refusal or (f"line {line + 2}" in refusal and value in refusal), (value, cell)
+            assert refusal or abs(float(cell)) <= 1e12, (value, cell)
