@@ -12,9 +12,10 @@ from capitation.errors import ContractError, DocumentError, Fault, Faults, Sourc
 from capitation.pack.sources import read_raw
 from capitation.records.documents import parse_document, read_mapping
 from contracts.document.checks import check_contract
-from contracts.document.models import Contract
+from contracts.document.models import CODE_FORM, Contract
 from contracts.language.tables import Table
 from contracts.terms import all_terms
+from contracts.terms._base import NAME as AMOUNT_FORM
 from contracts.terms._base import Term
 
 
@@ -90,7 +91,30 @@ def _counted_from_one(faults: Iterable[Fault], where: str) -> Iterator[Fault]:
     for fault in faults:
         key = fault.where.removeprefix(where)
         counted = re.sub(r"(?<=[.\s])(\d+)(?=\.|$)", lambda found: str(int(found[1]) + 1), key)
-        yield replace(fault, where=f"{fault.where[: len(fault.where) - len(key)]}{counted}")
+        own = _in_contract_words(fault)
+        yield replace(own, where=f"{fault.where[: len(fault.where) - len(key)]}{counted}")
+
+
+_FORMS = {
+    AMOUNT_FORM: "a number, or the name of an input, a parameter or an earlier step (small letters, digits, underscores)",
+    r"^[a-z][a-z0-9_]*$": "a name of small letters, digits and underscores, such as shared_gain",
+    CODE_FORM: "a short code of letters, digits, hyphens and underscores",
+}
+
+
+def _in_contract_words(fault: Fault) -> Fault:
+    """A fault of form in the words of contracts, with how a percentage or a fraction is written."""
+    form = next((said for form, said in _FORMS.items() if form in fault.expected), None)
+    if form is None and fault.expected == "a number or a text":
+        form = _FORMS[AMOUNT_FORM]
+    remedy = fault.remedy
+    percent = re.fullmatch(r"'(-?\d+(?:\.\d+)?) ?%'", fault.found)
+    fraction = re.fullmatch(r"'(\d+)/(\d+)'", fault.found)
+    if percent and not remedy:
+        remedy = f"{percent[1]}% is written as {float(percent[1]) / 100:g}."
+    elif fraction and float(fraction[2]) and not remedy:
+        remedy = f"{fraction[1]}/{fraction[2]} is written as {int(fraction[1]) / int(fraction[2]):.12g}."
+    return replace(fault, expected=form or fault.expected, remedy=remedy)
 
 
 def _with_rows(raw: Any, folder: Path | None, faults: Faults, where: str) -> Any:  # noqa: ANN401  # as read

@@ -20,7 +20,10 @@ from contracts.language.rounding import Unit
 from contracts.language.tables import Table
 from contracts.terms._base import NAME, Mark, Term
 
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+CODE_FORM = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""How codes are written."""
+
+Code = Annotated[str, Field(pattern=CODE_FORM)]
 
 
 class Party(Document):
