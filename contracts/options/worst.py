@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import polars as pl
 
@@ -132,21 +133,14 @@ def leaps(document: ContractOptions, every: Frame[Position], money: Frame[Commis
 
 
 def _ended(run: Run) -> dict[str, list[str]]:
-    """Streams whose reserve ends, by the first year without it."""
-    key = ["year", "stream", "code"]
-    kept = (
-        run.allocation.filter(pl.col("level") == "practice")
-        .select(*key, "allocation_pence")
-        .join(run.spendable.select(*key, left="allocation_pence"), on=key, how="left", validate="1:1")
-        .group_by("year", "stream")
-        .agg((pl.col("allocation_pence") - pl.col("left").fill_null(0)).sum().alias("kept"))
-        .sort("stream", "year")
-        .with_columns(pl.col("kept").shift(1).over("stream").alias("was"))
-    )
-    gone = kept.filter((pl.col("was") > 0) & (pl.col("kept") == 0))
+    """Reserves of the scenario that end, by the first year without them."""
+    years = run.provider_allocation["year"].unique().sort().to_list()
+    after = dict(pairwise(years))
+    money = cast("dict[str, Any]", run.manifest.scenario.get("money") or {})
     out: dict[str, list[str]] = {}
-    for year, stream in gone.select("year", "stream").rows():
-        out.setdefault(year, []).append(stream)
+    for each in money.get("top_slices") or ():
+        if "reserve" in str(each.get("kind")) and each.get("until") in after:
+            out.setdefault(after[each["until"]], []).append(str(each["name"]))
     return out
 
 
