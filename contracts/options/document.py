@@ -78,6 +78,36 @@ class GroupContract(Document):
     """Ids of the groups that it pays."""
 
 
+class GoalResult(Figure):
+    """A provider's printed result on a goal, such as A&E waits under 4 hours; the goal is met at its standard or above."""
+
+    provider: str
+    """Code of the provider."""
+    goal: str = Field(pattern=ID)
+    """Short name of the goal, such as "ae"."""
+    standard: Decimal
+    """What the goal asks for, in the unit of the result."""
+
+
+class QualityPayment(Document):
+    """A payment for quality or improvement beside the contracts of some groups, settled under a contract of its own."""
+
+    contract: str
+    """Id of a contract of contracts/, such as "cquin"."""
+    groups: tuple[str, ...] = Field(min_length=1)
+    """Ids of the groups whose providers can earn it; those without a printed result do not."""
+    inputs: dict[str, Decimal | str]
+    """What each input of the contract is: a number, or "plan_value", "fund", "goals_met", "position", "met GOAL"."""
+    fund: Figure | None = None
+    """For "fund": the sum offered, as a part of the provider's plan income."""
+    earned: str
+    """Output of the contract that says what is earned."""
+    lost: str | None = None
+    """Output that says what is not."""
+    inside_plan: bool = False
+    """True: what is at stake is part of plan income, so that only what is not earned moves a position."""
+
+
 class ContractOption(Document):
     """One way of contracting: a contract for each group."""
 
@@ -89,6 +119,8 @@ class ContractOption(Document):
     """What it is, in a sentence."""
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
+    quality: tuple[QualityPayment, ...] = ()
+    """Payments for quality and improvement beside them; `quality_earned` shows them, the tables of positions leave them out."""
     response: Figure | None = None
     """How activity answers the contract's incentive, as a share of actual activity, with its range; switching values and `behaviour_response` count it, the tables of positions show activity as the case has it."""
 
@@ -144,6 +176,8 @@ class ContractOptions(Document):
     """The options: two to six."""
     expectations: tuple[Expectation, ...] = ()
     """What the two sides believe when they sign: one entry each, or none."""
+    goals: tuple[GoalResult, ...] = ()
+    """Printed results of providers on goals, for payments by quality; of one year, taken for all years of a payment."""
     tolerances: tuple[Tolerance, ...] = ()
     """What each role can bear: one entry each, or none."""
 

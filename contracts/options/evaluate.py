@@ -152,7 +152,7 @@ def evaluate_options(
         }
         frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
     if studied:
-        frames |= study(Trials(document, contracts, run, lines, money, _settle_all), every)
+        frames |= study(Trials(document, contracts, run, lines, money, _settle_all), every, pack)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
     return make_run(document, inputs, frames)
 

@@ -62,7 +62,11 @@ def tested_ranges(trials: Trials) -> Frame[TestedRange]:
         }
 
     plain = trials.without_response()
-    figures = [f for f in ranged_figures(plain) if not f.name.startswith(("tolerances", "expectations"))]
+    figures = [
+        f
+        for f in ranged_figures(plain)
+        if ".quality" not in f.name and not f.name.startswith(("tolerances", "expectations", "goals"))
+    ]
     rows = [_row(moved) for moved in what_moves(plain, measure, figures)]
     return TestedRange.validate(pl.DataFrame(rows, schema=TestedRange.dtypes(), orient="row"))
 

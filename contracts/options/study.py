@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from capitation.pack.sources import DataPack
 from capitation.records.columns import OPTION
 from capitation.records.frames import Column, Frame, Schema
 from contracts.options.document import ContractOptions
 from contracts.options.position import Position
+from contracts.options.quality import QualityEarned, quality_earned
 from contracts.options.ranges import BehaviourResponse, TestedRange, behaviour_responses, tested_ranges
 from contracts.options.switching import Switching, switching
 from contracts.options.trials import Trials, first_year_of
@@ -29,6 +31,7 @@ STUDY: dict[str, type[Schema]] = {
     "below_plan": BelowPlan,
     "leap": Leap,
     "option_sentence": OptionSentence,
+    "quality_earned": QualityEarned,
     "switching": Switching,
     "tested_range": TestedRange,
     "worst_case": WorstCase,
@@ -36,12 +39,13 @@ STUDY: dict[str, type[Schema]] = {
 """Schemas of the study's frames by name."""
 
 
-def study(trials: Trials, every: Frame[Position]) -> dict[str, pl.DataFrame]:
+def study(trials: Trials, every: Frame[Position], pack: DataPack) -> dict[str, pl.DataFrame]:
     """The frames of the study.
 
     Args:
         trials: the options, ready to be tried.
         every: positions of every option and case.
+        pack: data pack with the contracts of payments for quality.
     """
     below = below_plan(trials)
     worst = worst_cases(trials.document, every, below)
@@ -50,6 +54,7 @@ def study(trials: Trials, every: Frame[Position]) -> dict[str, pl.DataFrame]:
         "below_plan": below,
         "leap": leaps(trials.document, every, trials.money, trials.run),
         "option_sentence": _sentences(trials.document, every, worst),
+        "quality_earned": quality_earned(trials, every, pack),
         "switching": switching(trials),
         "tested_range": tested_ranges(trials),
         "worst_case": worst,
