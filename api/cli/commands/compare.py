@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def compare(
     options: Annotated[
         Path, typer.Argument(help="Document of contract options (TOML, JSON or YAML), or the name of one that ships.")
