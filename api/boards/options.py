@@ -36,11 +36,7 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
         if option.id in run.frame("position")["option"].unique():
             show(position_table(run, document, pack, option.id), f"{option.title}. {case}: positions, £ thousand")
     if differences:
-        show(
-            difference_table(run, document, pack),
-            f"Differences from {_titles(document)[document.base]}, {document.first_year}. {case}",
-        )
-        show(contracts_table(run, document), "Contracts that differ between options")
+        show_differences(run, document, pack)
     console.print(
         "A position is allocation and income less payments and cost; a commissioner's includes its reserves. Cost at plan "
         "and its variable part are marked assumptions. Exact pence stand in the files.",
@@ -49,6 +45,14 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
     )
     for row in run.frame("set_aside").iter_rows(named=True):
         console.print(f"To know: {row['subject']} (£{row['amount'] / 1e6:,.1f}m over all years). {row['reason']}", style="dim", soft_wrap=True)  # fmt: skip
+
+
+def show_differences(run: Run, document: ContractOptions, pack: DataPack) -> None:
+    """Print only what differs between the options: organisations in the first year, and contracts."""
+    case = document.case_of(document.shown_case).title
+    base = _titles(document)[document.base]
+    show(difference_table(run, document, pack), f"Differences from {base}, {document.first_year}. {case}")
+    show(contracts_table(run, document), "Contracts that differ between options")
 
 
 def opening_gap_sentence(run: Run, document: ContractOptions) -> str:

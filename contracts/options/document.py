@@ -78,6 +78,36 @@ class GroupContract(Document):
     """Ids of the groups that it pays."""
 
 
+class GoalResult(Figure):
+    """A provider's printed result on a goal, such as A&E waits under 4 hours; the goal is met at its standard or above."""
+
+    provider: str
+    """Code of the provider."""
+    goal: str = Field(pattern=ID)
+    """Short name of the goal, such as "ae"."""
+    standard: Decimal
+    """What the goal asks for, in the unit of the result."""
+
+
+class QualityPayment(Document):
+    """A payment for quality or improvement beside the contracts of some groups, settled under a contract of its own."""
+
+    contract: str
+    """Id of a contract of contracts/, such as "cquin"."""
+    groups: tuple[str, ...] = Field(min_length=1)
+    """Ids of the groups whose providers can earn it; those without a printed result do not."""
+    inputs: dict[str, Decimal | str]
+    """What each input of the contract is: a number, or "plan_value", "fund", "goals_met", "position", "met GOAL"."""
+    fund: Figure | None = None
+    """For "fund": the sum offered, as a part of the provider's plan income."""
+    earned: str
+    """Output of the contract that says what is earned."""
+    lost: str | None = None
+    """Output that says what is not."""
+    inside_plan: bool = False
+    """True: what is at stake is part of plan income, so that only what is not earned moves a position."""
+
+
 class ContractOption(Document):
     """One way of contracting: a contract for each group."""
 
@@ -89,6 +119,10 @@ class ContractOption(Document):
     """What it is, in a sentence."""
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
+    quality: tuple[QualityPayment, ...] = ()
+    """Payments for quality and improvement beside them; `quality_earned` shows them, the tables of positions leave them out."""
+    response: Figure | None = None
+    """How activity answers the contract's incentive, as a share of actual activity, with its range; switching values and `behaviour_response` count it, the tables of positions show activity as the case has it."""
 
 
 class Expectation(Document):
@@ -102,6 +136,13 @@ class Expectation(Document):
     """What it expects planned activity to cost, as a part of plan income; the document's own where none is given."""
     about: str = ""
     """Why."""
+
+
+class Tolerance(Figure):
+    """The largest deficit that a party of a role can bear, as a part of its allocation or income at plan."""
+
+    role: Literal["commissioner", "provider"]
+    """Whose."""
 
 
 class ContractOptions(Document):
@@ -135,6 +176,10 @@ class ContractOptions(Document):
     """The options: two to six."""
     expectations: tuple[Expectation, ...] = ()
     """What the two sides believe when they sign: one entry each, or none."""
+    goals: tuple[GoalResult, ...] = ()
+    """Printed results of providers on goals, for payments by quality; of one year, taken for all years of a payment."""
+    tolerances: tuple[Tolerance, ...] = ()
+    """What each role can bear: one entry each, or none."""
 
     def providers_of(self, groups: Iterable[str]) -> list[str]:
         """Codes of the providers of some groups, in order."""
@@ -254,6 +299,7 @@ def _check_once(document: ContractOptions, faults: Faults) -> None:
         ("groups", [g.id for g in document.groups]),
         ("cost_behaviour", [c.line for c in document.cost_behaviour]),
         ("expectations", [e.party for e in document.expectations]),
+        ("tolerances", [t.role for t in document.tolerances]),
     ):
         for each, times in Counter(ids).items():
             if times > 1:
@@ -306,6 +352,14 @@ def _check_costs(document: ContractOptions, run: Run | None, faults: Faults) -> 
             faults.add(place, f"a variable part of {each.value}", "0 to 1")
         elif each.value * _MICRO % 1:
             faults.add(place, f"{each.value}", "at most six decimals")
+    for tolerance in document.tolerances:
+        if not 0 <= tolerance.value <= 1:
+            faults.add(f"tolerances ({tolerance.role})", f"{tolerance.value}", "a share from 0 to 1")
+    for option in document.options:
+        if option.response is not None and not all(
+            -1 < x < 1 for x in (option.response.value, option.response.low, option.response.high) if x is not None
+        ):
+            faults.add(f"options ({option.id}).response", f"{option.response.value}", "shares above -1 and below 1")
     own = [(f"expectations ({e.party}).cost_at_plan", e.cost_at_plan) for e in document.expectations if e.cost_at_plan]
     for place, figure in [("cost_at_plan", document.cost_at_plan), *own]:
         if figure.value <= 0 or figure.value * _MICRO % 1:

@@ -46,6 +46,8 @@ from contracts.options.position import (
     positions,
     transfers,
 )
+from contracts.options.study import STUDY, study
+from contracts.options.trials import Trials
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
 
@@ -80,6 +82,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     "set_aside": SetAside,
     "transfer": PartyTransfer,
     "who_pays": WhoPays,
+    **STUDY,
 }
 """Schemas of the frames of a run of contract options by name."""
 
@@ -92,6 +95,7 @@ def evaluate_options(
     folder: Path | None = None,
     only: Sequence[str] = (),
     given: Mapping[str, Contract] | None = None,
+    studied: bool = False,
 ) -> Run:
     """The run of two to six contract options on the allocation of their scenario.
 
@@ -102,6 +106,7 @@ def evaluate_options(
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try, the base among them; none means all.
         given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
+        studied: also what the study of the options finds: switching values, ranges, worst cases, leaps (`study.py`).
 
     Raises:
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
@@ -146,6 +151,8 @@ def evaluate_options(
             for each in document.expectations
         }
         frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
+    if studied:
+        frames |= study(Trials(document, contracts, run, lines, money, _settle_all), every, pack)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
     return make_run(document, inputs, frames)
 

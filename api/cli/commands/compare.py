@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
-from api.boards.options import opening_gap_sentence, show_options, who_pays_by_role
+from api.boards.choice import show_choice
+from api.boards.options import opening_gap_sentence, show_differences, show_options, who_pays_by_role
 from api.boards.tables import print_json
-from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
+from api.cli.options import CsvOption, DataOption, JsonOption, XlsxOption
 from api.cli.shipped import shipped
 from api.exports.run_files import write_run
+from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from contracts.options.document import read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
+from contracts.options.study import STUDY
 
 
 def register(app: typer.Typer) -> None:
@@ -23,30 +26,53 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def compare(
     options: Annotated[
         Path, typer.Argument(help="Document of contract options (TOML, JSON or YAML), or the name of one that ships.")
     ],
-    out: RunsOption,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder below which the run is written, in a folder named by its id; may be left out with --json.",
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Id of an option to compare, the base among them; give it again for each.")
     ] = None,
     case: Annotated[str | None, typer.Option(help="Activity case to show; the document's own by default.")] = None,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="Show only what differs between the options.")
+    ] = False,
     csv: CsvOption = False,
     xlsx: XlsxOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare contract options on one allocation: opening gap, who pays, positions, differences; written as a run."""
+    """Compare contract options on one allocation: a sentence each, where the order turns, worst cases, who pays, positions; written as a run."""
+    if out is None and (not as_json or csv or xlsx):
+        message = "found no --out; expected a folder for the run, or --json alone to print it and write nothing"
+        raise SourceError(message)
     pack = DataPack(pack_folder(data))
     chosen = shipped(options, "options", data)
     document = read_options(chosen)
     if case is not None:
         document = document.model_copy(update={"shown_case": case})
-    done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()))
-    written = write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
+    done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()), studied=True)
+    written = [] if out is None else write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
     if as_json:
-        names = ["expected_gap", "position", "option_difference", "option_terms", "contract_notice", "set_aside"]
+        names = [
+            "expected_gap",
+            "position",
+            "option_difference",
+            "option_terms",
+            "contract_notice",
+            "set_aside",
+            *STUDY,
+        ]
+        if differences:
+            names = ["option_difference", "option_terms"]
         print_json(
             {
                 "run_id": done.id,
@@ -57,6 +83,10 @@ def compare(
             }
         )
         return
-    show_options(done, document, pack)
+    show_choice(done, document, pack)
+    if differences:
+        show_differences(done, document, pack)
+    else:
+        show_options(done, document, pack)
     for path in written:
         typer.echo(f"written: {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from capitation.errors import ContractError
 from capitation.pack.tables import read_table
 from capitation.records.whole_files import write_all_whole
 from contracts.document.contract import Contract, read_contract
+from contracts.language.units import range_of
 from contracts.settlement.payoff import payoff
 
 
@@ -54,7 +56,7 @@ def payoff_command(
     if (low is None or high is None) and not middle and varied in agreed.input_map():
         message = f"contract {agreed.id}: found no value of {varied!r} to vary around; give --low and --high"
         raise ContractError(message)
-    around = sorted((0.8 * middle, 1.2 * middle))
+    around = _around(agreed, varied, middle)
     curve = payoff(
         agreed, given, varied, around[0] if low is None else low, around[1] if high is None else high, output
     )
@@ -122,6 +124,18 @@ def _default_input(agreed: Contract, row: dict[str, Any]) -> str:
         message = f"contract {agreed.id}: it has no number input to vary"
         raise ContractError(message)
     return (known or list(numbers))[0]
+
+
+def _around(agreed: Contract, varied: str, middle: float) -> tuple[float, float]:
+    """A fifth below and above a value, within what the input can be."""
+    low, high = sorted((0.8 * middle, 1.2 * middle))
+    given = agreed.input_map().get(varied)
+    if given is not None:
+        least, most = range_of(given.unit) or (-math.inf, math.inf)
+        least = max(least, -math.inf if given.at_least is None else float(given.at_least))
+        most = min(most, math.inf if given.at_most is None else float(given.at_most))
+        low, high = max(low, least), min(high, most)
+    return low, high
 
 
 def _as_number(cell: object) -> float:

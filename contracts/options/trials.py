@@ -1,0 +1,135 @@
+"""Trials: the positions of all options on any activity and cost, quick enough to be asked many times.
+
+activity driver    planned activity x (1 + change)
+cost driver        what planned activity costs, as a part of plan income
+shift driver       how much of the planned channel shift is delivered: 1 is the plan, 0 current trends
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+
+import polars as pl
+
+from capitation.errors import ContractError, Faults
+from capitation.money.rounding import nearest_quotient
+from capitation.records.frames import Frame
+from capitation.run.run import Run
+from contracts.document.models import Contract
+from contracts.options.document import PLAN, ContractOption, ContractOptions
+from contracts.options.outturn import CaseActivity, OutturnLine, PlanLine, case_activity, outturn
+from contracts.options.position import CommissionerMoney, Payment, positions
+
+PARTY = ["role", "organisation_code"]
+_FINE = 1_000_000
+
+SettleAll = Callable[
+    [ContractOptions, Mapping[str, Contract], Frame[OutturnLine], str, Faults], tuple[pl.DataFrame, pl.DataFrame]
+]
+"""Payments and notices of all options on one outturn."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Options, contracts and the money of a run, ready to be tried.
+
+    Args:
+        document: the options.
+        contracts: contracts by the name the options use.
+        run: the run of the scenario.
+        lines: plan values.
+        money: allocations of commissioners.
+        settle_all: how the options are settled.
+    """
+
+    document: ContractOptions
+    contracts: Mapping[str, Contract]
+    run: Run
+    lines: Frame[PlanLine]
+    money: Frame[CommissionerMoney]
+    settle_all: SettleAll
+
+    def by_change(self, change: Decimal) -> Frame[CaseActivity]:
+        """Activity a share above or below plan on all lines."""
+        return case_activity(self.run, self.document.plan_activity, PLAN, change)
+
+    def by_case(self, case: str, document: ContractOptions | None = None) -> Frame[CaseActivity]:
+        """Activity of a case of the document."""
+        named = (document or self.document).case_of(case)
+        return case_activity(self.run, self.document.plan_activity, named.of, named.change, named.lines)
+
+    def by_shift(self, trends: str, delivered: Decimal) -> Frame[CaseActivity]:
+        """Activity where a part of the planned shift away from a case of current trends is delivered."""
+        rows = case_activity(self.run, self.document.plan_activity, trends)
+        part = int(delivered * _FINE)
+        moved = (
+            pl.col("actual_activity").cast(pl.Int128) * (_FINE - part) + pl.col("plan_activity").cast(pl.Int128) * part
+        )
+        actual = nearest_quotient(moved, pl.lit(_FINE, dtype=pl.Int128))
+        return CaseActivity.validate(rows.with_columns(actual.alias("actual_activity")))
+
+    def positions(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> pl.DataFrame:
+        """Positions of every organisation, option and year on an activity: option, role, organisation_code, year, position_pence.
+
+        Args:
+            activity: planned and actual activity.
+            document: the options with some figure changed; as they are where none is given.
+
+        Raises:
+            ContractError: rows that a contract cannot settle.
+        """
+        used = document or self.document
+        faults = Faults()
+        parts: list[pl.DataFrame] = []
+        for options, answered in self._by_response(used, activity):
+            rows = outturn(self.lines, answered, used.variable_ppm(), used.cost_at_plan.value)
+            mine = used.model_copy(update={"options": options})
+            paid, _ = self.settle_all(mine, self.contracts, rows, PLAN, faults)
+            faults.raise_if_any(ContractError, f"options {used.id}: some rows cannot be settled")
+            outturns = rows.with_columns(pl.lit(PLAN).alias("activity_case"))
+            found = positions(Payment.validate(paid), outturns, self.money)
+            parts.append(found.select("option", *PARTY, "year", "position_pence", "cost_pence"))
+        return pl.concat(parts)
+
+    def _by_response(
+        self, document: ContractOptions, activity: Frame[CaseActivity]
+    ) -> list[tuple[tuple[ContractOption, ...], Frame[CaseActivity]]]:
+        """Options that answer activity alike, each with the activity that they see."""
+        groups: dict[Decimal, list[ContractOption]] = {}
+        for option in document.options:
+            groups.setdefault(option.response.value if option.response else Decimal(0), []).append(option)
+        return [(tuple(mine), _answered(activity, change)) for change, mine in groups.items()]
+
+    def without_response(self) -> ContractOptions:
+        """The options with no response of activity to their contracts."""
+        return without_response(self.document)
+
+
+def without_response(document: ContractOptions) -> ContractOptions:
+    """A document whose options leave activity as its cases have it."""
+    plain = tuple(option.model_copy(update={"response": None}) for option in document.options)
+    return document.model_copy(update={"options": plain})
+
+
+def first_year_of(document: ContractOptions, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the first year of the new contracts."""
+    return rows.filter(pl.col("year") == str(document.first_year))
+
+
+def _answered(activity: Frame[CaseActivity], change: Decimal) -> Frame[CaseActivity]:
+    if not change:
+        return activity
+    over, under = (1 + change).as_integer_ratio()
+    moved = nearest_quotient(pl.col("actual_activity").cast(pl.Int128) * over, pl.lit(under, dtype=pl.Int128))
+    return CaseActivity.validate(cast("pl.DataFrame", activity).with_columns(moved.alias("actual_activity")))
+
+
+def ids(options: Sequence[ContractOption]) -> list[str]:
+    """Ids of options in order."""
+    return [option.id for option in options]
+
+
+__all__ = ["PARTY", "Trials", "first_year_of", "ids", "without_response"]

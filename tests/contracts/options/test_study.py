@@ -1,0 +1,175 @@
+"""The study of contract options: switching values, ranges, cases below plan, worst cases, leaps, responses."""
+
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from capitation.errors import ContractError
+from contracts.document.contract import read_contract
+from contracts.options import evaluate as evaluation
+from contracts.options.document import read_options
+from contracts.options.evaluate import evaluate_options
+from contracts.options.outturn import plan_lines
+from contracts.options.position import commissioner_money
+from contracts.options.trials import Trials
+
+HOSPITALS = ("RC1", "RC9", "RD8")
+
+
+@pytest.fixture(scope="module")
+def document(pack):
+    return read_options(pack.path("options/blmk.toml"))
+
+
+@pytest.fixture(scope="module")
+def studied(document, pack, blmk_run):
+    return evaluate_options(document, pack, run=blmk_run, studied=True)
+
+
+@pytest.fixture(scope="module")
+def trials(document, pack, blmk_run):
+    names = dict.fromkeys(c.contract for o in document.options for c in o.contracts)
+    contracts = {name: read_contract(pack.path(f"contracts/{name}.toml")) for name in names}
+    money = commissioner_money(blmk_run, pack)
+    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, evaluation._settle_all)
+
+
+def test_the_order_of_a_hospitals_options_turns_at_plan(studied):
+    rows = studied.frame("switching").filter(
+        (pl.col("driver") == "activity") & pl.col("party").is_in(HOSPITALS)
+        & (pl.col("option_a") == "do-minimum") & (pl.col("option_b") == "blended")
+    )  # fmt: skip
+    assert rows.get_column("value").to_list() == [0.0] * 3
+    assert set(rows.get_column("better_below")) == {"blended"}
+    assert set(rows.get_column("better_above")) == {"do-minimum"}
+
+
+def test_a_switching_value_away_from_plan_is_where_the_two_options_meet(document, trials, studied):
+    rows = studied.frame("switching").filter(
+        (pl.col("driver") != "cost") & (pl.col("value") != 0) & (pl.col("value") != 1)
+    )
+    for row in rows.head(4).iter_rows(named=True):
+        x = Decimal(str(row["value"]))
+        trends = next(c.of for c in document.cases if c.of != "plan")
+        activity = trials.by_change(x) if row["driver"] == "activity" else trials.by_shift(trends, x)
+        found = trials.positions(activity).filter(
+            (pl.col("organisation_code") == row["party"]) & (pl.col("year") == document.first_year)
+        )
+        a, b = (
+            found.filter(pl.col("option") == row[o]).get_column("position_pence")[0] for o in ("option_a", "option_b")
+        )
+        size = max(abs(a), abs(b), 1)
+        assert abs(a - b) <= max(0.02 * size, 100_000)
+
+
+def test_positions_of_a_trial_are_those_of_the_comparison(document, trials, studied):
+    tried = trials.positions(trials.by_case("plan-plus-5")).drop("cost_pence")
+    known = studied.frame("position").filter(pl.col("activity_case") == "plan-plus-5").select(tried.columns)
+    by = ["option", "role", "organisation_code", "year"]
+    assert tried.sort(by).equals(known.sort(by))
+
+
+def test_all_of_a_shift_is_the_plan_and_none_of_it_the_trend(trials):
+    plan, none = trials.by_shift("unmitigated", Decimal(1)), trials.by_shift("unmitigated", Decimal(0))
+    assert plan.get_column("actual_activity").equals(plan.get_column("plan_activity"))
+    assert none.equals(trials.by_case("unmitigated"))
+
+
+def test_every_assumption_with_a_range_is_run_to_both_ends(document, studied):
+    rows = studied.frame("tested_range")
+    assert set(rows.get_column("figure")) == {
+        "cost_at_plan",
+        *(f"cost_behaviour ({each.line})" for each in document.cost_behaviour),
+    }
+    one = rows.filter(
+        (pl.col("figure") == "cost_at_plan")
+        & (pl.col("option") == "do-minimum")
+        & (pl.col("organisation_code") == "RC1")
+    ).row(0, named=True)
+    assert one["at_low_pence"] > one["position_pence"] > one["at_high_pence"]
+    assert one["sign"] == ("turns" if one["at_high_pence"] < 0 < one["at_low_pence"] else "surplus")
+    base = (
+        studied.frame("position")
+        .filter((pl.col("activity_case") == document.shown_case) & (pl.col("year") == document.first_year))
+        .select("option", "role", "organisation_code", base="position_pence")
+    )
+    met = rows.join(base, on=["option", "role", "organisation_code"], validate="m:1")
+    assert met.get_column("position_pence").equals(met.get_column("base"))
+
+
+def test_activity_below_plan_is_tried_by_as_much(document, trials, studied):
+    below = studied.frame("below_plan")
+    assert set(below.get_column("activity_case")) == {"plan-minus-5"}
+    tried = trials.positions(trials.by_change(Decimal("-0.05")))
+    by = ["option", "year", "role", "organisation_code"]
+    assert below.sort(by).get_column("position_pence").equals(tried.sort(by).get_column("position_pence"))
+
+
+def test_the_worst_case_is_the_lowest_of_all_and_set_against_what_is_bearable(document, studied):
+    worst = studied.frame("worst_case").filter(
+        (pl.col("option") == "do-minimum") & (pl.col("organisation_code") == "06F")
+    )
+    row = worst.row(0, named=True)
+    every = studied.frame("position").filter(
+        (pl.col("option") == "do-minimum")
+        & (pl.col("organisation_code") == "06F")
+        & (pl.col("year") >= document.first_year)
+    )
+    assert row["position_pence"] == every.get_column("position_pence").min()
+    assert row["activity_case"] == "unmitigated"
+    allocation = every.filter((pl.col("activity_case") == "plan") & (pl.col("year") == row["year"])).get_column(
+        "allocation_pence"
+    )[0]
+    assert row["tolerance_pence"] == -round(allocation * 0.01)
+    assert row["bearable"] is False
+
+
+def test_the_leap_of_2019_20_is_two_reserves_that_end(studied):
+    rows = studied.frame("leap").filter(pl.col("option") == "do-minimum")
+    assert set(rows.get_column("year")) == {"2019/20"}
+    for because in rows.get_column("because"):
+        assert because.startswith("money kept in reserve down by")
+        assert "Risk reserve 0.5%, Non-recurrent transformation 0.5%" in because
+    assert (rows.get_column("after_pence") - rows.get_column("before_pence")).equals(
+        rows.get_column("change_pence"), check_names=False
+    )
+
+
+def test_a_response_of_activity_changes_the_extra_cost_of_its_option_alone(document, pack, blmk_run, studied):
+    rows = {r["option"]: r for r in studied.frame("behaviour_response").iter_rows(named=True)}
+    assert set(rows) == {"capitation-corridor", "capitation-alliance"}
+    for row in rows.values():
+        assert row["at_low_pence"] < row["without_pence"] == row["with_pence"] < row["at_high_pence"]
+
+
+def test_each_option_has_one_sentence(document, studied):
+    says = dict(studied.frame("option_sentence").rows())
+    assert sorted(says) == sorted(o.id for o in document.options)
+    assert "commissioners bear £26.3m and providers gain £1.9m" in says["do-minimum"]
+
+
+def test_a_tolerance_above_all_income_and_a_response_that_ends_all_activity_are_refused_together(
+    document, pack, blmk_run
+):
+    wrong = document.model_copy(
+        update={
+            "tolerances": (document.tolerances[0].model_copy(update={"value": Decimal(2)}),),
+            "options": tuple(
+                o
+                if o.response is None
+                else o.model_copy(update={"response": o.response.model_copy(update={"low": Decimal(-1)})})
+                for o in document.options
+            ),
+        }
+    )
+    with pytest.raises(ContractError) as caught:
+        evaluate_options(wrong, pack, run=blmk_run)
+    assert "tolerances (commissioner)" in str(caught.value)
+    assert "options (capitation-corridor).response" in str(caught.value)
+
+
+def test_frames_without_the_study_are_as_they_were(document, pack, blmk_run, studied):
+    plain = evaluate_options(document, pack, run=blmk_run)
+    for name, frame in plain.frames.items():
+        assert frame.equals(studied.frame(name)), name
