@@ -118,7 +118,7 @@ def rounded(matrix, digits):
 
 def test_an_answer_in_few_digits_is_polished():
     matrix = programme_matrix(read_problem(EVERYTHING)).aim("npv")
-    few = rounded(matrix, 5)
+    few = rounded(matrix, 2)
     activity = matrix.product(few)
     assert np.maximum(matrix.row_lower - activity, activity - matrix.row_upper).max() > 1e-4
     polished, notes = pulp_engine._kept(matrix, few, "PULP_CBC_CMD")
