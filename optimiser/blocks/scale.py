@@ -149,7 +149,9 @@ def _most_in_place(p: Programme, solution: str, weight: float) -> float:
     t, last = p.tables, p.tables.horizon - 1
     stated = next(s for s in p.problem.solutions if s.id == solution)
     most = [math.inf if stated.step is None else float(stated.step) * t.horizon]
-    fewer = any(c.contacts < 0 for s in p.problem.solutions for c in s.creates)  # contacts taken away free staff as well
+    fewer = any(
+        c.contacts < 0 for s in p.problem.solutions for c in s.creates
+    )  # contacts taken away free staff as well
     seeing = sorted({r.staff_group for r in RECEIVING_STAFF.of(p.problem)} if fewer else set())
     needed = posts(t).filter((pl.col("solution") == solution) & (pl.col("wte") > 0))
     freed = wards(t).group_by("staff_group").agg((pl.col("most") * pl.col("staff_wte")).sum().alias("freed"))
