@@ -304,6 +304,13 @@ class Problem:
                             key = (place, c["point_of_delivery"], t)
                             now = self.effective[s["id"], where, t]
                             self.received[key] = self.received.get(key, Sum()).plus(now, float(c["contacts"]) * part)
+        taken = {
+            c["point_of_delivery"] for s in self.solutions for c in s.get("creates", []) if float(c["contacts"]) < 0
+        }
+        for (place, pod, t), contacts in self.received.items():
+            if pod in taken and self.special("activity", self.years[t], locality=place, point_of_delivery=pod):
+                left = contacts.plus(self.avoided.get((place, pod, t), Sum()), -1)
+                p.row(left, low=-self.activity(place, pod, t))
         rooms = sorted(
             {(r.get("locality", EVERYWHERE), r["point_of_delivery"]) for r in self.rows("receiving_capacity")}
         )

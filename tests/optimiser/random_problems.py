@@ -149,7 +149,7 @@ def _solution(r, i, years, places, hospitals, pods):
         avoided_at = s["effects"][0]["point_of_delivery"]
         s["receiving"] = [{"avoided_at": avoided_at, "received_at": "gp", "contacts_per_unit": r.choice([0.5, 1.5])}]
     if r.random() < 0.25:
-        s["creates"] = [{"point_of_delivery": "gp", "contacts": r.choice([-80, 60])}]
+        s["creates"] = [{"point_of_delivery": "gp", "contacts": r.choice([-80, -2000, 60])}]
     if r.random() < 0.2 and len(years) > 1:
         s["earliest_start"] = years[1]
     elif r.random() < 0.1:

@@ -110,6 +110,20 @@ def test_contacts_and_costs_below_nothing_are_money(engine):
     assert outcome.headline.measure("investment") == pytest.approx(-37_000)
 
 
+def test_no_more_contacts_are_taken_away_than_there_are():
+    """1,000 contacts of 50 pounds would go at full scale, of 800 that there are, half of which triage avoids."""
+    rounds = {"id": "rounds", "creates": [{"point_of_delivery": "community", "contacts": -1000}]}
+    triage = {"id": "triage", "whole": True, "effects": [{"point_of_delivery": "community", "central": 0.5}]}
+    outcome = solved(
+        solutions=[rounds, triage],
+        points_of_delivery=[{"id": "community", "contact_cost_pounds": 50}],
+        activity=[{"point_of_delivery": "community", "units": 800}],
+        prices=[{"point_of_delivery": "community", "tariff_pounds": 70}],
+    )
+    assert outcome.headline.objective == pytest.approx(400 * 70 + 400 * 50)
+    assert outcome.scales() == pytest.approx({"rounds": 0.4, "triage": 1})
+
+
 @ENGINES
 def test_activity_avoided_where_contacts_are_received_frees_room(engine):
     """5,000 seen where 4,900 fit; relief takes 500 away; 400 contacts of the hub then fit at a unit each."""
