@@ -36,6 +36,8 @@ class WhyNot:
     """Policy limits that bind in that mix."""
     relaxation: Concessions | None
     """Where no mix has it: what would have to give."""
+    because: str = ""
+    """Why no mix can have it whatever gives, such as a first year of starting after the last year."""
 
     @property
     def loss(self) -> float | None:
@@ -45,6 +47,8 @@ class WhyNot:
     @property
     def sentence(self) -> str:
         """The answer in a sentence."""
+        if self.because:
+            return self.because
         if self.forced is None:
             gives = "; ".join(self.relaxation.sentences) if self.relaxation is not None else ""
             return f"{self.solution} at scale {self.scale:g} fits in no mix" + (f" unless: {gives}" if gives else "")
@@ -66,9 +70,12 @@ def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: fl
     ceiling = known[solution].ceiling
     scale = ceiling if np.isfinite(ceiling) else max(1.0, float(known[solution].smallest_scale))
     answer = outcome.headline
+    best = answer.objective if answer.objective is not None else float("nan")
+    never = [said.removeprefix("start: ") for said in answer.matrix.no_effect if said.startswith(f"start: {solution} ")]
+    if never:
+        return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because="; ".join(never))
     forced = _forced(answer.matrix, solution, str(problem.years[-1]), scale)
     again = highs.solve(forced, gap=gap, time_limit=time_limit, prices=False)
-    best = answer.objective if answer.objective is not None else float("nan")
     if again.values is None:
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), relax(forced, time_limit=time_limit))
     new = replace(outcome, answers=(again,))

@@ -110,13 +110,15 @@ def contacts(p: Programme) -> None:
     )  # fmt: skip
 
 
-@constraint(80, "received_sum")
+@constraint(80, "received_sum", "contacts_left")
 def received(p: Programme) -> None:
     """Activity avoided in one place appears in another (physics).
 
-    In words: contacts received are those that follow each avoided unit, and those that solutions create by themselves.
+    In words: contacts received are those that follow each avoided unit, and those that solutions create by themselves. Where
+    solutions take contacts away, they take no more than there are.
 
         received[l,r,t] = sum over s, p, c of contacts[s,p,r] credit[s,l,p,c,t] + sum over s of created[s,r] effective[s,l,t]
+        activity_before[l,r,t] - avoided[l,r,t] + received[l,r,t] >= 0        where some created[s,r] < 0 and activity is stated
     """
     if not p.has("received"):
         p.without_effect("received", "no solution moves contacts elsewhere")
@@ -126,6 +128,17 @@ def received(p: Programme) -> None:
         label="{point_of_delivery} received in {locality} in {year} adds up",
     )  # fmt: skip
     p.add(rows.select("row", *_KEY), _received_from(p), _KEY, -pl.col("rate"))
+    taken = sorted({c.point_of_delivery for s in p.problem.solutions for c in s.creates if c.contacts < 0})
+    there = activity_before(p.tables).select(*_KEY, (-pl.col("units")).alias("least"))
+    fewer = p["received"].filter(pl.col("point_of_delivery").is_in(taken)).join(there, on=_KEY, maintain_order="left")
+    if not fewer.height:
+        return
+    left = p.rows(
+        "contacts_left", fewer, ["locality", "point_of_delivery", "year"], kind="P", unit="contacts", lower="least",
+        label="{point_of_delivery} left in {locality} in {year}",
+    )  # fmt: skip
+    p.put(left)
+    p.add(left.select("row", *_KEY), p["avoided"].select(*_KEY, "col"), _KEY, -1.0)
 
 
 @constraint(90, "receiving_capacity")

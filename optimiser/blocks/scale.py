@@ -12,7 +12,7 @@ import polars as pl
 
 from capitation.errors import DocumentError, Faults
 from optimiser.blocks.money import BUDGETS, may_be_paid_back, solution_costs
-from optimiser.blocks.staff import posts, supply
+from optimiser.blocks.staff import RECEIVING_STAFF, posts, supply
 from optimiser.blocks.start import can_start, must_start, starts
 from optimiser.blocks.wards import wards
 from optimiser.programme.programme import Programme, constraint, variables
@@ -149,14 +149,17 @@ def _most_in_place(p: Programme, solution: str, weight: float) -> float:
     t, last = p.tables, p.tables.horizon - 1
     stated = next(s for s in p.problem.solutions if s.id == solution)
     most = [math.inf if stated.step is None else float(stated.step) * t.horizon]
-    if not any(c.contacts < 0 for s in p.problem.solutions for c in s.creates):
-        needed = posts(t).filter((pl.col("solution") == solution) & (pl.col("wte") > 0))
-        freed = wards(t).group_by("staff_group").agg((pl.col("most") * pl.col("staff_wte")).sum().alias("freed"))
-        taken = supply(t).group_by("staff_group").agg(pl.col("pipeline").sum().alias("taken"))
-        there = supply(t).filter(pl.col("t") == last).join(taken, on="staff_group")
-        there = there.join(freed, on="staff_group", how="left").join(needed, on="staff_group")
-        room = (pl.col("supply") + pl.col("taken") + pl.col("freed").fill_null(0.0)) / (pl.col("wte") * weight)
-        most += there.select(room.alias("room"))["room"].to_list()
+    fewer = any(
+        c.contacts < 0 for s in p.problem.solutions for c in s.creates
+    )  # contacts taken away free staff as well
+    seeing = sorted({r.staff_group for r in RECEIVING_STAFF.of(p.problem)} if fewer else set())
+    needed = posts(t).filter((pl.col("solution") == solution) & (pl.col("wte") > 0))
+    freed = wards(t).group_by("staff_group").agg((pl.col("most") * pl.col("staff_wte")).sum().alias("freed"))
+    taken = supply(t).group_by("staff_group").agg(pl.col("pipeline").sum().alias("taken"))
+    there = supply(t).filter((pl.col("t") == last) & ~pl.col("staff_group").is_in(seeing)).join(taken, on="staff_group")
+    there = there.join(freed, on="staff_group", how="left").join(needed, on="staff_group")
+    room = (pl.col("supply") + pl.col("taken") + pl.col("freed").fill_null(0.0)) / (pl.col("wte") * weight)
+    most += there.select(room.alias("room"))["room"].to_list()
     if not may_be_paid_back(p):
         most += _affordable(p, solution, weight)
     return min(most)

@@ -9,6 +9,7 @@ import typer
 from api.boards.outcome import mix_of
 from api.boards.tables import print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from capitation.errors import CapitationError
 from optimiser.answers.alternatives import alternatives as near_optimal
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.blocks.start import starts
@@ -23,13 +24,17 @@ def register(app: typer.Typer) -> None:
 
 def alternatives(
     problem: ProblemFile,
-    within: Annotated[float, typer.Option(help="Percent of the best that may be given up.", min=0, max=100)] = 2.0,
+    within: Annotated[float, typer.Option(help="Percent of the best that may be given up, such as 2.")] = 2.0,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Mixes that are nearly as good: how far each solution can go up or down, and whole mixes that differ."""
+    if not 0 < within < 100:
+        raise CapitationError(
+            f"--within: found {within:g}; expected a percentage of the best above 0 and below 100, such as 2"
+        )
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     outcome = best_mix(document, gap=gap, time_limit=time_limit)
