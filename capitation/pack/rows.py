@@ -15,7 +15,7 @@ import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, SourceError, suggest
 from capitation.pack.cells import doubt, numbers
-from capitation.pack.tables import Sheet, Table, read_table, table_of
+from capitation.pack.tables import FileTable, Sheet, read_table, table_of
 from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
 
 S = TypeVar("S", bound=Schema)
@@ -63,7 +63,7 @@ def raw_table(given: Given, sheet: Sheet | None = None) -> RawTable:
     return given if isinstance(given, RawTable) else _raw(read_table(given, sheet))
 
 
-def _raw(table: Table) -> RawTable:
+def _raw(table: FileTable) -> RawTable:
     return RawTable(table.where, table.frame, table.notes, _lines=lambda: table.lines)
 
 
