@@ -149,7 +149,7 @@ def test_practices_that_differ_from_the_published_list_are_each_told(tmp_path):
 
 
 def test_every_check_says_what_it_looks_at():
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 14
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 15
     for check in CHECKS:
         assert check.__doc__
 
@@ -209,3 +209,19 @@ def test_what_no_scenario_uses_is_named_and_what_it_uses_is_not():
     assert "nothing reads providers/trust-catchments-2022.csv" in notes
     for used in ("pace/floor_growth.toml", "localities/persons_low.toml", "flows.csv", "blmk-2016-17"):
         assert used not in notes
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("providers/other.csv", None, ("files.flows", "'providers/other.csv', which is not there")),
+        ("providers/other.csv", "area_code,line\n", ("providers/other.csv", "no column 'provider_code'")),
+    ],
+)
+def test_a_table_that_a_scenario_names_is_checked(whole, name, text, words):
+    if text is not None:
+        write(whole, name, text)
+    path = whole.root / "scenarios/blmk.toml"
+    path.write_text(path.read_text(encoding="utf-8") + f'\n[files]\nflows = "{name}"\n', encoding="utf-8")
+    faults = told(whole)
+    assert any(all(word in fault for word in words) for fault in faults), faults
