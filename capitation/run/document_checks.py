@@ -32,6 +32,7 @@ from capitation.places.organisations import Organisation
 from capitation.profiles.profile import Profile
 from capitation.records.documents import Document, read_document, read_mapping
 from capitation.records.frames import Schema
+from capitation.run.evaluate import practice_table
 from capitation.run.scenario import Scenario
 from capitation.shift.avoided_value import MarginalShare, ServiceCost
 from capitation.shift.plausibility import PlausibilityBand
@@ -183,6 +184,34 @@ def tables_of_scenarios_fit(pack: DataPack) -> Iterator[Fault]:
                 yield Fault(f"{path}: files.{key}", f"{name!r}, which is not there", "a file of the pack", near)
             elif TABLES.get(name) is not NAMED_TABLES[key]:
                 yield from _caught(lambda n=name, k=key: pack.rows(n, NAMED_TABLES[k]), table)  # type: ignore[misc]  # bound at once
+
+
+def maps_cover_the_practices(pack: DataPack) -> Iterator[Fault]:
+    """Practices of a scenario that its map puts nowhere, and practices of the map that the scenario does not have."""
+    for path in pack.files("scenarios/*.toml").values():
+        scenario, _ = read_or_faults(path, Scenario)
+        if scenario is None:
+            continue
+        try:
+            cells = practice_table(scenario, pack).cells
+            members = pack.rows(scenario.files.membership, Membership)
+        except CapitationError:
+            continue  # said by the checks above
+        if "practice_code" not in cells.columns:
+            continue
+        here, mapped = set(cells.get_column("practice_code")), set(members.get_column("practice_code"))
+        for codes, found in (
+            (here - mapped, "in no locality"),
+            (mapped - here, "in the map, and not in the practices"),
+        ):
+            if codes:
+                shown = ", ".join(sorted(map(str, codes))[:5])
+                yield Fault(
+                    f"{path}: {scenario.files.membership}",
+                    f"{len(codes)} practice(s) {found}, such as {shown}",
+                    "one row for each practice of the scenario",
+                    "Make the map again with `capitation places define`.",
+                )
 
 
 def _names_of_broken(path: Path, policies: list[str], formulas: list[str]) -> Iterator[Fault]:
@@ -353,6 +382,7 @@ DOCUMENT_CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     policies_name_parameters_that_exist,
     scenarios_name_what_exists,
     tables_of_scenarios_fit,
+    maps_cover_the_practices,
     localities_are_those_of_the_map,
     parameters_are_as_printed,
 )

@@ -149,7 +149,7 @@ def test_practices_that_differ_from_the_published_list_are_each_told(tmp_path):
 
 
 def test_every_check_says_what_it_looks_at():
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 15
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 16
     for check in CHECKS:
         assert check.__doc__
 
@@ -225,3 +225,11 @@ def test_a_table_that_a_scenario_names_is_checked(whole, name, text, words):
     path.write_text(path.read_text(encoding="utf-8") + f'\n[files]\nflows = "{name}"\n', encoding="utf-8")
     faults = told(whole)
     assert any(all(word in fault for word in words) for fault in faults), faults
+
+
+def test_a_practice_in_no_locality_and_one_that_is_no_practice_are_named(whole):
+    path = whole.root / "places/membership.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("E81001,", "E99999,"), encoding="utf-8")
+    faults = " ".join(told(whole))
+    assert "1 practice(s) in no locality, such as E81001" in faults
+    assert "1 practice(s) in the map, and not in the practices, such as E99999" in faults
