@@ -51,13 +51,17 @@ class GivenTables:
         Raises:
             SourceError: the file cannot be read as a table.
         """
-        name, line = self._of(self._sheets, path), self._of(self._headings, path)
-        self._files.add(path.name)
-        table = raw_table(path, Sheet(name, None if line is None else int(line)) if name or line else None)
+        table = raw_table(path, self.place(path))
         for note in table.notes:
             notices.print(f"note: {note}", markup=False)
         self._seen |= set(table.cells.columns)
         return replace(self._renamed(table), may_total=self._may_total)
+
+    def place(self, path: Path) -> Sheet | None:
+        """Where the table of a file stands in it, where the user says so."""
+        name, line = self._of(self._sheets, path), self._of(self._headings, path)
+        self._files.add(path.name)
+        return Sheet(name, None if line is None else int(line)) if name or line else None
 
     def done(self) -> None:
         """Say which options named a file that was not given, or a column that no table has.

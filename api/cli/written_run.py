@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.tables import notices
 from api.exports.run_files import write_run
+from capitation.pack.plausibility import accepted, plausibility_bands, stands
 from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
+from capitation.run.plausible_run import implausible_run
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS
 
 
 def evaluate_and_write(
-    document: Scenario, pack: DataPack, out: Path, *, csv: bool, xlsx: bool
+    document: Scenario, pack: DataPack, out: Path, *, csv: bool, xlsx: bool, accept: Sequence[str] = ()
 ) -> tuple[Run, list[Path]]:
-    """The run of a scenario, and what was written of it below `out`: the run itself, then CSV and workbook where asked for."""
+    """The run of a scenario, and what was written of it below `out`: the run itself, then CSV and workbook where asked for.
+
+    Implausible numbers are printed and stand in the manifest; those far from anything plausible are refused before anything
+    is written, unless `accept` (texts NAME=REASON) names them.
+    """
+    reasons = accepted(accept)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {document.title}")
         done = evaluate(document, pack)
+        notes = stands(implausible_run(done, document, pack, plausibility_bands(pack)), reasons, document.id)
+        done = replace(done, manifest=done.manifest.model_copy(update={"notes": tuple(notes)})) if notes else done
         progress.update(task, description="writing the run")
-        return done, write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
+        written = write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
+    for note in notes:
+        notices.print(f"note: {note}", markup=False)
+    return done, written

@@ -15,13 +15,15 @@ import polars as pl
 
 from capitation.errors import Fault, Faults, FrameError, SourceError, suggest
 from capitation.pack.cells import doubt, numbers
-from capitation.pack.tables import Sheet, Table, read_table, table_of
+from capitation.pack.tables import FileTable, Sheet, read_table, table_of
 from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
 
 S = TypeVar("S", bound=Schema)
 
 _SHOWN = 20
 _MOST_EXACT = 2**53
+_UNSEEN = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]+"
+"""Spaces of every kind, those of no width among them."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def raw_table(given: Given, sheet: Sheet | None = None) -> RawTable:
     return given if isinstance(given, RawTable) else _raw(read_table(given, sheet))
 
 
-def _raw(table: Table) -> RawTable:
+def _raw(table: FileTable) -> RawTable:
     return RawTable(table.where, table.frame, table.notes, _lines=lambda: table.lines)
 
 
@@ -76,13 +78,13 @@ def read_raw(given: Given) -> pl.DataFrame:
     return raw_table(given).cells
 
 
-def parse_raw(content: bytes, path: Path) -> RawTable:
+def parse_raw(content: bytes, path: Path, sheet: Sheet | None = None) -> RawTable:
     """The cells in a file's bytes; `path` gives their form by its ending, and their name in messages.
 
     Raises:
         SourceError: as `raw_table`.
     """
-    return _raw(table_of(content, path))
+    return _raw(table_of(content, path, sheet))
 
 
 def read_rows(
@@ -178,7 +180,7 @@ def spelling_faults(frame: pl.DataFrame, key: list[str], table: RawTable) -> lis
     if not texts or frame.is_empty():
         return []
     plain = [
-        pl.col(name).str.replace_all(r"\s+", "").str.to_lowercase().alias(name) if name in texts else pl.col(name)
+        pl.col(name).str.replace_all(_UNSEEN, "").str.to_lowercase().alias(name) if name in texts else pl.col(name)
         for name in key
     ]
     folded = frame.select(pl.struct(plain)).to_series()

@@ -39,7 +39,7 @@ _PLAIN = "Save it as CSV with UTF-8 text."
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """The cells of a file, and where they stand in it."""
 
     where: str
@@ -70,7 +70,7 @@ class Sheet:
     """The line of the headings, counted from 1; found by default."""
 
 
-def read_table(path: Path, sheet: Sheet | None = None) -> Table:
+def read_table(path: Path, sheet: Sheet | None = None) -> FileTable:
     """The table of a file.
 
     Raises:
@@ -84,7 +84,7 @@ def read_table(path: Path, sheet: Sheet | None = None) -> Table:
     return table_of(path.read_bytes(), path, sheet)
 
 
-def table_of(content: bytes, path: Path, sheet: Sheet | None = None) -> Table:
+def table_of(content: bytes, path: Path, sheet: Sheet | None = None) -> FileTable:
     """The table in a file's bytes; `path` gives their form by its ending, and their name in messages.
 
     Raises:
@@ -101,7 +101,7 @@ def table_of(content: bytes, path: Path, sheet: Sheet | None = None) -> Table:
     raise SourceError(f"{path}: found the ending {path.suffix!r}; expected .csv, .xlsx or .parquet.{old}")
 
 
-def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> Table:
+def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> FileTable:
     """The table of a text file's bytes, with `where` as its name in messages.
 
     Raises:
@@ -211,7 +211,7 @@ def _line_numbers(body: str, height: int, heading: int, delimiter: str) -> Calla
     return numbers
 
 
-def _workbook(content: bytes, path: Path, sheet: Sheet) -> Table:
+def _workbook(content: bytes, path: Path, sheet: Sheet) -> FileTable:
     """The table of one sheet of a workbook."""
     import openpyxl  # only who reads a workbook waits for it
 
@@ -272,7 +272,7 @@ def _cell_text(value: object) -> str | None:
     return text.removesuffix(" 00:00:00") if hasattr(value, "hour") else text
 
 
-def _parquet(content: bytes, path: Path) -> Table:
+def _parquet(content: bytes, path: Path) -> FileTable:
     try:
         frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -280,10 +280,10 @@ def _parquet(content: bytes, path: Path) -> Table:
     texts = [pl.col(name).str.strip_chars() for name, dtype in frame.schema.items() if dtype == pl.String]
     frame = frame.with_columns(texts)
     _refuse_spreadsheet_errors(frame, str(path), range(1, frame.height + 1))
-    return Table(str(path), frame, (), lambda: range(1, frame.height + 1))
+    return FileTable(str(path), frame, (), lambda: range(1, frame.height + 1))
 
 
-def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]]) -> Table:
+def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]]) -> FileTable:
     """Cells stripped and empty where nothing is in them; blank lines and notes below the table left out and said."""
     texts = frame.select(pl.all().str.strip_chars().replace("", None))
     blank = (
@@ -298,10 +298,10 @@ def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[
     if below:
         notes.append(f"{where}: {below} line(s) of notes below the table left out")
     if bool(keep.all()):
-        table = Table(where, texts, tuple(notes), numbers)
+        table = FileTable(where, texts, tuple(notes), numbers)
     else:
         kept = keep.arg_true().to_list()
-        table = Table(where, texts.filter(keep), tuple(notes), lambda: _picked(numbers(), kept))
+        table = FileTable(where, texts.filter(keep), tuple(notes), lambda: _picked(numbers(), kept))
     _refuse_spreadsheet_errors(table.frame, where, table)
     return table
 
@@ -320,7 +320,7 @@ def _picked(numbers: Sequence[int], kept: Iterable[int]) -> list[int]:
     return [numbers[row] for row in kept]
 
 
-def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: Table | Sequence[int]) -> None:
+def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: FileTable | Sequence[int]) -> None:
     """Refuse cells in which a spreadsheet says that it has no value, and formulas that were saved as text."""
     faults = Faults()
     for name, dtype in frame.schema.items():
@@ -329,7 +329,7 @@ def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: Table | S
         bad = frame.get_column(name).str.contains(r"^[#=]").fill_null(value=False)
         rows = [r for r in bad.arg_true() if _SPREADSHEET.match(frame.get_column(name)[r])]
         for row in rows[:_SHOWN]:
-            line = lines.line(row) if isinstance(lines, Table) else lines[row]
+            line = lines.line(row) if isinstance(lines, FileTable) else lines[row]
             faults.add(
                 f"{where}: line {line}, column {name!r}",
                 repr(frame.get_column(name)[row]),

@@ -28,9 +28,11 @@ from capitation.pack.plausibility import BANDS_FILE, PlausibleBand, outside, pla
 from capitation.pack.sources import DataPack, Source
 from capitation.places.lineage import DatedPracticeList, LineageEvent
 from capitation.places.membership import Locality, Membership, Practice, Resolution
+from capitation.places.organisations import Organisation
 from capitation.profiles.profile import Profile
 from capitation.records.documents import Document, read_document, read_mapping
 from capitation.records.frames import Schema
+from capitation.run.evaluate import practice_table
 from capitation.run.scenario import Scenario
 from capitation.shift.avoided_value import MarginalShare, ServiceCost
 from capitation.shift.plausibility import PlausibilityBand
@@ -152,6 +154,64 @@ def scenarios_name_what_exists(pack: DataPack) -> Iterator[Fault]:
                 f"no persons of the base year {scenario.population.base_year}",
                 "the persons of the lists' own year too, so that growth from it can be said",
             )
+
+
+NAMED_TABLES: dict[str, type[Schema]] = {
+    "practices": Practice,
+    "membership": Membership,
+    "localities": Locality,
+    "organisations": Organisation,
+    "elsewhere": ElsewhereProvider,
+    "flows": Flow,
+    "service_streams": ServiceStream,
+    "points_of_delivery": PointOfDelivery,
+    "national_costs": NationalCost,
+}
+"""The schema of each table that a scenario may name among its files."""
+
+
+def tables_of_scenarios_fit(pack: DataPack) -> Iterator[Fault]:
+    """Tables that a scenario names in place of the usual ones: not there, or not what their columns hold."""
+    for path in pack.files("scenarios/*.toml").values():
+        scenario, _ = read_or_faults(path, Scenario)
+        for key in () if scenario is None else scenario.files.model_fields_set & set(NAMED_TABLES):
+            name = getattr(scenario.files, key)
+            if name is None:
+                continue
+            table = pack.files(name).get(name)
+            if table is None:
+                near = suggest(name, pack.files(f"{name.rpartition('/')[0] or '.'}/*.csv"))
+                yield Fault(f"{path}: files.{key}", f"{name!r}, which is not there", "a file of the pack", near)
+            elif TABLES.get(name) is not NAMED_TABLES[key]:
+                yield from _caught(lambda n=name, k=key: pack.rows(n, NAMED_TABLES[k]), table)  # type: ignore[misc]  # bound at once
+
+
+def maps_cover_the_practices(pack: DataPack) -> Iterator[Fault]:
+    """Practices of a scenario that its map puts nowhere, and practices of the map that the scenario does not have."""
+    for path in pack.files("scenarios/*.toml").values():
+        scenario, _ = read_or_faults(path, Scenario)
+        if scenario is None:
+            continue
+        try:
+            cells = practice_table(scenario, pack).cells
+            members = pack.rows(scenario.files.membership, Membership)
+        except CapitationError:
+            continue  # said by the checks above
+        if "practice_code" not in cells.columns:
+            continue
+        here, mapped = set(cells.get_column("practice_code")), set(members.get_column("practice_code"))
+        for codes, found in (
+            (here - mapped, "in no locality"),
+            (mapped - here, "in the map, and not in the practices"),
+        ):
+            if codes:
+                shown = ", ".join(sorted(map(str, codes))[:5])
+                yield Fault(
+                    f"{path}: {scenario.files.membership}",
+                    f"{len(codes)} practice(s) {found}, such as {shown}",
+                    "one row for each practice of the scenario",
+                    "Make the map again with `capitation places define`.",
+                )
 
 
 def _names_of_broken(path: Path, policies: list[str], formulas: list[str]) -> Iterator[Fault]:
@@ -321,6 +381,8 @@ DOCUMENT_CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     formulas_stand,
     policies_name_parameters_that_exist,
     scenarios_name_what_exists,
+    tables_of_scenarios_fit,
+    maps_cover_the_practices,
     localities_are_those_of_the_map,
     parameters_are_as_printed,
 )

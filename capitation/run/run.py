@@ -53,6 +53,8 @@ class RunManifest(Document):
     """Checksums of the data files used, by their path in the data pack."""
     frames: dict[str, FrameRecord]
     """The frames of the run by name."""
+    notes: tuple[str, ...] = ()
+    """Implausible numbers that stand, and the reasons that were given for them."""
 
 
 @dataclass(frozen=True, repr=False)

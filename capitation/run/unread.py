@@ -53,7 +53,7 @@ def unread_notes(pack: DataPack) -> list[str]:
     return notes
 
 
-_READ_ELSEWHERE = ("places/organisations.csv", "profiles/bank-holidays.csv")
+_READ_ELSEWHERE = ("places/organisations.csv", "places/without-coordinates.csv", "profiles/bank-holidays.csv")
 
 
 def used_parameters(pack: DataPack, scenarios: list[Scenario]) -> set[str]:

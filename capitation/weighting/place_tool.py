@@ -19,7 +19,7 @@ from capitation.errors import Faults, SourceError, suggest
 from capitation.pack.cells import doubt, numbers
 from capitation.pack.rows import RawTable, parse_raw, spelling_faults
 from capitation.pack.sources import DataPack
-from capitation.pack.tables import TEXT_ENDINGS
+from capitation.pack.tables import TEXT_ENDINGS, Sheet
 from capitation.pack.total_rows import total_faults
 from capitation.records.columns import PRACTICE, SOURCE, YEAR
 from capitation.records.documents import Document
@@ -119,7 +119,13 @@ class PlaceTool:
 
 
 def read_place_tool(
-    path: Path, pack: DataPack, catalogue: NeedCatalogue, year: str | None = None, *, may_total: bool = False
+    path: Path,
+    pack: DataPack,
+    catalogue: NeedCatalogue,
+    year: str | None = None,
+    *,
+    may_total: bool = False,
+    sheet: Sheet | None = None,
 ) -> PlaceTool:
     """The practices of one published file of the place-based tool, with every trap found in it.
 
@@ -129,6 +135,7 @@ def read_place_tool(
         catalogue: need documents, whose components name their headings.
         year: the year of the file; read from its name where left out.
         may_total: whether the user says that no row is the sum of the others.
+        sheet: where the table stands in its file, where the user says so.
 
     Raises:
         SourceError: the year is not clear, headings are not those of any known generation, text stands where a number
@@ -136,7 +143,7 @@ def read_place_tool(
             spellings; every fault at once.
     """
     traps: list[dict[str, object]] = []
-    raw = parse_raw(_as_utf8(path, traps), path)
+    raw = parse_raw(_as_utf8(path, traps), path, sheet)
     layouts = pack.documents("need/place_tool", PlaceToolLayout)
     layout = _layout_of(path, raw.cells.columns, layouts)
     chosen = _year_of_file(path, year, layout, traps)

@@ -22,7 +22,7 @@ from pathlib import Path
 import polars as pl
 
 from capitation.errors import ContractError, Faults, SourceError, suggest
-from capitation.pack.tables import Table, read_table
+from capitation.pack.tables import FileTable, read_table
 from contracts.document.models import Contract
 
 _RATE_TOP, _SHARE_TOP = Decimal("0.13"), Decimal(1)
@@ -103,7 +103,7 @@ def read_published(
 
 @dataclass(frozen=True)
 class _Place:
-    table: Table
+    table: FileTable
     heading: str
     faults: Faults
     notes: list[str]

@@ -157,6 +157,21 @@ def test_lineage_with_a_table_of_ones_own(capitation, tmp_path):
     assert rows == {"A": ("merged into", "B"), "B": ("continued", None)}
 
 
+def test_a_practice_that_has_merged_and_is_still_listed_is_named_and_refused_where_strict(capitation, tmp_path):
+    old = write(tmp_path, "old.csv", "practice_code,registered\nA,10\nB,20\nC,5\n")
+    new = write(tmp_path, "new.csv", "practice_code,registered\nA,10\nB,31\nC,5\n")
+    head = "practice_code,year,change,successor_code,quality,evidence,source\n"
+    rows = "A,2019/20,merged into,B,published,notice,\nC,2019/20,closed,,published,notice,\n"
+    words = ("places", "lineage", old, new, "--lineage", write(tmp_path, "events.csv", head + rows))
+    told = json.loads(capitation(*words, "--json").out)["unexplained"]
+    assert "merged into B in 2019/20, and still 10 persons" in told[0]
+    assert "may stand twice" in told[0]
+    assert "practice C: found closed in 2019/20" in told[1]
+    strict = capitation(*words, "--strict")
+    assert strict.code == 2
+    assert "2 faults" in strict.err
+
+
 def test_index_of_two_localities_by_hand(capitation, tmp_path):
     out = tmp_path / "index.csv"
     lists = write(tmp_path, "p.csv", LISTS.replace("system", "icb_code"))

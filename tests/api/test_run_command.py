@@ -60,3 +60,44 @@ def test_help_names_every_command(capitation):
     answer = capitation("--help")
     for word in ("run", "allocate", "need", "trace", "check", "places", "import", "demo"):
         assert word in answer.out, word
+
+
+def scenario_with(pack, tmp_path, before, after):
+    text = (pack.root / "scenarios" / "blmk.toml").read_text(encoding="utf-8")
+    assert before in text
+    path = tmp_path / "blmk.toml"
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    return path
+
+
+def test_money_that_grows_tenfold_is_refused_before_anything_is_written_unless_a_reason_is_given(
+    capitation, pack, tmp_path
+):
+    path = scenario_with(pack, tmp_path, "pounds = 1254037000", "pounds = 12540370000")
+    refused = capitation("run", path, "--data", pack.root, "--out", tmp_path / "runs")
+    assert refused.code == 2
+    assert "growth: found" in refused.err
+    assert "ccg, 2020/21 over 2019/20" in refused.err
+    assert "--accept growth=REASON" in refused.err
+    assert not (tmp_path / "runs").exists()
+    accepted = capitation(
+        "run", path, "--data", pack.root, "--out", tmp_path / "runs", "--accept", "growth=a merger of three systems",
+        "--accept", "pounds_per_head=as above", "--json",
+    )  # fmt: skip
+    assert accepted.code == 0, accepted.err
+    notes = load_run(tmp_path / "runs" / json.loads(accepted.out)["run_id"]).manifest.notes
+    assert any("Reason given: a merger of three systems" in note for note in notes)
+
+
+def test_money_that_grows_by_a_quarter_is_named_and_the_run_stands(capitation, pack, tmp_path):
+    path = scenario_with(pack, tmp_path, "pounds = 1254037000", "pounds = 1500000000")
+    answer = capitation("run", path, "--data", pack.root, "--out", tmp_path / "runs", "--json")
+    assert answer.code == 0, answer.err
+    (note,) = json.loads(answer.out)["notes"]
+    assert note.startswith("implausible: growth: ")
+    assert note in answer.err
+
+
+def test_the_shipped_scenario_is_plausible_throughout(capitation, pack, tmp_path):
+    answer = capitation("run", "blmk", "--out", tmp_path, "--json")
+    assert json.loads(answer.out)["notes"] == []

@@ -32,10 +32,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="import")
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def import_place_tool(
     file: Annotated[Path, typer.Argument(help="File of the place-based tool as published, such as 2023_2024.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for the practices, the traps and the rows set aside.")],
     year: Annotated[str | None, typer.Option(help="Year of the file; read from its name by default.")] = None,
+    sheet: SheetOption = None,
+    heading: HeadingOption = None,
     no_total_row: NoTotalOption = False,
     accept: AcceptOption = None,
     data: DataOption = None,
@@ -44,7 +47,8 @@ def import_place_tool(
     """Read a published file of NHS England's place-based tool and report every trap found in it."""
     pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
-    found = read_place_tool(file, pack, catalogue, year, may_total=no_total_row)
+    at = GivenTables(sheet, heading).place(file)
+    found = read_place_tool(file, pack, catalogue, year, may_total=no_total_row, sheet=at)
     overalls = published_columns(found.practices, catalogue, found.year)
     unlikely = implausible_size(found, catalogue, plausibility_bands(pack))
     warned = stands(unlikely, accepted(accept or []), str(file))

@@ -126,6 +126,7 @@ def define(
         typer.echo(f"written: {path}")
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def check(
     places: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with practice_code and locality_code.")],
     practices: Annotated[Path, typer.Option(help="CSV, Excel or parquet file, one row a practice with its list.")],
@@ -164,6 +165,7 @@ def check(
     )
 
 
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def lineage(
     old: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with the earlier practice lists.")],
     new: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with the later practice lists.")],

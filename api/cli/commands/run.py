@@ -9,7 +9,7 @@ import typer
 
 from api.boards.run import show_run
 from api.boards.tables import print_json
-from api.cli.options import CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
+from api.cli.options import AcceptOption, CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
 from api.cli.shipped import pack_for, shipped
 from api.cli.written_run import evaluate_and_write
 from capitation.errors import ScenarioError
@@ -32,6 +32,7 @@ def run(
     year: Annotated[str | None, typer.Option(help="Year to show; the last one by default.")] = None,
     csv: CsvOption = False,
     xlsx: XlsxOption = False,
+    accept: AcceptOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate a scenario and write the run: all frames as parquet, with a manifest, named by the hash of its inputs."""
@@ -42,10 +43,12 @@ def run(
     if shown not in document.years:
         message = f"--year: found {shown}; expected a year of the scenario: {', '.join(document.years)}"
         raise ScenarioError(message)
-    done, written = evaluate_and_write(document, pack, out, csv=csv, xlsx=xlsx)
+    done, written = evaluate_and_write(document, pack, out, csv=csv, xlsx=xlsx, accept=accept or ())
     if as_json:
         frames = {name: record.model_dump() for name, record in done.manifest.frames.items()}
-        print_json({"run_id": done.id, "written": [str(p) for p in written], "frames": frames})
+        print_json(
+            {"run_id": done.id, "written": [str(p) for p in written], "frames": frames, "notes": done.manifest.notes}
+        )
         return
     show_run(done, pack, shown)
     for path in written:

@@ -560,7 +560,7 @@ def evil_files(key):
         text = (SOURCE / "source.toml").read_text().replace('id = "blmk-stp-2016"', 'id = "evil"')
         text = re.sub(r'^file = "(?!.*pdf).*csv"', 'file = "{}"', text, flags=re.MULTILINE)
     elif key == "weights":
-        text = next((CARRIED / "need" / "age_sex").glob("*.toml")).read_text()
+        text = next(iter(DataPack(CARRIED).files("need/age_sex/*.toml").values())).read_text()
         text = re.sub(r'^weights = ".*"', 'weights = "{}"', text, flags=re.MULTILINE)
     elif text is PROBLEM:
         return place, text.format(key, name)

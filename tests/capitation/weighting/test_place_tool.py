@@ -280,3 +280,37 @@ def test_the_json_of_the_command_names_what_the_published_overall_serves(capitat
     said = json.loads(capitation("import", "place-tool", file, "--out", tmp_path / "out", "--json").out)["published"]
     core = next(overall for overall in said if overall["component"] == "core_overall")
     assert (core["practices"], core["taken_by"], core["recovers"]) == (5, ["published-core"], ["core-2023-24"])
+
+
+def test_a_foot_row_codes_in_two_spellings_and_decimal_commas_are_refused_together(published):
+    rows = [line_2022(code) for code in ("E81001", "E81002")]
+    sums = ["13611.173585", *["1"] * 9]
+    foot = line_2022("E81001", figures=",".join(sums)).replace("E81001,", "England,", 1)
+    doubtful = line_2022("E81030").replace("7202.682699", '"7202,68"')
+    twice = line_2022("E81002").replace("E81002,", "e81002,", 1)
+    with pytest.raises(SourceError) as caught:
+        published("2023_2024.csv", HEAD_2022 + "".join([*rows, doubtful, twice, foot]))
+    text = str(caught.value)
+    for part in (
+        "line 4, column 'G&A WP': found '7202,68'",
+        "lines 3, 5",
+        "'E81002' and 'e81002'",
+        "line 6: found 'England",
+    ):
+        assert part in text, text
+
+
+def test_a_file_cut_short_is_named_beside_england_s_own_number(capitation, tmp_path):
+    file = tmp_path / "2023_2024.csv"
+    file.write_text(HEAD_2022 + "".join(line_2022(code) for code in ROWS), encoding="utf-8")
+    answer = capitation("import", "place-tool", file, "--out", tmp_path / "out", "--json")
+    assert answer.code == 0, answer.err
+    notes = " ".join(json.loads(answer.out)["notes"])
+    assert "5 practices beside England's 6,553 of 2023/24" in notes
+    assert "registered persons beside England's 61,903,547" in notes
+
+
+def test_a_file_without_a_foot_row_may_hold_a_practice_called_so(published):
+    rows = "".join(line_2022(code) for code in ROWS) + line_2022("E81001").replace("E81001,", "Total,", 1)
+    with pytest.raises(SourceError, match="called a total, though it is not the sum"):
+        published("2023_2024.csv", HEAD_2022 + rows)
