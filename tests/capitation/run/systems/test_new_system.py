@@ -18,10 +18,10 @@ from capitation.records.years import FinancialYear
 from capitation.run.checks import check_pack
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
-from capitation.systems.folder import write_empty_system, write_system
-from capitation.systems.new_system import Wanted, new_system, read_totals
+from capitation.run.systems.folder import write_empty_system, write_system
+from capitation.run.systems.new_system import Wanted, new_system, read_totals
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 REGION = ROOT / "tests" / "cases" / "region"
 ENGLAND = DataPack(shipped_packs() / "england")
 SHARED = Path(os.environ.get("CAPITATION_SHARED", ROOT.parent / "shared")) / "reference"

@@ -34,9 +34,9 @@ from capitation.places.membership import (
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import PersonsOfYear, PopulationPlan, Scenario, StreamRule, TableName
+from capitation.run.systems.first_choices import FirstChoices, StreamChoice, first_choices, national_pounds_per_head
+from capitation.run.systems.practices import FoundPractices, find_practices, tables_of
 from capitation.streams.document import StreamAmount, StreamPlan, StreamSeries
-from capitation.systems.first_choices import FirstChoices, StreamChoice, first_choices, national_pounds_per_head
-from capitation.systems.practices import FoundPractices, find_practices, tables_of
 from capitation.weighting.formula import NeedCatalogue, need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.weigh import need
