@@ -156,7 +156,7 @@ class Scenario(Document):
     files: ScenarioFiles = ScenarioFiles()
     """Files of the pack in place of the usual ones."""
     activity: ActivityChoice = ActivityChoice()
-    """What the activity of localities rests on."""
+    """Years of the plan's activity, and the need that spreads it, where they are not as the plan is read."""
     policy: str
     """Id of the pace-of-change policy (a file of policies/)."""
     gaps: tuple[DoNothingGap, ...] = ()

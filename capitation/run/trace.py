@@ -188,7 +188,7 @@ def explain(
 
 
 def parse_figure(text: str, run: Run) -> FigureAddress:
-    """The address in a text such as "allocation.allocation_pence year=2018/19 level=locality code=U12345".
+    """The address in a text such as "allocation.allocation_pence year=2018/19 level=locality code=V1".
 
     Raises:
         DataError: the text is not of that form.
