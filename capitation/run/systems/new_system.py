@@ -23,14 +23,8 @@ from capitation.pack.cells import pounds
 from capitation.pack.sources import DataPack, RawTable
 from capitation.pack.tables import read_table
 from capitation.places.locality_rule import build_localities
-from capitation.places.membership import (
-    Locality,
-    Membership,
-    checked_membership,
-    locality_band,
-    locality_sizes,
-    read_map,
-)
+from capitation.places.membership import Locality, Membership, checked_membership, locality_band, read_map
+from capitation.places.own_map import named_localities
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import PersonsOfYear, PopulationPlan, Scenario, StreamRule, TableName
@@ -165,26 +159,8 @@ def _localities(
         return plan.membership, plan.localities
     rows = read_map(wanted.places)
     members = checked_membership(rows, found.practices, str(year), where=str(wanted.places))
-    sizes = locality_sizes(members, found.practices, low, high)
-    given = read_table(wanted.places).frame
-    names = members.select("practice_code", "locality_code", "place_code")
-    texts = {c: given.select("practice_code", c) for c in ("locality_name", "place_name") if c in given.columns}
-    for column, text in texts.items():
-        names = names.join(text.unique("practice_code"), on="practice_code", how="left", validate="1:1")
-        names = names.with_columns(pl.col(column).drop_nulls().first().over(column.replace("_name", "_code")))
-    usual = found.practices.group_by("place_code").agg(pl.col("place_name").first().alias("usual"))
-    names = names.join(usual, on="place_code", how="left", validate="m:1")
-    named = names.unique("locality_code", keep="first", maintain_order=True).select(
-        "locality_code",
-        pl.coalesce(*(c for c in ("locality_name", "locality_code") if c in names.columns)).alias("locality_name"),
-        pl.coalesce(*(c for c in ("place_name", "usual", "place_code") if c in names.columns)).alias("place_name"),
-    )
-    apart = pl.col("outside_persons")
-    homes = sizes.join(named, on="locality_code", how="left", validate="1:1").with_columns(
-        outside_band=pl.when(apart != 0).then(pl.format("{} persons outside the band", apart.round(0).cast(pl.Int64))),
-        origin=pl.lit(f"given in {wanted.places.name}"),
-    )
-    return members, Locality.validate(homes.select(*Locality.columns()))
+    homes = named_localities(members, read_table(wanted.places).frame, found.practices, (low, high), wanted.places.name)
+    return members, homes
 
 
 def _money(
