@@ -125,7 +125,7 @@ class StreamRule(Judged):
 class Scenario(Document):
     """The choices of one run."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")
     """Short name."""
     title: str
     """Name for people."""

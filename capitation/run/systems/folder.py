@@ -112,7 +112,7 @@ def write_system(made: NewSystem, out: Path, pack: DataPack) -> Path:
         )
         if made.found.stand_ins.height:
             made.found.stand_ins.write_csv(folder / "places/without-coordinates.csv")
-        _write_pack_file(folder, made.scenario.id, made.scenario.title)
+        _write_pack_file(folder, made.wanted.id, made.scenario.title)
 
     return write_whole_folder(out, fill)
 

@@ -46,7 +46,7 @@ class Wanted:
     """What a user asks for."""
 
     system: str
-    """Name of the system; in lower case its id."""
+    """Name of the system, the id of its scenario and policy; in lower case the id of its pack."""
     area: str | None = None
     """Code of the area in the tables; none means all practices of them."""
     inputs: Path | None = None
@@ -68,7 +68,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The id of the system."""
+        """The id of the system's pack and of its source."""
         return self.system.lower()
 
 
@@ -320,7 +320,7 @@ def _scenario(
         )
         persons.append(PersonsOfYear(year=year, persons=heads, source=source if given else "assumption", where=where))
     return Scenario(
-        id=wanted.id,
+        id=wanted.system,
         title=name,
         about=f"Written by capitation new from {(wanted.inputs or wanted.practices or Path()).name}; its first choices are marked as assumptions.",
         system_code=wanted.area or wanted.system.upper(),
@@ -334,5 +334,5 @@ def _scenario(
         ),
         money=StreamPlan(first_year=years[0], last_year=years[-1], streams=tuple(series)),
         streams=tuple(rules),
-        policy=wanted.id,
+        policy=wanted.system,
     )  # fmt: skip
