@@ -1,4 +1,4 @@
-"""Documents that ship with the data pack, by their name: `blmk` for its options, `mssp` for its contract."""
+"""Documents that ship with the data pack, by their name, such as the options of a system or a contract of the library."""
 
 from __future__ import annotations
 

@@ -63,6 +63,18 @@ class PacePath:
     summary: Frame[PaceSummary]
     lifts: Frame[PlaceLift]
 
+    @classmethod
+    def empty(cls) -> PacePath:
+        """The path of a system whose streams all go straight to target."""
+        return cls(
+            AreaTarget.validate(pl.DataFrame(schema=AreaTarget.dtypes())),
+            PacedAllocation.validate(pl.DataFrame(schema=PacedAllocation.dtypes())),
+            TotalAllocation.validate(pl.DataFrame(schema=TotalAllocation.dtypes())),
+            Relaxation.validate(pl.DataFrame(schema=Relaxation.dtypes())),
+            PaceSummary.validate(pl.DataFrame(schema=PaceSummary.dtypes())),
+            PlaceLift.validate(pl.DataFrame(schema=PlaceLift.dtypes())),
+        )
+
 
 def roll_forward(
     openings: Frame[OpeningBaseline],

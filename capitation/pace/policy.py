@@ -133,7 +133,7 @@ class PlaceRules(Document):
 
     since: FinancialYear = Field(alias="from")
     """First financial year for which the rule holds."""
-    core_stream: str = "ccg"
+    core_stream: str
     """Stream that is lifted where a place total is too far under target."""
     max_under: Rate
     """Furthest the place total may close under the place target, as a share of it."""

@@ -1,7 +1,7 @@
 """Data packs in layers: a system's folder holds what is its own and says which pack it extends; what it lacks is taken from there.
 
     data/england/   pack.toml
-    data/blmk/      pack.toml with  extends = "england"
+    data/SYSTEM/    pack.toml with  extends = "england"
 
 A file of the system goes before the file of the same name below it. A pack is looked for beside the one that extends it, then among the
 packs that ship.

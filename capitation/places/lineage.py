@@ -15,7 +15,7 @@ from capitation.money.rounding import MICRO, micro
 from capitation.pack.rows import Given, raw_table, read_rows, rows_of
 from capitation.pack.sources import DataPack
 from capitation.pack.total_rows import table_total_faults
-from capitation.places.membership import HEADINGS
+from capitation.places.membership import headings
 from capitation.records.columns import PRACTICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.inputs import column_names
@@ -101,7 +101,7 @@ def read_lists(given: Given) -> Frame[PracticeList]:
         SourceError: the file cannot be read as such; every fault is reported at once.
     """
     table = raw_table(given)
-    names = column_names(PracticeList, table.cells.columns, {}, HEADINGS)
+    names = column_names(PracticeList, table.cells.columns, {}, headings(table.cells.columns))
     labels = [names.get("practice_code", "practice_code"), "practice_name"]
     faults = Faults()
     faults.extend(table_total_faults(table, labels, [names.get("registered_persons", "registered_persons")]))

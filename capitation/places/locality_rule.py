@@ -85,7 +85,13 @@ class _Group:
 
 
 def build_localities(
-    practices: Frame[ResolvedPractice], *, year: str, low: int, high: int, start: Start = "networks"
+    practices: Frame[ResolvedPractice],
+    *,
+    year: str,
+    low: int,
+    high: int,
+    start: Start = "networks",
+    number: int | None = None,
 ) -> LocalityPlan:
     """The localities that the rule makes of `practices`, with the map and the steps taken.
 
@@ -97,6 +103,8 @@ def build_localities(
         start: "networks" starts from the primary care networks; "places" starts from whole places, for tables that
             have no networks, and divides each by lines into parts as even as its practices allow, as many as bring
             the average nearest to the middle of the band.
+        number: how many localities there shall be, with `start` "places": each place is divided into its part of them by
+            persons, at least one; none means as the band says.
 
     Returns:
         LocalityPlan: every practice in exactly one locality, every locality in one place.
@@ -116,14 +124,39 @@ def build_localities(
                 f"practice {code}", "no network", "one network", "Answer it in the resolutions, or start from places."
             )
     located = _located(practices, faults)
+    _check_number(practices, start, number, faults)
     faults.raise_if_any(FrameError, "localities cannot be built")
     work = _Rule(low * MICRO, high * MICRO)
     work.begin(located, start)
+    if number is not None:
+        work.divide_into(number)
+        return work.plan(year)
     work.divide(whole_places=start == "places")
     work.take()
     work.merge()
     work.hand_over()
     return work.plan(year)
+
+
+def _check_number(practices: pl.DataFrame, start: Start, number: int | None, faults: Faults) -> None:
+    """Add a fault where a number of localities was asked for that the places cannot be divided into."""
+    if number is None:
+        return
+    if start != "places":
+        faults.add(
+            "number of localities",
+            f"{number} with the rule that keeps networks",
+            "the rule that divides places by distance",
+        )
+        return
+    places = practices.group_by("place_code").len()
+    if not places.height <= number <= practices.height:
+        faults.add(
+            "number of localities",
+            f"{number}",
+            f"{places.height} (one a place) to {practices.height} (one a practice)",
+            "Localities that may cross districts need fewer.",
+        )
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -212,6 +245,18 @@ class _Rule:
                 row["longitude"],
             )
 
+    def divide_into(self, number: int) -> None:
+        """Part 2 where the number is given: one locality a place, and the others one by one to the place with the most persons a part."""
+        parts = dict.fromkeys(self.groups, 1)
+        for _ in range(number - len(parts)):
+            wanting = [c for c in parts if parts[c] < len(self.groups[c].members)]
+            code = min(wanting, key=lambda c: (-self.groups[c].micro / parts[c], c))
+            parts[code] += 1
+        for code, wanted in parts.items():
+            if wanted > 1:
+                members = sorted(self.groups[code].members.values(), key=lambda p: p.code)
+                self._cut(self.groups[code], _divided(members, wanted, 0, self.groups[code].micro))
+
     def divide(self, *, whole_places: bool) -> None:
         """Part 2: groups large enough for two or more parts are divided by straight lines."""
         for code in sorted(self.groups):
@@ -228,23 +273,21 @@ class _Rule:
                     group.origin.append(f"no straight line divides its {group.persons} persons inside the band")
             else:
                 cells = None
-            if cells is None or len(cells) < 2:
-                continue
-            del self.groups[code]
-            for number, (side, members) in enumerate(cells, start=1):
-                name = f"{group.name} {side}" if len(cells) == 2 else f"{group.name} {number}"
-                made = _Group(
-                    f"{code}-{number}",
-                    name,
-                    group.place,
-                    group.place_name,
-                    {p.code: p for p in members},
-                    list(group.origin),
-                )
-                made.origin.append(f"part {number} of {len(cells)}")
-                self.groups[made.code] = made
-                detail = f"{len(members)} practices with {made.persons} of the {group.persons} persons of {group.name}"
-                self.steps.append(("divide", made.code, None, None, detail))
+            self._cut(group, cells)
+
+    def _cut(self, group: _Group, cells: list[tuple[str, list[_Practice]]] | None) -> None:
+        """A group made into one for each of its cells; left as it is where there are not two."""
+        if cells is None or len(cells) < 2:
+            return
+        del self.groups[group.code]
+        for number, (side, members) in enumerate(cells, start=1):
+            name = f"{group.name} {side}" if len(cells) == 2 else f"{group.name} {number}"
+            code, inside = f"{group.code}-{number}", {p.code: p for p in members}
+            made = _Group(code, name, group.place, group.place_name, inside, list(group.origin))
+            made.origin.append(f"part {number} of {len(cells)}")
+            self.groups[made.code] = made
+            detail = f"{len(members)} practices with {made.persons} of the {group.persons} persons of {group.name}"
+            self.steps.append(("divide", made.code, None, None, detail))
 
     def take(self) -> None:
         """Part 3: groups under the band take the nearest practices of groups over it, all or nothing."""

@@ -10,6 +10,7 @@ band. Questions the published tables leave open are answered one by one in `plac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,10 +43,13 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "network_name": ("pcn_name",),
     "district_code": ("lad21_code", "lad22_code", "lad_code"),
     "district_name": ("lad21_name", "lad22_name", "lad_name"),
-    "registered_persons": ("registered_2018_19", "registered_projected", "registered"),
+    "registered_persons": ("registered_projected", "registered"),
     "postcode": ("practice_postcode",),
 }
 """Other names under which published files carry the columns of `Practice`, in order of preference."""
+
+_LISTS_OF_A_YEAR = re.compile(r"registered_\d{4}_\d{2}")
+"""Heading of the lists of one year in published files, such as registered_2022_23; it goes before the others."""
 
 MEMBERSHIP_FILE, LOCALITIES_FILE = "places/membership.csv", "places/localities.csv"
 RESOLUTIONS_FILE, PRACTICES_FILES = "places/resolutions.csv", "places/practices*.csv"
@@ -56,6 +60,12 @@ _NO_NETWORK = ("NULL", "U")
 
 _SHOWN = 20
 """Faults of one kind that are named one by one; the rest are counted."""
+
+
+def headings(available: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Other names of the columns of `Practice` in a file with these headings, in order of preference."""
+    of_a_year = sorted(name for name in available if _LISTS_OF_A_YEAR.fullmatch(name))
+    return {**HEADINGS, "registered_persons": (*of_a_year, *HEADINGS["registered_persons"])}
 
 
 class Practice(Schema):
@@ -322,7 +332,7 @@ def read_practices(given: Given) -> Frame[Practice]:
         SourceError: the file cannot be read as such; every fault is reported at once.
     """
     table = raw_table(given)
-    names = column_names(Practice, table.cells.columns, {}, HEADINGS)
+    names = column_names(Practice, table.cells.columns, {}, headings(table.cells.columns))
     persons = names.get("registered_persons", "registered_persons")
     faults = Faults()
     faults.extend(table_total_faults(table, [names.get("practice_code", "practice_code"), "practice_name"], [persons]))

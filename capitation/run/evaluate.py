@@ -164,8 +164,9 @@ def opening_baselines(
     scenario: Scenario, money: ControlTotal, people: Frame[ProjectedList], members: Frame[Membership], pack: DataPack
 ) -> Frame[PracticeOpening]:
     """Opening baselines of practices for the paced streams."""
-    year = scenario.opening_year
-    paced = [rule.stream for rule in scenario.streams if rule.paced]
+    year, paced = scenario.opening_year, scenario.paced
+    if not paced:
+        return PracticeOpening.validate(pl.DataFrame(schema=PracticeOpening.dtypes()))
     totals = money.totals.filter(
         (pl.col("year") == year) & (pl.col("recurrence") == "recurrent") & pl.col("stream").is_in(paced)
     )
@@ -187,8 +188,9 @@ def paced_path(
     pack: DataPack,
 ) -> PacePath:
     """Targets and allocations of localities in every year by the pace-of-change policy."""
-    years = [str(year) for year in scenario.years]
-    paced = [rule.stream for rule in scenario.streams if rule.paced]
+    years, paced = [str(year) for year in scenario.years], scenario.paced
+    if not paced:
+        return PacePath.empty()
     localities = members.select("practice_code", pl.col("locality_code").alias("area_code"))
     area = ["year", "stream", "area_code"]
     by_locality = (

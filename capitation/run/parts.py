@@ -59,7 +59,7 @@ class OptionalParts:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class PaidCare:
     """What localities buy and who delivers it; all empty where it is not modelled."""
 
     costs: Frame[UnitCost]
@@ -133,7 +133,7 @@ def delivery(
     members: Frame[Membership],
     pack: DataPack,
     parts: OptionalParts,
-) -> Delivery:
+) -> PaidCare:
     """Unit costs, service envelopes and provider envelopes, each as far as the system has the files for it."""
     files = scenario.files
     costs = calibrated_costs(scenario, pack, parts)
@@ -171,7 +171,7 @@ def delivery(
             homes = members.select("locality_code", "place_code").unique()
             flow = locality_flows(flows(pack, files.flows), homes, lines, known)
             to_providers = provider_envelopes(envelopes, flow, lines)
-    return Delivery(costs, envelopes, flow, lines, to_providers)
+    return PaidCare(costs, envelopes, flow, lines, to_providers)
 
 
 def calibrated_costs(scenario: Scenario, pack: DataPack, parts: OptionalParts) -> Frame[UnitCost]:

@@ -125,7 +125,7 @@ class StreamRule(Judged):
 class Scenario(Document):
     """The choices of one run."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")
     """Short name."""
     title: str
     """Name for people."""
@@ -156,7 +156,7 @@ class Scenario(Document):
     files: ScenarioFiles = ScenarioFiles()
     """Files of the pack in place of the usual ones."""
     activity: ActivityChoice = ActivityChoice()
-    """What the activity of localities rests on."""
+    """Years of the plan's activity, and the need that spreads it, where they are not as the plan is read."""
     policy: str
     """Id of the pace-of-change policy (a file of policies/)."""
     gaps: tuple[DoNothingGap, ...] = ()

@@ -37,10 +37,14 @@ class Node:
     children: tuple[Node, ...] = ()
     folded: int = 0
     disagrees: str = ""
+    title: str = ""
+    """The label with names in place of codes, where they have any."""
+    unopened: int = 0
+    """How many parts the asked depth left closed."""
 
     def lines(self, depth: int = 0) -> list[str]:
         """The tree as indented text."""
-        head = f"{'  ' * depth}{self.label} = {self.value} {self.unit}".rstrip()
+        head = f"{'  ' * depth}{self.title or self.label} = {self.value} {self.unit}".rstrip()
         text = [f"{head}  [{self.kind}: {self.words}]" + (f"  DISAGREES: {self.disagrees}" if self.disagrees else "")]
         for child in self.children:
             text += child.lines(depth + 1)
@@ -57,9 +61,15 @@ class Node:
             "unit": self.unit,
             "words": self.words,
             "parts": [child.as_dict() for child in self.children],
+            **({"title": self.title} if self.title and self.title != self.label else {}),
             **({"folded_parts": self.folded} if self.folded else {}),
             **({"disagrees": self.disagrees} if self.disagrees else {}),
         }
+
+    @property
+    def closed(self) -> int:
+        """Parts that the asked depth left closed, in the whole tree."""
+        return self.unopened + sum(child.closed for child in self.children)
 
     def leaves(self) -> list[Node]:
         """All nodes without parts."""
@@ -99,6 +109,16 @@ class Recomputation:
     work: Callable[[Context, Mapping[str, Any]], Worked]
 
 
+NAMED_BY = {
+    "area_code": "locality",
+    "locality_code": "locality",
+    "place_code": "place",
+    "practice_code": "practice",
+    "provider_code": "provider",
+}
+"""What the code in a key column is of."""
+
+
 @dataclass
 class Context:
     """What formulas may look at: the frames of the run and the data pack; rows are indexed once per table."""
@@ -118,6 +138,17 @@ class Context:
                 index.setdefault(tuple(row[c] for c in columns), []).append(row)
             self._indexes[table, *columns] = index
         return index.get(tuple(match[c] for c in columns), [])
+
+    def title(self, figure: FigureAddress) -> str:
+        """The address of a figure with names in place of codes, where the run has them."""
+        if "names" not in self.memory:
+            rows = self.run.frame("code_name").iter_rows(named=True) if "code_name" in self.run.frames else ()
+            self.memory["names"] = {(r["kind"], r["code"]): r["name"] for r in rows}
+        key = dict(figure.key)
+        level = key.get("level") or key.get("subject_kind") or ""
+        kinds = {**NAMED_BY, "code": level, "subject_code": level}
+        named = [f"{k}={self.memory['names'].get((kinds.get(k, ''), value), value)}" for k, value in figure.key]
+        return f"{figure.table}.{figure.column} {', '.join(named)}"
 
     def row(self, table: str, **match: str) -> dict[str, Any]:
         """The one row of a table with these values.
@@ -184,11 +215,13 @@ def explain(
         children,
         len(rest),
         disagrees,
+        context.title(figure),
+        0 if depth > 0 else len(worked.parts),
     )
 
 
 def parse_figure(text: str, run: Run) -> FigureAddress:
-    """The address in a text such as "allocation.allocation_pence year=2018/19 level=locality code=U12345".
+    """The address in a text such as "allocation.allocation_pence year=2018/19 level=locality code=V1".
 
     Raises:
         DataError: the text is not of that form.

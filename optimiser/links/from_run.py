@@ -12,7 +12,7 @@ reader of problem documents can open; a test compares the shipped ones with what
     stranded_limits         a share of what each provider is allocated in the year
     control_totals          the deficit if nothing is done, as printed, and by a straight line between printed years
 
-Codes of the run become names a programme can use: "non-elective" is "non_elective", "L-U09531" is "L_U09531".
+Codes of the run become names a programme can use: "non-elective" is "non_elective", "L-01" is "L_01".
 """
 
 from __future__ import annotations

@@ -200,3 +200,40 @@ def test_index_takes_the_column_that_names_the_place(capitation, pack, tmp_path)
         assert rows.filter(pl.col("kind") == "place")["place"].n_unique() == places
     answer = capitation(*words, "--by", "locality", "--out", out)
     assert (answer.code, "locality_code" in answer.err) == (2, True)
+
+
+def test_a_folder_gets_all_that_a_run_needs_names_included(capitation, published, tmp_path):
+    answer = capitation("places", "define", published, "--rule", "pcn", "--out", tmp_path / "places")
+    assert answer.code == 0, answer.err
+    assert sorted(p.name for p in (tmp_path / "places").iterdir()) == [
+        "localities.csv",
+        "membership.csv",
+        "practices.csv",
+    ]
+    homes = pl.read_csv(tmp_path / "places/localities.csv")
+    assert homes.select("locality_name", "place_name").null_count().row(0) == (0, 0)
+    assert homes.height == 25
+
+
+def test_the_number_of_localities_can_be_asked_for(capitation, published, tmp_path):
+    words = ("places", "define", published, "--rule", "nearest", "--out", tmp_path / "map.csv", "--json")
+    for wanted in (4, 9, 31):
+        answer = capitation(*words, "--number", wanted)
+        assert answer.code == 0, answer.err
+        assert len(json.loads(answer.out)["localities"]) == wanted
+    for wrong in (3, 107):
+        answer = capitation(*words, "--number", wrong)
+        assert answer.code == 2
+        assert "4 (one a place) to 106 (one a practice)" in answer.err
+    answer = capitation("places", "define", published, "--rule", "pcn", "--number", 9, "--out", tmp_path / "map.csv")
+    assert (answer.code, "without --rule nearest" in answer.err) == (2, True)
+
+
+def test_localities_may_cross_districts_inside_a_commissioner(capitation, published, tmp_path):
+    answer = capitation(
+        "places", "define", published, "--rule", "pcn", "--across-districts", "--out", tmp_path / "m.csv"
+    )
+    assert answer.code == 0, answer.err
+    found = pl.read_csv(tmp_path / "m.csv")
+    assert (found["place_code"] == found["commissioner_code"]).all()
+    assert found["place_code"].n_unique() == 3

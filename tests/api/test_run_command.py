@@ -14,7 +14,7 @@ def test_a_run_is_written_whole_and_can_be_traced(capitation, pack, tmp_path):
     assert run.id == shown["run_id"]
     assert len(shown["written"]) == 3
     figure = "allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002"
-    text = capitation("trace", tmp_path / run.id, figure)
+    text = capitation("trace", tmp_path / run.id, figure, "--depth", "12")
     assert text.code == 0, text.err
     assert "1,156,545" in text.out
     assert "DISAGREES" not in text.out
@@ -101,3 +101,26 @@ def test_money_that_grows_by_a_quarter_is_named_and_the_run_stands(capitation, p
 def test_the_shipped_scenario_is_plausible_throughout(capitation, pack, tmp_path):
     answer = capitation("run", "blmk", "--out", tmp_path, "--json")
     assert json.loads(answer.out)["notes"] == []
+
+
+def test_a_scenario_of_the_pack_runs_by_its_id(capitation, tmp_path):
+    answer = capitation("run", "blmk", "--out", tmp_path, "--json")
+    assert answer.code == 0, answer.err
+    assert len(list(tmp_path.glob("*/manifest.json"))) == 1
+
+
+def test_a_scenario_inside_a_pack_belongs_to_it_and_is_not_explained_by_another(capitation, pack, tmp_path):
+    own = put_together(pack.root, tmp_path / "own")
+    path = own / "parameters/pace/over_target_growth.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("value = 0.00163", "value = 0.009"), encoding="utf-8")
+    answer = capitation("run", own / "scenarios/blmk.toml", "--out", tmp_path / "runs", "--json")
+    assert answer.code == 0, answer.err
+    run = tmp_path / "runs" / json.loads(answer.out)["run_id"]
+    figure = "pace.lower_pence year=2018/19 stream=ccg area_code=L-U83511"
+    refused = capitation("trace", run, figure)
+    assert refused.code == 2
+    assert "parameters/pace/over_target_growth.toml" in refused.err
+    assert "--data" in refused.err
+    shown = capitation("trace", run, figure, "--data", own)
+    assert shown.code == 0, shown.err
+    assert "cap_growth = 0.009" in shown.out

@@ -81,3 +81,22 @@ def test_nothing_names_one_machine():
         text = path.read_text(encoding="utf-8")
         found += [f"{path.relative_to(ROOT)}: {m.group()}" for m in pattern.finditer(text)]
     assert found == []
+
+
+OF_ONE_SYSTEM = re.compile(
+    r"\b(blmk[a-z0-9-]*|bedford(shire)?|luton|milton keynes|06F|06P|04F|RC1|RC9|RD8|BHT|LDUH|MKUH|QHG|M1J4Y|E06000(032|042|055|056)"
+    r"|E81\d{3}|K82\d{3}|(L-)?U\d{5})\b",
+    re.IGNORECASE,
+)
+"""Names and codes of the first system: its places, commissioners, trusts, districts, practices, networks and localities."""
+
+
+def test_product_code_names_no_system_but_the_one_in_use_where_none_is_named():
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if OF_ONE_SYSTEM.search(line)
+    ]
+    assert found == ['capitation/pack/layers.py:23: DEFAULT_PACK = "blmk"']

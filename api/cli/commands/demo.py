@@ -1,4 +1,4 @@
-"""`capitation demo`: run the Bedfordshire, Luton and Milton Keynes scenario, try its contract options, find its best mix."""
+"""`capitation demo`: run the scenario of the system that ships, try its contract options, find its best mix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.boards.options import show_options
 from api.boards.run import show_run
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
-from capitation.pack.layers import pack_folder
+from capitation.pack.layers import DEFAULT_PACK, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
@@ -30,22 +30,23 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
     data: DataOption = None,
 ) -> None:
-    """Run the Bedfordshire, Luton and Milton Keynes scenario, show 2018/19, try its four contract options, find its best mix."""
+    """Run the scenario of the system that ships, show the year of its need, try its contract options, find its best mix."""
     pack = DataPack(pack_folder(data))
-    done, written = evaluate_and_write(
-        read_scenario(pack.root / "scenarios" / "blmk.toml"), pack, out, csv=True, xlsx=True
-    )
-    show_run(done, pack, "2018/19")
-    document = read_options(pack.path("options/blmk.toml"))
+    name = next(iter(pack.names("scenarios")), DEFAULT_PACK)
+    scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
+    done, written = evaluate_and_write(scenario, pack, out, csv=True, xlsx=True)
+    show_run(done, pack, scenario.need_year)
+    document = read_options(pack.path(f"options/{name}.toml"))
     options = evaluate_options(document, pack, run=done)
     show_options(options, document, pack, differences=False)
     story = mix_story(
-        read_problem(pack.path("problems/blmk.toml")), done, document, pack, ("do-minimum", "capitation-corridor")
+        read_problem(pack.path(f"problems/{name}.toml")), done, document, pack, ("do-minimum", "capitation-corridor")
     )
     show_mix(story, document, pack)
     for path in [*written, save_run(options, out)]:
         typer.echo(f"written: {path}")
+    code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(
-        f"explain any figure: capitation trace {written[0]} "
-        "'allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002'"
+        f"explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
+        f"stream={scenario.streams[0].stream} level=practice code={code}'"
     )

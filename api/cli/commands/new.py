@@ -13,8 +13,8 @@ from capitation.errors import ScenarioError
 from capitation.pack.layers import pack_folder, shipped_packs
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
-from capitation.systems.folder import BELOW, write_empty_system, write_system
-from capitation.systems.new_system import Wanted, new_system
+from capitation.run.systems.folder import BELOW, write_empty_system, write_system
+from capitation.run.systems.new_system import Wanted, new_system
 
 
 def register(app: typer.Typer) -> None:

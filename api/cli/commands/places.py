@@ -27,6 +27,7 @@ from capitation.pack.sources import DataPack
 from capitation.places import lineage as lineages
 from capitation.places import membership as maps
 from capitation.places.locality_rule import Start, build_localities
+from capitation.places.own_map import across_districts, named_localities
 from capitation.records.years import FinancialYear
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map
@@ -60,7 +61,10 @@ def register(app: typer.Typer) -> None:
 def define(
     practices: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row a practice with its list.")],
     out: Annotated[
-        Path, typer.Option(help="CSV or parquet file for the map: practice to locality, place, commissioner.")
+        Path,
+        typer.Option(
+            help="CSV or parquet file for the map, or a folder for all that a run needs: map, localities, practices."
+        ),
     ],
     given: Annotated[
         Path | None, typer.Option("--from", help="CSV, Excel or parquet with practice_code and locality_code.")
@@ -71,6 +75,10 @@ def define(
     ] = None,
     low: Low = None,
     high: High = None,
+    number: Annotated[int | None, typer.Option(help="How many localities; with --rule nearest.")] = None,
+    across: Annotated[
+        bool, typer.Option("--across-districts", help="Localities may cross districts, inside one commissioner.")
+    ] = False,
     year: Year = "2018/19",
     steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the steps the rule took.")] = None,
     sheet: SheetOption = None,
@@ -84,25 +92,41 @@ def define(
     if (given is None) == (rule is None):
         message = "found both or neither of --from and --rule; expected one of them"
         raise ScenarioError(message)
+    if number is not None and rule is not LocalityRule.nearest:
+        raise ScenarioError(
+            f"--number: found {number} without --rule nearest; expected the rule that divides places by distance"
+        )
     pack, financial_year = DataPack(pack_folder(data)), FinancialYear(year)
     band = _band(pack, financial_year, low, high)
     tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
     rows, mapped = tables.read(practices), None if given is None else tables.read(given)
     tables.done()
     published = maps.read_practices(rows)
-    resolved, notes = maps.completed_practices(published, maps.practices(pack), maps.resolutions(pack))
+    carried = maps.practices(pack) if pack.files(maps.PRACTICES_FILES) else published.clear()
+    resolved, notes = maps.completed_practices(published, maps.Practice.validate(carried), maps.resolutions(pack))
+    if across:
+        resolved = across_districts(resolved)
     for note in notes:
         notices.print(f"note: {note}", markup=False)
     if mapped is not None:
         members = maps.checked_membership(maps.read_map(mapped), resolved, year, where=str(given))
         sizes: pl.DataFrame = maps.locality_sizes(members, resolved, *band)
-        taken = None
+        taken, homes = None, named_localities(members, mapped.cells, resolved, band, str(given))
     else:
         start: Start = "networks" if rule is LocalityRule.pcn else "places"
-        plan = build_localities(resolved, year=year, low=band[0], high=band[1], start=start)
-        members, taken = plan.membership, plan.steps
+        plan = build_localities(resolved, year=year, low=band[0], high=band[1], start=start, number=number)
+        members, taken, homes = plan.membership, plan.steps, plan.localities
         sizes = plan.localities.drop("origin")
-    written = [write_frame(members, out)]
+    if out.suffix:
+        written = [write_frame(members, out)]
+    else:
+        listed = maps.Practice.validate(resolved.select(*maps.Practice.columns()))
+        names: dict[str, pl.DataFrame] = {
+            maps.MEMBERSHIP_FILE: members,
+            maps.LOCALITIES_FILE: homes,
+            "places/practices.csv": listed,
+        }
+        written = [write_frame(frame, out / Path(name).name) for name, frame in names.items()]
     if steps is not None and taken is not None:
         written.append(write_frame(taken, steps))
     outside = sizes.filter(_is_outside(sizes))

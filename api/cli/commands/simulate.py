@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 # Reason: each of its parameters is an option of the command line
 def simulate_command(
-    scenario: Annotated[Path, typer.Argument(help="Scenario document, or the id of one that ships, such as blmk.")],
+    scenario: Annotated[Path, typer.Argument(help="Scenario document, or the id of one that ships.")],
     draws: Annotated[int, typer.Option(help="Draws; 100,000 give chances to a tenth of a percent.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed; the same one gives the same draws on any machine.")] = 1,
     layers: Annotated[

@@ -26,7 +26,7 @@ def trace(
         list[str], typer.Argument(help="table.column key=value ...; an incomplete key says what is missing.")
     ],
     data: DataOption = None,
-    depth: Annotated[int, typer.Option(help="How many levels to open.")] = 12,
+    depth: Annotated[int, typer.Option(help="How many levels to open.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
@@ -39,3 +39,5 @@ def trace(
         return
     for line in tree.lines():
         typer.echo(line)
+    if tree.closed:
+        typer.echo(f"{tree.closed} more parts lie deeper: --depth {depth + 3} opens them")

@@ -40,7 +40,7 @@ class SolutionHead(ApiModel):
     """What it is, who it reaches and how it works."""
     rollout: Literal["system", "locality"] = Field(examples=["system"])
     """Started once for the whole system, or locality by locality."""
-    source: str = Field(examples=["blmk-stp-2016"])
+    source: str = Field(examples=["vale-practices"])
     """Id of the source in which it was read, or "assumption"."""
     owner: str | None = Field(examples=["Director of urgent care"])
     """Who answers for it."""

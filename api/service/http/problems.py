@@ -55,7 +55,7 @@ class FaultView(BaseModel):
     """What was found."""
     expected: str = Field(examples=["a scenario that is stored"])
     """What was expected."""
-    remedy: str = Field(default="", examples=["Did you mean 'blmk'?"])
+    remedy: str = Field(default="", examples=["Did you mean 'vale'?"])
     """What to do about it."""
     pointer: str | None = Field(default=None, examples=["/scenario"])
     """JSON Pointer into the request body, where the fault stands there."""

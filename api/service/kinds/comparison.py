@@ -17,6 +17,7 @@ from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
+from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from contracts.document.contract import Contract, parse_contract
@@ -27,7 +28,7 @@ from contracts.options.evaluate import SCHEMAS, evaluate_options
 class ComparisonRequest(ApiModel):
     """Contract options to compare on the allocation of their scenario."""
 
-    options: str = Field(examples=["blmk-contract-options"], pattern=NAME, max_length=128)
+    options: str = Field(examples=[f"{DEFAULT_PACK}-contract-options"], pattern=NAME, max_length=128)
     """Id of a document of contract options."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the options; the newest where it is not given."""
@@ -145,7 +146,7 @@ KIND = JobKind(
             "activity_case": "plan-plus-5",
             "year": "2018/19",
             "role": "provider",
-            "organisation_code": "RC1",
+            "organisation_code": "X01",
             "allocation_pence": 0,
             "income_pence": 18_204_551_260,
             "paid_pence": 0,

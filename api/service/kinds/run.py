@@ -8,6 +8,7 @@ from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, R
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
 from api.service.records.pack import Pack
 from api.service.records.workbooks import manifest_file
+from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
@@ -19,7 +20,7 @@ from capitation.run.tables import SCHEMAS
 class RunRequest(ApiModel):
     """What a run is made of."""
 
-    scenario: str = Field(examples=["blmk"], pattern=NAME, max_length=128)
+    scenario: str = Field(examples=[DEFAULT_PACK], pattern=NAME, max_length=128)
     """Id of a scenario."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the scenario; the newest where it is not given."""
@@ -101,7 +102,7 @@ PEOPLE = {
 MANIFEST = {
     "run_id": RUN_EXAMPLE,
     "engine_version": "0.1.0",
-    "scenario": {"id": "blmk"},
+    "scenario": {"id": DEFAULT_PACK},
     "inputs": {"pack.toml": DIGEST_EXAMPLE},
     "frames": {"allocation": {"columns": ["year", "allocation_pence"], "rows": 2720, "sha256": DIGEST_EXAMPLE}},
 }
@@ -129,8 +130,8 @@ KIND = JobKind(
             "year": "2018/19",
             "stream": "ccg",
             "level": "locality",
-            "code": "L-U09531",
-            "parent_code": "E06000056",
+            "code": "V1",
+            "parent_code": "P1",
             "weight_micro": 41_828_844_810,
             "allocation_pence": 4_787_713_227,
         },

@@ -12,6 +12,7 @@ from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, A
 from api.service.records.job_kind import Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.errors import ContractError
+from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.identity import plain
 from contracts.books.statements import statement_of
 from contracts.document.contract import parse_contract
@@ -19,7 +20,7 @@ from contracts.settlement.settle import settle
 
 _BLOCK_ROW = {
     "year": "2017/18",
-    "commissioner": "06P",
+    "commissioner": "X1A",
     "provider": "RYV",
     "line": "community",
     "plan_value_pence": "50000001",
@@ -29,7 +30,7 @@ _BLOCK_ROW = {
 class SettlementRequest(ApiModel):
     """A contract and the rows it is to settle."""
 
-    contract: str = Field(examples=["blmk-block"], pattern=NAME, max_length=128)
+    contract: str = Field(examples=[f"{DEFAULT_PACK}-block"], pattern=NAME, max_length=128)
     """Id of a contract."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the contract; the newest where it is not given."""
@@ -98,7 +99,7 @@ KIND = JobKind(
     example=Example(
         "efe80dc0bdd149a0cafc34abc2f96264",
         {
-            "contract": "blmk-block",
+            "contract": f"{DEFAULT_PACK}-block",
             "contract_digest": DIGEST_EXAMPLE,
             "contract_version": "1",
             "outputs": {"block_pence": {"payee": "provider", "payer": "commissioner", "unit": "pence"}},
@@ -108,7 +109,7 @@ KIND = JobKind(
         "results",
         {
             "year": "2017/18",
-            "commissioner": "06P",
+            "commissioner": "X1A",
             "provider": "RYV",
             "line": "community",
             "block_pence": 50_000_001,

@@ -30,7 +30,7 @@ def read_allocations(
         str | None, Query(max_length=64, description="system, place, locality or practice", examples=["locality"])
     ] = None,
     code: Annotated[
-        str | None, Query(max_length=64, description="Code of an area or practice", examples=["L-U09531"])
+        str | None, Query(max_length=64, description="Code of an area or practice", examples=["V1"])
     ] = None,
     limit: Rows = None,
     cursor: Cursor = None,

@@ -63,7 +63,7 @@ class ApprovalView(ApiModel):
     """Who asked for it first."""
     approved_by: str = Field(examples=["ben"])
     """Who approved it."""
-    organisation: str = Field(examples=["BLMK"])
+    organisation: str = Field(examples=["VALE"])
     """Code of the organisation the approver acted for."""
     note: str = Field(examples=["Agreed by the board, 28 March"])
     """What the approver wanted to be remembered."""

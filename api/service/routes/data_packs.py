@@ -62,9 +62,9 @@ DigestPath = Annotated[
 class DataPackHead(ApiModel):
     """A data pack without its files."""
 
-    id: str = Field(examples=["blmk"])
+    id: str = Field(examples=["vale"])
     """Its name; versions of one pack have the same."""
-    title: str = Field(examples=["Bedfordshire, Luton and Milton Keynes, 2015/16 to 2020/21"])
+    title: str = Field(examples=["Ashford Vale and Brook Coast, 2018/19 to 2020/21"])
     """Its title for people."""
     version: str = Field(examples=["1"])
     """Its version, as its author counts."""
@@ -144,7 +144,7 @@ def create_data_pack(
 def read_data_pack(
     request: Request,
     service: ServiceDep,
-    pack_id: Annotated[str, Path(max_length=128, description="Hash or id of the data pack", examples=["blmk"])],
+    pack_id: Annotated[str, Path(max_length=128, description="Hash or id of the data pack", examples=["vale"])],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A data pack by its digest, or the newest with an id, with the checksum of each of its files."""

@@ -36,7 +36,7 @@ class FigureView(ApiModel):
 
     kind: str = Field(examples=["figure"])
     """figure, printed cell, parameter, choice or data file."""
-    label: str = Field(examples=["allocation.allocation_pence year=2018/19, stream=ccg, level=locality, code=L-U09531"])
+    label: str = Field(examples=["allocation.allocation_pence year=2018/19, stream=ccg, level=locality, code=V1"])
     """Its address: table, column and key."""
     value: str = Field(examples=["4787713227"])
     """Its value as text."""
@@ -70,7 +70,7 @@ def read_figure(
         Query(
             description="column=value of the row's key; repeated",
             max_length=20,
-            examples=[["year=2018/19", "stream=ccg", "level=locality", "code=L-U09531"]],
+            examples=[["year=2018/19", "stream=ccg", "level=locality", "code=V1"]],
         ),
     ] = [],  # noqa: B006  # FastAPI copies it
     depth: Annotated[int, Query(ge=1, le=12, description="How many levels to open", examples=[2])] = 12,

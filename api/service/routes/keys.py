@@ -44,7 +44,7 @@ class KeyRequest(ApiModel):
 
     subject: Name = Field(max_length=LONGEST_SUBJECT, examples=["ben"])
     """The person or system that will hold it; the same for all their keys, for two hands compare it."""
-    organisation: Name = Field(max_length=LONGEST_ORGANISATION, examples=["BLMK"])
+    organisation: Name = Field(max_length=LONGEST_ORGANISATION, examples=["VALE"])
     """Code of the organisation they act for."""
     role: Role = Field(examples=["approver"])
     """What they are."""
@@ -61,7 +61,7 @@ class KeyView(ApiModel):
     """Public part, by which it is named in logs."""
     subject: str = Field(examples=["ben"])
     """Who holds it."""
-    organisation: str = Field(examples=["BLMK"])
+    organisation: str = Field(examples=["VALE"])
     """Code of the organisation they act for."""
     role: str = Field(examples=["approver"])
     """What they are."""

@@ -24,7 +24,7 @@ def read_positions(
     result_id: ResultId,
     organisation: Annotated[
         str | None,
-        Query(max_length=128, description="Organisation of a comparison, party of a settlement", examples=["RC1"]),
+        Query(max_length=128, description="Organisation of a comparison, party of a settlement", examples=["X01"]),
     ] = None,
     year: Annotated[
         str | None,

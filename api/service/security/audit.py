@@ -51,7 +51,7 @@ class AuditEvent(Document):
     """When, by the service's clock, in UTC. The order of the log is the records' number: clocks can go back."""
     actor: str = Field(examples=["ben"])
     """Subject who did it."""
-    organisation: str = Field(examples=["BLMK"])
+    organisation: str = Field(examples=["VALE"])
     """Code of the organisation they acted for."""
     action: str = Field(examples=["approvals.create"])
     """What was done, such as "approvals.create"."""

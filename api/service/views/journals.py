@@ -38,7 +38,7 @@ class JournalView(ApiModel):
     """The journal: the first 16 digits of the hash of its content."""
     result: str = Field(examples=["f10e0a9b83f73e51"])
     """Run or settlement the figures come from."""
-    organisation: str = Field(examples=["BLMK"])
+    organisation: str = Field(examples=["VALE"])
     """System, or contract, that the figures are of."""
     period: str = Field(examples=["2018/19"])
     """Period the figures are of."""
@@ -95,11 +95,11 @@ class JournalLineView(ApiModel):
     """Journal, or entry of a statement, that it answers; empty for an original."""
     journal_source: str = Field(examples=["provider_allocation"])
     """What it is made from."""
-    organisation_code: str = Field(examples=["04F"])
+    organisation_code: str = Field(examples=["X2B"])
     """Whose ledger it is for."""
-    counterparty_code: str = Field(examples=["RD8"])
+    counterparty_code: str = Field(examples=["X02"])
     """The other side; empty where there is none."""
-    area_code: str = Field(examples=["MK-01"])
+    area_code: str = Field(examples=["V1"])
     """Locality, or account of a contract."""
     service_code: str = Field(examples=["acute"])
     """Service, stream or line of a contract."""
@@ -111,9 +111,9 @@ class JournalLineView(ApiModel):
     """Credit in pounds; none on a debit line."""
     currency: str = Field(examples=["GBP"])
     """Currency."""
-    reference: str = Field(examples=["f10e0a9b83f73e51|2018/19|04F|RD8|MK-01|acute"])
+    reference: str = Field(examples=["f10e0a9b83f73e51|2018/19|X2B|X02|V1|acute"])
     """What names the movement; its debit and its credit share it."""
-    description: str = Field(examples=["provider allocation acute of 04F for MK-01"])
+    description: str = Field(examples=["provider allocation acute of X2B for V1"])
     """What the line is for."""
 
 

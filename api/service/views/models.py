@@ -17,9 +17,9 @@ from capitation.run.run import RunManifest
 class DocumentHead(ApiModel):
     """A document without its content."""
 
-    id: str = Field(examples=["blmk"])
+    id: str = Field(examples=["vale"])
     """Its name."""
-    title: str = Field(examples=["Bedfordshire, Luton and Milton Keynes"])
+    title: str = Field(examples=["Ashford Vale and Brook Coast"])
     """Its title for people."""
     version: int = Field(examples=[1])
     """Number of the version, from 1."""
@@ -29,7 +29,7 @@ class DocumentHead(ApiModel):
     """Who sent it; `data-pack` where it came with the data pack."""
     created: dt.datetime = Field(examples=["2018-03-28T14:00:00Z"])
     """When this version was added."""
-    href: str = Field(examples=["/v1/scenarios/blmk"])
+    href: str = Field(examples=["/v1/scenarios/vale"])
     """Where it stands."""
 
 
@@ -129,7 +129,7 @@ class RowPage(ApiModel):
     """A page of rows."""
 
     rows: list[dict[str, Any]] = Field(
-        examples=[[{"year": "2018/19", "code": "BLMK", "allocation_gbp": "1535741000.00"}]]
+        examples=[[{"year": "2018/19", "code": "VALE", "allocation_gbp": "1535741000.00"}]]
     )
     """One object a row; money in pounds as texts with two decimals under `..._gbp`."""
     next: str | None = Field(examples=[None])

@@ -123,10 +123,15 @@ def practice_cell(context: Context, practice: str, column: str) -> Node:
 
 def rules_of(context: Context, year: str, stream: str) -> PaceRules:
     """The pace-of-change rules of a year and stream."""
+    return policy_of(context).rules_for(year, stream)
+
+
+def policy_of(context: Context) -> PacePolicy:
+    """The pace-of-change policy of the run, its parameters put in."""
     if "policy" not in context.memory:
         context.memory["policy"] = pace_policy(scenario_of(context), context.pack)
     policy: PacePolicy = context.memory["policy"]
-    return policy.rules_for(year, stream)
+    return policy
 
 
 def policy_leaf(name: str, figure: Figure) -> Node:

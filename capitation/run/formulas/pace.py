@@ -23,6 +23,7 @@ from capitation.run.formulas.leaves import (
     locality_of_practices,
     locality_weights,
     policy_leaf,
+    policy_of,
     published,
     rules_of,
     scenario_of,
@@ -139,6 +140,11 @@ def _pace_target(context: Context, row: Row) -> Worked:
     "the highest of the floors and the limit under target; a fixed amount where the over-target cap applies",
 )
 def _pace_lower(context: Context, row: Row) -> Worked:
+    return lower_bound(context, row, guarantees=True)
+
+
+def lower_bound(context: Context, row: Row, *, guarantees: bool) -> Worked:
+    """The lower bound of an area in a round; without guarantees its floor alone, before any limit under target."""
     rules = rules_of(context, row["year"], row["stream"])
     opening, target = row["opening_pence"], row["target_pence"]
     leaves: list[FigureAddress | Node] = []
@@ -157,7 +163,8 @@ def _pace_lower(context: Context, row: Row) -> Worked:
         leaves.append(policy_leaf("floor_per_head", rules.floor_per_head))
     if rules.bands is not None or rules.max_growth is not None:
         words = "a band table or growth limit applies: shown as the engine has it, not recomputed"
-        return Worked(row["lower_pence"], [*leaves, at("pace", "opening_pence", **key)], words)
+        shown = row["lower_pence" if guarantees else "floor_pence"]
+        return Worked(shown, [*leaves, at("pace", "opening_pence", **key)], words)
     if isinstance(rules.cap_threshold, Figure) and isinstance(rules.cap_growth, Figure):
         leaves += [policy_leaf("cap_threshold", rules.cap_threshold), policy_leaf("cap_growth", rules.cap_growth)]
         peers = context.rows("pace", year=row["year"], stream=row["stream"])
@@ -165,18 +172,19 @@ def _pace_lower(context: Context, row: Row) -> Worked:
         if opening * quantum > (1 + Fraction(rate(rules.cap_threshold))) * openings * target:
             floor = _times(opening, 1 + rate(rules.cap_growth), ROUND_FLOOR)
             return Worked(floor, [*leaves, at("pace", "opening_pence", **key)], "the over-target cap fixes the area")
-    if isinstance(rules.max_under, Figure):
+    if guarantees and isinstance(rules.max_under, Figure):
         floor = max(floor, _times(target, 1 - rate(rules.max_under), ROUND_CEILING))
         leaves.append(policy_leaf("max_under", rules.max_under))
     lifted = [r for r in context.rows("place_lift", year=row["year"]) if r["was_too_far_under"]]
-    if lifted and row["stream"] == "ccg":
+    place = policy_of(context).place_for(row["year"])
+    if guarantees and lifted and place is not None and row["stream"] == place.core_stream:
         mine = context.row("place_lift", year=row["year"], area_code=row["area_code"])
-        place = context.memory["policy"].place_for(row["year"])
         bound = (
             _times(mine["place_target_pence"], 1 - rate(place.max_under), ROUND_CEILING) - mine["other_streams_pence"]
         )
         floor = max(floor, bound)
-        leaves.append(policy_leaf("place max_under", place.max_under))
+        if isinstance(place.max_under, Figure):
+            leaves.append(policy_leaf("place max_under", place.max_under))
     return Worked(floor, [*leaves, at("pace", "opening_pence", **key), at("pace", "target_pence", **key)])
 
 

@@ -31,7 +31,7 @@ def policy(max_under: str | None = "0.05", relaxation: tuple[str, ...] = (), **c
         },
         {"from": YEAR, "stream": "any", "floor_total": figure("0")},
     ]
-    place = [] if max_under is None else [{"from": YEAR, "max_under": figure(max_under)}]
+    place = [] if max_under is None else [{"from": YEAR, "core_stream": "ccg", "max_under": figure(max_under)}]
     return parse_document(
         {"id": "p", "title": "P", "about": "A policy.", "rules": rules, "place": place}, PacePolicy, "a policy"
     )

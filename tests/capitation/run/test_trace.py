@@ -21,7 +21,9 @@ def test_every_row_recomputes_to_the_same_figure(context, table, column):
     assert rows
     for row in rows:
         value, again = row[column], formula.work(context, row).value
-        if isinstance(value, int):
+        if value is None:
+            assert again is None, (table, column, row)
+        elif isinstance(value, int):
             assert again == value, (table, column, row)
         else:
             assert again == pytest.approx(value, rel=1e-12), (table, column, row)
@@ -93,3 +95,46 @@ def test_an_unknown_row_and_an_open_key_say_what_is_missing(context):
         explain(context, FigureAddress("allocation", "allocation_pence", (("yer", "2018/19"),)), FORMULAS)
     with pytest.raises(UnknownNameError, match="published figure"):
         explain(context, FigureAddress("membership", "year", (("practice_code", "E81002"),)), FORMULAS)
+
+
+NOT_RECOMPUTED = {
+    ("bridge", "amount_pence"),
+    ("pace_summary", "common_closing_dft_share"),
+    ("pace_summary", "upper_bounds_pence"),
+    ("relaxation", "asked"),
+    ("relaxation", "reached"),
+    ("relaxation", "relieved_pence"),
+    ("relaxation", "shortfall_pence"),
+    ("set_aside", "amount"),
+}
+"""Number columns without a second way yet: the search for a common distance, rules that gave way, and sizes with their own words."""
+
+
+def test_every_number_column_of_every_frame_explains_itself():
+    numbers = {
+        (table, name)
+        for table, schema in SCHEMAS.items()
+        for name, column in schema.columns().items()
+        if column.dtype in {pl.Int64, pl.Float64} and not column.key
+    }
+    assert numbers - set(FORMULAS) == NOT_RECOMPUTED
+
+
+@pytest.mark.parametrize(("table", "column"), sorted(FORMULAS))
+def test_a_row_of_every_column_opens_as_a_tree_whose_parts_explain_themselves(context, table, column):
+    keys = [name for name, each in SCHEMAS[table].columns().items() if each.key]
+    row = next(context.run.frame(table).iter_rows(named=True))
+    tree = explain(context, FigureAddress(table, column, tuple((k, row[k]) for k in keys)), FORMULAS, depth=2)
+    assert tree.disagrees == ""
+    assert tree.words
+
+
+def test_the_text_of_a_tree_names_what_its_codes_are_and_says_what_it_left_closed(context):
+    figure = parse_figure("allocation.allocation_pence year=2018/19 stream=ccg level=practice code=E81002", context.run)
+    tree = explain(context, figure, FORMULAS, depth=1)
+    names = dict(context.run.code_name.filter(kind="practice").select("code", "name").iter_rows())
+    assert f"code={names['E81002']}" in tree.lines()[0]
+    assert "E81002" not in tree.lines()[0]
+    assert tree.label.endswith("code=E81002")
+    assert tree.closed > 0
+    assert explain(context, figure, FORMULAS, depth=30).closed == 0

@@ -23,20 +23,14 @@ from capitation.pack.cells import pounds
 from capitation.pack.sources import DataPack, RawTable
 from capitation.pack.tables import read_table
 from capitation.places.locality_rule import build_localities
-from capitation.places.membership import (
-    Locality,
-    Membership,
-    checked_membership,
-    locality_band,
-    locality_sizes,
-    read_map,
-)
+from capitation.places.membership import Locality, Membership, checked_membership, locality_band, read_map
+from capitation.places.own_map import named_localities
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import PersonsOfYear, PopulationPlan, Scenario, StreamRule, TableName
+from capitation.run.systems.first_choices import FirstChoices, StreamChoice, first_choices, national_pounds_per_head
+from capitation.run.systems.practices import FoundPractices, find_practices, tables_of
 from capitation.streams.document import StreamAmount, StreamPlan, StreamSeries
-from capitation.systems.first_choices import FirstChoices, StreamChoice, first_choices, national_pounds_per_head
-from capitation.systems.practices import FoundPractices, find_practices, tables_of
 from capitation.weighting.formula import NeedCatalogue, need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.weigh import need
@@ -52,7 +46,7 @@ class Wanted:
     """What a user asks for."""
 
     system: str
-    """Name of the system; in lower case its id."""
+    """Name of the system, the id of its scenario and policy; in lower case the id of its pack."""
     area: str | None = None
     """Code of the area in the tables; none means all practices of them."""
     inputs: Path | None = None
@@ -74,7 +68,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The id of the system."""
+        """The id of the system's pack and of its source."""
         return self.system.lower()
 
 
@@ -165,26 +159,8 @@ def _localities(
         return plan.membership, plan.localities
     rows = read_map(wanted.places)
     members = checked_membership(rows, found.practices, str(year), where=str(wanted.places))
-    sizes = locality_sizes(members, found.practices, low, high)
-    given = read_table(wanted.places).frame
-    names = members.select("practice_code", "locality_code", "place_code")
-    texts = {c: given.select("practice_code", c) for c in ("locality_name", "place_name") if c in given.columns}
-    for column, text in texts.items():
-        names = names.join(text.unique("practice_code"), on="practice_code", how="left", validate="1:1")
-        names = names.with_columns(pl.col(column).drop_nulls().first().over(column.replace("_name", "_code")))
-    usual = found.practices.group_by("place_code").agg(pl.col("place_name").first().alias("usual"))
-    names = names.join(usual, on="place_code", how="left", validate="m:1")
-    named = names.unique("locality_code", keep="first", maintain_order=True).select(
-        "locality_code",
-        pl.coalesce(*(c for c in ("locality_name", "locality_code") if c in names.columns)).alias("locality_name"),
-        pl.coalesce(*(c for c in ("place_name", "usual", "place_code") if c in names.columns)).alias("place_name"),
-    )
-    apart = pl.col("outside_persons")
-    homes = sizes.join(named, on="locality_code", how="left", validate="1:1").with_columns(
-        outside_band=pl.when(apart != 0).then(pl.format("{} persons outside the band", apart.round(0).cast(pl.Int64))),
-        origin=pl.lit(f"given in {wanted.places.name}"),
-    )
-    return members, Locality.validate(homes.select(*Locality.columns()))
+    homes = named_localities(members, read_table(wanted.places).frame, found.practices, (low, high), wanted.places.name)
+    return members, homes
 
 
 def _money(
@@ -344,7 +320,7 @@ def _scenario(
         )
         persons.append(PersonsOfYear(year=year, persons=heads, source=source if given else "assumption", where=where))
     return Scenario(
-        id=wanted.id,
+        id=wanted.system,
         title=name,
         about=f"Written by capitation new from {(wanted.inputs or wanted.practices or Path()).name}; its first choices are marked as assumptions.",
         system_code=wanted.area or wanted.system.upper(),
@@ -358,5 +334,5 @@ def _scenario(
         ),
         money=StreamPlan(first_year=years[0], last_year=years[-1], streams=tuple(series)),
         streams=tuple(rules),
-        policy=wanted.id,
+        policy=wanted.system,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from capitation.pack.sources import DataPack, sha256_of
 from capitation.places.membership import LOCALITIES_FILE, MEMBERSHIP_FILE, Practice
 from capitation.records.toml_text import toml_text
 from capitation.records.whole_files import write_whole_folder
-from capitation.systems.new_system import PRACTICES, NewSystem
+from capitation.run.systems.new_system import PRACTICES, NewSystem
 from capitation.weighting.formula import need_catalogue
 
 BELOW = "england"
@@ -112,7 +112,7 @@ def write_system(made: NewSystem, out: Path, pack: DataPack) -> Path:
         )
         if made.found.stand_ins.height:
             made.found.stand_ins.write_csv(folder / "places/without-coordinates.csv")
-        _write_pack_file(folder, made.scenario.id, made.scenario.title)
+        _write_pack_file(folder, made.wanted.id, made.scenario.title)
 
     return write_whole_folder(out, fill)
 
