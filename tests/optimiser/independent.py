@@ -2,6 +2,8 @@
 
 `best(content)` gives the status and the best value of the first goal of a problem document (a mapping). Everything is
 written as plainly as the README says it; it is slow, and only for small problems.
+
+Reason for its length: one file, so that the whole second model is read in one place beside the README.
 """
 
 import itertools
