@@ -86,7 +86,7 @@ def test_a_million_accounts_through_six_terms(benchmark, measured):
     ours = _best(lambda: settle(CONTRACT, rows), 7 if benchmark.enabled else 1)
     benchmark.extra_info.update(rows=count, times_numpy=ours / by_hand, faster_than_row_by_row=row_by_row / ours)
     measured(
-        ours / by_hand, "numpy by hand",
+        ours / by_hand, "numpy by hand", limit="1.5",
         detail=f"{count:,} rows: {ours:.3f} s and {by_hand:.3f} s; row by row {row_by_row:.1f} s, {row_by_row / ours:.0f} times as long",
     )  # fmt: skip
     benchmark.pedantic(settle, args=(CONTRACT, rows), rounds=3 if benchmark.enabled else 1)
