@@ -15,6 +15,7 @@ faults together.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -107,18 +108,17 @@ def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> FileTa
     Raises:
         SourceError: as `read_table`.
     """
-    text = _decoded(content, where)
+    text = _plain(content, where)
     at = sheet.heading if sheet else None
-    lines = text.split("\n", (at or 200) + 1)
-    first = at or next((n for n, line in enumerate(lines, start=1) if line.strip(' \t\r,;"')), None)
-    if first is None or first > len(lines) or not lines[first - 1].strip(' \t\r,;"'):
+    first, begins, ends = _heading_line(text, at)
+    if first is None:
         raise SourceError(
             f"{where}: found no heading line; expected column names in {f'line {at}' if at else 'the first line'}"
         )
-    head = lines[first - 1].rstrip("\r")
+    head = text[begins:ends].decode()
     delimiter = max(_DELIMITERS, key=lambda sign: (head.count(sign), sign == ","))
     headings = _headings(next(csv.reader([head], delimiter=delimiter)), where, first)
-    body = text.split("\n", first)[first] if text.count("\n") >= first else ""
+    body = text[ends + 1 :]
     notes = (
         [f"{where}: read with {_DELIMITERS[delimiter]} between cells"]
         if delimiter != "," and head.count(delimiter)
@@ -128,20 +128,40 @@ def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> FileTa
     return _tidy(frame, where, notes, _line_numbers(body, frame.height, first, delimiter))
 
 
-def _decoded(content: bytes, where: str) -> str:
-    """The text of a file's bytes, with line ends as one sign."""
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+def _plain(content: bytes, where: str) -> bytes:
+    """A text file's bytes as UTF-8 without a mark, with line ends as one sign; looked at, and copied only where they must be."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = _decoded(content, "utf-16", where).encode()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.isascii():
+        _decoded(content, "utf-8", where)
+    if b"\x00" in content:
+        line = content[: content.index(b"\x00")].count(b"\n") + 1
+        raise SourceError(f"{where}: line {line}: found a NUL character; expected text. {_PLAIN}")
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+
+
+def _decoded(content: bytes, encoding: str, where: str) -> str:
     try:
-        text = content.decode(encoding)
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise SourceError(
             f"{where}: line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8 text. {_PLAIN}"
         ) from error
-    if "\x00" in text:
-        line = text[: text.index("\x00")].count("\n") + 1
-        raise SourceError(f"{where}: line {line}: found a NUL character; expected text. {_PLAIN}")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _heading_line(text: bytes, at: int | None) -> tuple[int | None, int, int]:
+    """The heading's line, counted from 1, and where it begins and ends; none where there is no such line."""
+    line, begins = 1, 0
+    while begins < len(text):
+        ends = text.find(b"\n", begins)
+        ends = len(text) if ends < 0 else ends
+        filled = bool(text[begins:ends].strip(b' \t,;"'))
+        if (at is None and filled) or line == at:
+            return (line if filled else None), begins, ends
+        line, begins = line + 1, ends + 1
+    return None, 0, 0
 
 
 def _headings(cells: Sequence[str], where: str, line: int) -> list[str]:
@@ -159,21 +179,14 @@ def _headings(cells: Sequence[str], where: str, line: int) -> list[str]:
     return names
 
 
-def _cells(body: str, headings: list[str], delimiter: str, where: str, heading: int) -> pl.DataFrame:
+def _cells(body: bytes, headings: list[str], delimiter: str, where: str, heading: int) -> pl.DataFrame:
     """The body's cells as text, one row a line, blank lines as empty rows; ragged lines are refused by number."""
     width = len(headings)
-    extra = [f"__{n}" for n in range(3)]  # what stands beyond the headings: only separators at the end may
-    schema = dict.fromkeys([*headings, *extra], pl.String)
-    if not body.strip("\n"):
-        return pl.DataFrame(schema=dict.fromkeys(headings, pl.String))
-    try:
-        frame = pl.read_csv(
-            io.BytesIO(body.encode()), separator=delimiter, has_header=False, schema=schema, truncate_ragged_lines=False
-        )
-    except pl.exceptions.PolarsError:
-        frame = None
-    if frame is not None and not any(frame[name].drop_nulls().str.strip_chars().ne("").any() for name in extra):
-        return frame.select(headings)
+    schema = dict.fromkeys(headings, pl.String)
+    if not body.strip(b"\n"):
+        return pl.DataFrame(schema=schema)
+    with contextlib.suppress(pl.exceptions.PolarsError):  # ragged lines and open quotation marks are named below
+        return pl.read_csv(body, separator=delimiter, has_header=False, schema=schema)
     rows = _rows(body, delimiter, where, heading)
     faults = Faults()
     for line, cells in rows:
@@ -181,12 +194,12 @@ def _cells(body: str, headings: list[str], delimiter: str, where: str, heading: 
             faults.add(f"{where}: line {line}", f"{len(cells)} cells", f"{width}, one under each heading")
     faults.raise_if_any(SourceError, f"{where}: some lines have more cells than headings")
     padded = [[*cells, *[None] * width][:width] for _, cells in rows]
-    return pl.DataFrame(padded, schema=dict.fromkeys(headings, pl.String), orient="row")
+    return pl.DataFrame(padded, schema=schema, orient="row")
 
 
-def _rows(body: str, delimiter: str, where: str, heading: int) -> list[tuple[int, list[str]]]:
+def _rows(body: bytes, delimiter: str, where: str, heading: int) -> list[tuple[int, list[str]]]:
     """Each row with the line it begins on, read cell by cell: the slow way, for files that need it."""
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=delimiter, strict=True)
     rows, before = [], 0
     try:
         for cells in reader:
@@ -200,11 +213,11 @@ def _rows(body: str, delimiter: str, where: str, heading: int) -> list[tuple[int
     return rows
 
 
-def _line_numbers(body: str, height: int, heading: int, delimiter: str) -> Callable[[], Sequence[int]]:
+def _line_numbers(body: bytes, height: int, heading: int, delimiter: str) -> Callable[[], Sequence[int]]:
     """Lines of the rows: one after the other, unless a cell in quotation marks runs over several."""
 
     def numbers() -> Sequence[int]:
-        if '"' not in body or body.rstrip("\n").count("\n") + 1 == height:
+        if b'"' not in body or body.rstrip(b"\n").count(b"\n") + 1 == height:
             return range(heading + 1, heading + 1 + height)
         return [line for line, _ in _rows(body, delimiter, "", heading)]
 
@@ -285,7 +298,8 @@ def _parquet(content: bytes, path: Path) -> FileTable:
 
 def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]]) -> FileTable:
     """Cells stripped and empty where nothing is in them; blank lines and notes below the table left out and said."""
-    texts = frame.select(pl.all().str.strip_chars().replace("", None))
+    stripped = [pl.col(name).str.strip_chars() for name in frame.columns]
+    texts = frame.select(pl.when(cell != "").then(cell) for cell in stripped)
     blank = (
         texts.select(pl.all_horizontal(pl.all().is_null())).to_series()
         if texts.width
@@ -326,7 +340,8 @@ def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: FileTable
     for name, dtype in frame.schema.items():
         if dtype != pl.String:
             continue
-        bad = frame.get_column(name).str.contains(r"^[#=]").fill_null(value=False)
+        cells = frame.get_column(name)
+        bad = (cells.str.starts_with("#") | cells.str.starts_with("=")).fill_null(value=False)
         rows = [r for r in bad.arg_true() if _SPREADSHEET.match(frame.get_column(name)[r])]
         for row in rows[:_SHOWN]:
             line = lines.line(row) if isinstance(lines, FileTable) else lines[row]
