@@ -20,7 +20,8 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
     show_what_must_give(report)
     if outcome.answer.has_mix:
         for goal in report["goals"]:
-            console.print(f"  {goal['measure']}: {goal['value']:,.2f} {goal['unit']} ({goal['status']})", markup=False)
+            value = "none" if goal["value"] is None else f"{goal['value']:,.2f} {goal['unit']}"
+            console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
         if report["gap"]:
             console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
         rows = [

@@ -10,6 +10,7 @@ import polars as pl
 from optimiser.answers.explain import binding_limits
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
+from optimiser.engines.answer import MEANING
 
 
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
@@ -34,6 +35,15 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "goals": [
             {"measure": a.matrix.objective, "value": plain(a.objective), "unit": a.matrix.unit, "status": a.status}
             for a in outcome.answers
+        ]
+        + [
+            {
+                "measure": name,
+                "value": None,
+                "unit": answer.matrix.measures[name].unit,
+                "status": f"not reached: {status}",
+            }
+            for name, status in outcome.not_reached
         ],
         "mix": mix_report(outcome) if answer.has_mix else {},
         "measures": measure_report(outcome),
@@ -52,7 +62,7 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "infeasible": infeasible_report(outcome),
         "silent": list(answer.matrix.no_effect),
         "warnings": list(outcome.warnings) + block_warnings(outcome),
-        "notes": [note for a in outcome.answers for note in a.notes],
+        "notes": [note for a in outcome.answers for note in a.notes] + not_reached_notes(outcome),
         "engine": answer.engine,
         "versions": dict(answer.versions),
         "matrix_hash": outcome.answers[0].matrix.content_hash,
@@ -60,6 +70,14 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "rows": answer.matrix.row_count,
         "seconds": {stage: round(spent, 6) for stage, spent in outcome.seconds.items()},
     }
+
+
+def not_reached_notes(outcome: Outcome) -> list[str]:
+    """A sentence for each goal that was not reached."""
+    return [
+        f"the goal '{name}' was not reached ({MEANING[status]}); the mix is the best found for the goals before it"
+        for name, status in outcome.not_reached
+    ]
 
 
 def plain(value: float | None) -> float | None:

@@ -55,6 +55,11 @@ class Progress:
     gap: float
 
 
+def versions() -> dict[str, str]:
+    """Which highspy answers."""
+    return {"highspy": version("highspy")}
+
+
 def _ok(status: highspy.HighsStatus, action: str) -> None:
     if status == highspy.HighsStatus.kError:
         raise SolverError(f"highspy refused to {action}")
@@ -270,7 +275,7 @@ class HighsSession:
             bound=bound,
             engine="highs",
             seconds=seconds,
-            versions={"highspy": version("highspy")},
+            versions=versions(),
             asked_gap=gap,
         )
         if not prices or values is None:
