@@ -24,6 +24,14 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
         if report["gap"]:
             console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
+        if report["bound_with_parts_of_blocks"] is not None:
+            console.print(
+                f"  with parts of wards, theatres and clinics at most {report['bound_with_parts_of_blocks']:,.2f}; "
+                "only whole ones close here",
+                markup=False,
+            )
+        for sentence in report["knife_edges"]:
+            console.print(f"  on a knife edge: {sentence}", markup=False)
         rows = [
             {
                 "solution": m["title"],

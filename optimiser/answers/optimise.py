@@ -18,7 +18,7 @@ from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities
-from optimiser.answers.whole.search import Search, solve_whole
+from optimiser.answers.whole.search import Search, parts_bound, solve_whole
 from optimiser.blocks.start import starts
 from optimiser.engines.answer import Answer, Status
 from optimiser.engines.highs import Progress
@@ -50,6 +50,9 @@ class Outcome:
     future: Future = field(default=PLAIN)
     not_reached: tuple[tuple[str, Status], ...] = ()
     """Goals for which the search found no mix, with what it said of them; the mix is that of the goals before."""
+
+    parts_bound: float | None = None
+    """What the first reported goal cannot pass even if parts of blocks could close, in its unit."""
 
     @property
     def answer(self) -> Answer:
@@ -155,7 +158,12 @@ def optimise(
     elif outcome.answer.has_mix:
         tables = tables_of(problem, future)
         credit = credit_by_solution(tables, effective_scales(outcome.answer))
-        outcome = replace(outcome, exact=exact_results(problem, outcome.answer, tables), credit=credit)
+        outcome = replace(
+            outcome,
+            exact=exact_results(problem, outcome.answer, tables),
+            credit=credit,
+            parts_bound=_with_parts(problem, outcome.headline),
+        )
         seconds["recompute"] = time.perf_counter() - started
     seconds["total"] = time.perf_counter() - began
     return outcome
@@ -194,6 +202,13 @@ class _Goals:
     def _left(self) -> float | None:
         limit = self.search.time_limit
         return None if limit is None else max(0.1, limit - (time.perf_counter() - self.began))
+
+
+def _with_parts(problem: Problem, answer: Answer) -> float | None:
+    """The bound on the headline with parts of blocks, where only whole ones may close."""
+    if not problem.blocks or not problem.whole_blocks:
+        return None
+    return parts_bound(answer.matrix, alike_localities(problem))
 
 
 def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matrix:

@@ -10,13 +10,14 @@ import polars as pl
 from optimiser.answers.explain import binding_limits
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
+from optimiser.answers.whole.closures import closure_sentences, closures
 from optimiser.engines.answer import MEANING
 
 
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
     """Everything a reader of the mix needs, as plain values and frames.
 
-    Keys: problem, status, meaning, goal, objective, unit, bound, gap, goals, mix, measures, activity, credit, prices,
+    Keys: problem, status, meaning, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, prices,
     prices_basis, no_prices_because, certificate, binding, infeasible, silent, warnings, notes, engine, versions,
     matrix_hash, seconds. Money is in pounds.
     """
@@ -32,6 +33,9 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "unit": headline.matrix.unit,
         "bound": plain(headline.best_possible),
         "gap": plain(headline.gap),
+        "bound_with_parts_of_blocks": plain(outcome.parts_bound),
+        "closures": closures(outcome.problem, answer).to_dicts(),
+        "knife_edges": closure_sentences(outcome.problem, answer),
         "goals": [
             {"measure": a.matrix.objective, "value": plain(a.objective), "unit": a.matrix.unit, "status": a.status}
             for a in outcome.answers

@@ -121,8 +121,8 @@ class Problem(Document):
     """Staff that received contacts need."""
     blocks: tuple[CostBlock, ...] = ()
     """Fixed cost released in lumps."""
-    whole_blocks: bool = False
-    """Whether only whole blocks close; otherwise parts of them may, and the report warns."""
+    whole_blocks: bool = True
+    """Whether only whole blocks close, as wards do; otherwise parts of them may, and the report warns."""
     stranded_limits: tuple[StrandedLimit, ...] = ()
     """Protection of providers."""
     transition_funds: tuple[TransitionFund, ...] = ()

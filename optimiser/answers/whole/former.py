@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def read_former(path: Path) -> FormerMix:
     Raises:
         DocumentError: the file is missing, or no former mix.
     """
-    content: dict[str, Any] = read_mapping(path)
+    content: dict[str, Any] = {
+        key: float(value) if isinstance(value, Decimal) else value for key, value in read_mapping(path).items()
+    }
     faults = []
     for key, kind in (("goal", str), ("matrix_hash", str), ("objective", (int, float)), ("whole", dict)):
         if not isinstance(content.get(key), kind):

@@ -46,6 +46,14 @@ class Search:
     progress: Callable[[Progress], None] | None = None
 
 
+def parts_bound(matrix: Matrix, like: dict[str, str], *, gap: float = 5e-3, time_limit: float = 5.0) -> float | None:
+    """What no mix can pass even if parts of blocks could close, in the goal's unit; None where no time was enough to prove one."""
+    merged = merge(matrix, like) if matrix.column_count >= MERGE_FROM else None
+    small = matrix if merged is None else merged.matrix
+    free = small.integer & small.first_stage
+    return highs.solve(replace(small, integer=free), gap=gap, time_limit=time_limit, prices=False).best_possible
+
+
 @dataclass
 class _Found:
     """The best mix and the bound so far, in the programme's unit, and how they were come by."""
@@ -173,8 +181,8 @@ def completed(matrix: Matrix, values: Floats, *, prices: bool = False) -> Answer
     fixed = _fixed(matrix, values, matrix.integer).relaxed()
     try:
         answer = highs.solve(fixed, prices=prices)
-    except SolverError:  # the simplex method lost its way; the interior point method may not
-        answer = highs.solve(fixed, prices=prices, options={"solver": "ipx"})
+    except SolverError:  # highspy lost its way: no mix that can be relied on
+        return None
     if answer.values is None:
         return None
     rounded = answer.values.copy()
