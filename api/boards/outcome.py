@@ -57,6 +57,11 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             )
         elif report["no_prices_because"]:
             console.print(f"  prices not available: {report['no_prices_because']}", markup=False)
+        if report.get("futures"):
+            show(
+                pl.DataFrame(report["futures"]),
+                "This mix in the futures that the problem names (empty: it breaks a limit)",
+            )
     for warning in report["warnings"]:
         notices.print(f"warning: {warning}", markup=False)
     for note in report["notes"]:

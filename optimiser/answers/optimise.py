@@ -147,7 +147,12 @@ def optimise(
             break
         in_order |= skipped
     outcome = Outcome(
-        problem, tuple(answers), seconds, warnings=tuple(matrix.badly_scaled()), future=future, not_reached=tuple(missed)
+        problem,
+        tuple(answers),
+        seconds,
+        warnings=tuple(matrix.badly_scaled()),
+        future=future,
+        not_reached=tuple(missed),
     )
     started = time.perf_counter()
     if outcome.answer.status == "infeasible" and explain_infeasible:

@@ -8,8 +8,9 @@ from tests.api.test_compare_command import OPTIONS
 def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(
     capitation, blmk_mix, tmp_path, monkeypatch
 ):
-    def solved(document, *, gap, time_limit):
-        assert (document, gap, time_limit) == (blmk_mix.outcome.problem, 0.005, 60.0)
+    def solved(document, *, gap, time_limit, former):
+        assert (document, gap, time_limit) == (blmk_mix.outcome.problem, 0.005, 5.0)
+        assert former is not None  # the shipped start
         return blmk_mix.outcome
 
     monkeypatch.setattr("api.boards.mix.optimise", solved)

@@ -61,9 +61,7 @@ def closures(problem: Problem, answer: Answer) -> pl.DataFrame:
 def closure_sentences(problem: Problem, answer: Answer) -> list[str]:
     """In the last year, one sentence for each closure that stands on a knife edge."""
     last = str(problem.years[-1])
-    tight = closures(problem, answer).filter(
-        (pl.col("year") == last) & (pl.col("of_a_block").abs() < KNIFE_EDGE)
-    )
+    tight = closures(problem, answer).filter((pl.col("year") == last) & (pl.col("of_a_block").abs() < KNIFE_EDGE))
     return [
         f"{row['provider']} closes {row['closed']:g} of {row['block']} in {last} with {max(0.0, row['margin']):,.0f} of "
         f"{row['gone']:,.0f} {row['point_of_delivery'].replace('_', ' ')} to spare ({max(0.0, row['of_a_block']):.1%} of one)"
