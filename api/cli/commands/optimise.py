@@ -23,6 +23,7 @@ from api.cli.options import (
     TimeOption,
 )
 from capitation.records.whole_files import write_text
+from optimiser.answers.mix_run import mix_frames
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
@@ -87,9 +88,12 @@ def _write_results(folder: Path, outcome: Outcome, report: dict[str, Any]) -> No
     write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
     if outcome.answer.has_mix:
         write_frame(outcome.mix(), folder / "mix.csv")
+        for name, frame in mix_frames(outcome).items():
+            if frame.width:
+                write_frame(frame, folder / "mix" / f"{name}.csv")
         former = former_mix(outcome.headline)
         if former is not None:
-            write_text(folder / "start.json", former_text(former))
+            write_text(folder / "mix" / "start.json", former_text(former))
         if report["activity"]:
             write_frame(pl.DataFrame(report["activity"]), folder / "activity.csv")
         if report["credit"]:
