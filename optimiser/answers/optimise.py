@@ -71,8 +71,7 @@ class Outcome:
     def status(self) -> str:
         """The worst status of the goals."""
         order = ["optimal", "gap", "time_limit", "interrupted", "no_solution_by_limit", "unbounded", "infeasible"]
-        missed = [status for _, status in self.not_reached if status in ("interrupted", "unbounded")]
-        missed += ["time_limit" for _, status in self.not_reached if status == "no_solution_by_limit"]
+        missed = ["time_limit" if s == "no_solution_by_limit" else s for _, s in self.not_reached if s != "infeasible"]
         return max([*(a.status for a in self.answers), *missed], key=order.index)
 
     def mix(self) -> pl.DataFrame:
@@ -167,7 +166,7 @@ def optimise(
             outcome,
             exact=exact_results(problem, outcome.answer, tables),
             credit=credit,
-            parts_bound=_with_parts(problem, outcome.headline),
+            parts_bound=_with_parts(problem, outcome.headline, goals.left()),
         )
         seconds["recompute"] = time.perf_counter() - started
     seconds["total"] = time.perf_counter() - began
@@ -193,7 +192,7 @@ class _Goals:
             if missed or (answers and answers[-1].status == "interrupted"):
                 missed.append((goal.measure, missed[-1][1] if missed else "interrupted"))
                 continue
-            answer = solve_whole(matrix.aim(goal.measure), like, replace(self.search, time_limit=self._left()), former)
+            answer = solve_whole(matrix.aim(goal.measure), like, replace(self.search, time_limit=self.left()), former)
             if answers and not answer.has_mix:
                 missed.append((goal.measure, answer.status))
                 continue
@@ -204,16 +203,17 @@ class _Goals:
             former = former_mix(answer)
         return answers, missed
 
-    def _left(self) -> float | None:
+    def left(self) -> float | None:
+        """Seconds left for the goals; None where there is no limit."""
         limit = self.search.time_limit
         return None if limit is None else max(0.1, limit - (time.perf_counter() - self.began))
 
 
-def _with_parts(problem: Problem, answer: Answer) -> float | None:
+def _with_parts(problem: Problem, answer: Answer, left: float | None) -> float | None:
     """The bound on the headline with parts of blocks, where only whole ones may close."""
     if not problem.blocks or not problem.whole_blocks:
         return None
-    return parts_bound(answer.matrix, alike_localities(problem))
+    return parts_bound(answer.matrix, alike_localities(problem), time_limit=min(5.0, max(1.0, left or 5.0)))
 
 
 def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matrix:

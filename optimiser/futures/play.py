@@ -66,14 +66,15 @@ def named_futures(problem: Problem) -> list[tuple[Future, float]]:
     return [(f, float(f.probability or 0)) for f in problem.futures]
 
 
-def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 5.0) -> pl.DataFrame:
+def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 20.0) -> pl.DataFrame:
     """future, status, value: the headline goal of a mix in each future, with its starts and launches as bought; value is null where it breaks a limit."""
     rows: list[dict[str, object]] = []
+    each = time_limit / max(1, len(outcome.problem.futures))
     values, goal = outcome.headline.values, outcome.headline.matrix.objective
     for future in outcome.problem.futures if values is not None else ():
         matrix = programme_matrix(outcome.problem, future=future).aim(goal)
         fixed = fix_first_stage(matrix, values)  # type: ignore[arg-type]  # there is a mix
-        answer = _search(outcome.problem, gap, time_limit)(fixed)
+        answer = _search(outcome.problem, gap, each)(fixed)
         rows.append({"future": future.id, "status": answer.status, "value": answer.objective})
     return pl.DataFrame(rows, schema={"future": pl.String, "status": pl.String, "value": pl.Float64})
 

@@ -72,7 +72,8 @@ def optimise(
         former=None if start is None else read_former(start),
     )
     report = outcome_report(outcome)
-    report["futures"] = mix_in_futures(outcome).to_dicts()
+    left = 20.0 if time_limit is None else min(20.0, max(1.0, time_limit - outcome.seconds["total"]))
+    report["futures"] = mix_in_futures(outcome, time_limit=left).to_dicts()
     if out is not None:
         _write_results(out, outcome, report)
     if as_json:

@@ -38,7 +38,8 @@ class FormerMix:
         """The whole numbers for each column of `matrix` (0 elsewhere), within the column's own limits."""
         names = matrix.names("columns", numbered=False)
         wanted = np.array([float(self.whole.get(name, 0)) for name in names])
-        return np.clip(wanted, matrix.lower, matrix.upper)
+        within: Floats = np.clip(wanted, matrix.lower, matrix.upper)
+        return within
 
     def proves(self, matrix: Matrix) -> float | None:
         """The bound in the programme's own unit, where it was proved for this very programme."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
+import scipy.sparse as sp  # type: ignore[import-untyped]  # scipy ships no types
 
 from optimiser.blocks.flows import FLOWS
 from optimiser.problem.document import Problem
@@ -71,7 +71,7 @@ def merge(matrix: Matrix, like: dict[str, str]) -> Merged | None:
     full = sp.diags_array(times) @ full @ sp.diags_array(1 / scale)
     row_count, ids = sum(f.count for f in rows), np.flatnonzero(keep)
     summed = (sp.csr_matrix((np.ones(len(ids)), (row, ids)), shape=(row_count, size[0])) @ full).tocsc()
-    first = np.unique(column, return_index=True)[1]
+    first = np.unique(column, return_index=True)[1].astype(np.int32)
     if not _agree(summed, first, column):
         return None
     small = summed[:, first].tocsr()
