@@ -189,7 +189,7 @@ class _Goals:
         missed: list[tuple[str, Status]] = []
         former = self.former
         for goal in self.problem.goals:
-            if missed or (answers and answers[-1].status == "interrupted"):
+            if missed or (answers and answers[-1].stopped_by_user):
                 missed.append((goal.measure, missed[-1][1] if missed else "interrupted"))
                 continue
             answer = solve_whole(matrix.aim(goal.measure), like, replace(self.search, time_limit=self.left()), former)

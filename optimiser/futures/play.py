@@ -116,7 +116,7 @@ def play_futures(
             candidates[future.id] = answer.values
         else:
             notes.append(f"future '{future.id}': {answer.meaning}")
-        if answer.status == "interrupted":
+        if answer.stopped_by_user:
             notes.append("stopped by the user; the futures after it were not played")
             break
     rows = [

@@ -101,7 +101,7 @@ class _Found:
     def took(self, answer: Answer) -> None:
         for stage, spent in answer.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        if answer.status == "interrupted":
+        if answer.stopped_by_user:
             self.stopped = "interrupted"
 
     def left(self, search: Search, part: float = 1.0) -> float | None:

@@ -113,7 +113,7 @@ def test_with_weight_one_the_good_futures_are_worth_what_is_best_there_and_no_le
 def test_futures_are_refused_where_there_are_none_or_their_chances_do_not_add_up():
     with pytest.raises(CapitationError, match="names no futures"):
         named_futures(choice(futures=[]))
-    with pytest.raises(CapitationError, match="add to 0.5"):
+    with pytest.raises(CapitationError, match=r"add to 0\.5"):
         named_futures(choice(futures=[{"id": "a", "probability": "0.25"}, {"id": "b", "probability": "0.25"}]))
     with pytest.raises(CapitationError, match="to have one"):
         named_futures(choice(futures=[{"id": "a", "probability": "0.5"}, {"id": "b"}]))
