@@ -49,6 +49,11 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
                 f"  npv as claimed {report['claimed_npv']:,.0f}, with exact overlap {report['exact_npv']:,.0f}",
                 markup=False,
             )
+        for driver in report["drivers"]:
+            if "pounds" in driver:
+                console.print(f"  of it {driver['driver']}: £{driver['pounds']:,.0f}", markup=False)
+            elif driver["one_more"] is not None:
+                console.print(f"  {driver['driver']}: one more changes npv by £{driver['one_more']:,.2f}", markup=False)
         if report["prices"]:
             columns = ["limit", "at", "unit", "price", "one_more", "one_less", "basis"]
             show(

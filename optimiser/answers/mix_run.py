@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from optimiser.answers.optimise import Outcome
+from optimiser.answers.prices import price_report
 from optimiser.answers.whole.closures import closures
 from optimiser.blocks.cash import solution_savings
 from optimiser.blocks.start import starts
@@ -49,6 +50,41 @@ def mix_frames(outcome: Outcome) -> dict[str, pl.DataFrame]:
         "worth": _worth(answer),
         "limit_terms": _limit_terms(answer),
     }
+
+
+def drivers(outcome: Outcome) -> list[dict[str, object]]:
+    """What the headline rests on: discounted pounds by kind of cash for whom the problem counts it, and floors that bind.
+
+    driver, pounds (they add up to net present value) and of_npv; a floor has `one_more` instead: what one more of it costs.
+    """
+    answer = outcome.answer
+    if not answer.has_mix:
+        return []
+    mine = _positions(outcome, answer, tables_of(outcome.problem, outcome.future)).filter(
+        pl.col("party") == outcome.problem.perspective
+    )
+    within = mine.filter(pl.col("year") != AFTER)
+    npv = answer.measure("npv")
+    words = {
+        "savings": "savings that solutions promise themselves",
+        "cost_saved": "cost that providers save: variable cost, and wards, theatres and clinics closed",
+        "income": "income that providers lose",
+        "support": "support to providers",
+        "spend": "spend on the mix",
+    }
+    found = [(said, float((within[name] * within["discount"]).sum())) for name, said in words.items()]
+    found.append(
+        ("value and instalments after the last year", float(mine.filter(pl.col("year") == AFTER)["cash"].sum()))
+    )
+    rows: list[dict[str, object]] = [
+        {"driver": said, "pounds": pounds, "of_npv": pounds / npv if npv else None} for said, pounds in found if pounds
+    ]
+    prices = price_report(outcome.headline)
+    floors = {f"limit on {m.label}" for m in answer.matrix.measures.values()}
+    for row in prices.iter_rows(named=True):
+        if row["limit"] in floors:
+            rows.append({"driver": row["limit"], "at": row["at"], "one_more": row["price"]})
+    return rows
 
 
 def _money(unit: str) -> tuple[str, float]:

@@ -16,6 +16,7 @@ from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
+from optimiser.answers.whole.floors import kept_by_exact
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.answers.whole.search import Search, parts_bound, solve_whole
@@ -161,6 +162,12 @@ def optimise(
         seconds["explain"] = time.perf_counter() - started
     elif outcome.answer.has_mix:
         tables = tables_of(problem, future)
+        kept, broken = kept_by_exact(problem, outcome.answer, tables)
+        outcome = replace(
+            outcome,
+            answers=(*outcome.answers[:-1], kept),
+            warnings=(*outcome.warnings, *(floor.sentence for floor in broken)),
+        )
         credit = credit_by_solution(tables, effective_scales(outcome.answer))
         outcome = replace(
             outcome,

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from optimiser.answers.explain import binding_limits
+from optimiser.answers.mix_run import drivers
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.whole.closures import closure_sentences, closures
@@ -17,7 +18,7 @@ from optimiser.engines.answer import MEANING
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
     """Everything a reader of the mix needs, as plain values and frames.
 
-    Keys: problem, status, meaning, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, prices,
+    Keys: problem, status, meaning, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, exact, claimed, drivers, prices,
     prices_basis, no_prices_because, certificate, binding, infeasible, silent, warnings, notes, engine, versions,
     matrix_hash, seconds. Money is in pounds.
     """
@@ -53,6 +54,9 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "measures": measure_report(outcome),
         "activity": _activity(outcome),
         "credit": _credit(outcome),
+        "exact": _avoided(outcome, "exact"),
+        "claimed": _avoided(outcome, "claimed"),
+        "drivers": drivers(outcome),
         "exact_npv": None if outcome.exact is None else plain(outcome.exact.npv),
         "claimed_npv": None if outcome.exact is None else plain(outcome.exact.claimed_npv),
         "over_claim": None if outcome.exact is None else plain(outcome.exact.over_claim),
@@ -114,6 +118,15 @@ def measure_report(outcome: Outcome) -> dict[str, dict[str, Any]]:
 
 def _activity(outcome: Outcome) -> list[dict[str, Any]]:
     return [] if outcome.exact is None else outcome.exact.by_point_of_delivery.to_dicts()
+
+
+def _avoided(outcome: Outcome, column: str) -> dict[str, float | None]:
+    """Net present value and units avoided over all years by point of delivery: `exact`, or as `claimed` by the programme."""
+    if outcome.exact is None:
+        return {}
+    found = {"npv": plain(outcome.exact.npv if column == "exact" else outcome.exact.claimed_npv)}
+    sums = outcome.exact.avoided.group_by("point_of_delivery", maintain_order=True).agg(pl.col(column).sum())
+    return found | {f"avoided_{kind}": plain(units) for kind, units in sums.iter_rows()}
 
 
 def _credit(outcome: Outcome) -> list[dict[str, Any]]:

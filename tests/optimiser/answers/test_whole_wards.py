@@ -223,3 +223,50 @@ def test_a_second_goal_that_no_time_was_left_for_is_listed(monkeypatch):
     assert report["goals"][1]["status"].startswith("not reached")
     assert report["status"] == "time_limit"
     assert any("'avoided' was not reached" in note for note in report["notes"])
+
+
+def test_a_floor_on_avoided_activity_holds_by_the_exact_product():
+    def solution(name, effect, pounds):
+        return {
+            "id": name,
+            "effects": [{"point_of_delivery": "visit", "central": effect}],
+            "costs": [{"kind": "recurrent", "pounds": pounds}],
+            "workforce": [{"staff_group": name, "wte": 10}],
+        }
+
+    names = [f"s{i}" for i in range(4)]
+    problem = problem_of(
+        {
+            "id": "floor",
+            "title": "floor",
+            "years": ["2020/21"],
+            "activity": [{"point_of_delivery": "visit", "units": 10000}],
+            "prices": [{"point_of_delivery": "visit", "tariff_pounds": 1}],
+            "staff": [{"staff_group": name, "wte": 6} for name in names],  # no more than 0.6 of each
+            "solutions": [solution(name, "0.3", 9000) for name in names],
+            "limits": [{"measure": "avoided_visit", "at_least": 4000}],
+            "overlap": {"pieces": 15},
+        },
+        "floor",
+        Path(),
+    )
+    plain = highs.solve(programme_matrix(problem))
+    from optimiser.answers.exact import exact_results
+
+    assert exact_results(problem, plain).avoided["exact"].sum() < 4000 - 1  # the claim alone breaks the floor
+    outcome = optimise(problem)
+    report = outcome_report(outcome)
+    assert report["exact"]["avoided_visit"] >= 4000 - 0.01
+    assert report["exact"]["avoided_visit"] <= 4000 + 5
+    assert any("kept by the exact product" in note for note in report["notes"])
+    assert report["bound"] >= report["objective"]
+
+
+def test_what_the_headline_rests_on_adds_up_to_it():
+    report = outcome_report(optimise(system(perspective="commissioner")))
+    pounds = [row["pounds"] for row in report["drivers"] if "pounds" in row]
+    assert sum(pounds) == pytest.approx(report["claimed_npv"], abs=0.01)
+    system_report = outcome_report(optimise(system()))
+    assert sum(row["pounds"] for row in system_report["drivers"] if "pounds" in row) == pytest.approx(
+        system_report["objective"], abs=0.01
+    )

@@ -31,6 +31,7 @@ def problem(**extra):
     content = {
         "id": "two_solutions",
         "title": "two solutions",
+            "whole_blocks": False,
         "years": YEARS,
         "discount_rate": 0.035,
         "localities": [{"id": place, "persons": persons} for place, persons in PLACES.items()],
