@@ -20,6 +20,7 @@ from capitation.shift.effects import programme_name
 from contracts.options.document import ContractOptions
 from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier
+from optimiser.answers.mix_run import drivers
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.whole.closures import closure_sentences
@@ -107,6 +108,8 @@ def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None
     outcome = story.outcome
     console.print(f"\n[bold]{outcome.problem.title}[/bold]")
     console.print(headline_sentence(story), soft_wrap=True)
+    for line in driver_lines(story):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
     show(
         mix_table(story),
         f"The best mix, and two others within {WITHIN:.0%} of it with the same starts: scale in {outcome.problem.years[-1]}",
@@ -151,6 +154,19 @@ def headline_sentence(story: MixStory) -> str:
         f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )
+
+
+def driver_lines(story: MixStory) -> list[str]:
+    """What the worth of the mix rests on, one line each."""
+    exact = story.outcome.exact
+    lines = [] if exact is None else [f"by the exact product of effects {_millions(exact.npv)}"]
+    for driver in drivers(story.outcome):
+        if "pounds" in driver:
+            lines.append(f"{driver['driver']}: {_millions(float(str(driver['pounds'])))}")
+        elif driver["one_more"] is not None:
+            price = float(str(driver["one_more"]))
+            lines.append(f"{driver['driver']}: one more {'costs' if price < 0 else 'earns'} £{abs(price):,.0f} net")
+    return lines
 
 
 def mix_table(story: MixStory) -> pl.DataFrame:

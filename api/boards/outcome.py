@@ -67,6 +67,8 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
                 pl.DataFrame(report["futures"]),
                 "This mix in the futures that the problem names (empty: it breaks a limit)",
             )
+    for said in report["silent"]:
+        notices.print(f"without effect: {said}", markup=False)
     for warning in report["warnings"]:
         notices.print(f"warning: {warning}", markup=False)
     for note in report["notes"]:
