@@ -15,6 +15,7 @@ from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
 from optimiser.futures.appraisal import appraise as score
 from optimiser.futures.appraisal.draws import DRAWS, SEED
+from optimiser.futures.appraisal.green_book import green_book
 from optimiser.problem.document import read_problem
 
 
@@ -50,21 +51,41 @@ def appraise(
         "chances": scored.chances,
         "regret": scored.regret,
     }
+    book = green_book(outcome, gap=max(gap, 0.005))
+    frames |= {"optimism": book.optimism, "tornado": book.tornado, "unmonetised": book.unmonetised}
     if out is not None:
         for name, frame in {**frames, "draws": scored.draws}.items():
             write_frame(frame, out / f"{name}.csv")
     if as_json:
         content = {name: frame.to_dicts() for name, frame in frames.items()}
         head = {"problem": document.id, "status": outcome.status, "draws": scored.count, "seed": seed}
-        print_json({**head, "mix": mix_report(outcome), **content})
+        worth = {
+            "npv": book.npv,
+            "benefits": book.benefits,
+            "costs": book.costs,
+            "bcr": book.bcr,
+            "payback_year": book.payback_year,
+            "do_nothing": 0.0,
+            "do_minimum": book.do_minimum,
+            "benefits_may_fall": book.benefits_may_fall,
+            "costs_may_rise": book.costs_may_rise,
+            "npv_after_bias": book.npv_after_bias,
+            "sentences": book.sentences(),
+        }
+        print_json({**head, "green_book": worth, "mix": mix_report(outcome), **content})
         return
     console.print(f"{document.title}: {scored.count:,} draws, seed {seed}; mix: {outcome.status}", markup=False)
+    for sentence in book.sentences():
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     titles = {
         "money": "Pounds over all years",
         "organisations": "Discounted cash of each organisation, pounds",
         "activity": f"Units avoided in {document.years[-1]}",
         "chances": "Share of draws in which a promise is kept",
         "regret": "What each choice loses against the better one",
+        "optimism": "Optimism bias on costs, discounted pounds: assumed rates",
+        "tornado": "One thing at a time at its bad end, pounds",
+        "unmonetised": "Benefits without a price, and spend for each unit",
     }
     for name, frame in frames.items():
         show(frame, titles[name])
