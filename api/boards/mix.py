@@ -20,8 +20,11 @@ from capitation.shift.effects import programme_name
 from contracts.options.document import ContractOptions
 from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier
+from optimiser.answers.mix_run import drivers
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import price_report, price_sentences
+from optimiser.answers.whole.closures import closure_sentences
+from optimiser.answers.whole.former import FormerMix
 from optimiser.blocks.start import starts
 from optimiser.futures.appraisal import Appraisal, appraise
 from optimiser.links.under_contracts import UnderContracts, mix_under_contracts
@@ -32,6 +35,10 @@ from optimiser.programme.matrix import Matrix
 
 GAP = 0.005
 """Relative gap at which the search for the best mix stops."""
+
+SECONDS = 5.0
+"""Seconds that the search may take from a mix found before; `UNSTARTED` where there is none."""
+UNSTARTED = 60.0
 
 WITHIN = 0.02
 """Share of the best that near-optimal mixes may give up."""
@@ -51,20 +58,28 @@ class MixStory:
     trade_off: Frontier
     near: Alternatives
     prices: tuple[str, ...]
+    edges: tuple[str, ...] = ()
+    """Closures that stand on a knife edge, in sentences."""
 
 
 def mix_story(
-    problem: Problem, run: Run, document: ContractOptions, pack: DataPack, options: tuple[str, str]
+    problem: Problem,
+    run: Run,
+    document: ContractOptions,
+    pack: DataPack,
+    options: tuple[str, str],
+    former: FormerMix | None = None,
 ) -> MixStory:
     """The best mix of a problem, scored on draws, put through two contract options, with its frontier and alternatives.
 
-    The frontier and the alternatives keep the starts of the best mix and vary its scale, which takes seconds where
+    From a mix found before (`former`) the search takes a few seconds and shows the bound that is proved of it. The frontier
+    and the alternatives keep the starts of the best mix and vary its scale, which takes seconds where
     choosing the starts anew would take minutes; `capitation frontier` and `capitation alternatives` choose them anew.
 
     Raises:
         CapitationError: the problem has no mix, or it does not fit the run or the options.
     """
-    outcome = optimise(problem, gap=GAP, time_limit=60.0)
+    outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else SECONDS, former=former)
     contracts = mix_under_contracts(outcome, run, document, pack, options=options)
     plan = activity_plan(pack).filter(pl.col("mitigated_activity") < pl.col("unmitigated_activity"))
     avoids = {
@@ -84,6 +99,7 @@ def mix_story(
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=tuple(price_sentences(price_report(outcome.headline), most=3)),
+        edges=tuple(closure_sentences(problem, outcome.answer)),
     )
 
 
@@ -92,6 +108,8 @@ def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None
     outcome = story.outcome
     console.print(f"\n[bold]{outcome.problem.title}[/bold]")
     console.print(headline_sentence(story), soft_wrap=True)
+    for line in driver_lines(story):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
     show(
         mix_table(story),
         f"The best mix, and two others within {WITHIN:.0%} of it with the same starts: scale in {outcome.problem.years[-1]}",
@@ -106,6 +124,8 @@ def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None
     )
     console.print(worth_sentence(story, document), soft_wrap=True)
     show(frontier_table(story), "What more bed-days would cost, with the same starts")
+    for sentence in story.edges:
+        console.print(f"On a knife edge: {sentence}.", markup=False, soft_wrap=True)
     console.print("The three limits that matter most:", markup=False)
     for sentence in story.prices:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
@@ -122,6 +142,11 @@ def headline_sentence(story: MixStory) -> str:
     outcome, scored = story.outcome, story.appraisal
     npv = scored.money.filter(measure="npv").row(0, named=True)
     within = f", proved within {outcome.headline.gap:.1%}" if outcome.headline.gap else ""
+    if outcome.headline.best_possible is not None:
+        within += f" (no mix can pass {_millions(outcome.headline.best_possible)}"
+        if outcome.parts_bound is not None:
+            within += f"; {_millions(outcome.parts_bound)} if parts of wards, theatres and clinics could close"
+        within += ")"
     return (
         f"The best mix for the plan's money and staff is worth {_millions(npv['as_planned'])} to the "
         f"{outcome.problem.perspective} over {len(outcome.problem.years)} years{within}. In {scored.count:,} draws of its "
@@ -129,6 +154,19 @@ def headline_sentence(story: MixStory) -> str:
         f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )
+
+
+def driver_lines(story: MixStory) -> list[str]:
+    """What the worth of the mix rests on, one line each."""
+    exact = story.outcome.exact
+    lines = [] if exact is None else [f"by the exact product of effects {_millions(exact.npv)}"]
+    for driver in drivers(story.outcome):
+        if "pounds" in driver:
+            lines.append(f"{driver['driver']}: {_millions(float(str(driver['pounds'])))}")
+        elif driver["one_more"] is not None:
+            price = float(str(driver["one_more"]))
+            lines.append(f"{driver['driver']}: one more {'costs' if price < 0 else 'earns'} £{abs(price):,.0f} net")
+    return lines
 
 
 def mix_table(story: MixStory) -> pl.DataFrame:

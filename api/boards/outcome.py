@@ -20,9 +20,18 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
     show_what_must_give(report)
     if outcome.answer.has_mix:
         for goal in report["goals"]:
-            console.print(f"  {goal['measure']}: {goal['value']:,.2f} {goal['unit']} ({goal['status']})", markup=False)
+            value = "none" if goal["value"] is None else f"{goal['value']:,.2f} {goal['unit']}"
+            console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
         if report["gap"]:
             console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
+        if report["bound_with_parts_of_blocks"] is not None:
+            console.print(
+                f"  with parts of wards, theatres and clinics at most {report['bound_with_parts_of_blocks']:,.2f}; "
+                "only whole ones close here",
+                markup=False,
+            )
+        for sentence in report["knife_edges"]:
+            console.print(f"  on a knife edge: {sentence}", markup=False)
         rows = [
             {
                 "solution": m["title"],
@@ -40,6 +49,11 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
                 f"  npv as claimed {report['claimed_npv']:,.0f}, with exact overlap {report['exact_npv']:,.0f}",
                 markup=False,
             )
+        for driver in report["drivers"]:
+            if "pounds" in driver:
+                console.print(f"  of it {driver['driver']}: £{driver['pounds']:,.0f}", markup=False)
+            elif driver["one_more"] is not None:
+                console.print(f"  {driver['driver']}: one more changes npv by £{driver['one_more']:,.2f}", markup=False)
         if report["prices"]:
             columns = ["limit", "at", "unit", "price", "one_more", "one_less", "basis"]
             show(
@@ -48,6 +62,13 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             )
         elif report["no_prices_because"]:
             console.print(f"  prices not available: {report['no_prices_because']}", markup=False)
+        if report.get("futures"):
+            show(
+                pl.DataFrame(report["futures"]),
+                "This mix in the futures that the problem names (empty: it breaks a limit)",
+            )
+    for said in report["silent"]:
+        notices.print(f"without effect: {said}", markup=False)
     for warning in report["warnings"]:
         notices.print(f"warning: {warning}", markup=False)
     for note in report["notes"]:

@@ -64,6 +64,11 @@ GapOption = Annotated[
 
 TimeOption = Annotated[float | None, typer.Option(help="Seconds after which the search stops.", min=0)]
 
+StartOption = Annotated[
+    Path | None,
+    typer.Option("--start", help="A mix found before (start.json of an earlier --out), to start the search from."),
+]
+
 ResultsOption = Annotated[Path | None, typer.Option("--out", help="Folder for the results.")]
 
 StoreOption = Annotated[

@@ -16,6 +16,7 @@ from capitation.errors import CapitationError
 from optimiser.answers.optimise import hold
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import HighsSession
+from optimiser.engines.series import Series
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
 
@@ -33,6 +34,8 @@ class Alternatives:
     """solution, best, least, most: scale in the last year (weighted over places) in the best mix and in near-optimal ones."""
     mixes: pl.DataFrame
     """mix (0 is the best), objective, solution, scale: whole mixes that differ from each other."""
+    ended: str = ""
+    """Why fewer directions were looked along, where the search was ended early."""
 
 
 def alternatives(
@@ -62,7 +65,7 @@ def alternatives(
         apart: two mixes are different where the largest change of a solution's scale is at least this.
         most: most whole mixes to return.
         gap: relative gap at which a search for whole numbers may stop.
-        time_limit: seconds for each solve.
+        time_limit: seconds for all of it; what is done by then is kept.
 
     Raises:
         CapitationError: there is no mix to start from, or `within` is not between 0 and 1.
@@ -73,8 +76,8 @@ def alternatives(
         raise CapitationError(f"alternatives lie within a share between 0 and 1 of the best, not {within:g}")
     names, table = _scale_rows(matrix, weights)
     near = hold(matrix, matrix.objective, answer, within)
-    session = HighsSession(near)
-    session.solve(prices=False, gap=gap, time_limit=time_limit)
+    session, series = HighsSession(near), Series(time_limit)
+    series.solve(session, prices=False, gap=gap)
     every = np.arange(near.column_count, dtype=np.int32)
     sign = 1.0 if matrix.sense == "max" else -1.0
     best = table @ answer.values
@@ -85,7 +88,9 @@ def alternatives(
     aims += [generator.normal(size=len(names)) for _ in range(directions)]
     for aim in aims:
         session.change_cost(every, sign * (aim @ table))
-        found = session.solve(prices=False, gap=gap, time_limit=time_limit)
+        found = series.solve(session, prices=False, gap=gap)
+        if found is None:
+            break
         if found.values is None:
             continue
         scale = table @ found.values
@@ -104,7 +109,7 @@ def alternatives(
         {"solution": names, "best": _clean(best), "least": _clean(least), "most": _clean(greatest)},
         schema={"solution": pl.String, "best": pl.Float64, "least": pl.Float64, "most": pl.Float64},
     )
-    return Alternatives(within, ranges, pl.DataFrame(mixes, schema=schema))
+    return Alternatives(within, ranges, pl.DataFrame(mixes, schema=schema), series.ended)
 
 
 def _clean(values: Floats) -> Floats:

@@ -38,6 +38,8 @@ class WhyNot:
     """Where no mix has it: what would have to give."""
     because: str = ""
     """Why no mix can have it whatever gives, such as a first year of starting after the last year."""
+    stopped: bool = False
+    """Whether Ctrl-C ended the search for it."""
 
     @property
     def loss(self) -> float | None:
@@ -76,6 +78,8 @@ def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: fl
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because="; ".join(never))
     forced = _forced(answer.matrix, solution, str(problem.years[-1]), scale)
     again = highs.solve(forced, gap=gap, time_limit=time_limit, prices=False)
+    if again.stopped_by_user:
+        return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, stopped=True)
     if again.values is None:
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), relax(forced, time_limit=time_limit))
     new = replace(outcome, answers=(again,))

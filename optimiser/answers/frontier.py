@@ -21,6 +21,7 @@ import polars as pl
 from capitation.errors import CapitationError
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import INTERIOR_POINT_FROM, HighsSession
+from optimiser.engines.series import Series
 from optimiser.programme.family import Family, Floats, Measure
 from optimiser.programme.matrix import Matrix
 
@@ -38,6 +39,8 @@ class Frontier:
     answers: tuple[Answer, ...]
     """The answer at each point that has a mix."""
     goals: tuple[str, ...]
+    ended: str = ""
+    """Why it has fewer points than were asked for, where it was ended early."""
 
 
 def frontier(
@@ -50,6 +53,8 @@ def frontier(
     prices: bool = True,
 ) -> Frontier:
     """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each kept goal.
+
+    `time_limit` is for all of it; where it ends or Ctrl-C comes, the points done are kept and `ended` says why.
 
     Raises:
         CapitationError: not two or three different goals, fewer than two points, or no mix at all.
@@ -64,14 +69,16 @@ def frontier(
     rows = {name: matrix.row_count + i for i, name in enumerate(kept)}
     for name in kept:
         aimed = _held(aimed, matrix, name)
-    session = HighsSession(aimed)
-    first = session.solve(gap=gap, time_limit=time_limit, prices=False)
-    if first.values is None:
-        raise CapitationError(f"there is no frontier: {first.meaning}")
-    levels = [_levels(session, aimed, matrix, name, first, points, gap, time_limit) for name in kept]
+    session, series = HighsSession(aimed), Series(time_limit)
+    first = series.solve(session, gap=gap, prices=False)
+    if first is None or first.values is None:
+        raise CapitationError(f"there is no frontier: {series.ended if first is None else first.meaning}")
+    levels = [_levels(session, series, aimed, matrix, name, first, points, gap) for name in kept]
     ends: dict[int, Answer] = {}
     if len(kept) == 1 and not aimed.is_whole:
-        ends[points - 1] = _far_end(session, aimed, matrix.measures[kept[0]], gap, time_limit)
+        end = _far_end(session, series, aimed, matrix.measures[kept[0]], gap)
+        if end is not None:
+            ends[points - 1] = end
     ids = np.array(list(rows.values()))
     found: dict[int, dict[str, object]] = {}
     answers: dict[int, Answer] = {}
@@ -84,7 +91,10 @@ def frontier(
         if number in ends:
             answer = replace(ends[number], matrix=session.matrix)
         else:
-            answer = session.solve(gap=gap, time_limit=time_limit, prices=prices, ranges=False)
+            solved = series.solve(session, gap=gap, prices=prices, ranges=False)
+            if solved is None:
+                break
+            answer = solved
         _go_on_with(session, aimed, primal=False)
         row: dict[str, object] = {"point": number, "status": answer.status}
         for name in goals:
@@ -97,7 +107,9 @@ def frontier(
     schema = {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64)}
     schema |= {f"rate_{name}": pl.Float64 for name in kept}
     ordered = [found[number] for number in sorted(found)]
-    return Frontier(pl.DataFrame(ordered, schema=schema), tuple(answers[number] for number in sorted(answers)), goals)
+    return Frontier(
+        pl.DataFrame(ordered, schema=schema), tuple(answers[number] for number in sorted(answers)), goals, series.ended
+    )
 
 
 def _go_on_with(session: HighsSession, matrix: Matrix, *, primal: bool) -> None:
@@ -125,13 +137,13 @@ def _set(matrix: Matrix, name: str, row: int, level: float, low: np.ndarray, hig
 
 def _levels(
     session: HighsSession,
+    series: Series,
     aimed: Matrix,
     matrix: Matrix,
     name: str,
     first: Answer,
     points: int,
     gap: float,
-    time_limit: float | None,
 ) -> list[float]:
     """Levels of a kept goal from where it stands at the best of the first goal to its own best, in the matrix's unit."""
     m, width = matrix.measures[name], aimed.column_count
@@ -143,24 +155,25 @@ def _levels(
     # from which the far end of the frontier is near
     trace = _TRACE * float(np.abs(m.vector).max(initial=0.0)) / max(1e-300, float(np.abs(aimed.cost).max(initial=0.0)))
     session.change_cost(every, turn * m.vector + trace * aimed.cost)
-    session.solve(gap=gap, time_limit=time_limit, prices=False)
+    series.solve(session, gap=gap, prices=False)
     session.change_cost(every, turn * m.vector)
-    own = session.solve(gap=gap, time_limit=time_limit, prices=False)
+    own = series.solve(session, gap=gap, prices=False)
     session.change_cost(every, aimed.cost)
-    if own.values is None:
-        raise CapitationError(f"the goal '{name}' has no best of its own: {own.meaning}")
+    if own is None or own.values is None:
+        why = series.ended if own is None else own.meaning
+        raise CapitationError(f"the goal '{name}' has no best of its own: {why}")
     return [float(x) for x in np.linspace(at_first, float(m.vector @ own.values), points)]
 
 
-def _far_end(session: HighsSession, aimed: Matrix, measure: Measure, gap: float, time_limit: float | None) -> Answer:
+def _far_end(session: HighsSession, series: Series, aimed: Matrix, measure: Measure, gap: float) -> Answer | None:
     """The best of the main goal among the mixes that are best for the kept one; the session has just solved for it."""
     every = np.arange(aimed.column_count, dtype=np.int32)
     turn = 1.0 if measure.sense == aimed.sense else -1.0
     session.change_cost(every, turn * measure.vector)
-    own = session.solve(gap=gap, time_limit=time_limit, ranges=False)
-    if own.prices is None:
+    own = series.solve(session, gap=gap, ranges=False)
+    if own is None or own.prices is None:
         session.change_cost(every, aimed.cost)
-        return session.solve(gap=gap, time_limit=time_limit, prices=False)
+        return series.solve(session, gap=gap, prices=False)
     y, d = own.prices.rows, own.prices.columns
     better = 1.0 if aimed.sense == "max" else -1.0
     low, high, rows = _held_where_priced(better * y, aimed.row_lower, aimed.row_upper)
@@ -168,10 +181,12 @@ def _far_end(session: HighsSession, aimed: Matrix, measure: Measure, gap: float,
     session.change_rows(rows, low, high)
     session.change_columns(columns, floor, ceiling)
     session.change_cost(every, aimed.cost)
-    answer = session.solve(gap=gap, time_limit=time_limit, prices=False)
+    answer = series.solve(session, gap=gap, prices=False)
     session.change_rows(rows, aimed.row_lower, aimed.row_upper)
     session.change_columns(columns, aimed.lower, aimed.upper)
-    return replace(answer, no_prices_because="at its end the kept goal can go no further, so it has no exchange rate")
+    return answer and replace(
+        answer, no_prices_because="at its end the kept goal can go no further, so it has no exchange rate"
+    )
 
 
 def _held_where_priced(lean: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:

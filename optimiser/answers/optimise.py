@@ -16,10 +16,14 @@ from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
+from optimiser.answers.whole.floors import kept_by_exact
+from optimiser.answers.whole.former import FormerMix, former_mix
+from optimiser.answers.whole.merging import alike_localities
+from optimiser.answers.whole.search import Search, parts_bound, solve_whole
 from optimiser.blocks.start import starts
-from optimiser.engines.answer import Answer
+from optimiser.engines.answer import Answer, Status
 from optimiser.engines.highs import Progress
-from optimiser.engines.solver import Engine, solve
+from optimiser.engines.solver import Engine
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
@@ -45,6 +49,11 @@ class Outcome:
     credit: pl.DataFrame | None = None
     warnings: tuple[str, ...] = ()
     future: Future = field(default=PLAIN)
+    not_reached: tuple[tuple[str, Status], ...] = ()
+    """Goals for which the search found no mix, with what it said of them; the mix is that of the goals before."""
+
+    parts_bound: float | None = None
+    """What the first reported goal cannot pass even if parts of blocks could close, in its unit."""
 
     @property
     def answer(self) -> Answer:
@@ -63,7 +72,8 @@ class Outcome:
     def status(self) -> str:
         """The worst status of the goals."""
         order = ["optimal", "gap", "time_limit", "interrupted", "no_solution_by_limit", "unbounded", "infeasible"]
-        return max((a.status for a in self.answers), key=order.index)
+        missed = ["time_limit" if s == "no_solution_by_limit" else s for _, s in self.not_reached if s != "infeasible"]
+        return max([*(a.status for a in self.answers), *missed], key=order.index)
 
     def mix(self) -> pl.DataFrame:
         """solution, place, start (year), scale (in the last year), for every solution and place; start is null if not bought."""
@@ -98,8 +108,11 @@ def optimise(
     progress: Callable[[Progress], None] | None = None,
     future: Future = PLAIN,
     explain_infeasible: bool = True,
+    former: FormerMix | None = None,
 ) -> Outcome:
     """The best mix of `problem`, or the reason why there is none.
+
+    Reason: nine parameters, each one choice of the search that its caller names.
 
     Args:
         problem: the document.
@@ -110,6 +123,7 @@ def optimise(
         progress: called with bound and best mix so far (highs only).
         future: how the future turns out.
         explain_infeasible: whether to work out what would have to give.
+        former: a mix found before, from which the search for the first goal starts.
 
     Raises:
         DocumentError: the document contradicts itself.
@@ -118,12 +132,13 @@ def optimise(
     began = time.perf_counter()
     seconds = {"build": 0.0, "hand_over": 0.0, "solve": 0.0, "read": 0.0, "prices": 0.0}
     in_order: frozenset[tuple[str, str]] = frozenset()
-    answers: list[Answer] = []
+    search = Search(engine, solver, gap, time_limit, progress)
+    goals = _Goals(problem, search, began, former)
     for _ in range(_ORDERS):
         started = time.perf_counter()
         matrix = programme_matrix(problem, future=future, in_order=in_order)
         seconds["build"] += time.perf_counter() - started
-        answers = _goals(problem, matrix, engine, solver, gap, time_limit, progress, began)
+        answers, missed = goals.reach(matrix)
         for answer in answers:
             for stage, spent in answer.seconds.items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent
@@ -131,7 +146,14 @@ def optimise(
         if not skipped:
             break
         in_order |= skipped
-    outcome = Outcome(problem, tuple(answers), seconds, warnings=tuple(matrix.badly_scaled()), future=future)
+    outcome = Outcome(
+        problem,
+        tuple(answers),
+        seconds,
+        warnings=tuple(matrix.badly_scaled()),
+        future=future,
+        not_reached=tuple(missed),
+    )
     started = time.perf_counter()
     if outcome.answer.status == "infeasible" and explain_infeasible:
         outcome = replace(
@@ -140,35 +162,65 @@ def optimise(
         seconds["explain"] = time.perf_counter() - started
     elif outcome.answer.has_mix:
         tables = tables_of(problem, future)
+        kept, broken = kept_by_exact(problem, outcome.answer, tables)
+        outcome = replace(
+            outcome,
+            answers=(*outcome.answers[:-1], kept),
+            warnings=(*outcome.warnings, *(floor.sentence for floor in broken)),
+        )
         credit = credit_by_solution(tables, effective_scales(outcome.answer))
-        outcome = replace(outcome, exact=exact_results(problem, outcome.answer, tables), credit=credit)
+        outcome = replace(
+            outcome,
+            exact=exact_results(problem, outcome.answer, tables),
+            credit=credit,
+            parts_bound=_with_parts(problem, outcome.headline, goals.left()),
+        )
         seconds["recompute"] = time.perf_counter() - started
     seconds["total"] = time.perf_counter() - began
     return outcome
 
 
-def _goals(
-    problem: Problem,
-    matrix: Matrix,
-    engine: Engine,
-    solver: str | None,
-    gap: float,
-    time_limit: float | None,
-    progress: Callable[[Progress], None] | None,
-    began: float,
-) -> list[Answer]:
-    answers: list[Answer] = []
-    for goal in problem.goals:
-        aimed = matrix.aim(goal.measure)
-        left = None if time_limit is None else max(0.1, time_limit - (time.perf_counter() - began))
-        answer = solve(aimed, engine=engine, solver=solver, gap=gap, time_limit=left, progress=progress)
-        if answers and not answer.has_mix:
-            break
-        answers.append(answer)
-        if answer.values is None:
-            break
-        matrix = hold(matrix, goal.measure, answer, float(goal.tolerance))
-    return answers
+@dataclass(frozen=True)
+class _Goals:
+    """The goals of a problem, reached one after the other within one time limit."""
+
+    problem: Problem
+    search: Search
+    began: float
+    former: FormerMix | None
+
+    def reach(self, matrix: Matrix) -> tuple[list[Answer], list[tuple[str, Status]]]:
+        """The answer to each goal reached, and what was said of those that were not."""
+        like = alike_localities(self.problem)
+        answers: list[Answer] = []
+        missed: list[tuple[str, Status]] = []
+        former = self.former
+        for goal in self.problem.goals:
+            if missed or (answers and answers[-1].stopped_by_user):
+                missed.append((goal.measure, missed[-1][1] if missed else "interrupted"))
+                continue
+            answer = solve_whole(matrix.aim(goal.measure), like, replace(self.search, time_limit=self.left()), former)
+            if answers and not answer.has_mix:
+                missed.append((goal.measure, answer.status))
+                continue
+            answers.append(answer)
+            if answer.values is None:
+                break
+            matrix = hold(matrix, goal.measure, answer, float(goal.tolerance))
+            former = former_mix(answer)
+        return answers, missed
+
+    def left(self) -> float | None:
+        """Seconds left for the goals; None where there is no limit."""
+        limit = self.search.time_limit
+        return None if limit is None else max(0.1, limit - (time.perf_counter() - self.began))
+
+
+def _with_parts(problem: Problem, answer: Answer, left: float | None) -> float | None:
+    """The bound on the headline with parts of blocks, where only whole ones may close."""
+    if not problem.blocks or not problem.whole_blocks:
+        return None
+    return parts_bound(answer.matrix, alike_localities(problem), time_limit=min(5.0, max(1.0, left or 5.0)))
 
 
 def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matrix:

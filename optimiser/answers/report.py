@@ -8,14 +8,17 @@ from typing import Any
 import polars as pl
 
 from optimiser.answers.explain import binding_limits
+from optimiser.answers.mix_run import drivers
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
+from optimiser.answers.whole.closures import closure_sentences, closures
+from optimiser.engines.answer import MEANING
 
 
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
     """Everything a reader of the mix needs, as plain values and frames.
 
-    Keys: problem, status, meaning, goal, objective, unit, bound, gap, goals, mix, measures, activity, credit, prices,
+    Keys: problem, status, meaning, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, exact, claimed, drivers, prices,
     prices_basis, no_prices_because, certificate, binding, infeasible, silent, warnings, notes, engine, versions,
     matrix_hash, seconds. Money is in pounds.
     """
@@ -31,14 +34,29 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "unit": headline.matrix.unit,
         "bound": plain(headline.best_possible),
         "gap": plain(headline.gap),
+        "bound_with_parts_of_blocks": plain(outcome.parts_bound),
+        "closures": closures(outcome.problem, answer).to_dicts(),
+        "knife_edges": closure_sentences(outcome.problem, answer),
         "goals": [
             {"measure": a.matrix.objective, "value": plain(a.objective), "unit": a.matrix.unit, "status": a.status}
             for a in outcome.answers
+        ]
+        + [
+            {
+                "measure": name,
+                "value": None,
+                "unit": answer.matrix.measures[name].unit,
+                "status": f"not reached: {status}",
+            }
+            for name, status in outcome.not_reached
         ],
         "mix": mix_report(outcome) if answer.has_mix else {},
         "measures": measure_report(outcome),
         "activity": _activity(outcome),
         "credit": _credit(outcome),
+        "exact": _avoided(outcome, "exact"),
+        "claimed": _avoided(outcome, "claimed"),
+        "drivers": drivers(outcome),
         "exact_npv": None if outcome.exact is None else plain(outcome.exact.npv),
         "claimed_npv": None if outcome.exact is None else plain(outcome.exact.claimed_npv),
         "over_claim": None if outcome.exact is None else plain(outcome.exact.over_claim),
@@ -52,7 +70,7 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "infeasible": infeasible_report(outcome),
         "silent": list(answer.matrix.no_effect),
         "warnings": list(outcome.warnings) + block_warnings(outcome),
-        "notes": [note for a in outcome.answers for note in a.notes],
+        "notes": [note for a in outcome.answers for note in a.notes] + not_reached_notes(outcome),
         "engine": answer.engine,
         "versions": dict(answer.versions),
         "matrix_hash": outcome.answers[0].matrix.content_hash,
@@ -60,6 +78,14 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "rows": answer.matrix.row_count,
         "seconds": {stage: round(spent, 6) for stage, spent in outcome.seconds.items()},
     }
+
+
+def not_reached_notes(outcome: Outcome) -> list[str]:
+    """A sentence for each goal that was not reached."""
+    return [
+        f"the goal '{name}' was not reached ({MEANING[status]}); the mix is the best found for the goals before it"
+        for name, status in outcome.not_reached
+    ]
 
 
 def plain(value: float | None) -> float | None:
@@ -92,6 +118,15 @@ def measure_report(outcome: Outcome) -> dict[str, dict[str, Any]]:
 
 def _activity(outcome: Outcome) -> list[dict[str, Any]]:
     return [] if outcome.exact is None else outcome.exact.by_point_of_delivery.to_dicts()
+
+
+def _avoided(outcome: Outcome, column: str) -> dict[str, float | None]:
+    """Net present value and units avoided over all years by point of delivery: `exact`, or as `claimed` by the programme."""
+    if outcome.exact is None:
+        return {}
+    found = {"npv": plain(outcome.exact.npv if column == "exact" else outcome.exact.claimed_npv)}
+    sums = outcome.exact.avoided.group_by("point_of_delivery", maintain_order=True).agg(pl.col(column).sum())
+    return found | {f"avoided_{kind}": plain(units) for kind, units in sums.iter_rows()}
 
 
 def _credit(outcome: Outcome) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ BLOCKS = rows(
     "blocks", CostBlock, "Fixed cost released in lumps.",
     Meaning("block {id} of {provider}", "units", ("provider", "id")),
 )  # fmt: skip
-WHOLE_BLOCKS = DocumentKey("whole_blocks", bool, default=False, about="Whether only whole blocks close.")
+WHOLE_BLOCKS = DocumentKey("whole_blocks", bool, default=True, about="Whether only whole blocks close.")
 
 
 @table
@@ -82,14 +82,15 @@ def block_released(p: Programme) -> None:
     )  # fmt: skip
 
 
-@constraint(130, "block_release", "block_stays_closed")
+@constraint(130, "block_release", "block_stays_closed", "block_release_together")
 def cost_release(p: Programme) -> None:
     """Blocks of fixed cost close only when enough activity has gone, and stay closed (physics).
 
     In words: the activity served by the closed blocks of a kind is at most what the provider no longer does there, after
-    the blocks' lag; a block closed stays closed.
+    the blocks' lag; a block closed stays closed; blocks with different lags never close on the same activity.
 
         sum over q of size[q] block_released[h,q,t] <= donated[h,p,t - lag]        block_released[h,q,t] >= block_released[h,q,t-1]
+        sum over q of size[q] block_released[h,q,t + lag[q]] <= donated[h,p,t]     where the lags of a kind of activity differ
     """
     if not p.has("block_released"):
         p.without_effect("cost_release", "no block of fixed cost is stated; none is released")
@@ -112,3 +113,26 @@ def cost_release(p: Programme) -> None:
     key = ["provider", "block", "t"]
     before = blocks.select("provider", "block", (pl.col("t") + 1).cast(pl.Int32).alias("t"), "col")
     p.add(stay.select("row", *key), before, key, -1.0)
+    _closed_together(p, blocks)
+
+
+def _closed_together(p: Programme, blocks: pl.DataFrame) -> None:
+    """Blocks of one kind of activity with different lags share it: a block keeps its part from the year it waits for."""
+    at = ["provider", "point_of_delivery"]
+    mixed = blocks.filter(pl.col("lag").n_unique().over(at) > 1)
+    if not mixed.height:
+        return
+    last = p.tables.horizon - 1
+    served = (
+        mixed.select(*at, "block", "lag", "size", "t", "col")
+        .join(p.tables.years.select(pl.col("t").alias("when")), how="cross")
+        .filter(pl.col("t") == (pl.col("when") + pl.col("lag")).clip(upper_bound=last))
+        .select(*at, "size", "col", pl.col("when").alias("t"))
+    )
+    rows = p.rows(
+        "block_release_together", mixed.select(*at, "t", "year").unique(maintain_order=True),
+        ["provider", "point_of_delivery", "year"], kind="P", unit="units", upper=0.0,
+        label="blocks of {point_of_delivery} at {provider} that wait for {year} share its activity",
+    ).select("row", *at, "t")  # fmt: skip
+    p.add(rows, served, [*at, "t"], pl.col("size"))
+    p.add(rows, p["donated"].select(*at, "t", "col"), [*at, "t"], -1.0)

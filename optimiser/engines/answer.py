@@ -26,6 +26,9 @@ MEANING: dict[str, str] = {
     "interrupted": "stopped by the user; the best mix found so far, see the bound",
 }
 
+STOPPED_WITHOUT_MIX = "stopped by the user before a mix was found"
+"""Note of an answer that Ctrl-C ended before there was a mix."""
+
 PROVED = 1e-6
 """A relative gap at or below this is called optimal."""
 
@@ -68,6 +71,11 @@ class Answer:
     asked_gap: float = 0.0
     missing_limits: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def stopped_by_user(self) -> bool:
+        """Whether Ctrl-C ended the search, with a mix or without one."""
+        return self.status == "interrupted" or STOPPED_WITHOUT_MIX in self.notes
 
     @property
     def has_mix(self) -> bool:

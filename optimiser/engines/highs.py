@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from capitation.errors import SolverError
-from optimiser.engines.answer import PROVED, Answer, PriceBasis, Prices, Status
+from optimiser.engines.answer import PROVED, STOPPED_WITHOUT_MIX, Answer, PriceBasis, Prices, Status
 from optimiser.engines.certify import certify
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
@@ -53,6 +53,11 @@ class Progress:
     objective: float
     bound: float
     gap: float
+
+
+def versions() -> dict[str, str]:
+    """Which highspy answers."""
+    return {"highspy": version("highspy")}
 
 
 def _ok(status: highspy.HighsStatus, action: str) -> None:
@@ -270,8 +275,9 @@ class HighsSession:
             bound=bound,
             engine="highs",
             seconds=seconds,
-            versions={"highspy": version("highspy")},
+            versions=versions(),
             asked_gap=gap,
+            notes=(STOPPED_WITHOUT_MIX,) if self._stopped() and values is None else (),
         )
         if not prices or values is None:
             reason = "not asked for" if not prices else f"there is no mix: {answer.meaning}"
@@ -305,6 +311,9 @@ class HighsSession:
                 return "no_solution_by_limit", None, bound
             return ("interrupted" if state == codes.kInterrupt else "time_limit"), values, bound
         raise SolverError(f"highspy stopped without an answer: {highs.modelStatusToString(state)}")
+
+    def _stopped(self) -> bool:
+        return bool(self._highs.getModelStatus() == highspy.HighsModelStatus.kInterrupt)
 
     def _which_of_the_two(self) -> highspy.HighsModelStatus:
         """Infeasible or unbounded, distinguished by solving once more for no objective at all."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from optimiser.engines import highs, pulp_engine
 from optimiser.engines.answer import Answer
+from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
 
 Engine = Literal["highs", "pulp"]
@@ -27,6 +28,7 @@ def solve(
     time_limit: float | None = None,
     progress: Callable[[highs.Progress], None] | None = None,
     options: Mapping[str, Any] | None = None,
+    start: Floats | None = None,
     prices: bool = True,
 ) -> Answer:
     """The answer to `matrix`; where the objective can grow without end, with the limits that are missing named.
@@ -39,6 +41,7 @@ def solve(
         time_limit: seconds after which it must.
         progress: called with bound and best mix so far (highs only).
         options: further highspy options, from a closed list.
+        start: column values of a known mix to start from (highs only).
         prices: whether to work out certified shadow prices.
 
     Raises:
@@ -50,7 +53,9 @@ def solve(
             matrix, solver=solver or pulp_engine.DEFAULT_SOLVER, gap=gap, time_limit=time_limit, prices=prices
         )
     else:
-        answer = highs.solve(matrix, gap=gap, time_limit=time_limit, progress=progress, options=options, prices=prices)
+        answer = highs.solve(
+            matrix, gap=gap, time_limit=time_limit, progress=progress, options=options, start=start, prices=prices
+        )
     if answer.status == "unbounded":
         return replace(answer, missing_limits=missing_limits(matrix))
     return answer

@@ -20,6 +20,7 @@ import polars as pl
 from capitation.errors import CapitationError
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.futures.regret import fix_first_stage
 from optimiser.programme.family import Family, Floats
 from optimiser.programme.matrix import Matrix
 
@@ -176,6 +177,8 @@ def risk_averse(
             for m, place in zip(matrices, places, strict=True)
         ]
     )
+    if weight == 1:  # the good futures have no weight: what they are worth follows from the first stage
+        found = _best_of_each(matrices, answer.values[places[0]], found, gap, time_limit)
     chances = np.asarray(probabilities)
     return RiskAverse(
         answer,
@@ -184,3 +187,15 @@ def risk_averse(
         conditional_value_at_risk(found, chances, alpha),
         answer.values[: len(shared)],
     )
+
+
+def _best_of_each(
+    matrices: Sequence[Matrix], values: Floats, found: Floats, gap: float, time_limit: float | None
+) -> Floats:
+    """The goal in each future with everything after the first stage decided for that future alone."""
+    best = found.copy()
+    for w, m in enumerate(matrices):
+        alone = highs.solve(fix_first_stage(m, values), gap=gap, time_limit=time_limit, prices=False).objective
+        if alone is not None:
+            best[w] = max(best[w], alone)
+    return best

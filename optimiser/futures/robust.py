@@ -123,20 +123,28 @@ def _has(matrix: Matrix, family: str) -> bool:
 def _worth_of_credit(matrix: Matrix) -> Floats:
     """What one unit of each credit column is worth to the goal, followed through what adds up from it.
 
-    credit -> avoided -> donated -> income lost: each is defined by a row of its own, so the worth flows backwards.
+    credit -> avoided -> donated -> income lost (through payment terms), and credit -> received -> spend on contacts: each is
+    defined by a row of its own, so the worth flows backwards. Under payment terms in pieces the dearest piece counts,
+    so a loss is never made too small.
     """
     worth = matrix.cost.astype(np.float64).copy()
-    chain = ("income_lost_sum", "flow", "avoided_sum")
-    made = {"income_lost_sum": "income_lost", "flow": "donated", "avoided_sum": "avoided"}
-    for name in chain:
-        for family in matrix.rows:
-            if family.name != name:
-                continue
-            product = matrix.family(made[name])
-            for row in range(family.first, family.last):
-                place = slice(matrix.start[row], matrix.start[row + 1])
-                cols, values = matrix.index[place], matrix.value[place]
-                own = (cols >= product.first) & (cols < product.last)
-                for col, value in zip(cols[~own], values[~own], strict=True):
-                    worth[col] += -value / values[own][0] * worth[cols[own][0]]
+    made = {
+        "spend_sum": "spend",
+        "income_lost_sum": "income_lost",
+        "tariff_lost_sum": "tariff_lost",
+        "flow": "donated",
+        "received_sum": "received",
+        "avoided_sum": "avoided",
+    }
+    rows = {family.name: family for family in matrix.rows}
+    for name, product_name in made.items():
+        if name not in rows:
+            continue
+        product, family = matrix.family(product_name), rows[name]
+        for row in range(family.first, family.last):
+            place = slice(matrix.start[row], matrix.start[row + 1])
+            cols, values = matrix.index[place], matrix.value[place]
+            own = (cols >= product.first) & (cols < product.last)
+            if own.any():
+                np.add.at(worth, cols[~own], -values[~own] * np.max(worth[cols[own]] / values[own]))
     return worth

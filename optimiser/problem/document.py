@@ -81,6 +81,9 @@ class Problem(Document):
     """Whose cash `npv` counts. For the system, income lost by providers is no saving; cost they release is."""
     effects: Level = "central"
     """Which end of every effect and saving is planned with."""
+    effect_ends: Literal["percentiles", "limits"] = "percentiles"
+    """What low and high of effects and savings are when they are drawn. "percentiles": one in ten is below low, one in ten above
+    high, and central is the mean. "limits": nothing is outside low and high, and central is the likeliest."""
     gap: Decimal = Field(default=Decimal(0), ge=0, lt=1)
     """Relative gap at which a search for whole numbers may stop unless its caller says otherwise; 0 proves the best."""
     solutions: tuple[Solution, ...] = ()
@@ -121,8 +124,8 @@ class Problem(Document):
     """Staff that received contacts need."""
     blocks: tuple[CostBlock, ...] = ()
     """Fixed cost released in lumps."""
-    whole_blocks: bool = False
-    """Whether only whole blocks close; otherwise parts of them may, and the report warns."""
+    whole_blocks: bool = True
+    """Whether only whole blocks close, as wards do; otherwise parts of them may, and the report warns."""
     stranded_limits: tuple[StrandedLimit, ...] = ()
     """Protection of providers."""
     transition_funds: tuple[TransitionFund, ...] = ()

@@ -64,8 +64,8 @@ class Future(Document):
     """Short name."""
     probability: Decimal | None = Field(default=None, gt=0)
     """How likely; equal for all where none is given."""
-    effects: Level = "central"
-    """Which end of every effect and saving."""
+    effects: Level | None = None
+    """Which end of every effect and saving; the plan's where it is not given."""
     effect_factors: dict[str, Decimal] = Field(default_factory=dict)
     """By solution: its effects and savings times this."""
     activity_factor: Decimal = Field(default=Decimal(1), ge=0)

@@ -39,7 +39,7 @@ class ProblemTables:
     @property
     def level(self) -> Level:
         """Which end of effects and savings is used."""
-        return self.future.effects if self.future is not PLAIN else self.problem.effects
+        return self.future.effects or self.problem.effects
 
     @cached_property
     def years(self) -> pl.DataFrame:

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from api.boards.outcome import mix_of
-from api.boards.tables import print_json, show, write_frame
+from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
 from capitation.errors import CapitationError
 from optimiser.answers.alternatives import alternatives as near_optimal
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.blocks.start import starts
+from optimiser.engines.series import Series
 from optimiser.problem.document import read_problem
 from optimiser.problem.tables import tables_of
 
@@ -37,16 +38,27 @@ def alternatives(
         )
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
-    outcome = best_mix(document, gap=gap, time_limit=time_limit)
+    series = Series(time_limit)
+    outcome = best_mix(document, gap=gap, time_limit=series.left())
     answer = mix_of(outcome)
     weights = starts(tables_of(document)).select("solution", "place", "weight")
-    found = near_optimal(answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=time_limit)
+    found = near_optimal(answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=series.left())
     wide = found.mixes.pivot("solution", index=["mix", "objective"], values="scale")
     if out is not None:
         write_frame(found.ranges, out / "ranges.csv")
         write_frame(wide, out / "alternatives.csv")
     if as_json:
-        print_json({"problem": document.id, "within_percent": within, "ranges": found.ranges, "mixes": wide})
+        print_json(
+            {
+                "problem": document.id,
+                "within_percent": within,
+                "ranges": found.ranges,
+                "mixes": wide,
+                "ended": found.ended,
+            }
+        )
         return
     show(found.ranges, f"How far each solution can go within {within:g}% of the best: scale in {document.years[-1]}")
+    if found.ended:
+        notices.print(f"note: {found.ended}", markup=False)
     show(wide, "Whole mixes that differ (mix 0 is the best)")

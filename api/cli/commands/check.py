@@ -11,6 +11,7 @@ from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.checks import check_pack
 from capitation.run.unread import unread_notes
+from optimiser.links.stale import stale_problems
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def check(
     folder = pack_folder(data)
     pack = DataPack(folder)
     faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack)]))
-    notes = unread_notes(pack)
+    notes = [*unread_notes(pack), *stale_problems(pack)]
     if as_json:
         print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})
     else:

@@ -18,6 +18,7 @@ from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
+from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
 
 
@@ -39,8 +40,15 @@ def demo(
     document = read_options(pack.path(f"options/{name}.toml"))
     options = evaluate_options(document, pack, run=done)
     show_options(options, document, pack, differences=False)
+    problem = pack.path(f"problems/{name}.toml")
+    start = problem.with_suffix("") / "start.json"
     story = mix_story(
-        read_problem(pack.path(f"problems/{name}.toml")), done, document, pack, ("do-minimum", "capitation-corridor")
+        read_problem(problem),
+        done,
+        document,
+        pack,
+        ("do-minimum", "capitation-corridor"),
+        read_former(start) if start.is_file() else None,
     )
     show_mix(story, document, pack)
     for path in [*written, save_run(options, out)]:

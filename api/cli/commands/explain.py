@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from api.boards.outcome import mix_of, show_what_must_give
-from api.boards.tables import console, print_json
+from api.boards.tables import console, notices, print_json
 from api.cli.options import GapOption, JsonOption, ProblemFile, TimeOption
-from optimiser.answers.explain import why_not
+from optimiser.answers.explain import WhyNot, why_not
+from optimiser.answers.optimise import Outcome
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
+from optimiser.engines.series import STOPPED, Series
 from optimiser.problem.document import read_problem
 
 
@@ -32,14 +34,15 @@ def explain(
     """Why the mix is what it is: prices in plain words, what binds, and what leaving it would cost."""
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
-    outcome = best_mix(document, gap=gap, time_limit=time_limit)
+    series = Series(time_limit)
+    outcome = best_mix(document, gap=gap, time_limit=series.left())
     report = outcome_report(outcome)
     if why_not_solution is None:
         asked = [s for s, scale in outcome.scales().items() if scale < 1e-6] if outcome.answer.has_mix else []
     else:
         mix_of(outcome)
         asked = [why_not_solution]
-    reasons = [why_not(outcome, name, gap=gap, time_limit=time_limit) for name in asked]
+    reasons = _reasons(outcome, asked, gap, series)
     if as_json:
         keys = (
             "problem",
@@ -64,3 +67,21 @@ def explain(
         console.print(f"  {sentence}", markup=False)
     for reason in reasons:
         console.print(f"  why not {reason.sentence}", markup=False)
+
+
+def _reasons(outcome: Outcome, asked: list[str], gap: float, series: Series) -> list[WhyNot]:
+    """Why not each of `asked`; Ctrl-C or the end of the time limit keeps those that are done."""
+    done: list[WhyNot] = []
+    try:
+        for name in asked:
+            if outcome.answer.stopped_by_user or not series.goes_on():
+                break
+            reason = why_not(outcome, name, gap=gap, time_limit=series.left())
+            if reason.stopped:
+                break
+            done.append(reason)
+    except KeyboardInterrupt:
+        series.ended = STOPPED
+    if len(done) < len(asked):
+        notices.print(f"note: {series.ended or STOPPED}: {len(done)} of {len(asked)} solutions explained", markup=False)
+    return done

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.boards.tables import print_json, show, write_frame
+from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
 from optimiser.answers.frontier import frontier as goal_frontier
 from optimiser.problem.assemble import programme_matrix
@@ -35,6 +35,8 @@ def frontier(
     if out is not None:
         write_frame(found.points, out / "frontier.csv")
     if as_json:
-        print_json({"problem": document.id, "goals": list(names), "points": found.points})
+        print_json({"problem": document.id, "goals": list(names), "points": found.points, "ended": found.ended})
         return
+    if found.ended:
+        notices.print(f"note: {found.ended}", markup=False)
     show(found.points, f"Frontier of {document.title}: {' against '.join(names)}")

@@ -19,12 +19,16 @@ from api.cli.options import (
     ProblemFile,
     ResultsOption,
     SolverOption,
+    StartOption,
     TimeOption,
 )
 from capitation.records.whole_files import write_text
+from optimiser.answers.mix_run import mix_frames
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
+from optimiser.answers.whole.former import former_mix, former_text, read_former
+from optimiser.futures.play import mix_in_futures
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.programme.lp_text import lp_text
@@ -42,13 +46,17 @@ def optimise(
     solver: SolverOption = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
+    start: StartOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
     write_lp: Annotated[
         Path | None, typer.Option(help="Write the programme as an LP file (MPS where the name ends in .mps).")
     ] = None,
 ) -> None:
-    """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give."""
+    """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give.
+
+    Reason: nine options, each a choice of whoever searches.
+    """
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
@@ -61,8 +69,11 @@ def optimise(
         gap=gap,
         time_limit=time_limit,
         progress=None if as_json else progress_lines(),
+        former=None if start is None else read_former(start),
     )
     report = outcome_report(outcome)
+    left = 20.0 if time_limit is None else min(20.0, max(1.0, time_limit - outcome.seconds["total"]))
+    report["futures"] = mix_in_futures(outcome, time_limit=left).to_dicts()
     if out is not None:
         _write_results(out, outcome, report)
     if as_json:
@@ -78,6 +89,12 @@ def _write_results(folder: Path, outcome: Outcome, report: dict[str, Any]) -> No
     write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
     if outcome.answer.has_mix:
         write_frame(outcome.mix(), folder / "mix.csv")
+        for name, frame in mix_frames(outcome).items():
+            if frame.width:
+                write_frame(frame, folder / "mix" / f"{name}.csv")
+        former = former_mix(outcome.headline)
+        if former is not None:
+            write_text(folder / "mix" / "start.json", former_text(former))
         if report["activity"]:
             write_frame(pl.DataFrame(report["activity"]), folder / "activity.csv")
         if report["credit"]:

@@ -1,7 +1,8 @@
 """A chosen mix on a thousand fresh draws of its effects: what it avoids, what it is worth, and whether it keeps its promise.
 
     u[d,s]        = one even number between 0 and 1 for each draw and solution
-    effect        = the triangular distribution on (low, central, high) at u, the same u for every effect and saving of s
+    effect        = the curve through low (p10) and high (p90) with the central value as its mean, at u, the same u for every
+                    effect and saving of s; `effect_ends = "limits"` takes low and high as the ends of a triangle
     avoided[d]    = eligible x (1 - product over s of (1 - effect_s effective_s)), exact, no chords
     npv[d]        = discounted cash with income lost, variable cost, blocks and contacts received following avoided[d]
 
@@ -94,8 +95,8 @@ def appraise(
         UnknownNameError: the plan names a point of delivery at which the mix avoids nothing.
 
     Example:
-        One solution avoids 10%, 20% or 30% (low, central, high) of 100 attendances: the draws avoid 10 to 30, on
-        average 20, and half of them at least 20.
+        One solution avoids 10%, 20% or 30% (low, central, high) of 100 attendances: one draw in ten avoids fewer than 10,
+        one in ten more than 30, and the mean is 20.
     """
     if not outcome.answer.has_mix:
         raise CapitationError(f"there is no mix to appraise: {outcome.answer.meaning}")

@@ -18,7 +18,7 @@ from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.blocks.income import prices, terms_of
 from optimiser.blocks.start import reach, starts
 from optimiser.engines.answer import Answer
-from optimiser.futures.appraisal.draws import triangular
+from optimiser.futures.appraisal.draws import between_percentiles, triangular
 from optimiser.problem.document import Problem
 from optimiser.programme.core import COMMISSIONER, SYSTEM
 from optimiser.programme.family import Floats
@@ -271,6 +271,12 @@ class Model:
         """Thousand pounds after the last year, as planned: what remains of value less what is still owed, discounted."""
         return self.answer.measure("value_after") / THOUSAND if "value_after" in self.answer.matrix.measures else 0.0
 
+    def drawn(self, even: Floats, low: Floats, central: Floats, high: Floats, most: float) -> Floats:
+        """Values at even numbers, by what the problem says that low and high are."""
+        if self.problem.effect_ends == "limits":
+            return triangular(even, low, central, high)
+        return between_percentiles(even, low, central, high, most)
+
     def savings(self, even: Floats) -> dict[str, Floats]:
         """Thousand pounds of direct savings by draw and year, by the organisation that keeps them."""
         out: dict[str, Floats] = {}
@@ -282,7 +288,7 @@ class Model:
                 low, central, high = (
                     np.float64(v.at(level)) * factor / THOUSAND for level in ("low", "central", "high")
                 )
-                drawn = triangular(even[:, i], np.asarray(low), np.asarray(central), np.asarray(high))
+                drawn = self.drawn(even[:, i], np.asarray(low), np.asarray(central), np.asarray(high), np.inf)
                 keeps = out.setdefault(v.falls_to or COMMISSIONER, np.zeros((len(even), self.horizon)))
                 keeps += drawn[:, None] * by_year
         return out
@@ -292,7 +298,7 @@ class Model:
         acting = self.acting
         low, central, high = (acting[name].to_numpy() for name in ("low", "central", "high"))
         scale = acting["effective"].to_numpy()
-        drawn = triangular(even[:, acting["s"].to_numpy()], low, central, high) * acting["factor"].to_numpy()
+        drawn = self.drawn(even[:, acting["s"].to_numpy()], low, central, high, 1.0) * acting["factor"].to_numpy()
         effect = np.clip(np.minimum(drawn, 1.0) * scale, 0.0, 1.0)
         if acting.height:
             left = np.multiply.reduceat(1 - effect, self.first_of_cell, axis=1)

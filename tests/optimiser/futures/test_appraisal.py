@@ -14,6 +14,7 @@ from capitation.errors import CapitationError, UnknownNameError
 from capitation.pack.layers import shipped_packs
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import SEED, appraise, triangular
+from optimiser.futures.appraisal.draws import between_percentiles
 from optimiser.problem.document import problem_of, read_problem
 
 YEARS = ["2019/20", "2020/21"]
@@ -31,6 +32,8 @@ def problem(**extra):
     content = {
         "id": "two_solutions",
         "title": "two solutions",
+            "whole_blocks": False,
+            "effect_ends": "limits",
         "years": YEARS,
         "discount_rate": 0.035,
         "localities": [{"id": place, "persons": persons} for place, persons in PLACES.items()],
@@ -247,3 +250,24 @@ def test_the_share_of_a_triangle_below_its_value_is_the_even_number(corners, u):
     else:
         below = 1 - (high - x) ** 2 / ((high - low) * max(high - central, 1e-300))
     assert below == pytest.approx(u, abs=1e-6)
+
+
+def test_one_draw_in_ten_lies_below_low_and_one_in_ten_above_high_and_their_mean_is_the_central_value():
+    even = np.linspace(0.0005, 0.9995, 1000)
+    for low, central, high in ((0.03, 0.14, 0.31), (0.1, 0.2, 0.3), (0.05, 0.21, 0.41)):
+        drawn = between_percentiles(even, np.asarray(low), np.asarray(central), np.asarray(high), 1.0)
+        assert (drawn < low - 1e-9).mean() == pytest.approx(0.1, abs=0.002)
+        assert (drawn > high + 1e-9).mean() == pytest.approx(0.1, abs=0.002)
+        assert drawn.mean() == pytest.approx(central, rel=1e-3)
+        assert drawn.min() >= 0
+
+
+def test_a_column_for_each_triple_gives_what_each_triple_gives_alone():
+    generator = np.random.default_rng(1)
+    even = generator.random((50, 3))
+    ends = np.array([[0.1, 0.2, 0.3], [0.5, 0.5, 0.5], [0.03, 0.14, 0.31]])
+    every = between_percentiles(even, ends[:, 0], ends[:, 1], ends[:, 2], 1.0)
+    for k, (low, central, high) in enumerate(ends):
+        alone = between_percentiles(even[:, k], np.asarray(low), np.asarray(central), np.asarray(high), 1.0)
+        assert every[:, k] == pytest.approx(alone)
+    assert every[:, 1] == pytest.approx(0.5)

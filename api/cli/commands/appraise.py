@@ -1,0 +1,91 @@
+"""`capitation appraise`: the best mix on a thousand draws of its effects: what it avoids, what it is worth, how sure that is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.outcome import mix_of
+from api.boards.tables import console, print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
+from optimiser.answers.optimise import optimise
+from optimiser.answers.report import mix_report
+from optimiser.answers.whole.former import read_former
+from optimiser.futures.appraisal import appraise as score
+from optimiser.futures.appraisal.draws import DRAWS, SEED
+from optimiser.futures.appraisal.green_book import green_book
+from optimiser.problem.document import read_problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("appraise")(appraise)
+
+
+def appraise(
+    problem: ProblemFile,
+    draws: Annotated[int, typer.Option(help="How many draws.", min=1)] = DRAWS,
+    seed: Annotated[int, typer.Option(help="Seed of the draws; the same seed gives the same draws.", min=0)] = SEED,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    start: StartOption = None,
+    out: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The best mix scored on fresh draws of its effects and savings: money, activity, promises kept, regret.
+
+    Reason: eight options, each a choice that the reader of the appraisal makes.
+    """
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    former = None if start is None else read_former(start)
+    outcome = optimise(document, gap=gap, time_limit=time_limit, former=former)
+    mix_of(outcome)
+    scored = score(outcome, draws=draws, seed=seed)
+    frames: dict[str, pl.DataFrame] = {
+        "money": scored.money,
+        "organisations": scored.organisations,
+        "activity": scored.activity,
+        "chances": scored.chances,
+        "regret": scored.regret,
+    }
+    book = green_book(outcome, gap=max(gap, 0.005))
+    frames |= {"optimism": book.optimism, "tornado": book.tornado, "unmonetised": book.unmonetised}
+    if out is not None:
+        for name, frame in {**frames, "draws": scored.draws}.items():
+            write_frame(frame, out / f"{name}.csv")
+    if as_json:
+        content = {name: frame.to_dicts() for name, frame in frames.items()}
+        head = {"problem": document.id, "status": outcome.status, "draws": scored.count, "seed": seed}
+        worth = {
+            "npv": book.npv,
+            "benefits": book.benefits,
+            "costs": book.costs,
+            "bcr": book.bcr,
+            "payback_year": book.payback_year,
+            "do_nothing": 0.0,
+            "do_minimum": book.do_minimum,
+            "benefits_may_fall": book.benefits_may_fall,
+            "costs_may_rise": book.costs_may_rise,
+            "npv_after_bias": book.npv_after_bias,
+            "sentences": book.sentences(),
+        }
+        print_json({**head, "green_book": worth, "mix": mix_report(outcome), **content})
+        return
+    console.print(f"{document.title}: {scored.count:,} draws, seed {seed}; mix: {outcome.status}", markup=False)
+    for sentence in book.sentences():
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
+    titles = {
+        "money": "Pounds over all years",
+        "organisations": "Discounted cash of each organisation, pounds",
+        "activity": f"Units avoided in {document.years[-1]}",
+        "chances": "Share of draws in which a promise is kept",
+        "regret": "What each choice loses against the better one",
+        "optimism": "Optimism bias on costs, discounted pounds: assumed rates",
+        "tornado": "One thing at a time at its bad end, pounds",
+        "unmonetised": "Benefits without a price, and spend for each unit",
+    }
+    for name, frame in frames.items():
+        show(frame, titles[name])

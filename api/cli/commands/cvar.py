@@ -1,0 +1,49 @@
+"""`capitation cvar`: the mix that weighs the mean of the named futures against the mean of the worst of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.tables import console, notices, print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from optimiser.futures.play import cvar_mix
+from optimiser.problem.document import read_problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("cvar")(cvar)
+
+
+def cvar(
+    problem: ProblemFile,
+    worst: Annotated[float, typer.Option(help="Share of worst futures that is averaged, above 0 and up to 1.")] = 0.1,
+    weight: Annotated[float, typer.Option(help="0: the mean alone; 1: the worst alone.", min=0, max=1)] = 0.5,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    out: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The mix that weighs the mean of all futures against the mean of the worst share of them."""
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
+    if out is not None:
+        write_frame(mix.values, out / "values.csv")
+    if as_json:
+        head = {"problem": document.id, "status": mix.found.answer.status, "mean": mix.found.mean}
+        tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": mix.notes}
+        print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
+        return
+    console.print(
+        f"{document.title}: mean of all futures {mix.found.mean:,.2f}, of the worst {worst:.0%} {mix.found.cvar:,.2f}",
+        markup=False,
+    )
+    rows = [{"solution": name, "scale": scale} for name, scale in mix.scales.items()]
+    show(pl.DataFrame(rows), "The mix")
+    show(mix.values, "What it is worth in each future")
+    for note in mix.notes:
+        notices.print(f"note: {note}", markup=False)

@@ -1,0 +1,53 @@
+"""`capitation robust`: the mix that is best when some solutions disappoint, whichever of them hurt most."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.boards.tables import console, print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from optimiser.answers.report import mix_report
+from optimiser.futures.play import robust_mix
+from optimiser.problem.document import read_problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("robust")(robust)
+
+
+def robust(
+    problem: ProblemFile,
+    disappoint: Annotated[
+        float, typer.Option(help="How many solutions may fall to their low effects and savings at once.", min=0)
+    ] = 2.0,
+    gap: GapOption = None,
+    time_limit: TimeOption = None,
+    out: ResultsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The mix whose worst case over a number of disappointments is best."""
+    document = read_problem(problem)
+    gap = float(document.gap) if gap is None else gap
+    found = robust_mix(document, gamma=disappoint, gap=gap, time_limit=time_limit)
+    answer = found.outcome.headline
+    if out is not None:
+        write_frame(found.losses, out / "losses.csv")
+        write_frame(found.outcome.mix(), out / "mix.csv")
+    if as_json:
+        head = {"problem": document.id, "status": answer.status, "meaning": answer.meaning, "unit": answer.matrix.unit}
+        worth = {"as_planned": found.as_planned, "worst": found.worst, "bound": answer.best_possible, "gap": answer.gap}
+        print_json({**head, **worth, "mix": mix_report(found.outcome), "losses": found.losses.to_dicts()})
+        return
+    unit = answer.matrix.unit
+    console.print(
+        f"{document.title}: {answer.status}. As planned {found.as_planned:,.2f} {unit}; if the worst {disappoint:g} "
+        f"disappoint {found.worst:,.2f} {unit}",
+        markup=False,
+    )
+    rows = [{"solution": m["title"], "scale": m["scale"]} for m in mix_report(found.outcome).values()]
+    show(pl.DataFrame(rows), "The mix")
+    show(found.losses, f"What is lost if one solution disappoints, {unit}")

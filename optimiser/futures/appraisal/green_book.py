@@ -1,0 +1,170 @@
+"""What a Treasury reviewer asks of a mix: do-nothing and do-minimum, benefit-cost ratio, payback, switching values, optimism bias.
+
+benefits    discounted cost saved, savings and income to whom the problem counts        costs    discounted spend and support
+bcr         benefits / costs                     payback    first year in which cash since the start is not below 0
+switching   how far all benefits may fall, or all costs rise, before the mix is worth nothing
+do-minimum  the least spend that keeps every floor and limit; do-nothing is worth 0 by definition
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from optimiser.answers.mix_run import AFTER, mix_frames
+from optimiser.answers.optimise import Outcome
+from optimiser.answers.whole.merging import alike_localities
+from optimiser.answers.whole.search import Search, solve_whole
+from optimiser.futures.robust import disappointments
+
+BIAS: Mapping[str, float] = {"capital": 0.44, "recurrent": 0.0, "non_recurrent": 0.1}
+"""Optimism bias by purse where none is stated: assumptions to be replaced by the programme's own."""
+
+
+@dataclass(frozen=True)
+class GreenBook:
+    """The appraisal of a mix in the terms of the Green Book; money in discounted pounds."""
+
+    npv: float
+    benefits: float
+    costs: float
+    payback_year: str | None
+    """None where it does not pay back within the years."""
+    do_minimum: dict[str, float | str | None]
+    """status, npv and spend (not discounted) of the least spend that keeps every limit."""
+    optimism: pl.DataFrame
+    """purse, rate, spend (discounted), added."""
+    npv_after_bias: float
+    tornado: pl.DataFrame
+    """what, change, npv: one thing at a time at its bad end, largest change first."""
+    unmonetised: pl.DataFrame
+    """benefit, unit, amount, cost_per_unit: what has no price, and net cost (or spend) for each unit of it."""
+
+    @property
+    def bcr(self) -> float | None:
+        """Benefit-cost ratio; None where nothing is spent."""
+        return self.benefits / self.costs if self.costs > 0 else None
+
+    @property
+    def benefits_may_fall(self) -> float | None:
+        """The share by which all benefits may fall before the mix is worth nothing."""
+        return self.npv / self.benefits if self.benefits > 0 else None
+
+    @property
+    def costs_may_rise(self) -> float | None:
+        """The share by which all costs may rise before the mix is worth nothing."""
+        return self.npv / self.costs if self.costs > 0 else None
+
+    def sentences(self) -> list[str]:
+        """It in plain words."""
+        said = [f"The mix is worth £{self.npv:,.0f}; doing nothing is worth £0."]
+        if self.bcr is not None and self.costs_may_rise is not None and self.benefits_may_fall is not None:
+            said.append(f"Each pound of cost brings £{self.bcr:,.2f} of benefits.")
+            said.append(
+                f"It is worth nothing once all benefits fall by {self.benefits_may_fall:.0%}, or all costs rise by "
+                f"{self.costs_may_rise:.0%}."
+            )
+        back = self.payback_year
+        said.append(f"It has paid back by {back}." if back else "It does not pay back within the years.")
+        least = self.do_minimum
+        if least["npv"] is not None:
+            said.append(
+                f"The least spend that keeps every limit is £{least['spend']:,.0f}, worth £{least['npv']:,.0f}."
+            )
+        said.append(f"With optimism bias on costs it is worth £{self.npv_after_bias:,.0f}.")
+        for row in self.tornado.head(3).iter_rows(named=True):
+            said.append(f"{row['what']}: £{row['change']:,.0f}, which leaves £{row['npv']:,.0f}.")
+        for row in self.unmonetised.iter_rows(named=True):
+            said.append(
+                f"{row['benefit']}: {row['amount']:,.0f} {row['unit']}, at £{row['cost_per_unit']:,.2f} of spend each."
+            )
+        return said
+
+
+def green_book(
+    outcome: Outcome, *, bias: Mapping[str, float] = BIAS, time_limit: float = 10.0, gap: float = 0.005
+) -> GreenBook:
+    """The appraisal of the mix of `outcome`.
+
+    Args:
+        outcome: a problem and its mix.
+        bias: by purse, the share by which its spend is taken to rise.
+        time_limit: seconds for the search for the least spend.
+        gap: relative gap at which that search may stop.
+    """
+    problem, answer = outcome.problem, outcome.answer
+    frames = mix_frames(outcome)
+    mine = frames["positions"].filter(pl.col("party") == problem.perspective)
+    npv = answer.measure("npv")
+    discount = dict(mine.select("year", "discount").iter_rows())
+    parts = [float(v) for name in ("income", "cost_saved", "savings") for v in (mine[name] * mine["discount"])]
+    paid = [float(v) for name in ("spend", "support") for v in (mine[name] * mine["discount"])]
+    benefits = sum(v for v in [*parts, *paid] if v > 0)
+    costs = -sum(v for v in [*parts, *paid] if v < 0)
+    spend = frames["spend"].with_columns(
+        (pl.col("spend") * pl.col("year").replace_strict(discount, return_dtype=pl.Float64)).alias("present")
+    )
+    rows = [
+        {"purse": purse, "rate": rate, "spend": float(spend.filter(kind=purse)["present"].sum())}
+        for purse, rate in bias.items()
+    ]
+    optimism = pl.DataFrame(rows).with_columns((pl.col("rate") * pl.col("spend")).alias("added"))
+    return GreenBook(
+        npv=npv,
+        benefits=benefits,
+        costs=costs,
+        payback_year=_payback(mine),
+        do_minimum=_do_minimum(outcome, gap, time_limit),
+        optimism=optimism,
+        npv_after_bias=npv - float(optimism["added"].sum()),
+        tornado=_tornado(outcome, npv, rows),
+        unmonetised=_unmonetised(outcome, float(spend["spend"].sum())),
+    )
+
+
+def _payback(mine: pl.DataFrame) -> str | None:
+    total = 0.0
+    spent = False
+    for row in mine.filter(pl.col("year") != AFTER).iter_rows(named=True):
+        total += row["cash"] * row["discount"]
+        spent = spent or row["cash"] != 0
+        if spent and total >= 0:
+            return str(row["year"])
+    return None
+
+
+def _do_minimum(outcome: Outcome, gap: float, time_limit: float) -> dict[str, float | str | None]:
+    matrix = outcome.answer.matrix.aim("investment")
+    like = alike_localities(outcome.problem)
+    least = solve_whole(matrix, like, Search(gap=gap, time_limit=time_limit))
+    if not least.has_mix:
+        return {"status": least.status, "npv": None, "spend": None}
+    return {"status": least.status, "npv": least.measure("npv"), "spend": least.measure("investment")}
+
+
+def _tornado(outcome: Outcome, npv: float, purses: list[dict[str, object]]) -> pl.DataFrame:
+    """Each solution at the low end of its effects and savings, and each purse a tenth dearer."""
+    answer = outcome.answer
+    matrix = answer.matrix.aim("npv")
+    found: list[tuple[str, float]] = []
+    if answer.values is not None:
+        for name, row in disappointments(outcome.problem, matrix).items():
+            found.append((f"{name} at the low end", -float(row @ answer.values) * matrix.scale))
+    found += [(f"{row['purse']} spend a tenth higher", -0.1 * float(str(row["spend"]))) for row in purses]
+    rows = [{"what": what, "change": change, "npv": npv + change} for what, change in found if abs(change) > 0.005]
+    schema = {"what": pl.String, "change": pl.Float64, "npv": pl.Float64}
+    return pl.DataFrame(rows, schema=schema).sort(pl.col("change").abs(), descending=True)
+
+
+def _unmonetised(outcome: Outcome, spend: float) -> pl.DataFrame:
+    named = {b.id: b.unit for s in outcome.problem.solutions for b in s.benefits}
+    measures = outcome.answer.matrix.measures
+    rows = []
+    for name, unit in named.items():
+        amount = outcome.answer.measure(name) if name in measures else 0.0
+        if amount > 0:
+            rows.append({"benefit": name, "unit": unit, "amount": amount, "cost_per_unit": spend / amount})
+    schema = {"benefit": pl.String, "unit": pl.String, "amount": pl.Float64, "cost_per_unit": pl.Float64}
+    return pl.DataFrame(rows, schema=schema)

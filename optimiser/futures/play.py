@@ -1,0 +1,281 @@
+"""The futures that a document names, put to use: the best mix in each, the plan's mix in all, and mixes that stand them.
+
+Every answer here is plain values and frames, so that a command and a service can show the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from capitation.errors import CapitationError
+from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.whole.former import FormerMix
+from optimiser.answers.whole.merging import alike_localities, merge
+from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
+from optimiser.engines import highs
+from optimiser.engines.answer import Answer
+from optimiser.futures.cvar import RiskAverse, risk_averse
+from optimiser.futures.regret import fix_first_stage
+from optimiser.futures.robust import disappointments, protect, worst_case
+from optimiser.problem.assemble import programme_matrix
+from optimiser.problem.document import Problem
+from optimiser.programme.core import Future
+from optimiser.programme.matrix import Matrix
+
+PLAN = "the plan's mix"
+
+
+@dataclass(frozen=True)
+class Played:
+    """Each future's own best mix, the plan's mix in each, and what every mix loses in every future."""
+
+    plan: Outcome
+    futures: pl.DataFrame
+    """future, probability, status, best, bound (the goal in its unit), plan (the plan's mix there; null where it breaks a limit), regret."""
+    regret: pl.DataFrame
+    """candidate, future, value, best, regret: the plan's mix and each future's own best mix in every future."""
+    notes: tuple[str, ...]
+
+
+def named_futures(problem: Problem) -> list[tuple[Future, float]]:
+    """The document's futures with their probabilities, equal where none is given.
+
+    Raises:
+        CapitationError: it names none, or gives probabilities that do not add to 1.
+    """
+    if not problem.futures:
+        raise CapitationError(
+            f"problem {problem.id!r} names no futures: state them as [[futures]] with an id and what is different, "
+            'such as effects = "low" or cost_factor = 1.15'
+        )
+    given = [f.probability for f in problem.futures]
+    if all(p is None for p in given):
+        return [(f, 1 / len(problem.futures)) for f in problem.futures]
+    total = sum(float(p or 0) for p in given)
+    if any(p is None for p in given) or abs(total - 1) > 1e-9:
+        raise CapitationError(
+            f"problem {problem.id!r}: found futures whose probabilities add to {total:g}; expected every future to have one "
+            "and their sum to be 1, or none to have one (then all are equally likely)"
+        )
+    return [(f, float(f.probability or 0)) for f in problem.futures]
+
+
+def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 20.0) -> pl.DataFrame:
+    """future, status, value: the headline goal of a mix in each future, with its starts and launches as bought; value is null where it breaks a limit."""
+    rows: list[dict[str, object]] = []
+    each = time_limit / max(1, len(outcome.problem.futures))
+    values, goal = outcome.headline.values, outcome.headline.matrix.objective
+    for future in outcome.problem.futures if values is not None else ():
+        matrix = programme_matrix(outcome.problem, future=future).aim(goal)
+        fixed = fix_first_stage(matrix, values)  # type: ignore[arg-type]  # there is a mix
+        answer = _search(outcome.problem, gap, each)(fixed)
+        rows.append({"future": future.id, "status": answer.status, "value": answer.objective})
+    return pl.DataFrame(rows, schema={"future": pl.String, "status": pl.String, "value": pl.Float64})
+
+
+def play_futures(
+    problem: Problem, *, gap: float = 0.0, time_limit: float | None = None, former: FormerMix | None = None
+) -> Played:
+    """The best mix of every future, and what each of these mixes and the plan's loses in every other (regret).
+
+    Args:
+        problem: a document that names futures.
+        gap: relative gap at which a search may stop.
+        time_limit: seconds for everything together.
+        former: a mix found before, from which the search for the plan starts.
+
+    Raises:
+        CapitationError: the document names no futures, or the plan has no mix.
+    """
+    chances = named_futures(problem)
+    began, count = time.perf_counter(), len(chances) + 1
+
+    def part(still: int) -> float | None:
+        return None if time_limit is None else max(0.1, (time_limit - (time.perf_counter() - began)) / still)
+
+    plan = optimise(problem, gap=gap, time_limit=part(count + 1), former=former, explain_infeasible=False)
+    if plan.headline.values is None:
+        raise CapitationError(
+            f"the plan itself has no mix: {plan.answer.meaning}. `capitation optimise` says what must give"
+        )
+    goal, notes = plan.headline.matrix.objective, []
+    candidates = {PLAN: plan.headline.values}
+    best: dict[str, Answer] = {}
+    matrices: dict[str, Matrix] = {}
+    for n, (future, _) in enumerate(chances):
+        matrices[future.id] = programme_matrix(problem, future=future).aim(goal)
+        answer = _search(problem, gap, part(count - n))(matrices[future.id])
+        best[future.id] = answer
+        if answer.values is not None:
+            candidates[future.id] = answer.values
+        else:
+            notes.append(f"future '{future.id}': {answer.meaning}")
+        if answer.stopped_by_user:
+            notes.append("stopped by the user; the futures after it were not played")
+            break
+    rows = [
+        _in_future(name, values, future, best[future], matrices[future], _search(problem, gap, part(1)))
+        for future in best
+        for name, values in candidates.items()
+    ]
+    schema = {
+        "candidate": pl.String,
+        "future": pl.String,
+        "value": pl.Float64,
+        "best": pl.Float64,
+        "regret": pl.Float64,
+    }
+    regret = pl.DataFrame(rows, schema=schema)
+    own = regret.filter(candidate=PLAN).select("future", pl.col("value").alias("plan"), "regret")
+    table = pl.DataFrame(
+        [
+            {
+                "future": future.id,
+                "probability": chance,
+                "status": best[future.id].status,
+                "best": best[future.id].objective,
+                "bound": best[future.id].best_possible,
+            }
+            for future, chance in chances
+            if future.id in best
+        ]
+    )
+    return Played(plan, table.join(own, on="future", how="left", maintain_order="left"), regret, tuple(notes))
+
+
+def _search(problem: Problem, gap: float, time_limit: float | None) -> Callable[[Matrix], Answer]:
+    like = alike_localities(problem)
+    return partial(solve_whole, like=like, search=Search(gap=gap, time_limit=time_limit))
+
+
+def _in_future(
+    candidate: str, values: np.ndarray, future: str, best: Answer, matrix: Matrix, search: Callable[[Matrix], Answer]
+) -> dict[str, object]:
+    value = best.objective if candidate == future else search(fix_first_stage(matrix, values)).objective
+    sign = 1.0 if matrix.sense == "max" else -1.0
+    top = best.objective
+    regret = None if value is None or top is None else max(0.0, sign * (top - value))
+    return {"candidate": candidate, "future": future, "value": value, "best": top, "regret": regret}
+
+
+@dataclass(frozen=True)
+class RobustMix:
+    """The mix that is best when at most some solutions disappoint."""
+
+    outcome: Outcome
+    """The mix; its headline is the worst case."""
+    gamma: float
+    as_planned: float
+    """The goal if nothing disappoints."""
+    worst: float
+    """The goal if the worst set of at most gamma solutions falls to its low effects and savings."""
+    losses: pl.DataFrame
+    """solution, loss: what the goal loses if that one disappoints (own unit), largest first."""
+
+
+def robust_mix(problem: Problem, *, gamma: float = 2.0, gap: float = 0.0, time_limit: float | None = None) -> RobustMix:
+    """The mix whose worst case over at most `gamma` disappointments is best.
+
+    Raises:
+        CapitationError: the first goal is minimised, gamma is negative, or no mix keeps every limit.
+    """
+    matrix = programme_matrix(problem)
+    losses = disappointments(problem, matrix)
+    answer = _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
+    if answer.values is None:
+        raise CapitationError(f"there is no mix: {answer.meaning}. `capitation optimise` says what would have to give")
+    values = answer.values[: matrix.column_count]
+    each = {name: float(row @ values) * matrix.scale for name, row in losses.items()}
+    planned = (float(matrix.cost @ values) + matrix.constant) * matrix.scale
+    table = pl.DataFrame(
+        {"solution": list(each), "loss": list(each.values())}, schema={"solution": pl.String, "loss": pl.Float64}
+    )
+    return RobustMix(
+        Outcome(problem, (answer,), dict(answer.seconds)),
+        gamma,
+        planned,
+        planned - worst_case(np.array(list(each.values())), gamma),
+        table.sort("loss", descending=True),
+    )
+
+
+@dataclass(frozen=True)
+class CvarMix:
+    """The mix chosen against all futures together."""
+
+    found: RiskAverse
+    values: pl.DataFrame
+    """future, probability, value."""
+    scales: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def cvar_mix(
+    problem: Problem,
+    *,
+    alpha: float = 0.1,
+    weight: float = 0.5,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+) -> CvarMix:
+    """The mix that weighs the mean of all futures against the mean of the worst share `alpha` of them.
+
+    Where the programme is large, alike localities are put together and parts of blocks may close in each future; the notes
+    say so.
+
+    Raises:
+        CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
+    """
+    chances = named_futures(problem)
+    goal = problem.goals[0].measure
+    notes: list[str] = []
+    matrices = [programme_matrix(problem, future=future).aim(goal) for future, _ in chances]
+    if matrices[0].column_count >= MERGE_FROM:
+        matrices = _smaller(problem, matrices, notes)
+    found = risk_averse(matrices, [p for _, p in chances], alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
+    if found.answer.values is None:
+        alone = [
+            future.id
+            for (future, _), matrix in zip(chances, matrices, strict=True)
+            if highs.solve(matrix.relaxed(), prices=False).status == "infeasible"
+        ]
+        why = f"no mix keeps every limit in {', '.join(alone)}" if alone else found.answer.meaning
+        raise CapitationError(
+            f"no one mix stands all {len(chances)} futures: {why}. Take a future out, or ease its limits"
+        )
+    values = [
+        {"future": future.id, "probability": p, "value": value}
+        for (future, p), value in zip(chances, found.values, strict=True)
+    ]
+    first = np.zeros(matrices[0].column_count)
+    first[matrices[0].first_stage] = found.first_stage
+    answer = Answer(matrices[0], found.answer.status, first, None, "highs", {}, {})
+    return CvarMix(found, pl.DataFrame(values), Outcome(problem, (answer,), {}).scales(), tuple(notes))
+
+
+def _smaller(problem: Problem, matrices: list[Matrix], notes: list[str]) -> list[Matrix]:
+    like = alike_localities(problem)
+    merged = [merge(matrix, like) for matrix in matrices]
+    if all(m is not None for m in merged):
+        matrices = [m.matrix for m in merged if m is not None]
+        notes.append(
+            "alike localities were put together, and floors between localities left out: values are at most a little too high"
+        )
+    blocks = matrices[0].integer & ~matrices[0].first_stage
+    if blocks.any():
+        notes.append(
+            f"parts of wards, theatres and clinics may close in each future: with whole ones there would be "
+            f"{int(blocks.sum()) * len(matrices):,} more whole numbers, too many to prove a mix"
+        )
+        matrices = [_with_parts(matrix) for matrix in matrices]
+    return matrices
+
+
+def _with_parts(matrix: Matrix) -> Matrix:
+    return replace(matrix, integer=matrix.integer & matrix.first_stage)

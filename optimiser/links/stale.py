@@ -1,0 +1,27 @@
+"""Whether a written problem still has the solutions of its pack: a solution file added since is not ignored without a word."""
+
+from __future__ import annotations
+
+from capitation.pack.sources import DataPack
+from capitation.records.documents import read_mapping
+
+
+def stale_problems(pack: DataPack) -> list[str]:
+    """A sentence for each problem written from a policy (`problems/NAME/policy.toml`) whose solutions are not its pack's."""
+    said = []
+    for name in pack.names("problems"):
+        written = pack.path(f"problems/{name}.toml")
+        policy = written.with_suffix("") / "policy.toml"
+        if not policy.is_file():
+            continue
+        chosen = read_mapping(policy).get("run", {}).get("solutions") or pack.names("solutions")
+        has = [solution.get("id") for solution in read_mapping(written).get("solutions", [])]
+        lacks, extra = sorted(set(chosen) - set(has)), sorted(set(map(str, has)) - set(chosen))
+        found = [f"it lacks {', '.join(lacks)}"] if lacks else []
+        found += [f"it has {', '.join(extra)}, which the pack has not"] if extra else []
+        if found:
+            said.append(
+                f"problems/{name}.toml is older than the solutions of its pack: {'; '.join(found)}. "
+                f"`capitation problem write {policy}` writes it again"
+            )
+    return said

@@ -1,0 +1,174 @@
+"""Futures of a document: each one's best mix and regret, robust and CVaR mixes, and the commands that offer them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from capitation.errors import CapitationError
+from optimiser.answers.optimise import optimise
+from optimiser.futures.play import PLAN, cvar_mix, mix_in_futures, named_futures, play_futures, robust_mix
+from optimiser.problem.assemble import programme_matrix
+from optimiser.problem.document import problem_of
+
+TEXT = """
+id = "choice"
+title = "Sure or bold"
+years = ["2020/21"]
+budgets = [{ kind = "recurrent", year = "2020/21", pounds = 100 }]
+
+[[solutions]]
+id = "sure"
+costs = [{ kind = "recurrent", pounds = 100 }]
+savings = [{ id = "a", pounds = 200, low_pounds = 190, high_pounds = 200 }]
+
+[[solutions]]
+id = "bold"
+costs = [{ kind = "recurrent", pounds = 100 }]
+savings = [{ id = "b", pounds = 300, low_pounds = 120, high_pounds = 400 }]
+
+[[futures]]
+id = "as_planned"
+
+[[futures]]
+id = "poor"
+effects = "low"
+"""
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "choice.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def choice(**extra):
+    import tomllib
+
+    return problem_of({**tomllib.loads(TEXT), **extra}, "choice", Path())
+
+
+def test_the_plan_is_best_as_planned_and_regretted_where_effects_are_low():
+    # one purse of £100: bold earns 200, or 20 where effects are low; sure earns 100, or 90
+    played = play_futures(choice())
+    rows = {row["future"]: row for row in played.futures.iter_rows(named=True)}
+    assert rows["as_planned"]["best"] == pytest.approx(200)
+    assert rows["as_planned"]["regret"] == pytest.approx(0)
+    assert rows["poor"]["best"] == pytest.approx(90)
+    assert rows["poor"]["plan"] == pytest.approx(20)
+    assert rows["poor"]["regret"] == pytest.approx(70)
+    table = played.regret.filter(candidate="poor", future="as_planned").row(0, named=True)
+    assert (table["value"], table["regret"]) == (pytest.approx(100), pytest.approx(100))
+    assert set(played.regret["candidate"]) == {PLAN, "as_planned", "poor"}
+
+
+def test_a_mix_says_what_it_is_worth_in_every_named_future():
+    shown = mix_in_futures(optimise(choice()))
+    assert dict(shown.select("future", "value").iter_rows()) == pytest.approx({"as_planned": 200, "poor": 20})
+
+
+def test_a_future_that_names_no_level_keeps_the_plans():
+    low = choice(effects="low")
+    assert mix_in_futures(optimise(low))["value"].to_list() == pytest.approx([90, 90])
+
+
+def test_robust_takes_the_sure_one_where_one_may_disappoint():
+    # bold loses 180 where it disappoints, sure 10: worst case of c on bold is 200c - 180c or 100 (1-c) + 200c - ...
+    planned = robust_mix(choice(), gamma=0)
+    assert planned.as_planned == planned.worst == pytest.approx(200)
+    careful = robust_mix(choice(), gamma=2)
+    assert careful.outcome.scales() == pytest.approx({"sure": 1, "bold": 0})
+    assert (careful.as_planned, careful.worst) == (pytest.approx(100), pytest.approx(90))
+
+
+def test_cvar_of_the_worst_half_takes_the_sure_one_and_weight_one_optimises_every_future():
+    mean = cvar_mix(choice(), alpha=0.5, weight=0)
+    assert mean.scales == pytest.approx({"sure": 0, "bold": 1})  # (200 + 20) / 2 against (100 + 90) / 2
+    worst = cvar_mix(choice(), alpha=0.5, weight=1)
+    assert worst.scales == pytest.approx({"sure": 1, "bold": 0})
+    assert worst.values["value"].to_list() == pytest.approx([100, 90])
+
+
+def test_with_weight_one_the_good_futures_are_worth_what_is_best_there_and_no_less():
+    # staff taken on after the first stage: the good future has twice the activity, whose saving follows from the same mix
+    problem = choice(
+        perspective="system",
+        providers=[{"id": "h"}],
+        activity=[{"point_of_delivery": "visit", "units": 1000}],
+        prices=[{"point_of_delivery": "visit", "tariff_pounds": 10, "variable_cost_pounds": 1}],
+        blocks=[{"id": "clinic", "provider": "h", "point_of_delivery": "visit", "units": 100, "saving_pounds": 500,
+                 "most": 9, "owner": "test", "quality": "red"}],
+        whole_blocks=False,
+        solutions=[{"id": "clinic", "effects": [{"point_of_delivery": "visit", "central": "0.2"}],
+                    "costs": [{"kind": "recurrent", "pounds": 100}]}],
+        futures=[{"id": "bad", "activity_factor": "0.5"}, {"id": "good", "activity_factor": "2"}],
+    )  # fmt: skip
+    found = cvar_mix(problem, alpha=0.5, weight=1)
+    # bad: 100 visits avoided, £100 and one clinic; good: 400 visits, £400 and four clinics
+    assert found.values["value"].to_list() == pytest.approx([100 + 500 - 100, 400 + 2000 - 100])
+    assert found.found.mean == pytest.approx((500 + 2300) / 2)
+
+
+def test_futures_are_refused_where_there_are_none_or_their_chances_do_not_add_up():
+    with pytest.raises(CapitationError, match="names no futures"):
+        named_futures(choice(futures=[]))
+    with pytest.raises(CapitationError, match=r"add to 0\.5"):
+        named_futures(choice(futures=[{"id": "a", "probability": "0.25"}, {"id": "b", "probability": "0.25"}]))
+    with pytest.raises(CapitationError, match="to have one"):
+        named_futures(choice(futures=[{"id": "a", "probability": "0.5"}, {"id": "b"}]))
+
+
+def test_a_future_that_no_mix_survives_is_named():
+    hard = choice(
+        limits=[{"measure": "npv", "at_least": 95}],
+        futures=[{"id": "fair"}, {"id": "ruin", "effects": "low"}],
+    )
+    with pytest.raises(CapitationError, match="ruin"):
+        cvar_mix(hard)
+
+
+def test_losses_count_the_contacts_that_are_saved_with_what_is_not_avoided():
+    problem = choice(
+        activity=[{"point_of_delivery": "visit", "units": 100}],
+        prices=[{"point_of_delivery": "visit", "tariff_pounds": 10}],
+        points_of_delivery=[{"id": "call", "contact_cost_pounds": 4}],
+        solutions=[
+            {
+                "id": "line",
+                "effects": [{"point_of_delivery": "visit", "low": "0.1", "central": "0.2", "high": "0.2"}],
+                "receiving": [{"avoided_at": "visit", "received_at": "call", "contacts_per_unit": 1}],
+            }
+        ],
+        futures=[],
+    )
+    # 20 visits at £10 less 20 calls at £4; at the low end half of both
+    found = robust_mix(problem, gamma=1)
+    assert found.as_planned == pytest.approx(120)
+    assert found.losses["loss"].to_list() == pytest.approx([60])
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (("appraise", "--draws", 50, "--seed", 3), {"money", "chances", "regret", "draws", "seed"}),
+        (("futures",), {"futures", "regret", "mix"}),
+        (("robust", "--disappoint", 1), {"worst", "as_planned", "losses"}),
+        (("cvar", "--worst", 0.5, "--weight", 1), {"futures", "mean", "worst_mean"}),
+    ],
+)
+def test_every_way_to_use_futures_has_a_command(capitation, file, tmp_path, words, keys):
+    first, *rest = words
+    done = capitation(first, file, *rest, "--json")
+    assert done.code == 0, done.err
+    assert keys <= set(json.loads(done.out))
+    written = capitation(first, file, *rest, "--out", tmp_path / "out")
+    assert written.code == 0, written.err
+    assert list((tmp_path / "out").glob("*.csv"))
+
+
+def test_optimise_shows_the_mix_in_the_futures_that_the_document_names(capitation, file):
+    done = capitation("optimise", file, "--json")
+    shown = {row["future"]: row["value"] for row in json.loads(done.out)["futures"]}
+    assert shown == pytest.approx({"as_planned": 200, "poor": 20})
+    assert programme_matrix(choice()).is_whole is False
