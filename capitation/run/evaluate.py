@@ -82,9 +82,10 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     ledger = [waterfalls(scenario, money, weights.stages, members, totals, slices)]
     if not care.to_providers.is_empty():
         ledger.append(provider_waterfalls(allocation, care.to_providers))
+    bridge = bridge_of(scenario, pack, money, activity, care.costs, parts)
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
-        "bridge": bridge_of(scenario, pack, money, activity, care.costs),
+        "bridge": bridge,
         "assumption": assumptions(
             {
                 f"scenario {scenario.id}": scenario,
