@@ -38,8 +38,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
 from capitation.records.frames import Frame
-from capitation.run.bridging import bridge_of
-from capitation.run.parts import Note, activity_by_locality, delivery, optional_parts
+from capitation.run.parts import Note, activity_by_locality, bridge_of, delivery, optional_parts
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
