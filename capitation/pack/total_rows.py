@@ -82,7 +82,7 @@ def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str
 
 
 def _is_called(name: str) -> pl.Expr:
-    """Whether a label is a word for a total, alone or with what it totals: "Total", "Bedford total", "Total of England"."""
+    """Whether a label is a word for a total, alone or with what it totals: "Total", "Vale total", "Total of England"."""
     label = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
     return (label.is_in(WORDS) | label.str.contains(_CALLED)).fill_null(value=False)
 

@@ -34,7 +34,9 @@ _PLAIN: dict[Any, str] = {
 
 _FORMS = {
     r"^(\d{4})/(\d{2})$": "a financial year such as 2016/17",
-    r"^[a-z0-9][a-z0-9-]*$": "small letters, digits and hyphens, such as blmk-2016-17",
+    r"^[a-z0-9][a-z0-9-]*$": "small letters, digits and hyphens, such as vale-2016-17",
+    r"^[A-Za-z0-9][A-Za-z0-9-]*$": "letters, digits and hyphens, such as vale-2016-17",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, dots, lines and hyphens, such as primary-medical",
 }
 
 Error = Mapping[str, Any]

@@ -38,8 +38,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
 from capitation.records.frames import Frame
-from capitation.run.bridging import bridge_of
-from capitation.run.parts import Note, activity_by_locality, delivery, optional_parts
+from capitation.run.parts import Note, activity_by_locality, bridge_of, delivery, optional_parts
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
@@ -82,9 +81,10 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     ledger = [waterfalls(scenario, money, weights.stages, members, totals, slices)]
     if not care.to_providers.is_empty():
         ledger.append(provider_waterfalls(allocation, care.to_providers))
+    bridge = bridge_of(scenario, pack, money, activity, care.costs, parts)
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
-        "bridge": bridge_of(scenario, pack, money, activity, care.costs),
+        "bridge": bridge,
         "assumption": assumptions(
             {
                 f"scenario {scenario.id}": scenario,

@@ -27,12 +27,16 @@ from capitation.allocation.providers import (
 )
 from capitation.allocation.services import ServiceEnvelope, envelopes_of, service_streams
 from capitation.allocation.tree import LevelAllocation
+from capitation.chain.bridge import BridgeLine, Drivers, do_nothing
+from capitation.chain.rules import read_chain
 from capitation.money.pence import board_text
+from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import Membership
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import Scenario
+from capitation.streams.control_total import ControlTotal
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import need_inputs
 
@@ -206,3 +210,36 @@ def _spreading(scenario: Scenario, pack: DataPack, wanted: set[str]) -> Formula 
         if covers and FinancialYear(scenario.need_year) in formula.document.years:
             return formula
     return None
+
+
+def bridge_of(
+    scenario: Scenario,
+    pack: DataPack,
+    money: ControlTotal,
+    activity: Frame[LocalityActivity],
+    costs: Frame[UnitCost],
+    parts: OptionalParts,
+) -> Frame[BridgeLine]:
+    """The chain from the opening deficit to what is left before any mix; no line where the scenario names no chain or lacks what it rests on."""
+    if scenario.chain is None:
+        return BridgeLine.empty()
+    chain = read_chain(pack, scenario.chain)
+    printed = {part.name for gap in scenario.gaps if gap.year == chain.base_year for part in gap.parts}
+    if costs.is_empty() or activity.is_empty():
+        parts.lack("bridge of the deficit", "It rests on activity and unit costs, which are not modelled.")
+        return BridgeLine.empty()
+    if chain.opening_part not in printed:
+        reason = f"The scenario's gaps have no part {chain.opening_part!r} of {chain.base_year}, which chain {chain.id} opens with."
+        parts.lack("bridge of the deficit", reason)
+        return BridgeLine.empty()
+    with_activity = set(activity["year"])
+    years = [year for year in scenario.years if year in with_activity]
+    drivers = Drivers(
+        spend=costs,
+        activity=activity,
+        totals=money.totals,
+        persons={str(t.year): t.persons for t in scenario.population.totals},
+        parameters=Parameters(pack),
+        gaps=scenario.gaps,
+    )
+    return do_nothing(chain, drivers, scenario.system_code, years)

@@ -77,7 +77,7 @@ def shipped(pack):
             "rise in opening_dft",
         ),
         (
-            policy(rules(), place=[{"from": "2016/17", "max_under": figure("0.05")}] * 2),
+            policy(rules(), place=[{"from": "2016/17", "core_stream": "ccg", "max_under": figure("0.05")}] * 2),
             "place rules are given twice",
         ),
     ],
