@@ -46,7 +46,7 @@ from contracts.options.position import (
     positions,
     transfers,
 )
-from contracts.options.study import STUDY, study
+from contracts.options.study import study
 from contracts.options.trials import Trials
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
@@ -82,7 +82,6 @@ SCHEMAS: dict[str, type[Schema]] = {
     "set_aside": SetAside,
     "transfer": PartyTransfer,
     "who_pays": WhoPays,
-    **STUDY,
 }
 """Schemas of the frames of a run of contract options by name."""
 

@@ -60,7 +60,7 @@ def compare(
     if case is not None:
         document = document.model_copy(update={"shown_case": case})
     done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()), studied=True)
-    written = [] if out is None else write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
+    written = [] if out is None else write_run(done, out, {**SCHEMAS, **STUDY}, csv=csv, xlsx=xlsx)
     if as_json:
         names = [
             "expected_gap",

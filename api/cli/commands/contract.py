@@ -10,8 +10,8 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, print_json, show
-from api.cli.commands.contract_books import register_books
-from api.cli.commands.contract_payoff import payoff_command
+from api.cli.deals.books import register_books
+from api.cli.deals.payoff import payoff_command
 from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.shipped import shipped
 from capitation.records.whole_files import write_text

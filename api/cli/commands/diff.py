@@ -11,8 +11,8 @@ import typer
 from api.boards.tables import print_json, show
 from api.cli.options import JsonOption, RunFolder
 from api.cli.outputs import check_outputs
+from api.exports.run_difference import run_difference
 from capitation.records.whole_files import write_whole
-from capitation.run.difference import run_difference
 from capitation.run.run import load_run
 
 SHOWN = 30

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.commands.import_mssp import import_mssp
+from api.cli.deals.import_mssp import import_mssp
 from api.cli.given import GivenTables
 from api.cli.options import AcceptOption, DataOption, HeadingOption, JsonOption, MapOption, NoTotalOption, SheetOption
 from capitation.pack.layers import pack_folder

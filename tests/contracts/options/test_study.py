@@ -12,6 +12,7 @@ from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.options.outturn import plan_lines
 from contracts.options.position import commissioner_money
+from contracts.options.study import STUDY
 from contracts.options.trials import Trials
 
 HOSPITALS = ("RC1", "RC9", "RD8")
@@ -171,5 +172,8 @@ def test_a_tolerance_above_all_income_and_a_response_that_ends_all_activity_are_
 
 def test_frames_without_the_study_are_as_they_were(document, pack, blmk_run, studied):
     plain = evaluate_options(document, pack, run=blmk_run)
+    assert set(studied.frames) - set(plain.frames) == set(STUDY)
+    for name, schema in STUDY.items():
+        assert schema.validate(studied.frame(name)).equals(studied.frame(name)), name
     for name, frame in plain.frames.items():
         assert frame.equals(studied.frame(name)), name

@@ -1,0 +1,1 @@
+"""Commands of contracts that stand below a word: payoff, books, published files."""
