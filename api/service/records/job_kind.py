@@ -150,6 +150,7 @@ class JobKind(Generic[R]):
         frames: rows that a partner sees of each frame; a frame that is not named is hidden.
         people: frames that count people or events, whose small numbers are left out.
         partners_see: names in the content of a result that a partner sees; others are hidden.
+        narrowed: what a partner sees of those among them that say more than is theirs, by name.
         schemas: schemas of the frames of a result that leaves as a workbook; None where it does not.
         has_tables: whether results have tables.
         read_by: who may read results.
@@ -169,6 +170,7 @@ class JobKind(Generic[R]):
     frames: Mapping[str, Visibility] = field(default_factory=dict)
     people: Mapping[str, People] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()
+    narrowed: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     schemas: Mapping[str, type[Schema]] | None = None
     has_tables: bool = True
     read_by: Who = "anyone"

@@ -23,7 +23,7 @@ from api.service.security.visibility import EVERYTHING, view_of
 from api.service.views.models import RunContent
 from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, VARY
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import CapitationError, Fault, UnknownNameError
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import Run
 from capitation.run.trace import WITHHELD, Context, FigureAddress, explain
@@ -82,6 +82,7 @@ def read_figure(
     context = _context(service, result_id)
     headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
+    _check_key(pairs)
     try:
         asked = FigureAddress(table, column, tuple(pairs))
         may_show = _may_show(service, result_id, client)
@@ -93,6 +94,21 @@ def read_figure(
             "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
         )
     return respond(FigureView.model_validate(tree.as_dict()), request, headers=headers, tag=tag)
+
+
+def _check_key(pairs: list[tuple[str, str]]) -> None:
+    """Refuse a key that names a column twice: no row has two values in it.
+
+    Raises:
+        ServiceError: 422 with every column that is named twice.
+    """
+    names = [name for name, _ in pairs]
+    faults = []
+    for name in dict.fromkeys(each for each in names if names.count(each) > 1):
+        values = " and ".join(repr(value) for each, value in pairs if each == name)
+        faults.append(Fault(f"query: where {name}", values, "one value for each column of the key"))
+    if faults:
+        raise ServiceError("invalid", "the key of the figure names a column more than once", faults)
 
 
 def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.service.http.negotiation import CSV, JSON
 from api.service.http.paging import number_after, page_of
 from api.service.ledger.journal_files import csv_bytes, read_journal
-from api.service.ledger.posting import head_of, journals_of
+from api.service.ledger.posting import Wanted, head_of, journals_of
 from api.service.records.failures import BODY, ServiceError
 from api.service.routes.approvals import POSTABLE
 from api.service.runtime.request import (
@@ -102,9 +102,10 @@ def create_journal(
         if result is None:
             fault = Fault(f"{BODY}: result", asked.result, f"a {POSTABLE[word]} that is stored")
             raise ServiceError("invalid", f"there is no {POSTABLE[word]} {name!r}", [fault])
-        new = journals_of(service, result, asked.period, asked.source, asked.accounting_date, asked.restates)
+        wanted = Wanted(asked.period, asked.source, asked.accounting_date, asked.restates, asked.part, asked.profile)
+        new = journals_of(service, result, wanted)
         ids = " ".join(each.id for each in new)
-        posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=asked.period)
+        posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=new[-1].period)
         try:
             made = service.store.add_journals(new, client.subject, posted)
         except ChangedError as error:

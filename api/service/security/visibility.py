@@ -122,8 +122,12 @@ def content_seen(kind: str, content: dict[str, Any], caller: Caller, system: str
     """The content of a result as far as the caller sees it."""
     if sees_everything(caller, system):
         return content
-    shown = KINDS[kind].partners_see if kind in KINDS else frozenset[str]()
-    return {name: value for name, value in content.items() if name in shown}
+    if kind not in KINDS:
+        return {}
+    shown, narrowed = KINDS[kind].partners_see, KINDS[kind].narrowed
+    return {
+        name: narrowed[name](value) if name in narrowed else value for name, value in content.items() if name in shown
+    }
 
 
 def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
