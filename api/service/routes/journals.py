@@ -110,7 +110,11 @@ def create_journal(
             made = service.store.add_journals(new, client.subject, posted)
         except ChangedError as error:
             raise ServiceError("posted-already", error.message) from error
-        view = JournalsMade(items=[journal_view(each) for each in made])
+        last = made[-1]
+        detail = f"journal {last.id} is posted: {last.source} of {last.period}" + (
+            f", in place of journal {last.linked_to}" if last.linked_to else ""
+        )
+        view = JournalsMade(items=[journal_view(each) for each in made], detail=detail)
         return respond(view, request, 201, {"Location": view.items[-1].href})
 
     return created_once(request, service, client, sent, key, act)

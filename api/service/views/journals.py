@@ -80,6 +80,8 @@ class JournalsMade(ApiModel):
 
     items: list[JournalView]
     """The journals; the last one stands."""
+    detail: str = Field(default="", examples=["journal 5b0c3f3e9d1a7c42 is posted: provider_allocation of 2018/19"])
+    """What was posted, in a sentence."""
 
 
 class JournalList(ApiModel):
