@@ -64,21 +64,27 @@ def journals_of(service: Service, result: Result, wanted: Wanted) -> list[NewJou
         UnknownNameError: there is no journal of the id that is to be restated.
     """
     given = _approval_of(service, result)
-    approval = Approval(
-        run_id=result.id,
-        made_by=given.made_by,
-        approved_by=given.approved_by,
-        approved_on=dt.datetime.fromtimestamp(given.created, dt.UTC).date(),
-    )
-    made, owner = _made(service, result, wanted, approval)
+    made, owner = made_for(service, result, wanted)
     check_accounting_date(made.head.period, wanted.accounting_date)
     if wanted.restates is None:
         return [_original(service, made, result, owner, given.id)]
     return _restated(service, made, result, owner, wanted.restates, given.id)
 
 
-def _made(service: Service, result: Result, wanted: Wanted, approval: Approval) -> tuple[Journal, str]:
-    """The journal, and whose it is: the system or the contract."""
+def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal, str]:
+    """The journal of an approved result, whatever was posted before, and whose it is: the system or the contract.
+
+    Raises:
+        ServiceError: 409 where the result is not approved.
+        JournalError: the journal cannot be made.
+    """
+    given = _approval_of(service, result)
+    approval = Approval(
+        run_id=result.id,
+        made_by=given.made_by,
+        approved_by=given.approved_by,
+        approved_on=dt.datetime.fromtimestamp(given.created, dt.UTC).date(),
+    )
     date = wanted.accounting_date
     if result.kind == "run":
         content = RunContent.model_validate_json(result.content)

@@ -207,3 +207,43 @@ def journal_view(stored: StoredJournal) -> JournalView:
         created=moment(stored.created),
         href=f"/v1/journals/{stored.id}",
     )
+
+
+class ReconciledAccount(ApiModel):
+    """An account of a ledger: what is due on it, what was posted, and the difference; debits less credits, in pounds."""
+
+    organisation: str = Field(examples=["04F"])
+    """Whose ledger it is in."""
+    account_code: str = Field(examples=["900101-90010000-00000-00000-000000"])
+    """Account, from the mapping."""
+    currency: str = Field(examples=["GBP"])
+    """Currency."""
+    due: Money
+    """What the result means for it."""
+    posted: Money
+    """What stands on it, all journals of the period together."""
+    difference: Money = Field(examples=["0.00"])
+    """Posted less due."""
+
+
+class ReconciliationView(ApiModel):
+    """What a result means for the ledgers of a period, against what was posted there."""
+
+    result: str = Field(examples=["/v1/runs/f10e0a9b83f73e51"])
+    """The run or settlement."""
+    period: str = Field(examples=["2018/19"])
+    """The period."""
+    control_total: Money | None = Field(examples=["1535741000.00"])
+    """What the system has in the year; none for a settlement."""
+    kept_back: Money | None = Field(examples=["17348175.00"])
+    """What of it is not paid to providers; none for a settlement."""
+    invoices: Money
+    """What is to be paid."""
+    postings: Money
+    """What was posted."""
+    is_settled: bool = Field(examples=[True])
+    """Whether every account has what is due, no more and no less."""
+    accounts: list[ReconciledAccount]
+    """Every account that has something due or posted."""
+    journals: list[str] = Field(examples=[["/v1/journals/5b0c3f3e9d1a7c42"]])
+    """Where the journals of the period stand, in the order of posting."""

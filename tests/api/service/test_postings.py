@@ -229,6 +229,16 @@ def test_months_and_the_whole_year_are_not_both_posted_and_months_follow_one_pro
     assert '"profile": "twelfths"' in other.json()["detail"]
     for number, part in enumerate(parts_of("2017/18", "month")[1:]):
         assert make(served, hands, result, f"m{number}", part=part).status_code == 201
+    query = f"/v1/journals/reconciliation?result={result}&period=2017/18"
+    report = served.client.get(query, headers=hands["cal"])
+    assert report.status_code == 200, report.text
+    assert (report.json()["invoices"], report.json()["postings"]) == ("1000000.02", "1000000.02")
+    assert report.json()["is_settled"]
+    assert len(report.json()["journals"]) == 12
+    later = settled(served, hands, "later", plan_value_pence="50000013")
+    moved = served.client.get(query.replace(result, later), headers=hands["cal"]).json()
+    assert not moved["is_settled"]
+    assert {row["difference"] for row in moved["accounts"]} == {"-0.12", "0.12"}
     items = served.client.get("/v1/journals", headers=hands["cal"]).json()["items"]
     assert sum(round(float(each["debit_total"]) * 100) for each in items) == 2 * 50_000_001
     assert make(served, hands, result, "e", part="2018-04").status_code == 422
