@@ -12,6 +12,7 @@ from api.boards.tables import print_json
 from api.cli.options import JsonOption, StoreOption
 from api.cli.service_store import opened_store, settings_of
 from api.service.security.audit import Verdict, export_text, parse_head, verify_file, verify_log
+from capitation.errors import Fault
 from capitation.records.whole_files import write_whole
 
 
@@ -34,19 +35,27 @@ def verify_command(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that no record was changed, lost, added or moved; exit code 1 and the first break where one was."""
+    """Check that no record was changed, lost, added or moved, and that all postings hold together; exit code 1 where not."""
+    faults: list[Fault] = []
     noted = [parse_head(text) for text in head or []]
     if log is not None:
         verdict = verify_file(log, noted)
     else:
         with opened_store(settings_of(store=store)) as kept:
             verdict = verify_log(kept, noted)
+            if verdict.holds:  # a log that does not hold says nothing of what was posted
+                from api.service.ledger.invariants import ledger_faults
+
+                faults = ledger_faults(kept)
     if as_json:
-        print_json({"holds": verdict.holds, **verdict.model_dump()})
+        shown = [{"where": each.where, "found": each.found, "expected": each.expected} for each in faults]
+        print_json({"holds": verdict.holds and not faults, **verdict.model_dump(), "ledger": shown})
     else:
         for line in verdict_lines(verdict):
             typer.echo(line)
-    if not verdict.holds:
+        for each in faults:
+            typer.echo(f"{each.where}: found {each.found}; expected {each.expected}")
+    if not verdict.holds or faults:
         raise typer.Exit(1)
 
 

@@ -14,16 +14,19 @@ from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, RunFolder
 from api.service.ledger.accounts import Account, ChartAccount, assumed_codes, check_chart
 from api.service.ledger.journal_files import csv_bytes, json_bytes, read_journal
-from api.service.ledger.journals import journal_of_run, restate
+from api.service.ledger.journals import check_accounting_date, journal_of_run, restate
 from api.service.ledger.lines import Approval, Journal, JournalError
+from api.service.ledger.parts import part_of, parts_of
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack, read_rows
+from capitation.profiles.phase import Every
 from capitation.records.documents import read_document
 from capitation.records.whole_files import write_all_whole
 from capitation.run.run import load_run
 
+_EVERY = ("year", "quarter", "month")
 _SOURCES = ("provider_allocation", "locality_total")
 
 
@@ -47,6 +50,10 @@ def journal_command(
     ] = None,
     year: Annotated[str | None, typer.Option(help="Year to export; every year of the run by default.")] = None,
     source: Annotated[str, typer.Option(help="provider_allocation or locality_total.")] = "provider_allocation",
+    every: Annotated[str, typer.Option(help="year, quarter or month: how long a journal's period is.")] = "year",
+    profile: Annotated[
+        str, typer.Option(help="Profile of the data pack that parts a year into its months.")
+    ] = "twelfths",
     date: Annotated[str | None, typer.Option(help="Posting date YYYY-MM-DD; the year's last day by default.")] = None,
     restates: Annotated[
         Path | None, typer.Option(help="JSON file of a posted journal that these figures put right.")
@@ -58,22 +65,29 @@ def journal_command(
     if source not in _SOURCES:
         message = f"--source: found {source!r}; expected {' or '.join(_SOURCES)}"
         raise JournalError(message)
-    made = load_run(run)
-    mapping = (
-        DataPack(pack_folder(data)).rows("journals/accounts.csv", Account)
-        if accounts is None
-        else read_rows(accounts, Account)
-    )
+    if every not in _EVERY:
+        message = f"--every: found {every!r}; expected {', '.join(_EVERY)}"
+        raise JournalError(message)
+    made, pack = load_run(run), DataPack(pack_folder(data))
+    mapping = pack.rows("journals/accounts.csv", Account) if accounts is None else read_rows(accounts, Account)
     if chart is not None:
         check_chart(mapping, read_rows(chart, ChartAccount, keep_extra=True))
     approved = read_document(approval, Approval)
     old = None if restates is None else read_journal(_bytes(restates), str(restates))
     years = made.frame(source).get_column("year").unique().sort().to_list() if year is None else [year]
     kind = cast("Literal['provider_allocation', 'locality_total']", source)
-    journals = [
-        journal_of_run(made, each, mapping, approved, source=kind, accounting_date=_date(date))
-        for each in ([old.head.period] if old is not None and year is None else years)
+    periods = [old.head.year or old.head.period] if old is not None and year is None else years
+    wanted = [
+        (each, None if part == each else part_of(each, part, profile, pack))
+        for each in periods
+        for part in ([old.head.period] if old is not None else parts_of(each, cast("Every", every)))
     ]
+    journals = [
+        journal_of_run(made, each, mapping, approved, source=kind, accounting_date=_date(date), part=part)
+        for each, part in wanted
+    ]
+    for journal in journals:
+        check_accounting_date(journal.head.period, _date(date))
     if old is not None:
         answer = restate(old, journals[0])
         journals = [answer.reversal, answer.replacement]

@@ -28,6 +28,7 @@ from api.service.security.audit import event
 from api.service.security.callers import caller_of
 from api.service.security.credentials import AuthenticationError, masked
 from api.service.security.local_token import COOKIE, LocalToken
+from api.service.security.refusals import Refusals
 from api.service.security.tokens import KeySet, key_set
 from api.service.security.visibility import view_of
 from api.service.settings import Settings
@@ -153,7 +154,7 @@ class IdentityLayer:
     """
 
     def __init__(self, app: ASGIApp, identity: Identity) -> None:
-        self.app, self.identity = app, identity
+        self.app, self.identity, self.refusals = app, identity, Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -176,7 +177,9 @@ class IdentityLayer:
             refused = self.identity.refusal(caller, method, path)
             if refused is not None:
                 if method not in {"GET", "HEAD"}:  # refused reads are in the access log only
-                    await run_in_threadpool(self._note_refusal, caller, method, path, refused.code, state)
+                    count = self.refusals.to_record(caller.client, refused.code)
+                    if count is not None:
+                        await run_in_threadpool(self._note_refusal, caller, method, path, refused.code, state, count)
                 raise refused
         await self.app(scope, receive, send)
 
@@ -191,13 +194,18 @@ class IdentityLayer:
             allowance.limit.take(address)  # who guesses at keys is counted where they are
             raise
 
-    def _note_refusal(self, caller: Caller, method: str, path: str, code: str, state: Mapping[str, str]) -> None:
-        """Add to the audit log that a known caller was refused a change."""
+    def _note_refusal(
+        self, caller: Caller, method: str, path: str, code: str, state: Mapping[str, str], count: int
+    ) -> None:
+        """Add to the audit log that a known caller was refused a change, and how many since the last record."""
         store = self.identity.store
         at = dt.datetime.fromtimestamp(store.clock(), dt.UTC)
         action, subject = f"{resource_of(path)}.{VERB_OF[method]}", masked(path.removeprefix("/v1/"))[:200]
         correlation = state["correlation_id"]
-        store.note(event(at, caller.subject, caller.organisation, action, subject, code, correlation=correlation))
+        since = {"times": str(count)} if count > 1 else {}
+        store.note(
+            event(at, caller.subject, caller.organisation, action, subject, code, correlation=correlation, **since)
+        )
 
 
 def _mark(given: Given) -> bytes | None:

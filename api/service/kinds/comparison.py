@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import Field
 
-from api.service.kinds.run import MANIFEST, evaluated, whole_run
+from api.service.kinds.run import MANIFEST, evaluated, manifest_of_partner, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
-from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
 from capitation.pack.layers import DEFAULT_PACK
@@ -108,7 +108,27 @@ def _newest(store: StoredThings, kind: str, name: str, version: str | None = Non
     return found
 
 
+def _manifest_of_partner(manifest: Any) -> Any:  # noqa: ANN401  # any plain content
+    return manifest_of_partner(manifest, FRAMES)
+
+
 _BY_ORGANISATION = Visibility(own=("organisation_code",))
+
+FRAMES = {
+    "set_aside": OPEN,
+    "commissioner_money": Visibility(own=("commissioner_code",)),
+    "contract_notice": OPEN,
+    "option_terms": OPEN,
+    "expected_gap": Visibility(own=("provider_code",)),
+    "option_difference": _BY_ORGANISATION,
+    "outturn": Visibility(own=("commissioner", "provider")),
+    "payment": Visibility(own=("commissioner_code", "provider_code")),
+    "position": _BY_ORGANISATION,
+    "position_bridge": Visibility(own=("subject_code",)),
+    "transfer": _BY_ORGANISATION,
+    "who_pays": _BY_ORGANISATION,
+}
+"""Rows that a partner sees of each frame."""
 
 KIND = JobKind(
     name="comparison",
@@ -120,21 +140,19 @@ KIND = JobKind(
     run=work,
     document="options",
     more=_made_of,
-    frames={
-        "set_aside": OPEN,
-        "commissioner_money": Visibility(own=("commissioner_code",)),
-        "contract_notice": OPEN,
-        "option_terms": OPEN,
-        "expected_gap": Visibility(own=("provider_code",)),
-        "option_difference": _BY_ORGANISATION,
-        "outturn": Visibility(own=("commissioner", "provider")),
-        "payment": Visibility(own=("commissioner_code", "provider_code")),
-        "position": _BY_ORGANISATION,
-        "position_bridge": Visibility(own=("subject_code",)),
-        "transfer": _BY_ORGANISATION,
-        "who_pays": _BY_ORGANISATION,
+    frames=FRAMES,
+    people={
+        "outturn": People(
+            "actual_activity",
+            ("year", "activity_case", "commissioner", "line"),
+            ("provider", "service"),
+            ("plan_activity", "plan_value_pence", "actual_value_pence", "plan_cost_pence", "actual_cost_pence"),
+            or_of=("plan_activity",),
+            subject=("commissioner", "provider", "service", "line"),
+        ),
     },
     partners_see=frozenset({"data_pack", "manifest"}),
+    narrowed={"manifest": _manifest_of_partner},
     schemas=SCHEMAS,
     tag_after="settlements",
     example=Example(

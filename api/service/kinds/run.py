@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
-from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfPeople, People, Visibility, Work
 from api.service.records.pack import Pack
 from api.service.records.workbooks import manifest_file
 from capitation.pack.layers import DEFAULT_PACK
@@ -95,9 +98,44 @@ PEOPLE = {
     "practice_weight": People(
         "registered_micro", ("year", "stream"), ("practice_code",), ("weight_micro",), micro=True
     ),
-    "locality_activity": People("activity", ("year", "case", "point_of_delivery"), ("locality_code",)),
+    "locality_activity": People(
+        "activity",
+        ("year", "case", "point_of_delivery"),
+        ("locality_code",),
+        subject=("point_of_delivery", "locality_code"),
+    ),
 }
-"""Frames that count people or events; amounts of money are not left out, since every pound is accounted for."""
+"""Frames that count people or events."""
+
+MADE_OF_PEOPLE = {
+    "population": MadeOfPeople("practice_code", ("registered_micro", "registered_persons")),
+    "practice_need": MadeOfPeople("practice_code", ("registered_persons", "weighted_persons", "need_index")),
+    "practice_weight": MadeOfPeople("practice_code", ("registered_micro", "need_index", "weight_micro")),
+    "practice_opening": MadeOfPeople("practice_code", ("opening_pence",)),
+    "allocation": MadeOfPeople("code", ("weight_micro", "allocation_pence"), ("weight_micro",), is_whole_row=True),
+    "spendable": MadeOfPeople("code", ("weight_micro", "allocation_pence"), ("weight_micro",), is_whole_row=True),
+    "target": MadeOfPeople("area_code", of_area=("weight_micro", "target_share")),
+    "distance_from_target": MadeOfPeople(
+        "area_code", of_area=("opening_dft_pence_per_person", "closing_dft_pence_per_person")
+    ),
+}
+"""What follows from the people of a practice: its weights, its need and its share of the money; and what adds them up over an area.
+
+Money of localities and above is never left out, since every pound is accounted for.
+"""
+
+
+def manifest_of_partner(manifest: Any, seen: Mapping[str, Visibility] = FRAMES) -> Any:  # noqa: ANN401  # any plain content
+    """A manifest without the tables that a partner does not see, and without rows and checksums, which count and prove others' rows."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
+        return manifest
+    shown = {
+        name: {key: value for key, value in about.items() if key not in {"rows", "sha256"}}
+        for name, about in manifest["frames"].items()
+        if name in seen and isinstance(about, dict)
+    }
+    return {**manifest, "frames": shown}
+
 
 MANIFEST = {
     "run_id": RUN_EXAMPLE,
@@ -119,6 +157,8 @@ KIND = JobKind(
     document="scenario",
     frames=FRAMES,
     people=PEOPLE,
+    made_of_people=MADE_OF_PEOPLE,
+    narrowed={"manifest": manifest_of_partner},
     partners_see=frozenset({"data_pack", "manifest"}),
     schemas=SCHEMAS,
     tag_after="data packs",

@@ -16,6 +16,8 @@ from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.identity import plain
 from contracts.books.statements import statement_of
 from contracts.document.contract import parse_contract
+from contracts.language.currency import currency_of, smallest_unit
+from contracts.language.rounding import units_per
 from contracts.settlement.settle import settle
 
 _BLOCK_ROW = {
@@ -52,7 +54,7 @@ def work(given: Work) -> JobResult:
         schema_overrides=dict.fromkeys(columns, pl.String),
     )
     done = settle(contract, rows, explain=True, where="rows")
-    frames = {"results": done.results, "positions": done.positions(), "notices": done.notices}
+    frames = {"results": done.results, "positions": in_pence(done.positions()), "notices": done.notices}
     if done.steps is not None:
         frames["steps"] = done.steps
     content = {
@@ -70,6 +72,24 @@ def work(given: Work) -> JobResult:
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.width})
 
 
+def in_pence(positions: pl.DataFrame) -> pl.DataFrame:
+    """Positions with sterling as whole pence under `amount_pence`; those of other currencies stay in their unit.
+
+    Example:
+        -50000001 of the unit "pence" is -50000001 in `amount_pence`, and -500000.01 in `amount_gbp` of text formats.
+    """
+    if not positions.width:
+        return positions
+    units = [unit for unit in positions.get_column("unit").unique().to_list() if unit is not None]
+    if not units or positions.get_column("unit").null_count() or any(currency_of(unit) != "GBP" for unit in units):
+        return positions
+    per = {unit: int(units_per(smallest_unit(unit), unit)) for unit in units}
+    pence = (pl.col("amount") * pl.col("unit").replace_strict(per, return_dtype=pl.Int64)).alias("amount_pence")
+    return positions.select(
+        *(name for name in positions.columns if name not in {"unit", "amount"}), pl.lit("GBP").alias("currency"), pence
+    )
+
+
 def _rows(_asked: SettlementRequest, sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     return {"rows": sent["rows"]}  # as sent, so that numbers keep their digits
 
@@ -79,6 +99,11 @@ def _cell(value: Any) -> str | None:  # noqa: ANN401  # any JSON scalar
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without_reason(statement: str) -> str:
+    """Whether a statement was issued, without why not: the reason names rows of others."""
+    return statement.partition(":")[0]
 
 
 _BY_PARTY = Visibility(own=("party",))
@@ -94,7 +119,8 @@ KIND = JobKind(
     document="contract",
     more=_rows,
     frames={"positions": _BY_PARTY, "entries": _BY_PARTY},
-    partners_see=frozenset({"contract", "contract_digest", "contract_version", "rows", "outputs", "statement"}),
+    partners_see=frozenset({"contract", "contract_digest", "contract_version", "outputs", "statement"}),
+    narrowed={"statement": _without_reason},
     tag_after="figures",
     example=Example(
         "efe80dc0bdd149a0cafc34abc2f96264",

@@ -25,7 +25,7 @@ def json_bytes(journal: Journal) -> bytes:
     """The journal as JSON: head, totals and lines in their fixed order, amounts as two-decimal text or null."""
     lines = _written(journal).drop("journal_id").to_dicts()
     total = decimal_text(journal.total_pence)
-    content = {**journal.head.model_dump(mode="json"), "debit_total": total, "credit_total": total, "lines": lines}
+    content = {**journal.head.written(), "debit_total": total, "credit_total": total, "lines": lines}
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 

@@ -17,13 +17,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import polars as pl
 
 from api.service.ledger.accounts import Account, unmapped, with_accounts
 from api.service.ledger.lines import Approval, Journal, JournalError, JournalHead, Source, net, sealed
+from api.service.ledger.parts import YearPart
+from api.service.records.periods import period_of
+from api.service.security.hands import same_hand
 from capitation.errors import DataError, Fault, Faults
 from capitation.records.frames import Frame
 from capitation.records.identity import digest
@@ -48,8 +51,9 @@ def journal_of_run(
     *,
     source: Literal["provider_allocation", "locality_total"] = "provider_allocation",
     accounting_date: dt.date | None = None,
+    part: YearPart | None = None,
 ) -> Journal:
-    """The journal of one year of a run's allocations.
+    """The journal of one year of a run's allocations, or of a part of it.
 
     Args:
         run: an evaluated scenario.
@@ -57,7 +61,8 @@ def journal_of_run(
         accounts: the mapping to account codes.
         approval: who made and who approved the run.
         source: allocations to providers, in commissioners' ledgers, or totals of localities, in the system's.
-        accounting_date: when it is posted; the last day of the year by default.
+        accounting_date: when it is posted; the last day of the period by default.
+        part: the month or quarter of the year to post; the whole year by default.
 
     Raises:
         JournalError: the run is not approved, has no such year, or a movement has no account; all faults together.
@@ -95,7 +100,7 @@ def journal_of_run(
             "{} {} of {} for {}", pl.lit(source.replace("_", " ")), "service_code", "organisation_code", "area_code"
         ).alias("description"),
     )
-    return _journal(moves, run.id, period, source, accounts, approved, accounting_date)
+    return _journal(moves, run.id, period, source, accounts, approved, accounting_date, part)
 
 
 def journal_of_statement(
@@ -106,6 +111,7 @@ def journal_of_statement(
     approval: Approval | None,
     *,
     accounting_date: dt.date | None = None,
+    part: YearPart | None = None,
 ) -> Journal:
     """The journal of the entries of one period of a statement; reversals and replacements stay linked to their entries.
 
@@ -116,6 +122,7 @@ def journal_of_statement(
         accounts: the mapping to account codes.
         approval: who made and who approved the settlement.
         accounting_date: when it is posted; the last day of the period by default where that is a financial year.
+        part: the month or quarter of the year to post; the whole period by default.
 
     Raises:
         JournalError: no approval, no such period, several currencies, or a movement without account.
@@ -125,6 +132,12 @@ def journal_of_statement(
     if found.is_empty():
         periods = ", ".join(entries.get_column("period").unique().sort()) or "none"
         raise JournalError(f"settlement {run_id}: found no entry of period {period!r}; expected one of {periods}")
+    scenarios = found.get_column("scenario").unique().sort().to_list()
+    if len(scenarios) > 1:
+        raise JournalError(
+            f"settlement {run_id}: found scenarios {', '.join(map(repr, scenarios))} of period {period}; expected one: the others are "
+            "not what is paid. Settle the rows of the one that is"
+        )
     is_reversal = Entry.standing.col == "reversal"
     moves = found.select(
         pl.col("party").alias("organisation_code"),
@@ -146,7 +159,7 @@ def journal_of_statement(
         pl.col("entry").alias("reference"),
         pl.format("{} of {}, version {}, {}", "line", "contract", "version", "status").alias("description"),
     )
-    return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date)
+    return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date, part)
 
 
 def restate(old: Journal, new: Journal) -> Restatement:
@@ -158,7 +171,7 @@ def restate(old: Journal, new: Journal) -> Restatement:
         JournalError: the two are not of one source, period and currency, the old one is itself a reversal, or nothing moved.
     """
     faults = Faults()
-    for name in ("journal_source", "period", "currency"):
+    for name in ("journal_source", "period", "currency", "profile"):
         was, given = getattr(old.head, name), getattr(new.head, name)
         if was != given:
             faults.add(f"new journal: {name}", given, f"{was}, as in journal {old.id}")
@@ -190,7 +203,7 @@ def check_approval(approval: Approval | None, run_id: str) -> Approval:
     faults = Faults()
     if approval.run_id != run_id:
         faults.add("approval.run_id", approval.run_id, run_id)
-    if approval.made_by.strip().casefold() == approval.approved_by.strip().casefold():
+    if same_hand(approval.made_by, approval.approved_by):
         faults.add("approval.approved_by", f"{approval.approved_by}, who made it", "somebody else")
     faults.raise_if_any(JournalError, f"run {run_id}: its journals cannot leave")
     return approval
@@ -204,15 +217,18 @@ def _journal(
     accounts: Frame[Account],
     approval: Approval,
     accounting_date: dt.date | None,
+    part: YearPart | None,
 ) -> Journal:
     faults = Faults()
+    if part is not None:
+        moves, period, year = part.of(moves, period), part.period, period
     currencies = moves.get_column("currency").unique().sort().to_list()
     if len(currencies) > 1:
         faults.add("currency", " and ".join(currencies), "one currency a journal")
     date = accounting_date
     if date is None:
         try:
-            date = FinancialYear(period).end
+            date = FinancialYear(period).end if part is None else part.last_day
         except DataError:
             faults.add("accounting_date", f"none, and period {period!r} is no financial year", "a date")
     coded = with_accounts(moves.filter(pl.col("amount_pence") != 0), source, accounts)
@@ -232,8 +248,24 @@ def _journal(
         currency=str(currencies[0]),
         accounts_sha256=digest(accounts.write_csv()),
         approval=approval,
+        year=None if part is None else year,
+        profile=None if part is None else part.profile,
     )
-    return sealed(head, _sides(coded, run_id, period, source))
+    covered = moves.select("organisation_code", "area_code", "service_code", "amount_pence")
+    return replace(sealed(head, _sides(coded, run_id, period, source)), covered=covered)
+
+
+def check_accounting_date(period: str, date: dt.date | None) -> None:
+    """Refuse to post on a day on which the ledger of the period is not open.
+
+    Raises:
+        JournalError: the day is before the period, or after it has closed.
+    """
+    found = period_of(period)
+    if date is None or found is None or found.first_day <= date <= found.closes:
+        return
+    expected = f"a day from {found.first_day} to {found.closes}, when {period} has closed"
+    raise JournalError(f"the accounting date does not lie in {period}", [Fault("accounting_date", str(date), expected)])
 
 
 def _sides(coded: pl.DataFrame, run_id: str, period: str, source: Source) -> pl.DataFrame:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
@@ -98,14 +98,29 @@ class JournalHead(Document):
     """Checksum of the mapping that gave the account codes."""
     approval: Approval
     """Who made and who approved the run."""
+    year: str | None = None
+    """Year of which the period is a part; none where the year is posted whole."""
+    profile: str | None = None
+    """Profile that parts the year into its months; none where it is posted whole."""
+
+    def written(self) -> dict[str, Any]:
+        """The head as it is written and hashed: what a journal of a whole year does not have is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A balanced journal: its head, and its lines in their fixed order."""
+    """A balanced journal: its head, and its lines in their fixed order.
+
+    Args:
+        head: what names it and says where it comes from.
+        lines: debits and credits.
+        covered: what it was made from, movements of 0 among them: organisation, area, service and amount; empty where it was read.
+    """
 
     head: JournalHead
     lines: Frame[JournalLine]
+    covered: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -142,7 +157,7 @@ def sealed(head: JournalHead, lines: pl.DataFrame) -> Journal:
     )
     kept = JournalLine.validate(dated.select(list(JournalLine.columns())), "journal")
     _check_balance(kept)
-    named = {**head.model_dump(mode="json"), "journal_id": ""}
+    named = {**head.written(), "journal_id": ""}
     journal_id = digest(canonical(named) + "\n" + kept.write_csv())[:16]
     return Journal(head.model_copy(update={"journal_id": journal_id}), kept)
 

@@ -8,19 +8,26 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+
+import polars as pl
 
 from api.service.documents.kinds import title_of
 from api.service.packs.archive import archive_of, restored
 from api.service.records.pack import Pack
 from api.service.security.audit import AuditEvent
 from api.service.store import Store
-from capitation.errors import SourceError, UnknownNameError
+from capitation.errors import CapitationError, SourceError, UnknownNameError
+from capitation.pack.sources import read_raw
 from capitation.records.identity import canonical
 from capitation.run.checks import PACK_KEYS
 
 STALE_SECONDS = 3600.0
 """After how long a folder that was not filled to the end is taken to be of a process that died."""
+
+PEOPLE_COLUMNS = frozenset({"registered_persons", "registered", "persons", "patients", "list_size"})
+"""Headings under which tables of places list numbers of people."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TRIES = 20
@@ -146,3 +153,23 @@ def keep(store: Store, pack: Pack, author: str, audit_event: AuditEvent | None =
 def about(pack: Pack) -> dict[str, str]:
     """What a data pack says of itself, as texts."""
     return {key: str(pack.about.get(key, "")) for key in PACK_KEYS}
+
+
+def has_small_numbers(pack: Pack, smallest_shown: int) -> bool:
+    """Whether a table of the pack lists numbers of people from 1 up to, not including, the smallest that is shown to everyone."""
+    return _has_small_numbers(pack, pack.digest, smallest_shown)
+
+
+@lru_cache(maxsize=16)
+def _has_small_numbers(pack: Pack, _content: str, smallest_shown: int) -> bool:
+    for name, path in pack.paths.items():
+        if name.startswith("places/") and path.suffix == ".csv":
+            try:
+                rows = read_raw(path)
+            except CapitationError:
+                return True  # what cannot be read is not said to hold none
+            for column in PEOPLE_COLUMNS & set(rows.columns):
+                count = rows.get_column(column).cast(pl.Float64, strict=False)
+                if count.is_between(0, smallest_shown, closed="none").any():
+                    return True
+    return False

@@ -43,6 +43,27 @@ FILE_KEYS: Mapping[str, str | None] = {
 }
 """Keys whose text becomes a path, and the folder of the pack it starts from; None is the folder of the document."""
 
+ROOTED: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "practices",
+            "membership",
+            "localities",
+            "organisations",
+            "elsewhere",
+            "flows",
+            "service_streams",
+            "points_of_delivery",
+            "national_costs",
+            "other_acute_share",
+            "solutions",
+        ),
+        "",
+    ),
+    "chain": "chains",
+}
+"""Keys of scenarios whose text is a path from the folder of the pack, or from one in it; the pack itself refuses those that lead out too."""
+
 ONLY_FILES = frozenset({"file", "solutions_folder", "activity_file", "flows_file", "prices_file"})
 """Those of them that never hold anything but the name of a file."""
 
@@ -123,8 +144,8 @@ def names_stay_inside(content: Mapping[str, Any], inside_path: str) -> Iterator[
             waiting.extend(reversed(inner))
         elif isinstance(value, list):
             waiting.extend(reversed([(f"{where}[{n}]", key, each) for n, each in enumerate(value, 1)]))
-        elif key in FILE_KEYS and isinstance(value, str):
-            base = FILE_KEYS[key]
+        elif (key in FILE_KEYS or key in ROOTED) and isinstance(value, str):
+            base = FILE_KEYS[key] if key in FILE_KEYS else ROOTED[key]
             if leads_out(posixpath.dirname(inside_path) if base is None else base, value):
                 yield Fault(
                     f"{inside_path}: {where}", _short(repr(value)), "the name of a file inside the data pack", _REMEDY

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.service.packs.paths import Reading, document_faults, inside, table_faults, unreported
+from api.service.packs.rehearsal import use_faults
 from api.service.records.pack import Pack
 from capitation.errors import Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
@@ -83,7 +84,8 @@ def pack_faults(folder: Path, reading: Reading = unreported) -> list[Fault]:
         return found
     reading("the data pack")
     pack = Pack(folder)
-    return [inside(fault, folder) for fault in [*check_pack(pack.opened()), *_text_faults(pack)]]
+    checked = [*check_pack(pack.opened()), *_text_faults(pack)]
+    return [inside(fault, folder) for fault in checked or use_faults(pack, reading)]
 
 
 def _text_faults(pack: Pack) -> Iterator[Fault]:

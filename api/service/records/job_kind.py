@@ -55,6 +55,8 @@ class People:
         order_by: columns that name a row in its group.
         also: columns that would give the count away.
         micro: whether the count is in millionths; a column of fractions is compared in millionths too.
+        or_of: further columns of counts; a row is small where any of them is.
+        subject: columns that name what is counted; where it is left out in one year or case, it is in all, since one follows from another.
     """
 
     count: str
@@ -62,6 +64,25 @@ class People:
     order_by: tuple[str, ...]
     also: tuple[str, ...] = ()
     micro: bool = False
+    or_of: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MadeOfPeople:
+    """Columns of a frame from which the people of a practice, or of an area, could be worked out.
+
+    Args:
+        code: column with the practice or area.
+        of_practice: columns that are left out for a practice whose people are.
+        of_area: columns that are left out for an area in which the people of a practice are.
+        is_whole_row: whether rows of such practices are left out whole, since nothing else is in them.
+    """
+
+    code: str
+    of_practice: tuple[str, ...] = ()
+    of_area: tuple[str, ...] = ()
+    is_whole_row: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +170,9 @@ class JobKind(Generic[R]):
         more: what else a request keeps, from the checked body, the body as sent, and what is stored.
         frames: rows that a partner sees of each frame; a frame that is not named is hidden.
         people: frames that count people or events, whose small numbers are left out.
+        made_of_people: frames with columns that follow from the people of practices, left out with them in every frame.
         partners_see: names in the content of a result that a partner sees; others are hidden.
+        narrowed: what a partner sees of those among them that say more than is theirs, by name.
         schemas: schemas of the frames of a result that leaves as a workbook; None where it does not.
         has_tables: whether results have tables.
         read_by: who may read results.
@@ -168,7 +191,9 @@ class JobKind(Generic[R]):
     more: Callable[[R, Mapping[str, Any], StoredThings], dict[str, Any]] = nothing_more
     frames: Mapping[str, Visibility] = field(default_factory=dict)
     people: Mapping[str, People] = field(default_factory=dict)
+    made_of_people: Mapping[str, MadeOfPeople] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()
+    narrowed: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     schemas: Mapping[str, type[Schema]] | None = None
     has_tables: bool = True
     read_by: Who = "anyone"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from api.service.documents.kinds import SHIPPED
 from api.service.http.paging import number_after, page_of
 from api.service.records.api_models import ApiModel
 from api.service.records.failures import BODY, ServiceError
@@ -24,13 +26,19 @@ from api.service.runtime.request import (
     takes,
 )
 from api.service.runtime.service import Service
-from api.service.security.access import check_second_hand
-from api.service.store import Result, StoredApproval
+from api.service.security.access import Caller, check_second_hand
+from api.service.security.visibility import sees_everything
+from api.service.store import ChangedError, Result, StoredApproval
 from api.service.views.models import moment
 from api.service.views.respond import respond, respond_created
 from capitation.errors import Fault
 from capitation.records.documents import parse_document
 from capitation.records.identity import canonical, digest, plain
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+MOST_LOOKED_AT = 1_000
+"""Lists longer than this are rows to settle, which name no document."""
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 
@@ -69,8 +77,23 @@ class ApprovalView(ApiModel):
     """What the approver wanted to be remembered."""
     approved: dt.datetime = Field(examples=["2018-03-28T14:30:00Z"])
     """When."""
+    withdrawn: dt.datetime | None = Field(default=None, examples=[None])
+    """When it was withdrawn, where it was."""
+    withdrawn_by: str | None = Field(default=None, examples=[None])
+    """Who withdrew it."""
+    reason: str | None = Field(default=None, examples=[None])
+    """Why it was withdrawn."""
     href: str = Field(examples=["/v1/approvals/0b9f4f6a3a2f4a6d8c1e5d7b9a3c5e7f"])
     """Where it stands."""
+
+
+class WithdrawalRequest(ApiModel):
+    """Why an approval is taken back."""
+
+    reason: str = Field(
+        min_length=3, max_length=2_000, pattern=r"^[^\x00]*\S[^\x00]*$", examples=["The growth rate was last year's"]
+    )
+    """Why; it is kept with the approval."""
 
 
 class ApprovalList(ApiModel):
@@ -83,11 +106,13 @@ class ApprovalList(ApiModel):
 
 
 @router.get("", response_model=ApprovalList)
-def list_approvals(request: Request, service: ServiceDep, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """Approvals in the order in which they were given."""
+def list_approvals(
+    request: Request, service: ServiceDep, client: ClientDep, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Approvals in the order in which they were given, withdrawn ones among them."""
     found = service.store.approvals(number_after(cursor), limit + 1)
     page, following = page_of(found, limit, lambda each: each.seq)
-    return respond(ApprovalList(items=[_view(each) for each in page], next=following), request)
+    return respond(ApprovalList(items=[_view(each, service, client) for each in page], next=following), request)
 
 
 @router.post("", status_code=201, response_model=ApprovalView, openapi_extra=takes(ApprovalRequest))
@@ -105,40 +130,90 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
         for maker in makers(service, result):
             check_second_hand(client, maker, result.id)
         made = event(client, request, "approvals.create", f"{word}/{name}")
+        before = service.store.rounds_of(kind, name)
+        if before and service.store.approval_of(kind, name) is not None:
+            before -= 1  # the one that stands
+        about = [kind, name] if before == 0 else [kind, name, str(before + 1)]
         given = service.store.approve(
-            digest(canonical([kind, name]))[:32], kind, name, result.author, client.subject, client.organisation,
-            asked.note, made,
+            digest(canonical(about))[:32], kind, name, result.author, client.subject, client.organisation,
+            asked.note, made, before + 1,
         )  # fmt: skip
         if given.approved_by != client.subject:
             raise ServiceError("conflict", f"{asked.result} was approved already, by {given.approved_by}")
-        return respond_created(_view(given), request)
+        return respond_created(_view(given, service, client), request)
 
     return created_once(request, service, client, sent, key, act)
 
 
 @router.get("/{approval_id}", response_model=ApprovalView)
-def read_approval(request: Request, service: ServiceDep, approval_id: ApprovalId) -> Response:
+def read_approval(request: Request, service: ServiceDep, client: ClientDep, approval_id: ApprovalId) -> Response:
     """One approval."""
     found = service.store.approval(approval_id)
     if found is None:
         raise ServiceError("not-found", f"there is no approval {approval_id!r}")
-    return respond(_view(found), request)
+    return respond(_view(found, service, client), request)
+
+
+@router.post(
+    "/{approval_id}/withdrawal", status_code=201, response_model=ApprovalView, openapi_extra=takes(WithdrawalRequest)
+)
+def withdraw_approval(
+    request: Request,
+    service: ServiceDep,
+    client: ClientDep,
+    sent: BodyDep,
+    approval_id: ApprovalId,
+    key: KeyHeader = None,
+) -> Response:
+    """Withdraw an approval, with the reason; 409 once a journal rests on it. The result can then be approved anew."""
+
+    def act() -> Response:
+        asked = parse_document(content_of(request, sent), WithdrawalRequest, BODY)
+        said = event(client, request, "approvals.withdraw", f"approvals/{approval_id}", reason=asked.reason)
+        try:
+            found = service.store.withdraw_approval(
+                approval_id, client.subject, client.organisation, asked.reason, said
+            )
+        except ChangedError as error:
+            raise ServiceError("conflict", error.message) from error
+        if found is None:
+            raise ServiceError("not-found", f"there is no approval {approval_id!r}")
+        view = _view(found, service, client)
+        return respond(view, request, 201, {"Location": view.href})
+
+    return created_once(request, service, client, sent, key, act)
 
 
 def makers(service: Service, result: Result) -> list[str]:
-    """Everyone who had a hand in a result: who asked for it, and who wrote the document it is made of."""
-    found = {result.author, *service.store.askers(result.job)}
-    job = service.store.job(result.job)
-    if job is not None:
+    """Everyone who had a hand in a result.
+
+    Whoever asked for it by any job; every author of any version with the content of the scenario, contract, options, formulas or
+    problem that one of these jobs was made of; and whoever sent its data pack.
+    """
+    found = {result.author}
+    for job in service.store.jobs_of(result.kind, result.id):
+        found |= {job.author, *service.store.askers(job.id)}
         request = plain(job.request)
-        for kind in ("scenario", "contract"):
-            if kind in request:
-                document = service.store.document(kind, request[kind], request["digest"])
-                found |= set() if document is None else {document.author}
-    return sorted(found)
+        for digest_of_one in _digests(request):
+            found |= {*service.store.authors_of(digest_of_one)}
+            pack = service.store.pack(digest_of_one)
+            found |= set() if pack is None else {pack.author}
+    return sorted(found - {SHIPPED})
 
 
-def _view(given: StoredApproval) -> ApprovalView:
+def _digests(content: Any) -> set[str]:  # noqa: ANN401  # any part of a request
+    """Every digest of a document or data pack in a request, wherever it stands."""
+    if isinstance(content, dict):
+        return set().union(*map(_digests, content.values()))
+    if isinstance(content, list):
+        return set().union(*map(_digests, content)) if len(content) < MOST_LOOKED_AT else set()
+    return {content} if isinstance(content, str) and _DIGEST.fullmatch(content) else set()
+
+
+def _view(given: StoredApproval, service: Service, client: Caller) -> ApprovalView:
+    """An approval as the caller sees it: partners see that it was given, and not the words that the system's people wrote."""
+    whole = sees_everything(client, service.system)
+    back = given.withdrawal
     word = next(word for word, kind in POSTABLE.items() if kind == given.kind)
     return ApprovalView(
         id=given.id,
@@ -146,7 +221,10 @@ def _view(given: StoredApproval) -> ApprovalView:
         made_by=given.made_by,
         approved_by=given.approved_by,
         organisation=given.organisation,
-        note=given.note,
+        note=given.note if whole else "",
         approved=moment(given.created),
+        withdrawn=None if back is None else moment(back.created),
+        withdrawn_by=None if back is None else back.withdrawn_by,
+        reason=None if back is None or not whole else back.reason,
         href=f"/v1/approvals/{given.id}",
     )

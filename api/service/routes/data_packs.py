@@ -22,7 +22,7 @@ from api.service.documents.kinds import SHIPPED
 from api.service.http.etags import is_unchanged, strong
 from api.service.http.paging import LARGEST_PAGE, cursor_of, number_after
 from api.service.packs.archive import archive_of, unpacked
-from api.service.packs.packs import about, keep
+from api.service.packs.packs import about, has_small_numbers, keep
 from api.service.records.api_models import DIGEST_EXAMPLE, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import ServiceError
 from api.service.records.pack import Pack
@@ -39,7 +39,7 @@ from api.service.runtime.request import (
 )
 from api.service.runtime.service import Service
 from api.service.security.access import AccessError, Caller
-from api.service.security.visibility import sees_everything
+from api.service.security.visibility import EVERYTHING, sees_everything, view_of
 from api.service.store import StoredPack
 from api.service.views.models import moment
 from api.service.views.respond import respond, respond_created
@@ -163,13 +163,19 @@ def read_data_pack(
 def read_data_pack_archive(
     service: ServiceDep, client: ClientDep, digest: DigestPath, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it."""
+    """The files of a data pack as a zip archive, which can be sent back as it is; not for partners, since all rows are in it, nor where it holds small numbers for those who do not see them."""
     if not sees_everything(client, service.system):
         raise AccessError(
             "organisation", f"archive of a data pack: expected a caller of {service.system}, not a partner"
         )
     if _by_digest(service, digest) is None:
         raise _unknown(service, digest)
+    smallest = service.settings.smallest_shown
+    if view_of(client, service.system) != EVERYTHING and has_small_numbers(service.packs.named(digest), smallest):
+        raise AccessError(
+            "role",
+            f"archive of a data pack: found role {client.role}; expected analyst, since numbers of people below {smallest} are in it",
+        )
     headers = {
         "ETag": strong(digest),
         "Cache-Control": IMMUTABLE,

@@ -23,7 +23,7 @@ from api.service.security.visibility import EVERYTHING, view_of
 from api.service.views.models import RunContent
 from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, VARY
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import CapitationError, Fault, UnknownNameError
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import Run
 from capitation.run.trace import WITHHELD, Context, FigureAddress, explain
@@ -82,17 +82,43 @@ def read_figure(
     context = _context(service, result_id)
     headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
+    _check_key(pairs)
     try:
         asked = FigureAddress(table, column, tuple(pairs))
         may_show = _may_show(service, result_id, client)
+        if (table, column) in FORMULAS and not may_show(
+            asked
+        ):  # whether there is such a row is not theirs to know either
+            raise _not_yours(asked)
         tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
+    except ServiceError:
+        raise
     except CapitationError as error:
         raise ServiceError("not-found", error.message, error.faults) from error
     if tree.value == WITHHELD:
-        raise ServiceError(
-            "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
-        )
+        raise _not_yours(asked)
     return respond(FigureView.model_validate(tree.as_dict()), request, headers=headers, tag=tag)
+
+
+def _not_yours(asked: FigureAddress) -> ServiceError:
+    return ServiceError(
+        "forbidden", f"{asked.label}: it is not yours to see, or a number of people too small to be shown"
+    )
+
+
+def _check_key(pairs: list[tuple[str, str]]) -> None:
+    """Refuse a key that names a column twice: no row has two values in it.
+
+    Raises:
+        ServiceError: 422 with every column that is named twice.
+    """
+    names = [name for name, _ in pairs]
+    faults = []
+    for name in dict.fromkeys(each for each in names if names.count(each) > 1):
+        values = " and ".join(repr(value) for each, value in pairs if each == name)
+        faults.append(Fault(f"query: where {name}", values, "one value for each column of the key"))
+    if faults:
+        raise ServiceError("invalid", "the key of the figure names a column more than once", faults)
 
 
 def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:
@@ -107,6 +133,8 @@ def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Fig
             return False
         if found is None:
             return False
+        if not {figure.column, *(name for name, _ in figure.key)} <= set(found[0].columns):
+            return True  # which columns a table has is no secret; what is wrong with the address is said
         match = [pl.col(name).cast(pl.String) == value for name, value in figure.key]
         rows = found[0].filter(match) if match else found[0]
         return rows.height == 1 and rows.get_column(figure.column)[0] is not None

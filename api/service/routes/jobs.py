@@ -110,7 +110,8 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
             continue
         for seq, name, message, created in happened:
             after, quiet = seq, 0.0
-            said = message if name != "failed" or sees_everything(client, service.system) else "failed"
+            hidden = name in {"failed", "progress"} and not sees_everything(client, service.system)
+            said = name if hidden else message  # amounts and rows that are met on the way are as hidden as the result's
             data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
         if found is None or found.status in TERMINAL or service.stopping.is_set():

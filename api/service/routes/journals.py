@@ -11,7 +11,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.service.http.negotiation import CSV, JSON
 from api.service.http.paging import number_after, page_of
 from api.service.ledger.journal_files import csv_bytes, read_journal
-from api.service.ledger.posting import head_of, journals_of
+from api.service.ledger.posting import RunSource, Wanted, head_of, journals_of
+from api.service.ledger.reconciliation import reconciled
 from api.service.records.failures import BODY, ServiceError
 from api.service.routes.approvals import POSTABLE
 from api.service.runtime.request import (
@@ -33,10 +34,13 @@ from api.service.views.journals import (
     JournalList,
     JournalRequest,
     JournalsMade,
+    ReconciledAccount,
+    ReconciliationView,
     journal_view,
 )
 from api.service.views.respond import Renderer, renderer_for, respond
 from capitation.errors import Fault
+from capitation.money.pence import decimal_text
 from capitation.records.documents import parse_document
 
 router = APIRouter(prefix="/v1/journals", tags=["journals"])
@@ -102,17 +106,79 @@ def create_journal(
         if result is None:
             fault = Fault(f"{BODY}: result", asked.result, f"a {POSTABLE[word]} that is stored")
             raise ServiceError("invalid", f"there is no {POSTABLE[word]} {name!r}", [fault])
-        new = journals_of(service, result, asked.period, asked.source, asked.accounting_date, asked.restates)
+        wanted = Wanted(asked.period, asked.source, asked.accounting_date, asked.restates, asked.part, asked.profile)
+        new = journals_of(service, result, wanted)
         ids = " ".join(each.id for each in new)
-        posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=asked.period)
+        posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=new[-1].period)
         try:
             made = service.store.add_journals(new, client.subject, posted)
         except ChangedError as error:
             raise ServiceError("posted-already", error.message) from error
-        view = JournalsMade(items=[journal_view(each) for each in made])
+        last = made[-1]
+        detail = f"journal {last.id} is posted: {last.source} of {last.period}" + (
+            f", in place of journal {last.linked_to}" if last.linked_to else ""
+        )
+        view = JournalsMade(items=[journal_view(each) for each in made], detail=detail)
         return respond(view, request, 201, {"Location": view.items[-1].href})
 
     return created_once(request, service, client, sent, key, act)
+
+
+@router.get("/reconciliation", response_model=ReconciliationView)
+def reconcile(
+    request: Request,
+    service: ServiceDep,
+    result: Annotated[
+        str,
+        Query(
+            pattern=r"^/v1/(runs|settlements)/[0-9a-f]{16,64}$",
+            description="Address of an approved run or settlement",
+            examples=["/v1/runs/f10e0a9b83f73e51"],
+        ),
+    ],
+    period: Annotated[
+        str,
+        Query(
+            min_length=4,
+            max_length=16,
+            pattern=r"^[0-9/-]+$",
+            description="Financial year, or period of the settlement's entries",
+            examples=["2018/19"],
+        ),
+    ],
+    source: Annotated[
+        RunSource, Query(description="For a run: what its journals are made from", examples=["provider_allocation"])
+    ] = "provider_allocation",
+) -> Response:
+    """What a result means for a period against all that was posted there: control total, invoices, postings, differences."""
+    _, _, word, name = result.split("/")
+    found = service.store.result(POSTABLE[word], name)
+    if found is None:
+        raise ServiceError("not-found", f"there is no {POSTABLE[word]} {name!r}")
+    done = reconciled(service, found, Wanted(period, source))
+    accounts = [
+        ReconciledAccount(
+            organisation=row["organisation_code"],
+            account_code=row["account_code"],
+            currency=row["currency"],
+            due=decimal_text(row["due_pence"]),
+            posted=decimal_text(row["posted_pence"]),
+            difference=decimal_text(row["difference_pence"]),
+        )
+        for row in done.accounts.iter_rows(named=True)
+    ]
+    view = ReconciliationView(
+        result=result,
+        period=period,
+        control_total=None if done.control_total_pence is None else decimal_text(done.control_total_pence),
+        kept_back=None if done.kept_back_pence is None else decimal_text(done.kept_back_pence),
+        invoices=decimal_text(done.invoices_pence),
+        postings=decimal_text(done.posted_pence),
+        is_settled=done.is_settled,
+        accounts=accounts,
+        journals=[f"/v1/journals/{each.id}" for each in done.journals],
+    )
+    return respond(view, request)
 
 
 @router.get("/{journal_id}", name="read_journal", response_class=Response, responses=CONTENT_RESPONSES)

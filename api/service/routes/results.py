@@ -79,7 +79,10 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
             raise ServiceError("not-found", f"there is no {name} {result_id!r}")
         tables = await service.read(service.store.frame_names, name, result_id)
         view = result_view(result, [each for each in tables if sees_frame(name, each, client, service.system)])
-        view = view.model_copy(update={"content": content_seen(name, view.content, client, service.system)})
+        hides = await service.read(service.hides, name, result_id, client)
+        view = view.model_copy(
+            update={"content": content_seen(name, view.content, client, service.system, hides=hides)}
+        )
         headers = {"Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
         return respond(view, request, headers=headers, tag=tag_of(view.model_dump_json()))
 

@@ -14,9 +14,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
+from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
 from api.service.records.pack import Pack
-from api.service.security.access import Caller
+from api.service.security.access import ROLE_SCOPES, Caller
+from api.service.security.people import NOBODY, HiddenPeople, hidden_people
+from api.service.security.suppression import MARK
 from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
 from api.service.settings import Settings
 from api.service.store import Store
@@ -52,6 +55,11 @@ class Service:
     area: Callable[[str, str, str], frozenset[str]] = field(init=False)
     """Codes of places, localities and practices that are wholly an organisation's, by kind and id of a result."""
 
+    hidden: Callable[[str, str], HiddenPeople] = field(init=False)
+    """Whose people are left out of a result, by its kind and id."""
+    approver: Caller = field(init=False)
+    """Somebody who sees all rows and no small numbers."""
+
     def __post_init__(self) -> None:
         self.system = self.settings.organisation or system_of(self.pack)
         self.identity = Identity(self.store, self.settings, self.system)
@@ -65,6 +73,8 @@ class Service:
 
         self.frame = frame
         self.area = lru_cache(maxsize=CODES_KEPT)(self._area)
+        self.hidden = lru_cache(maxsize=CODES_KEPT)(self._hidden)
+        self.approver = Caller("approver", self.system, "approver", ROLE_SCOPES["approver"], "local")
 
     @property
     def pack(self) -> Pack:
@@ -90,13 +100,36 @@ class Service:
         decoded = self.frame(kind, result_id, name)
         if decoded is None:
             return None
-        frame, checksum = decoded
+        frame, _ = decoded
         view = view_of(caller, self.system)
         if view == EVERYTHING:
             return decoded
         codes = () if sees_everything(caller, self.system) else self.area(kind, result_id, caller.organisation)
-        shown = seen(kind, name, frame, caller, self.system, codes, self.settings.smallest_shown)
-        return shown, f"{checksum} {view} {self.settings.smallest_shown}"
+        hidden = self.hidden(kind, result_id)
+        shown = seen(kind, name, frame, caller, self.system, codes, self.settings.smallest_shown, hidden)
+        return (
+            shown,
+            f"{kind} {result_id} {name} {view} {self.settings.smallest_shown}",
+        )  # a checksum would prove guesses
+
+    def hides(self, kind: str, result_id: str, caller: Caller) -> bool:
+        """Whether numbers of people are left out of a result's tables for a caller."""
+        if view_of(caller, self.system) == EVERYTHING or kind not in KINDS:
+            return False
+        if self.hidden(kind, result_id).practices:
+            return True
+        names = [name for name in self.store.frame_names(kind, result_id) if name in KINDS[kind].people]
+        shown = [self.seen(kind, result_id, name, self.approver) for name in names]
+        return any(each is not None and each[0].get_column(MARK).any() for each in shown)
+
+    def _hidden(self, kind: str, result_id: str) -> HiddenPeople:
+        population = self.frame(kind, result_id, "population")
+        if population is None:
+            return NOBODY
+        membership = self.frame(kind, result_id, "membership")
+        return hidden_people(
+            population[0], None if membership is None else membership[0], self.system, self.settings.smallest_shown
+        )
 
     def _area(self, kind: str, result_id: str, organisation: str) -> frozenset[str]:
         membership = self.frame(kind, result_id, "membership")

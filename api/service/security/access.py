@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from api.service.kinds import KINDS
 from api.service.records.failures import ProblemError
 from api.service.records.job_kind import Who
+from api.service.security.hands import same_hand
 
 Scope = Literal["run:read", "run:write", "approve", "journal:export", "admin"]
 """What a key or token was given: read, make, approve, export journals, administer."""
@@ -148,14 +149,14 @@ def refusal(caller: Caller, resource: Resource, verb: Verb, system: str) -> Acce
 
 
 def check_second_hand(caller: Caller, made_by: str, run: str) -> None:
-    """Refuse an approval by the subject that made the run, whatever key, role or spelling of case they come with.
+    """Refuse an approval by the subject that made the run, whatever key, role or spelling of their name they come with.
 
     Raises:
         AccessError: maker and approver are one, or the maker is not known.
     """
     if not made_by.strip():
         raise AccessError("maker-unknown", f"run {run}: found no maker; expected one, so that a second hand approves")
-    if made_by.strip().casefold() == caller.subject.strip().casefold():
+    if same_hand(made_by, caller.subject):
         raise AccessError(
             "maker-approves", f"run {run}: found {caller.subject}, who made it; expected another approver"
         )

@@ -13,8 +13,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -104,6 +105,15 @@ class AuditLog(Protocol):
 
     def read(self) -> Iterator[AuditRecord]:
         """All records, by number."""
+        ...
+
+
+@runtime_checkable
+class Momentary(Protocol):
+    """A log that others may add to while it is read."""
+
+    def moment(self) -> AbstractContextManager[tuple[Head, Iterator[AuditRecord]]]:
+        """The head and all records as they are at one moment, whatever is added meanwhile."""
         ...
 
 
@@ -218,7 +228,10 @@ def verify(records: Iterable[AuditRecord], kept: Head | None = None, noted: Iter
 
 
 def verify_log(log: AuditLog, noted: Iterable[Head] = ()) -> Verdict:
-    """What walking a kept log finds; records that were not whole when read count as the break."""
+    """What walking a kept log finds, as it is at one moment: what is added meanwhile is neither missing nor too much."""
+    if isinstance(log, Momentary):
+        with log.moment() as (head, records):
+            return verify(records, head, noted)
     return verify(log.read(), log.head(), noted)
 
 

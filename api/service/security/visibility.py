@@ -16,7 +16,8 @@ import polars as pl
 from api.service.kinds import KINDS
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
-from api.service.security.suppression import suppressed
+from api.service.security.people import NOBODY, HiddenPeople, without_people
+from api.service.security.suppression import MARK, suppressed
 from capitation.errors import UnknownNameError
 
 EVERYTHING = "everything"
@@ -91,7 +92,14 @@ def visible(
 
 
 def seen(
-    kind: str, name: str, frame: pl.DataFrame, caller: Caller, system: str, area: Iterable[str], smallest_shown: int
+    kind: str,
+    name: str,
+    frame: pl.DataFrame,
+    caller: Caller,
+    system: str,
+    area: Iterable[str],
+    smallest_shown: int,
+    hidden: HiddenPeople = NOBODY,
 ) -> pl.DataFrame:
     """The rows and numbers of a frame that a caller sees; `is_suppressed` marks rows in which numbers were left out.
 
@@ -103,13 +111,17 @@ def seen(
         system: code of the organisation that runs the system.
         area: codes of the caller's area.
         smallest_shown: the smallest number of people other than 0 that is shown.
+        hidden: practices of the result whose people are left out, and their areas.
 
     Raises:
         UnknownNameError: the frame is hidden from partners.
     """
-    people = KINDS[kind].people.get(name) if kind in KINDS else None
-    if people is not None and view_of(caller, system) != EVERYTHING:
-        frame = _without_small_numbers(frame, people, smallest_shown)
+    if kind in KINDS and view_of(caller, system) != EVERYTHING:
+        people, made_of = KINDS[kind].people.get(name), KINDS[kind].made_of_people.get(name)
+        if people is not None:
+            frame = _without_small_numbers(frame, people, smallest_shown)
+        if made_of is not None and hidden.practices:
+            frame = without_people(frame, made_of, hidden)
     return visible(kind, name, frame, caller, system, area)
 
 
@@ -118,12 +130,31 @@ def sees_frame(kind: str, name: str, caller: Caller, system: str) -> bool:
     return sees_everything(caller, system) or (kind in KINDS and name in KINDS[kind].frames)
 
 
-def content_seen(kind: str, content: dict[str, Any], caller: Caller, system: str) -> dict[str, Any]:
-    """The content of a result as far as the caller sees it."""
+def content_seen(
+    kind: str, content: dict[str, Any], caller: Caller, system: str, *, hides: bool = False
+) -> dict[str, Any]:
+    """The content of a result as far as the caller sees it; `hides`: numbers of people are left out of its tables for them."""
     if sees_everything(caller, system):
+        return _without_checksums(kind, content) if hides else content
+    if kind not in KINDS:
+        return {}
+    shown, narrowed = KINDS[kind].partners_see, KINDS[kind].narrowed
+    return {
+        name: narrowed[name](value) if name in narrowed else value for name, value in content.items() if name in shown
+    }
+
+
+def _without_checksums(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Content without the checksums of tables in which numbers are left out: whoever tries all small numbers would find theirs."""
+    manifest = content.get("manifest")
+    if kind not in KINDS or not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
         return content
-    shown = KINDS[kind].partners_see if kind in KINDS else frozenset[str]()
-    return {name: value for name, value in content.items() if name in shown}
+    counted = {*KINDS[kind].people, *KINDS[kind].made_of_people}
+    frames = {
+        name: {key: value for key, value in about.items() if key != "sha256"} if name in counted else about
+        for name, about in manifest["frames"].items()
+    }
+    return {**content, "manifest": {**manifest, "frames": frames}}
 
 
 def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
@@ -132,16 +163,29 @@ def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: int) -> pl.DataFrame:
-    count = pl.col(people.count)
-    if frame.schema[people.count].is_float():
-        count = (count * MICRO).round()
-    least = smallest_shown * MICRO if people.micro else smallest_shown
+    counts = [pl.col(people.count), *(pl.col(name) for name in people.or_of)]
+    whole = [
+        (count * MICRO).round() if frame.schema[name].is_float() else count
+        for name, count in zip((people.count, *people.or_of), counts, strict=True)
+    ]
+    unit = MICRO if people.micro or frame.schema[people.count].is_float() else 1
     shown = suppressed(
-        frame.with_columns(count.cast(pl.Int64).alias(_COUNT)),
+        frame.with_columns(_least(whole).cast(pl.Int64).alias(_COUNT)),
         _COUNT,
         within=people.within,
         order_by=people.order_by,
-        smallest_shown=least,
+        smallest_shown=smallest_shown * unit,
         also=(people.count, *people.also),
+    ).rows.drop(_COUNT)
+    if not people.subject:
+        return shown
+    left_out = pl.col(MARK).any().over(people.subject)
+    names = (people.count, *people.also)
+    return shown.with_columns(
+        *(pl.when(left_out).then(None).otherwise(pl.col(name)).alias(name) for name in names), left_out.alias(MARK)
     )
-    return shown.rows.drop(_COUNT)
+
+
+def _least(counts: list[pl.Expr]) -> pl.Expr:
+    """The smallest of some counts, those of 0 left aside; 0 where all are."""
+    return pl.min_horizontal(pl.when(count > 0).then(count) for count in counts).fill_null(0)

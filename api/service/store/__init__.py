@@ -7,13 +7,13 @@ left as it is, so work that was done twice leaves one result.
 
 from api.service.records.stored import StoredDocument, StoredFile, StoredFrame
 from api.service.store.answers import Answers, KeptAnswer
-from api.service.store.approvals import Approvals, StoredApproval
+from api.service.store.approvals import Approvals, StoredApproval, Withdrawal
 from api.service.store.audit_trail import AuditTrail
 from api.service.store.copies import backup, restore
 from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
 from api.service.store.documents import Documents, ShippedDocument
 from api.service.store.jobs import TERMINAL, Job, Jobs
-from api.service.store.journal_records import JournalRecords, NewJournal, StoredJournal
+from api.service.store.journal_records import JournalRecords, NewJournal, Rival, RivalError, StoredJournal
 from api.service.store.keys import Keys
 from api.service.store.pack_records import PackRecords, StoredPack
 from api.service.store.results import Result, Results
@@ -26,6 +26,8 @@ __all__ = [
     "Mark",
     "NewJournal",
     "Result",
+    "Rival",
+    "RivalError",
     "ShippedDocument",
     "Store",
     "StoreError",
@@ -36,6 +38,7 @@ __all__ = [
     "StoredFrame",
     "StoredJournal",
     "StoredPack",
+    "Withdrawal",
     "backup",
     "restore",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from api.service.security.audit import AuditEvent, AuditRecord, Head, NumberTakenError
 from api.service.store.database import ChangedError, Database
@@ -41,6 +43,18 @@ class AuditTrail(Database):
         with self._write() as connection:
             self._record(connection, audit_event)
 
+    @contextmanager
+    def moment(self) -> Iterator[tuple[Head, Iterator[AuditRecord]]]:
+        """The head and all records as they are at one moment, whatever is added meanwhile."""
+        with self._moment() as connection:
+            yield self._head(connection), self._walk(connection)
+
+    def _walk(self, connection: Connection) -> Iterator[AuditRecord]:
+        after = 0
+        while rows := connection.execute(_after(after, _BATCH)).mappings().all():
+            yield from map(_record_of, rows)
+            after = rows[-1]["number"]
+
     def read(self) -> Iterator[AuditRecord]:
         """All records, by number."""
         after = 0
@@ -50,9 +64,12 @@ class AuditTrail(Database):
 
     def audit_records(self, after: int, limit: int) -> list[AuditRecord]:
         """Records with numbers above `after`, by number."""
-        query = sa.select(_record).where(_record.c.number > after).order_by(_record.c.number).limit(limit)
         with self._read() as connection:
-            return [_record_of(row) for row in connection.execute(query).mappings()]
+            return [_record_of(row) for row in connection.execute(_after(after, limit)).mappings()]
+
+
+def _after(number: int, limit: int) -> sa.Select[Any]:
+    return sa.select(_record).where(_record.c.number > number).order_by(_record.c.number).limit(limit)
 
 
 def _record_of(row: RowMapping) -> AuditRecord:

@@ -248,6 +248,25 @@ class Database:
         statement = insert(table).values(**row).on_conflict_do_nothing()
         return connection.execute(statement.returning(sa.literal(1))).first() is not None
 
+    def _add_guarded(
+        self, connection: Connection, table: sa.Table, row: Mapping[str, Any], there: sa.ColumnElement[bool]
+    ) -> bool:
+        """Whether the row was added to a table that is only ever added to; one that is there already is left as it is.
+
+        The embedded store, which has one writer, is asked first: its guards refuse even a row that would be left out.
+        """
+        if connection.execute(sa.select(sa.literal(1)).select_from(table).where(there).limit(1)).first() is not None:
+            return False
+        return self._add_if_absent(connection, table, row)
+
+    @contextmanager
+    def _moment(self) -> Iterator[Connection]:
+        """A connection whose every look is at one moment, whatever is written meanwhile."""
+        self._check_file()
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _store_errors(), self._engine.execution_options(**options).connect() as connection:
+            yield connection
+
     def _record(self, connection: Connection, audit_event: AuditEvent | None) -> None:
         """Chain an event to the audit log, in the transaction of the change."""
         if audit_event is not None:

@@ -126,6 +126,12 @@ class Documents(Database):
         row = connection.execute(query.order_by(_document.c.version.desc()).limit(1)).mappings().first()
         return None if row is None else StoredDocument(**row)
 
+    def authors_of(self, content_digest: str) -> list[str]:
+        """Everyone who wrote a version with this content, of whatever document, in order."""
+        query = sa.select(_document.c.author).where(_document.c.digest == content_digest).distinct()
+        with self._read() as connection:
+            return sorted(connection.execute(query).scalars())
+
     def document_names(self, kind: str) -> list[str]:
         """Names of all documents of a kind, in order."""
         query = sa.select(_document.c.name).where(_document.c.kind == kind).distinct().order_by(_document.c.name)

@@ -72,6 +72,12 @@ class Jobs(Database):
             row = connection.execute(_job_query().where(_job.c.id == job_id)).mappings().first()
             return None if row is None else Job(**row)
 
+    def jobs_of(self, kind: str, result_id: str) -> list[Job]:
+        """Every job that led to a result, in the order in which they were asked for."""
+        query = _job_query().where(_job.c.kind == kind, _job.c.result == result_id).order_by(_job.c.seq)
+        with self._read() as connection:
+            return [Job(**row) for row in connection.execute(query).mappings()]
+
     def askers(self, job_id: str) -> list[str]:
         """Subjects of everyone who asked for a job, in order."""
         query = sa.select(_asker.c.subject).where(_asker.c.job == job_id).order_by(_asker.c.subject)

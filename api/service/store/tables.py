@@ -83,7 +83,23 @@ approval = sa.Table(
     meta,
     sa.Column("seq", serial, primary_key=True),
     *_texts("id", "kind", "result", "made_by", "approved_by", "organisation", "note"),
+    sa.Column("round", sa.Integer),
     *_times("created"),
+)
+approval_withdrawal = sa.Table(
+    "approval_withdrawal",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("approval", "withdrawn_by", "organisation", "reason"),
+    *_times("created"),
+)
+posting = sa.Table(
+    "posting",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("journal", "root", "key", "money", "account", "profile"),
+    sa.Column("first_month", sa.Integer),
+    sa.Column("last_month", sa.Integer),
 )
 journal = sa.Table(
     "journal",

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api.service.records.api_models import ApiModel, JournalKind, Money
 from api.service.records.examples import example_of
 from api.service.store import StoredJournal
 from api.service.views.models import moment
 from capitation.money.pence import decimal_text
+
+
+def _day(value: object) -> object:
+    """A date is written as text: a number would be taken for seconds since 1970."""
+    if value is not None and not isinstance(value, str | dt.date):
+        raise ValueError("expected a date such as 2019-03-31")
+    return value
 
 
 class JournalRequest(ApiModel):
@@ -25,8 +32,14 @@ class JournalRequest(ApiModel):
         default="provider_allocation", examples=["provider_allocation"]
     )
     """For a run: allocations to providers in commissioners' ledgers, or totals of localities in the system's."""
-    accounting_date: dt.date | None = Field(default=None, examples=["2019-03-31"])
-    """Date it is posted on; the last day of the financial year where it is not given."""
+    accounting_date: Annotated[dt.date, BeforeValidator(_day)] | None = Field(default=None, examples=["2019-03-31"])
+    """Date it is posted on, in the period or the three months in which it is closed; the last day of the period where it is not given."""
+    part: str | None = Field(
+        default=None, pattern=r"^(\d{4}-\d{2}|\d{4}/\d{2} Q[1-4])$", examples=[None, "2018-04", "2018/19 Q1"]
+    )
+    """Month or quarter of the financial year to post; the whole period where it is not given. The parts of a year add to it to the penny."""
+    profile: str = Field(default="twelfths", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64, examples=["twelfths"])
+    """Profile of the data pack that parts the year into its months."""
     restates: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$", examples=[None])
     """Journal that stands and is put right: the answer is its reversal and a replacement, both linked to it."""
 
@@ -67,6 +80,8 @@ class JournalsMade(ApiModel):
 
     items: list[JournalView]
     """The journals; the last one stands."""
+    detail: str = Field(default="", examples=["journal 5b0c3f3e9d1a7c42 is posted: provider_allocation of 2018/19"])
+    """What was posted, in a sentence."""
 
 
 class JournalList(ApiModel):
@@ -162,6 +177,10 @@ class JournalContent(ApiModel):
     """Checksum of the mapping that gave the account codes."""
     approval: ApprovalNote
     """Who made and who approved the run."""
+    year: str | None = Field(default=None, examples=[None, "2018/19"])
+    """Year of which the period is a part; left out where the period is posted whole."""
+    profile: str | None = Field(default=None, examples=[None, "twelfths"])
+    """Profile that parts the year into its months; left out where the period is posted whole."""
     debit_total: Money = Field(examples=["1250000.00"])
     """Sum of its debits in pounds."""
     credit_total: Money = Field(examples=["1250000.00"])
@@ -188,3 +207,43 @@ def journal_view(stored: StoredJournal) -> JournalView:
         created=moment(stored.created),
         href=f"/v1/journals/{stored.id}",
     )
+
+
+class ReconciledAccount(ApiModel):
+    """An account of a ledger: what is due on it, what was posted, and the difference; debits less credits, in pounds."""
+
+    organisation: str = Field(examples=["04F"])
+    """Whose ledger it is in."""
+    account_code: str = Field(examples=["900101-90010000-00000-00000-000000"])
+    """Account, from the mapping."""
+    currency: str = Field(examples=["GBP"])
+    """Currency."""
+    due: Money
+    """What the result means for it."""
+    posted: Money
+    """What stands on it, all journals of the period together."""
+    difference: Money = Field(examples=["0.00"])
+    """Posted less due."""
+
+
+class ReconciliationView(ApiModel):
+    """What a result means for the ledgers of a period, against what was posted there."""
+
+    result: str = Field(examples=["/v1/runs/f10e0a9b83f73e51"])
+    """The run or settlement."""
+    period: str = Field(examples=["2018/19"])
+    """The period."""
+    control_total: Money | None = Field(examples=["1535741000.00"])
+    """What the system has in the year; none for a settlement."""
+    kept_back: Money | None = Field(examples=["17348175.00"])
+    """What of it is not paid to providers; none for a settlement."""
+    invoices: Money
+    """What is to be paid."""
+    postings: Money
+    """What was posted."""
+    is_settled: bool = Field(examples=[True])
+    """Whether every account has what is due, no more and no less."""
+    accounts: list[ReconciledAccount]
+    """Every account that has something due or posted."""
+    journals: list[str] = Field(examples=[["/v1/journals/5b0c3f3e9d1a7c42"]])
+    """Where the journals of the period stand, in the order of posting."""

@@ -621,6 +621,10 @@ def test_every_key_that_names_files_has_a_malicious_pack():
 
 
 NO_PATHS = {
+    "files": "a table of names that are looked up through the pack, which refuses those that lead out",
+    "solutions": "looked up through the pack, and among the keys that are rooted in it",
+    "chain": "looked up through the pack, and among the keys that are rooted in it",
+    "words": "texts of cells",
     "source": "looked up among the manifests that were found",
     "id": "compared with the name of a file or folder that was found",
     "where": "told to readers",

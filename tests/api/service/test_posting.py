@@ -274,7 +274,7 @@ def test_a_settlement_is_approved_and_posted_as_a_runs_is(served, hands):
     entries = served.client.get(f"{place}/frames/entries", headers=hands["ann"]).json()["rows"]
     period = entries[0]["period"]
     assert post(served, "/v1/approvals", {"result": place}, hands["ben"], "a").status_code == 201
-    body = {"result": place, "period": period or "2018/19", "accounting_date": "2019-03-31"}
+    body = {"result": place, "period": period or "2018/19", "accounting_date": "2018-03-31"}
     made = make(served, hands, body)
     assert made.status_code == 201, made.text
     (head,) = made.json()["items"]

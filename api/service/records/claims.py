@@ -1,0 +1,120 @@
+"""What a journal is the only one of: accounts of ledgers in months. Names that people choose do not count, only what is paid.
+
+    allocations to providers   ledger of the commissioner, currency, months
+    totals of localities       locality, currency, months
+    statements                 contract, party, account, line, currency, months
+
+A run's system, scenario and id are labels: the same allocations under others are the same money. So is a period written in another way,
+and a code in other case, width or spacing. A contract can be put under another id, so each claim of a statement also carries what is
+paid: the same party, account, amount and currency in the same months are the same money whatever the contract is called.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from api.service.records.periods import Period, period_of
+from capitation.records.identity import canonical, digest
+
+ACCOUNT_PARTS = " / "
+"""What parts the codes of a contract's account."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One account of one ledger in some months.
+
+    Args:
+        key: what it is, as a digest; two claims of one key and a month in common are the same money.
+        money: what is paid, as a digest that leaves the contract's name out; empty where the key has no such name.
+        account: what it is, in words.
+        profile: how a year was parted into months; empty where it was not.
+        first_month: first month, counted from the year 0.
+        last_month: last month.
+    """
+
+    key: str
+    money: str
+    account: str
+    profile: str
+    first_month: int
+    last_month: int
+
+
+def alike(text: str) -> str:
+    """A code without what may differ between two ways of writing it: case, width, spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def claims_of(
+    covered: pl.DataFrame, source: str, owner: str, period: str, currency: str, profile: str = ""
+) -> tuple[Claim, ...]:
+    """What a journal claims.
+
+    Args:
+        covered: organisation_code, area_code, service_code and, where it is known, amount_pence of each movement, those of 0 too.
+        source: what the journal is made from.
+        owner: the contract's id; of no weight for runs.
+        period: the period, as the journal writes it.
+        currency: its currency.
+        profile: how a year was parted into months, where it was.
+    """
+    found = period_of(period)
+    label, months = ("", found) if found is not None else (alike(period), Period(0, 0))
+    amounts: dict[tuple[str, ...], int] = {}
+    words: dict[tuple[str, ...], str] = {}
+    has_amounts = "amount_pence" in covered.columns
+    for row in covered.iter_rows(named=True):
+        named, shown = _named(row, source, owner)
+        amounts[named] = amounts.get(named, 0) + (int(row["amount_pence"]) if has_amounts else 0)
+        words.setdefault(named, shown)
+    return tuple(
+        Claim(
+            key=_short([source, *named, currency, label]),
+            money=_money(named, amounts[named], currency, label) if source == "statement" else "",
+            account=words[named],
+            profile=profile,
+            first_month=months.first_month,
+            last_month=months.last_month,
+        )
+        for named in sorted(amounts)
+    )
+
+
+def claims_of_content(content: Mapping[str, Any], owner: str) -> tuple[Claim, ...]:
+    """What a journal claims, from its JSON file; amounts of statements are not counted, since their sign is not in it."""
+    lines = pl.DataFrame(
+        [{name: line[name] for name in ("organisation_code", "area_code", "service_code")} for line in content["lines"]]
+    ).unique(maintain_order=True)
+    return claims_of(lines, content["journal_source"], owner, content["period"], content["currency"])
+
+
+def accounts_shown(claims: Iterable[str], most: int = 5) -> str:
+    """Accounts in words, the first few of them."""
+    names = sorted(set(claims))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{'; '.join(names[:most])}{more}"
+
+
+def _named(row: Mapping[str, Any], source: str, owner: str) -> tuple[tuple[str, ...], str]:
+    ledger, area, service = (str(row[name] or "") for name in ("organisation_code", "area_code", "service_code"))
+    if source == "provider_allocation":
+        return (alike(ledger),), f"ledger of {ledger}"
+    if source == "locality_total":
+        return (alike(area),), f"locality {area}"
+    return (alike(owner), alike(ledger), alike(area), alike(service)), f"ledger of {ledger}, account {area}, {service}"
+
+
+def _money(named: tuple[str, ...], amount: int, currency: str, label: str) -> str:
+    """What a statement pays, by party, account (its codes in any order) and amount; empty for nothing."""
+    _, party, account, _ = named
+    return "" if amount == 0 else _short([party, sorted(account.split(ACCOUNT_PARTS)), amount, currency, label])
+
+
+def _short(parts: list[Any]) -> str:
+    return digest(canonical(parts))[:32]

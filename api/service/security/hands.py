@@ -1,0 +1,33 @@
+"""Hands: whether two names are one person, however they are spelt.
+
+    Eve, EVE, "eve ", E-v-e, e.v.e, Ève      are one name
+
+Letters and digits count, in one case, without accents, width, spaces, signs and what cannot be seen; Greek and Cyrillic letters that look
+like Latin ones are taken for them. Two people whose names differ in none of these need different names to approve one another's work.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_LOOK_ALIKE = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u04cf"
+    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131",
+    "abekmhopctyxijsdqwhlaeikvoptuxi",
+)
+
+
+def alike_name(name: str) -> str:
+    """A name without what may differ between two spellings of it."""
+    plain = unicodedata.normalize("NFKD", name).casefold().translate(_LOOK_ALIKE)
+    kept = "".join(letter for letter in plain if letter.isalnum())
+    return kept or unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def same_hand(one: str, other: str) -> bool:
+    """Whether two names may be one person's.
+
+    Example:
+        "Ann Lee" and "ann.lee" are one; "ann" and "anna" are two.
+    """
+    return alike_name(one) == alike_name(other)

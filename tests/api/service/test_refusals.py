@@ -1,0 +1,26 @@
+"""Refused changes are recorded with their number and cannot flood the audit log."""
+
+from api.service.security.refusals import EVERY_SECONDS, Refusals
+
+
+def test_refusals_of_one_caller_are_recorded_once_a_minute_with_their_number():
+    now = [0.0]
+    refusals = Refusals(lambda: now[0])
+    assert refusals.to_record("BLMK/ann", "role") == 1
+    assert [refusals.to_record("BLMK/ann", "role") for _ in range(90)] == [None] * 90
+    assert refusals.to_record("BLMK/ann", "scope") == 1
+    assert refusals.to_record("BLMK/ben", "role") == 1
+    now[0] += EVERY_SECONDS
+    assert refusals.to_record("BLMK/ann", "role") == 91
+    assert refusals.to_record("BLMK/ann", "role") is None
+
+
+def test_a_flood_of_refused_requests_leaves_one_record_and_the_chain_holds(served):
+    partner = served.headers("partner", "04F")
+    before = served.service.store.head().number
+    for number in range(30):
+        answer = served.client.post(
+            "/v1/runs", json={"scenario": "blmk"}, headers={**partner, "Idempotency-Key": str(number)}
+        )
+        assert answer.status_code == 403
+    assert served.service.store.head().number == before + 1

@@ -1,0 +1,140 @@
+"""An audit by differences: whoever puts together all that a role sees of runs finds no small number of people."""
+
+import polars as pl
+import pytest
+
+from api.service.kinds import KINDS
+from api.service.security.access import Caller
+from api.service.security.people import hidden_people, without_people
+from api.service.security.visibility import content_seen, seen
+from capitation.records.identity import plain
+
+SYSTEM, SMALLEST = "BLMK", 4_000
+MICRO = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def hidden(blmk_run):
+    return hidden_people(blmk_run.frame("population"), blmk_run.frame("membership"), SYSTEM, SMALLEST)
+
+
+def caller(role, organisation=SYSTEM):
+    return Caller("x", organisation, role, frozenset(), "key")
+
+
+def shown(run, who, hidden):
+    """Every table of a run that a caller sees."""
+    member = run.frame("membership")
+    area = set(member["practice_code"]) | set(member["locality_code"]) if who.organisation != SYSTEM else ()
+    tables = {}
+    for name, frame in run.frames.items():
+        if who.role == "partner" and name not in KINDS["run"].frames:
+            continue
+        tables[name] = seen("run", name, frame, who, SYSTEM, area, SMALLEST, hidden)
+    return tables
+
+
+def column(frame, key, name):
+    """What a table shows under a column, by key."""
+    return {row[key]: row[name] for row in frame.iter_rows(named=True) if row.get(name) is not None}
+
+
+def derived(run, tables, year="2018/19", stream="ccg"):
+    """Numbers of people of practices that follow from tables: as they stand, by dividing, and as a locality less its others."""
+    found = {}
+    where = {"year": year, "stream": stream}
+    weights = tables["practice_weight"].filter(**where)
+    for source in (tables["population"].filter(year=year), weights):
+        found |= {code: n / MICRO for code, n in column(source, "practice_code", "registered_micro").items()}
+    index = column(weights, "practice_code", "need_index") | column(
+        tables["practice_need"].filter(stream=stream), "practice_code", "need_index"
+    )
+    weight = column(weights, "practice_code", "weight_micro")
+    for name in ("allocation", "spendable"):
+        rows = tables[name].filter(**where, level="practice") if "level" in tables[name].columns else tables[name]
+        weight |= column(rows, "code", "weight_micro")
+    found |= {code: weight[code] / index[code] / MICRO for code in weight.keys() & index.keys()}
+    distance = tables["distance_from_target"].filter(**where)
+    people = {
+        row["area_code"]: row["closing_dft_pence"] / row["closing_dft_pence_per_person"]
+        for row in distance.iter_rows(named=True)
+        if row["closing_dft_pence_per_person"]
+    }
+    members = run.frame("membership").group_by("locality_code").agg("practice_code")
+    for locality, practices in members.iter_rows():
+        unknown = [code for code in practices if code not in found]
+        if locality in people and len(unknown) == 1:
+            found[unknown[0]] = people[locality] - sum(found[code] for code in practices if code in found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        caller("finance"),
+        caller("approver"),
+        caller("administrator"),
+        caller("partner", "06F"),
+        caller("partner", "04F"),
+    ],
+)
+def test_no_role_works_out_a_small_number_by_dividing_or_by_taking_parts_from_totals(blmk_run, hidden, who):
+    truth = {
+        code: n / MICRO
+        for code, n in column(
+            blmk_run.frame("population").filter(year="2018/19"), "practice_code", "registered_micro"
+        ).items()
+    }
+    small = {code for code, n in truth.items() if 0 < n < SMALLEST}
+    assert small
+    assert small <= hidden.practices
+    tables = shown(blmk_run, who, hidden)
+    for stream in ("ccg", "primary-medical", "specialised"):
+        found = derived(blmk_run, tables, stream=stream)
+        assert [code for code in small if code in found and abs(found[code] - truth[code]) < 0.5] == []
+    whole = derived(blmk_run, dict(blmk_run.frames))
+    assert all(
+        abs(whole[code] - truth[code]) < 0.5 for code in small
+    )  # what the audit would find where nothing is left out
+
+
+def test_two_runs_of_the_same_lists_hide_the_same_practices_and_years_never_tell_one_another(blmk_run, hidden):
+    population, membership = blmk_run.frame("population"), blmk_run.frame("membership")
+    fewer = hidden_people(population.filter(pl.col("year") != "2020/21"), membership, SYSTEM, SMALLEST)
+    assert fewer.practices <= hidden.practices
+    tables = shown(blmk_run, caller("finance"), hidden)
+    for year in population["year"].unique():
+        seen_codes = column(tables["population"].filter(year=year), "practice_code", "registered_micro")
+        assert not set(seen_codes) & hidden.practices
+    for code in hidden.practices:  # in its locality at least one other is left out with it
+        (locality,) = membership.filter(practice_code=code)["locality_code"]
+        assert len(set(membership.filter(locality_code=locality)["practice_code"]) & hidden.practices) >= 2
+
+
+def test_where_nobody_is_small_nothing_is_left_out(blmk_run):
+    nobody = hidden_people(blmk_run.frame("population"), blmk_run.frame("membership"), SYSTEM, 5)
+    assert (nobody.practices, nobody.areas) == (frozenset(), frozenset())
+    for name in ("allocation", "target", "distance_from_target"):
+        frame = blmk_run.frame(name)
+        assert seen("run", name, frame, caller("finance"), SYSTEM, (), 5, nobody).equals(frame)
+
+
+def test_money_of_areas_stays_whole_and_is_marked_where_weights_are_left_out(blmk_run, hidden):
+    frame = blmk_run.frame("allocation")
+    left = without_people(frame, KINDS["run"].made_of_people["allocation"], hidden)
+    areas = frame.filter(pl.col("level") != "practice")
+    assert left.filter(pl.col("level") != "practice")["allocation_pence"].equals(areas["allocation_pence"])
+    assert not set(left.filter(level="practice")["code"]) & hidden.practices
+    assert left.filter(pl.col("weight_micro").is_null())["is_suppressed"].all()
+
+
+def test_a_partner_learns_neither_rows_nor_checksums_of_tables_from_a_manifest(blmk_run):
+    content = plain(f'{{"manifest": {blmk_run.manifest.model_dump_json()}}}')
+    kept = content_seen("run", content, caller("partner", "06F"), SYSTEM)["manifest"]["frames"]
+    assert set(kept) <= set(KINDS["run"].frames)
+    assert all(not {"rows", "sha256"} & set(about) for about in kept.values())
+    whole = content_seen("run", content, caller("finance"), SYSTEM)
+    assert whole == content
+    left = content_seen("run", content, caller("finance"), SYSTEM, hides=True)["manifest"]["frames"]
+    assert "sha256" not in left["population"]
+    assert "sha256" in left["stream_total"]
