@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -64,8 +65,10 @@ async def read_job(request: Request, service: ServiceDep, client: ClientDep, job
 @router.delete("/{job_id}", response_model=JobView)
 def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> Response:
     """Cancel a job that has not ended; one that has ended stays as it is."""
-    _known(service, job_id)
+    before = _known(service, job_id)
     cancelled = service.store.cancel(job_id, event(client, request, "jobs.delete", f"jobs/{job_id}"))
+    if before.status not in TERMINAL and cancelled.status == "cancelled":
+        service.webhooks.job_ended(cancelled.id, cancelled.kind, cancelled.status, None, cancelled.changed)
     return respond(job_view(cancelled), request)
 
 
@@ -95,11 +98,18 @@ def read_job_events(
 ) -> Response:
     """What happens to a job, as server-sent events; Last-Event-ID continues where a connection broke."""
     _known(service, job_id)
+    service.streams.check(client.client)
     return StreamingResponse(_stream(service, client, job_id, int(last_event_id or 0)), media_type="text/event-stream")
 
 
 async def _stream(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
-    quiet = 0.0
+    with service.streams.open(client.client):
+        async for part in _events(service, client, job_id, after):
+            yield part
+
+
+async def _events(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
+    quiet, since = 0.0, time.monotonic()
     while True:
         try:
             found = await service.read(service.store.job, job_id)  # before the events, so that none is missed
@@ -109,12 +119,15 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
             await asyncio.sleep(STORE_SECONDS)
             continue
         for seq, name, message, created in happened:
-            after, quiet = seq, 0.0
+            after, quiet, since = seq, 0.0, time.monotonic()
             hidden = name in {"failed", "progress"} and not sees_everything(client, service.system)
             said = name if hidden else message  # amounts and rows that are met on the way are as hidden as the result's
             data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
         if found is None or found.status in TERMINAL or service.stopping.is_set():
+            return
+        if time.monotonic() - since >= service.settings.stream_seconds:
+            yield "retry: 1000\n: nothing happened for long; continue with Last-Event-ID\n\n"
             return
         await asyncio.sleep(service.settings.poll_seconds)
         quiet += service.settings.poll_seconds
