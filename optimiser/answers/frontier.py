@@ -72,7 +72,7 @@ def frontier(
     session, series = HighsSession(aimed), Series(time_limit)
     first = series.solve(session, gap=gap, prices=False)
     if first is None or first.values is None:
-        raise CapitationError(f"there is no frontier: {series.ended if first is None else first.meaning}")
+        raise CapitationError(f"there is no frontier: {series.ended or (first.meaning if first else '')}")
     levels = [_levels(session, series, aimed, matrix, name, first, points, gap) for name in kept]
     ends: dict[int, Answer] = {}
     if len(kept) == 1 and not aimed.is_whole:
@@ -160,7 +160,7 @@ def _levels(
     own = series.solve(session, gap=gap, prices=False)
     session.change_cost(every, aimed.cost)
     if own is None or own.values is None:
-        why = series.ended if own is None else own.meaning
+        why = series.ended or (own.meaning if own else "")
         raise CapitationError(f"the goal '{name}' has no best of its own: {why}")
     return [float(x) for x in np.linspace(at_first, float(m.vector @ own.values), points)]
 

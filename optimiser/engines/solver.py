@@ -33,6 +33,8 @@ def solve(
 ) -> Answer:
     """The answer to `matrix`; where the objective can grow without end, with the limits that are missing named.
 
+    Reason: nine parameters, those of both engines side by side.
+
     Args:
         matrix: the programme.
         engine: "highs" (highspy directly) or "pulp".

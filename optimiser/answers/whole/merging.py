@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-import scipy.sparse as sp  # type: ignore[import-untyped]  # scipy ships no types
 
 from optimiser.blocks.flows import FLOWS
 from optimiser.problem.document import Problem
@@ -66,16 +66,15 @@ def merge(matrix: Matrix, like: dict[str, str]) -> Merged | None:
     if not joined.any() or matrix.integer[joined[column]].any():
         return None
     scale, times = _units(matrix)
-    size = (matrix.row_count, matrix.column_count)
-    full = sp.csr_matrix((matrix.value, matrix.index, matrix.start), shape=size)
-    full = sp.diags_array(times) @ full @ sp.diags_array(1 / scale)
-    row_count, ids = sum(f.count for f in rows), np.flatnonzero(keep)
-    summed = (sp.csr_matrix((np.ones(len(ids)), (row, ids)), shape=(row_count, size[0])) @ full).tocsc()
+    row_count = sum(f.count for f in rows)
+    new_row = np.full(matrix.row_count, -1, dtype=np.int64)
+    new_row[keep] = row
     first = np.unique(column, return_index=True)[1].astype(np.int32)
-    if not _agree(summed, first, column):
+    summed = _summed(matrix, new_row, column, times, scale)
+    if summed is None:
         return None
-    small = summed[:, first].tocsr()
-    small.sort_indices()
+    at, index, value = summed
+    start = np.concatenate([[0], np.cumsum(np.bincount(at, minlength=row_count))]).astype(np.int32)
     measures = {}
     for name, m in matrix.measures.items():
         vector = m.vector / scale
@@ -92,9 +91,9 @@ def merge(matrix: Matrix, like: dict[str, str]) -> Merged | None:
         integer=matrix.integer[first].copy(),
         row_lower=_sums(row, (matrix.row_lower * times)[keep], row_count),
         row_upper=_sums(row, (matrix.row_upper * times)[keep], row_count),
-        start=small.indptr.astype(np.int32),
-        index=small.indices.astype(np.int32),
-        value=small.data.astype(np.float64),
+        start=start,
+        index=index.astype(np.int32),
+        value=value,
         columns=columns,
         rows=rows,
         measures=measures,
@@ -144,10 +143,31 @@ def _units(matrix: Matrix) -> tuple[Floats, Floats]:
     return scale, times
 
 
-def _agree(summed: sp.csc_matrix, first: Ints, column: Ints) -> bool:
-    apart = abs(summed - summed[:, first][:, column])
-    largest = abs(summed).max() if summed.nnz else 0.0
-    return not apart.nnz or bool(apart.max() <= _AGREE * max(1.0, largest))
+def _summed(
+    matrix: Matrix, new_row: npt.NDArray[np.int64], column: Ints, times: Floats, scale: Floats
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats] | None:
+    """Row, column and value of each coefficient of the merged programme; None where columns of a group differ."""
+    at = new_row[matrix.row_of]
+    kept = at >= 0
+    width = np.int64(matrix.column_count)
+    value = (matrix.value * times[matrix.row_of] / scale[matrix.index])[kept]
+    # rows of a group added up, each column still by itself
+    keys, which = np.unique(at[kept] * width + matrix.index[kept], return_inverse=True)
+    sums = np.bincount(which, weights=value, minlength=len(keys))
+    rows, old = keys // width, keys % width
+    # columns of a group side by side: they must all say the same, and a column that says nothing says 0
+    pairs, group = np.unique(rows * width + column[old], return_inverse=True)
+    size = np.bincount(column, minlength=matrix.column_count)[pairs % width]
+    whole = np.bincount(group, minlength=len(pairs)) == size
+    low, high = np.full(len(pairs), np.inf), np.full(len(pairs), -np.inf)
+    np.minimum.at(low, group, sums)
+    np.maximum.at(high, group, sums)
+    low, high = np.where(whole, low, np.minimum(low, 0.0)), np.where(whole, high, np.maximum(high, 0.0))
+    largest = float(np.abs(sums).max(initial=0.0))
+    if float((high - low).max(initial=0.0)) > _AGREE * max(1.0, largest):
+        return None
+    mean: Floats = np.bincount(group, weights=sums, minlength=len(pairs)) / size
+    return pairs // width, pairs % width, mean
 
 
 def _alike(a: Floats, b: Floats) -> bool:
