@@ -625,6 +625,7 @@ NO_PATHS = {
     "solutions": "looked up through the pack, and among the keys that are rooted in it",
     "chain": "looked up through the pack, and among the keys that are rooted in it",
     "words": "texts of cells",
+    "quality": "payments, each with its contract by name",
     "source": "looked up among the manifests that were found",
     "id": "compared with the name of a file or folder that was found",
     "where": "told to readers",
