@@ -12,6 +12,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import SourceError
 from capitation.money.pence import pounds_text
@@ -76,7 +77,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> Path:
         SourceError: another ending, or the file cannot be written.
     """
     if path.suffix == ".csv":
-        return write_whole(path, lambda partial: in_pounds(frame).write_csv(partial))
+        return write_whole(path, lambda partial: plain_cells(in_pounds(frame)).write_csv(partial))
     if path.suffix == ".parquet":
         return write_whole(path, lambda partial: frame.write_parquet(partial, compression="zstd"))
     message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.records.whole_files import write_whole_folder
 from capitation.run.run import Run, write_manifest
@@ -18,7 +19,7 @@ def export_csv(run: Run, folder: Path) -> Path:
 
     def fill(partial: Path) -> None:
         for name, frame in run.frames.items():
-            in_pounds(frame).write_csv(partial / f"{name}.csv")
+            plain_cells(in_pounds(frame)).write_csv(partial / f"{name}.csv")
         write_manifest(run, partial)
 
     return write_whole_folder(folder / f"{run.id}-csv", fill)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from types import FrameType
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
@@ -27,6 +28,7 @@ from api.service.http.body_limit import BodyLimit
 from api.service.http.correlation import Correlation
 from api.service.http.error_answers import ErrorAnswers, log_unavailable
 from api.service.http.etag_layer import EtagLayer
+from api.service.http.head import Head
 from api.service.http.identity import IdentityLayer
 from api.service.http.local_access import LocalAccess
 from api.service.http.metrics import Metrics
@@ -38,12 +40,13 @@ from api.service.jobs.worker import Worker
 from api.service.packs.packs import Packs, keep
 from api.service.records.failures import ServiceError
 from api.service.records.pack import pack_at
+from api.service.runtime.queries import check_query
 from api.service.runtime.service import Service
 from api.service.security.access import RULES
 from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.settings import Settings
 from api.service.store import Store
-from capitation.errors import CapitationError, Fault
+from capitation.errors import CapitationError, Fault, suggest
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
 _STOP_SECONDS = 5.0
@@ -82,6 +85,7 @@ def layers(service: Service) -> list[Middleware]:
     return [
         Middleware(Correlation),
         Middleware(AccessLog, count=service.metrics.request),
+        Middleware(Head),
         Middleware(SecurityHeaders),
         Middleware(RateLimitHeaders, requests=setting.rate_requests, seconds=setting.rate_seconds),
         Middleware(ErrorAnswers),
@@ -97,6 +101,7 @@ def addresses(layers: Sequence[Middleware] = ()) -> FastAPI:
     """The application with its routes and its description; by default without layers, for there is no service behind it yet."""
     app = FastAPI(
         middleware=layers,
+        dependencies=[Depends(check_query)],
         telemetry=_NO_TELEMETRY,
         title="Capitation",
         version=version("capitation"),
@@ -201,7 +206,9 @@ def _invalid(request: Request, error: Exception) -> Response:
     faults = []
     for each in error.errors():
         where = " ".join(str(part) for part in each["loc"])
-        faults.append(Fault(where, repr(each.get("input"))[:80], str(each["msg"])))
+        known = re.findall(r"'([^']*)'", str(each.get("ctx", {}).get("expected", "")))
+        near = suggest(str(each.get("input")), known) if each["type"] in {"literal_error", "enum"} else ""
+        faults.append(Fault(where, repr(each.get("input"))[:80], str(each["msg"]), near))
     problem = ServiceError("invalid", "The request does not fit its description", faults)
     return _answer(problem_of(problem, request.state.correlation_id))
 
@@ -221,8 +228,9 @@ def _status(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """All methods of the address; the framework names only those of the first route that has it."""
     known = ("GET", "POST", "PUT", "DELETE")
-    return [
+    found = [
         method
         for method in known
         if any(r.matches({**request.scope, "method": method})[0] is Match.FULL for r in request.app.routes)
     ]
+    return [*found, "HEAD"] if "GET" in found else found

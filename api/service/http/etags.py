@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from api.service.records.failures import ServiceError
 
 
@@ -12,24 +14,43 @@ def strong(*parts: str) -> str:
 
 def is_unchanged(if_none_match: str | None, tag: str) -> bool:
     """Whether the caller has this version already: the answer is then 304."""
-    return if_none_match is not None and ("*" in _tags(if_none_match) or tag in _tags(if_none_match))
+    if if_none_match is None:
+        return False
+    if if_none_match == tag:  # as most clients send it
+        return True
+    tags = _tags(if_none_match)
+    return ANY in tags or tag in tags
 
 
-def expected_version(if_match: str | None) -> str:
-    """The digest that a change is to follow, from the If-Match header.
+ANY = "*"
+"""If-Match: whatever version is there."""
+
+
+def expected_versions(if_match: str | None) -> frozenset[str]:
+    """The digests one of which a change is to follow, from the If-Match header; `ANY` alone where whatever is there will do.
+
+    A tag that a proxy made weak, or to which it added the name of its compression, counts as the tag that was sent: tags are
+    hashes of what a document says, so nothing else can have the same one.
 
     Raises:
-        ServiceError: 428 where the header is missing; 412 where it does not hold one strong tag.
+        ServiceError: 428 where the header is missing; 412 where it holds neither tags nor `*`.
     """
     if if_match is None:
         raise ServiceError("precondition-required", "Read the resource first and send its ETag as If-Match")
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if len(tags) != 1 or not tags[0].startswith('"') or not tags[0].endswith('"'):
-        raise ServiceError(
-            "changed-meanwhile", f"If-Match holds {if_match!r}; expected the one strong ETag of the resource"
-        )
-    return tags[0].strip('"')
+    if if_match.strip() == ANY:
+        return frozenset({ANY})
+    tags = _tags(if_match)
+    if not tags:
+        raise ServiceError("changed-meanwhile", f"If-Match holds {if_match!r}; expected ETags of the resource, or *")
+    return frozenset(tag.strip('"') for tag in tags)
 
 
-def _tags(header: str) -> list[str]:
-    return [tag.strip().removeprefix("W/") if tag.strip() != "*" else "*" for tag in header.split(",")]
+def _tags(header: str) -> set[str]:
+    """The tags of a header as they were sent from here: without what a compressing proxy makes of them."""
+    if header.strip() == ANY:
+        return {ANY}
+    return {f'"{_COMPRESSED.sub("", tag)}"' for tag in _TAG.findall(header)}
+
+
+_TAG = re.compile(r'(?:^|,)\s*(?:W/)?"([^"]*)"\s*(?=,|$)')
+_COMPRESSED = re.compile(r"(?:--|-|;|:)(?:gzip|br|zstd|deflate)$")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as parquet
 
+from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
 
@@ -72,7 +73,7 @@ def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) ->
     if media == NDJSON:
         return _text_rows(frame).write_ndjson().encode()
     if media == CSV:
-        return in_pounds(frame).write_csv().encode()
+        return plain_cells(_in_pounds(frame)).write_csv().encode()
     table = _marked(frame)
     buffer = io.BytesIO()
     if media == ARROW:
@@ -87,7 +88,37 @@ def _text_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Money as texts; a number that is not finite, which JSON has no word for, as nothing."""
     numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
-    return in_pounds(frame.with_columns(finite) if finite else frame)
+    return _in_pounds(frame.with_columns(finite) if finite else frame)
+
+
+def _in_pounds(frame: pl.DataFrame) -> pl.DataFrame:
+    """Money in pounds, where the column's name says that it is money and where the unit beside it does.
+
+    An `amount` in pence or pounds leaves as `amount_gbp`; one of anything else, such as cents, stays as it is. Where a table has
+    both, the one that a row is not is empty.
+    """
+    if frame.schema.get("amount") != pl.Int64 or frame.schema.get("unit") != pl.String:
+        return in_pounds(frame)
+    unit, amount = pl.col("unit"), pl.col("amount")
+    is_money = unit.is_in([*_PENCE_IN]).fill_null(value=False)
+    pence = pl.when(is_money).then(amount * unit.replace_strict(_PENCE_IN, default=None, return_dtype=pl.Int64))
+    has_money, has_other = (not frame.filter(each).is_empty() for each in (is_money, ~is_money))
+    if not has_money:
+        return in_pounds(frame)
+    shown: list[pl.Expr] = []
+    for name in frame.columns:
+        if name == "unit":
+            shown.append(pl.when(is_money).then(pl.lit("pounds")).otherwise(unit).alias(name))
+        elif name != "amount":
+            shown.append(pl.col(name))
+        else:
+            shown += [pence.alias("amount_pence")]
+            shown += [pl.when(~is_money).then(amount).alias(name)] if has_other else []
+    return in_pounds(frame.select(shown))
+
+
+_PENCE_IN = {"pence": 1, "pounds": 100}
+"""Pence in one of each unit of this currency."""
 
 
 def _marked(frame: pl.DataFrame) -> pa.Table:

@@ -7,6 +7,8 @@ the request body where it stands there.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +29,8 @@ from capitation.errors import (
     UnknownNameError,
 )
 from capitation.records.identity import canonical
+
+_PATH = re.compile(r"(?<![\w/.:-])/[^\s/:,;'\"()]+(?:/[^\s/:,;'\"()]+)+")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -104,7 +108,7 @@ def problem_of(error: CapitationError, correlation_id: str = "", body: Any = Non
         type=f"urn:capitation:problem:{kind}",
         title=title,
         status=status,
-        detail=error.message,
+        detail=without_folders(error.message),
         code=getattr(error, "code", None),
         correlation_id=correlation_id,
         faults=faults,
@@ -151,4 +155,31 @@ def pointer(where: str, body: Any) -> str | None:  # noqa: ANN401  # any JSON
 
 def _view(fault: Fault, body: Any) -> FaultView:  # noqa: ANN401  # any JSON
     at = pointer(fault.where, body)
-    return FaultView(where=fault.where, found=fault.found, expected=fault.expected, remedy=fault.remedy, pointer=at)
+    texts = {name: without_folders(getattr(fault, name)) for name in ("where", "found", "expected", "remedy")}
+    return FaultView(**texts, pointer=at)
+
+
+def without_folders(text: str) -> str:
+    """`text` with files of this machine named by their last folder only: where they lie is nobody's business outside.
+
+    Example:
+        "/srv/capitation/data/england/sources/x.csv: no such file" becomes "sources/x.csv: no such file".
+    """
+    return _PATH.sub(_shortened, text) if "/" in text else text
+
+
+def _shortened(found: re.Match[str]) -> str:
+    path = found[0]
+    first, *rest = path.lstrip("/").split("/")
+    if first not in _top_folders() or not rest:
+        return path
+    return "/".join(rest[-2:])
+
+
+@lru_cache(maxsize=1)
+def _top_folders() -> frozenset[str]:
+    """The folders at the root of this machine's files; an address of the service begins with none of them."""
+    try:
+        return frozenset(each.name for each in Path("/").iterdir()) - {"v1"}
+    except OSError:
+        return frozenset({"etc", "home", "mnt", "opt", "root", "srv", "tmp", "usr", "var"})

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
+from api.exports.plain_cells import plain_cells
 from api.service.ledger.lines import Journal, JournalError, JournalHead, JournalLine, sealed
 from capitation.errors import DataError
 from capitation.money.pence import decimal_text, pence_of
@@ -18,7 +19,7 @@ def csv_bytes(journal: Journal) -> bytes:
 
     Columns are the journal's id and those of `JournalLine`, `debit` and `credit` in pounds; the side a line is not on is empty.
     """
-    return _written(journal).write_csv(line_terminator="\n").encode()
+    return plain_cells(_written(journal)).write_csv(line_terminator="\n").encode()
 
 
 def json_bytes(journal: Journal) -> bytes:

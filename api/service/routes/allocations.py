@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.service.runtime.parameters import ResultId, Rows
 from api.service.runtime.request import Cursor, ServiceDep
-from api.service.views.rows import ROWS_RESPONSES, frame_answer
+from api.service.views.rows import ROWS_RESPONSES, filters, frame_answer
 
 router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 
@@ -37,5 +37,5 @@ def read_allocations(
 ) -> Response:
     """Allocations of a run, every level adding up to the penny."""
     asked = {"year": year, "stream": stream, "level": level, "code": code}
-    where = [f"{column}={value}" for column, value in asked.items() if value is not None]
+    where = filters(asked)
     return frame_answer(request, service, "run", result_id, "allocation", where=where, limit=limit, cursor=cursor)

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.service.documents.kinds import DOCUMENT_KINDS, DocumentKind, title_of
 from api.service.documents.kinds import content_of as stored_content
-from api.service.http.etags import expected_version, is_unchanged, strong
+from api.service.http.etags import ANY, expected_versions, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
 from api.service.records.api_models import NAME
 from api.service.records.failures import BODY, ServiceError
@@ -126,15 +126,19 @@ def _routes(noun: DocumentKind) -> APIRouter:
         name: Name,
         if_match: IfMatch = None,
     ) -> Response:
-        expected = expected_version(if_match)
-        newest = _stored(service, noun, name)
-        if newest.digest != expected:
-            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {expected}")
+        wanted = expected_versions(if_match)
+        newest = service.store.document(noun.kind, name)
+        if newest is None and ANY in wanted:  # RFC 9110, section 13.1.1: there is no version that * could stand for
+            raise ServiceError("changed-meanwhile", f"there is no {noun.kind} {name!r}; add it with POST")
+        newest = newest or _stored(service, noun, name)
+        if ANY not in wanted and newest.digest not in wanted:
+            found = " or ".join(sorted(wanted))
+            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
         content = content_of(request, sent)
         if content.get("id") != name:
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
             raise ServiceError("invalid", "the document has another id than its address", [fault])
-        return _head_answer(request, noun, _added(request, service, noun, client, content, expected), 200)
+        return _head_answer(request, noun, _added(request, service, noun, client, content, newest.digest), 200)
 
     @routes.get("/{name}/versions", name=f"list_{noun.kind}_versions", response_model=DocumentList)
     async def versions(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.service.runtime.parameters import ResultId, Rows
 from api.service.runtime.request import Cursor, ServiceDep
-from api.service.views.rows import ROWS_RESPONSES, frame_answer
+from api.service.views.rows import ROWS_RESPONSES, filters, frame_answer
 
 router = APIRouter(prefix="/v1/positions", tags=["positions"])
 
@@ -50,12 +50,12 @@ def read_positions(
     settled = service.store.result("settlement", result_id) is not None
     kind, frame = ("settlement", "positions") if settled else ("comparison", "position")
     asked = {
-        "party" if settled else "organisation_code": organisation,
+        "organisation": organisation,
         "year": year,
         "option": option,
-        "activity_case": case,
+        "case": case,
         "role": role,
         "output": output,
     }
-    where = [f"{column}={value}" for column, value in asked.items() if value is not None]
+    where = filters(asked, {"organisation": "party" if settled else "organisation_code", "case": "activity_case"})
     return frame_answer(request, service, kind, result_id, frame, where=where, limit=limit, cursor=cursor)

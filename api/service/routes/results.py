@@ -26,7 +26,7 @@ from api.service.runtime.request import (
 from api.service.security.visibility import content_seen, sees_frame
 from api.service.views.models import JobView, ResultList, ResultView, result_head, result_view
 from api.service.views.respond import respond
-from api.service.views.rows import IMMUTABLE, ROWS_RESPONSES, frame_answer
+from api.service.views.rows import IMMUTABLE, ROWS_RESPONSES, conditions, frame_answer
 
 router = APIRouter()
 
@@ -95,7 +95,9 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         limit: Rows = None,
         cursor: Cursor = None,
     ) -> Response:
-        return frame_answer(request, service, kind.name, result_id, name, where=where, limit=limit, cursor=cursor)
+        return frame_answer(
+            request, service, kind.name, result_id, name, where=conditions(where), limit=limit, cursor=cursor
+        )
 
     if kind.has_tables:
         routes.add_api_route(

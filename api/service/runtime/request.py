@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request, Response
 
 from api.service.http.idempotency import once
+from api.service.http.texts import check_texts
 from api.service.records.api_models import DIGEST_EXAMPLE, ApiModel
 from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.service import Service
 from api.service.security import audit
 from api.service.security.access import Caller
 from api.service.security.audit import AuditEvent
+from api.service.security.credentials import masked
 from capitation.errors import Fault
 from capitation.records.identity import digest, plain
 
@@ -39,9 +41,9 @@ def event(client: Caller, request: Request, action: str, subject: str, **detail:
         client.subject,
         client.organisation,
         action,
-        subject,
+        masked(subject),
         correlation=request.state.correlation_id,
-        **detail,
+        **{name: masked(value) for name, value in detail.items()},
     )
 
 
@@ -54,7 +56,8 @@ def content_of(request: Request, body: bytes) -> dict[str, Any]:
     """The JSON object in a body, numbers with their digits.
 
     Raises:
-        ServiceError: 415 where the body is not said to be JSON; 400 where it cannot be read; 422 where it is no object.
+        ServiceError: 415 where the body is not said to be JSON; 400 where it cannot be read; 422 where it is no object or
+            has a text that cannot be stored.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in {"", "application/json"} and not media.endswith("+json"):
@@ -64,6 +67,7 @@ def content_of(request: Request, body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ServiceError("bad-request", f"the body is not JSON in UTF-8: {error}") from error
     request.state.content = content
+    check_texts(body, content)
     if not isinstance(content, dict):
         found = type(content).__name__
         raise ServiceError("invalid", "the body is no JSON object", [Fault(BODY, found, "a JSON object")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from api.service.runtime.request import tag_of
 from api.service.runtime.service import Service
 from api.service.views.models import RowPage
 from api.service.views.respond import Renderer, renderer_for, respond
-from capitation.errors import UnknownNameError
+from capitation.errors import Faults, UnknownNameError, suggest
 
 TEXT_FORMATS = (NDJSON, CSV)
 """Formats of rows that people can read, beside JSON."""
@@ -38,11 +38,55 @@ ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
 JSON_PAGE = 1000
 """Rows of a page of JSON where no limit is given; other formats then carry all rows."""
 
+MOST_NAMED = 5_000
+"""Among how many values of a column the one that may be meant is looked for."""
+
 VARY = "Accept, Authorization, X-API-Key"
 """What rows depend on besides their address: the format asked for, and who asks."""
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 """Cache-Control of what never changes."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One condition that rows must match.
+
+    Args:
+        parameter: the query's name for it, for messages.
+        column: the column.
+        value: the value as text.
+    """
+
+    parameter: str
+    column: str
+    value: str
+
+
+def filters(asked: Mapping[str, str | None], columns: Mapping[str, str] | None = None) -> list[Filter]:
+    """The conditions that parameters of a query are, those that were not given left out.
+
+    Args:
+        asked: values by parameter.
+        columns: columns of those parameters that are not named as theirs.
+    """
+    named = columns or {}
+    return [Filter(name, named.get(name, name), value) for name, value in asked.items() if value is not None]
+
+
+def conditions(where: Sequence[str]) -> list[Filter]:
+    """The conditions of "column=value" each.
+
+    Raises:
+        ServiceError: 422, one has no "=".
+    """
+    found = []
+    for condition in where:
+        column, sign, value = condition.partition("=")
+        if not sign:
+            raise ServiceError("invalid", f"where={condition!r}: expected column=value")
+        found.append(Filter("where", column, value))
+    return found
 
 
 @dataclass(frozen=True)
@@ -68,7 +112,7 @@ def frame_answer(
     result_id: str,
     name: str,
     *,
-    where: Sequence[str] = (),
+    where: Sequence[Filter] = (),
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Response:
@@ -80,13 +124,13 @@ def frame_answer(
         kind: kind of the result.
         result_id: the result.
         name: name of the frame.
-        where: "column=value", each of which rows must match.
+        where: what rows must match.
         limit: most rows; in JSON 1,000 by default, otherwise all.
         cursor: where the page begins.
 
     Raises:
-        ServiceError: no such result; a condition or cursor that cannot be read; no format that is offered.
-        UnknownNameError: no such frame or column.
+        ServiceError: no such result; a condition that no row could match; a cursor that cannot be read; no format that is offered.
+        UnknownNameError: no such frame.
     """
     renderer = renderer_for(request, ROW_FORMATS)
     found = service.seen(kind, result_id, name, request.state.caller)
@@ -97,7 +141,7 @@ def frame_answer(
     frame, checksum = found
     start = number_after(cursor)
     most = limit if limit is not None else (JSON_PAGE if renderer.media == JSON else frame.height)
-    tag = tag_of(checksum, renderer.media, str(start), str(most), *where)
+    tag = tag_of(checksum, renderer.media, str(start), str(most), *(f"{each.column}={each.value}" for each in where))
     headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     if is_unchanged(request.headers.get("if-none-match"), strong(tag)):
         return Response(status_code=304, headers={**headers, "ETag": strong(tag)})
@@ -106,21 +150,40 @@ def frame_answer(
     return respond(view, request, headers=headers, tag=tag, offered=ROW_FORMATS)
 
 
-def matching(frame: pl.DataFrame, where: Sequence[str]) -> pl.DataFrame:
-    """Rows that match every condition "column=value"; values are compared as text.
+def matching(frame: pl.DataFrame, where: Sequence[Filter]) -> pl.DataFrame:
+    """Rows that match every condition; values are compared as text.
+
+    Only the rows given decide which values there are: whoever does not see a value is answered as if there were none.
 
     Raises:
-        ServiceError: a condition without "=".
-        UnknownNameError: a column that the frame does not have.
+        ServiceError: 422, with every column that the table does not have and every value that no row has.
     """
-    conditions: list[pl.Expr] = []
-    for condition in where:
-        column, found, value = condition.partition("=")
-        if not found:
-            raise ServiceError("invalid", f"where={condition!r}: expected column=value")
-        if column not in frame.columns:
-            raise UnknownNameError("column", column, frame.columns)
-        if frame.schema[column].is_nested():
-            raise ServiceError("invalid", f"where={condition!r}: the column holds lists and cannot be compared")
-        conditions.append(pl.col(column).cast(pl.String) == value)
-    return frame.filter(conditions) if conditions else frame
+    if not where:
+        return frame
+    faults, kept = Faults(), pl.repeat(True, frame.height, eager=True)
+    for each in where:
+        if each.column not in frame.columns:
+            at = f"query: {each.parameter}"
+            faults.add(at, repr(each.column), "a column of this table", suggest(each.column, frame.columns))
+            continue
+        column = frame.get_column(each.column)
+        if column.dtype.is_nested():
+            faults.add(f"query: {each.parameter}", f"{each.column}, which holds lists", "a column that can be compared")
+            continue
+        match = (column.cast(pl.String) == each.value).fill_null(value=False)
+        if frame.height and not match.any():
+            near = _near(each.value, column) if column.dtype == pl.String else ""
+            faults.add(
+                f"query: {each.parameter}", repr(each.value[:80]), f"a value of {each.column} in this table", near
+            )
+        kept &= match
+    if len(faults):
+        raise ServiceError("invalid", "no row could match the query", list(faults))
+    return frame.filter(kept)
+
+
+def _near(value: str, column: pl.Series) -> str:
+    """A sentence with the values of a column that may be meant, whatever their case."""
+    values = column.drop_nulls().unique().head(MOST_NAMED).to_list()
+    alike = sorted(each for each in values if each.casefold() == value.casefold())
+    return f"Did you mean {alike[0]!r}?" if alike else suggest(value, values)

@@ -42,7 +42,7 @@ def test_positions_of_a_comparison_are_chosen_by_organisation_option_case_and_ye
         "organisation_code"
     ].to_list()
     wrong = served.client.get(f"{place}?output=payment")
-    assert (wrong.status_code, wrong.json()["type"]) == (404, "urn:capitation:problem:unknown-name")
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:capitation:problem:invalid")
 
 
 def test_positions_of_a_settlement_are_chosen_by_party_and_output(served, pack):

@@ -1,0 +1,159 @@
+"""Requests mean what they say: what an address does not have is refused with what may be meant, and values that no row has are named."""
+
+import csv
+import io
+
+import pytest
+
+from api.service.http.etags import expected_versions, is_unchanged
+from api.service.http.problems import without_folders
+
+ROW = {
+    "year": "2017/18",
+    "commissioner": "06P",
+    "provider": "RYV",
+    "line": "community",
+    "plan_value_pence": "50000001",
+}
+
+
+@pytest.fixture
+def run(served):
+    return served.client.get(served.ask("/v1/runs", {"scenario": "blmk"})["result"]).json()
+
+
+def fault_of(answer):
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:capitation:problem:invalid"), answer.text
+    (fault,) = answer.json()["faults"]
+    return fault
+
+
+def test_what_an_address_does_not_have_is_refused_with_what_may_be_meant(served, run):
+    allocations = f"/v1/allocations/{run['id']}"
+    fault = fault_of(served.client.get(f"{allocations}?levell=locality"))
+    assert (fault["where"], fault["remedy"]) == ("query: levell", "Did you mean 'level'?")
+    twice = fault_of(served.client.get(f"{allocations}?level=locality&level=place"))
+    assert (twice["where"], twice["found"], twice["expected"]) == ("query: level", "2 values", "one value")
+    for path in ("/v1/scenarios", "/v1/jobs", "/v1/runs", "/v1/catalogue", "/v1/data-packs", "/v1/approvals"):
+        assert fault_of(served.client.get(f"{path}?limt=5"))["where"] == "query: limt"
+        assert served.client.get(f"{path}?limit=5").status_code == 200
+    assert fault_of(served.client.get("/v1/scenarios/blmk?x=1"))["expected"] == "no parameter"
+    assert "Did you mean 'done'" in fault_of(served.client.get("/v1/jobs?status=don"))["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("query", "remedy"),
+    [
+        ("level=Locality", "Did you mean 'locality'?"),
+        ("code=l-u09531", "Did you mean 'L-U09531'?"),
+        ("stream=CCG", "Did you mean 'ccg'?"),
+        ("year=2039/40", "Known: "),
+    ],
+)
+def test_a_value_that_no_row_has_is_named_with_what_may_be_meant(served, run, query, remedy):
+    fault = fault_of(served.client.get(f"/v1/allocations/{run['id']}?{query}", headers={"Accept": "text/csv"}))
+    assert fault["where"] == f"query: {query.partition('=')[0]}"
+    assert remedy in fault["remedy"]
+    same = fault_of(served.client.get(run["frames"]["allocation"], params={"where": query}))
+    assert (same["where"], same["remedy"]) == ("query: where", fault["remedy"])
+
+
+def test_every_fault_of_a_query_is_named_and_values_that_only_never_meet_give_no_row(served, run):
+    answer = served.client.get(f"/v1/allocations/{run['id']}?level=x&code=y&stream=z")
+    assert [each["where"] for each in answer.json()["faults"]] == ["query: stream", "query: level", "query: code"]
+    met = served.client.get(f"/v1/allocations/{run['id']}?level=place&code=L-U09531")
+    assert (met.status_code, met.json()["rows"]) == (200, [])
+
+
+def test_a_partner_learns_nothing_from_how_a_value_is_refused(served, run):
+    partner = served.headers("partner", "06F")
+    hidden, missing = (
+        served.client.get(f"/v1/allocations/{run['id']}?code={code}", headers=partner) for code in ("06P", "ZZZ")
+    )
+    alike = [str(each.json()["faults"]).replace("06P", "ZZZ") for each in (hidden, missing)]
+    assert hidden.status_code == missing.status_code == 422
+    assert alike[0] == alike[1]
+
+
+def test_positions_of_a_settlement_are_in_pounds_in_text_formats(served):
+    job = served.ask("/v1/settlements", {"contract": "blmk-block", "rows": [ROW]})
+    path = f"/v1/positions/{job['result'].rpartition('/')[2]}"
+    rows = served.client.get(path).json()["rows"]
+    assert sorted(row["amount_gbp"] for row in rows) == ["-500000.01", "500000.01"]
+    assert {row["unit"] for row in rows} == {"pounds"}
+    assert not any("amount" in row for row in rows)
+    text = served.client.get(path, headers={"Accept": "text/csv"}).text
+    assert [row["amount_gbp"] for row in csv.DictReader(io.StringIO(text))] == [row["amount_gbp"] for row in rows]
+
+
+def test_head_answers_as_get_without_a_body(served, run):
+    for path in ("/livez", "/v1/scenarios", "/v1/scenarios/blmk", run["frames"]["allocation"], "/openapi.json"):
+        for _ in range(2):  # the second time from memory
+            get, head = served.client.get(path), served.client.head(path)
+            assert (head.status_code, head.content) == (200, b""), path
+            names = ("content-type", "content-length", "etag", "cache-control")
+            assert [head.headers.get(name) for name in names] == [get.headers.get(name) for name in names]
+    tag = served.client.get("/v1/scenarios/blmk").headers["etag"]
+    assert served.client.head("/v1/scenarios/blmk", headers={"If-None-Match": tag}).status_code == 304
+    assert served.client.head("/v1/scenarios/none").status_code == 404
+    assert served.client.head("/v1/keys").status_code == 403
+    job = served.client.get("/v1/jobs").json()["items"][0]
+    assert served.client.head(job["events"]).headers["content-type"].startswith("text/event-stream")
+    assert "HEAD" in served.client.delete("/v1/scenarios/blmk").headers["allow"]
+
+
+def test_a_stream_that_has_not_ended_ends_with_its_headers_for_head(served):
+    waiting = served.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "k"}).json()
+    assert served.client.head(waiting["events"]).content == b""
+
+
+@pytest.mark.parametrize("sent", ['W/"{}"', '"{}-gzip"', 'W/"{}--gzip"', '"{}-br"', '"other", "{}"', "*", '"{}"'])
+def test_a_tag_counts_whatever_a_compressing_proxy_makes_of_it(served, sent):
+    read = served.client.get("/v1/scenarios/blmk")
+    tag = read.headers["etag"].strip('"')
+    header = sent.replace("{}", tag)
+    assert served.client.get("/v1/scenarios/blmk", headers={"If-None-Match": header}).status_code == 304
+    document = {**read.json(), "title": "Another title"}
+    changed = served.client.put("/v1/scenarios/blmk", json=document, headers={"If-Match": header})
+    assert (changed.status_code, changed.json().get("version")) == (200, 2), changed.text
+
+
+def test_if_match_with_any_version_needs_one_that_is_there(served):
+    document = {**served.client.get("/v1/scenarios/blmk").json(), "id": "none"}
+    answer = served.client.put("/v1/scenarios/none", json=document, headers={"If-Match": "*"})
+    assert (answer.status_code, answer.json()["type"]) == (412, "urn:capitation:problem:changed-meanwhile")
+    for header in ('"0"', "nonsense", '"0", "1"', 'W/"0"'):
+        stale = served.client.put("/v1/scenarios/blmk", json=document, headers={"If-Match": header})
+        assert stale.status_code == 412, header
+
+
+def test_tags_are_read_as_they_are_written():
+    assert expected_versions('"a", W/"b-gzip" ,"c"') == {"a", "b", "c"}
+    assert is_unchanged('"x", "a"', '"a"')
+    assert not is_unchanged('"xa"', '"a"')
+    assert not is_unchanged("a", '"a"')
+
+
+@pytest.mark.both_databases("what a text column takes differs between databases")
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800", "a\\udfffb"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/runs", '{"scenario": "TEXT"}'),
+        ("/v1/settlements", '{"contract": "blmk-block", "rows": [{"year": "TEXT"}]}'),
+        ("/v1/scenarios", '{"id": "x", "title": "TEXT"}'),
+        ("/v1/contracts", '{"id": "x", "TEXT": 1}'),
+    ],
+)
+def test_a_text_that_cannot_be_stored_is_refused_alike(served, path, body, text):
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    answer = served.client.post(path, content=body.replace("TEXT", text), headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:capitation:problem:invalid")
+    assert "without NUL" in answer.json()["faults"][0]["expected"]
+
+
+def test_no_answer_names_a_folder_of_this_machine(served, tmp_path):
+    assert without_folders("/usr/share/x/data/england/y.csv: no such file") == "england/y.csv: no such file"
+    assert without_folders("see /v1/runs/0 and 2018/19 and a/b") == "see /v1/runs/0 and 2018/19 and a/b"
+    assert without_folders(f"{tmp_path}/f.toml") == f"{tmp_path.name}/f.toml"
+    assert without_folders("https://x.example/usr/y") == "https://x.example/usr/y"
