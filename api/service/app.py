@@ -87,7 +87,12 @@ def layers(service: Service) -> list[Middleware]:
         Middleware(AccessLog, count=service.metrics.request),
         Middleware(Head),
         Middleware(SecurityHeaders),
-        Middleware(RateLimitHeaders, requests=setting.rate_requests, seconds=setting.rate_seconds),
+        Middleware(
+            RateLimitHeaders,
+            requests=setting.rate_requests,
+            seconds=setting.rate_seconds,
+            counts=setting.rate_counts,
+        ),
         Middleware(ErrorAnswers),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
         Middleware(LocalAccess, is_token=service.identity.is_local_token),

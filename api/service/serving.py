@@ -9,12 +9,22 @@ from fastapi import FastAPI
 
 from api.service.app import create_app
 from api.service.http.access_log import JsonLines
+from api.service.http.connections import Connection, Limits
+from api.service.settings import Settings
 
 
 def application() -> FastAPI:
     """The application of one server process, set up by file and environment."""
     log_as_json()
-    return create_app()
+    setting = Settings()
+    Connection.limits = Limits(
+        header_seconds=setting.header_seconds,
+        header_bytes=setting.header_bytes,
+        body_seconds=setting.body_seconds,
+        write_seconds=setting.write_seconds,
+        connections=setting.connections,
+    )
+    return create_app(setting)
 
 
 def log_as_json() -> None:

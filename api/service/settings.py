@@ -61,7 +61,11 @@ class Settings(BaseSettings):
     token_organisation_claim: str = "organisation"
     """Claim of an access token that holds the code of the client's organisation."""
     token_role_claim: str = "role"
-    """Claim of an access token that holds the client's role."""
+    """Claim of an access token that holds the client's role or a list with it; `a.b` is the claim b inside the claim a."""
+    token_roles: dict[str, str] = Field(default_factory=dict)
+    """The issuer's words for roles, each with the role it stands for, such as {"cap-analysts": "analyst"}."""
+    token_life_seconds: int = Field(default=3_600, ge=60)
+    """The longest time from issue to end of an access token that is accepted."""
     key_seconds: float = Field(default=2.0, ge=0, le=60)
     """How long a key or token that was found good is taken to be good without looking again."""
     smallest_shown: int = Field(default=5, ge=3)
@@ -83,9 +87,27 @@ class Settings(BaseSettings):
     body_bytes: int = Field(default=16_000_000, ge=1)
     """Largest request body that is read."""
     rate_requests: int = Field(default=60_000, ge=1)
-    """Requests a client may make in one window, counted by each server process; by default about half of what one can answer."""
+    """Requests a client may make in one window, counted by all processes of a server; by default about half of what one can answer."""
     rate_seconds: int = Field(default=60, ge=1)
     """Length of the window of the rate limit."""
+    rate_counts: Path | None = None
+    """File in which the processes of a server count requests together; `serve` makes one where there are several processes."""
+    connections: int = Field(default=800, ge=1)
+    """Connections that a server process keeps open; beyond, the one that has been idle longest is closed."""
+    header_seconds: float = Field(default=10.0, gt=0)
+    """How long the headers of a request may take."""
+    header_bytes: int = Field(default=64_000, ge=1_000)
+    """How large the headers of a request may be."""
+    body_seconds: float = Field(default=120.0, gt=0)
+    """How long the body of a request may take."""
+    write_seconds: float = Field(default=60.0, gt=0)
+    """How long a client may take nothing of an answer before its connection is closed."""
+    streams: int = Field(default=200, ge=1)
+    """Streams of events that a server process keeps open."""
+    streams_each: int = Field(default=20, ge=1)
+    """Streams of events that a client may have open at a server process."""
+    stream_seconds: float = Field(default=300.0, gt=0)
+    """After how long without an event a stream is ended; its reader continues it with Last-Event-ID."""
     remembered_bytes: int = Field(default=64_000_000, ge=0)
     """Memory for answers that cannot have changed, in each server process."""
     idempotency_hours: float = Field(default=48.0, gt=0)
@@ -136,6 +158,8 @@ class Settings(BaseSettings):
             audience=self.token_audience,
             organisation_claim=self.token_organisation_claim,
             role_claim=self.token_role_claim,
+            roles=self.token_roles,
+            longest_life_seconds=self.token_life_seconds,
         )
 
     def shown(self) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +15,9 @@ import uvicorn
 from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, StoreOption
 from api.cli.service_store import STOP_SECONDS, opened_store, settings_of
+from api.service.http.connections import Connection
 from api.service.http.local_access import ADDRESS
+from api.service.http.shared_counts import make_counts
 from api.service.security.local_token import LocalToken
 from api.service.serving import application, log_as_json
 from api.service.settings import Settings, unknown_variables
@@ -48,17 +53,32 @@ def serve(
         message = "--port 0 gives each process a port of its own; name one port for several processes"
         raise DocumentError(message)
     os.environ |= {name: str(value) for name, value in _given(store=store, data=data, workers=workers).items()}
-    uvicorn.run(
-        application() if processes == 1 else "api.service.serving:application",
-        factory=processes > 1,
-        workers=processes,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
+    with _counts(processes) as counts:
+        os.environ |= {name: str(value) for name, value in _given(rate_counts=counts).items()}
+        uvicorn.run(
+            application() if processes == 1 else "api.service.serving:application",
+            factory=processes > 1,
+            workers=processes,
+            host=host,
+            port=port,
+            http=Connection,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+
+
+@contextmanager
+def _counts(processes: int) -> Iterator[Path | None]:
+    """The file in which several processes count requests together, while they serve."""
+    if processes == 1 or os.name == "nt":
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="capitation-") as folder:
+        path = Path(folder) / "rate-counts"
+        make_counts(path, processes)
+        yield path
 
 
 def _given(**given: str | Path | int | None) -> dict[str, object]:

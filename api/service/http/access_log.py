@@ -12,6 +12,8 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.service.security.credentials import masked
+
 log = logging.getLogger("capitation.service")
 
 CLIENT_LEFT = 499
@@ -21,7 +23,7 @@ _JSON = json.JSONEncoder(default=str)
 
 
 class JsonLines(logging.Formatter):
-    """Log records as one line of JSON each; only named fields are written, never headers or bodies."""
+    """Log records as one line of JSON each; only named fields are written, never headers or bodies, and no key or token anywhere."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
@@ -33,7 +35,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)
-        return _JSON.encode(content)
+        return masked(_JSON.encode(content))
 
 
 class AccessLog:

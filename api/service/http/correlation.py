@@ -7,6 +7,8 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.service.security.credentials import masked
+
 _SENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -24,7 +26,9 @@ class Correlation:
         state = scope.setdefault("state", {})
         sent = state["headers"] = headers_in(scope)
         correlation = sent.get("x-correlation-id", "")
-        if not _SENT.fullmatch(correlation):
+        if correlation and not (_SENT.fullmatch(correlation) and _is_no_secret(correlation, sent)):
+            correlation = ""
+        if not correlation:
             correlation = os.urandom(16).hex()
         state["correlation_id"] = correlation
 
@@ -34,6 +38,12 @@ class Correlation:
             await send(message)
 
         await self.app(scope, receive, send_named)
+
+
+def _is_no_secret(correlation: str, sent: dict[str, str]) -> bool:
+    """Whether an id is neither a key or token nor a part of what the request shows as one: ids stand in logs and answers."""
+    shown = [sent.get(name, "") for name in ("authorization", "x-api-key", "cookie")]
+    return masked(correlation) == correlation and not any(correlation in each for each in shown)
 
 
 def headers_in(scope: Scope) -> dict[str, str]:

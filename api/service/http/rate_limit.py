@@ -1,4 +1,4 @@
-"""The rate limit: how many requests a caller has left in the present window, counted in each process on its own.
+"""The rate limit: how many requests a caller has left in the present window, counted by all processes of a server together.
 
 Every answer says so in its headers. Who asks is found out further in, so the layer hands the request an `Allowance`, from which
 the identity layer takes; whoever guesses at keys is counted where they are.
@@ -9,17 +9,32 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.service.http.shared_counts import SharedCounts
 from api.service.records.failures import ServiceError
 
 
 class RateLimit:
-    """How many requests a client has left in the present window; one count a process."""
+    """How many requests a client has left in the present window.
 
-    def __init__(self, requests: int, seconds: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.requests, self.seconds, self.clock = requests, seconds, clock
+    Args:
+        requests: most requests of a client in a window.
+        seconds: how long a window is.
+        clock: seconds that only go forward, the same for all processes of a machine.
+        shared: counts of all processes of the server; where there is one process only, it counts by itself.
+    """
+
+    def __init__(
+        self,
+        requests: int,
+        seconds: int,
+        clock: Callable[[], float] = time.monotonic,
+        shared: SharedCounts | None = None,
+    ) -> None:
+        self.requests, self.seconds, self.clock, self.shared = requests, seconds, clock, shared
         self._window, self._used = 0, dict[str, int]()
         self._lock = threading.Lock()
 
@@ -34,12 +49,20 @@ class RateLimit:
     def _look(self, client: str, counted: int) -> tuple[bool, int, int]:
         now = self.clock()
         window = int(now // self.seconds)
+        if self.shared is not None:
+            used = self.shared.used(client, window)
+            if counted and used < self.requests:
+                self.shared.add(client, window)
+            return self._said(used, window, now)
         with self._lock:
             if window != self._window:
                 self._window, self._used = window, {}
             used = self._used.get(client, 0)
             if counted and used < self.requests:
                 self._used[client] = used + counted
+        return self._said(used, window, now)
+
+    def _said(self, used: int, window: int, now: float) -> tuple[bool, int, int]:
         resets = max(1, int((window + 1) * self.seconds - now))
         return used < self.requests, max(0, self.requests - used - 1), resets
 
@@ -82,10 +105,12 @@ class RateLimitHeaders:
         app: the layers inside.
         requests: most requests of a client in a window.
         seconds: how long a window is.
+        counts: file of the counts of all processes of the server; none where there is one process.
     """
 
-    def __init__(self, app: ASGIApp, requests: int, seconds: int) -> None:
-        self.app, self.limit = app, RateLimit(requests, seconds)
+    def __init__(self, app: ASGIApp, requests: int, seconds: int, counts: Path | None = None) -> None:
+        shared = None if counts is None else SharedCounts(counts)
+        self.app, self.limit = app, RateLimit(requests, seconds, shared=shared)
         self._policy = (b"ratelimit-policy", f'"default";q={requests};w={seconds}'.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

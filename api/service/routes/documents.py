@@ -104,7 +104,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         request: Request, service: ServiceDep, client: ClientDep, sent: BodyDep, key: KeyHeader = None
     ) -> Response:
         def act() -> Response:
-            content = content_of(request, sent)
+            content = content_of(request, sent, takes_any_text=True)
             try:
                 stored = _added(request, service, noun, client, content, None)
             except ChangedError as error:
@@ -134,7 +134,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         if ANY not in wanted and newest.digest not in wanted:
             found = " or ".join(sorted(wanted))
             raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
-        content = content_of(request, sent)
+        content = content_of(request, sent, takes_any_text=True)
         if content.get("id") != name:
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
             raise ServiceError("invalid", "the document has another id than its address", [fault])

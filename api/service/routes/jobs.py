@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -95,11 +96,18 @@ def read_job_events(
 ) -> Response:
     """What happens to a job, as server-sent events; Last-Event-ID continues where a connection broke."""
     _known(service, job_id)
+    service.streams.check(client.client)
     return StreamingResponse(_stream(service, client, job_id, int(last_event_id or 0)), media_type="text/event-stream")
 
 
 async def _stream(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
-    quiet = 0.0
+    with service.streams.open(client.client):
+        async for part in _events(service, client, job_id, after):
+            yield part
+
+
+async def _events(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
+    quiet, since = 0.0, time.monotonic()
     while True:
         try:
             found = await service.read(service.store.job, job_id)  # before the events, so that none is missed
@@ -109,12 +117,15 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
             await asyncio.sleep(STORE_SECONDS)
             continue
         for seq, name, message, created in happened:
-            after, quiet = seq, 0.0
+            after, quiet, since = seq, 0.0, time.monotonic()
             hidden = name in {"failed", "progress"} and not sees_everything(client, service.system)
             said = name if hidden else message  # amounts and rows that are met on the way are as hidden as the result's
             data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
         if found is None or found.status in TERMINAL or service.stopping.is_set():
+            return
+        if time.monotonic() - since >= service.settings.stream_seconds:
+            yield "retry: 1000\n: nothing happened for long; continue with Last-Event-ID\n\n"
             return
         await asyncio.sleep(service.settings.poll_seconds)
         quiet += service.settings.poll_seconds

@@ -52,8 +52,13 @@ async def body_of(request: Request) -> bytes:
     return await request.body()
 
 
-def content_of(request: Request, body: bytes) -> dict[str, Any]:
+def content_of(request: Request, body: bytes, *, takes_any_text: bool = False) -> dict[str, Any]:
     """The JSON object in a body, numbers with their digits.
+
+    Args:
+        request: for its headers.
+        body: its body.
+        takes_any_text: whether texts are kept escaped, as documents keep theirs, so that none of them is refused.
 
     Raises:
         ServiceError: 415 where the body is not said to be JSON; 400 where it cannot be read; 422 where it is no object or
@@ -67,7 +72,8 @@ def content_of(request: Request, body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ServiceError("bad-request", f"the body is not JSON in UTF-8: {error}") from error
     request.state.content = content
-    check_texts(body, content)
+    if not takes_any_text:
+        check_texts(body, content)
     if not isinstance(content, dict):
         found = type(content).__name__
         raise ServiceError("invalid", "the body is no JSON object", [Fault(BODY, found, "a JSON object")])

@@ -17,6 +17,7 @@ from api.service.http.metrics import Metrics
 from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
 from api.service.records.pack import Pack
+from api.service.runtime.streams import Streams
 from api.service.security.access import ROLE_SCOPES, Caller
 from api.service.security.people import NOBODY, HiddenPeople, hidden_people
 from api.service.security.suppression import MARK
@@ -50,6 +51,8 @@ class Service:
     """Set once the server is asked to stop, so that nobody waits any longer."""
     identity: Identity = field(init=False)
     """Knows callers and what they may do."""
+    streams: Streams = field(init=False)
+    """Streams of events that are open in this process."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
     """Decodes the frame of a result by kind, id and name, with its checksum; None where there is none."""
     area: Callable[[str, str, str], frozenset[str]] = field(init=False)
@@ -63,6 +66,7 @@ class Service:
     def __post_init__(self) -> None:
         self.system = self.settings.organisation or system_of(self.pack)
         self.identity = Identity(self.store, self.settings, self.system)
+        self.streams = Streams(self.settings.streams, self.settings.streams_each)
         kept = lru_cache(maxsize=FRAMES_KEPT)(self._decoded)
 
         def frame(kind: str, result_id: str, name: str) -> tuple[pl.DataFrame, str] | None:

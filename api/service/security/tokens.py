@@ -14,16 +14,16 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, cast
 
 import jwt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.service.records.failures import ProblemError
-from api.service.security.access import ROLES, SCOPES, Caller
+from api.service.security.access import ROLES, SCOPES, Caller, Role
 from api.service.security.credentials import (
     LARGEST_CREDENTIAL,
     LONGEST_ORGANISATION,
@@ -56,13 +56,22 @@ class TokenRules(Document):
     algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
     """Signatures accepted; what the token says of itself is never enough."""
     organisation_claim: str = "organisation"
-    """Claim with the code of the client's organisation."""
+    """Claim with the code of the client's organisation, or a list of that one code; `a.b` is the claim b inside the claim a."""
     role_claim: str = "role"
-    """Claim with the client's role."""
+    """Claim with the client's role, or a list that holds it; `a.b` is the claim b inside the claim a."""
+    roles: Mapping[str, str] = Field(default_factory=dict)
+    """The issuer's words for roles, each with ours; ours stand for themselves."""
     leeway_seconds: int = Field(default=30, ge=0, le=300)
     """By how much clocks may differ."""
     longest_life_seconds: int = Field(default=3_600, ge=60)
     """The longest time from issue to end that is accepted."""
+
+    @model_validator(mode="after")
+    def _maps_to_our_roles(self) -> Self:
+        for word, role in self.roles.items():
+            if role not in ROLES:
+                raise ValueError(f"token role {word!r} stands for {role!r}; expected one of {', '.join(ROLES)}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -163,17 +172,20 @@ def key_set(where: str) -> KeySet:
 
 
 def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
-    """The signing keys of a JWKS by their id; keys for encryption and of other kinds are left out.
+    """The signing keys of a JWKS by their id; keys for encryption, of other kinds and that cannot be used are left out.
+
+    An issuer's set may hold keys for others: one without an id, a weak one or one that cannot be read makes no difference to
+    those that can be used.
 
     Raises:
-        KeySetError: not a key set, no key we can use, or a key that must not be there: a private or shared one, a weak
-            one, or two of one id; all together.
+        KeySetError: not a key set, no key we can use (with the reasons), or what must not be there: a private or shared key, or
+            two keys of one id; all together.
     """
     try:
         listed = json.loads(content)["keys"]
     except (ValueError, KeyError, TypeError):
         raise KeySetError(f"{where}: found no key set; expected JSON with a list 'keys' (RFC 7517)") from None
-    faults, found = Faults(), dict[str, SigningKey]()
+    faults, unusable, found = Faults(), Faults(), dict[str, SigningKey]()
     for number, entry in enumerate(listed if isinstance(listed, list) else [], start=1):
         entry_name = f"key {number}"
         if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
@@ -188,7 +200,7 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
             continue
         key_id = entry.get("kid")
         if not isinstance(key_id, str) or not key_id:
-            faults.add(entry_name, "no 'kid'", "an id, which tokens name")
+            unusable.add(entry_name, "no 'kid'", "an id, which tokens name")
             continue
         if key_id in found:
             faults.add(entry_name, f"id {key_id!r} a second time", "each id once")
@@ -196,14 +208,15 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
         try:
             key = jwt.PyJWK(entry, algorithm).key
         except (jwt.PyJWTError, ValueError, TypeError):
-            faults.add(entry_name, "numbers that make no key", f"a public key for {algorithm}")
+            unusable.add(entry_name, "numbers that make no key", f"a public key for {algorithm}")
             continue
         if algorithm == "RS256" and key.key_size < SMALLEST_RSA:
-            faults.add(entry_name, f"an RSA key of {key.key_size} bits", f"at least {SMALLEST_RSA} bits")
+            unusable.add(entry_name, f"an RSA key of {key.key_size} bits", f"at least {SMALLEST_RSA} bits")
             continue
         found[key_id] = SigningKey(key_id, algorithm, key)
     faults.raise_if_any(KeySetError, f"{where}: the key set cannot be relied on")
     if not found:
+        unusable.raise_if_any(KeySetError, f"{where}: the key set has no key that can be used")
         raise KeySetError(f"{where}: found no key for RS256 or ES256; expected at least one")
     return found
 
@@ -232,10 +245,14 @@ def caller_of_token(text: str, rules: TokenRules, keys: KeySet) -> Caller:
         raise _refused(error, rules) from None
     except (ValueError, TypeError, OverflowError):
         raise AuthenticationError("token-malformed", "access token: cannot be read") from None
-    life = int(claims["exp"]) - int(claims["iat"])
+    try:
+        life = int(claims["exp"]) - int(claims["iat"])
+    except (ValueError, TypeError, OverflowError):
+        raise AuthenticationError("token-malformed", "access token: cannot be read") from None
     if life > rules.longest_life_seconds:
         raise AuthenticationError(
-            "token-life", f"access token: lives {life} seconds; expected at most {rules.longest_life_seconds}"
+            "token-life",
+            f"access token: lives {str(life)[:20]} seconds; expected at most {rules.longest_life_seconds} (token_life_seconds)",
         )
     return _caller(claims, rules)
 
@@ -245,7 +262,11 @@ def _fetch(address: str) -> bytes:
         def redirect_request(self, *_: object, **__: object) -> None:
             """Follow no redirection: the keys come from the address given or not at all."""
 
-    with urllib.request.build_opener(NoRedirect).open(address, timeout=5) as answer:
+    # some issuers refuse the name that the library gives itself
+    asked = urllib.request.Request(
+        address, headers={"Accept": "application/json", "User-Agent": "capitation"}
+    )  # key_set checked it
+    with urllib.request.build_opener(NoRedirect).open(asked, timeout=5) as answer:
         content = bytes(answer.read(1_000_001))
     if len(content) > 1_000_000:
         raise KeySetError(f"{address}: found more than 1,000,000 bytes; expected a key set")
@@ -305,8 +326,10 @@ def _refused(error: jwt.PyJWTError, rules: TokenRules) -> AuthenticationError:
 
 
 def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
-    subject, organisation = claims["sub"], claims.get(rules.organisation_claim)
-    role = claims.get(rules.role_claim)
+    subject, organisation = claims["sub"], _claim(claims, rules.organisation_claim)
+    if isinstance(organisation, list) and len(organisation) == 1:
+        organisation = organisation[0]
+    role = _role(_claim(claims, rules.role_claim), rules)
     if not (isinstance(subject, str) and subject.strip()):
         raise AuthenticationError("token-claims", "access token: claim sub is empty; expected who it was issued to")
     if not (isinstance(organisation, str) and organisation.strip()):
@@ -323,12 +346,45 @@ def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
                 "token-claims",
                 f"access token: claim {name} is unusable; expected at most {longest} printable characters",
             )
-    if role not in ROLES:
+    given = claims.get("scope", claims.get("scp"))
+    if not isinstance(given, str | list | None):
         raise AuthenticationError(
-            "token-role", f"access token: claim {rules.role_claim} holds no role; expected one of {', '.join(ROLES)}"
+            "token-claims", "access token: claim scope is unusable; expected words or a list of them"
         )
-    given = claims.get("scope", claims.get("scp", ""))
-    words = given.split() if isinstance(given, str) else [w for w in given if isinstance(w, str)] if given else []
+    words = given.split() if isinstance(given, str) else [word for word in given or () if isinstance(word, str)]
     scopes = frozenset(scope for scope in SCOPES if scope in words)  # scopes of other services are none of ours
     token_id = claims.get("jti")
     return Caller(subject, organisation, role, scopes, "token", token_id if isinstance(token_id, str) else "")
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # any JSON
+    """A claim by its name, or by the names on the way to it; None where it is missing."""
+    if name in claims:
+        return claims[name]
+    here: Any = claims
+    for part in name.split("."):
+        if not isinstance(here, dict) or part not in here:
+            return None
+        here = here[part]
+    return here
+
+
+def _role(given: Any, rules: TokenRules) -> Role:  # noqa: ANN401  # any JSON
+    """The one role of ours that a claim names, by its own word or the issuer's.
+
+    Raises:
+        AuthenticationError: none, or more than one, so that it is not known as what its holder comes.
+    """
+    listed = given if isinstance(given, list) else [given]
+    words = [word for word in listed if isinstance(word, str)]
+    found = {rules.roles.get(word, word) for word in words} & set(ROLES)
+    if len(found) == 1:
+        return cast("Role", found.pop())
+    what = (
+        f"holds the roles {', '.join(sorted(found))}; expected one of them"
+        if found
+        else "holds no role; expected one of"
+    )
+    raise AuthenticationError(
+        "token-role", f"access token: claim {rules.role_claim} {what} {', '.join(ROLES) if not found else ''}".rstrip()
+    )

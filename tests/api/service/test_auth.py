@@ -198,6 +198,22 @@ BAD_CLAIMS = [
     ({"role": None}, "token-role"),
     ({"organisation": None}, "token-organisation"),
     ({"organisation": 7}, "token-organisation"),
+    ({"organisation": ["BLMK"]}, None),
+    ({"organisation": ["BLMK", "06F"]}, "token-organisation"),
+    ({"role": ["finance", "offline_access"]}, None),
+    ({"role": ["finance", "analyst"]}, "token-role"),
+    ({"role": [["finance"], {"finance": 1}, 7]}, "token-role"),
+    ({"role": {"finance": True}}, "token-role"),
+    ({"scope": 7}, "token-claims"),
+    ({"scope": {"run:read": True}}, "token-claims"),
+    ({"scope": True}, "token-claims"),
+    ({"scope": [["run:read"]]}, None),
+    ({"sub": 7}, "token-malformed"),
+    ({"sub": ["ledger-client"]}, "token-malformed"),
+    ({"jti": 7}, "token-malformed"),
+    ({"iat": [NOW_SECONDS]}, "token-early"),
+    ({"nbf": {}}, "token-malformed"),
+    ({"exp": [NOW_SECONDS]}, "token-malformed"),
 ]
 
 
@@ -470,3 +486,61 @@ FIXED = token()
 
 def test_scopes_are_those_of_the_published_list():
     assert SCOPES == ("run:read", "run:write", "approve", "journal:export", "admin")
+
+
+WRONG = st.one_of(
+    st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.none(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "jti", "organisation", "role", "scope", "scp"]), WRONG
+)
+def test_a_claim_of_any_type_is_taken_or_refused_and_never_a_fault_of_the_service(name, value):
+    changes = {name: value, **({"scope": None} if name == "scp" else {})}
+    content = json.dumps({**claims(**changes), name: value}).encode()
+    text = jwt.PyJWS().encode(content, CURVE, algorithm="ES256", headers={"kid": "ec-1", "typ": "JWT"})
+    codes = set()
+    try:
+        codes.add(caller_of_token(text, RULES, keys()).role)
+    except AuthenticationError as error:
+        codes.add(error.code.partition("-")[0])
+    assert codes <= {"token", *ROLES}
+    assert codes
+
+
+def test_roles_come_under_the_issuers_words_and_from_within_claims():
+    rules = RULES.model_copy(
+        update={
+            "role_claim": "realm_access.roles",
+            "organisation_claim": "https://x.example/org",
+            "roles": {"cap-money": "finance"},
+        }
+    )
+    made = {"organisation": None, "role": None, "https://x.example/org": "BLMK"}
+    for words in (["cap-money", "uma_authorization"], ["finance"], ["cap-money", "finance"], "cap-money"):
+        assert caller_of_token(token(**made, realm_access={"roles": words}), rules, keys()).role == "finance"
+    for wrong in ({"roles": []}, {"roles": ["cap-money", "analyst"]}, {}, [], "roles", None):
+        assert refused(token(**made, realm_access=wrong), rules).code == "token-role"
+    with pytest.raises(ValueError, match="stands for 'king'"):
+        TokenRules(issuer="i", audience="a", roles={"x": "king"})
+
+
+def test_how_long_a_token_may_live_can_be_set():
+    longer = RULES.model_copy(update={"longest_life_seconds": 86_400})
+    day = token(exp=NOW_SECONDS + 80_000)
+    assert refused(day).code == "token-life"
+    assert caller_of_token(day, longer, keys()).subject == "ledger-client"
+
+
+def test_keys_for_others_in_the_set_make_no_difference():
+    others = [
+        public(WEAK, "weak"),
+        {**public(OTHER, "x"), "kid": None},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "broken"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "other"},
+        "nonsense",
+    ]
+    found = parse_key_set(published(*others, public(CURVE, "ec-1")), "keys.json")
+    assert list(found) == ["ec-1"]

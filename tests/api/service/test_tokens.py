@@ -1,11 +1,14 @@
 """OAuth2 access tokens at the door: a client with a signed token of the issuer enters, and nobody else."""
 
 import json
+import logging
 import time
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from api.service.http.access_log import JsonLines
 
 ISSUER, AUDIENCE = "https://issuer.example", "capitation"
 RSA = rsa.generate_private_key(65_537, 2_048)
@@ -94,3 +97,39 @@ def test_what_a_client_does_with_a_token_is_told_under_its_subject(guarded):
     assert guarded.client.post("/v1/runs", json={"scenario": "blmk"}, headers=headers).status_code == 202
     (record,) = guarded.service.store.audit_records(0, 10)
     assert (record.event.actor, record.event.organisation) == ("planner", "BLMK")
+
+
+def test_the_settings_say_how_long_a_token_may_live_and_what_the_issuers_roles_mean(serve, keys):
+    settings = {"token_issuer": ISSUER, "token_keys": str(keys), "key_seconds": 0}
+    served = serve(
+        **settings, token_life_seconds=86_400, token_roles={"cap-money": "finance"}, token_role_claim="roles"
+    )
+    now = int(time.time())
+    assert get(served, token(exp=now + 80_000, roles=["cap-money", "x"])).status_code == 200
+    assert get(served, token(exp=now + 90_000, roles=["cap-money"])).json()["code"] == "token-life"
+
+
+@pytest.mark.parametrize("claims", [{"scope": 5}, {"role": [{}]}, {"organisation": {}}, {"sub": 5}, {"exp": [1]}])
+def test_a_claim_of_a_wrong_type_is_401(guarded, claims):
+    assert get(guarded, token(**claims)).status_code == 401
+
+
+def test_keys_and_tokens_are_in_no_log_wherever_they_were_put(serve, caplog):
+    served = serve()
+    lines = JsonLines()
+    key = served.headers("analyst")["X-API-Key"]
+    signed = token()
+    with caplog.at_level(logging.INFO, "capitation.service"):
+        for secret in (key, signed, served.service.identity.local_token.path.read_text()):
+            served.client.get(f"/v1/scenarios/{secret}", headers={"X-API-Key": key, "X-Correlation-ID": secret[:64]})
+            served.client.put(f"/v1/keys/{secret}", headers={"X-API-Key": key, "X-Correlation-ID": secret[:64]})
+            answer = served.client.get(f"/{secret}?key={secret}", headers={"Authorization": f"Bearer {secret}"})
+            assert answer.headers["x-correlation-id"] not in secret
+            served.client.get("/v1/jobs", headers={"X-API-Key": secret, "X-Correlation-ID": secret[10:50]})
+    written = "\n".join(lines.format(record) for record in caplog.records)
+    assert written.count('"milliseconds"') >= 12
+    recorded = str(served.service.store.audit_records(0, 100))
+    for secret in (key, signed):
+        for part in (secret, secret[-30:]):
+            assert part not in written
+            assert part not in recorded

@@ -1,0 +1,141 @@
+"""Connections: answers leave at once, and nobody keeps others waiting by being slow.
+
+Every connection is told to send what there is (TCP_NODELAY): the socket that several processes share is made without its
+protocol's number, by which asyncio would have seen that it is TCP, and header and body would wait for each other for 40 ms.
+
+A request that does not come whole in time, headers that are larger than is read, and a reader that takes nothing for too long
+end their connection. Where there are as many connections as may be, the one that has been idle longest makes room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a connection may take.
+
+    Args:
+        header_seconds: how long the headers of a request may take, from the first byte or, on a new connection, from its opening.
+        header_bytes: how large they may be.
+        body_seconds: how long a body may take.
+        write_seconds: how long a reader may take nothing.
+        connections: how many there may be in this process.
+    """
+
+    header_seconds: float = 10.0
+    header_bytes: int = 64_000
+    body_seconds: float = 120.0
+    write_seconds: float = 60.0
+    connections: int = 800
+
+
+class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn chooses it when it is imported
+    """uvicorn's connection, by whichever parser is installed, within limits."""
+
+    limits: ClassVar[Limits] = Limits()
+    """Of all connections of this process; set before it serves."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  # as uvicorn has it
+        super().__init__(*given, **named)
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        self._reads_body = False
+        self._header_bytes = 0
+        self._since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        _send_at_once(transport)
+        self._since = self.loop.time()
+        if len(self.connections) > self.limits.connections and not self._make_room():
+            self._end(b"503 Service Unavailable", b"Retry-After: 1\r\n")
+            return
+        self._wait(self.limits.header_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and look whether the request is whole."""
+        super().data_received(data)
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:  # the request is whole
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._header_bytes, self._reads_body = 0, False
+            return
+        if cycle is not None and cycle.more_body:
+            if not self._reads_body or self._timer is None:
+                self._reads_body, self._header_bytes = True, 0
+                self._wait(self.limits.body_seconds)
+            return
+        self._header_bytes += len(data)
+        if self._header_bytes > self.limits.header_bytes:
+            self._end(b"431 Request Header Fields Too Large")
+        elif self._timer is None:
+            self._reads_body = False
+            self._wait(self.limits.header_seconds)
+
+    def pause_writing(self) -> None:
+        """The reader takes nothing at the moment."""
+        super().pause_writing()
+        if self._writing is None:
+            self._writing = self.loop.call_later(self.limits.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The reader goes on."""
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        for timer in (self._timer, self._writing):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._writing = None
+        super().connection_lost(exc)
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._end, b"408 Request Timeout")
+
+    def _end(self, status: bytes, headers: bytes = b"") -> None:
+        """Close the connection, with an answer where none has begun."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(
+                b"HTTP/1.1 " + status + b"\r\n" + headers + b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+        self.transport.close()
+
+    def _make_room(self) -> bool:
+        """Whether another connection that waits for a request could be closed, the oldest first."""
+        idle = [
+            each
+            for each in self.connections
+            if isinstance(each, Connection)
+            and each is not self
+            and (each.cycle is None or each.cycle.response_complete)
+        ]
+        if not idle:
+            return False
+        min(idle, key=lambda each: each._since).transport.abort()  # another of this class
+        return True
+
+
+def _send_at_once(transport: asyncio.BaseTransport) -> None:
+    kept = transport.get_extra_info("socket")
+    if kept is not None and kept.family in {socket.AF_INET, socket.AF_INET6}:
+        with suppress(OSError):
+            kept.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
