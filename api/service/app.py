@@ -114,6 +114,7 @@ def addresses(layers: Sequence[Middleware] = ()) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        separate_input_output_schemas=False,  # an answer may leave out what has a default, as a request may
         generate_unique_id_function=lambda route: route.name,
     )
     for router in routers():

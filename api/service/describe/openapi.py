@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.service.describe import openapi_examples as shown
+from api.service.describe.row_schemas import row_schemas
 from api.service.documents.kinds import DOCUMENT_KINDS
 from api.service.http.idempotency import LONGEST_KEY
 from api.service.http.negotiation import JSON
@@ -133,7 +134,9 @@ def described(schema: dict[str, Any]) -> dict[str, Any]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             _Operation(path, method, operation, models).complete()
+    schemas |= row_schemas()
     _add_models(schema, schemas, models)
+    _say_defaults(schemas)
     components |= {
         "securitySchemes": _SECURITY,
         "headers": {name: _header(name) for name in _HEADERS},
@@ -195,6 +198,8 @@ class _Operation:
             }
         self.responses["4XX"] = _reference("responses", _CLIENT)
         self.responses["5XX"] = _reference("responses", _SERVER)
+        if self.name in _PAGES:
+            self.responses["200"]["content"][JSON]["schema"] = _reference("schemas", _PAGES[self.name])
         if not self.parameters:
             del self.operation["parameters"]
 
@@ -291,6 +296,9 @@ def _documents(word: str) -> tuple[str, ...]:
     )
 
 
+_PAGES = {"read_allocations": "AllocationPage", "read_positions": "PositionPage"}
+"""Operations whose rows are of one table."""
+
 _FILES = ("read_journal", "read_export_file", "read_data_pack_archive")
 """Operations that give a file a name."""
 
@@ -346,6 +354,15 @@ def _restore_examples(schemas: Mapping[str, Any], models: Mapping[str, type[Base
         for field, info in models[name].model_fields.items():
             if info.examples:
                 schemas[name]["properties"][info.alias or field]["examples"] = info.examples
+
+
+def _say_defaults(schemas: Mapping[str, Any]) -> None:
+    """Say what fields are by default in their words alone: generators take what has a default for something that is always there."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            usual = field.pop("default", None)
+            if usual not in (None, "", [], {}):
+                field["description"] = f"{field['description'].rstrip('.')}; {json.dumps(usual)} by default."
 
 
 def _references(thing: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON
@@ -407,5 +424,13 @@ def _document_example(plural: str) -> dict[str, Any]:
     document = shown.document_of(plural)
     return {
         "summary": f"{DOCUMENT_KINDS[plural].words.capitalize()} that ships: {document.id}",
-        "value": document.content,
+        "value": _without_empty_defaults(document.content),
     }
+
+
+def _without_empty_defaults(content: Any) -> Any:  # noqa: ANN401  # any JSON
+    """A document without `default: null`, which it means anyway, and by which linters take parts of it for JSON Schemas."""
+    if isinstance(content, dict):
+        kept = {name: each for name, each in content.items() if name != "default" or each is not None}
+        return {name: _without_empty_defaults(each) for name, each in kept.items()}
+    return [_without_empty_defaults(each) for each in content] if isinstance(content, list) else content

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from capitation.records.documents import Document
 
+MONEY_PATTERN = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"
+"""What money looks like."""
+
 Money = Annotated[
     str,
-    Field(
-        pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1535741000.00"], json_schema_extra={"format": "decimal"}
-    ),
+    Field(pattern=MONEY_PATTERN, examples=["1535741000.00"], json_schema_extra={"format": "decimal"}),
 ]
 """Pounds as text with exactly two decimals."""
 

@@ -128,7 +128,7 @@ class ResultList(ApiModel):
 class RowPage(ApiModel):
     """A page of rows."""
 
-    rows: list[dict[str, Any]] = Field(
+    rows: list[dict[str, str | float | bool | None]] = Field(
         examples=[[{"year": "2018/19", "code": "VALE", "allocation_gbp": "1535741000.00"}]]
     )
     """One object a row; money in pounds as texts with two decimals under `..._gbp`."""

@@ -1,6 +1,7 @@
 """Nobody keeps others waiting: slow openers, idle connections, large headers, streams without end; and counts that processes share."""
 
 import time
+from contextlib import suppress
 
 import httpx2 as httpx
 import pytest
