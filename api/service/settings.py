@@ -10,11 +10,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from api.service.records.addresses import is_local_or_https, secret_bytes
 from api.service.security.local_token import TOKEN_FILE
 from api.service.security.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
@@ -66,6 +67,10 @@ class Settings(BaseSettings):
     """The issuer's words for roles, each with the role it stands for, such as {"cap-analysts": "analyst"}."""
     token_life_seconds: int = Field(default=3_600, ge=60)
     """The longest time from issue to end of an access token that is accepted."""
+    webhook_url: str = ""
+    """Address that is sent a signed message when a job has ended; none where it is empty."""
+    webhook_secret: SecretStr = SecretStr("")
+    """What is shared with its receiver: whsec_ and 24 to 64 bytes in base64."""
     key_seconds: float = Field(default=2.0, ge=0, le=60)
     """How long a key or token that was found good is taken to be good without looking again."""
     smallest_shown: int = Field(default=5, ge=3)
@@ -119,6 +124,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 "token_issuer and token_keys go together: who issues access tokens, and where their public keys are"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _webhooks_are_whole(self) -> Settings:
+        secret = self.webhook_secret.get_secret_value()
+        if bool(self.webhook_url) != bool(secret):
+            raise ValueError("webhook_url and webhook_secret go together: where messages go, and what signs them")
+        if self.webhook_url and not is_local_or_https(self.webhook_url):
+            raise ValueError("webhook_url is an https address, or http on this machine, without a user or password")
+        if secret:
+            secret_bytes(secret)
         return self
 
     @classmethod

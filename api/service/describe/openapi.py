@@ -299,7 +299,14 @@ def _documents(word: str) -> tuple[str, ...]:
 _PAGES = {"read_allocations": "AllocationPage", "read_positions": "PositionPage"}
 """Operations whose rows are of one table."""
 
-_FILES = ("read_journal", "read_export_file", "read_data_pack_archive")
+_FILES = (
+    "read_journal",
+    "read_export_file",
+    "read_data_pack_archive",
+    "read_allocations",
+    "read_positions",
+    *(f"read_{kind}_frame" for kind in KINDS),
+)
 """Operations that give a file a name."""
 
 _EXAMPLES: Mapping[str, Callable[[], Mapping[str, Any]]] = {

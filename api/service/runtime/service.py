@@ -18,6 +18,7 @@ from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
+from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
 from api.service.security.people import NOBODY, HiddenPeople, hidden_people
 from api.service.security.suppression import MARK
@@ -51,6 +52,8 @@ class Service:
     """Set once the server is asked to stop, so that nobody waits any longer."""
     identity: Identity = field(init=False)
     """Knows callers and what they may do."""
+    webhooks: Webhooks = field(init=False)
+    """Sends that a job was cancelled; workers send how the others ended."""
     streams: Streams = field(init=False)
     """Streams of events that are open in this process."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
@@ -66,6 +69,7 @@ class Service:
     def __post_init__(self) -> None:
         self.system = self.settings.organisation or system_of(self.pack)
         self.identity = Identity(self.store, self.settings, self.system)
+        self.webhooks = Webhooks(self.settings.webhook_url, self.settings.webhook_secret.get_secret_value())
         self.streams = Streams(self.settings.streams, self.settings.streams_each)
         kept = lru_cache(maxsize=FRAMES_KEPT)(self._decoded)
 

@@ -35,6 +35,9 @@ ROWS_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 """How rows are described."""
 
+ENDINGS = {NDJSON: "ndjson", CSV: "csv", ARROW: "arrows", PARQUET: "parquet"}
+"""What the name of a file ends with, of formats that are kept as files."""
+
 JSON_PAGE = 1000
 """Rows of a page of JSON where no limit is given; other formats then carry all rows."""
 
@@ -143,6 +146,9 @@ def frame_answer(
     most = limit if limit is not None else (JSON_PAGE if renderer.media == JSON else frame.height)
     tag = tag_of(checksum, renderer.media, str(start), str(most), *(f"{each.column}={each.value}" for each in where))
     headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
+    if renderer.media in ENDINGS:
+        file = f"{kind}-{result_id}-{name}.{ENDINGS[renderer.media]}"
+        headers["Content-Disposition"] = f'attachment; filename="{file}"'
     if is_unchanged(request.headers.get("if-none-match"), strong(tag)):
         return Response(status_code=304, headers={**headers, "ETag": strong(tag)})
     kept, end = matching(frame, where), start + most

@@ -159,3 +159,20 @@ def test_documents_and_files_come_as_they_are(generated, caller):
     pack = generated("api.data_packs.read_data_pack").sync(client=ann, pack_id="blmk")
     archive = generated("api.data_packs.read_data_pack_archive").sync(client=ann, digest=pack.digest)
     assert archive.payload.read(2) == b"PK"
+
+
+def test_rows_are_read_by_the_names_of_their_columns(generated, caller):
+    models, ann = generated("models"), caller("ann")
+    job = generated("api.runs.request_run").sync(
+        client=ann, body=models.RunRequest(scenario="blmk"), idempotency_key="rows", prefer="wait=60"
+    )
+    run = job.result.rpartition("/")[2]
+    page = generated("api.allocations.read_allocations").sync(client=ann, result_id=run, level="system", limit=1)
+    (row,) = page.rows
+    assert (row.level, row.code, Decimal(row.allocation_gbp) > 0) == ("system", "BLMK", True)
+    table = generated("api.runs.read_run_frame").sync(client=ann, result_id=run, name="allocation", limit=1)
+    assert isinstance(table.rows[0]["allocation_gbp"], str)
+    key = generated("models").FigureView.from_dict(
+        {"kind": "figure", "label": "x", "value": "1", "unit": "pence", "words": "w"}
+    )
+    assert key.value == "1"

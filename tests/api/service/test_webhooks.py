@@ -1,0 +1,116 @@
+"""A signed message when a job has ended: by the rules of Standard Webhooks, to the address that is set and no other."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from api.service.jobs.worker import Worker
+from api.service.runtime.webhooks import Webhooks, signature
+from api.service.settings import Settings
+
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+
+
+class Receiver:
+    """Takes messages, after so many refusals."""
+
+    def __init__(self, *statuses):
+        self.statuses, self.taken = list(statuses), []
+
+    def __call__(self, url, body, headers):
+        status = self.statuses.pop(0) if self.statuses else 204
+        self.taken.append((url, body, headers, status))
+        return status
+
+
+def test_a_signature_is_the_one_of_the_published_example():
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    assert signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body) == (
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    )
+
+
+def test_a_message_is_sent_again_under_the_same_id_until_it_is_taken():
+    receiver = Receiver(500, 0, 200)
+    hooks = Webhooks("https://x.example/hook", SECRET, receiver, waits=(0.0,) * 5)
+    hooks.job_ended("0" * 32, "run", "done", "/v1/runs/1", 1_522_245_602.0)
+    hooks.wait_until_sent()
+    assert [status for *_, status in receiver.taken] == [500, 0, 200]
+    assert len({headers["webhook-id"] for _, _, headers, _ in receiver.taken}) == 1
+    _, body, headers, _ = receiver.taken[-1]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    made = base64.b64encode(hmac.new(b"k" * 32, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{made}"
+    assert json.loads(body)["type"] == "job.done"
+
+
+def test_a_receiver_that_wants_no_more_of_it_is_left_alone():
+    receiver = Receiver(410)
+    hooks = Webhooks("https://x.example/hook", SECRET, receiver, waits=(0.0,) * 5)
+    hooks.job_ended("0" * 32, "run", "failed", None, 1.0)
+    hooks.wait_until_sent()
+    assert len(receiver.taken) == 1
+
+
+def test_jobs_that_end_are_sent_to_a_server(serve):
+    got = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        served = serve(webhook_url=f"http://127.0.0.1:{running.server_port}/hook", webhook_secret=SECRET)
+        first = served.client.post(
+            "/v1/optimisations", json={"problem": "overlap_pair"}, headers={"Idempotency-Key": "a"}
+        )
+        worker = Worker(served.service.store, served.service.packs, served.service.settings)
+        assert worker.work_once()
+        worker.webhooks.wait_until_sent()
+        second = served.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "b"})
+        for _ in range(2):  # cancelled once, and sent once
+            served.client.delete(second.headers["location"])
+        served.service.webhooks.wait_until_sent()
+        running.shutdown()
+        thread.join()
+    done, cancelled = (json.loads(body) for _, body in got)
+    assert (done["type"], done["data"]["href"]) == ("job.done", first.headers["location"])
+    assert served.client.get(done["data"]["result"]).status_code == 200
+    assert (cancelled["type"], cancelled["data"]["result"]) == ("job.cancelled", None)
+    headers, body = got[0]
+    names = {name.lower(): value for name, value in headers.items()}
+    expected = signature(SECRET, names["webhook-id"], int(names["webhook-timestamp"]), body)
+    assert names["webhook-signature"] == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"webhook_url": "https://x.example"},
+        {"webhook_secret": SECRET},
+        {"webhook_url": "http://x.example", "webhook_secret": SECRET},
+        {"webhook_url": "https://u:p@x.example", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example", "webhook_secret": "whsec_short"},
+        {"webhook_url": "https://x.example", "webhook_secret": "k" * 40},
+    ],
+)
+def test_settings_that_would_send_unsigned_or_in_the_open_are_refused(given):
+    with pytest.raises(ValueError, match=r"webhook|whsec"):
+        Settings(**given)
+
+
+def test_the_secret_is_not_shown():
+    shown = Settings(webhook_url="https://x.example", webhook_secret=SECRET).shown()
+    assert SECRET not in str(shown)
