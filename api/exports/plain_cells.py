@@ -12,7 +12,7 @@ def plain_cells(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with an apostrophe before each text that begins as a formula does and is neither a number nor a dash, in cells and headings.
 
     Example:
-        "=1+1" becomes "'=1+1"; "-5.00" and "L-U09531" stay.
+        "=1+1" becomes "'=1+1"; "-5.00" and "A-1" stay.
     """
     texts = [name for name, dtype in frame.schema.items() if dtype in (pl.String, pl.Categorical) or dtype == pl.Enum]
     at_risk = [

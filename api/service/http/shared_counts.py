@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+from functools import lru_cache
 from pathlib import Path
 
 MOST_PROCESSES = 64
@@ -37,7 +38,9 @@ class SharedCounts:
 
     def used(self, client: str, window: int) -> int:
         """How many requests were counted for a client in a window, by all processes."""
-        return min(self._sum(cell, window) for cell in _cells(client))
+        first, second, third = _cells(client)
+        found = self._sum(first, window)  # no count can be smaller than none
+        return found and min(found, self._sum(second, window), self._sum(third, window))
 
     def add(self, client: str, window: int) -> None:
         """Count one request."""
@@ -54,8 +57,9 @@ class SharedCounts:
 
     def _sum(self, cell: int, window: int) -> int:
         found = 0
-        for kept in self._cells[cell::_PART]:
-            if kept >> 32 == window & _LOW:
+        mark = window & _LOW
+        for kept in self._cells[cell::_PART].tolist():
+            if kept >> 32 == mark:
                 found += kept & _LOW
         return found
 
@@ -79,6 +83,7 @@ def make_counts(path: Path, processes: int) -> None:
         file.truncate(size)
 
 
+@lru_cache(maxsize=4_096)
 def _cells(client: str) -> tuple[int, ...]:
     mark = hashlib.blake2b(client.encode(errors="replace"), digest_size=6).digest()
     return tuple(row * _CELLS + int.from_bytes(mark[2 * row : 2 * row + 2], "big") % _CELLS for row in range(_ROWS))
