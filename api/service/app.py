@@ -28,7 +28,7 @@ from api.service.http.body_limit import BodyLimit
 from api.service.http.correlation import Correlation
 from api.service.http.error_answers import ErrorAnswers, log_unavailable
 from api.service.http.etag_layer import EtagLayer
-from api.service.http.head import Head
+from api.service.http.head import HeadLayer
 from api.service.http.identity import IdentityLayer
 from api.service.http.local_access import LocalAccess
 from api.service.http.metrics import Metrics
@@ -85,7 +85,7 @@ def layers(service: Service) -> list[Middleware]:
     return [
         Middleware(Correlation),
         Middleware(AccessLog, count=service.metrics.request),
-        Middleware(Head),
+        Middleware(HeadLayer),
         Middleware(SecurityHeaders),
         Middleware(
             RateLimitHeaders,

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class Head:
+class HeadLayer:
     """The layer that makes a GET of it and leaves the body out."""
 
     def __init__(self, app: ASGIApp) -> None:
