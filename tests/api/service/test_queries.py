@@ -156,3 +156,12 @@ def test_no_answer_names_a_folder_of_this_machine(served, tmp_path):
     assert without_folders("see /v1/runs/0 and 2018/19 and a/b") == "see /v1/runs/0 and 2018/19 and a/b"
     assert without_folders(f"{tmp_path}/f.toml") == f"{tmp_path.name}/f.toml"
     assert without_folders("https://x.example/usr/y") == "https://x.example/usr/y"
+
+
+def test_rows_that_are_kept_as_files_come_with_a_name(served, run):
+    path = run["frames"]["code_name"]
+    names = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/vnd.apache.parquet": "parquet"}
+    for media, ending in names.items():
+        answer = served.client.get(f"{path}?limit=1", headers={"Accept": media})
+        assert answer.headers["content-disposition"] == f'attachment; filename="run-{run["id"]}-code_name.{ending}"'
+    assert "content-disposition" not in served.client.get(f"{path}?limit=1").headers
