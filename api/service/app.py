@@ -234,9 +234,8 @@ def _status(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> list[str]:
     """All methods of the address; the framework names only those of the first route that has it."""
     known = ("GET", "POST", "PUT", "DELETE")
-    found = [
+    return [
         method
         for method in known
         if any(r.matches({**request.scope, "method": method})[0] is Match.FULL for r in request.app.routes)
     ]
-    return [*found, "HEAD"] if "GET" in found else found
