@@ -38,6 +38,8 @@ class FigureView(ApiModel):
     """figure, printed cell, parameter, choice or data file."""
     label: str = Field(examples=["allocation.allocation_pence year=2018/19, stream=ccg, level=locality, code=V1"])
     """Its address: table, column and key."""
+    title: str = Field(default="", examples=["allocation.allocation_pence of Vale"])
+    """Its address with names in place of codes, where that differs."""
     value: str = Field(examples=["4787713227"])
     """Its value as text."""
     unit: str = Field(examples=["pence"])

@@ -15,6 +15,7 @@ from api.service.http.paging import cursor_of, number_after
 from api.service.records.failures import ServiceError
 from api.service.runtime.request import tag_of
 from api.service.runtime.service import Service
+from api.service.security.visibility import sees_everything
 from api.service.views.models import RowPage
 from api.service.views.respond import Renderer, renderer_for, respond
 from capitation.errors import Faults, UnknownNameError, suggest
@@ -151,15 +152,21 @@ def frame_answer(
         headers["Content-Disposition"] = f'attachment; filename="{file}"'
     if is_unchanged(request.headers.get("if-none-match"), strong(tag)):
         return Response(status_code=304, headers={**headers, "ETag": strong(tag)})
-    kept, end = matching(frame, where), start + most
+    may_know = sees_everything(request.state.caller, service.system)
+    kept, end = matching(frame, where, names_values=may_know), start + most
     view = RowsView(kept.slice(start, most), cursor_of(end) if end < kept.height else None)
     return respond(view, request, headers=headers, tag=tag, offered=ROW_FORMATS)
 
 
-def matching(frame: pl.DataFrame, where: Sequence[Filter]) -> pl.DataFrame:
+def matching(frame: pl.DataFrame, where: Sequence[Filter], *, names_values: bool = True) -> pl.DataFrame:
     """Rows that match every condition; values are compared as text.
 
-    Only the rows given decide which values there are: whoever does not see a value is answered as if there were none.
+    Whoever sees a part of the rows only gets no row for a value that none of them has, whether or not others have it.
+
+    Args:
+        frame: the rows that the caller may see.
+        where: the conditions.
+        names_values: whether these are all rows, so that it can be said which values there are.
 
     Raises:
         ServiceError: 422, with every column that the table does not have and every value that no row has.
@@ -177,7 +184,7 @@ def matching(frame: pl.DataFrame, where: Sequence[Filter]) -> pl.DataFrame:
             faults.add(f"query: {each.parameter}", f"{each.column}, which holds lists", "a column that can be compared")
             continue
         match = (column.cast(pl.String) == each.value).fill_null(value=False)
-        if frame.height and not match.any():
+        if names_values and frame.height and not match.any():
             near = _near(each.value, column) if column.dtype == pl.String else ""
             faults.add(
                 f"query: {each.parameter}", repr(each.value[:80]), f"a value of {each.column} in this table", near

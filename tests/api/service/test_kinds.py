@@ -69,9 +69,10 @@ from api.service.app import create_app
 from api.service.settings import Settings
 
 folder = Path(sys.argv[1])
-app = create_app(Settings(store=f"sqlite:///{folder / 'store.db'}", packs=folder / "packs", workers=0))
+app = create_app(Settings(store=f"sqlite:///{folder / 'store.db'}", packs=folder / "packs", workers=0, local_token=folder / "token"))
 with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
     served = Served(client, app.state.service)
+    client.cookies.set("capitation_local", app.state.service.identity.local_token.renew())
     job = served.ask("/v1/echoes", {"scenario": "blmk", "times": 2})
     seen = {}
     for role, organisation in (("analyst", "BLMK"), ("partner", "RC9")):
