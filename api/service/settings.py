@@ -16,8 +16,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from api.service.records.addresses import is_local_or_https, secret_bytes
-from api.service.security.local_token import TOKEN_FILE
-from api.service.security.tokens import TokenRules
+from api.service.security.proofs.local_token import TOKEN_FILE
+from api.service.security.proofs.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
 from capitation.records.documents import read_mapping
 

@@ -98,7 +98,7 @@ class LineContract(Document):
     """Kinds of activity that it pays for."""
 
 
-class RunTables(Document):
+class RunRows(Document):
     """What a problem takes from the run of a scenario."""
 
     scenario: str
@@ -134,7 +134,7 @@ def problem_from_run(policy: Path) -> Problem:
             f"{policy}: found no [run]; expected one that names a scenario. Other problems are read by `read_problem`"
         )
         raise DocumentError(message)
-    spec = parse_document(content.pop("run"), RunTables, f"{policy}: run")
+    spec = parse_document(content.pop("run"), RunRows, f"{policy}: run")
     stated = problem_of(content, str(policy), policy.parent)
     scenario = policy.parent / spec.scenario
     pack = DataPack(pack_of(scenario) or default_data_folder())
@@ -171,7 +171,7 @@ def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
 
 
 def parts_of_run(
-    spec: RunTables, years: Sequence[FinancialYear], run: Run, calibration: Calibration, pack: DataPack
+    spec: RunRows, years: Sequence[FinancialYear], run: Run, calibration: Calibration, pack: DataPack
 ) -> dict[str, list[Any]]:
     """Rows of a problem document by the name of its field, from a run that is at hand.
 
@@ -274,7 +274,7 @@ def _flows(used: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def marginal_share_rows(spec: RunTables, run: Run, pack: DataPack, years: Sequence[str]) -> Frame[MarginalShare]:
+def marginal_share_rows(spec: RunRows, run: Run, pack: DataPack, years: Sequence[str]) -> Frame[MarginalShare]:
     """Marginal shares under the form of contract named, and of the contract documents where they price a line.
 
     A document's plan is the activity of 2016/17; the shift is from current trends to the plan's activity of 2020/21.
@@ -303,7 +303,7 @@ def marginal_share_rows(spec: RunTables, run: Run, pack: DataPack, years: Sequen
     return MarginalShare.validate(shares)
 
 
-def _prices(spec: RunTables, run: Run, pack: DataPack, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
+def _prices(spec: RunRows, run: Run, pack: DataPack, years: list[str], lines: list[str]) -> list[dict[str, Any]]:
     costs = run.unit_cost
     shares = marginal_share_rows(spec, run, pack, years)
     values = unit_values(costs, shares, service_costs(pack), spec.contract, years)
@@ -329,7 +329,7 @@ def _prices(spec: RunTables, run: Run, pack: DataPack, years: list[str], lines: 
     ]
 
 
-def _receiving(spec: RunTables, activity: pl.DataFrame) -> list[dict[str, Any]]:
+def _receiving(spec: RunRows, activity: pl.DataFrame) -> list[dict[str, Any]]:
     sums = (
         activity.group_by("point_of_delivery", "year").agg(pl.col("activity").sum()).sort("point_of_delivery", "year")
     )
@@ -351,7 +351,7 @@ def _receiving(spec: RunTables, activity: pl.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> list[dict[str, Any]]:
+def _limits(spec: RunRows, run: Run, years: list[str], codes: list[str]) -> list[dict[str, Any]]:
     allocated = run.provider_allocation
     sums = allocated.group_by("provider_code", "year").agg(pl.col("allocation_pence").sum())
     income = {(code, year): pence for code, year, pence in sums.iter_rows()}
@@ -367,7 +367,7 @@ def _limits(spec: RunTables, run: Run, years: list[str], codes: list[str]) -> li
     ]
 
 
-def _totals(spec: RunTables, run: Run, years: list[str]) -> list[dict[str, Any]]:
+def _totals(spec: RunRows, run: Run, years: list[str]) -> list[dict[str, Any]]:
     bridge = run.gap_bridge
     gaps = deficits(bridge, years)
     return [
@@ -416,7 +416,7 @@ def _pounds(pence: int) -> str:
     return str(Decimal(pence).scaleb(-2))
 
 
-def _check(spec: RunTables, years: list[str], run: Run, calibration: Calibration, activity: pl.DataFrame) -> None:
+def _check(spec: RunRows, years: list[str], run: Run, calibration: Calibration, activity: pl.DataFrame) -> None:
     faults = Faults()
     known = activity.get_column("year").unique().to_list()
     for year in years:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from api.service.security.access import ROLE_SCOPES
-from api.service.security.api_keys import issue_key
+from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import STORE_FILE
 from api.service.store import Store
 from tests.api.service.real_server import Server, until

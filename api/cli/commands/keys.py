@@ -40,8 +40,8 @@ def issue(
     from api.service.records.pack import pack_at
     from api.service.runtime.service import system_of
     from api.service.security.access import ROLE_SCOPES, ROLES
-    from api.service.security.api_keys import issue_key
     from api.service.security.audit import event
+    from api.service.security.proofs.api_keys import issue_key
 
     setting = settings_of(store=store, data=data)
     pack = pack_at(setting.data)

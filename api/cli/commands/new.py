@@ -14,7 +14,7 @@ from capitation.pack.layers import pack_folder, shipped_packs
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.systems.folder import BELOW, write_empty_system, write_system
-from capitation.run.systems.new_system import Wanted, new_system
+from capitation.run.systems.new_system import WantedSystem, new_system
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +61,7 @@ def new(
         typer.echo(f"written: {folder}; {folder / 'README.md'} says what to fill in next")
         return
     pack = DataPack(shipped_packs() / BELOW if data is None else pack_folder(data))
-    wanted = Wanted(
+    wanted = WantedSystem(
         system=system, area=area, inputs=inputs, practices=practices, places=places, totals=totals, name=name,
         year=FinancialYear(year) if year else None, last_year=FinancialYear(last_year) if last_year else None,
         band=(low, high),

@@ -18,7 +18,7 @@ from api.cli.service_store import STOP_SECONDS, opened_store, settings_of
 from api.service.http.connections import Connection
 from api.service.http.local_access import ADDRESS
 from api.service.http.shared_counts import make_counts
-from api.service.security.local_token import LocalToken
+from api.service.security.proofs.local_token import LocalToken
 from api.service.serving import application, log_as_json
 from api.service.settings import Settings, unknown_variables
 from capitation.errors import DocumentError, SourceError

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.service.security.credentials import masked
+from api.service.security.proofs.credentials import masked
 
 log = logging.getLogger("capitation.service")
 

@@ -7,7 +7,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.service.security.credentials import masked
+from api.service.security.proofs.credentials import masked
 
 _SENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

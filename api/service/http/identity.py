@@ -26,10 +26,10 @@ from api.service.security.access import ROLE_SCOPES, RULES, AccessError, Caller,
 from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.security.audit import event
 from api.service.security.callers import caller_of
-from api.service.security.credentials import AuthenticationError, masked
-from api.service.security.local_token import COOKIE, LocalToken
+from api.service.security.proofs.credentials import AuthenticationError, masked
+from api.service.security.proofs.local_token import COOKIE, LocalToken
+from api.service.security.proofs.tokens import KeySet, key_set
 from api.service.security.refusals import Refusals
-from api.service.security.tokens import KeySet, key_set
 from api.service.security.visibility import view_of
 from api.service.settings import Settings
 from api.service.store import Store

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.service.security.credentials import AuthenticationError
-from api.service.security.local_token import COOKIE
+from api.service.security.proofs.credentials import AuthenticationError
+from api.service.security.proofs.local_token import COOKIE
 
 ADDRESS = "/local"
 """Where a browser shows its token."""

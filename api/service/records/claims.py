@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from api.service.records.periods import Period, period_of
+from api.service.records.periods import PostingPeriod, period_of
 from capitation.records.identity import canonical, digest
 
 ACCOUNT_PARTS = " / "
@@ -65,7 +65,7 @@ def claims_of(
         profile: how a year was parted into months, where it was.
     """
     found = period_of(period)
-    label, months = ("", found) if found is not None else (alike(period), Period(0, 0))
+    label, months = ("", found) if found is not None else (alike(period), PostingPeriod(0, 0))
     amounts: dict[tuple[str, ...], int] = {}
     words: dict[tuple[str, ...], str] = {}
     has_amounts = "amount_pence" in covered.columns

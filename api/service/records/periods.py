@@ -25,7 +25,7 @@ _CALENDAR = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True)
-class Period:
+class PostingPeriod:
     """A period as whole months, each counted from the year 0: year x 12 + month - 1."""
 
     first_month: int
@@ -47,13 +47,13 @@ class Period:
         return _day(self.last_month + CLOSE_MONTHS, is_last=True)
 
     @property
-    def year(self) -> Period:
+    def year(self) -> PostingPeriod:
         """The financial year it lies in."""
         first = (self.first_month - 3) // 12 * 12 + 3
-        return Period(first, first + 11)
+        return PostingPeriod(first, first + 11)
 
 
-def period_of(text: str) -> Period | None:
+def period_of(text: str) -> PostingPeriod | None:
     """The period that a text names; nothing where it is none that is known.
 
     Example:
@@ -62,15 +62,15 @@ def period_of(text: str) -> Period | None:
     written = text.strip()
     if found := _QUARTER.fullmatch(written):
         first = int(found[1]) * 12 + 3 + 3 * (int(found[3]) - 1)
-        return Period(first, first + 2) if _follows(found[1], found[2]) else None
+        return PostingPeriod(first, first + 2) if _follows(found[1], found[2]) else None
     if _MONTH.fullmatch(written):
         number = int(written[:4]) * 12 + int(written[5:]) - 1
-        return Period(number, number)
+        return PostingPeriod(number, number)
     if found := _YEAR.fullmatch(written):
         first = int(found[1]) * 12 + 3
-        return Period(first, first + 11) if _follows(found[1], found[2]) else None
+        return PostingPeriod(first, first + 11) if _follows(found[1], found[2]) else None
     if _CALENDAR.fullmatch(written):
-        return Period(int(written) * 12, int(written) * 12 + 11)
+        return PostingPeriod(int(written) * 12, int(written) * 12 + 11)
     return None
 
 

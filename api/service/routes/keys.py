@@ -26,8 +26,8 @@ from api.service.runtime.request import (
 )
 from api.service.runtime.service import Service
 from api.service.security.access import Role, Scope
-from api.service.security.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
-from api.service.security.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
+from api.service.security.proofs.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
+from api.service.security.proofs.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
 from api.service.views.respond import respond, respond_created
 from capitation.records.documents import parse_document
 

@@ -16,7 +16,7 @@ from api.service.runtime.service import Service
 from api.service.security import audit
 from api.service.security.access import Caller
 from api.service.security.audit import AuditEvent
-from api.service.security.credentials import masked
+from api.service.security.proofs.credentials import masked
 from capitation.errors import Fault
 from capitation.records.identity import digest, plain
 

@@ -20,7 +20,7 @@ from typing import Annotated, Protocol, runtime_checkable
 from pydantic import Field, StringConstraints, ValidationError
 
 from api.service.records.failures import ProblemError
-from api.service.security.credentials import masked
+from api.service.security.proofs.credentials import masked
 from capitation.errors import SourceError
 from capitation.records.documents import Document
 from capitation.records.identity import canonical, digest

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 
 from api.service.security.access import Caller
-from api.service.security.api_keys import KeyRecord, caller_of_key
-from api.service.security.credentials import AuthenticationError
-from api.service.security.tokens import KeySet, TokenRules, caller_of_token
+from api.service.security.proofs.api_keys import KeyRecord, caller_of_key
+from api.service.security.proofs.credentials import AuthenticationError
+from api.service.security.proofs.tokens import KeySet, TokenRules, caller_of_token
 
 
 def caller_of(

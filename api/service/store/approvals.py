@@ -44,6 +44,7 @@ class StoredApproval:
 class Approvals(Database):
     """The part of the store that keeps approvals."""
 
+    # Reason: an approval is one row, and each of its columns is named.
     def approve(
         self,
         approval_id: str,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from api.service.records.claims import Claim
-from api.service.records.periods import Period
+from api.service.records.periods import PostingPeriod
 from api.service.security.audit import AuditEvent
 from api.service.store.database import ChangedError, Database
 from api.service.store.tables import approval_withdrawal as _withdrawal
@@ -183,7 +183,7 @@ class JournalRecords(Database):
                         )
         return list(dict.fromkeys(found))
 
-    def parts_of_year(self, claims: Sequence[Claim], year: Period, root: str = "") -> list[Rival]:
+    def parts_of_year(self, claims: Sequence[Claim], year: PostingPeriod, root: str = "") -> list[Rival]:
         """Journals of other chains that stand for other parts of a year of the same accounts."""
         found: list[Rival] = []
         with self._read() as connection:

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
-from api.service.security.api_keys import KeyRecord
 from api.service.security.audit import AuditEvent
+from api.service.security.proofs.api_keys import KeyRecord
 from api.service.store.database import Database
 from api.service.store.tables import api_key as _key
 

@@ -212,7 +212,7 @@ def journal_view(stored: StoredJournal) -> JournalView:
 class ReconciledAccount(ApiModel):
     """An account of a ledger: what is due on it, what was posted, and the difference; debits less credits, in pounds."""
 
-    organisation: str = Field(examples=["04F"])
+    organisation: str = Field(examples=["S1"])
     """Whose ledger it is in."""
     account_code: str = Field(examples=["900101-90010000-00000-00000-000000"])
     """Account, from the mapping."""

@@ -42,7 +42,7 @@ _YEARS = 3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedSystem:
     """What a user asks for."""
 
     system: str
@@ -76,7 +76,7 @@ class Wanted:
 class NewSystem:
     """Everything that the folder of a new system holds."""
 
-    wanted: Wanted
+    wanted: WantedSystem
     scenario: Scenario
     found: FoundPractices
     membership: Frame[Membership]
@@ -85,7 +85,7 @@ class NewSystem:
     """What was chosen for the user, and what to fill in next."""
 
 
-def new_system(wanted: Wanted, pack: DataPack) -> NewSystem:
+def new_system(wanted: WantedSystem, pack: DataPack) -> NewSystem:
     """The system that a user asks for, on the formulas of `pack`.
 
     Raises:
@@ -112,7 +112,7 @@ def new_system(wanted: Wanted, pack: DataPack) -> NewSystem:
     return NewSystem(wanted, scenario, found, members, homes, notes)
 
 
-def _practices(wanted: Wanted, choices: FirstChoices, catalogue: NeedCatalogue) -> FoundPractices:
+def _practices(wanted: WantedSystem, choices: FirstChoices, catalogue: NeedCatalogue) -> FoundPractices:
     if (wanted.inputs is None) == (wanted.practices is None):
         raise ScenarioError("found both or neither of --inputs and --practices; expected one of them")
     if wanted.inputs is not None:
@@ -137,7 +137,7 @@ def _practices(wanted: Wanted, choices: FirstChoices, catalogue: NeedCatalogue) 
     return find_practices(tables, catalogue, wanted.area, sorted(known))
 
 
-def _years(wanted: Wanted, first: FinancialYear) -> list[FinancialYear]:
+def _years(wanted: WantedSystem, first: FinancialYear) -> list[FinancialYear]:
     """The opening year and the years to allocate."""
     last = wanted.last_year or FinancialYear.starting(first.first_calendar_year + _YEARS - 1)
     if last < first:
@@ -146,7 +146,7 @@ def _years(wanted: Wanted, first: FinancialYear) -> list[FinancialYear]:
 
 
 def _localities(
-    wanted: Wanted, found: FoundPractices, pack: DataPack, year: FinancialYear, notes: list[str]
+    wanted: WantedSystem, found: FoundPractices, pack: DataPack, year: FinancialYear, notes: list[str]
 ) -> tuple[Frame[Membership], Frame[Locality]]:
     low, high = (given or usual for given, usual in zip(wanted.band, locality_band(pack, year), strict=True))
     if wanted.places is None:
@@ -164,7 +164,7 @@ def _localities(
 
 
 def _money(
-    wanted: Wanted,
+    wanted: WantedSystem,
     choices: FirstChoices,
     catalogue: NeedCatalogue,
     pack: DataPack,
@@ -300,7 +300,7 @@ def _persons(found: FoundPractices, year: FinancialYear) -> float:
 
 
 def _scenario(
-    wanted: Wanted,
+    wanted: WantedSystem,
     found: FoundPractices,
     years: list[FinancialYear],
     rules: list[StreamRule],

@@ -23,8 +23,8 @@ from api.service.kinds import run as run_kind
 from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.access import ROLE_SCOPES
-from api.service.security.api_keys import issue_key
-from api.service.security.local_token import COOKIE
+from api.service.security.proofs.api_keys import issue_key
+from api.service.security.proofs.local_token import COOKIE
 from api.service.settings import STORE_FILE, Settings
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack

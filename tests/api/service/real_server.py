@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from api.service.security.local_token import COOKIE, TOKEN_FILE
+from api.service.security.proofs.local_token import COOKIE, TOKEN_FILE
 
 _LISTENING_OR_OVER = {"0A", "06", "07"}
 

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.service.security.access import ROLE_SCOPES, ROLES, SCOPES
-from api.service.security.api_keys import KeyRequestError, caller_of_key, issue_key
 from api.service.security.callers import caller_of
-from api.service.security.credentials import AuthenticationError, masked
-from api.service.security.tokens import KeySet, KeySetError, TokenRules, caller_of_token, key_set, parse_key_set
+from api.service.security.proofs.api_keys import KeyRequestError, caller_of_key, issue_key
+from api.service.security.proofs.credentials import AuthenticationError, masked
+from api.service.security.proofs.tokens import KeySet, KeySetError, TokenRules, caller_of_token, key_set, parse_key_set
 
 NOW = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 RULES = TokenRules(issuer="https://issuer.example", audience="capitation")

@@ -10,7 +10,7 @@ import pytest
 from api.service.app import operations, routers
 from api.service.security.access import ROLES
 from api.service.security.addresses import PUBLIC
-from api.service.security.local_token import COOKIE
+from api.service.security.proofs.local_token import COOKIE
 
 TABLE = Path(__file__).parent / "authorisation.csv"
 SYSTEM, PARTNERS = "BLMK", ("06F", "RC9")

@@ -34,8 +34,8 @@ from api.service.records.failures import ServiceError
 from api.service.records.pack import pack_at
 from api.service.routes.jobs import _stream
 from api.service.security.access import ROLE_SCOPES
-from api.service.security.api_keys import issue_key
 from api.service.security.audit import event, verify_log
+from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
 from tests.api.service.conftest import DATABASES, empty_store, together

@@ -7,7 +7,7 @@ import pytest
 
 from api.service.http.response_cache import OF_THE_STORE, ResponseCache
 from api.service.routes import figures
-from api.service.security.credentials import AuthenticationError
+from api.service.security.proofs.credentials import AuthenticationError
 from api.service.store import Store
 from tests.api.service.conftest import together
 

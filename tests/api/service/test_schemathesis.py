@@ -23,7 +23,7 @@ from api.service.documents.kinds import DOCUMENT_KINDS
 from api.service.kinds import KINDS
 from api.service.security.access import ROLE_SCOPES, RULES
 from api.service.security.addresses import PUBLIC, VERB_OF, resource_of
-from api.service.security.api_keys import issue_key
+from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import Settings
 from api.service.store import Store
 from tests.api.service.conftest import Served, empty_store

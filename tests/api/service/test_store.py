@@ -15,8 +15,8 @@ from alembic.config import Config
 
 import api.service.migrations
 from api.service.security.access import ROLE_SCOPES
-from api.service.security.api_keys import issue_key
 from api.service.security.audit import event, verify_log
+from api.service.security.proofs.api_keys import issue_key
 from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
 from capitation.records.identity import digest
 from tests.api.service.conftest import together

@@ -22,7 +22,7 @@ from optimiser.answers.optimise import optimise
 from optimiser.blocks.cash import solution_savings
 from optimiser.blocks.start import starts
 from optimiser.links.from_run import (
-    RunTables,
+    RunRows,
     deficits,
     marginal_share_rows,
     parts_of_run,
@@ -177,7 +177,7 @@ def test_the_mix_costs_and_employs_what_the_programme_says(outcome, revalued, pr
 def test_the_mix_at_tariff_and_at_contract(outcome, revalued, pack, blmk_run, policy):
     """Income lost as the programme counts it against whole units times whole pence: within what rounding can move."""
     texts = [str(y) for y in YEARS]
-    spec = parse_document(read_mapping(policy)["run"], RunTables, "run")
+    spec = parse_document(read_mapping(policy)["run"], RunRows, "run")
     shares = marginal_share_rows(spec, blmk_run, pack, texts)
     each = unit_values(blmk_run.frame("unit_cost"), shares, service_costs(pack), spec.contract, texts)
     worth = avoided_worth(revalued.activity, blmk_run.frame("flow"), each)
@@ -248,7 +248,7 @@ def test_every_assumption_of_the_policy_is_owned(policy):
 
 
 def test_under_capitation_no_provider_loses_income_for_what_is_avoided(policy, pack, blmk_run):
-    spec = parse_document(read_mapping(policy)["run"], RunTables, "run")
+    spec = parse_document(read_mapping(policy)["run"], RunRows, "run")
     calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
     found = {}
     for contract, documents in (("payment_by_results", spec.contract_documents), ("whole_population_capitation", ())):

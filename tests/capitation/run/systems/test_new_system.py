@@ -19,7 +19,7 @@ from capitation.run.checks import check_pack
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from capitation.run.systems.folder import write_empty_system, write_system
-from capitation.run.systems.new_system import Wanted, new_system, read_totals
+from capitation.run.systems.new_system import WantedSystem, new_system, read_totals
 
 ROOT = Path(__file__).parents[4]
 REGION = ROOT / "tests" / "cases" / "region"
@@ -31,7 +31,9 @@ published = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published ta
 
 
 def asked(**given):
-    return Wanted(**{"system": "vale", "practices": REGION / "practices.csv", "places": REGION / "places.csv", **given})
+    return WantedSystem(
+        **{"system": "vale", "practices": REGION / "practices.csv", "places": REGION / "places.csv", **given}
+    )
 
 
 def run_of(made, folder):
@@ -173,14 +175,14 @@ def test_nothing_is_written_over(tmp_path):
 
 @published
 def test_a_commissioner_is_a_system_too(tmp_path):
-    run = run_of(new_system(Wanted(system="six", area="06H", inputs=SHARED), ENGLAND), tmp_path / "six")
+    run = run_of(new_system(WantedSystem(system="six", area="06H", inputs=SHARED), ENGLAND), tmp_path / "six")
     assert adds_up(run)
     assert run.code_name.filter(kind="practice").height == 102
 
 
 @published
 def test_a_board_of_2026_27_runs_on_the_core_formula_of_its_years(tmp_path):
-    wanted = Wanted(system="board", area="QMM", inputs=SHARED, year=FinancialYear("2026/27"))
+    wanted = WantedSystem(system="board", area="QMM", inputs=SHARED, year=FinancialYear("2026/27"))
     run = run_of(new_system(wanted, ENGLAND), tmp_path / "board")
     assert adds_up(run)
     assert run.allocation["year"].unique().sort().to_list() == ["2026/27", "2027/28", "2028/29"]
@@ -189,7 +191,7 @@ def test_a_board_of_2026_27_runs_on_the_core_formula_of_its_years(tmp_path):
 
 @published
 def test_practices_without_coordinates_are_listed(tmp_path):
-    made = new_system(Wanted(system="norfolk", area="QMM", inputs=SHARED), ENGLAND)
+    made = new_system(WantedSystem(system="norfolk", area="QMM", inputs=SHARED), ENGLAND)
     folder = write_system(made, tmp_path / "norfolk", ENGLAND)
     listed = pl.read_csv(folder / "places/without-coordinates.csv")
     assert listed.height == 7
@@ -203,7 +205,7 @@ def test_all_systems_of_2021_add_up_to_the_penny(tmp_path):
     assert len(codes) == 42
     for code in codes:
         try:
-            run = run_of(new_system(Wanted(system=code, area=code, inputs=SHARED), ENGLAND), tmp_path / code)
+            run = run_of(new_system(WantedSystem(system=code, area=code, inputs=SHARED), ENGLAND), tmp_path / code)
         except CapitationError as error:
             pytest.fail(f"{code}: {error}")
         assert adds_up(run)

@@ -16,7 +16,7 @@ from typing import cast
 from pydantic import Field, SecretStr
 
 from api.service.security.access import ROLE_SCOPES, ROLES, SCOPES, Caller, Role, Scope
-from api.service.security.credentials import (
+from api.service.security.proofs.credentials import (
     LARGEST_CREDENTIAL,
     LONGEST_ORGANISATION,
     LONGEST_SUBJECT,

@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 
 from api.service.records.failures import ProblemError
 from api.service.security.access import ROLES, SCOPES, Caller, Role
-from api.service.security.credentials import (
+from api.service.security.proofs.credentials import (
     LARGEST_CREDENTIAL,
     LONGEST_ORGANISATION,
     LONGEST_SUBJECT,
