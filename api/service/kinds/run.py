@@ -85,6 +85,7 @@ FRAMES = {
     "stream_total": OPEN,
     "total_check": OPEN,
     "deployable": OPEN,
+    "bridge": OPEN,
     "gap_bridge": OPEN,
     "pace_summary": OPEN,
     "service_line": OPEN,
