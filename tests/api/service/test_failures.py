@@ -489,7 +489,7 @@ def crowd(request, tmp_path_factory):
         store.add_key(issued.record)
         keys[role] = issued.text.get_secret_value()
     url = store._engine.url.set(drivername=request.param).render_as_string(hide_password=False)
-    settings = {"CAPITATION_WORKERS": "0", "CAPITATION_RATE_REQUESTS": "1000000"}
+    settings = {"CAPITATION_WORKERS": "0", "CAPITATION_RATE_REQUESTS": "1000000", "CAPITATION_STREAMS_EACH": "100"}
     server = Server(folder, "--processes", "2", "--store", url, **settings)
     until(lambda: _started(server) == 2, 120)
     packs = Packs(pack_at(None), folder / "packs", store.pack_archive)
@@ -546,7 +546,9 @@ def test_event_streams_whose_clients_vanish_are_ended_and_the_job_goes_on(crowd,
     for client in clients:
         received = b""
         while b"event: queued" not in received:
-            received += client.recv(4_096)
+            part = client.recv(4_096)
+            assert part, received
+            received += part
         assert received.startswith(b"HTTP/1.1 200")
     assert crowd.server.connections() == connections + 50
     for client in clients:
