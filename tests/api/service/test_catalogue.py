@@ -6,6 +6,7 @@ import re
 import tomllib
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +23,7 @@ from api.service.records.api_models import ApiModel
 from api.service.records.examples import example_of
 from api.service.records.pack import pack_at
 from api.service.routes import catalogue
+from capitation.pack.layers import files_of, layers
 from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest, plain
 from capitation.shift.solution import Cost, Solution, read_solutions
@@ -63,8 +65,11 @@ SHIPPED = {
 """Files of the data pack by the kind of document that they hold."""
 
 
+ROOT_FOLDER = Path(__file__).parents[3]
+
+
 def stems(pattern):
-    return {path.stem for path in PACK.folder.glob(pattern)}
+    return {path.stem for path in files_of(layers(PACK.folder), pattern).values()}
 
 
 def as_json(content):
@@ -98,7 +103,11 @@ def test_every_entry_of_every_list_can_be_read_and_none_is_missing(served):
             if shelf["id"] != "schemas":
                 assert {key: whole.json()[key] for key in item} == item
     assert tuple(listed) == SHELVES
-    assert listed["terms"] == set(all_terms()) == stems("../contracts/terms/*/*.py") - {"__init__"}
+    assert (
+        listed["terms"]
+        == set(all_terms())
+        == {path.stem for path in (ROOT_FOLDER / "contracts" / "terms").glob("*/*.py")} - {"__init__"}
+    )
     assert listed["solutions"] == stems("solutions/*.toml")
     assert listed["indices"] == stems("need/components/*.toml") | stems("need/indices/*.toml")
     assert listed["schemas"] == {*DOCUMENTS, *(noun.kind for noun in DOCUMENT_KINDS.values()), "term", "index"}
@@ -344,7 +353,7 @@ def test_a_schema_is_valid_json_schema_and_says_what_it_is_of(kind):
 
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_every_shipped_document_fits_its_schema_and_none_with_an_unknown_key_does(kind):
-    paths = sorted(PACK.folder.glob(SHIPPED[kind]))
+    paths = sorted(files_of(layers(PACK.folder), SHIPPED[kind]).values())
     assert paths
     for path in paths:
         content = read_mapping(path)
