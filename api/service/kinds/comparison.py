@@ -52,6 +52,7 @@ def work(given: Work) -> JobResult:
         run=evaluated(given, request["scenario"]["id"], request["scenario"]["digest"]),
         only=tuple(request["only"]),
         given=_changed_contracts(given),
+        studied=True,
     )
     return whole_run(done, given.pack)
 

@@ -51,8 +51,8 @@ def test_a_failure_is_told_as_a_problem(served, failure):
 
 
 def test_405_names_every_method_of_the_address(served):
-    assert served.client.patch("/v1/scenarios").headers["allow"] == "GET, POST"
-    assert served.client.post("/v1/scenarios/blmk").headers["allow"] == "GET, PUT"
+    assert served.client.patch("/v1/scenarios").headers["allow"] == "GET, POST, HEAD"
+    assert served.client.post("/v1/scenarios/blmk").headers["allow"] == "GET, PUT, HEAD"
 
 
 def test_faults_point_into_the_body(served):
