@@ -51,7 +51,7 @@ def test_pence_become_pounds_with_two_decimals(pence):
 
 def test_csv_holds_every_frame_and_the_manifest(run, tmp_path):
     folder = export_csv(run, tmp_path)
-    assert (folder / "allocation.csv").read_text() == "code,allocation_gbp\n=A,1234.56\nB,-0.05\n"
+    assert (folder / "allocation.csv").read_text() == "code,allocation_gbp\n'=A,1234.56\nB,-0.05\n"
     assert json.loads((folder / "manifest.json").read_text())["run_id"] == run.id
 
 
