@@ -71,7 +71,13 @@ def bytes_are_seldom_an_archive(case, told):
     return (place_of(case), kind_of(told)) == ("data-packs", "invalid-document")
 
 
+def a_query_names_what_its_table_has(case, told):
+    """Any text fits the schema of a filter, and a value or column that the table does not have is refused rather than answered by no row."""
+    return told["status"] == 422 and told["detail"] == "no row could match the query"
+
+
 NOT_ACCEPTED = (
+    a_query_names_what_its_table_has,
     a_cursor_is_opaque,
     a_body_may_name_what_is_not_stored,
     a_document_has_a_schema_of_its_own,

@@ -68,7 +68,9 @@ def test_what_was_changed_here_is_compared_as_it_stands_here(served, pack):
     block = parse_contract(plain(served.client.get("/v1/contracts/blmk-block").text))
     scenario = Scenario.model_validate(served.client.get("/v1/scenarios/blmk").json())
     document = read_options(pack.path("options/blmk.toml"))
-    wanted = evaluate_options(document, pack, run=evaluate(scenario, pack), only=TWO, studied=True, given={"blmk-block": block})
+    wanted = evaluate_options(
+        document, pack, run=evaluate(scenario, pack), only=TWO, studied=True, given={"blmk-block": block}
+    )
     assert result["id"] == wanted.id
     assert "contracts given/blmk-block" in wanted.manifest.inputs
     assert all(frames[name].equals(frame) for name, frame in wanted.frames.items())

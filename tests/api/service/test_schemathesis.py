@@ -227,8 +227,9 @@ def reached(log):
 
 def filled(url, folder):
     """Fill a store; the ids by which operations find what is in it."""
-    app = create_app(Settings(store=url, packs=folder / "packs", workers=0))
-    with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
+    app = create_app(Settings(store=url, packs=folder / "packs", workers=0, local_token=folder / "local-token"))
+    headers = {"X-API-Key": app.state.service.identity.local_token.renew()}
+    with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000), headers=headers) as client:
         return seeded(Served(client, app.state.service))
 
 
