@@ -23,6 +23,7 @@ from capitation.records.identity import plain
 from contracts.document.contract import Contract, parse_contract
 from contracts.options.document import MOST, PLAN, ContractOptions
 from contracts.options.evaluate import SCHEMAS, evaluate_options
+from contracts.options.study import STUDY
 
 
 class ComparisonRequest(ApiModel):
@@ -154,7 +155,7 @@ KIND = JobKind(
     },
     partners_see=frozenset({"data_pack", "manifest"}),
     narrowed={"manifest": _manifest_of_partner},
-    schemas=SCHEMAS,
+    schemas={**SCHEMAS, **STUDY},
     tag_after="settlements",
     example=Example(
         "6a721de127ec90b1",

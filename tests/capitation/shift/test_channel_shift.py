@@ -19,7 +19,7 @@ from capitation.shift.costs import mix_costs
 from capitation.shift.effects import CellShare, Launch, ScaleInPlace, ShiftLocality, programme_name
 from capitation.shift.solution import Solution, read_solutions
 from optimiser.answers.exact import exact_avoided
-from optimiser.links.from_run import RunTables, parts_of_run, shift_localities
+from optimiser.links.from_run import RunRows, parts_of_run, shift_localities
 from optimiser.problem.document import problem_of
 from optimiser.problem.tables import tables_of
 
@@ -234,7 +234,7 @@ def test_the_plan_is_valued_as_the_optimiser_values_it(pack, blmk_run):
     launches = full_mix(calibration.solutions, years[0])
     places = shift_localities(blmk_run, "2016/17")
     ours = channel_shift(calibration.solutions, launches, blmk_run.frame("locality_activity"), places)
-    spec = RunTables(scenario="-", contract="payment_by_results")
+    spec = RunRows(scenario="-", contract="payment_by_results")
     content = {"id": "full", "title": "full", "years": list(years), "discount_rate": Decimal("0.035")}
     content |= parts_of_run(spec, years, blmk_run, calibration, pack)
     tables = tables_of(problem_of(content, "test", pack.root))
