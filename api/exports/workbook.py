@@ -18,6 +18,7 @@ import xlsxwriter
 from api.exports.pounds import headings, money_columns
 from capitation.errors import SourceError
 from capitation.records.frames import Schema
+from capitation.records.identity import canonical
 from capitation.records.whole_files import write_whole
 from capitation.run.run import Run
 
@@ -85,11 +86,16 @@ def _cover(book: xlsxwriter.Workbook, run: Run) -> None:
 
 def _manifest(book: xlsxwriter.Workbook, run: Run) -> None:
     rows = [("run id", run.id), ("engine version", run.manifest.engine_version), ("code", run.manifest.code)]
-    rows += [(f"scenario: {key}", str(value)[:500]) for key, value in run.manifest.scenario.items()]
+    rows += [(f"scenario: {key}", _said(value)[:500]) for key, value in run.manifest.scenario.items()]
     rows += [(f"input: {name}", checksum) for name, checksum in run.manifest.inputs.items()]
     rows += [(f"frame: {name}", f"{r.rows} rows, checksum {r.sha256}") for name, r in run.manifest.frames.items()]
     frame = pl.DataFrame(rows, schema={"item": pl.String, "content": pl.String}, orient="row")
     _table(book, "manifest", "manifest", frame)
+
+
+def _said(value: object) -> str:
+    """A value of the scenario as text: the same however its keys were ordered when it was read."""
+    return value if isinstance(value, str) else canonical(value)
 
 
 def _dictionary(book: xlsxwriter.Workbook, run: Run, schemas: Mapping[str, type[Schema]]) -> None:
