@@ -22,7 +22,7 @@ from capitation.activity.unit_costs import UnitCost
 from capitation.chain.rules import Chain, GrowthRule
 from capitation.errors import Faults, ScenarioError
 from capitation.money.apportion import split
-from capitation.money.rounding import nearest
+from capitation.money.rounding import nearest, nearest_fraction
 from capitation.pack.parameters import Parameters
 from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
@@ -200,8 +200,8 @@ class _Cost:
         found = dict.fromkeys(("volume", "price", "drugs", "specialised_growth"), 0)
         for line, base in self.base.items():
             rule = self.rules[line]
-            volume = nearest_fraction(base * self._volume(line, rule, year))
-            price = nearest_fraction(base * self._volume(line, rule, year) * self._price(rule, year))
+            grown = base * self._volume(line, rule, year)
+            volume, price = nearest_fraction(grown), nearest_fraction(grown * self._price(rule, year))
             found["volume"] += volume - base
             found["specialised_growth" if rule.follows_stream else rule.step] += price - volume
         return {"opening": self.opening, **found, "allocation_growth": self.allocation - self._allocation(year)}
@@ -241,12 +241,6 @@ class _Cost:
                 at = at.next
                 factor *= 1 + Fraction(self.drivers.parameters.value(rule.price, at))
         return factor * self._persons(year) if rule.price_follows_persons else factor
-
-
-def nearest_fraction(value: Fraction) -> int:
-    """The whole number nearest to a fraction, ties away from zero."""
-    size = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
-    return size if value >= 0 else -size
 
 
 def _stream(totals: pl.DataFrame, year: FinancialYear, stream: str | None) -> int:

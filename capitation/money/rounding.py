@@ -9,6 +9,7 @@ through `apportion` instead.
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 import polars as pl
 
@@ -48,6 +49,12 @@ def round_pence(pounds: pl.Expr) -> pl.Expr:
 def nearest(value: Decimal) -> int:
     """The whole number nearest to `value`, ties away from zero."""
     return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def nearest_fraction(value: Fraction) -> int:
+    """The whole number nearest to a fraction, ties away from zero."""
+    size = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
+    return size if value >= 0 else -size
 
 
 def rounded(value: Decimal, rule: str) -> int:
