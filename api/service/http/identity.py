@@ -132,7 +132,11 @@ class Identity:
 
     def _looked_up(self, given: Given) -> Caller:
         authorization, key = given.get("authorization"), given.get("x-api-key")
-        shown = [each for each in (_bearer(authorization), key) if each] or [_cookie(given.get("cookie", ""))]
+        shown = [each for each in (_bearer(authorization), key) if each]
+        if (
+            authorization is None and not shown
+        ):  # a credential that is no Bearer token is refused, whatever a cookie says
+            shown = [_cookie(given.get("cookie", ""))]
         if len(shown) == 1 and self.is_local_token(shown[0].strip()):
             return self.local
         return caller_of(

@@ -67,7 +67,7 @@ def test_the_log_is_json_and_holds_no_query_header_or_body(served, caplog):
         )
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "capitation.service"]
     assert [(x["correlation_id"], x["method"], x["path"], x["status"]) for x in lines] == [
-        ("c1", "GET", "/v1/jobs", 422)
+        ("c1", "GET", "/v1/jobs", 401)
     ]
     assert "swordfish" not in json.dumps(lines)
 
