@@ -22,7 +22,7 @@ from capitation.weighting.weigh import need
 def test_blmk_reading_the_inputs_only(benchmark, blmk_run, pack):
     def read():
         for name in blmk_run.manifest.inputs:
-            path = pack.root / name
+            path = pack.path(name)
             if path.suffix == ".csv":
                 read_raw(path)
             else:
