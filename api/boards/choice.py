@@ -20,12 +20,11 @@ def show_choice(run: Run, document: ContractOptions, pack: DataPack) -> None:
     for says in _ordered(run.frame("option_sentence"), document).get_column("says"):
         console.print(says, soft_wrap=True, markup=False)
     names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
-    turning = turning_table(run, names)
-    if turning.height:
-        show(turning, f"Where a party's order of two options turns, {document.first_year}")
+    for line in turning_lines(run, names, document.first_year):
+        console.print(line, soft_wrap=True, markup=False)
     beyond = bearing_table(run, document, names)
     if beyond.height:
-        show(beyond, "Worst cases that a party could not bear")
+        show(beyond, "Parties whose worst case is deeper than they can bear, £m (empty: they can bear it)")
     leaps = run.frame("leap").filter(pl.col("option") == document.base)
     for row in leaps.iter_rows(named=True):
         name = names.get(row["organisation_code"], row["organisation_code"])
@@ -48,34 +47,54 @@ def show_choice(run: Run, document: ContractOptions, pack: DataPack) -> None:
         )  # fmt: skip
 
 
-def turning_table(run: Run, names: dict[str, str]) -> pl.DataFrame:
-    """Switching values, one line for the parties that turn alike."""
-    rows = run.frame("switching").with_columns(pl.col("party").replace(names))
-    per = ["driver", "better_below", "better_above", "value"]
-    grouped = (
-        rows.with_columns(pl.col("value").round(4))
-        .group_by("role", *per, maintain_order=True)
-        .agg(pl.col("party").unique(maintain_order=True))
+def turning_lines(run: Run, names: dict[str, str], year: str) -> list[str]:
+    """Switching values in sentences: what turns at which value, for the parties whose orders of options turn alike."""
+    rows = run.frame("switching").with_columns(
+        pl.col("value").round(4), pl.concat_str("better_below", "better_above", separator="\n").alias("turn")
     )
-    return grouped.select(
-        pl.col("driver").replace_strict(_SAID, return_dtype=pl.String).alias("as this changes"),
-        pl.when(pl.col("driver") == "activity")
-        .then((pl.col("value") * 100).round(2).cast(pl.String) + "%")
-        .otherwise(pl.col("value").round(4).cast(pl.String))
-        .alias("at"),
-        pl.col("better_below").alias("below it better"),
-        pl.col("better_above").alias("above it better"),
-        pl.col("party").list.join(", ").alias("for"),
+    if rows.is_empty():
+        return []
+    alike = (
+        rows.group_by("driver", "value", "party", maintain_order=True)
+        .agg(pl.col("turn").sort().str.join("\t"))
+        .group_by("driver", "value", "turn", maintain_order=True)
+        .agg("party")
     )
+    lines = [f"Where a party's order of options turns, {year}:"]
+    for driver, value, turns, parties in alike.rows():
+        at = f"{value:+.2%}" if driver == "activity" else f"{value:,.4f}"
+        lines.append(f"  {_SAID[driver]} at {at}, for {_listed([names.get(code, code) for code in parties])}:")
+        better: dict[str, list[str]] = {}
+        for turn in turns.split("\t"):
+            below, above = turn.split("\n")
+            better.setdefault(below, []).append(above)
+        lines += [f"    below it {below} is better, above it {_listed(above)}" for below, above in better.items()]
+    return lines
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def bearing_table(run: Run, document: ContractOptions, names: dict[str, str]) -> pl.DataFrame:
-    """Parties whose lowest position lies beyond what they can bear, by option."""
-    rows = _ordered(run.frame("worst_case").filter(~pl.col("bearable").fill_null(value=True)), document)
-    return rows.select(
-        "option", pl.col("organisation_code").replace(names).alias("party"), pl.col("activity_case").alias("case"),
-        "year", "position_pence", "tolerance_pence",
-    )  # fmt: skip
+    """Parties whose lowest position lies beyond what they can bear, the deepest first: a column an option, in £m."""
+    rows = run.frame("worst_case").filter(~pl.col("bearable").fill_null(value=True))
+    if rows.is_empty():
+        return rows
+    wide = rows.with_columns((pl.col("position_pence") / 1e8).round(1), (pl.col("tolerance_pence") / 1e8).round(1))
+    wide = wide.pivot(
+        "option", index=("organisation_code", "tolerance_pence"), values="position_pence", aggregate_function="min"
+    )
+    options = [option.id for option in document.options if option.id in wide.columns]
+    return wide.sort(pl.min_horizontal(options)).select(
+        pl.col("organisation_code").replace(names).alias("party"),
+        _millions("tolerance_pence").alias("can bear"),
+        *(_millions(option) for option in options),
+    )
+
+
+def _millions(column: str) -> pl.Expr:
+    return pl.col(column).map_elements(lambda value: f"{value:,.1f}", return_dtype=pl.String).fill_null("")
 
 
 def _ordered(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
@@ -83,4 +102,4 @@ def _ordered(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
     return frame.sort(pl.col("option").replace_strict(places, return_dtype=pl.Int64), maintain_order=True)
 
 
-__all__ = ["bearing_table", "show_choice", "turning_table"]
+__all__ = ["bearing_table", "show_choice", "turning_lines"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.exports.plain_cells import plain_cells
@@ -27,17 +28,59 @@ notices = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show(frame: pl.DataFrame, title: str, headings: dict[str, str] | None = None) -> None:
-    """Print a frame as a table: `..._pence` columns in pounds, `..._micro` in persons, whole numbers with separators, text to the left."""
+    """Print a frame as a table: `..._pence` columns in pounds, `..._micro` in persons, whole numbers with separators, text to the left.
+
+    No figure and no word of a name is ever cut: words wrap, and where a line is too narrow even for that, each row is printed below
+    the one before it, a line a column.
+    """
     names = headings or {}
+    heads = [names.get(name, _heading(name)) for name in frame.columns]
+    rows = [[_cell(name, value) for name, value in zip(frame.columns, row, strict=True)] for row in frame.iter_rows()]
+    numbers = [frame.schema[name].is_numeric() for name in frame.columns]
+    cells = [
+        max((len(row[i]) if number else _longest_word(row[i]) for row in rows), default=0)
+        for i, number in enumerate(numbers)
+    ]
+    broken = [head.replace("-", "-\n") for head in heads]
+    for given in (heads, broken):
+        least = [max(cell, _longest_word(head)) for cell, head in zip(cells, given, strict=True)]
+        if sum(least) + _EDGES * len(least) + 1 <= console.width:
+            break
+    else:
+        _show_stacked(rows, heads, title)
+        return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for name in frame.columns:
-        default = name.removesuffix("_pence").removesuffix("_micro").replace("_", " ")
-        default += " £" if name.endswith("_pence") else ""
-        is_number = frame.schema[name].is_numeric()
-        table.add_column(names.get(name, default), justify="right" if is_number else "left", no_wrap=is_number)
-    for row in frame.iter_rows(named=True):
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    for head, is_number, width in zip(given, numbers, least, strict=True):
+        table.add_column(
+            head, justify="right" if is_number else "left", no_wrap=is_number, min_width=width, overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
     console.print(table)
+
+
+_EDGES = 3
+"""Characters that stand between two columns: a line, and a blank on each side of it."""
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_pence").removesuffix("_micro").replace("_", " ") + (
+        " £" if name.endswith("_pence") else ""
+    )
+
+
+def _longest_word(text: str) -> int:
+    return max((len(word) for word in text.split()), default=0)
+
+
+def _show_stacked(rows: list[list[str]], heads: list[str], title: str) -> None:
+    """Print each row as lines of heading and cell, the first cell above the others."""
+    console.print(title, style="bold", markup=False, soft_wrap=True)
+    wide = max(len(head) for head in heads[1:]) if heads[1:] else 0
+    for row in rows:
+        console.print(row[0], markup=False, soft_wrap=True)
+        for head, cell in zip(heads[1:], row[1:], strict=True):
+            console.print(f"  {head:<{wide}}  {cell}", markup=False, soft_wrap=True)
 
 
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401  # any cell of a frame
