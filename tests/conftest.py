@@ -35,6 +35,7 @@ TOGETHER = {
     "PostgreSQL": r"\[(postgresql|on_small_postgresql_disk)",
     "the best mix": r"/test_(blmk_problem|under_contracts|demo_command)\.py::",
     "servers that fail": r"/test_failures\.py::",
+    "what two runs differ in": r"/test_diff_command\.py::",
     "the generated client": r"/test_generated_client\.py::",
 }
 """Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts."""

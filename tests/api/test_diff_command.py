@@ -6,18 +6,22 @@ import polars as pl
 import pytest
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the two runs of this module are written, by the first test that asks for them."""
+    return tmp_path_factory.mktemp("runs")
+
+
 @pytest.fixture
-def runs(capitation, pack, tmp_path):
-    text = pack.path("options/blmk.toml").read_text(encoding="utf-8")
-    other = tmp_path / "other.toml"
-    other.write_text(text.replace("change = 0.05", "change = 0.04"), encoding="utf-8")
-    found = []
-    for document, folder in (("blmk", "one"), (other, "two")):
-        answer = capitation("compare", document, "--out", tmp_path / folder)
-        assert answer.code == 0, answer.err
-        (run,) = [p for p in (tmp_path / folder).iterdir() if (p / "frames").is_dir()]
-        found.append(run)
-    return found
+def runs(capitation, pack, folder):
+    other = folder / "other.toml"
+    if not other.exists():
+        text = pack.path("options/blmk.toml").read_text(encoding="utf-8")
+        other.write_text(text.replace("change = 0.05", "change = 0.04"), encoding="utf-8")
+        for document, name in (("blmk", "one"), (other, "two")):
+            answer = capitation("compare", document, "--out", folder / name)
+            assert answer.code == 0, answer.err
+    return [next(p for p in (folder / name).iterdir() if (p / "frames").is_dir()) for name in ("one", "two")]
 
 
 def test_two_runs_differ_in_the_choice_and_the_figures_it_moves(capitation, runs, tmp_path):
