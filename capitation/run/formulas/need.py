@@ -79,8 +79,8 @@ def _raw_need(cells: Mapping[str, str], blocks: Sequence[BlockTerms]) -> float:
 
 @published(
     "practice_weight",
-    "weight_micro",
-    "weighted persons of the base year, moved with the practice's list, to the millionth",
+    "weighted_persons",
+    "weighted persons of the base year, moved with the practice's list",
 )
 def _practice_weight(context: Context, row: Row) -> Worked:
     need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
@@ -90,4 +90,4 @@ def _practice_weight(context: Context, row: Row) -> Worked:
         at("practice_need", "weighted_persons", stream=row["stream"], practice_code=row["practice_code"]),
         at("population", "registered_micro", year=row["year"], practice_code=row["practice_code"]),
     ]
-    return Worked(int(moved * MICRO + 0.5), parts)
+    return Worked(moved, parts)

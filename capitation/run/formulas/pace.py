@@ -121,7 +121,7 @@ def _target(context: Context, row: Row) -> Worked:
     home = locality_of_practices(context)
     parts: list[FigureAddress | Node] = [at("stream_total", "total_pence", **key, recurrence="recurrent")]
     parts += [
-        at("practice_weight", "weight_micro", **key, practice_code=code)
+        at("practice_weight", "weighted_persons", **key, practice_code=code)
         for code, place in sorted(home.items())
         if place == row["area_code"]
     ]
