@@ -12,8 +12,8 @@ import polars as pl
 from capitation.activity.plan import CASES, PointOfDelivery, YearActivity
 from capitation.errors import Faults, FrameError, UnknownNameError
 from capitation.money.apportion import apportion
-from capitation.money.rounding import micro
-from capitation.records.columns import LOCALITY, POINT_OF_DELIVERY, PRACTICE, WEIGHT_MICRO, YEAR
+from capitation.money.weights import exact_sums
+from capitation.records.columns import LOCALITY, POINT_OF_DELIVERY, PRACTICE, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 
 
@@ -22,7 +22,7 @@ class SpreadWeight(Schema):
 
     point_of_delivery = POINT_OF_DELIVERY
     locality_code = LOCALITY
-    weight_micro = WEIGHT_MICRO.but(unit="millionths of a person", about="Weighted or registered persons")
+    weighted_persons = WEIGHTED_PERSONS.but(unit="persons", about="Weighted or registered persons")
 
 
 class LocalityActivity(Schema):
@@ -40,7 +40,7 @@ class ComponentWeight(Schema):
 
     practice_code = PRACTICE
     component = Column(pl.String, "code", "Need component, or registered", key=True)
-    weight_micro = WEIGHT_MICRO.but(unit="millionths of a person", about="Weighted or registered persons")
+    weighted_persons = WEIGHTED_PERSONS.but(unit="persons", about="Weighted or registered persons")
 
 
 def spread_activity(activity: Frame[YearActivity], weights: Frame[SpreadWeight]) -> Frame[LocalityActivity]:
@@ -64,7 +64,7 @@ def spread_activity(activity: Frame[YearActivity], weights: Frame[SpreadWeight])
     shared = apportion(
         rows,
         total="whole",
-        weight="weight_micro",
+        weight="weighted_persons",
         within=["year", "case", "point_of_delivery"],
         order_by=["locality_code"],
         into="activity",
@@ -90,7 +90,7 @@ def spread_weights(
     full = members.select("practice_code", "locality_code").join(wanted, how="cross")
     joined = full.join(practices, on=["practice_code", "component"], how="left", validate="m:1")
     lost = (
-        joined.filter(pl.col("weight_micro").is_null())
+        joined.filter(pl.col("weighted_persons").is_null())
         .group_by("point_of_delivery", "component")
         .agg(pl.col("practice_code").min().alias("such"), pl.len().alias("n"))
         .sort("point_of_delivery")
@@ -101,7 +101,7 @@ def spread_weights(
             f"{row['n']} practices without a weight, such as {row['such']}", "a weight for every practice",
         )  # fmt: skip
     faults.raise_if_any(FrameError, "activity cannot be spread")
-    sums = joined.group_by("point_of_delivery", "locality_code").agg(pl.col("weight_micro").sum())
+    sums = exact_sums(joined, ["point_of_delivery", "locality_code"], "weighted_persons")
     return SpreadWeight.validate(sums.select(*SpreadWeight.columns()))
 
 
@@ -113,9 +113,9 @@ def component_weights(practices: pl.DataFrame) -> Frame[ComponentWeight]:
     """
     named = practices.select(
         "practice_code",
-        micro(pl.col("registered_persons")).alias("registered"),
-        *(micro(pl.col(c)).alias(c.removeprefix("wp_")) for c in practices.columns if c.startswith("wp_")),
+        pl.col("registered_persons").cast(pl.Float64).alias("registered"),
+        *(pl.col(c).cast(pl.Float64).alias(c.removeprefix("wp_")) for c in practices.columns if c.startswith("wp_")),
     )
     return ComponentWeight.validate(
-        named.unpivot(index="practice_code", variable_name="component", value_name="weight_micro")
+        named.unpivot(index="practice_code", variable_name="component", value_name="weighted_persons")
     )

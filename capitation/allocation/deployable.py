@@ -60,7 +60,7 @@ def spendable(allocation: Frame[LevelAllocation], slices: Frame[LocalitySlice]) 
     node = ["year", "stream", "code"]
     practices = allocation.filter(pl.col("level") == "practice")
     leaves = practices.select(
-        "year", "stream", locality="parent_code", practice="code", weight_micro="allocation_pence"
+        "year", "stream", locality="parent_code", practice="code", weighted_persons="allocation_pence"
     )
     holding = (
         practices.select("year", "stream", locality_code="parent_code")

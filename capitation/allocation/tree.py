@@ -16,8 +16,12 @@ import polars as pl
 
 from capitation.errors import Fault, FrameError
 from capitation.money.apportion import apportion
-from capitation.records.columns import ALLOCATION_PENCE, STREAM, WEIGHT_MICRO, YEAR
+from capitation.money.weights import exact_sums, whole_and_unit
+from capitation.records.columns import ALLOCATION_PENCE, STREAM, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
+
+_PERSONS = "weighted_persons"
+"""Column of the weights."""
 
 
 class LevelAllocation(Schema):
@@ -28,7 +32,7 @@ class LevelAllocation(Schema):
     level = Column(pl.String, "level", "Level of the tree, such as place, locality or practice", key=True)
     code = Column(pl.String, "code", "Code of the node at that level", key=True)
     parent_code = Column(pl.String, "code", "Code of the node it was cut out of; empty at the top level", nullable=True)
-    weight_micro = WEIGHT_MICRO.but(about="Weight below the node")
+    weighted_persons = WEIGHTED_PERSONS.but(about="Weight below the node")
     allocation_pence = ALLOCATION_PENCE.but(about="Money the node receives", ge=None)
 
 
@@ -40,7 +44,7 @@ def allocate_down(
     Args:
         parents: year, stream, code of the node at the first of `levels`' parent (column named by `top`), and
             `allocation_pence`; a total for the whole system has one row a year and stream.
-        leaves: year, stream, one column for `top` and one for each of `levels` (codes), and `weight_micro`; one row
+        leaves: year, stream, one column for `top` and one for each of `levels` (codes), and `weighted_persons`; one row
             a leaf, which is the last of `levels`.
         levels: names of the levels below `top`, from the coarsest to the leaf.
         top: name of the level whose totals are given.
@@ -67,7 +71,7 @@ def allocate_levels(
 
     Args:
         totals: year, stream, code of the node (column named by `given`) and `allocation_pence`.
-        leaves: year, stream, one column for each level of `path` (codes), and `weight_micro`; one row a leaf.
+        leaves: year, stream, one column for each level of `path` (codes), and `weighted_persons`; one row a leaf.
         path: names of the levels from the coarsest to the leaf.
         given: the level of `path` whose totals are given.
 
@@ -81,7 +85,11 @@ def allocate_levels(
     Example:
         Localities of 60 and 40 pence in one place: their practices share 60 and 40, the place has 100.
     """
-    return LevelAllocation.validate(_levels(totals, leaves, path, given, "weight_micro"))
+    _check_weights(leaves, path[-1])
+    exact = whole_and_unit(leaves.get_column(_PERSONS))
+    whole, unit = (leaves.get_column(_PERSONS), 1.0) if exact is None else exact
+    nodes = _levels(totals, leaves.with_columns(whole.alias(_PERSONS)), path, given, _PERSONS)
+    return LevelAllocation.validate(nodes.with_columns(pl.col(_PERSONS).cast(pl.Float64) / unit))
 
 
 def shared_down(
@@ -114,7 +122,7 @@ def _levels(
 ) -> pl.DataFrame:
     at = list(path).index(given)
     _check_tree(totals, leaves, list(path), given, shown or {})
-    weights = leaves.group_by("year", "stream", given).agg(pl.col(weight).sum())
+    weights = _sums(leaves, ["year", "stream", given], weight)
     start = totals.select("year", "stream", given, "allocation_pence").join(
         weights, on=["year", "stream", given], how="left"
     )
@@ -122,7 +130,7 @@ def _levels(
     levels, nodes = [], start
     for parent, level in pairwise(path[at:]):
         above = nodes.select("year", "stream", parent, pl.col("allocation_pence").alias("parent_pence"))
-        below = leaves.group_by("year", "stream", parent, level).agg(pl.col(weight).sum())
+        below = _sums(leaves, ["year", "stream", parent, level], weight)
         nodes = apportion(
             below.join(above, on=["year", "stream", parent], how="left", validate="m:1"),
             total="parent_pence",
@@ -137,9 +145,34 @@ def _levels(
         homes = leaves.select("year", "stream", level, parent).unique()
         nodes = nodes.join(homes, on=["year", "stream", level], how="left", validate="m:1")
         levels.append(_level(nodes, level, parent, weight))
-        nodes = nodes.group_by("year", "stream", parent).agg(pl.col(weight, "allocation_pence").sum())
+        group = ["year", "stream", parent]
+        money = nodes.group_by(group).agg(pl.col("allocation_pence").sum())
+        nodes = _sums(nodes, group, weight).join(money, on=group, how="left", validate="1:1")
     levels.append(_level(nodes, path[0], None, weight))
     return pl.concat(levels)
+
+
+def _sums(rows: pl.DataFrame, by: Sequence[str], weight: str) -> pl.DataFrame:
+    """Weights added up by group, whole numbers as they are and floats exactly, whatever the order of rows."""
+    if rows.schema[weight].is_float():
+        return exact_sums(rows, by, weight)
+    return rows.group_by(by).agg(pl.col(weight).sum())
+
+
+def _check_weights(leaves: pl.DataFrame, leaf: str) -> None:
+    """Refuse weights that are empty, negative or no numbers."""
+    weight = pl.col(_PERSONS).cast(pl.Float64)
+    bad = leaves.filter(weight.is_null() | ~weight.is_finite() | (weight < 0))
+    if bad.height:
+        faults = [
+            Fault(
+                f"{leaf} {row[leaf]} in {row['year']}, stream {row['stream']}",
+                f"{_PERSONS} {row[_PERSONS]}",
+                "a number of 0 or more",
+            )
+            for row in bad.head(10).iter_rows(named=True)
+        ]
+        raise FrameError("the tree cannot be allocated over", faults)
 
 
 def _level(nodes: pl.DataFrame, level: str, parent: str | None, weight: str) -> pl.DataFrame:

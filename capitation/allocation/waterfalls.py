@@ -14,6 +14,7 @@ import polars as pl
 
 from capitation.allocation.ledger import LedgerLine, waterfall
 from capitation.money.apportion import apportion
+from capitation.money.weights import exact_sums
 from capitation.records.frames import Frame
 from capitation.weighting.practice_weights import STAGES, StagedWeight
 
@@ -50,16 +51,15 @@ def area_waterfalls(
     money = gross.with_columns(pl.col("recurrent_pence") + pl.col("non_recurrent_pence")).select(
         "year", "stream", pl.col("recurrent_pence").alias("gross_pence")
     )
-    by_locality = (
-        stages.join(members, on="practice_code", how="inner", validate="m:1")
-        .group_by("year", "stream", "stage", "locality_code", "area_code")
-        .agg(pl.col("weight_micro").sum())
-        .join(money, on=["year", "stream"], how="inner", validate="m:1")
-    )
+    by_locality = exact_sums(
+        stages.join(members, on="practice_code", how="inner", validate="m:1"),
+        ["year", "stream", "stage", "locality_code", "area_code"],
+        "weighted_persons",
+    ).join(money, on=["year", "stream"], how="inner", validate="m:1")
     split = apportion(
         by_locality,
         total="gross_pence",
-        weight="weight_micro",
+        weight="weighted_persons",
         within=["year", "stream", "stage"],
         order_by=["locality_code"],
         into="balance_pence",

@@ -18,7 +18,7 @@ import polars as pl
 
 from capitation.errors import Fault, FrameError
 from capitation.money.apportion import apportion
-from capitation.money.rounding import MICRO
+from capitation.money.weights import exact_sums
 from capitation.records.columns import (
     ALLOCATION_PENCE,
     AREA_CODE,
@@ -28,7 +28,7 @@ from capitation.records.columns import (
     REGISTERED_PERSONS,
     STREAM,
     TARGET_PENCE,
-    WEIGHT_MICRO,
+    WEIGHTED_PERSONS,
     YEAR,
 )
 from capitation.records.frames import Column, Frame, Schema
@@ -46,7 +46,7 @@ class AreaWeight(StreamArea):
     """An area's need-weighted population for one stream and year."""
 
     registered_persons = REGISTERED_PERSONS.but(about="Registered population of the year, before weighting")
-    weight_micro = WEIGHT_MICRO
+    weighted_persons = WEIGHTED_PERSONS
 
 
 class StreamQuantum(Schema):
@@ -60,7 +60,7 @@ class StreamQuantum(Schema):
 class TargetShare(StreamArea):
     """An area's fair share of a stream."""
 
-    weight_micro = WEIGHT_MICRO
+    weighted_persons = WEIGHTED_PERSONS
     target_share = Column(
         pl.Float64, "share", "Weight of the area over the weight of all areas of the stream", ge=0, le=1
     )
@@ -153,7 +153,8 @@ def target_shares(weights: Frame[AreaWeight]) -> Frame[TargetShare]:
         Weights of 1, 1 and 2 persons give shares of 0.25, 0.25 and 0.5.
     """
     checked = AreaWeight.validate(weights)
-    empty = checked.group_by(GROUP).agg(pl.col("weight_micro").sum()).filter(pl.col("weight_micro") == 0).sort(GROUP)
+    whole = exact_sums(checked, GROUP, "weighted_persons").rename({"weighted_persons": "whole"})
+    empty = whole.filter(pl.col("whole") == 0).sort(GROUP)
     if empty.height:
         raise FrameError(
             "target shares cannot be formed: no area of the stream has any need",
@@ -162,8 +163,9 @@ def target_shares(weights: Frame[AreaWeight]) -> Frame[TargetShare]:
                 for y, s, _ in empty.iter_rows()
             ],
         )
-    share = pl.col("weight_micro") / pl.col("weight_micro").sum().over(GROUP)
-    return TargetShare.validate(checked.select(*AREA, "weight_micro", share.alias("target_share")))
+    share = pl.min_horizontal(pl.col("weighted_persons") / pl.col("whole"), 1.0)
+    rows = checked.join(whole, on=GROUP, how="left", validate="m:1")
+    return TargetShare.validate(rows.select(*AREA, "weighted_persons", share.alias("target_share")))
 
 
 def targets(weights: Frame[AreaWeight], quanta: Frame[StreamQuantum]) -> Frame[AreaTarget]:
@@ -187,15 +189,22 @@ def targets(weights: Frame[AreaWeight], quanta: Frame[StreamQuantum]) -> Frame[A
     require_same_keys(shares, money, GROUP, "target shares", "quanta")
     rows = shares.join(money, on=GROUP, how="inner", validate="m:1")
     shared = apportion(
-        rows, total="quantum_pence", weight="weight_micro", order_by=["area_code"], within=GROUP, into="target_pence"
+        rows,
+        total="quantum_pence",
+        weight="weighted_persons",
+        order_by=["area_code"],
+        within=GROUP,
+        into="target_pence",
     )
     return AreaTarget.validate(shared.drop("quantum_pence"))
 
 
 def target_pence_per_weighted_person(target: Frame[AreaTarget]) -> pl.DataFrame:
     """Target pence for one weighted person by stream and year: quantum over all weights, the same for every area."""
-    total = pl.col("target_pence").sum() * MICRO / pl.col("weight_micro").sum()
-    return target.group_by(GROUP).agg(total.alias("target_pence_per_weighted_person")).sort(GROUP)
+    money = target.group_by(GROUP).agg(pl.col("target_pence").sum())
+    whole = exact_sums(target, GROUP, "weighted_persons").join(money, on=GROUP, how="left", validate="1:1")
+    each = pl.col("target_pence") / pl.col("weighted_persons")
+    return whole.select(*GROUP, each.alias("target_pence_per_weighted_person")).sort(GROUP)
 
 
 def distance_from_target(

@@ -21,6 +21,7 @@ from capitation.allocation.waterfalls import area_waterfalls, provider_waterfall
 from capitation.errors import Faults, FrameError, UnknownNameError, suggest
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
+from capitation.money.weights import exact_sums
 from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
 from capitation.pace.policy import PacePolicy, resolved
@@ -193,13 +194,11 @@ def paced_path(
         return PacePath.empty()
     localities = members.select("practice_code", pl.col("locality_code").alias("area_code"))
     area = ["year", "stream", "area_code"]
-    by_locality = (
-        weights.filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
-        .join(localities, on="practice_code", how="left", validate="m:1")
-        .group_by(area)
-        .agg(pl.col("registered_micro", "weight_micro").sum())
-        .select(*area, (pl.col("registered_micro") / MICRO).alias("registered_persons"), "weight_micro")
+    mine = weights.filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years)).join(
+        localities, on="practice_code", how="left", validate="m:1"
     )
+    heads = mine.group_by(area).agg((pl.col("registered_micro").sum() / MICRO).alias("registered_persons"))
+    by_locality = heads.join(exact_sums(mine, area, "weighted_persons"), on=area, how="left", validate="1:1")
     opening = (
         openings.join(localities, on="practice_code", how="left", validate="m:1")
         .group_by("stream", "area_code")
@@ -228,18 +227,17 @@ def locality_totals(
     years = [str(year) for year in scenario.years]
     straight = [rule.stream for rule in scenario.streams if not rule.paced]
     localities = members.select("practice_code", pl.col("locality_code").alias("area_code"))
-    rows = (
-        weights.filter(pl.col("stream").is_in(straight) & pl.col("year").is_in(years))
-        .join(localities, on="practice_code", how="left", validate="m:1")
-        .group_by("year", "stream", "area_code")
-        .agg(pl.col("weight_micro").sum())
-        .join(_gross(money), on=["year", "stream"], how="inner", validate="m:1")
+    mine = weights.filter(pl.col("stream").is_in(straight) & pl.col("year").is_in(years)).join(
+        localities, on="practice_code", how="left", validate="m:1"
+    )
+    rows = exact_sums(mine, ["year", "stream", "area_code"], "weighted_persons").join(
+        _gross(money), on=["year", "stream"], how="inner", validate="m:1"
     )
     for part in ("recurrent_pence", "non_recurrent_pence"):
         rows = apportion(
             rows.rename({part: "system_pence"}),
             total="system_pence",
-            weight="weight_micro",
+            weight="weighted_persons",
             within=["year", "stream"],
             order_by=["area_code"],
             into=part,

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from capitation.errors import DataError, UnknownNameError, suggest
+from capitation.errors import DataError, Fault, SourceError, UnknownNameError, suggest
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
+from capitation.run.tables import SCHEMAS
 
 Key = Mapping[str, str]
 Kind = Literal["figure", "printed cell", "parameter", "choice", "data file"]
@@ -127,6 +128,20 @@ class Context:
     pack: DataPack
     _indexes: dict[tuple[str, ...], dict[tuple[str, ...], list[dict[str, Any]]]] = field(default_factory=dict)
     memory: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a run whose tables lack columns that formulas read: other code made it.
+
+        Raises:
+            SourceError: it was made by other code with other columns.
+        """
+        lacking = [
+            Fault(f"table {name}", f"no column {', '.join(lost)}", "it, as runs of this code have")
+            for name, schema in SCHEMAS.items()
+            if name in self.run.frames and (lost := schema.columns().keys() - set(self.run.frame(name).columns))
+        ]
+        if lacking:
+            raise SourceError(f"{self.run} was made by other code and cannot be traced by this; make it anew", lacking)
 
     def rows(self, table: str, **match: str) -> list[dict[str, Any]]:
         """Rows of a table whose columns equal the given values, in the table's order."""

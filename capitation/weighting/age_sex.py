@@ -17,7 +17,6 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import Faults, FrameError, NothingToShareError, UnknownNameError, suggest
-from capitation.money.rounding import micro
 from capitation.pack.rows import Given, raw_table, rows_of
 from capitation.pack.sources import DataPack
 from capitation.records.columns import (
@@ -26,7 +25,6 @@ from capitation.records.columns import (
     PRACTICE,
     REGISTERED_PERSONS,
     SOURCE,
-    WEIGHT_MICRO,
     WEIGHTED_PERSONS,
 )
 from capitation.records.documents import Document
@@ -72,7 +70,6 @@ class AgeSexNeed(Schema):
     raw_weighted = Column(pl.Float64, "weighted persons", "Weighted before normalisation", ge=0)
     weighted_persons = WEIGHTED_PERSONS.but(about="Weighted, adding to the registered persons")
     need_index = NEED_INDEX.but(unit="index")
-    weight_micro = WEIGHT_MICRO
 
 
 class AdditionalNeed(Document):
@@ -189,7 +186,6 @@ def age_sex_need(
         sums.with_columns(
             result.alias("weighted_persons"),
             pl.when(pl.col("registered_persons") > 0).then(result / pl.col("registered_persons")).alias("need_index"),
-            micro(result).alias("weight_micro"),
         )
     )
 

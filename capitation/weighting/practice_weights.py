@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import Fault, FrameError
-from capitation.money.rounding import MICRO, micro
-from capitation.records.columns import NEED_INDEX, PRACTICE, STREAM, WEIGHT_MICRO, YEAR
+from capitation.money.rounding import MICRO
+from capitation.records.columns import NEED_INDEX, PRACTICE, STREAM, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.weighting.population import ProjectedList
 from capitation.weighting.weigh import Need
@@ -32,7 +32,7 @@ class PracticeWeight(Schema):
     practice_code = PRACTICE
     registered_micro = Column(pl.Int64, "millionths of a person", "Projected registered persons, exact", ge=0)
     need_index = NEED_INDEX.but(about="Weighted over registered persons of the base year")
-    weight_micro = WEIGHT_MICRO.but(about="Weight for need and unavoidable cost, exact")
+    weighted_persons = WEIGHTED_PERSONS
 
 
 class StagedWeight(Schema):
@@ -42,7 +42,7 @@ class StagedWeight(Schema):
     stream = STREAM
     practice_code = PRACTICE
     stage = Column(pl.String, "word", "Stage taken last", key=True, one_of=STAGES)
-    weight_micro = WEIGHT_MICRO.but(about="Weight after the stage, exact")
+    weighted_persons = WEIGHTED_PERSONS.but(about="Weight after the stage")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def practice_weights(needs: Mapping[str, Need], lists: Frame[ProjectedList]) -> 
                 "practice_code",
                 "registered_micro",
                 "need_index",
-                micro(pl.col("weighted_persons") * ratio.otherwise(0.0)).alias("weight_micro"),
+                pl.col("weighted_persons") * ratio.otherwise(0.0),
             )
         )
         stages += _staged(stream, need, joined.with_columns(ratio.otherwise(0.0).alias("ratio")))
@@ -95,22 +95,26 @@ def _staged(stream: str, need: Need, lists: pl.DataFrame) -> list[pl.DataFrame]:
     found = []
     for number, stage in enumerate(STAGES):
         if stage == "registered persons":
-            persons = lists.select("year", "practice_code", pl.col("registered_micro").alias("weight_micro"))
-        elif stage == "cost":
             persons = lists.select(
-                "year", "practice_code", micro(pl.col("weighted_persons") * pl.col("ratio")).alias("weight_micro")
+                "year", "practice_code", (pl.col("registered_micro") / MICRO).alias("weighted_persons")
             )
+        elif stage == "cost":
+            persons = lists.select("year", "practice_code", pl.col("weighted_persons") * pl.col("ratio"))
         else:
             taken = steps.filter(pl.col("kind").is_in(STAGES[: number + 1])).sort("practice_code", "step")
             sums = taken.group_by("practice_code", maintain_order=True).agg(pl.col("persons").sum())
             persons = lists.join(sums, on="practice_code", how="left", validate="m:1").select(
                 "year",
                 "practice_code",
-                micro((pl.col("persons") * pl.col("ratio")).clip(lower_bound=0.0)).alias("weight_micro"),
+                (pl.col("persons") * pl.col("ratio")).clip(lower_bound=0.0).alias("weighted_persons"),
             )
         found.append(
             persons.select(
-                "year", pl.lit(stream).alias("stream"), "practice_code", pl.lit(stage).alias("stage"), "weight_micro"
+                "year",
+                pl.lit(stream).alias("stream"),
+                "practice_code",
+                pl.lit(stage).alias("stage"),
+                "weighted_persons",
             )
         )
     return found

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import DataError, Faults, NothingToShareError, UnknownNameError
-from capitation.money.rounding import micro
-from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, WEIGHT_MICRO, WEIGHTED_PERSONS, YEAR
+from capitation.records.columns import NEED_INDEX, PRACTICE, REGISTERED_PERSONS, WEIGHTED_PERSONS, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.area_coefficients import CARRIED, RECOVERED
@@ -51,7 +50,6 @@ class WeightedPractice(Schema):
     target_gbp = Column(
         pl.Float64, "£", "Target in pounds, unrounded, where the formula has prices", ge=0, nullable=True
     )
-    weight_micro = WEIGHT_MICRO
 
 
 class ComponentContribution(Schema):
@@ -247,7 +245,6 @@ def need(
         .alias("need_index"),
         basis.alias("cost_index_basis"),
         (pl.col("raw") if formula.is_in_pounds else pl.lit(None, dtype=pl.Float64)).alias("target_gbp"),
-        micro(pl.col("raw") * scale).alias("weight_micro"),
     )
     return Need(
         formula=formula,

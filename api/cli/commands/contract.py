@@ -1,4 +1,4 @@
-"""`capitation contract`: check a contract, read it in words, export its schema; payoff and books stand in files of their own."""
+"""`capitation contract`: begin and check a contract, read it in words, export its schema; payoff and books stand in files of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from api.cli.deals.books import register_books
 from api.cli.deals.payoff import payoff_command
 from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.shipped import shipped
+from api.cli.templates.begin import begin
+from api.cli.templates.documents import CONTRACT
 from capitation.records.whole_files import write_text
 from contracts.document.contract import Contract, read_contract
 from contracts.document.schema import contract_schema
@@ -23,14 +25,22 @@ from contracts.terms import all_terms
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Check, read and try a contract.", no_args_is_help=True)
+    group = typer.Typer(help="Begin, check, read and try a contract.", no_args_is_help=True)
     group.command("check")(check)
+    group.command("new")(new)
     group.command("show")(show_contract)
     group.command("payoff")(payoff_command)
     register_books(group.command)
     group.command("schema")(schema)
     group.command("terms")(terms)
     app.add_typer(group, name="contract")
+
+
+def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or the contract's id.")]) -> None:
+    """Write a filled and commented contract to begin from, with the name of its file as its id."""
+    written = begin(file, CONTRACT)
+    typer.echo(f"written: {written}")
+    typer.echo(f"check it: capitation contract check {written}")
 
 
 def check(contract: ContractFile, data: DataOption = None, as_json: JsonOption = False) -> None:

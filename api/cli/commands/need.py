@@ -216,7 +216,7 @@ def _by_age_and_sex(
     if as_json:
         print_json({"formula": formula_id, "total": whole.row(0, named=True), "notes": notes})
         return
-    shown = found.drop("weight_micro").head(LONGEST)
+    shown = found.head(LONGEST)
     extra = f": the first {LONGEST} of {found.height}" if found.height > LONGEST else ""
     show(shown, f"{formula.document.title}{extra}")
     for note in notes:

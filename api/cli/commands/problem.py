@@ -9,31 +9,11 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import console
+from api.cli.templates.begin import NAME, begin
+from api.cli.templates.documents import PROBLEM
 from capitation.errors import CapitationError
-from capitation.records.whole_files import write_all_whole, write_text
+from capitation.records.whole_files import write_all_whole
 from optimiser.links.from_run import problem_from_run, written_problem
-
-SMALL = """\
-# A whole problem in one file. Amounts are in pounds at full scale; units of activity are a year's.
-id = "small"
-title = "Care at home or reviews"
-years = ["2020/21"]
-perspective = "system"                      # whose cash counts: the system's, or the commissioner's
-
-activity = [{ point_of_delivery = "admission", units = 3000 }]          # if nothing is bought
-prices = [{ point_of_delivery = "admission", tariff_pounds = 2000, variable_cost_pounds = 500 }]
-budgets = [{ kind = "recurrent", year = "2020/21", pounds = 400000 }]   # recurrent, non_recurrent or capital
-
-[[solutions]]
-id = "care_at_home"
-effects = [{ point_of_delivery = "admission", central = 0.3 }]          # share avoided at full scale
-costs = [{ kind = "recurrent", pounds = 350000 }]
-
-[[solutions]]
-id = "reviews"
-effects = [{ point_of_delivery = "admission", central = 0.1 }]
-costs = [{ kind = "recurrent", pounds = 100000 }]
-"""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +24,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="problem")
 
 
-def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml); it must not be there yet.")]) -> None:
+def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or the problem's id.")]) -> None:
     """Write a small whole problem to begin from; `capitation optimise FILE` solves it."""
-    if file.exists():
-        raise CapitationError(f"{file}: found a file that is already there; expected a new name")
-    write_text(file, SMALL)
-    typer.echo(f"written: {file}")
-    typer.echo(f"solve it: capitation optimise {file}")
+    written = begin(file, PROBLEM, NAME)
+    typer.echo(f"written: {written}")
+    typer.echo(f"solve it: capitation optimise {written}")
 
 
 def write(

@@ -93,12 +93,13 @@ FRAMES = {
 }
 """Rows that a partner sees of each frame."""
 
+WEIGHTS = ("weighted_persons", "weight_micro")
+"""Columns of weights: today's, and that of runs stored before it replaced the other."""
+
 PEOPLE = {
     "population": People("registered_micro", ("year",), ("practice_code",), ("registered_persons",), micro=True),
     "practice_need": People("registered_persons", ("stream",), ("practice_code",), ("weighted_persons",), micro=True),
-    "practice_weight": People(
-        "registered_micro", ("year", "stream"), ("practice_code",), ("weight_micro",), micro=True
-    ),
+    "practice_weight": People("registered_micro", ("year", "stream"), ("practice_code",), WEIGHTS, micro=True),
     "locality_activity": People(
         "activity",
         ("year", "case", "point_of_delivery"),
@@ -111,11 +112,11 @@ PEOPLE = {
 MADE_OF_PEOPLE = {
     "population": MadeOfPeople("practice_code", ("registered_micro", "registered_persons")),
     "practice_need": MadeOfPeople("practice_code", ("registered_persons", "weighted_persons", "need_index")),
-    "practice_weight": MadeOfPeople("practice_code", ("registered_micro", "need_index", "weight_micro")),
+    "practice_weight": MadeOfPeople("practice_code", ("registered_micro", "need_index", *WEIGHTS)),
     "practice_opening": MadeOfPeople("practice_code", ("opening_pence",)),
-    "allocation": MadeOfPeople("code", ("weight_micro", "allocation_pence"), ("weight_micro",), is_whole_row=True),
-    "spendable": MadeOfPeople("code", ("weight_micro", "allocation_pence"), ("weight_micro",), is_whole_row=True),
-    "target": MadeOfPeople("area_code", of_area=("weight_micro", "target_share")),
+    "allocation": MadeOfPeople("code", (*WEIGHTS, "allocation_pence"), WEIGHTS, is_whole_row=True),
+    "spendable": MadeOfPeople("code", (*WEIGHTS, "allocation_pence"), WEIGHTS, is_whole_row=True),
+    "target": MadeOfPeople("area_code", of_area=(*WEIGHTS, "target_share")),
     "distance_from_target": MadeOfPeople(
         "area_code", of_area=("opening_dft_pence_per_person", "closing_dft_pence_per_person")
     ),
@@ -173,7 +174,7 @@ KIND = JobKind(
             "level": "locality",
             "code": "V1",
             "parent_code": "P1",
-            "weight_micro": 41_828_844_810,
+            "weighted_persons": 41_828.844_81,
             "allocation_pence": 4_787_713_227,
         },
     ),

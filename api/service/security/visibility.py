@@ -168,6 +168,7 @@ def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: 
         (count * MICRO).round() if frame.schema[name].is_float() else count
         for name, count in zip((people.count, *people.or_of), counts, strict=True)
     ]
+    names = tuple(name for name in (people.count, *people.also) if name in frame.columns)
     unit = MICRO if people.micro or frame.schema[people.count].is_float() else 1
     shown = suppressed(
         frame.with_columns(_least(whole).cast(pl.Int64).alias(_COUNT)),
@@ -175,12 +176,11 @@ def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: 
         within=people.within,
         order_by=people.order_by,
         smallest_shown=smallest_shown * unit,
-        also=(people.count, *people.also),
+        also=names,
     ).rows.drop(_COUNT)
     if not people.subject:
         return shown
     left_out = pl.col(MARK).any().over(people.subject)
-    names = (people.count, *people.also)
     return shown.with_columns(
         *(pl.when(left_out).then(None).otherwise(pl.col(name)).alias(name) for name in names), left_out.alias(MARK)
     )

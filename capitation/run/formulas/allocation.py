@@ -22,7 +22,7 @@ def _by_weight(context: Context, row: Row, recurrence: str) -> Worked:
     total = gross_pence(context, **key, recurrence=recurrence)
     home = locality_of_practices(context)
     parts: list[FigureAddress | Node] = [
-        at("practice_weight", "weight_micro", **key, practice_code=code)
+        at("practice_weight", "weighted_persons", **key, practice_code=code)
         for code, place in sorted(home.items())
         if place == row["area_code"]
     ]
@@ -51,12 +51,12 @@ def _allocation(context: Context, row: Row) -> Worked:
         locality = {**key, "level": "locality", "code": row["parent_code"]}
         peers = context.rows("allocation", **key, level="practice", parent_code=row["parent_code"])
         weights = {
-            p["code"]: context.row("practice_weight", **key, practice_code=p["code"])["weight_micro"] for p in peers
+            p["code"]: context.row("practice_weight", **key, practice_code=p["code"])["weighted_persons"] for p in peers
         }
         pence = share_of(context.row("allocation", **locality)["allocation_pence"], weights, row["code"])
         parts = [
             at("allocation", "allocation_pence", **locality),
-            at("practice_weight", "weight_micro", **key, practice_code=row["code"]),
+            at("practice_weight", "weighted_persons", **key, practice_code=row["code"]),
         ]
         return Worked(pence, parts, "the locality's money shared by its practices' weighted persons, largest remainder")
     if row["level"] == "locality":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from capitation.money.apportion import split
@@ -198,11 +199,11 @@ def _pace_opening_share(context: Context, row: Row) -> Worked:
     return Worked(share, own("pace", row, "opening_pence", "target_pence"))
 
 
-@published("target", "weight_micro", "weighted persons of its practices added up")
+@published("target", "weighted_persons", "weighted persons of its practices added up")
 def _target_weight(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
     parts: list[FigureAddress | Node] = [
-        at("practice_weight", "weight_micro", **key, practice_code=code)
+        at("practice_weight", "weighted_persons", **key, practice_code=code)
         for code, place in sorted(locality_of_practices(context).items())
         if place == row["area_code"]
     ]
@@ -211,8 +212,8 @@ def _target_weight(context: Context, row: Row) -> Worked:
 
 @published("target", "target_share", "weighted persons of the area over those of all areas")
 def _target_share(context: Context, row: Row) -> Worked:
-    whole = sum(locality_weights(context, year=row["year"], stream=row["stream"]).values())
-    return Worked(row["weight_micro"] / whole if whole else 0.0, own("target", row, "weight_micro"))
+    whole = math.fsum(locality_weights(context, year=row["year"], stream=row["stream"]).values())
+    return Worked(row["weighted_persons"] / whole if whole else 0.0, own("target", row, "weighted_persons"))
 
 
 def _level_weight(table: str) -> None:
@@ -225,13 +226,14 @@ def _level_weight(table: str) -> None:
             if column is None or r[column] == row["code"]
         ]
         parts: list[FigureAddress | Node] = [
-            at("practice_weight", "weight_micro", **key, practice_code=code) for code in sorted(inside)
+            at("practice_weight", "weighted_persons", **key, practice_code=code) for code in sorted(inside)
         ]
         return Worked(
-            sum(context.row("practice_weight", **key, practice_code=code)["weight_micro"] for code in inside), parts
+            math.fsum(context.row("practice_weight", **key, practice_code=code)["weighted_persons"] for code in inside),
+            parts,
         )
 
-    published(table, "weight_micro", "weighted persons of its practices added up")(work)
+    published(table, "weighted_persons", "weighted persons of its practices added up")(work)
 
 
 _level_weight("allocation")

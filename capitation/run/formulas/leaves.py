@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from capitation.activity.reading import Reading, reading, required_plan
 from capitation.money.apportion import split
+from capitation.money.weights import Number
 from capitation.pace.policy import PacePolicy, PaceRules
 from capitation.records.documents import Figure
 from capitation.records.years import FinancialYear
@@ -140,8 +142,8 @@ def policy_leaf(name: str, figure: Figure) -> Node:
     return Node("parameter", name, str(figure.value), figure.unit, f"{figure.source}: {figure.where}{mark}")
 
 
-def share_of(total: int, weights: Mapping[str, int], key: str) -> int:
-    """The part of one key when a total is shared by whole weights, largest remainder, ties in order of key."""
+def share_of(total: int, weights: Mapping[str, Number], key: str) -> int:
+    """The part of one key when a total is shared by weights, largest remainder, ties in order of key."""
     names = sorted(weights)
     return split(total, [weights[n] for n in names])[names.index(key)]
 
@@ -160,17 +162,16 @@ def all_rows(context: Context, table: str) -> list[dict[str, Any]]:
     return rows
 
 
-def locality_weights(context: Context, year: str, stream: str) -> dict[str, int]:
+def locality_weights(context: Context, year: str, stream: str) -> dict[str, float]:
     """Exact weights of localities, added up from their practices."""
     key = ("locality weights", year, stream)
     if key not in context.memory:
         home = locality_of_practices(context)
-        sums: dict[str, int] = {}
+        sums: dict[str, list[float]] = {}
         for row in context.rows("practice_weight", year=year, stream=stream):
-            place = home[row["practice_code"]]
-            sums[place] = sums.get(place, 0) + row["weight_micro"]
-        context.memory[key] = sums
-    weights: dict[str, int] = context.memory[key]
+            sums.setdefault(home[row["practice_code"]], []).append(row["weighted_persons"])
+        context.memory[key] = {place: math.fsum(mine) for place, mine in sums.items()}
+    weights: dict[str, float] = context.memory[key]
     return weights
 
 

@@ -22,6 +22,7 @@ from capitation.run.formulas.leaves import (
 )
 from capitation.run.trace import Context, Worked
 from capitation.weighting.formula import BlockTerms, need_catalogue
+from capitation.weighting.weigh import ASSUMED
 
 
 @published(
@@ -65,6 +66,15 @@ def _practice_need(context: Context, row: Row) -> Worked:
         [*(t.column for b in blocks for t in b.terms), *(i for b in blocks for i in b.index_columns)]
     )
     leaves = [practice_cell(context, row["practice_code"], column) for column in columns]
+    cells_of_practice = practice_cells(context)[row["practice_code"]]
+    for block in blocks:
+        if block.area_level is not None:
+            code = cells_of_practice.get(block.area_level) or ""
+            mark = block.area_marks.get(code, ASSUMED)
+            index = f"{_area_index(cells_of_practice, block):.6f}"
+            leaves.append(
+                choice(f"cost index of {code or 'no area'}", index, f"{block.area_level} of block {block.id}: {mark}")
+            )
     leaves.append(choice("formula", row["formula"], f"need/formulas/{row['formula']}.toml: {formula.document.title}"))
     return Worked(raws[row["practice_code"]] * scale, leaves, formula.document.about.strip().splitlines()[0])
 
@@ -72,15 +82,23 @@ def _practice_need(context: Context, row: Row) -> Worked:
 def _raw_need(cells: Mapping[str, str], blocks: Sequence[BlockTerms]) -> float:
     raw = 0.0
     for block in blocks:
-        index = math.prod(float(cells[column]) for column in block.index_columns)
+        index = math.prod(float(cells[column]) for column in block.index_columns) * _area_index(cells, block)
         raw += block.coefficient * index * sum(term.share * float(cells[term.column] or 0) for term in block.terms)
     return raw
 
 
+def _area_index(cells: Mapping[str, str], block: BlockTerms) -> float:
+    """The cost index of the practice's area; 1 where the block has none, or the area's is not known."""
+    if block.area_level is None:
+        return 1.0
+    known = block.area_coefficients.get(cells.get(block.area_level) or "")
+    return 1.0 if known is None else known / block.coefficient
+
+
 @published(
     "practice_weight",
-    "weight_micro",
-    "weighted persons of the base year, moved with the practice's list, to the millionth",
+    "weighted_persons",
+    "weighted persons of the base year, moved with the practice's list",
 )
 def _practice_weight(context: Context, row: Row) -> Worked:
     need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
@@ -90,4 +108,4 @@ def _practice_weight(context: Context, row: Row) -> Worked:
         at("practice_need", "weighted_persons", stream=row["stream"], practice_code=row["practice_code"]),
         at("population", "registered_micro", year=row["year"], practice_code=row["practice_code"]),
     ]
-    return Worked(int(moved * MICRO + 0.5), parts)
+    return Worked(moved, parts)

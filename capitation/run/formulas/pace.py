@@ -121,7 +121,7 @@ def _target(context: Context, row: Row) -> Worked:
     home = locality_of_practices(context)
     parts: list[FigureAddress | Node] = [at("stream_total", "total_pence", **key, recurrence="recurrent")]
     parts += [
-        at("practice_weight", "weight_micro", **key, practice_code=code)
+        at("practice_weight", "weighted_persons", **key, practice_code=code)
         for code, place in sorted(home.items())
         if place == row["area_code"]
     ]
@@ -236,6 +236,26 @@ def _pace(context: Context, row: Row) -> Worked:
 def _water_fill(rows: Sequence[Row]) -> dict[str, int]:
     """Amounts in proportion to targets within bounds, adding to the sum of targets, in fractions: the level by its break points."""
     total = sum(r["target_pence"] for r in rows)
+    target: dict[str, int] = {r["area_code"]: r["target_pence"] for r in rows}
+    fixed, free = _at_bounds(rows)
+    amounts = {c: int(a) for c, a in fixed.items()}
+    if free:
+        left = total - int(sum(fixed.values()))
+        amounts |= dict(zip(free, split(left, [target[c] for c in free]), strict=True))
+    return amounts
+
+
+def fill_level(rows: Sequence[Row]) -> Fraction | None:
+    """The level of a round: money of the areas between their bounds over their targets; none where all are at a bound."""
+    fixed, free = _at_bounds(rows)
+    left = sum(r["target_pence"] for r in rows) - sum(fixed.values())
+    whole = sum(r["target_pence"] for r in rows if r["area_code"] in free)
+    return Fraction(left) / whole if whole else None
+
+
+def _at_bounds(rows: Sequence[Row]) -> tuple[dict[str, Fraction], list[str]]:
+    """Amounts of the areas that a bound holds, and the areas that it does not."""
+    total = sum(r["target_pence"] for r in rows)
     lower: dict[str, int] = {r["area_code"]: r["lower_pence"] for r in rows}
     upper: dict[str, int | None] = {r["area_code"]: r["upper_pence"] for r in rows}
     target: dict[str, int] = {r["area_code"]: r["target_pence"] for r in rows}
@@ -249,14 +269,8 @@ def _water_fill(rows: Sequence[Row]) -> dict[str, int]:
     bounds += [(code, limit) for code, limit in upper.items() if limit is not None]
     points = sorted({Fraction(bound, target[code]) for code, bound in bounds if target[code]})
     below = max((p for p in points if sum(clipped(c, p) for c in target) <= total), default=Fraction(0))
-    free = [c for c in target if clipped(c, below + Fraction(1, 10**30)) > clipped(c, below)]
-    fixed = {c: clipped(c, below) for c in target if c not in free}
-    left = total - int(sum(fixed.values()))
-    amounts = {c: int(a) for c, a in fixed.items()}
-    if free:
-        names = sorted(free)
-        amounts |= dict(zip(names, split(left, [target[c] for c in names]), strict=True))
-    return amounts
+    free = sorted(c for c in target if clipped(c, below + Fraction(1, 10**30)) > clipped(c, below))
+    return {c: clipped(c, below) for c in target if c not in free}, free
 
 
 @published(

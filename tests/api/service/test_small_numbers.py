@@ -49,11 +49,11 @@ def derived(run, tables, year="2018/19", stream="ccg"):
     index = column(weights, "practice_code", "need_index") | column(
         tables["practice_need"].filter(stream=stream), "practice_code", "need_index"
     )
-    weight = column(weights, "practice_code", "weight_micro")
+    weight = column(weights, "practice_code", "weighted_persons")
     for name in ("allocation", "spendable"):
         rows = tables[name].filter(**where, level="practice") if "level" in tables[name].columns else tables[name]
-        weight |= column(rows, "code", "weight_micro")
-    found |= {code: weight[code] / index[code] / MICRO for code in weight.keys() & index.keys()}
+        weight |= column(rows, "code", "weighted_persons")
+    found |= {code: weight[code] / index[code] for code in weight.keys() & index.keys()}
     distance = tables["distance_from_target"].filter(**where)
     people = {
         row["area_code"]: row["closing_dft_pence"] / row["closing_dft_pence_per_person"]
@@ -125,7 +125,7 @@ def test_money_of_areas_stays_whole_and_is_marked_where_weights_are_left_out(blm
     areas = frame.filter(pl.col("level") != "practice")
     assert left.filter(pl.col("level") != "practice")["allocation_pence"].equals(areas["allocation_pence"])
     assert not set(left.filter(level="practice")["code"]) & hidden.practices
-    assert left.filter(pl.col("weight_micro").is_null())["is_suppressed"].all()
+    assert left.filter(pl.col("weighted_persons").is_null())["is_suppressed"].all()
 
 
 def test_a_partner_learns_neither_rows_nor_checksums_of_tables_from_a_manifest(blmk_run):

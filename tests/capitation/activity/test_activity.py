@@ -139,7 +139,7 @@ def test_locality_activity_adds_up_whatever_the_order(total, by_locality):
     spread = weights(**by_locality)
     found = spread_activity(year_of(total), spread)
     assert found.get_column("activity").sum() == total
-    assert found.get_column("activity").to_list() == split(total, spread.get_column("weight_micro").to_list())
+    assert found.get_column("activity").to_list() == split(total, spread.get_column("weighted_persons").to_list())
     assert spread_activity(year_of(total), spread.reverse()).equals(found)
 
 

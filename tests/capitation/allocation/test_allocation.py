@@ -22,7 +22,7 @@ def tree(rows, total, stream="ccg", year="2018/19"):
                 "place": p,
                 "locality": loc,
                 "practice": g,
-                "weight_micro": w,
+                "weighted_persons": w,
             }
             for p, loc, g, w in rows
         ]
@@ -123,10 +123,10 @@ def test_levels_above_the_given_totals_add_up_and_those_below_are_cut_out(rows, 
     found = allocate_levels(totals, leaves, path, given=given_level)
     named = found.filter(pl.col("level") == given_level).sort("code")["allocation_pence"].to_list()
     assert named == totals.sort(given_level)["allocation_pence"].to_list()
-    sums = found.group_by("level").agg(pl.col("allocation_pence", "weight_micro").sum())
+    sums = found.group_by("level").agg(pl.col("allocation_pence", "weighted_persons").sum())
     assert sums.height == len(path)
     assert set(sums["allocation_pence"]) == {sum(named)}
-    assert set(sums["weight_micro"]) == {leaves["weight_micro"].sum()}
+    assert set(sums["weighted_persons"]) == {leaves["weighted_persons"].sum()}
     below = found.drop_nulls("parent_code").group_by("parent_code").agg(pl.col("allocation_pence").sum())
     parents = found.filter(pl.col("level") != "practice").select("code", own="allocation_pence")
     both = below.join(parents, left_on="parent_code", right_on="code", how="full")
@@ -138,3 +138,33 @@ def test_totals_of_the_top_level_are_cut_down_as_before():
     parents, leaves = tree([("A", "A1", "g1", 1), ("A", "A1", "g2", 1), ("B", "B1", "g3", 1)], 100)
     again = allocate_levels(parents, leaves, ["system", *LEVELS], given="system")
     assert again.equals(allocate_down(parents, leaves, LEVELS))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e12])
+def test_shares_depend_on_the_proportions_of_weights_alone(scale):
+    rows = [("A", "a", "g1", 7 * scale), ("A", "a", "g2", 3 * scale), ("B", "b", "g3", 10 * scale)]
+    parents, leaves = tree(rows, 1_000)
+    found = {(r["level"], r["code"]): r for r in allocate_down(parents, leaves, LEVELS).iter_rows(named=True)}
+    assert {code: r["allocation_pence"] for (level, code), r in found.items() if level == "practice"} == {
+        "g1": 350,
+        "g2": 150,
+        "g3": 500,
+    }
+    assert found["locality", "a"]["weighted_persons"] == pytest.approx(10 * scale, rel=1e-15)
+
+
+def test_weights_that_print_alike_weigh_alike():
+    # 0.1 + 0.2 is 0.3 as printed, though not as floats: the tie goes by code
+    parents, leaves = tree([("A", "a", "g1", 0.1), ("A", "a", "g2", 0.2), ("B", "b", "g3", 0.3)], 1)
+    found = allocate_down(parents, leaves, LEVELS).filter(pl.col("level") == "place")
+    assert dict(found.select("code", "allocation_pence").iter_rows()) == {"A": 1, "B": 0}
+    parents, leaves = tree([("A", "a", "g1", 0.3), ("B", "b", "g2", 0.1), ("B", "b", "g3", 0.2)], 1)
+    found = allocate_down(parents, leaves, LEVELS).filter(pl.col("level") == "place")
+    assert dict(found.select("code", "allocation_pence").iter_rows()) == {"A": 1, "B": 0}
+
+
+@pytest.mark.parametrize("weight", [None, -1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weight):
+    parents, leaves = tree([("A", "a", "g1", 1.0), ("A", "a", "g2", weight)], 100)
+    with pytest.raises(FrameError, match=r"practice g2 in 2018/19, stream ccg: found weighted_persons .*0 or more"):
+        allocate_down(parents, leaves, LEVELS)

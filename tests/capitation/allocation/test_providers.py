@@ -32,7 +32,6 @@ from capitation.allocation.services import (
 from capitation.allocation.tree import allocate_down
 from capitation.errors import FrameError
 from capitation.money.apportion import split
-from capitation.money.rounding import micro
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack, read_raw
 from capitation.places.membership import localities, membership, practices
@@ -60,7 +59,7 @@ def rows_of(schema, *rows):
 @pytest.fixture(scope="module")
 def streams():
     """The printed allocation of 2016/17 over practices by registered persons, added up by locality."""
-    people = practices(PACK).select("practice_code", micro(pl.col("registered_persons")).alias("weight_micro"))
+    people = practices(PACK).select("practice_code", pl.col("registered_persons").alias("weighted_persons"))
     printed = place_based_allocation(PACK).filter(pl.col("year") == "2016/17")
     parents = printed.select("year", "stream", pl.lit("BLMK").alias("system"), allocation_pence="total_pence")
     leaves = people.rename({"practice_code": "practice"}).join(printed.select("year", "stream"), how="cross")
@@ -283,7 +282,7 @@ def test_a_practice_without_a_locality_is_refused(streams):
                 "stream": ["ccg"] * 2,
                 "system": ["S"] * 2,
                 "practice": ["E81001", "E8100X"],
-                "weight_micro": [1, 1],
+                "weighted_persons": [1, 1],
             }
         ),
         ["practice"],

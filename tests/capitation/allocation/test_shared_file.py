@@ -47,7 +47,7 @@ def test_weights_too_far_apart_are_refused():
         shares([("A", "1e-30"), ("B", "1e15")], 100)
 
 
-@pytest.mark.parametrize("level", ["system", "year", "stream", "weight_micro", "weight", "level", "code"])
+@pytest.mark.parametrize("level", ["system", "year", "stream", "weighted_persons", "weight", "level", "code"])
 def test_a_level_may_have_any_name(level):
     found = shares([("A", "g1", 1), ("A", "g2", 2)], 300, levels=(level, "l"))
     assert found[level, "A"] == 300

@@ -12,6 +12,7 @@ from capitation.errors import DataError, FrameError, NothingToShareError
 from capitation.money.apportion import LARGEST_PENCE, apportion, split
 from capitation.money.pence import board_text, decimal_text, pence_of, pounds_text
 from capitation.money.rounding import micro, nearest, round_pence
+from capitation.money.weights import exact_sums
 
 TWO_HUNDRED_BILLION = 200 * 10**9 * 100
 
@@ -224,3 +225,27 @@ def test_board_amounts_are_short(pence, text):
 
 def test_nearest_breaks_ties_away_from_zero():
     assert [nearest(Decimal(t)) for t in ("2.5", "-2.5", "2.4")] == [3, -3, 2]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.floats(0, 1e15, allow_nan=False, allow_subnormal=False)),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_sums_of_floats_are_the_exact_ones_whatever_the_order_and_the_scale(rows):
+    frame = pl.DataFrame(rows, schema={"k": pl.String, "w": pl.Float64}, orient="row")
+    sums = dict(exact_sums(frame, ["k"], "w").iter_rows())
+    for key, found in sums.items():
+        exact = float(sum(Fraction(w) for k, w in rows if k == key))
+        assert found == pytest.approx(exact, rel=4e-16)
+    assert dict(exact_sums(frame.reverse(), ["k"], "w").iter_rows()) == sums
+
+
+@pytest.mark.parametrize(
+    "weights", [[0.1, 0.2], [Decimal("0.1"), Decimal("0.2")], [1e-9, 1e15], [1, 2], [1e-300, 1e300]]
+)
+def test_sums_of_printed_decimals_are_printed_decimals(weights):
+    found = exact_sums(pl.DataFrame({"k": ["a", "a"], "w": weights}), ["k"], "w")["w"].to_list()
+    assert found == [float(sum(Fraction(str(w)) for w in weights))]

@@ -62,7 +62,7 @@ def run(case: dict[str, dict[str, str]], policy: PacePolicy) -> PaceResult:
     target = pl.DataFrame(
         {
             **key,
-            "weight_micro": [int(s * 1_000_000) for s in shares],
+            "weighted_persons": [float(s) for s in shares],
             "target_share": [float(s) for s in shares],
             "target_pence": [int(s * quantum) for s in shares],
         },

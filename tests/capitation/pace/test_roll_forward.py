@@ -112,7 +112,7 @@ def test_five_years_of_the_plan_run_over_three_groups_and_add_to_the_printed_pla
         parts = [pence * share[a] // sum(share.values()) for a in share]
         parts[0] += pence - sum(parts)
         opening += [("2016/17", stream, a, p) for a, p in zip(share, parts, strict=True)]
-    weights = [(y, s, a, float(n), n * 10**6) for y in years for s in labels.values() for a, n in need.items()]
+    weights = [(y, s, a, float(n), float(n)) for y in years for s in labels.values() for a, n in need.items()]
     money = [
         (y, s, cells[label, y] * 100_000, 0, cells[label, y] * 100_000) for y in years for label, s in labels.items()
     ]

@@ -59,7 +59,7 @@ def printed_distance(printed):
     target = frame(
         AreaTarget,
         [
-            (*k, int(v["weighted_population"]) * 10**6, 0.0, thousand(v["target_allocation"]))
+            (*k, float(v["weighted_population"]), 0.0, thousand(v["target_allocation"]))
             for k, v in zip(keys(printed), printed.values(), strict=True)
         ],
     )
@@ -89,7 +89,7 @@ def test_targets_from_printed_weighted_populations_are_within_half_a_weighted_pe
     weights = frame(
         AreaWeight,
         [
-            (*k, float(v["registered_population"]), int(v["weighted_population"]) * 10**6)
+            (*k, float(v["registered_population"]), float(v["weighted_population"]))
             for k, v in zip(keys(areas), areas.values(), strict=True)
         ],
     )

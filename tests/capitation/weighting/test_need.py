@@ -576,7 +576,6 @@ def test_the_command_writes_one_row_a_practice_and_a_summary(tool, tmp_path, cap
         "weighted_persons",
         "need_index",
         "cost_index_basis",
-        "weight_micro",
     ]
     assert rows.height == 5
 
