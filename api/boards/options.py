@@ -38,8 +38,9 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
     if differences:
         show_differences(run, document, pack)
     console.print(
-        "A position is allocation and income less payments and cost; a commissioner's includes its reserves. Cost at plan "
-        "and its variable part are marked assumptions. Exact pence stand in the files.",
+        "A position is allocation and income less payments and cost; a commissioner's includes its reserves. Payments for "
+        "quality are in it; a fund outside the system that pays them is a payer, and counts in the sum. Cost at plan and its "
+        "variable part are marked assumptions. Exact pence stand in the files.",
         style="dim",
         soft_wrap=True,
     )
@@ -95,10 +96,12 @@ def who_pays_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     groups = {code: group.title for group in document.groups for code in group.providers}
     rows = run.frame("who_pays").filter(pl.col("activity_case") == document.shown_case)
     years = rows["year"].unique().sort().to_list()
-    titles = ["Commissioners", *(group.title for group in document.groups)]
+    titles = ["Commissioners", *(group.title for group in document.groups), "Funds outside the system"]
     named = rows.with_columns(
         pl.when(pl.col("role") == "commissioner")
         .then(pl.lit(titles[0]))
+        .when(pl.col("role") == "payer")
+        .then(pl.lit(titles[-1]))
         .otherwise(pl.col("organisation_code").replace(groups))
         .alias("who bears it")
     )

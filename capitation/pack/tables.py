@@ -33,6 +33,8 @@ TEXT_ENDINGS = (".csv", ".txt", ".tsv")
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SHOWN = 10
+_SOME, _LONG, _STRIDE = 1_000, 2**20, 2**18
+"""How much of a text shows that it has something in it; from what length a text is looked through whole, and in what parts."""
 _SPREADSHEET = re.compile(
     r"^(#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)|=.*)$", re.IGNORECASE
 )
@@ -118,14 +120,31 @@ def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> FileTa
     head = text[begins:ends].decode()
     delimiter = max(_DELIMITERS, key=lambda sign: (head.count(sign), sign == ","))
     headings = _headings(next(csv.reader([head], delimiter=delimiter)), where, first)
-    body = text[ends + 1 :]
     notes = (
         [f"{where}: read with {_DELIMITERS[delimiter]} between cells"]
         if delimiter != "," and head.count(delimiter)
         else []
     )
-    frame = _cells(body, headings, delimiter, where, first)
-    return _tidy(frame, where, notes, _line_numbers(body, frame.height, first, delimiter))
+    frame = _cells(text, ends + 1, headings, delimiter, where, first)
+    numbers = _line_numbers(text, ends + 1, frame.height, first, delimiter)
+    return _tidy(frame, where, notes, numbers, bare=_is_bare(text, delimiter))
+
+
+def _is_bare(text: bytes, delimiter: str) -> bool:
+    """Whether a long text shows at a glance that no cell has spaces at its ends, quotation marks, or a spreadsheet's error."""
+    if len(text) < _LONG or not text.isascii() or any(sign in text for sign in (b'"', b"#", b"=")):
+        return False
+    import numpy as np  # only a long text waits for it
+
+    signs = np.frombuffer(text, dtype=np.uint8)
+    mark, end, space = ord(delimiter), ord("\n"), ord(" ")
+    for at in range(0, len(signs), _STRIDE):
+        part = signs[at : at + _STRIDE + 1]
+        edge = (part == mark) | (part == end)
+        blank = part == space
+        if bool(((part < space) & ~edge).any() or (blank[1:] & edge[:-1]).any() or (edge[1:] & blank[:-1]).any()):
+            return False
+    return bool(signs[0] != space and signs[-1] != space)
 
 
 def _plain(content: bytes, where: str) -> bytes:
@@ -179,15 +198,15 @@ def _headings(cells: Sequence[str], where: str, line: int) -> list[str]:
     return names
 
 
-def _cells(body: bytes, headings: list[str], delimiter: str, where: str, heading: int) -> pl.DataFrame:
-    """The body's cells as text, one row a line, blank lines as empty rows; ragged lines are refused by number."""
+def _cells(text: bytes, begins: int, headings: list[str], delimiter: str, where: str, heading: int) -> pl.DataFrame:
+    """The cells below the heading as text, one row a line, blank lines as empty rows; ragged lines are refused by number."""
     width = len(headings)
     schema = dict.fromkeys(headings, pl.String)
-    if not body.strip(b"\n"):
+    if not text[begins : begins + _SOME].strip(b"\n") and not text[begins:].strip(b"\n"):
         return pl.DataFrame(schema=schema)
     with contextlib.suppress(pl.exceptions.PolarsError):  # ragged lines and open quotation marks are named below
-        return pl.read_csv(body, separator=delimiter, has_header=False, schema=schema)
-    rows = _rows(body, delimiter, where, heading)
+        return pl.read_csv(text, separator=delimiter, has_header=False, schema=schema, skip_lines=heading)
+    rows = _rows(text[begins:], delimiter, where, heading)
     faults = Faults()
     for line, cells in rows:
         if len([c for c in cells[width:] if c.strip()]) > 0:
@@ -213,13 +232,16 @@ def _rows(body: bytes, delimiter: str, where: str, heading: int) -> list[tuple[i
     return rows
 
 
-def _line_numbers(body: bytes, height: int, heading: int, delimiter: str) -> Callable[[], Sequence[int]]:
+def _line_numbers(text: bytes, begins: int, height: int, heading: int, delimiter: str) -> Callable[[], Sequence[int]]:
     """Lines of the rows: one after the other, unless a cell in quotation marks runs over several."""
+    plain = range(heading + 1, heading + 1 + height)
+    foot = text[-_SOME:]
+    feet = len(foot) - len(foot.rstrip(b"\n"))
+    if text.find(b'"', begins) < 0 or text.count(b"\n", begins) - feet + 1 == height:
+        return lambda: plain  # nothing of the file's text is kept
 
     def numbers() -> Sequence[int]:
-        if b'"' not in body or body.rstrip(b"\n").count(b"\n") + 1 == height:
-            return range(heading + 1, heading + 1 + height)
-        return [line for line, _ in _rows(body, delimiter, "", heading)]
+        return [line for line, _ in _rows(text[begins:], delimiter, "", heading)]
 
     return numbers
 
@@ -296,10 +318,28 @@ def _parquet(content: bytes, path: Path) -> FileTable:
     return FileTable(str(path), frame, (), lambda: range(1, frame.height + 1))
 
 
-def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]]) -> FileTable:
-    """Cells stripped and empty where nothing is in them; blank lines and notes below the table left out and said."""
-    stripped = [pl.col(name).str.strip_chars() for name in frame.columns]
-    texts = frame.select(pl.when(cell != "").then(cell) for cell in stripped)
+def _tidy(
+    frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[], Sequence[int]], *, bare: bool = False
+) -> FileTable:
+    """Cells stripped and empty where nothing is in them; blank lines and notes below the table left out and said.
+
+    Args:
+        frame: cells as text.
+        where: name of the table.
+        notes: what was chosen in reading it.
+        numbers: the line that each row stands on.
+        bare: whether it is known that no cell needs stripping or holds a spreadsheet's error.
+    """
+    texts = frame
+    for name in () if bare else texts.columns:  # one column after the other, so that no second table is in memory
+        given = texts.get_column(name)
+        stripped = given.str.strip_chars()
+        empty = (stripped == "").fill_null(value=False)
+        if empty.any():
+            stripped = stripped.set(empty, None)
+        elif stripped.str.len_bytes().sum() == given.str.len_bytes().sum():
+            continue
+        texts = texts.with_columns(stripped)
     blank = (
         texts.select(pl.all_horizontal(pl.all().is_null())).to_series()
         if texts.width
@@ -316,7 +356,8 @@ def _tidy(frame: pl.DataFrame, where: str, notes: list[str], numbers: Callable[[
     else:
         kept = keep.arg_true().to_list()
         table = FileTable(where, texts.filter(keep), tuple(notes), lambda: _picked(numbers(), kept))
-    _refuse_spreadsheet_errors(table.frame, where, table)
+    if not bare:
+        _refuse_spreadsheet_errors(table.frame, where, table)
     return table
 
 

@@ -31,7 +31,10 @@ class OptionDifference(Schema):
 
 
 class ExpectedGap(Schema):
-    """What the two sides of a contract expect one provider to be paid and its care to cost, in a year under an option."""
+    """What the two sides of a contract expect one provider to be paid and its care to cost, in a year under an option.
+
+    Activity is as each side's case has it, without an answer to the contract, and without payments for quality.
+    """
 
     option = OPTION
     year = YEAR

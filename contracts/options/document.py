@@ -7,14 +7,15 @@ when it signs. Everything a document can contradict is looked at together, with 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from capitation.errors import CapitationError, Faults, suggest
 from capitation.pack.sources import DataPack, sha256_of
@@ -89,23 +90,41 @@ class GoalResult(Figure):
     """What the goal asks for, in the unit of the result."""
 
 
+def _number_or_name(given: object) -> object:
+    """A number also where it is written as text, as JSON of a document has it."""
+    if isinstance(given, str):
+        with contextlib.suppress(InvalidOperation):
+            return Decimal(given)
+    return given
+
+
 class QualityPayment(Document):
-    """A payment for quality or improvement beside the contracts of some groups, settled under a contract of its own."""
+    """A payment for quality or improvement beside the contracts of some groups, settled under a contract of its own.
+
+    It moves positions: its payer's contract says whether the providers' commissioners pay it, out of their allocation, or
+    a body outside the system, such as a national fund. What is earned is income without cost unless `cost` says otherwise.
+    """
 
     contract: str
     """Id of a contract of contracts/, such as "cquin"."""
+    line: str = ""
+    """Name of its line in positions and bridges; the contract's title where none is given."""
     groups: tuple[str, ...] = Field(min_length=1)
     """Ids of the groups whose providers can earn it; those without a printed result do not."""
-    inputs: dict[str, Decimal | str]
+    inputs: dict[str, Annotated[Decimal | str, BeforeValidator(_number_or_name)]]
     """What each input of the contract is: a number, or "plan_value", "fund", "goals_met", "position", "met GOAL"."""
     fund: Figure | None = None
     """For "fund": the sum offered, as a part of the provider's plan income."""
     earned: str
-    """Output of the contract that says what is earned."""
+    """Output of the contract that says what is earned, and between whom it is paid."""
     lost: str | None = None
     """Output that says what is not."""
     inside_plan: bool = False
-    """True: what is at stake is part of plan income, so that only what is not earned moves a position."""
+    """True: what is at stake is part of plan income, so that what is not earned stays with the commissioners."""
+    paid_by: str | None = None
+    """Code of the body outside the system that pays; by default the contract's own payer, where it is no commissioner."""
+    cost: Figure | None = None
+    """What earning it costs the provider, as a part of what is earned; nothing where none is given: income without cost."""
 
 
 class ContractOption(Document):
@@ -120,9 +139,10 @@ class ContractOption(Document):
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
     quality: tuple[QualityPayment, ...] = ()
-    """Payments for quality and improvement beside them; `quality_earned` shows them, the tables of positions leave them out."""
+    """Payments for quality and improvement beside them, part of every position; `quality_earned` shows what is earned."""
     response: Figure | None = None
-    """How activity answers the contract's incentive, as a share of actual activity, with its range; switching values and `behaviour_response` count it, the tables of positions show activity as the case has it."""
+    """How activity answers the contract's incentive, as a share of actual activity, with its range. Positions of every
+    case but the plan count it: its cost and what the contracts pay for it are lines of their own."""
 
 
 class Expectation(Document):
@@ -226,7 +246,9 @@ def read_contracts(
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
     shipped = pack.names("contracts")
-    for name in dict.fromkeys(each.contract for option in document.options for each in option.contracts):
+    settled = [each.contract for option in document.options for each in option.contracts]
+    beside_them = [each.contract for option in document.options for each in option.quality]
+    for name in dict.fromkeys([*settled, *beside_them]):
         own = None if folder is None else folder / name
         try:
             if name in at_hand:
@@ -286,8 +308,10 @@ def option_faults(
     _check_cases(document, run, faults)
     _check_costs(document, run, faults)
     _check_groups(document, run, faults)
+    settled = {each.contract for option in document.options for each in option.contracts}
     for name, contract in contracts.items():
-        _check_contract(name, contract, faults)
+        if name in settled:
+            _check_contract(name, contract, faults)
     return faults
 
 

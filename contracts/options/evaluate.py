@@ -1,7 +1,8 @@
 """Contract options tried on an allocation: allocation x activity x contract, to the position of everyone in every year.
 
     run of a scenario -> plan lines -> outturn of each activity case -> each option's contracts -> payments
-        -> positions and their bridge -> who pays, differences, expected gaps
+        -> as activity answers the contract -> payments for quality -> positions and their bridge
+        -> who pays, differences, expected gaps
 
 Every payment is a whole number of pence that one party pays and another receives. The result is a run of its own, named
 by the options, the scenario's inputs and the contracts it used.
@@ -34,9 +35,10 @@ from contracts.options.compare import (
     option_terms,
 )
 from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
-from contracts.options.outturn import OutturnLine, PlanLine, case_activity, outturn, plan_lines
+from contracts.options.outturn import OutturnLine, PlanLine, answered, case_activity, outturn, plan_lines
 from contracts.options.position import (
     CommissionerMoney,
+    FurtherCost,
     PartyTransfer,
     Payment,
     Position,
@@ -46,8 +48,9 @@ from contracts.options.position import (
     positions,
     transfers,
 )
+from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.study import study
-from contracts.options.trials import Trials
+from contracts.options.trials import Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
 
@@ -73,6 +76,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     "commissioner_money": CommissionerMoney,
     "contract_notice": ContractNotice,
     "expected_gap": ExpectedGap,
+    "further_cost": FurtherCost,
     "option_difference": OptionDifference,
     "option_terms": OptionTerms,
     "outturn": CaseOutturn,
@@ -116,6 +120,7 @@ def evaluate_options(
     contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
+    quality_faults(document, contracts, _commissioners(made), faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
@@ -126,18 +131,26 @@ def evaluate_options(
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
     settled = {case: _settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    payments = Payment.validate(pl.concat([paid for paid, _ in settled.values()]))
     money = commissioner_money(run, pack)
-    every = positions(payments, outturns, money)
+    trials = Trials(document, contracts, run, lines, money, _settle_all)
+    answers, moved = _answers(trials, {case: f for case, f in tried.items() if case != PLAN}, settled, faults)
+    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
+    payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers]))
+    further = FurtherCost.validate(moved)
+    quality = trials.quality.settled(document, before_quality(positions(payments, outturns, money, further)))
+    payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
+    further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
+    every = positions(payments, outturns, money, further)
     frames: dict[str, pl.DataFrame] = {
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
+        "further_cost": further,
         "option_difference": option_differences(every, document.base),
         "option_terms": option_terms(document.options, document.groups, contracts),
         "outturn": CaseOutturn.validate(outturns),
         "payment": payments,
         "position": every,
-        "position_bridge": position_bridge(payments, outturns, money),
+        "position_bridge": position_bridge(payments, outturns, money, further),
         "set_aside": _set_aside(tried[PLAN]),
         "transfer": transfers(payments),
         "who_pays": who_pays(every),
@@ -151,7 +164,8 @@ def evaluate_options(
         }
         frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
     if studied:
-        frames |= study(Trials(document, contracts, run, lines, money, _settle_all), every, pack)
+        earned = quality_earned(quality, every, document)
+        frames |= study(trials, every, earned)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
     return make_run(document, inputs, frames)
 
@@ -181,6 +195,9 @@ def payments_of(
     return Payment.validate(paid)
 
 
+_ANSWERS = 100
+"""Added to the number of a term for what it pays as activity answers the contract."""
+
 Settled = dict[tuple[str, tuple[str, ...]], Settlement | None]
 
 
@@ -201,6 +218,67 @@ def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: 
         return None
     name = f"scenarios/{document.scenario}.toml"
     return evaluate(read_scenario(pack.files(name)[name]), pack)  # the run names its scenario by content, not by file
+
+
+def _commissioners(run: Run | None) -> set[str]:
+    return set() if run is None else set(run.provider_allocation["commissioner_code"])
+
+
+def _answers(
+    trials: Trials,
+    cases: Mapping[str, Frame[OutturnLine]],
+    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
+    faults: Faults,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What contracts pay more or less, and what care costs more or less, as activity answers them: payments, further cost.
+
+    Args:
+        trials: the options.
+        cases: outturns of the cases in which activity answers.
+        settled: payments and notices of those cases without an answer.
+        faults: takes rows that cannot be settled.
+    """
+    document = trials.document
+    paid_more, cost_more = [Payment.empty().clear()], [FurtherCost.empty().clear()]
+    for change, options in by_response(document).items():
+        if not change:
+            continue
+        mine = document.model_copy(update={"options": options})
+        for case, before in cases.items():
+            activity = answered(trials.by_case(case), change)
+            after = outturn(trials.lines, activity, document.variable_ppm(), document.cost_at_plan.value)
+            paid, _ = _settle_all(mine, trials.contracts, after, case, faults)
+            paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
+            sums = [
+                rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias(name))
+                for rows, name in ((after, "after"), (before, "before"))
+            ]
+            cost = sums[0].join(sums[1], on=["year", "provider_code"], validate="1:1")
+            cost_more += [
+                cost.select(
+                    pl.lit(option.id).alias("option"), pl.lit(case).alias("activity_case"), "year", "provider_code",
+                    pl.lit("response").alias("kind"), pl.lit("cost of activity that answers the contract").alias("name"),
+                    (pl.col("after") - pl.col("before")).alias("cost_pence"),
+                )
+                for option in options
+            ]  # fmt: skip
+    return pl.concat(paid_more), pl.concat(cost_more).filter(pl.col("cost_pence") != 0)
+
+
+def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Payments less those of the same terms without an answer, as terms of their own."""
+    was = before.select(*Payment.key(), was="amount_pence")
+    return (
+        after.join(was, on=Payment.key(), how="left", validate="1:1")
+        .with_columns(
+            pl.col("amount_pence") - pl.col("was").fill_null(0),
+            pl.col("term_number") + _ANSWERS,
+            pl.lit("response").alias("kind"),
+            (pl.col("term") + ", as activity answers the contract").alias("term"),
+        )
+        .filter(pl.col("amount_pence") != 0)
+        .select(*Payment.columns())
+    )
 
 
 def _outturn(
@@ -263,6 +341,8 @@ def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLin
                 pl.lit(contract.id).alias("contract"),
                 pl.lit(number, dtype=pl.Int64).alias("term_number"),
                 pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
+                pl.lit("contract").alias("kind"),
+                pl.lit("commissioner").alias("payer_role"),
                 done.results.get_column(output.name).alias("amount_pence")
                 * (1 if roles[str(output.payer)] == "commissioner" else -1),
             )
@@ -273,7 +353,7 @@ def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLin
 
 def _added(paid: pl.DataFrame) -> pl.DataFrame:
     """Payments added up over lines, and over groups that have the same contract apart."""
-    key = [*Payment.key(), "term"]
+    key = [*Payment.key(), "term", "kind", "payer_role"]
     return paid.group_by(key).agg(pl.col("amount_pence").sum()).select(*Payment.columns())
 
 

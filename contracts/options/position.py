@@ -1,10 +1,13 @@
 """Positions: what every organisation is left with in every year under every option, and the bridge that leads there.
 
     commissioner    position = allocation - payments to providers
-    provider        position = payments from commissioners - cost of actual activity
+    provider        position = payments received - cost of actual activity - further cost of the option
+    payer           position = - payments: a body outside the system, such as a national fund, that pays for quality
 
 A payment is a transfer: what one pays another receives, so over all organisations payments add to nothing and the
 positions add to allocation less cost. A commissioner's allocation includes what it holds in reserve and contingency.
+Payments are of three kinds: those of the contracts on activity as the case has it, what they pay more or less as
+activity answers the contract, and those for quality or improvement; each has lines of its own in the bridge.
 """
 
 from __future__ import annotations
@@ -29,8 +32,11 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from contracts.options.document import PLAN
 
-ROLES = ("commissioner", "provider")
-"""What an organisation does; one that does both has a position in each."""
+ROLES = ("commissioner", "provider", "payer")
+"""What an organisation does; one that does both has a position in each. A payer stands outside the system."""
+
+KINDS = ("contract", "response", "quality")
+"""What a payment or a further cost is for: the contracts, activity that answers them, quality and improvement."""
 
 
 class CommissionerMoney(Schema):
@@ -44,17 +50,39 @@ class CommissionerMoney(Schema):
 
 
 class Payment(Schema):
-    """What one commissioner pays one provider by one term of a contract; below 0 the provider pays back."""
+    """What one commissioner or outside payer pays one provider by one term of a contract; below 0 the provider pays back."""
 
     option = OPTION
     activity_case = ACTIVITY_CASE
     year = YEAR
-    commissioner_code = COMMISSIONER
+    commissioner_code = COMMISSIONER.but(about="Who pays: a commissioner, or a payer outside the system")
     provider_code = PROVIDER.but(about="Who receives")
     contract = CONTRACT
     term_number = TERM_NUMBER
     term = Column(pl.String, "words", "What is paid for")
+    kind = Column(pl.String, "label", "Of the contract, of activity that answers it, or for quality", one_of=KINDS)
+    payer_role = Column(
+        pl.String, "role", "Commissioner, or a payer outside the system", one_of=("commissioner", "payer")
+    )
     amount_pence = Column(pl.Int64, "pence", "Payment")
+
+
+class FurtherCost(Schema):
+    """Cost of a provider that an option adds to that of its activity case; below 0 it takes cost away."""
+
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    year = YEAR
+    provider_code = PROVIDER
+    kind = Column(
+        pl.String,
+        "label",
+        "Of activity that answers the contract, or of earning a payment for quality",
+        key=True,
+        one_of=KINDS[1:],
+    )
+    name = Column(pl.String, "words", "What it is for", key=True)
+    cost_pence = Column(pl.Int64, "pence", "Cost")
 
 
 class PartyTransfer(Schema):
@@ -80,10 +108,12 @@ class Position(Schema):
     year = YEAR
     role = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
     organisation_code = ORGANISATION
-    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of a commissioner; 0 for a provider", ge=None)
+    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of a commissioner; 0 for others", ge=None)
     income_pence = Column(pl.Int64, "pence", "Payments received")
     paid_pence = Column(pl.Int64, "pence", "Payments made")
-    cost_pence = Column(pl.Int64, "pence", "Cost of actual activity; 0 for a commissioner")
+    cost_pence = Column(
+        pl.Int64, "pence", "Cost of actual activity and further cost of the option; 0 for who provides nothing"
+    )
     position_pence = Column(pl.Int64, "pence", "Allocation and income less payments and cost; below 0 is a deficit")
     plan_position_pence = Column(pl.Int64, "pence", "Position under the same option where activity is as planned")
     change_pence = Column(pl.Int64, "pence", "Position less that at plan: what the organisation gains or bears")
@@ -164,7 +194,7 @@ def transfers(payments: Frame[Payment]) -> Frame[PartyTransfer]:
             "option",
             "activity_case",
             "year",
-            pl.lit(role).alias("role"),
+            role.alias("role"),
             pl.col(own).alias("organisation_code"),
             pl.col(other).alias("counterparty_code"),
             "contract",
@@ -173,45 +203,68 @@ def transfers(payments: Frame[Payment]) -> Frame[PartyTransfer]:
             credit.alias("credit_pence"),
         )
         for role, own, other, debit, credit in (
-            ("commissioner", "commissioner_code", "provider_code", over, under),
-            ("provider", "provider_code", "commissioner_code", under, over),
+            (pl.col("payer_role"), "commissioner_code", "provider_code", over, under),
+            (pl.lit("provider"), "provider_code", "commissioner_code", under, over),
         )
     ]
     return PartyTransfer.validate(pl.concat(sides))
 
 
-def positions(payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney]) -> Frame[Position]:
+def positions(
+    payments: Frame[Payment],
+    outturns: pl.DataFrame,
+    money: Frame[CommissionerMoney],
+    further: Frame[FurtherCost] | None = None,
+) -> Frame[Position]:
     """The position of every organisation in every year, option and activity case.
 
     Args:
         payments: payments of every option and case, the case "plan" among them.
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
+        further: cost that options add to that of the outturns; nothing where none is given.
     """
     tries = payments.select("option", "activity_case").unique()
     group = ["option", "activity_case", "year"]
-    paid = payments.group_by(*group, organisation_code="commissioner_code").agg(pl.col("amount_pence").sum())
-    got = payments.group_by(*group, organisation_code="provider_code").agg(pl.col("amount_pence").sum())
+    on = [*group, "organisation_code"]
+    amount = pl.col("amount_pence").sum()
+    paid = payments.group_by(*group, role="payer_role", organisation_code="commissioner_code").agg(amount)
+    got = payments.group_by(*group, organisation_code="provider_code").agg(amount)
     cost = outturns.group_by("activity_case", "year", organisation_code="provider").agg(
         pl.col("actual_cost_pence").sum().alias("cost_pence")
     )
+    more = (
+        _further(further)
+        .group_by(*group, organisation_code="provider_code")
+        .agg(pl.col("cost_pence").sum().alias("further_pence"))
+    )
     zero = pl.lit(0, dtype=pl.Int64)
-    on = [*group, "organisation_code"]
+    opening = pl.concat(
+        [
+            money.select(
+                "year", pl.lit("commissioner").alias("role"), "allocation_pence", organisation_code="commissioner_code"
+            ),
+            outside_payers(payments, money).select(
+                "year", pl.lit("payer").alias("role"), zero.alias("allocation_pence"), organisation_code="subject_code"
+            ),
+        ]
+    )
     buyers = (
-        tries.join(money.select("year", "allocation_pence", organisation_code="commissioner_code"), how="cross")
-        .join(paid, on=on, how="left", validate="1:1")
+        tries.join(opening, how="cross")
+        .join(paid, on=[*on, "role"], how="left", validate="1:1")
         .select(
-            *group, pl.lit("commissioner").alias("role"), "organisation_code", "allocation_pence",
-            zero.alias("income_pence"), pl.col("amount_pence").fill_null(0).alias("paid_pence"),
-            zero.alias("cost_pence"),
+            *group, "role", "organisation_code", "allocation_pence", zero.alias("income_pence"),
+            pl.col("amount_pence").fill_null(0).alias("paid_pence"), zero.alias("cost_pence"),
         )
     )  # fmt: skip
     sellers = (
         tries.join(cost, on="activity_case", how="left")
         .join(got, on=on, how="left", validate="1:1")
+        .join(more, on=on, how="left", validate="1:1")
         .select(
             *group, pl.lit("provider").alias("role"), "organisation_code", zero.alias("allocation_pence"),
-            pl.col("amount_pence").fill_null(0).alias("income_pence"), zero.alias("paid_pence"), "cost_pence",
+            pl.col("amount_pence").fill_null(0).alias("income_pence"), zero.alias("paid_pence"),
+            pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
     left = pl.col("allocation_pence") + pl.col("income_pence") - pl.col("paid_pence") - pl.col("cost_pence")
@@ -225,21 +278,36 @@ def positions(payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[Com
     )
 
 
+def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
+    """Payers outside the system and every year: year, subject_code; under each option where one of them pays."""
+    codes = payments.filter(pl.col("payer_role") == "payer").select(subject_code="commissioner_code").unique()
+    return money.select("year").unique().join(codes, how="cross").sort("year", "subject_code")
+
+
+def _further(further: Frame[FurtherCost] | None) -> pl.DataFrame:
+    return FurtherCost.empty() if further is None else further
+
+
 def position_bridge(
-    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney]
+    payments: Frame[Payment],
+    outturns: pl.DataFrame,
+    money: Frame[CommissionerMoney],
+    further: Frame[FurtherCost] | None = None,
 ) -> Frame[PositionBridge]:
-    """The way from allocation or plan income to every position: plan, then activity, then each term of the contracts.
+    """The way from allocation or plan income to every position: plan, activity, each term of the contracts, further lines.
 
     A term's line is what it pays beyond what it pays at plan; where the terms at plan pay another sum than the plan
-    income, one line says by how much.
+    income, one line says by how much. Further cost, payments as activity answers the contract and payments for quality
+    stand whole on lines of their own.
 
     Args:
         payments: payments of every option and case, the case "plan" among them.
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
+        further: cost that options add to that of the outturns; nothing where none is given.
     """
     tries = payments.select("option", "activity_case").unique().sort("option", "activity_case").rows()
-    moves = {role: _movements(payments, outturns, money, role) for role in ROLES}
+    moves = {role: _movements(payments, outturns, money, role, _further(further)) for role in ROLES}
     parts = [_bridge(moves[role], role, option, case) for role in ROLES for option, case in tries]
     return PositionBridge.validate(pl.concat(parts))
 
@@ -256,50 +324,46 @@ def _bridge(movements: pl.DataFrame, role: str, option: str, case: str) -> pl.Da
 
 
 def _movements(
-    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, further: pl.DataFrame
 ) -> pl.DataFrame:
     """Signed movements of every organisation of a role, with their place in the bridge."""
-    tries = payments.select("option", "activity_case").unique()
     sign = 1 if role == "provider" else -1
-    fixed: tuple[tuple[str, str], ...]
-    cost = outturns.group_by("activity_case", "year", subject_code="provider").agg(
-        pl.col("plan_value_pence", "plan_cost_pence", "actual_cost_pence").sum()
-    )
-    if role == "provider":
-        plan = cost.with_columns(
-            (-pl.col("plan_cost_pence")).alias("second"),
-            (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
-        ).rename({"plan_value_pence": "first"})
-        cases = tries.join(plan, on="activity_case", how="left")
-        fixed = (("first", "plan income"), ("second", "cost of planned activity"),
-                 ("third", "cost of activity that differs from plan"))  # fmt: skip
-        planned = cases.select("option", "activity_case", "year", "subject_code", planned="first")
-    else:
-        plan = money.select(
-            "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence")
-        )
-        cases = tries.join(plan, how="cross")
-        fixed = (("first", "allocation"), ("second", "planned payments to providers"))
-        planned = cases.select("option", "activity_case", "year", "subject_code", planned=-pl.col("second"))
-    who = f"{role}_code"
+    cases, fixed = _openings(payments, outturns, money, role)
+    mine = payments if role == "provider" else payments.filter(pl.col("payer_role") == role)
+    who = "provider_code" if role == "provider" else "commissioner_code"
+    start = ["option", "activity_case", "year", "subject_code"]
     key = ["option", "year", "subject_code", "contract", "term_number"]
-    sums = payments.group_by(
-        "option", "activity_case", "year", "contract", "term_number", "term", subject_code=who
-    ).agg(pl.col("amount_pence").sum())
-    at_plan = sums.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
-    terms = sums.join(at_plan, on=key, how="left", validate="m:1").select(
-        "option", "activity_case", "year", "subject_code",
-        pl.lit(4, dtype=pl.Int64).alias("place"), "contract", "term_number", pl.col("term").alias("name"),
-        ((pl.col("amount_pence") - pl.col("at_plan")) * sign).alias("amount_pence"),
-    )  # fmt: skip
+    sums = mine.group_by(*start[:3], "contract", "term_number", "term", "kind", subject_code=who).agg(
+        pl.col("amount_pence").sum()
+    )
+    of_contracts = sums.filter(pl.col("kind") == "contract")
+    at_plan = of_contracts.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
+    beyond = of_contracts.join(at_plan, on=key, how="left", validate="m:1").with_columns(
+        pl.col("amount_pence") - pl.col("at_plan")
+    )
+    nowhere = [pl.lit("").alias("contract"), pl.lit(0, dtype=pl.Int64).alias("term_number")]
+    terms = [
+        rows.select(
+            *start, pl.lit(place, dtype=pl.Int64).alias("place"), "contract", "term_number",
+            pl.col("term").alias("name"), pl.col("amount_pence") * sign,
+        )
+        for place, rows in (
+            (5, beyond),
+            (6, sums.filter(pl.col("kind") == "response")),
+            (7, sums.filter(pl.col("kind") == "quality")),
+        )
+    ]  # fmt: skip
     whole = ["option", "year", "subject_code"]
-    other = (
+    planned = cases.select(*start, planned=pl.col("second") * -1 if role == "commissioner" else pl.col("first"))
+    differs = (
         planned.join(at_plan.group_by(whole).agg(pl.col("at_plan").sum()), on=whole, how="left", validate="m:1")
         .with_columns(((pl.col("at_plan").fill_null(0) - pl.col("planned")) * sign).alias("amount_pence"))
         .filter(pl.col("amount_pence") != 0)
-    )
-    nowhere = [pl.lit("").alias("contract"), pl.lit(0, dtype=pl.Int64).alias("term_number")]
-    start = ["option", "activity_case", "year", "subject_code"]
+        .select(
+            *start, pl.lit(4, dtype=pl.Int64).alias("place"), *nowhere,
+            pl.lit("contracts at plan activity against plan income").alias("name"), "amount_pence",
+        )
+    )  # fmt: skip
     steps = [
         cases.select(
             *start, pl.lit(i, dtype=pl.Int64).alias("place"), *nowhere, pl.lit(name).alias("name"),
@@ -307,21 +371,52 @@ def _movements(
         )
         for i, (column, name) in enumerate(fixed)
     ]  # fmt: skip
-    differs = other.select(
-        *start, pl.lit(3, dtype=pl.Int64).alias("place"), *nowhere,
-        pl.lit("contracts at plan activity against plan income").alias("name"), "amount_pence",
+    added = further.filter(pl.lit(role == "provider")).select(
+        "option", "activity_case", "year", pl.col("provider_code").alias("subject_code"),
+        pl.lit(3, dtype=pl.Int64).alias("place"), pl.col("kind").alias("contract"),
+        pl.lit(0, dtype=pl.Int64).alias("term_number"), "name", (-pl.col("cost_pence")).alias("amount_pence"),
     )  # fmt: skip
-    return pl.concat([*steps, differs, terms])
+    return pl.concat([*steps, added, differs, *terms])
+
+
+def _openings(
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str
+) -> tuple[pl.DataFrame, tuple[tuple[str, str], ...]]:
+    """What each organisation of a role begins with in every option and case, and the names of those lines."""
+    tries = payments.select("option", "activity_case").unique()
+    if role == "provider":
+        cost = outturns.group_by("activity_case", "year", subject_code="provider").agg(
+            pl.col("plan_value_pence", "plan_cost_pence", "actual_cost_pence").sum()
+        )
+        plan = cost.with_columns(
+            (-pl.col("plan_cost_pence")).alias("second"),
+            (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
+        ).rename({"plan_value_pence": "first"})
+        return tries.join(plan, on="activity_case", how="left"), (
+            ("first", "plan income"), ("second", "cost of planned activity"),
+            ("third", "cost of activity that differs from plan"),
+        )  # fmt: skip
+    if role == "payer":
+        zero = pl.lit(0, dtype=pl.Int64)
+        outside = outside_payers(payments, money).with_columns(zero.alias("first"))
+        return tries.join(outside, how="cross"), (("first", "allocation: none in the system"),)
+    plan = money.select(
+        "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence")
+    )
+    return tries.join(plan, how="cross"), (("first", "allocation"), ("second", "planned payments to providers"))
 
 
 __all__ = [
+    "KINDS",
     "ROLES",
     "CommissionerMoney",
+    "FurtherCost",
     "PartyTransfer",
     "Payment",
     "Position",
     "PositionBridge",
     "commissioner_money",
+    "outside_payers",
     "position_bridge",
     "positions",
     "transfers",

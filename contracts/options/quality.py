@@ -2,33 +2,45 @@
 
     printed result of a goal >= its standard -> goal met        goals met / goals = the provider's score
     plan income, score and flags of the goals -> rows of the payment's contract -> earned, not earned
+    earned -> payments between payer and provider, and cost of earning it -> positions
 
-What stands beside plan income is gained where it is earned; what is inside it is lost where it is not. Results are as
-printed for one year and taken for every year of the payment, which the document says.
+What stands beside plan income is gained where it is earned; what is inside it is lost where it is not. The payment's own
+contract says who pays: the providers' commissioners, by what they plan to pay each, or a body outside the system. A
+control total is looked at before any payment for quality. Results are as printed for one year and taken for every year of
+the payment, which the document says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from capitation.errors import CapitationError, ContractError, Faults, suggest
-from capitation.pack.sources import DataPack
+from capitation.errors import Faults, suggest
+from capitation.money.apportion import apportion
+from capitation.money.rounding import nearest
 from capitation.records.columns import CONTRACT, OPTION, PROVIDER, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from contracts.document.contract import read_contract
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, QualityPayment
-from contracts.options.position import Position
-from contracts.options.trials import Trials
+from contracts.options.outturn import PlanLine
+from contracts.options.position import FurtherCost, Payment, Position
 from contracts.settlement.settle import settle
 
 _GIVEN = ("provider", "year", "quarter")
 _NAMES = ("plan_value", "fund", "goals_met", "position")
 _QUARTERS = 4
+_FIRST_TERM = 201
+"""Number of the first payment for quality among a commissioner's terms with a provider."""
+
+_SETTLED = {
+    "option": pl.String, "activity_case": pl.String, "number": pl.Int64, "contract": pl.String, "term": pl.String,
+    "payer": pl.String, "year": pl.String, "provider_code": pl.String, "goals_met": pl.Int64, "goals": pl.Int64,
+    "earned_pence": pl.Int64, "moves_pence": pl.Int64, "cost_pence": pl.Int64,
+}  # fmt: skip
 
 
 class QualityEarned(Schema):
@@ -38,90 +50,191 @@ class QualityEarned(Schema):
     contract = CONTRACT
     year = YEAR
     provider_code = PROVIDER
+    outside_payer = Column(
+        pl.String, "code", "Body outside the system that pays; empty where commissioners pay", nullable=True
+    )
     goals_met = Column(pl.Int64, "goals", "Goals whose printed result meets the standard", ge=0)
     goals = Column(pl.Int64, "goals", "Goals with a printed result", ge=1)
     earned_pence = Column(pl.Int64, "pence", "Earned")
     moves_pence = Column(
-        pl.Int64, "pence", "What it adds to the provider's position; below 0 where part of plan income is not earned"
+        pl.Int64, "pence", "What is paid to the provider; below 0 where part of plan income is not earned"
     )
-    position_pence = Column(pl.Int64, "pence", "Position in the shown case without it")
+    cost_pence = Column(pl.Int64, "pence", "What earning it costs the provider")
+    position_pence = Column(pl.Int64, "pence", "Position in the shown case without any payment for quality")
     position_with_pence = Column(
         pl.Int64, "pence", "Position in the shown case with every payment of the option for quality"
     )
 
 
-def quality_earned(trials: Trials, every: Frame[Position], pack: DataPack) -> Frame[QualityEarned]:
-    """What providers earn by the quality payments of every option.
+@dataclass(frozen=True)
+class QualityPayments:
+    """The payments for quality of some options, ready to be settled on the positions of any activity.
 
     Args:
-        trials: the options, ready to be tried.
-        every: positions of every option and case.
-        pack: data pack with the contracts of the payments.
-
-    Raises:
-        ContractError: a payment, goal or contract that does not fit; everything at once.
+        contracts: contracts by name, those of the payments among them.
+        lines: plan values.
     """
-    document, faults = trials.document, Faults()
-    contracts = {name: _contract(name, pack, faults) for name in _named(document)}
+
+    contracts: Mapping[str, Contract]
+    lines: Frame[PlanLine]
+    _known: dict[tuple[object, ...], list[tuple[int, int, int]]] = field(default_factory=dict, repr=False)
+
+    def settled(self, document: ContractOptions, before: pl.DataFrame) -> pl.DataFrame:
+        """What each payment earns, moves and costs, by option, activity case, year and provider.
+
+        Args:
+            document: the options.
+            before: positions of providers before these payments: option, activity_case, year, provider_code,
+                position_pence.
+
+        Raises:
+            ContractError: a row that the contract of a payment cannot settle.
+        """
+        if not any(option.quality for option in document.options):
+            return pl.DataFrame(schema=_SETTLED)
+        met = _goals(document)
+        plan = self._plan(met)
+        rows: list[tuple[object, ...]] = []
+        for (option_id, case), mine in before.partition_by("option", "activity_case", as_dict=True).items():
+            option = next(o for o in document.options if o.id == option_id)
+            at = {(y, p): v for y, p, v in mine.select("year", "provider_code", "position_pence").rows()}
+            for number, payment in enumerate(option.quality, start=1):
+                contract = self.contracts[payment.contract]
+                members = set(document.providers_of(payment.groups))
+                about = [
+                    (y, p, pence, at.get((y, p), 0)) for y, p, pence in plan if p in members and _in_period(contract, y)
+                ]
+                head = (
+                    option_id,
+                    case,
+                    number,
+                    contract.id,
+                    payment.line or contract.title,
+                    _outside(payment, contract),
+                )
+                rows += [
+                    (*head, y, p, sum(met[p].values()), len(met[p]), *amounts)
+                    for (y, p, _, _), amounts in zip(about, self._amounts(payment, contract, about, met), strict=True)
+                ]
+        return pl.DataFrame(rows, schema=_SETTLED, orient="row")
+
+    def payments(self, settled: pl.DataFrame) -> pl.DataFrame:
+        """What payers pay providers: rows of `Payment`; commissioners by what they plan to pay the provider, odd pence by code."""
+        key = ["option", "activity_case", "number", "year", "provider_code"]
+        outside = settled.filter(pl.col("payer").is_not_null()).with_columns(
+            pl.col("payer").alias("commissioner_code"), pl.col("moves_pence").alias("amount_pence")
+        )
+        weights = (
+            self.lines.group_by("year", provider_code="provider", commissioner_code="commissioner")
+            .agg(pl.col("plan_value_pence").sum().clip(0).alias("weight"))
+            .filter(pl.col("weight") > 0)
+        )
+        inside = apportion(
+            settled.filter(pl.col("payer").is_null()).join(weights, on=["year", "provider_code"], how="left"),
+            total="moves_pence", weight="weight", within=key, order_by=["commissioner_code"], into="amount_pence",
+        )  # fmt: skip
+        role = pl.when(pl.col("payer").is_null()).then(pl.lit("commissioner")).otherwise(pl.lit("payer"))
+        return (
+            pl.concat([outside, inside.select(outside.columns)])
+            .with_columns(
+                (pl.col("number") + (_FIRST_TERM - 1)).alias("term_number"),
+                pl.lit("quality").alias("kind"),
+                role.alias("payer_role"),
+            )
+            .select(*Payment.columns())
+        )
+
+    def costs(self, settled: pl.DataFrame) -> pl.DataFrame:
+        """What earning the payments costs providers: rows of `FurtherCost`."""
+        return (
+            settled.filter(pl.col("cost_pence") != 0)
+            .with_columns(pl.lit("quality").alias("kind"), ("cost of " + pl.col("term")).alias("name"))
+            .group_by(FurtherCost.key())
+            .agg(pl.col("cost_pence").sum())
+            .select(*FurtherCost.columns())
+        )
+
+    def _plan(self, met: Mapping[str, object]) -> list[tuple[str, str, int]]:
+        sums = self.lines.group_by("year", "provider").agg(pl.col("plan_value_pence").sum()).sort("year", "provider")
+        return [row for row in sums.rows() if row[1] in met]
+
+    def _amounts(
+        self,
+        payment: QualityPayment,
+        contract: Contract,
+        about: Sequence[tuple[str, str, int, int]],
+        met: Mapping[str, Mapping[str, bool]],
+    ) -> list[tuple[int, int, int]]:
+        """Earned, moved and cost, one for each year and provider; once for the same payment on the same figures."""
+        by_position = "position" in payment.inputs.values()
+        key = (
+            payment.model_dump_json(), tuple(row if by_position else row[:3] for row in about), tuple(sorted(met)),
+            tuple(tuple(sorted(goals.items())) for _, goals in sorted(met.items())),
+        )  # fmt: skip
+        if key not in self._known:
+            self._known[key] = _settled(payment, contract, about, met) if about else []
+        return self._known[key]
+
+
+def quality_faults(
+    document: ContractOptions, contracts: Mapping[str, Contract], commissioners: Collection[str], faults: Faults
+) -> None:
+    """Add everything in which payments for quality contradict the document or their contracts.
+
+    Args:
+        document: the options.
+        contracts: contracts by name; those missing are reported elsewhere.
+        commissioners: codes of the system's commissioners.
+        faults: takes what is wrong.
+    """
     for place, payment in _payments(document):
-        _check(place, payment, document, contracts[payment.contract], faults)
-    faults.raise_if_any(ContractError, f"options {document.id}: payments for quality cannot be reckoned")
-    parts: list[pl.DataFrame] = []
-    for option in document.options:
-        for payment in option.quality:
-            contract = contracts[payment.contract]
-            if contract is not None:
-                parts.append(_earned(option.id, payment, contract, trials, every))
-    found = pl.concat(parts) if parts else pl.DataFrame(schema=QualityEarned.dtypes())
-    with_all = pl.col("position_pence") + pl.col("moves_pence").sum().over("option", "year", "provider_code")
-    return QualityEarned.validate(
-        found.with_columns(with_all.alias("position_with_pence")).select(*QualityEarned.columns())
-    )
+        _check(place, payment, document, contracts.get(payment.contract), faults)
+        if payment.paid_by in commissioners:
+            faults.add(f"{place}.paid_by", f"{payment.paid_by}, a commissioner of the system", "a body outside it")
 
 
-def _earned(
-    option: str, payment: QualityPayment, contract: Contract, trials: Trials, every: Frame[Position]
-) -> pl.DataFrame:
-    document = trials.document
-    shown = every.filter(
-        (pl.col("option") == option) & (pl.col("activity_case") == document.shown_case) & (pl.col("role") == "provider")
+def quality_earned(settled: pl.DataFrame, every: Frame[Position], document: ContractOptions) -> Frame[QualityEarned]:
+    """What providers earn by the quality payments of every option, in the shown case.
+
+    Args:
+        settled: what `QualityPayments.settled` gives.
+        every: positions of every option and case, these payments in them.
+        document: the options.
+    """
+    shown = settled.filter(pl.col("activity_case") == document.shown_case)
+    positions = every.filter((pl.col("activity_case") == document.shown_case) & (pl.col("role") == "provider")).select(
+        "option", "year", provider_code="organisation_code", position_with_pence="position_pence"
     )
-    positions = {(y, p): v for y, p, v in shown.select("year", "organisation_code", "position_pence").rows()}
-    plan = trials.lines.group_by("year", "provider").agg(pl.col("plan_value_pence").sum()).sort("year", "provider")
-    met = _goals(document)
+    own = pl.col("moves_pence") - pl.col("cost_pence")
+    rows = (
+        shown.group_by("option", "contract", "year", "provider_code", "goals_met", "goals", outside_payer="payer")
+        .agg(pl.col("earned_pence", "moves_pence", "cost_pence").sum())
+        .join(positions, on=["option", "year", "provider_code"], how="left", validate="m:1")
+        .with_columns(
+            (pl.col("position_with_pence") - own.sum().over("option", "year", "provider_code")).alias("position_pence")
+        )
+    )
+    return QualityEarned.validate(rows.select(*QualityEarned.columns()))
+
+
+def _settled(
+    payment: QualityPayment,
+    contract: Contract,
+    about: Sequence[tuple[str, str, int, int]],
+    met: Mapping[str, Mapping[str, bool]],
+) -> list[tuple[int, int, int]]:
     quarters = range(1, _QUARTERS + 1) if "quarter" in contract.input_map() else (None,)
-    rows, about = [], []
-    for year, provider, pence in plan.rows():
-        if (
-            provider not in met
-            or provider not in document.providers_of(payment.groups)
-            or not _in_period(contract, year)
-        ):
-            continue
-        position = positions.get((year, provider), 0)
-        about.append((year, provider, position))
-        rows += [_row(payment, met[provider], (year, provider, pence, position), quarter) for quarter in quarters]
-    if not rows:
-        return pl.DataFrame(schema={k: v for k, v in QualityEarned.dtypes().items() if k != "position_with_pence"})
-    done = settle(
-        contract, pl.DataFrame(rows, infer_schema_length=None), where=f"{contract.id}, option {option}"
-    ).results
-    lost = pl.col(payment.lost) if payment.lost else pl.lit(0, dtype=pl.Int64)
-    sums = (
-        done.group_by("year", provider_code="provider")
-        .agg(pl.col(payment.earned).sum().alias("earned_pence"), lost.sum().alias("lost"))
-        .with_columns((-pl.col("lost") if payment.inside_plan else pl.col("earned_pence")).alias("moves_pence"))
-    )
-    known = pl.DataFrame(
-        about, schema={"year": pl.String, "provider_code": pl.String, "position_pence": pl.Int64}, orient="row"
-    )
-    counts = {provider: (sum(goals.values()), len(goals)) for provider, goals in met.items()}
-    return known.join(sums, on=["year", "provider_code"], how="left", validate="1:1").select(
-        pl.lit(option).alias("option"), pl.lit(contract.id).alias("contract"), "year", "provider_code",
-        pl.col("provider_code").replace_strict({k: v[0] for k, v in counts.items()}, return_dtype=pl.Int64).alias("goals_met"),
-        pl.col("provider_code").replace_strict({k: v[1] for k, v in counts.items()}, return_dtype=pl.Int64).alias("goals"),
-        "earned_pence", "moves_pence", "position_pence",
-    )  # fmt: skip
+    rows = [_row(payment, met[row[1]], row, quarter) for row in about for quarter in quarters]
+    done = settle(contract, pl.DataFrame(rows, infer_schema_length=None), where=f"payment for quality {contract.id}")
+    earned = done.results.get_column(payment.earned).to_list()
+    lost = done.results.get_column(payment.lost).to_list() if payment.lost else [0] * len(earned)
+    out = []
+    for i in range(len(about)):
+        mine = slice(i * len(quarters), (i + 1) * len(quarters))
+        got, missed = sum(earned[mine]), sum(lost[mine])
+        cost = nearest(Decimal(got) * payment.cost.value) if payment.cost else 0
+        out.append((got, -missed if payment.inside_plan else got, cost))
+    return out
 
 
 def _row(
@@ -142,7 +255,7 @@ def _row(
     if quarter:
         row["quarter"] = quarter
     for name, source in payment.inputs.items():
-        row[name] = float(source if isinstance(source, Decimal) else values[source])
+        row[name] = float(source if isinstance(source, Decimal) else values.get(source, 0))
     return row
 
 
@@ -162,26 +275,19 @@ def _in_period(contract: Contract, year: str) -> bool:
     return start.year <= first and (end is None or first < end.year or (first == end.year and end.month > 3))
 
 
-def _named(document: ContractOptions) -> list[str]:
-    return list(dict.fromkeys(payment.contract for _, payment in _payments(document)))
+def _outside(payment: QualityPayment, contract: Contract) -> str | None:
+    """The body outside the system that pays; None where the providers' commissioners do."""
+    if payment.paid_by is not None:
+        return payment.paid_by
+    payer = next(o.payer for o in contract.outputs if o.name == payment.earned)
+    role = next((p.role for p in contract.parties if p.code == payer), "commissioner")
+    return None if role == "commissioner" else payer
 
 
 def _payments(document: ContractOptions) -> Iterator[tuple[str, QualityPayment]]:
     for option in document.options:
         for number, payment in enumerate(option.quality, start=1):
             yield f"options ({option.id}).quality.{number} ({payment.contract})", payment
-
-
-def _contract(name: str, pack: DataPack, faults: Faults) -> Contract | None:
-    known = pack.names("contracts")
-    if name not in known:
-        faults.add(f"quality: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, known))
-        return None
-    try:
-        return read_contract(pack.path(f"contracts/{name}.toml"))
-    except CapitationError as error:
-        faults.add(f"contract {name!r}", error.message, "a contract that can be read")
-        return None
 
 
 def _check(
@@ -191,12 +297,19 @@ def _check(
     for group in payment.groups:
         if group not in groups:
             faults.add(f"{place}.groups", f"unknown group {group!r}", "a group of the document", suggest(group, groups))
+    for name, figure in (("fund", payment.fund), ("cost", payment.cost)):
+        ends = [] if figure is None else [x for x in (figure.value, figure.low, figure.high) if x is not None]
+        if any(not 0 <= x <= 1 for x in ends):
+            faults.add(
+                f"{place}.{name}", ", ".join(f"{x}" for x in ends), "shares from 0 to 1, and a range within them"
+            )
+    if payment.inside_plan and payment.lost is None:
+        faults.add(place, "inside plan income, and no output that says what is not earned", "its name as `lost`")
+    if "fund" in payment.inputs.values() and payment.fund is None:
+        faults.add(place, "the input fund, and no fund", "the sum offered, as a part of plan income")
     if contract is None:
         return
-    outputs = [o.name for o in contract.outputs]
-    for name in (payment.earned, *([payment.lost] if payment.lost else [])):
-        if name not in outputs:
-            faults.add(place, f"unknown output {name!r}", "an output of the contract", suggest(name, outputs))
+    _check_outputs(place, payment, document, contract, faults)
     goals = [f"met {goal}" for goal in dict.fromkeys(each.goal for each in document.goals)]
     known = [*_NAMES, *goals]
     inputs = contract.input_map()
@@ -215,4 +328,30 @@ def _check(
             faults.add(f"{place}.inputs", f"nothing for {name!r}", each.about)
 
 
-__all__ = ["QualityEarned", "quality_earned"]
+def _check_outputs(
+    place: str, payment: QualityPayment, document: ContractOptions, contract: Contract, faults: Faults
+) -> None:
+    """What is earned is paid in whole pence to the provider, by commissioners or by a body that is none of the system's."""
+    outputs = {o.name: o for o in contract.outputs}
+    for name in (payment.earned, *([payment.lost] if payment.lost else [])):
+        if name not in outputs:
+            faults.add(place, f"unknown output {name!r}", "an output of the contract", suggest(name, outputs))
+        elif outputs[name].rounded_to != "pence":
+            faults.add(place, f"{name!r} in {outputs[name].rounded_to}", "an output rounded to pence")
+    earned = outputs.get(payment.earned)
+    if earned is None:
+        return
+    if earned.payer is None and payment.paid_by is None:
+        faults.add(place, f"{payment.earned!r}, which names no payer", "an output with a payer, or `paid_by`")
+        return
+    outside = _outside(payment, contract)
+    if payment.inside_plan and outside is not None:
+        faults.add(
+            place, f"inside plan income and paid by {outside}", "one or the other: commissioners pay plan income"
+        )
+    members = {code for group in document.groups for code in group.providers}
+    if outside in members:
+        faults.add(f"{place}.paid_by", f"{outside}, a provider of the system", "a body outside it")
+
+
+__all__ = ["QualityEarned", "QualityPayments", "quality_earned", "quality_faults"]

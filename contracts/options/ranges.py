@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
@@ -51,9 +52,11 @@ class BehaviourResponse(Schema):
 def tested_ranges(trials: Trials) -> Frame[TestedRange]:
     """Positions of every party and option at both ends of every assumption that declares a range.
 
-    A response of activity has a table of its own.
+    A figure of one option, such as a fund for quality, moves that option alone. A response of activity has a table of its
+    own.
     """
-    shown = trials.by_case(trials.document.shown_case)
+    document = trials.document
+    shown = trials.by_case(document.shown_case)
 
     def measure(document: ContractOptions) -> dict[tuple[str, str, str], int]:
         rows = first_year_of(document, trials.positions(shown, document))
@@ -61,13 +64,19 @@ def tested_ranges(trials: Trials) -> Frame[TestedRange]:
             (o, r, p): v for o, r, p, v in rows.select("option", "role", "organisation_code", "position_pence").rows()
         }
 
-    plain = trials.without_response()
     figures = [
-        f
-        for f in ranged_figures(plain)
-        if ".quality" not in f.name and not f.name.startswith(("tolerances", "expectations", "goals"))
+        each
+        for each in ranged_figures(document)
+        if each.place[-1] != "response" and each.place[0] not in {"tolerances", "expectations", "goals"}
     ]
-    rows = [_row(moved) for moved in what_moves(plain, measure, figures)]
+    moved = what_moves(document, measure, [each for each in figures if each.place[0] != "options"])
+    for number, option in enumerate(document.options):
+        own = [each for each in figures if each.place[:2] == ("options", number)]
+        alone = document.model_copy(update={"options": (option,)})
+        moved += (
+            what_moves(alone, measure, [replace(f, place=("options", 0, *f.place[2:])) for f in own]) if own else []
+        )
+    rows = [_row(each) for each in moved]
     return TestedRange.validate(pl.DataFrame(rows, schema=TestedRange.dtypes(), orient="row"))
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from capitation.pack.sources import DataPack
 from capitation.records.columns import OPTION
 from capitation.records.frames import Column, Frame, Schema
 from contracts.options.document import ContractOptions
 from contracts.options.position import Position
-from contracts.options.quality import QualityEarned, quality_earned
+from contracts.options.quality import QualityEarned
 from contracts.options.ranges import BehaviourResponse, TestedRange, behaviour_responses, tested_ranges
 from contracts.options.switching import Switching, switching
 from contracts.options.trials import Trials, first_year_of
@@ -39,22 +38,22 @@ STUDY: dict[str, type[Schema]] = {
 """Schemas of the study's frames by name."""
 
 
-def study(trials: Trials, every: Frame[Position], pack: DataPack) -> dict[str, pl.DataFrame]:
+def study(trials: Trials, every: Frame[Position], earned: Frame[QualityEarned]) -> dict[str, pl.DataFrame]:
     """The frames of the study.
 
     Args:
         trials: the options, ready to be tried.
         every: positions of every option and case.
-        pack: data pack with the contracts of payments for quality.
+        earned: what payments for quality earn in the shown case.
     """
     below = below_plan(trials)
     worst = worst_cases(trials.document, every, below)
     return {
         "behaviour_response": behaviour_responses(trials),
         "below_plan": below,
-        "leap": leaps(trials.document, every, trials.money, trials.run),
+        "leap": leaps(trials, every, earned),
         "option_sentence": _sentences(trials.document, every, worst),
-        "quality_earned": quality_earned(trials, every, pack),
+        "quality_earned": earned,
         "switching": switching(trials),
         "tested_range": tested_ranges(trials),
         "worst_case": worst,
@@ -73,12 +72,14 @@ def _sentences(document: ContractOptions, every: Frame[Position], worst: Frame[W
         lowest = worst.filter(pl.col("option") == option.id).sort("position_pence").row(0, named=True)
         beyond = worst.filter((pl.col("option") == option.id) & ~pl.col("bearable").fill_null(True)).height
         known = worst.filter(pl.col("option") == option.id).get_column("bearable").null_count() == 0
+        outside = borne.get("payer", 0)
+        fund = f", the funds that pay for quality {_bear(outside)}" if outside else ""
         ends = f"; {beyond} of the parties could not bear their worst case" if known else ""
         rows.append(
             (
                 option.id,
                 f"{option.title}: with {_lower(case.title)} in {document.first_year}, commissioners "
-                f"{_bear(borne.get('commissioner', 0))} and providers {_bear(borne.get('provider', 0))}; "
+                f"{_bear(borne.get('commissioner', 0))} and providers {_bear(borne.get('provider', 0))}{fund}; "
                 f"the deepest position of all is that of {lowest['organisation_code']}, {_million(lowest['position_pence'])} "
                 f"in {lowest['year']} ({lowest['activity_case']}){ends}.",
             )

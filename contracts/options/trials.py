@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import cast
+from functools import cached_property
 
 import polars as pl
 
@@ -20,8 +20,9 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
-from contracts.options.outturn import CaseActivity, OutturnLine, PlanLine, case_activity, outturn
-from contracts.options.position import CommissionerMoney, Payment, positions
+from contracts.options.outturn import CaseActivity, OutturnLine, PlanLine, answered, case_activity, outturn
+from contracts.options.position import CommissionerMoney, FurtherCost, Payment, Position, positions
+from contracts.options.quality import QualityPayments
 
 PARTY = ["role", "organisation_code"]
 _FINE = 1_000_000
@@ -38,7 +39,7 @@ class Trials:
 
     Args:
         document: the options.
-        contracts: contracts by the name the options use.
+        contracts: contracts by the name the options and their payments for quality use.
         run: the run of the scenario.
         lines: plan values.
         money: allocations of commissioners.
@@ -72,11 +73,14 @@ class Trials:
         return CaseActivity.validate(rows.with_columns(actual.alias("actual_activity")))
 
     def positions(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> pl.DataFrame:
-        """Positions of every organisation, option and year on an activity: option, role, organisation_code, year, position_pence.
+        """Positions of the system's organisations by option and year on an activity, which answers each option's contract.
 
         Args:
             activity: planned and actual activity.
             document: the options with some figure changed; as they are where none is given.
+
+        Returns:
+            option, role, organisation_code, year, position_pence, cost_pence; payments for quality are in them.
 
         Raises:
             ContractError: rows that a contract cannot settle.
@@ -84,24 +88,35 @@ class Trials:
         used = document or self.document
         faults = Faults()
         parts: list[pl.DataFrame] = []
-        for options, answered in self._by_response(used, activity):
-            rows = outturn(self.lines, answered, used.variable_ppm(), used.cost_at_plan.value)
+        for options, seen in self._by_response(used, activity):
+            rows = outturn(self.lines, seen, used.variable_ppm(), used.cost_at_plan.value)
             mine = used.model_copy(update={"options": options})
             paid, _ = self.settle_all(mine, self.contracts, rows, PLAN, faults)
             faults.raise_if_any(ContractError, f"options {used.id}: some rows cannot be settled")
             outturns = rows.with_columns(pl.lit(PLAN).alias("activity_case"))
-            found = positions(Payment.validate(paid), outturns, self.money)
-            parts.append(found.select("option", *PARTY, "year", "position_pence", "cost_pence"))
+            parts.append(self._positions(mine, Payment.validate(paid), outturns))
         return pl.concat(parts)
+
+    def _positions(self, document: ContractOptions, paid: Frame[Payment], outturns: pl.DataFrame) -> pl.DataFrame:
+        """Positions with payments for quality, which look at the position before them."""
+        found = positions(paid, outturns, self.money)
+        settled = self.quality.settled(document, before_quality(found))
+        if settled.height:
+            both = Payment.validate(pl.concat([paid, self.quality.payments(settled)]))
+            found = positions(both, outturns, self.money, FurtherCost.validate(self.quality.costs(settled)))
+        kept = found.filter(pl.col("role") != "payer")
+        return kept.select("option", *PARTY, "year", "position_pence", "cost_pence")
+
+    @cached_property
+    def quality(self) -> QualityPayments:
+        """The payments for quality of the options."""
+        return QualityPayments(self.contracts, self.lines)
 
     def _by_response(
         self, document: ContractOptions, activity: Frame[CaseActivity]
     ) -> list[tuple[tuple[ContractOption, ...], Frame[CaseActivity]]]:
         """Options that answer activity alike, each with the activity that they see."""
-        groups: dict[Decimal, list[ContractOption]] = {}
-        for option in document.options:
-            groups.setdefault(option.response.value if option.response else Decimal(0), []).append(option)
-        return [(tuple(mine), _answered(activity, change)) for change, mine in groups.items()]
+        return [(mine, answered(activity, change)) for change, mine in by_response(document).items()]
 
     def without_response(self) -> ContractOptions:
         """The options with no response of activity to their contracts."""
@@ -119,12 +134,19 @@ def first_year_of(document: ContractOptions, rows: pl.DataFrame) -> pl.DataFrame
     return rows.filter(pl.col("year") == str(document.first_year))
 
 
-def _answered(activity: Frame[CaseActivity], change: Decimal) -> Frame[CaseActivity]:
-    if not change:
-        return activity
-    over, under = (1 + change).as_integer_ratio()
-    moved = nearest_quotient(pl.col("actual_activity").cast(pl.Int128) * over, pl.lit(under, dtype=pl.Int128))
-    return CaseActivity.validate(cast("pl.DataFrame", activity).with_columns(moved.alias("actual_activity")))
+def by_response(document: ContractOptions) -> dict[Decimal, tuple[ContractOption, ...]]:
+    """Options by how activity answers their contracts, in their order."""
+    groups: dict[Decimal, list[ContractOption]] = {}
+    for option in document.options:
+        groups.setdefault(option.response.value if option.response else Decimal(0), []).append(option)
+    return {change: tuple(mine) for change, mine in groups.items()}
+
+
+def before_quality(every: Frame[Position]) -> pl.DataFrame:
+    """Positions of providers, as payments for quality look at them."""
+    return every.filter(pl.col("role") == "provider").select(
+        "option", "activity_case", "year", "position_pence", provider_code="organisation_code"
+    )
 
 
 def ids(options: Sequence[ContractOption]) -> list[str]:
@@ -132,4 +154,4 @@ def ids(options: Sequence[ContractOption]) -> list[str]:
     return [option.id for option in options]
 
 
-__all__ = ["PARTY", "Trials", "first_year_of", "ids", "without_response"]
+__all__ = ["PARTY", "Trials", "before_quality", "by_response", "first_year_of", "ids", "without_response"]

@@ -12,8 +12,9 @@ from capitation.records.columns import ACTIVITY_CASE, OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from contracts.options.document import PLAN, ContractOptions
-from contracts.options.position import ROLES, CommissionerMoney, Position
-from contracts.options.trials import PARTY, Trials, without_response
+from contracts.options.position import ROLES, Position
+from contracts.options.quality import QualityEarned
+from contracts.options.trials import PARTY, Trials
 
 _LEAP = Decimal("0.005")
 """A change of position between two years of at least this part of what passes through the party is a leap."""
@@ -60,7 +61,7 @@ class Leap(Schema):
 
 def below_plan(trials: Trials) -> Frame[BelowPlan]:
     """Positions with activity below plan by as much as each case of the document lies above it."""
-    document = without_response(trials.document)
+    document = trials.document
     parts = [BelowPlan.empty().clear()]
     for case in document.cases:
         if case.of != PLAN or case.change <= 0:
@@ -82,7 +83,9 @@ def worst_cases(document: ContractOptions, every: Frame[Position], below: Frame[
         below: positions below plan.
     """
     names = ["option", "activity_case", "year", *PARTY, "position_pence"]
-    rows = pl.concat([every.select(names), below.select(names)]).filter(pl.col("year") >= str(document.first_year))
+    rows = pl.concat([every.select(names), below.select(names)]).filter(
+        (pl.col("year") >= str(document.first_year)) & (pl.col("role") != "payer")
+    )
     size = every.select(
         "option", "activity_case", "year", *PARTY, (pl.col("allocation_pence") + pl.col("income_pence")).alias("size")
     )
@@ -101,21 +104,40 @@ def worst_cases(document: ContractOptions, every: Frame[Position], below: Frame[
     return WorstCase.validate(found.select(*WorstCase.columns()))
 
 
-def leaps(document: ContractOptions, every: Frame[Position], money: Frame[CommissionerMoney], run: Run) -> Frame[Leap]:
+def leaps(trials: Trials, every: Frame[Position], earned: Frame[QualityEarned]) -> Frame[Leap]:
     """Changes of position between neighbouring years that are large for the party, with the movements behind them.
 
     Args:
-        document: the options.
+        trials: the options, with the run whose streams say which reserves end.
         every: positions of all cases.
-        money: what commissioners plan to pay and keep in reserve.
-        run: the run, whose streams say which reserves end.
+        earned: what payments for quality earn in the shown case.
     """
-    shown = every.filter(pl.col("activity_case") == document.shown_case).join(
-        money.select("year", "held_pence", "planned_pence", organisation_code="commissioner_code", role=pl.lit("commissioner")),
-        on=["year", *PARTY], how="left", validate="m:1",
+    document, money = trials.document, trials.money
+    quality = earned.group_by("option", "year", organisation_code="provider_code").agg(
+        pl.col("moves_pence").sum().alias("quality_pence")
+    )
+    shown = (
+        every.filter((pl.col("activity_case") == document.shown_case) & (pl.col("role") != "payer"))
+        .join(
+            money.select("year", "held_pence", "planned_pence", organisation_code="commissioner_code", role=pl.lit("commissioner")),
+            on=["year", *PARTY], how="left", validate="m:1",
+        )
+        .join(
+            quality.with_columns(pl.lit("provider").alias("role")),
+            on=["option", "year", *PARTY], how="left", validate="m:1",
+        )
+        .with_columns(pl.col("quality_pence").fill_null(0))
     )  # fmt: skip
     per = ["option", *PARTY]
-    columns = ["held_pence", "planned_pence", "income_pence", "paid_pence", "cost_pence", "allocation_pence"]
+    columns = [
+        "held_pence",
+        "planned_pence",
+        "income_pence",
+        "paid_pence",
+        "cost_pence",
+        "allocation_pence",
+        "quality_pence",
+    ]
     moved = shown.sort(*per, "year").with_columns(
         pl.col("position_pence").shift(1).over(per).alias("before_pence"),
         *((pl.col(c) - pl.col(c).shift(1).over(per)).alias(f"{c}__moved") for c in columns),
@@ -123,7 +145,7 @@ def leaps(document: ContractOptions, every: Frame[Position], money: Frame[Commis
     change = pl.col("position_pence") - pl.col("before_pence")
     through = pl.max_horizontal(pl.col("allocation_pence"), pl.col("cost_pence"))
     found = moved.filter(change.abs() * 1000 >= through * int(_LEAP * 1000)).filter(change != 0)
-    ended = _ended(run)
+    ended = _ended(trials.run)
     rows = [
         (r["option"], r["role"], r["organisation_code"], r["year"], r["before_pence"], r["position_pence"],
          r["position_pence"] - r["before_pence"], _because(r, ended.get(r["year"], [])))
@@ -152,7 +174,11 @@ def _because(row: dict[str, Any], ended: list[str]) -> str:
             "planned payments above what is paid": (row["planned_pence__moved"] or 0) - row["paid_pence__moved"],
         }
     else:
-        what = {"income": row["income_pence__moved"], "cost of activity": -row["cost_pence__moved"]}
+        what = {
+            "payments for quality": row["quality_pence__moved"],
+            "other income": row["income_pence__moved"] - row["quality_pence__moved"],
+            "cost of activity": -row["cost_pence__moved"],
+        }
     parts = [
         f"{name} {'up' if amount > 0 else 'down'} by £{abs(amount) / 1e8:,.1f}m"
         for name, amount in sorted(what.items(), key=lambda kv: -abs(kv[1]))

@@ -168,6 +168,7 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         if each.words:
             given = _words_as_numbers(given, each)
     subject = f"column {each.heading!r}"
+    ends: tuple[float, float] | None = None
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
         if done.null_count() > given.null_count() and given.dtype == pl.String:
@@ -176,7 +177,8 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
         if not math.isfinite(float(done.sum() or 0.0)):  # one number that is none makes the sum none
             lines.add(faults, ~done.is_finite(), given, subject, f"a finite number: {described(each)}")
-        _check_size(done, each, lines, faults, subject)
+        ends = _ends(done)
+        _check_size(done, each, lines, faults, subject, ends)
     elif each.type == "flag":
         done = _flag(given)
         if done.null_count() > given.null_count():
@@ -197,7 +199,7 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "`period` or `12 months`")
         if each.table is not None:
             done = _labels(done, each, contract, lines, faults)
-    _check_range(done, each, lines, faults, subject)
+    _check_range(done, each, lines, faults, subject, ends)
     if each.required and each.default is None and done.null_count():
         empty = given.is_null()
         if empty.any():
@@ -224,24 +226,32 @@ def _is_financial_year(given: pl.Series) -> pl.Series:
     return (given.is_null() | ((first + 1) % 100 == second)).fill_null(False)
 
 
-def _check_size(done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str) -> None:
+def _check_size(
+    done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str, ends: tuple[float, float]
+) -> None:
     """Refuse numbers that cannot be exact, and years that are none."""
     if each.type == "year":
         lines.add(faults, ~done.is_between(1, 9999) | (done % 1 != 0), done, subject, "a year such as 2016")
-    elif max(_end(done, low=False), -_end(done, low=True)) >= LARGEST:
+    elif max(ends[1], -ends[0]) >= LARGEST:
         lines.add(
             faults, done.abs() >= LARGEST, done, subject,
             f"{described(each)}: a number below {LARGEST:,.0f}; larger ones are not exact",
         )  # fmt: skip
 
 
-def _end(done: pl.Series, *, low: bool) -> float:
-    """The lowest or highest of a column of numbers; 0 where it has none."""
-    found = done.min() if low else done.max()
-    return float(found) if isinstance(found, int | float) else 0.0
+def _ends(done: pl.Series) -> tuple[float, float]:
+    """The lowest and the highest of a column of numbers; 0 where it has none."""
+    if done.null_count() or not len(done):
+        low, high = done.min(), done.max()
+    else:
+        values = done.to_numpy()  # several times as fast where no cell is empty
+        low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    return tuple(float(x) if isinstance(x, int | float) else 0.0 for x in (low, high))  # type: ignore[return-value]
 
 
-def _check_range(done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str) -> None:
+def _check_range(
+    done: pl.Series, each: Input, lines: RowNames, faults: Faults, subject: str, ends: tuple[float, float] | None
+) -> None:
     """Refuse values outside the limits that the input declares, or else outside those of its unit."""
     of_unit = range_of(each.unit) if done.dtype.is_float() else None
     for limit, low in ((each.at_least, True), (each.at_most, False)):
@@ -249,7 +259,8 @@ def _check_range(done: pl.Series, each: Input, lines: RowNames, faults: Faults, 
         bound = by_unit if limit is None else float(limit)
         if bound is None:
             continue
-        if _end(done, low=low) < bound if low else _end(done, low=low) > bound:
+        lowest, highest = _ends(done) if ends is None else ends
+        if lowest < bound if low else highest > bound:
             hit = done < bound if low else done > bound
             remedy = meant(done.filter(hit)[0], each.unit) if limit is None else ""
             expected = f"at {'least' if low else 'most'} {bound:g}: {described(each)}"
@@ -356,8 +367,9 @@ def _all_differ(column: pl.Series) -> bool:
         values = column.to_numpy()
         low, high = float(values.min()), float(values.max())
         if high - low < 4 * height + 1000:
-            whole = (values - low).astype(np.int64)
-            if bool((whole + low == values).all()):
+            above = values - low
+            whole = above.astype(np.int32 if high - low < 2**31 else np.int64)
+            if low.is_integer() and bool((whole == above).all()):
                 seen = np.zeros(int(high - low) + 1, dtype=np.bool_)
                 seen[whole] = True
                 return int(np.count_nonzero(seen)) == height

@@ -88,7 +88,10 @@ def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: StoredTh
             faults.add(f"{BODY}: only.{number}", repr(name), "an option of the document", suggest(name, known))
     if asked.case is not None and asked.case not in cases:
         faults.add(f"{BODY}: case", repr(asked.case), "an activity case of the document", suggest(asked.case, cases))
-    contracts = sorted({each.contract for option in document.options for each in option.contracts})
+    contracts = sorted(
+        {c.contract for o in document.options for c in o.contracts}
+        | {q.contract for o in document.options for q in o.quality}
+    )
     for kind, name in [("scenario", document.scenario), *(("contract", each) for each in contracts)]:
         if store.document(kind, name) is None:
             near = suggest(name, store.document_names(kind))
@@ -122,6 +125,7 @@ FRAMES = {
     "contract_notice": OPEN,
     "option_terms": OPEN,
     "expected_gap": Visibility(own=("provider_code",)),
+    "further_cost": Visibility(own=("provider_code",)),
     "option_difference": _BY_ORGANISATION,
     "outturn": Visibility(own=("commissioner", "provider")),
     "payment": Visibility(own=("commissioner_code", "provider_code")),

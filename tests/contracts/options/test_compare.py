@@ -102,7 +102,7 @@ def test_expectations_are_those_of_the_cases_each_side_expects(compared, documen
     gaps = compared.frame("expected_gap")
     assert gaps.filter(pl.col("is_first_year"))["year"].unique().to_list() == ["2017/18"]
     one = gaps.filter(option="blended", year="2017/18", provider_code="RC9").row(0, named=True)
-    paid = compared.frame("payment").filter(option="blended", year="2017/18", provider_code="RC9")
+    paid = compared.frame("payment").filter(option="blended", year="2017/18", provider_code="RC9", kind="contract")
     lines = compared.frame("outturn").filter(year="2017/18", provider="RC9")
     assert one["commissioner_price_pence"] == paid.filter(activity_case=PLAN)["amount_pence"].sum()
     assert one["provider_price_pence"] == paid.filter(activity_case="unmitigated")["amount_pence"].sum()

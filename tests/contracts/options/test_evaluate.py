@@ -61,7 +61,7 @@ def test_every_organisation_has_a_position_in_every_year_option_and_case(compare
             for year in YEARS:
                 found = every.filter(option=option, activity_case=case, year=year)["organisation_code"].to_list()
                 assert set(organisations(pack)["code"]) <= set(found), (option, case, year)
-                assert len(found) == 22
+                assert len(found) == 23  # and the fund outside the system that pays hospitals for quality
 
 
 def test_every_payment_is_one_partys_debit_and_the_others_credit(compared):
@@ -107,9 +107,22 @@ def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared,
     key = ["year", "commissioner_code", "provider_code"]
     plan = blmk_run.frame("provider_allocation").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
     for option in OPTIONS:
-        paid = compared.frame("payment").filter(option=option, activity_case=PLAN)
+        paid = compared.frame("payment").filter(option=option, activity_case=PLAN, kind="contract")
         assert paid.group_by(key).agg(pl.col("amount_pence").sum()).sort(key).rows() == plan.rows(), option
-    assert compared.frame("option_difference").filter(activity_case=PLAN).is_empty()
+    # so that at plan the options differ by what they pay for quality and by nothing else
+    quality = compared.frame("payment").filter(activity_case=PLAN, kind="quality")
+    by = ["year", "organisation_code"]
+    earned = {
+        option: {
+            k[:2]: k[2]
+            for k in quality.filter(option=option).group_by("year", organisation_code="provider_code").agg(pl.col("amount_pence").sum()).rows()
+        }
+        for option in OPTIONS
+    }  # fmt: skip
+    differs = compared.frame("option_difference").filter(activity_case=PLAN, role="provider")
+    assert differs.height
+    for option, year, code, pence in differs.select("option", *by, "difference_pence").rows():
+        assert pence == earned[option].get((year, code), 0) - earned["do-minimum"].get((year, code), 0)
 
 
 def test_the_bridge_leads_from_allocation_or_plan_income_to_the_position(compared):
@@ -140,7 +153,7 @@ def test_what_all_bear_is_the_extra_cost_and_is_not_nothing(compared):
     assert more["share"].to_list() == pytest.approx([1.0] * 20)
     still = sums.filter(activity_case="unmitigated", year="2016/17")
     assert still["extra_cost_pence"].to_list() == [0] * 4  # both cases start from the same year of activity
-    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 22 * 4
+    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 23 * 4
 
 
 def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the_commissioner(compared):
@@ -245,7 +258,8 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
         expected["capitation-alliance"][key] += (
             plan + cost - plan_cost + in_alliance[own] if provider in local else aside
         )
-    paid = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
+    every_payment = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
+    paid = every_payment.filter(kind="contract")
     for option in OPTIONS:
         found = (
             paid.filter(option=option).group_by("commissioner_code", "provider_code").agg(pl.col("amount_pence").sum())
@@ -257,6 +271,7 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
     every = compared.frame("position").filter(activity_case="plan-plus-5", year=year, role="provider")
     for option, provider, position in every.select("option", "organisation_code", "position_pence").iter_rows():
         income = sum(a for (_, p), a in expected[option].items() if p == provider)
+        income += every_payment.filter(option=option, provider_code=provider, kind="quality")["amount_pence"].sum()
         assert position == income - spent[provider], (option, provider)
 
 
