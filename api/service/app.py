@@ -19,6 +19,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 import api.service.routes
 from api.service.describe.openapi import describe
@@ -28,12 +29,13 @@ from api.service.http.body_limit import BodyLimit
 from api.service.http.correlation import Correlation
 from api.service.http.error_answers import ErrorAnswers, log_unavailable
 from api.service.http.etag_layer import EtagLayer
+from api.service.http.given_again import GivenAgain
 from api.service.http.head import HeadLayer
 from api.service.http.identity import IdentityLayer
 from api.service.http.local_access import LocalAccess
 from api.service.http.metrics import Metrics
 from api.service.http.problems import MEDIA_TYPE, Problem, encoded, headers_of, problem_of
-from api.service.http.rate_limit import RateLimitHeaders
+from api.service.http.rate_limit import RateLimit, RateLimitHeaders, rate_limit
 from api.service.http.response_cache import ResponseCache
 from api.service.http.security_headers import SecurityHeaders
 from api.service.jobs.worker import Worker
@@ -71,7 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service = Service(setting, store, packs, Metrics())
     seed(store, service.pack)
     keep(store, service.pack, SHIPPED)
-    app = addresses(layers(service))
+    limit = rate_limit(setting.rate_requests, setting.rate_seconds, setting.rate_counts)
+    again = GivenAgain(service.identity, limit, service.metrics.request)
+    app = addresses(layers(service, limit, again), again)
     app.state.service = service
     app.add_exception_handler(CapitationError, handle_error)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -79,32 +83,38 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def layers(service: Service) -> list[Middleware]:
-    """What every request and answer goes through, the outermost layer first."""
+def layers(service: Service, limit: RateLimit, again: GivenAgain) -> list[Middleware]:
+    """What every request and answer goes through, the outermost layer first; `again` gives what the memory of answers keeps."""
     setting = service.settings
     return [
         Middleware(Correlation),
         Middleware(AccessLog, count=service.metrics.request),
         Middleware(HeadLayer),
         Middleware(SecurityHeaders),
-        Middleware(
-            RateLimitHeaders,
-            requests=setting.rate_requests,
-            seconds=setting.rate_seconds,
-            counts=setting.rate_counts,
-        ),
+        Middleware(RateLimitHeaders, limit=limit),
         Middleware(ErrorAnswers),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
         Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
-        Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark),
+        Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark, made=again.look_in),
         Middleware(EtagLayer),
     ]
 
 
-def addresses(layers: Sequence[Middleware] = ()) -> FastAPI:
+class Application(FastAPI):
+    """The application; what is kept is given again before any layer is gone through."""
+
+    again: GivenAgain | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if self.again is None or not await self.again.is_given(scope, send):
+            await super().__call__(scope, receive, send)
+
+
+def addresses(layers: Sequence[Middleware] = (), again: GivenAgain | None = None) -> FastAPI:
     """The application with its routes and its description; by default without layers, for there is no service behind it yet."""
-    app = FastAPI(
+    app = Application(
         middleware=layers,
         dependencies=[Depends(check_query)],
         telemetry=_NO_TELEMETRY,
@@ -117,6 +127,7 @@ def addresses(layers: Sequence[Middleware] = ()) -> FastAPI:
         separate_input_output_schemas=False,  # an answer may leave out what has a default, as a request may
         generate_unique_id_function=lambda route: route.name,
     )
+    app.again = again
     for router in routers():
         app.include_router(router)
     describe(app)

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.service.security.access import Caller
 from api.service.security.proofs.credentials import masked
 
 log = logging.getLogger("capitation.service")
@@ -27,6 +28,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
+        if isinstance(record, RequestRecord):
+            return record.line()
         content: dict[str, Any] = {
             "at": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -69,24 +72,56 @@ class AccessLog:
         finally:
             seconds = time.perf_counter() - began
             self.count(scope["method"], scope["path"], status, seconds)
-            if log.isEnabledFor(logging.INFO):
-                log.handle(_line(scope, status, seconds))
+            state = scope["state"]
+            note_request(state["correlation_id"], scope["method"], scope["path"], status, seconds, state.get("caller"))
 
 
-def _line(scope: Scope, status: int, seconds: float) -> logging.LogRecord:
-    """A record of the log, made without a look for the line of code it comes from, which would take longest and is not written."""
+def note_request(correlation: str, method: str, path: str, status: int, seconds: float, caller: Caller | None) -> None:
+    """Write the line of one request."""
+    if not log.isEnabledFor(logging.INFO):
+        return
     fields = {
-        "correlation_id": scope["state"]["correlation_id"],
-        "method": scope["method"],
-        "path": scope["path"],
+        "correlation_id": correlation,
+        "method": method,
+        "path": path,
         "status": status,
         "milliseconds": round(seconds * 1000, 2),
     }
-    caller = scope["state"].get("caller")
     if caller is not None:
-        fields |= {"caller": caller.client, "credential": caller.credential}
-    level = {"levelno": logging.INFO, "levelname": "INFO"}
-    return logging.makeLogRecord({"name": log.name, "msg": "request", "fields": fields, **level})
+        fields["caller"], fields["credential"] = caller.client, caller.credential
+    log.handle(RequestRecord(fields))
+
+
+class RequestRecord(logging.LogRecord):
+    """A record of a request, made without a look for the line of code it comes from, which would take longest and is not written.
+
+    Args:
+        fields: what is written of it, in order.
+    """
+
+    fields: dict[str, Any]
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        now = time.time()
+        self.__dict__ = {**_BLANK, "created": now, "msecs": int((now - int(now)) * 1000) + 0.0, "fields": fields}
+
+    def line(self) -> str:
+        """It as one line of JSON."""
+        said = ", ".join(
+            [f'"{name}": {_word(value) if type(value) is str else value}' for name, value in self.fields.items()]
+        )
+        return f'{{"at": "{_second(int(self.created))}.{int(self.msecs):03d}Z", "level": "info", "says": "request", {said}}}'
+
+
+_BLANK: dict[str, Any] = vars(
+    logging.makeLogRecord({"name": log.name, "msg": "request", "levelno": logging.INFO, "levelname": "INFO"})
+)
+
+
+@lru_cache(maxsize=4_096)
+def _word(value: str) -> str:
+    """A word as JSON, without any key or token; who asks and for what comes again and again."""
+    return masked(_JSON.encode(value))
 
 
 @lru_cache(maxsize=8)

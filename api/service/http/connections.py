@@ -15,7 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from starlette.types import Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+try:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+except ImportError:  # the faster parser is not installed
+    RequestResponseCycle = None  # type: ignore[assignment, misc]
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,40 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
             return False
         min(idle, key=lambda each: each._since).transport.abort()  # another of this class
         return True
+
+
+_OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def is_sent_whole(send: Send, head: bytes, body: bytes) -> bool:
+    """Whether a whole answer with status 200 left in one piece; otherwise it is to be sent by messages.
+
+    What uvicorn does for two messages (its `RequestResponseCycle.send`, header by header) takes longer than to find a kept answer.
+    It is left out where nothing is to be decided: the connection stays open, nobody waits, and lengths are known to agree.
+
+    Args:
+        send: what the application was given.
+        head: all header lines but the server's own, each with its end.
+        body: as long as the headers say.
+    """
+    cycle = getattr(send, "__self__", None)
+    if (
+        RequestResponseCycle is None
+        or type(cycle) is not RequestResponseCycle
+        or cycle.response_started
+        or cycle.disconnected
+        or cycle.flow.write_paused
+        or not cycle.keep_alive
+    ):
+        return False
+    own = b"".join([name + b": " + value + b"\r\n" for name, value in cycle.default_headers])
+    cycle.response_started, cycle.waiting_for_100_continue = True, False
+    cycle.chunked_encoding, cycle.expected_content_length = False, 0
+    cycle.transport.write(b"".join((_OK, own, head, b"\r\n", body)))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 def _send_at_once(transport: asyncio.BaseTransport) -> None:

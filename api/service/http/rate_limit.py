@@ -98,20 +98,32 @@ class Allowance:
             raise ServiceError("too-many-requests", detail, headers={"Retry-After": str(resets)})
 
 
+def rate_limit(requests: int, seconds: int, counts: Path | None = None) -> RateLimit:
+    """A limit of so many requests; `counts` is the file in which the processes of a server count together, where there are several."""
+    return RateLimit(requests, seconds, shared=None if counts is None else SharedCounts(counts))
+
+
+def policy_header(limit: RateLimit) -> tuple[bytes, bytes]:
+    """The header that says what the limit is."""
+    return b"ratelimit-policy", f'"default";q={limit.requests};w={limit.seconds}'.encode()
+
+
+def left_header(left: int, resets: int) -> tuple[bytes, bytes]:
+    """The header that says what is left of it."""
+    return b"ratelimit", f'"default";r={left};t={resets}'.encode()
+
+
 class RateLimitHeaders:
     """The layer that hands out allowances and says what is left of them.
 
     Args:
         app: the layers inside.
-        requests: most requests of a client in a window.
-        seconds: how long a window is.
-        counts: file of the counts of all processes of the server; none where there is one process.
+        limit: how many requests each client has left.
     """
 
-    def __init__(self, app: ASGIApp, requests: int, seconds: int, counts: Path | None = None) -> None:
-        shared = None if counts is None else SharedCounts(counts)
-        self.app, self.limit = app, RateLimit(requests, seconds, shared=shared)
-        self._policy = (b"ratelimit-policy", f'"default";q={requests};w={seconds}'.encode())
+    def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
+        self.app, self.limit = app, limit
+        self._policy = policy_header(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -122,8 +134,8 @@ class RateLimitHeaders:
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                left = f'"default";r={allowance.left};t={allowance.resets}'.encode()
-                message["headers"] = [*message.get("headers", ()), self._policy, (b"ratelimit", left)]
+                left = left_header(allowance.left, allowance.resets)
+                message["headers"] = [*message.get("headers", ()), self._policy, left]
             await send(message)
 
         await self.app(scope, receive, send_counted)

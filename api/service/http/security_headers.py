@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY = {
@@ -17,6 +19,13 @@ SECURITY = {
 _SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
 
+def with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Headers with those of every answer that are not among them."""
+    whole = list(headers)
+    names = {name for name, _ in whole}
+    return [*whole, *(pair for pair in _SECURITY if pair[0] not in names)]
+
+
 class SecurityHeaders:
     """The layer that adds them."""
 
@@ -28,9 +37,7 @@ class SecurityHeaders:
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = message["headers"] = list(message.get("headers", ()))
-                names = {name for name, _ in headers}
-                headers += [pair for pair in _SECURITY if pair[0] not in names]
+                message["headers"] = with_security(message.get("headers", ()))
             await send(message)
 
         await self.app(scope, receive, send_safe)

@@ -173,7 +173,7 @@ def matching(frame: pl.DataFrame, where: Sequence[Filter], *, names_values: bool
     """
     if not where:
         return frame
-    faults, kept = Faults(), pl.repeat(True, frame.height, eager=True)
+    faults, kept = Faults(), pl.Series([True], dtype=pl.Boolean).new_from_index(0, frame.height)
     for each in where:
         if each.column not in frame.columns:
             at = f"query: {each.parameter}"
@@ -183,7 +183,7 @@ def matching(frame: pl.DataFrame, where: Sequence[Filter], *, names_values: bool
         if column.dtype.is_nested():
             faults.add(f"query: {each.parameter}", f"{each.column}, which holds lists", "a column that can be compared")
             continue
-        match = (column.cast(pl.String) == each.value).fill_null(value=False)
+        match = column.cast(pl.String) == each.value  # an empty cell is no match: neither `any` nor `filter` takes it
         if names_values and frame.height and not match.any():
             near = _near(each.value, column) if column.dtype == pl.String else ""
             faults.add(
