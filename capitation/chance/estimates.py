@@ -8,11 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from capitation.chance.curves.normal import Floats
-from capitation.chance.simulate import Simulation
+from capitation.chance.simulate import Request
+
+
+class Drawn(Protocol):
+    """Something that was drawn: which draws were asked for, and how many make a block."""
+
+    @property
+    def request(self) -> Request:
+        """Which draws were asked for."""
+
+    @property
+    def block(self) -> int:
+        """Draws in a block; with Sobol points, one scramble."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,7 @@ class Estimate:
 class Estimates:
     """Estimates from the draws of one simulation."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Drawn) -> None:
         is_sobol = simulation.request.method == "sobol"
         self._scramble = simulation.block if is_sobol else None
 

@@ -97,6 +97,13 @@ class ChanceModel:
         out -= dtype(1.0)
         return out
 
+    def own(self, source: Source, block: int, stream: str, sd: Floats) -> Floats:
+        """Chance x list size of one locality in one year, a row a line (or one for the whole budget)."""
+        out = self._chance(source, block, np.float64, stream, sd, np.ones(len(sd)))
+        if "list-size" in self.layers:
+            out *= 1 + self._list_curve.at_score(source.scores("list-size", stream, 1, block, np.float64)[0])
+        return out
+
     def _chance(  # the draws, where they come from, and what they become
         self, source: Source, block: int, dtype: Dtype, stream: str, sd: Floats, weights: Floats
     ) -> Floats:

@@ -7,23 +7,20 @@ may stop early at a stated standard error, be cancelled, and go on later from it
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from capitation.chance.curves.normal import Floats
+from capitation.chance.kept import keep, resumed
 from capitation.chance.model import ChanceModel, Dtype
 from capitation.chance.scores.draws import Method, Source, source
-from capitation.errors import ScenarioError, SourceError, StoppedError
+from capitation.errors import ScenarioError, StoppedError
 from capitation.records.identity import canonical, digest
-from capitation.records.whole_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
     whole = -(-request.draws // drawn.block)
     out = np.empty((len(model.books), len(model.localities), request.draws), dtype=dtype)
     name = digest(canonical([model.id, _words(request)]))
-    done = _resumed(work.state, name, out, drawn.block) if work.state is not None else 0
+    done = -(-resumed(work.state, name, out) // drawn.block) if work.state is not None else 0
     watch = _Watch(model, request, drawn.block)
     last = watch.enough(out, range(done)) if done else None
     try:
@@ -114,7 +111,7 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
                 work.progress(min(done * drawn.block, request.draws), request.draws)
     except (KeyboardInterrupt, StoppedError):
         if work.state is not None:
-            _keep(work.state, name, out, done, drawn.block)
+            keep(work.state, name, out, min(done * drawn.block, request.draws))
         raise
     if work.state is not None and work.state.is_file():
         work.state.unlink()
@@ -188,35 +185,3 @@ class _Watch:
             if error <= self.stop_at:
                 return number
         return None
-
-
-def _keep(state: Path, name: str, out: Floats, done: int, block: int) -> None:
-    made: npt.NDArray[np.floating] = out[:, :, : min(done * block, out.shape[2])]
-
-    def write(partial: Path) -> None:
-        with partial.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps({"simulation": name, "blocks": done})), positions=made)
-
-    write_whole(state, write)
-
-
-def _resumed(state: Path, name: str, out: Floats, block: int) -> int:
-    """Blocks of an earlier, stopped piece of work, put where they belong; 0 where there is no such file."""
-    if not state.is_file():
-        return 0
-    try:
-        with state.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            about, positions = json.loads(str(kept["about"])), kept["positions"]
-        done = int(about["blocks"])
-        fits = positions.shape == (*out.shape[:2], min(done * block, out.shape[2])) and positions.dtype == out.dtype
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        message = f"{state}: found no state of a simulation ({error}); remove the file to begin anew"
-        raise SourceError(message) from error
-    if about["simulation"] != name or not fits:
-        message = (
-            f"{state}: found the state of another simulation (plan, uncertainties, draws or seed differ); "
-            "expected that of this one. Remove the file to begin anew, or name another"
-        )
-        raise SourceError(message)
-    out[:, :, : positions.shape[2]] = positions
-    return done

@@ -1,13 +1,20 @@
 """The command `simulate`: the localities of the plan, pools, layers, and messages for what cannot be."""
 
 import json
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
 
 
-def test_localities_of_the_scenario_by_its_id(capitation):
-    answer = capitation("simulate", "blmk", "--draws", 20_000, "--seed", 7, "--json")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("simulated")
+
+
+def test_localities_and_parties_of_the_scenario_by_its_id(capitation, folder):
+    words = ("simulate", "blmk", "--draws", 20_000, "--party-draws", 300, "--seed", 7, "--out", folder, "--json")
+    answer = capitation(*words)
     assert answer.code == 0, answer.err
     said = json.loads(answer.out)
     assert (said["year"], said["layers"], said["draws"]) == ("2018/19", ["chance"], 20_000)
@@ -25,21 +32,55 @@ def test_localities_of_the_scenario_by_its_id(capitation):
         assert abs(row[name] - wanted) < 4 * row[f"{name}_error"] + 1e-3
     assert said["system"]["persons"] == 1_008_940
     assert {pool["basis"] for pool in said["pools"]} == {"gross", "net"}
-    assert "parties" not in said
+    assert said["party_draws"] == 300
+    assert said["party_layers"] == ["chance", "environment", "list-size", "growth", "price"]
+    parties = {(row["option"], row["year"], row["role"], row["organisation_code"]) for row in said["parties"]}
+    assert len(parties) == len(said["parties"]) == 4 * 5 * 22
+    assert ("capitation-corridor", "2018/19", "provider", "RC9") in parties
+    assert len(said["says"]) == 4
+    assert all("in deficit with" in sentence for sentence in said["says"])
+    near = {row["locality_code"]: row for row in said["distances"]}["L-U27128"]
+    assert near["band_share"] == pytest.approx(1.645 * 0.0210, rel=0.01)
+    assert near["within_chance"] == (abs(near["distance_share"]) < near["band_share"])
 
 
-def test_all_layers_and_the_files(capitation, tmp_path):
-    answer = capitation("simulate", "blmk", "--draws", 2_000, "--layers", "all", "--out", tmp_path)
+def test_the_files_are_tables_and_pictures_with_their_data(folder):
+    names = {path.name for path in folder.iterdir()}
+    tables = {"cap_chance", "carried_chance", "distance_chance", "locality_chance", "party_chance", "party_layer"}
+    assert {f"{name}.csv" for name in tables | {"party_pool", "party_wrong_reward", "pool_size"}} <= names
+    assert {"s-curve-06F.svg", "fan-06F-blended.svg", "tornado-GP-do-minimum.svg"} <= names
+    assert not [name for name in names if name.startswith(".")]
+    layers = pl.read_csv(folder / "party_layer.csv")
+    assert "environment" in layers.get_column("layer")
+    for name in names:
+        if name.endswith(".svg"):
+            picture = (folder / name).read_text(encoding="utf-8")
+            root = ElementTree.fromstring(picture)
+            assert root.find("{http://www.w3.org/2000/svg}title").text
+            assert root.find("{http://www.w3.org/2000/svg}desc").text
+    chance = pl.read_csv(folder / "party_chance.csv", schema_overrides={"organisation_code": pl.String})
+    fan = (folder / "fan-06F-blended.svg").read_text(encoding="utf-8")
+    row = chance.row(
+        by_predicate=(pl.col("option") == "blended")
+        & (pl.col("year") == "2018/19")
+        & (pl.col("organisation_code") == "06F"),
+        named=True,
+    )
+    pounds = next(value for name, value in row.items() if name.startswith("p50") and "error" not in name)
+    assert f">{pounds / 1e6:,.1f}<" in fan
+
+
+def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
+    answer = capitation("simulate", "blmk", "--draws", 100, "--layers", "chance", "--party", "RC9", "--out", tmp_path)
     assert answer.code == 0, answer.err
-    assert "What the system's variance is made of" in answer.out
+    assert (tmp_path / "s-curve-RC9.svg").is_file()
+    assert not (tmp_path / "s-curve-06F.svg").exists()
     assert "pool, gross: £" in answer.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "layer_variance.csv",
-        "locality_chance.csv",
-        "pool_size.csv",
-    ]
-    layers = pl.read_csv(tmp_path / "layer_variance.csv").filter(pl.col("code") == "system")
-    assert layers.get_column("layer").to_list() == ["chance", "environment", "growth", "list-size", "price", "together"]
+    assert "Capitation with an alliance pool: " in answer.out
+    answer = capitation("simulate", "blmk", "--draws", 100, "--party", "RC99", "--out", tmp_path / "no")
+    assert answer.code == 2
+    assert "RC99" in answer.err
+    assert not (tmp_path / "no").exists()
 
 
 @pytest.mark.parametrize(

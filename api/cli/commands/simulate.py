@@ -1,28 +1,63 @@
-"""`capitation simulate`: how likely each locality is to overspend, from draws of what a plan cannot know."""
+"""`capitation simulate`: how likely each locality and each party is to overspend, from draws of what a plan cannot know."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 import typer
 from rich.progress import Progress
 
-from api.boards.tables import notices, print_json, show, write_frame
+from api.boards.risk import charted, files_of, party_sentences, pictures
+from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
-from capitation.chance.document import LAYERS, read_uncertainty
+from capitation.chance.distances import distance_chances
+from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, Simulation, SimulationWork, simulate
+from capitation.errors import SourceError
+from capitation.pack.layers import files_of as pack_files
+from capitation.pack.layers import layers as pack_layers
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
+from capitation.records.documents import read_mapping
+from capitation.records.whole_files import write_all_whole
 from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
+from contracts.options.document import ContractOptions, read_options
+from contracts.risk.parties import PartySimulation, party_model
+from contracts.risk.study import party_risk
+
+PARTY_DRAWS = 10_000
+"""Draws of parties, at most, unless the caller says otherwise."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is simulated: a scenario, and the options on it where there are some."""
+
+    scenario: Scenario
+    options: ContractOptions | None
+    folder: Path | None
+    """Where the options stand, for contracts beside them."""
+
+
+@dataclass(frozen=True)
+class Parties:
+    """What was found of the parties under the options."""
+
+    found: PartySimulation
+    frames: Mapping[str, pl.DataFrame]
+    drawn: Mapping[str, str]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,19 +67,34 @@ def register(app: typer.Typer) -> None:
 
 # Reason: each of its parameters is an option of the command line
 def simulate_command(
-    scenario: Annotated[Path, typer.Argument(help="Scenario document, or the id of one that ships.")],
+    scenario: Annotated[
+        Path, typer.Argument(help="Scenario or contract options document, or the id of one that ships.")
+    ],
     draws: Annotated[int, typer.Option(help="Draws; 100,000 give chances to a tenth of a percent.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed; the same one gives the same draws on any machine.")] = 1,
     layers: Annotated[
-        str, typer.Option(help=f"Layers to draw, of {', '.join(LAYERS)}; all for every one with figures.")
-    ] = "chance",
+        str | None,
+        typer.Option(
+            help=f"Layers to draw, of {', '.join(LAYERS)}, or all; by default chance for localities and all for parties."
+        ),
+    ] = None,
     uncertainty: Annotated[
         Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
     ] = None,
-    year: Annotated[str | None, typer.Option(help="Year to simulate; the year of the need data by default.")] = None,
+    year: Annotated[str | None, typer.Option(help="Year of the localities; that of the need data by default.")] = None,
     method: Annotated[
         Method, typer.Option(help="monte-carlo, or sobol (16 times a power of two draws).")
     ] = "monte-carlo",
+    party_draws: Annotated[
+        int | None, typer.Option(help=f"Draws of the parties; as --draws, at most {PARTY_DRAWS:,}, by default.")
+    ] = None,
+    party: Annotated[
+        list[str] | None, typer.Option(help="Code of a party to picture; the largest of each role by default.")
+    ] = None,
+    standard_error: Annotated[
+        float | None,
+        typer.Option(help="Stop early once the standard error of mean positions, as a share, is as small as this."),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
     state: Annotated[
         Path | None, typer.Option(help="File that keeps the draws if you stop it (Ctrl-C); run again to go on.")
@@ -53,54 +103,136 @@ def simulate_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw what a plan cannot know and say how likely each locality is to overspend, and what pool covers them.
+    """Draw what a plan cannot know and say how likely each locality is to overspend, and each party under each contract option.
 
-    The plan before any contract: positions of the parties under contract options are not among the answers.
+    Localities are before any contract; parties are the commissioners and providers of the options on the scenario.
     """
     pack = DataPack(pack_folder(data))
-    document = read_scenario(shipped(scenario, "scenarios", data))
-    figures = read_uncertainty(_uncertainty(uncertainty, document, pack))
-    shown = FinancialYear(year) if year else FinancialYear(document.need_year)
-    chosen = None if layers == "all" else [name.strip() for name in layers.split(",") if name.strip()]
-    request = Request(draws, seed, method)
+    subject = _subject(scenario, data)
+    figures = read_uncertainty(_uncertainty(uncertainty, subject.scenario, pack))
+    chosen = None if layers in {None, "all"} else [name.strip() for name in str(layers).split(",") if name.strip()]
+    request = Request(draws, seed, method, standard_error)
+    if out is not None and out.is_file():
+        message = f"{out}: found a file; expected a folder for the results"
+        raise SourceError(message)
     with Progress(console=notices, transient=True) as progress:
-        task = progress.add_task(f"evaluating {document.title}", total=None)
-        book = book_of(evaluate(document, pack), shown)
+        task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
+        run = evaluate(subject.scenario, pack)
+        shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
+        book = book_of(run, shown)
         progress.update(task, description="drawing", total=draws)
         work = SimulationWork(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
-        found = simulate(model([book], figures, chosen), request, work)
-    _report(found, document, out, as_json)
+        found = simulate(model([book], figures, ["chance"] if layers is None else chosen), request, work)
+        frames = _locality_frames(found, run, figures)
+        parties = None
+        if subject.options is not None:
+            of = party_draws or (draws if method == "sobol" else min(draws, PARTY_DRAWS))
+            progress.update(task, description="settling", total=of, completed=0)
+
+            def settled(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            own = None if state is None else state.with_name(f"{state.name}.parties")
+            parties = _parties(
+                subject, pack, run, figures, chosen, replace(request, draws=of), party or (),
+                SimulationWork(threads, state=own, progress=settled),
+            )  # fmt: skip
+    _report(found, frames, parties, subject, out, as_json)
 
 
-def _report(found: Simulation, document: Scenario, out: Path | None, as_json: bool) -> None:
-    chances, pools = locality_chances(found), pool_sizes(found)
-    variances = layer_variances(found) if len(found.model.layers) > 1 else None
-    answers: dict[str, pl.DataFrame] = {"locality_chance": chances, "pool_size": pools}
-    if variances is not None:
-        answers["layer_variance"] = variances
-    written = [write_frame(frame, out / f"{name}.csv") for name, frame in answers.items()] if out is not None else []
+def _subject(given: Path, data: Path | None) -> Subject:
+    """The scenario and its options: the argument is either's name or file."""
+    folder = pack_folder(data)
+    known = pack_files(pack_layers(folder), "options/*.toml")
+    document = shipped(given, "scenarios", data)
+    if document.is_file() and "options" not in read_mapping(document):
+        scenario = read_scenario(document)
+        found = known.get(f"options/{scenario.id}.toml")
+        options = read_options(found) if found is not None else None
+        if options is None or options.scenario != scenario.id:
+            return Subject(scenario, None, None)
+        return Subject(scenario, options, found.parent if found is not None else None)
+    chosen = shipped(given, "options", data)
+    if not chosen.is_file():
+        return Subject(read_scenario(document), None, None)  # which says that there is no such file
+    options = read_options(chosen)
+    return Subject(read_scenario(shipped(Path(options.scenario), "scenarios", data)), options, chosen.parent)
+
+
+def _locality_frames(found: Simulation, run: Run, figures: Uncertainty) -> dict[str, pl.DataFrame]:
+    frames: dict[str, pl.DataFrame] = {
+        "distance_chance": distance_chances(run, found.model.books, figures),
+        "locality_chance": locality_chances(found),
+        "pool_size": pool_sizes(found),
+    }
+    if len(found.model.layers) > 1:
+        frames["layer_variance"] = layer_variances(found)
+    return frames
+
+
+# Reason: what is simulated, with what, and how are each given by the command
+def _parties(
+    subject: Subject,
+    pack: DataPack,
+    run: Run,
+    figures: Uncertainty,
+    layers: Sequence[str] | None,
+    request: Request,
+    pictured: Sequence[str],
+    work: SimulationWork,
+) -> Parties | None:
+    if subject.options is None:
+        return None
+    made = party_model(subject.options, pack, run, figures, layers, subject.folder)
+    shown = charted(made, pictured)
+    found, frames = party_risk(made, request, work)
+    return Parties(found, frames, pictures(found, frames, shown))
+
+
+def _report(
+    found: Simulation,
+    frames: Mapping[str, pl.DataFrame],
+    parties: Parties | None,
+    subject: Subject,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    every = {**frames, **(parties.frames if parties is not None else {})}
+    drawn = parties.drawn if parties is not None else {}
+    written = write_all_whole(files_of(every, drawn, out)) if out is not None else []
+    chances, pools, variances = frames["locality_chance"], frames["pool_size"], frames.get("layer_variance")
     persons = pl.col("persons").round(0).cast(pl.Int64)
     short = ["code", "persons", "sd_share", *(f"over_{percent}" for percent in OVER)]
     errors = ["sd_share_error", *(f"over_{percent}_error" for percent in OVER)]
     rows = chances.with_columns(persons).select(*short, *errors)
     if as_json:
-        print_json(
-            {
-                "scenario": document.id,
-                "year": str(found.model.books[0].year),
-                "uncertainty": found.model.document.id,
-                "layers": list(found.model.layers),
-                "draws": found.draws,
-                "seed": found.request.seed,
-                "localities": rows.filter(pl.col("code") != SYSTEM),
-                "system": rows.filter(pl.col("code") == SYSTEM).row(0, named=True),
-                "pools": pools,
-                "layer_variances": variances,
-                "written": [str(path) for path in written],
+        content: dict[str, Any] = {
+            "scenario": subject.scenario.id,
+            "year": str(found.model.books[0].year),
+            "uncertainty": found.model.document.id,
+            "layers": list(found.model.layers),
+            "draws": found.draws,
+            "seed": found.request.seed,
+            "localities": rows.filter(pl.col("code") != SYSTEM),
+            "system": rows.filter(pl.col("code") == SYSTEM).row(0, named=True),
+            "distances": frames["distance_chance"],
+            "pools": pools,
+            "layer_variances": variances,
+        }
+        if parties is not None:
+            content |= {
+                "options": list(parties.found.model.options),
+                "party_layers": list(parties.found.model.chance.layers),
+                "party_draws": parties.found.draws,
+                "parties": parties.frames["party_chance"],
+                **{name: frame for name, frame in parties.frames.items() if name != "party_chance"},
+                "says": party_sentences(parties.found.model, parties.frames),
             }
-        )
+        print_json({**content, "written": [str(path) for path in written]})
         return
-    title = f"{document.title}: {found.model.books[0].year}, {', '.join(found.model.layers)}, {found.draws:,} draws"
+    title = (
+        f"{subject.scenario.title}: {found.model.books[0].year}, {', '.join(found.model.layers)}, {found.draws:,} draws"
+    )
     show(_in_percent(rows.select(short)), title)
     if variances is not None:
         show(
@@ -112,8 +244,21 @@ def _report(found: Simulation, document: Scenario, out: Path | None, as_json: bo
             f"pool, {row['basis']}: £{row['pool_pence'] / 1e8:.1f}m covers {row['cover']:.0%} of years; "
             f"£{row['mean_pence'] / 1e8:.1f}m is drawn on average"
         )
+    if parties is not None:
+        _show_parties(parties)
     for path in written:
         typer.echo(f"written: {path}")
+
+
+def _show_parties(parties: Parties) -> None:
+    made = parties.found.model
+    first = str(made.document.first_year)
+    columns = ["option", "organisation_code", "miss", "over_1", "over_2", "over_5"]
+    rows = parties.frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
+    title = f"Chance of a deficit {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
+    show(_in_percent(rows.select(columns)), title)
+    for sentence in party_sentences(made, parties.frames):
+        typer.echo(sentence)
 
 
 def _in_percent(rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from api.boards.payoff_svg import round_ticks
+from api.boards.svg import round_ticks
 from capitation.errors import ContractError
 from contracts import parse_contract, settle
 from contracts.document.contract import read_contract

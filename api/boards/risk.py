@@ -1,0 +1,115 @@
+"""Risk for a board: how likely each party misses its total under each option, and the pictures and files that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from api.boards.risk_svg import fan_svg, s_curve_svg, tornado_svg
+from api.exports.plain_cells import plain_cells
+from api.exports.pounds import in_pounds
+from capitation.errors import UnknownNameError
+from contracts.options.position import ROLES
+from contracts.risk.parties import PartyModel, PartySimulation
+
+
+def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
+    """Role and code of the parties to draw: those named, else the largest of each role.
+
+    Raises:
+        UnknownNameError: no party has such a code.
+    """
+    known = [code for _, code in made.parties]
+    for code in named:
+        if code not in known:
+            raise UnknownNameError("party", code, known, where=f"options {made.document.id}")
+    if named:
+        return [party for party in made.parties if party[1] in named]
+    sizes = made.sizes[0].max(axis=0)
+    found = []
+    for role in ROLES:
+        mine = [k for k, (r, _) in enumerate(made.parties) if r == role]
+        found += [made.parties[max(mine, key=lambda k: float(sizes[k]))]] if mine else []
+    return found
+
+
+def pictures(
+    found: PartySimulation, frames: Mapping[str, pl.DataFrame], parties: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """SVG text by file name: a fan by option, the S-curves and the tornado of the first year of the new contracts."""
+    made = found.model
+    first = str(made.document.first_year)
+    y = [str(year) for year in made.years].index(first)
+    titles = {option.id: option.title for option in made.document.options}
+    out = {}
+    for party in parties:
+        role, code = party
+        j = made.parties.index(party)
+        drawn = [(titles[o], found.positions[k, y, j]) for k, o in enumerate(made.options)]
+        out[f"s-curve-{code}.svg"] = s_curve_svg(drawn, f"{code}: position {first} under each option")
+        for option in made.options:
+            out[f"fan-{code}-{option}.svg"] = fan_svg(frames["party_chance"], option, titles[option], role, code)
+            mine = frames["party_layer"].filter(
+                pl.col("option") == option, pl.col("year") == first, pl.col("organisation_code") == code,
+                pl.col("role") == role,
+            )  # fmt: skip
+            name = f"{code}: what moves its position {first} under {titles[option]}"
+            out[f"tornado-{code}-{option}.svg"] = tornado_svg(mine, name)
+    return out
+
+
+def files_of(
+    frames: Mapping[str, pl.DataFrame], drawn: Mapping[str, str], folder: Path
+) -> dict[Path, Callable[[Path], object]]:
+    """What fills each file of a simulation: frames as CSV with money in pounds, and pictures."""
+    tables = {folder / f"{name}.csv": partial(_write_table, frame) for name, frame in frames.items()}
+    return {**tables, **{folder / name: partial(_write_picture, text) for name, text in drawn.items()}}
+
+
+def _write_table(frame: pl.DataFrame, path: Path) -> None:
+    plain_cells(in_pounds(frame)).write_csv(path)
+
+
+def _write_picture(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def party_sentences(made: PartyModel, frames: Mapping[str, pl.DataFrame]) -> list[str]:
+    """One sentence an option: how likely a party of each role misses its total in the first year, and why."""
+    first = str(made.document.first_year)
+    rows = frames["party_chance"].filter(pl.col("year") == first)
+    layers = frames["party_layer"].filter(pl.col("year") == first, pl.col("layer") != "together")
+    out = []
+    for option in made.document.options:
+        words = []
+        for role in ROLES:
+            mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role, pl.col("sd_pence") > 0)
+            if mine.is_empty():
+                continue
+            low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
+            words.append(
+                f"{role}s end {first} in deficit with {low['miss']:.0%} ({low['organisation_code']}) to "
+                f"{high['miss']:.0%} ({high['organisation_code']})"
+                + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
+            )
+        out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")
+    return out
+
+
+def _because(layers: pl.DataFrame) -> str:
+    """The layers behind the variance of a role's positions, the largest first."""
+    weighed = (
+        layers.filter(pl.col("sd_pence") > 0)
+        .group_by("layer")
+        .agg(pl.col("variance_share").mean().alias("share"))
+        .filter(pl.col("share") >= 0.1)
+        .sort("share", descending=True)
+    )
+    parts = [f"{name} {share:.0%}" for name, share in weighed.head(2).rows()]
+    return f", mostly from {' and '.join(parts)}" if parts else ""
+
+
+__all__ = ["charted", "files_of", "party_sentences", "pictures"]

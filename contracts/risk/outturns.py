@@ -1,0 +1,168 @@
+"""Outturns of draws: what each commissioner buys from each provider on each line, in every draw and year at once.
+
+    actual value = sum over localities of plan value x use        actual cost = price x sum of plan cost x (1 + variable part x (use - 1))
+
+The rules are those of one outturn (`options/outturn.py`): a line that no activity counts stays at plan. The chance of a
+locality's whole budget therefore falls on its counted lines, so that its total varies by cv / sqrt(persons) all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from capitation.chance.curves.normal import Floats
+from capitation.chance.model import ChanceModel
+from capitation.chance.moved import MovedYear
+from capitation.records.frames import Frame
+from capitation.run.run import Run
+from contracts.options.document import PLAN, ContractOptions
+from contracts.options.outturn import PlanLine, case_activity, outturn
+
+KEY = ["year", "commissioner", "provider", "service", "line"]
+"""What a row of an outturn is about."""
+
+STOCHASTIC = ("actual_activity", "actual_value_pence", "actual_cost_pence")
+"""Columns of an outturn that differ from draw to draw."""
+
+
+@dataclass(frozen=True)
+class YearOfRows:
+    """The rows of one year, ready to be moved."""
+
+    rows: slice
+    """Where they stand among all rows."""
+    lines: tuple[tuple[int, npt.NDArray[np.intp], Floats, Floats], ...]
+    """For each line of the plan: its place in the plan, the rows of it, and plan value and cost by row and locality."""
+    carried: Floats
+    """How many times the counted lines of each locality carry the chance of its whole budget."""
+    variable: Floats
+    """Variable part of the cost of a row."""
+    fixed_value: Floats
+    """Value of each row that no draw moves."""
+    fixed_cost: Floats
+    """Cost of each row that no draw moves."""
+    saved: Floats
+    """Part of what a locality misses that falls on each row, by row and locality."""
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """All rows of the outturn at plan, and how draws move them."""
+
+    at_plan: pl.DataFrame
+    """The outturn where everything is as planned, in the order of the key."""
+    years: tuple[YearOfRows, ...]
+
+    def moved(self, years: Iterator[MovedYear], draws: slice) -> dict[str, Floats]:
+        """The columns that draws move, by row and draw of a part of a block."""
+        count = draws.stop - draws.start
+        value, cost = np.empty((self.at_plan.height, count)), np.empty((self.at_plan.height, count))
+        for mine, year in zip(self.years, years, strict=True):
+            _move(mine, year, draws, value[mine.rows], cost[mine.rows])
+        np.rint(value, out=value)  # whole pence, as of an outturn: their sums are exact in whatever order they are made
+        np.rint(cost, out=cost)
+        plan = self.at_plan.get_column("plan_value_pence").to_numpy().astype(float)
+        activity = self.at_plan.get_column("plan_activity").cast(pl.Float64).to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(plan[:, None] > 0, value / plan[:, None], 1.0)
+        return {"actual_activity": activity[:, None] * ratio, "actual_value_pence": value, "actual_cost_pence": cost}
+
+
+def drawn_rows(model: ChanceModel, document: ContractOptions, run: Run, lines: Frame[PlanLine]) -> DrawnRows:
+    """The rows of all years of a model, with what each locality puts into each of them."""
+    activity = case_activity(run, document.plan_activity, PLAN)
+    plan = outturn(lines, activity, document.variable_ppm(), document.cost_at_plan.value)
+    names = [str(book.year) for book in model.books]
+    at_plan = plan.filter(pl.col("year").is_in(names)).sort(KEY)
+    counted = activity.filter(pl.col("plan_activity") > 0).select("year", "line", "locality_code", counted=pl.lit(True))
+    parts = (
+        lines.filter(pl.col("year").is_in(names))
+        .join(counted, on=["year", "line", "locality_code"], how="left", validate="m:1")
+        .join(at_plan.select(*KEY).with_row_index("row"), on=KEY, how="left", validate="m:1")
+        .with_columns(pl.col("counted").fill_null(False))
+    )
+    years = tuple(_year(model, y, at_plan, parts, document) for y in range(len(model.books)))
+    return DrawnRows(at_plan, years)
+
+
+def _year(
+    model: ChanceModel, y: int, at_plan: pl.DataFrame, parts: pl.DataFrame, document: ContractOptions
+) -> YearOfRows:
+    book, chance = model.books[y], model.chances[y]
+    mine = at_plan.with_row_index("row").filter(pl.col("year") == book.year)
+    first, count = int(mine["row"].min() or 0), mine.height  # type: ignore[arg-type]  # a whole number
+    columns = {code: k for k, code in enumerate(book.localities)}
+    at_cost = float(document.cost_at_plan.value)
+    planned = np.zeros((count, len(columns)))
+    moving = np.zeros((count, len(columns)), dtype=bool)
+    for row, code, pence, is_counted in (
+        parts.filter(pl.col("year") == book.year).select("row", "locality_code", "plan_value_pence", "counted").rows()
+    ):
+        planned[row - first, columns[code]] += pence
+        moving[row - first, columns[code]] = is_counted
+    value = np.where(moving, planned, 0.0)
+    ppm = document.variable_ppm()
+    names = mine.get_column("line").to_list()
+    groups = []
+    for at, line in enumerate(book.lines):
+        rows = np.array([k for k, name in enumerate(names) if name == line], dtype=np.intp)
+        if len(rows):
+            groups.append((at, rows, value[rows], value[rows] * at_cost))
+    known = {book.lines[at] for at, _, _, _ in groups}
+    others = np.array([k for k, name in enumerate(names) if name not in known], dtype=np.intp)
+    if len(others) and value[others].any():
+        groups.append((-1, others, value[others], value[others] * at_cost))
+    total = value.sum(axis=0)
+    by_line = chance.line_sd.shape[1] > 1
+    if by_line:
+        spread = np.zeros(len(columns))
+        for at, _, moved_value, _ in groups:
+            spread += (moved_value.sum(axis=0) * chance.line_sd[:, at]) ** 2
+        own = np.sqrt(spread) / book.plan_pence
+        carried = np.divide(chance.whole_sd, own, out=np.ones_like(own), where=own > 0)
+    else:
+        carried = np.divide(book.plan_pence, total, out=np.ones_like(total), where=total > 0)
+    saved = np.divide(value, total, out=np.zeros_like(value), where=total > 0) * book.plan_pence
+    own_cost = mine.get_column("plan_cost_pence").to_numpy().astype(float)
+    own_value = mine.get_column("plan_value_pence").to_numpy().astype(float)
+    variable = np.array([ppm.get(name, 0) / 1e6 for name in names])
+    return YearOfRows(
+        slice(first, first + count), tuple(groups), carried, variable,
+        own_value - value.sum(axis=1), own_cost - value.sum(axis=1) * at_cost, saved,
+    )  # fmt: skip
+
+
+def _move(mine: YearOfRows, year: MovedYear, draws: slice, value: Floats, cost: Floats) -> None:
+    """Fill value and cost of the rows of a year; what a mix fails to save is spent on the rows of its locality by plan."""
+    value[:] = mine.fixed_value[:, None]
+    cost[:] = mine.fixed_cost[:, None]
+    for at, rows, planned, at_cost in mine.lines:
+        own = year.own[:, at if year.own.shape[1] > 1 else 0, draws]
+        use = 1 + mine.carried[:, None] * (own - 1)
+        if year.shared is not None:
+            use = use * year.shared[at, draws]
+        value[rows] += _summed(planned, use)
+        variable = mine.variable[rows, None]
+        cost[rows] += at_cost.sum(axis=1, keepdims=True) + variable * _summed(at_cost, use - 1)
+    if year.missed is not None:
+        missed = _summed(mine.saved, year.missed[:, draws])
+        value += missed
+        cost += missed * mine.variable[:, None]
+    if year.price is not None:
+        cost *= year.price[draws]
+
+
+def _summed(amounts: Floats, factors: Floats) -> Floats:
+    """Amounts by row and locality times factors by locality and draw; locality by locality, so that how many draws are under way changes no bit."""
+    out: Floats = amounts[:, :1] * factors[0]
+    for k in range(1, len(factors)):
+        out += amounts[:, k : k + 1] * factors[k]
+    return out
+
+
+__all__ = ["KEY", "STOCHASTIC", "DrawnRows", "YearOfRows", "drawn_rows"]

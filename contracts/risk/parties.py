@@ -1,0 +1,364 @@
+"""Parties: the position of every commissioner and provider, in every draw, year and option.
+
+    uncertainties -> use and price of care -> outturn of the draw -> each option's compiled contracts -> payments -> positions
+
+All options meet the same draws. Positions are pure functions of model, seed and number of the draw, so neither threads nor how
+many draws are under way at a time change a result; a stopped simulation goes on from its state file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from capitation.chance.book import book_of
+from capitation.chance.curves.normal import Floats
+from capitation.chance.document import Uncertainty
+from capitation.chance.kept import keep, resumed
+from capitation.chance.model import ChanceModel, model
+from capitation.chance.moved import MovedYear, moved
+from capitation.chance.scores.draws import Source, source
+from capitation.chance.simulate import Request, SimulationWork
+from capitation.errors import ContractError, Faults, ScenarioError, StoppedError
+from capitation.pack.sources import DataPack
+from capitation.records.identity import canonical, digest
+from capitation.records.years import FinancialYear
+from capitation.run.run import Run
+from contracts.options.document import ContractOptions, option_faults, read_contracts
+from contracts.options.outturn import plan_lines
+from contracts.options.position import ROLES, commissioner_money
+from contracts.risk.deals import Cut, DrawnDeal, make_deal
+from contracts.risk.outturns import DrawnRows, drawn_rows
+
+AT_ONCE = 256
+"""Draws that are settled at a time, unless the caller says otherwise."""
+
+CHECKED = 1_024
+"""After so many draws each it is looked whether the standard errors are small enough."""
+
+STOCHASTIC_INPUTS = "actual_activity, actual_value_pence or actual_cost_pence"
+
+
+@dataclass(frozen=True)
+class PartyModel:
+    """Options on a plan under uncertainty, ready for draws."""
+
+    document: ContractOptions
+    chance: ChanceModel
+    rows: DrawnRows
+    deals: tuple[DrawnDeal, ...]
+    of_option: tuple[tuple[int, ...], ...]
+    """Numbers of the deals of each option."""
+    parties: tuple[tuple[str, str], ...]
+    """Role and code of every party."""
+    allocation: Floats
+    """A commissioner's allocation by year and party; nil for a provider."""
+    payer: np.ndarray
+    """Number of the party that pays each row of the outturn."""
+    payee: np.ndarray
+    """Number of the party that each row pays."""
+
+    @property
+    def years(self) -> tuple[FinancialYear, ...]:
+        """The years, in order."""
+        return tuple(book.year for book in self.chance.books)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Ids of the options."""
+        return tuple(option.id for option in self.document.options)
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of everything that positions depend on, besides the draws."""
+        contracts = [deal.contract.model_dump_json(by_alias=True) for deal in self.deals]
+        rows = digest(self.rows.at_plan.write_csv())
+        options = self.document.model_dump_json(by_alias=True)
+        return digest(canonical([self.chance.id, options, contracts, rows, self.allocation.tolist()]))
+
+    @cached_property
+    def at_plan(self) -> Floats:
+        """Positions where nothing moves, by option, year and party."""
+        plan = self.rows.at_plan
+        columns = {
+            "actual_activity": plan.get_column("plan_activity").cast(pl.Float64).to_numpy()[:, None],
+            "actual_value_pence": plan.get_column("plan_value_pence").to_numpy().astype(float)[:, None],
+            "actual_cost_pence": plan.get_column("plan_cost_pence").to_numpy().astype(float)[:, None],
+        }
+        found: Floats = self._positions(columns, 0, None)[..., 0]
+        return found
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """What a year brings each party at plan: a commissioner's allocation, a provider's income; by option, year and party."""
+        paid = self.rows.at_plan.get_column("plan_cost_pence").to_numpy().astype(float)
+        cost = np.zeros((len(self.years), len(self.parties)))
+        for y, year in enumerate(self.rows.years):
+            np.add.at(cost[y], self.payee[year.rows], paid[year.rows])
+        income = self.at_plan + cost
+        return np.where(self.is_commissioner, self.allocation, income)
+
+    @property
+    def is_commissioner(self) -> np.ndarray:
+        """Which parties are commissioners."""
+        return np.array([role == "commissioner" for role, _ in self.parties])
+
+    def positions(self, years: Sequence[MovedYear], draws: slice, first: int, cuts: list[Cut] | None = None) -> Floats:
+        """Positions by option, year, party and draw of a part of a block.
+
+        Args:
+            years: the block, moved.
+            draws: the part of it.
+            first: number of the first draw of the part, for messages.
+            cuts: takes what limiting clauses cut.
+        """
+        return self._positions(self.rows.moved(iter(years), draws), first, cuts)
+
+    def _positions(self, columns: Mapping[str, Floats], first: int, cuts: list[Cut] | None) -> Floats:
+        count = columns["actual_cost_pence"].shape[1]
+        own = np.repeat(self.allocation[:, :, None], count, axis=2)
+        for y, year in enumerate(self.rows.years):
+            np.subtract.at(own[y], self.payee[year.rows], columns["actual_cost_pence"][year.rows])
+        paid = [self._by_party(deal, deal.payments(columns, first, cuts), count) for deal in self.deals]
+        out = np.empty((len(self.of_option), *own.shape))
+        for k, deals in enumerate(self.of_option):
+            out[k] = own
+            for number in deals:
+                out[k] += paid[number]
+        return out
+
+    def _by_party(self, deal: DrawnDeal, payments: Floats, count: int) -> Floats:
+        """What a deal brings each party, by year, party and draw."""
+        out = np.zeros((len(self.years), len(self.parties), count))
+        for y, year in enumerate(self.rows.years):
+            mine = (deal.rows >= year.rows.start) & (deal.rows < year.rows.stop)
+            np.subtract.at(out[y], self.payer[deal.rows[mine]], payments[mine])
+            np.add.at(out[y], self.payee[deal.rows[mine]], payments[mine])
+        return out
+
+    def only(self, layers: Sequence[str]) -> PartyModel:
+        """The same with these layers alone; the others stay at plan."""
+        chance = model(self.chance.books, self.chance.document, layers)
+        return PartyModel(
+            self.document, chance, self.rows, self.deals, self.of_option, self.parties, self.allocation, self.payer,
+            self.payee,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PartySimulation:
+    """Positions of all parties in every draw, and what limiting clauses cut."""
+
+    model: PartyModel
+    request: Request
+    positions: Floats
+    """Position in pence by option, year, party and draw; below 0 is a deficit."""
+    cuts: tuple[Cut, ...] = ()
+    """What limits cut in the draws that were made in this sitting."""
+
+    @property
+    def draws(self) -> int:
+        """Draws that were made; fewer than asked for where the simulation stopped early."""
+        return int(self.positions.shape[3])
+
+    @property
+    def block(self) -> int:
+        """Draws in a block; with Sobol points, one scramble."""
+        return source(self.request.method, self.request.seed, self.request.draws, self.model.chance.streams).block
+
+    @property
+    def hash(self) -> str:
+        """Checksum of all positions."""
+        return hashlib.sha256(np.ascontiguousarray(self.positions).tobytes()).hexdigest()
+
+
+# Reason: a pack, a run and a folder are three places, and options and layers two choices
+def party_model(
+    document: ContractOptions,
+    pack: DataPack,
+    run: Run,
+    uncertainty: Uncertainty,
+    layers: Sequence[str] | None = None,
+    folder: Path | None = None,
+    only: Sequence[str] = (),
+) -> PartyModel:
+    """Options on the plan of a run, made ready for draws.
+
+    Args:
+        document: the options.
+        pack: data pack with the contracts that ship.
+        run: the run of their scenario.
+        uncertainty: what is uncertain.
+        layers: the layers to draw; all that have figures where none are named.
+        folder: where the document stands, for contracts beside it.
+        only: ids of the options to try; none means all.
+
+    Raises:
+        ContractError: the options contradict themselves, their contracts or the run, or none of their contracts has an
+            input that draws move.
+    """
+    faults = Faults()
+    contracts, _ = read_contracts(document, pack, folder, faults)
+    faults.extend(option_faults(document, run, contracts, only))
+    faults.raise_if_any(ContractError, f"options {document.id}: cannot be simulated")
+    if only:
+        document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
+    years = sorted(run.provider_allocation.get_column("year").unique())
+    books = [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
+    chance = model(books, uncertainty, layers)
+    rows = drawn_rows(chance, document, run, plan_lines(run))
+    made: dict[tuple[str, tuple[str, ...]], int] = {}
+    deals: list[DrawnDeal] = []
+    of_option = []
+    for option in document.options:
+        mine = []
+        for each in option.contracts:
+            providers = tuple(document.providers_of(each.groups))
+            if (each.contract, providers) not in made:
+                made[each.contract, providers] = len(deals)
+                deals.append(make_deal(contracts[each.contract], rows.at_plan, providers))
+            mine.append(made[each.contract, providers])
+        of_option.append(tuple(mine))
+    if not any(deal.moved for deal in deals):
+        for deal in deals:
+            faults.add(
+                f"contract {deal.contract.id!r}", "no input that draws move", STOCHASTIC_INPUTS,
+                "Simulate options of which at least one follows activity or cost.",
+            )  # fmt: skip
+        faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
+    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), commissioner_money(run, pack))
+
+
+def _assembled(  # what was made, put together
+    document: ContractOptions,
+    chance: ChanceModel,
+    rows: DrawnRows,
+    deals: tuple[DrawnDeal, ...],
+    of_option: tuple[tuple[int, ...], ...],
+    money: pl.DataFrame,
+) -> PartyModel:
+    buyers = sorted({*money.get_column("commissioner_code"), *rows.at_plan.get_column("commissioner")})
+    sellers = sorted(rows.at_plan.get_column("provider").unique())
+    parties = (*((ROLES[0], code) for code in buyers), *((ROLES[1], code) for code in sellers))
+    place = {party: k for k, party in enumerate(parties)}
+    years = {str(book.year): y for y, book in enumerate(chance.books)}
+    allocation = np.zeros((len(years), len(parties)))
+    for year, code, pence in money.select("year", "commissioner_code", "allocation_pence").rows():
+        if year in years:
+            allocation[years[year], place[ROLES[0], code]] += pence
+    payer = np.array([place[ROLES[0], code] for code in rows.at_plan.get_column("commissioner")])
+    payee = np.array([place[ROLES[1], code] for code in rows.at_plan.get_column("provider")])
+    return PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee)
+
+
+def simulate_parties(
+    made: PartyModel, request: Request, work: SimulationWork | None = None, at_once: int = AT_ONCE
+) -> PartySimulation:
+    """Positions of all parties in all draws asked for, or in as many as the stated standard error takes.
+
+    Args:
+        made: the options, ready.
+        request: which draws; `stop_at` is the largest standard error of any party's mean position, as a share of its size.
+        work: threads, progress, cancel and state file; nothing of it changes a result.
+        at_once: draws that are settled at a time; no more does this.
+
+    Raises:
+        ScenarioError: draws or seed cannot be.
+        ContractError: a clause refuses a draw, whose values are shown.
+        StoppedError: the work was cancelled; what was drawn so far is in the state file, where one was named.
+    """
+    work = work or SimulationWork()
+    drawn = source(request.method, request.seed, request.draws, made.chance.streams)
+    if at_once < 1 or work.threads < 1:
+        message = f"work: found {work.threads} threads and {at_once} draws at a time; expected at least 1 of each"
+        raise ScenarioError(message)
+    out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
+    stop = None if request.stop_at is None else repr(request.stop_at)
+    name = digest(canonical([made.id, request.draws, request.seed, request.method, stop]))
+    done = resumed(work.state, name, out) if work.state is not None else 0
+    cuts: list[tuple[Cut, ...]] = []
+    enough = _enough(made, request, out, range(CHECKED, done + 1, CHECKED))
+    try:
+        for part, positions, cut in () if enough else _parts(made, drawn, done, work, at_once):
+            out[..., part] = positions
+            cuts.append(cut)
+            before, done = done, part.stop
+            work.progress(done, request.draws)
+            checks = range(before - before % CHECKED + CHECKED, done + 1, CHECKED)
+            enough = _enough(made, request, out, checks)
+            if enough:
+                break
+    except (KeyboardInterrupt, StoppedError):
+        if work.state is not None:
+            keep(work.state, name, out, done)
+        raise
+    if work.state is not None and work.state.is_file():
+        work.state.unlink()
+    return PartySimulation(made, request, out[..., : enough or request.draws], _joined(cuts))
+
+
+def _parts(
+    made: PartyModel, drawn: Source, done: int, work: SimulationWork, at_once: int
+) -> Iterator[tuple[slice, Floats, tuple[Cut, ...]]]:
+    """Parts of the draws in order; as many are under way at a time as there are threads."""
+    pool: AbstractContextManager[ThreadPoolExecutor | None]
+    pool = ThreadPoolExecutor(work.threads) if work.threads > 1 else nullcontext()
+    with pool as executor:
+        for number in range(done // drawn.block, -(-drawn.draws // drawn.block)):
+            start = number * drawn.block
+            years = list(moved(made.chance, drawn, number))
+            ends = range(max(done, start), min(start + drawn.block, drawn.draws), at_once)
+            last = min(start + drawn.block, drawn.draws)
+            parts = [slice(at, min(at + at_once, last)) for at in ends]
+
+            def settled(
+                part: slice, years: Sequence[MovedYear] = years, start: int = start
+            ) -> tuple[Floats, tuple[Cut, ...]]:
+                cuts: list[Cut] = []
+                within = slice(part.start - start, part.stop - start)
+                return made.positions(years, within, part.start, cuts), tuple(cuts)
+
+            for first in range(0, len(parts), work.threads):
+                if work.is_cancelled():
+                    kept = f"; they are kept in {work.state}: run it again to go on" if work.state is not None else ""
+                    message = f"stopped on request after {parts[first].start:,} of {drawn.draws:,} draws{kept}"
+                    raise StoppedError(message)
+                group = parts[first : first + work.threads]
+                for part, (positions, cut) in zip(
+                    group, (executor.map if executor else map)(settled, group), strict=True
+                ):
+                    yield part, positions, cut
+
+
+def _enough(made: PartyModel, request: Request, out: Floats, checks: range) -> int | None:
+    """The number of draws at which all standard errors were small enough, if it is one of these."""
+    if request.stop_at is None:
+        return None
+    sizes = np.maximum(made.sizes, 1.0)
+    for count in checks:
+        error = (out[..., :count].std(axis=3) / np.sqrt(count) / sizes).max()
+        if error <= request.stop_at:
+            return count
+    return None
+
+
+def _joined(parts: Sequence[tuple[Cut, ...]]) -> tuple[Cut, ...]:
+    if not parts:
+        return ()
+    whole = []
+    for each in zip(*parts, strict=True):
+        first = each[0]
+        years = {y: np.concatenate([cut.by_year[y] for cut in each]) for y in first.by_year}
+        whole.append(Cut(first.contract, first.step, first.term, years))
+    return tuple(whole)
+
+
+__all__ = ["AT_ONCE", "PartyModel", "PartySimulation", "party_model", "simulate_parties"]

@@ -1,0 +1,78 @@
+"""Study: every answer of a simulation of options at once, as the frames of a run by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from capitation.chance.scores.sobol import DIMENSIONS
+from capitation.chance.simulate import Request, SimulationWork
+from capitation.records.frames import Schema
+from contracts.risk.answers import (
+    CapChance,
+    CarriedChance,
+    PartyChance,
+    PartyPool,
+    cap_chances,
+    carried_chances,
+    party_chances,
+    party_pools,
+)
+from contracts.risk.causes import Causes, PartyLayer, PartyWrongReward, causes, party_layers, party_wrong_rewards
+from contracts.risk.parties import PartyModel, PartySimulation, simulate_parties
+
+RISK_FRAMES: dict[str, type[Schema]] = {
+    "cap_chance": CapChance,
+    "carried_chance": CarriedChance,
+    "party_chance": PartyChance,
+    "party_layer": PartyLayer,
+    "party_pool": PartyPool,
+    "party_wrong_reward": PartyWrongReward,
+}
+"""Schemas of the frames by name."""
+
+FEWEST = 1_000
+"""Draws of the causes, at least, where as many were asked for."""
+
+
+def party_risk(
+    made: PartyModel, request: Request, work: SimulationWork | None = None
+) -> tuple[PartySimulation, dict[str, pl.DataFrame]]:
+    """The simulation of all parties and every answer; the causes take an eighth of the draws for each layer.
+
+    Progress counts the draws of both; a cancel or an interruption leaves the state file of the simulation, where one is named.
+    """
+    work = work or SimulationWork()
+    few = replace(request, draws=_fewer(request))
+    passes = few.draws * (len(made.chance.layers) + (len(made.chance.layers) > 1))
+    total, report = request.draws + passes, work.progress
+    found = simulate_parties(made, request, replace(work, progress=lambda done, _: report(done, total)))
+    after = found.request.draws
+    why = causes(made, few, replace(work, state=None, progress=lambda done, _: report(after + done, total)))
+    return found, party_frames(found, why)
+
+
+def party_frames(found: PartySimulation, why: Causes) -> dict[str, pl.DataFrame]:
+    """The frames of a simulation by name; without wrong rewards where chance was not drawn."""
+    frames: dict[str, pl.DataFrame] = {
+        "cap_chance": cap_chances(found),
+        "carried_chance": carried_chances(found),
+        "party_chance": party_chances(found),
+        "party_layer": party_layers(why),
+        "party_pool": party_pools(found),
+    }
+    if "chance" in why.alone:
+        frames["party_wrong_reward"] = party_wrong_rewards(why)
+    return frames
+
+
+def _fewer(request: Request) -> int:
+    """An eighth of the draws, a number that Sobol points can have where they are asked for."""
+    few = request.draws // 8
+    if request.method == "sobol":
+        return few if few >= DIMENSIONS else request.draws
+    return max(few, min(request.draws, FEWEST))
+
+
+__all__ = ["RISK_FRAMES", "party_frames", "party_risk"]

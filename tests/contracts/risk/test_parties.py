@@ -1,0 +1,238 @@
+"""Parties in draws: the same positions as one outturn, the same draws for all options, and the same figures however the work is cut."""
+
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+import pytest
+
+from capitation.chance.document import read_uncertainty
+from capitation.chance.moved import MovedYear
+from capitation.chance.simulate import Request, SimulationWork
+from capitation.errors import ContractError, ScenarioError, SourceError, StoppedError, UnknownNameError
+from contracts.options.document import GroupContract, read_options
+from contracts.options.evaluate import evaluate_options
+from contracts.risk.answers import cap_chances, carried_chances, party_chances, party_pools
+from contracts.risk.causes import causes, party_layers, party_wrong_rewards
+from contracts.risk.parties import party_model, simulate_parties
+
+
+@pytest.fixture(scope="module")
+def document(pack):
+    return read_options(pack.path("options/blmk.toml"))
+
+
+@pytest.fixture(scope="module")
+def figures(pack):
+    return read_uncertainty(pack.path("uncertainty/blmk.toml"))
+
+
+@pytest.fixture(scope="module")
+def made(document, pack, blmk_run, figures):
+    return party_model(document, pack, blmk_run, figures)
+
+
+@pytest.fixture(scope="module")
+def found(made):
+    return simulate_parties(made, Request(450, 3))
+
+
+def _of(made, role, code):
+    return made.parties.index((role, code))
+
+
+@pytest.fixture(scope="module")
+def compared(document, pack, blmk_run):
+    return evaluate_options(document, pack, run=blmk_run).frame("position")
+
+
+@pytest.mark.parametrize(("case", "use", "pence"), [("plan", 1.0, 0.01), ("plan-plus-5", 1.05, 500_000)])
+def test_a_draw_that_is_the_plan_or_5_percent_more_gives_the_positions_of_that_outturn(
+    made, compared, case, use, pence
+):
+    """Whole units of activity, which an outturn counts and a draw does not, are worth a few thousand pounds."""
+    places, lines = len(made.chance.localities), len(made.chance.books[0].lines)
+    years = [MovedYear(np.ones((places, 1, 1)), np.full((lines, 1), use), None, None)] * len(made.years)
+    drawn = made.positions(years, slice(0, 1), 0)[..., 0]
+    rows = compared.filter(pl.col("activity_case") == case)
+    assert rows.height == drawn.size
+    years_of = [str(year) for year in made.years]
+    for option, year, role, code, position in rows.select(
+        "option", "year", "role", "organisation_code", "position_pence"
+    ).rows():
+        mine = drawn[made.options.index(option), years_of.index(year), _of(made, role, code)]
+        assert mine == pytest.approx(position, abs=pence)
+
+
+def test_threads_and_parts_change_no_bit(made, found):
+    again = simulate_parties(made, Request(450, 3), SimulationWork(threads=2), at_once=77)
+    assert again.hash == found.hash
+    assert simulate_parties(made, Request(600, 4)).hash != found.hash
+
+
+def test_a_stopped_simulation_goes_on_where_it_was_and_leaves_no_file(made, found, tmp_path):
+    state = tmp_path / "state.npz"
+    asked = []
+
+    def is_cancelled():
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(StoppedError, match="after 300 of 450 draws"):
+        simulate_parties(made, Request(450, 3), SimulationWork(state=state, is_cancelled=is_cancelled), at_once=150)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+    with pytest.raises(SourceError, match="another simulation"):
+        simulate_parties(made, Request(600, 5), SimulationWork(state=state))
+    done = []
+    after = simulate_parties(
+        made, Request(450, 3), SimulationWork(state=state, progress=lambda n, _: done.append(n)), at_once=200
+    )
+    assert after.hash == found.hash
+    assert min(done) > 300
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_meet_the_same_chances(made, found):
+    plain, blended = made.options.index("do-minimum"), made.options.index("blended")
+    ambulance, hospital = _of(made, "provider", "RYC"), _of(made, "provider", "RC1")
+    assert (found.positions[plain, :, ambulance] == found.positions[blended, :, ambulance]).all()
+    both = np.corrcoef(found.positions[plain, 1, hospital], found.positions[blended, 1, hospital])
+    assert both[0, 1] > 0.7  # with draws of their own it would be about nil
+
+
+def test_money_that_one_party_pays_another_receives(made, found):
+    """Over all parties an option moves no money: positions add to allocations less cost, the same under every option."""
+    total = found.positions.sum(axis=2)
+    assert np.abs(total - total[:1]).max() < 1.0
+
+
+def test_chance_alone_gives_a_commissioner_that_pays_by_price_the_sd_of_its_localities(
+    document, pack, blmk_run, figures
+):
+    """Do minimum pays hospitals by price: its risk is less than that of the whole budget, cv / sqrt(persons), and of its order."""
+    model = party_model(document, pack, blmk_run, figures, ["chance"], only=("do-minimum", "blended"))
+    drawn = simulate_parties(model, Request(1_500, 9))
+    y = 2
+    book = model.chance.books[y]
+    whole = np.sqrt(((3.68 / np.sqrt(book.persons) * book.plan_pence) ** 2).sum())
+    buyers = [j for j, (role, _) in enumerate(model.parties) if role == "commissioner"]
+    system = drawn.positions[0, y, buyers].sum(axis=0)
+    assert 0.4 * whole < system.std() < whole
+
+
+def test_answers_have_errors_and_agree_with_the_draws(made, found, document):
+    rows = party_chances(found)
+    assert rows.height == found.positions[..., 0].size
+    row = rows.row(
+        by_predicate=(pl.col("option") == "capitation-corridor")
+        & (pl.col("year") == "2018/19")
+        & (pl.col("organisation_code") == "RC9"),
+        named=True,
+    )
+    k, j = made.options.index("capitation-corridor"), _of(made, "provider", "RC9")
+    drawn = found.positions[k, 2, j]
+    assert row["mean_pence"] == round(drawn.mean())
+    assert row["mean_error_pence"] == pytest.approx(drawn.std() / np.sqrt(450), abs=1)
+    assert row["miss"] == pytest.approx((drawn < 0).mean())
+    assert row["over_1"] == pytest.approx((drawn < -0.01 * row["size_pence"]).mean())
+    assert row["shortfall_pence"] == round(np.maximum(-drawn, 0).mean())
+    assert row["worst_5_pence"] < row["p5_pence"] < row["p50_pence"] < row["p95_pence"]
+    assert row["reserve_pence"] == pytest.approx(0.02 * row["size_pence"], abs=1)
+    assert row["bears_1_in_20"] == (row["p5_pence"] >= -row["reserve_pence"])
+    carried = carried_chances(found)
+    last = carried.row(
+        by_predicate=(pl.col("option") == "capitation-corridor")
+        & (pl.col("year") == "2020/21")
+        & (pl.col("organisation_code") == "RC9"),
+        named=True,
+    )
+    assert last["mean_pence"] == pytest.approx(found.positions[k, 1:, j].sum(axis=0).mean(), abs=1)
+    assert carried.get_column("year").min() == str(document.first_year)
+
+
+def test_the_alliance_limit_binds_more_often_as_growth_adds_up(found, made):
+    caps = cap_chances(found).sort("year")
+    assert caps.get_column("step").unique().to_list() == ["limited"]
+    assert caps.get_column("binds").is_sorted()
+    assert caps.get_column("worth_pence").is_sorted()
+    k, y = made.options.index("capitation-alliance"), 4
+    bound = caps.get_column("binds")[-1]
+    hospital = found.positions[k, y, _of(made, "provider", "RC1")]
+    least = np.isclose(hospital, hospital.min(), atol=1.0).mean()
+    assert bound == pytest.approx(least, abs=0.01)  # at the limit every provider bears the same, in gain or loss
+
+
+def test_pools_are_gross_or_net_of_the_surpluses_of_others(found):
+    pools = party_pools(found).filter(pl.col("year") == "2018/19", pl.col("role") == "provider")
+    gross, net = (pools.filter(pl.col("basis") == basis) for basis in ("gross", "net"))
+    assert (gross.get_column("pool_pence") >= net.get_column("pool_pence")).all()
+    assert (gross.get_column("mean_pence") > 0).all()
+    with pytest.raises(ScenarioError, match=r"cover: found 1\.5"):
+        party_pools(found, 1.5)
+
+
+def test_layers_explain_the_variance_and_chance_alone_rewards(made):
+    why = causes(made, Request(300, 3))
+    layers = party_layers(why)
+    sums = (
+        layers.group_by("option", "year", "role", "organisation_code")
+        .agg(pl.col("variance_share").sum())
+        .get_column("variance_share")
+    )
+    assert all(abs(total - 1) < 1e-6 or abs(total) < 1e-6 for total in sums)
+    block = layers.filter(pl.col("option") == "do-minimum", pl.col("organisation_code") == "X-SPECIALISED")
+    assert block.filter(pl.col("layer") == "price").get_column("variance_share").min() == pytest.approx(1.0, abs=1e-6)
+    rewards = party_wrong_rewards(why, 0.001)
+    special = rewards.filter(pl.col("organisation_code") == "X-SPECIALISED")
+    assert special.get_column("reward").max() == special.get_column("penalty").max() == 0
+    council = rewards.filter(pl.col("option") == "do-minimum", pl.col("organisation_code") == "E06000055")
+    assert council.get_column("reward").min() > 0.2
+    with pytest.raises(ScenarioError, match="threshold: found 0"):
+        party_wrong_rewards(why, 0)
+
+
+def test_an_early_stop_is_the_same_however_the_work_is_cut(made):
+    request = Request(2_048, 1, stop_at=0.002)
+    one = simulate_parties(made, request)
+    two = simulate_parties(made, request, SimulationWork(threads=2), at_once=300)
+    assert one.draws == two.draws == 1_024
+    assert one.hash == two.hash
+
+
+def test_options_that_pay_whatever_happens_have_nothing_to_simulate(document, pack, blmk_run, figures):
+    every = tuple(group.id for group in document.groups)
+    block = (GroupContract(contract="blmk-block", groups=every),)
+    blocks = tuple(o.model_copy(update={"contracts": block}) for o in document.options[:2])
+    only = document.model_copy(update={"options": blocks, "base": blocks[0].id})
+    with pytest.raises(ContractError, match="nothing of them depends on chance") as raised:
+        party_model(only, pack, blmk_run, figures)
+    assert "contract 'blmk-block'" in str(raised.value.faults[0])
+
+
+def test_a_draw_that_a_contract_refuses_is_named_with_its_values(document, pack, blmk_run, figures):
+    wild = figures.chance.cv.model_copy(update={"value": Decimal(300)})
+    much = figures.model_copy(update={"chance": figures.chance.model_copy(update={"cv": wild})})
+    model = party_model(document, pack, blmk_run, much, ["chance"], only=("do-minimum", "blended"))
+    with pytest.raises(ContractError, match="a draw cannot be settled") as raised:
+        simulate_parties(model, Request(50, 1))
+    said = str(raised.value.faults[0])
+    assert "draw " in said
+    assert "actual_value_pence of -" in said
+    assert "at least 0" in said
+
+
+def test_layers_and_draws_that_cannot_be(made, document, pack, blmk_run, figures):
+    with pytest.raises(UnknownNameError, match="weather"):
+        party_model(document, pack, blmk_run, figures, ["weather"])
+    with pytest.raises(ScenarioError, match="draws: found 0"):
+        simulate_parties(made, Request(0, 1))
+    with pytest.raises(ScenarioError, match="0 draws at a time"):
+        simulate_parties(made, Request(10, 1), at_once=0)
+
+
+@pytest.mark.deep
+def test_sobol_points_settle_like_other_draws(made):
+    drawn = simulate_parties(made, Request(512, 2, method="sobol"))
+    assert drawn.block == 32
+    rows = party_chances(drawn)
+    assert (rows.get_column("mean_error_pence") >= 0).all()
