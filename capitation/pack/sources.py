@@ -90,6 +90,7 @@ class DataPack:
     _opened: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     _contents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     _read: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
+    _given: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -116,8 +117,29 @@ class DataPack:
             raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
         if relative not in self._opened:
             self._contents[relative] = path.read_bytes()
-            self._opened[relative] = hashlib.sha256(self._contents[relative]).hexdigest()
+            self._opened[relative] = (
+                "varied" if relative in self.varied else hashlib.sha256(self._contents[relative]).hexdigest()
+            )
         return path
+
+    def afresh(self) -> DataPack:
+        """The same pack with no file opened yet, so that a manifest names the files of one run and no others."""
+        return DataPack(self.root, _read=self._read if self._given else {}, _given=self._given)
+
+    @property
+    def varied(self) -> frozenset[str]:
+        """Files that are read as something else than they hold, by their path inside the pack."""
+        return frozenset(relative for relative, _ in self._given)
+
+    def with_reading(self, relative: str, kind: object, value: object) -> DataPack:
+        """The pack where one file reads as something else, for a figure that is varied; its manifest calls that file varied.
+
+        Args:
+            relative: the file, by its path inside the pack.
+            kind: the model or schema that it is read as.
+            value: what is read.
+        """
+        return DataPack(self.root, _read=self._read, _given={**self._given, (relative, kind): value})
 
     def files(self, pattern: str) -> dict[str, Path]:
         """Files of the pack and of those that it extends, by their path inside it, in order."""
@@ -203,6 +225,8 @@ class DataPack:
 
     def _once(self, relative: str, kind: object, read: Callable[[], T]) -> T:
         """What a file holds as `kind`, read the first time it is asked for."""
+        if (relative, kind) in self._given:
+            return cast("T", self._given[relative, kind])
         if (relative, kind) not in self._read:
             self._read[relative, kind] = read()
         return cast("T", self._read[relative, kind])

@@ -17,6 +17,10 @@ import polars as pl
 
 from capitation.activity.plan import PointOfDelivery
 from capitation.activity.unit_costs import NationalCost
+from capitation.aims.context import PlanContext
+from capitation.aims.milestones import NamedMilestone
+from capitation.aims.outcomes import NamedResult, PrintedArea
+from capitation.aims.risks import NamedRisk
 from capitation.allocation.providers import ElsewhereProvider, Flow
 from capitation.allocation.services import ServiceStream
 from capitation.chain.rules import Chain
@@ -59,6 +63,11 @@ DOCUMENTS: dict[str, type[Document]] = {
 TABLES: dict[str, type[Schema]] = {
     "activity/points-of-delivery.csv": PointOfDelivery,
     "activity/national-costs.csv": NationalCost,
+    "aims/areas.csv": PrintedArea,
+    "aims/context.csv": PlanContext,
+    "aims/milestones.csv": NamedMilestone,
+    "aims/outcomes.csv": NamedResult,
+    "aims/risks.csv": NamedRisk,
     "evidence/marginal-shares.csv": MarginalShare,
     "evidence/plausibility-bands.csv": PlausibilityBand,
     "evidence/service-costs.csv": ServiceCost,

@@ -59,7 +59,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     Raises:
         CapitationError: whatever its steps raise; nothing is written here, so nothing is half done.
     """
-    pack = DataPack(pack.root)  # afresh, so that the manifest names the files this run opened and no others
+    pack = pack.afresh()  # so that the manifest names the files this run opened and no others
     money = control_total(scenario.money)
     table = practice_table(scenario, pack)
     members = system_members(scenario, pack)

@@ -115,7 +115,7 @@ def evaluate_options(
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
         CapitationError: the scenario cannot be evaluated.
     """
-    pack = DataPack(pack.root)
+    pack = pack.afresh()
     faults = Faults()
     contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
@@ -168,6 +168,25 @@ def evaluate_options(
         frames |= study(trials, every, earned)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
     return make_run(document, inputs, frames)
+
+
+def trials_of(document: ContractOptions, pack: DataPack, run: Run, folder: Path | None = None) -> Trials:
+    """The options on a run, ready to be tried on any activity and cost.
+
+    Args:
+        document: the options.
+        pack: data pack with the contracts that ship.
+        run: the scenario's run.
+        folder: where the document stands, for contracts beside it.
+
+    Raises:
+        ContractError: everything in which the options, their contracts and the run contradict each other, at once.
+    """
+    faults = Faults()
+    contracts, _ = read_contracts(document, pack, folder, faults, None)
+    faults.extend(option_faults(document, run, contracts, ()))
+    faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
+    return Trials(document, contracts, run, plan_lines(run), commissioner_money(run, pack), _settle_all)
 
 
 def payments_of(

@@ -171,7 +171,12 @@ def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
 
 
 def parts_of_run(
-    spec: RunRows, years: Sequence[FinancialYear], run: Run, calibration: Calibration, pack: DataPack
+    spec: RunRows,
+    years: Sequence[FinancialYear],
+    run: Run,
+    calibration: Calibration,
+    pack: DataPack,
+    prices: Sequence[Any] | None = None,
 ) -> dict[str, list[Any]]:
     """Rows of a problem document by the name of its field, from a run that is at hand.
 
@@ -181,6 +186,7 @@ def parts_of_run(
         run: the run.
         calibration: solutions set to the plan, and how.
         pack: the data pack, for names of providers and for evidence.
+        prices: prices that were worked out before from a run with the same unit costs and activity.
 
     Raises:
         DocumentError: the spec names a year, provider, solution or point of delivery that the run does not have; every fault
@@ -205,7 +211,7 @@ def parts_of_run(
         "points_of_delivery": _points(run, pack),
         "activity": sorted(_activity(activity), key=lambda r: (r["locality"], r["point_of_delivery"], r["year"])),
         "flows": sorted(_flows(used), key=lambda r: (r["locality"], r["provider"], r["point_of_delivery"])),
-        "prices": _prices(spec, run, pack, texts, lines),
+        "prices": _prices(spec, run, pack, texts, lines) if prices is None else list(prices),
         "receiving_capacity": _receiving(spec, activity),
         "stranded_limits": _limits(spec, run, texts, codes),
         "control_totals": _totals(spec, run, texts),

@@ -10,7 +10,7 @@ from capitation.activity import printed_plan as plan
 from capitation.activity.reading import reading
 
 TEXTS = {
-    "blmk-stp-2016": 250,
+    "blmk-stp-2016": 579,
     "hsj-blmk-2016": 3,
     "blmk-briefing-2016-05": 48,
     "blmk-news-2016-07": 25,

@@ -9,6 +9,7 @@ from api.cli.options import DataOption, JsonOption
 from api.cli.pack_documents import document_faults
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
+from capitation.run.aims_checks import starts_that_differ
 from capitation.run.checks import check_pack
 from capitation.run.unread import unread_notes
 from optimiser.links.stale import stale_problems
@@ -30,7 +31,7 @@ def check(
     folder = pack_folder(data)
     pack = DataPack(folder)
     faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack)]))
-    notes = [*unread_notes(pack), *stale_problems(pack)]
+    notes = [*unread_notes(pack), *stale_problems(pack), *map(str, starts_that_differ(pack))]
     if as_json:
         print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})
     else:

@@ -1,0 +1,145 @@
+"""`capitation assumptions`: every assumption of a plan, ranked by what its lowest and highest value move of each headline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from api.boards.tables import console, notices, print_json, show
+from api.cli.options import DataOption, JsonOption, RunFolder
+from capitation.errors import SourceError
+from capitation.money.pence import decimal_text
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
+from capitation.run.run import Run, load_run, require_same_inputs
+from optimiser.links.assumed.inputs import PlanInputs, inputs_of
+from optimiser.links.assumed.kept import FILE, AssumptionLog, KeptAssumption, keep, kept_in
+from optimiser.links.assumed.study import SECONDS, study
+from optimiser.links.assumed.words import sentences
+
+STAGES = ("allocations", "contract options", "mix")
+"""Stages that a whole plan has."""
+
+_WITHOUT = {
+    "contract options": "no contract options of its scenario (capitation plan --options, or --options here)",
+    "mix": "no problem of its scenario (capitation plan --problem, or --problem here)",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("assumptions")(assumptions)
+
+
+# Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
+def assumptions(
+    run: RunFolder,
+    top: Annotated[int, typer.Option(help="How many to show, those that move most first; 0 shows all.", min=0)] = 10,
+    options: Annotated[
+        Path | None, typer.Option(help="Contract options; those of the pack for the scenario by default.")
+    ] = None,
+    problem: Annotated[
+        Path | None, typer.Option(help="Problem; the one of the pack for the scenario by default.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Work it out anew even where it is kept.")] = False,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds after which it stops; what was not reached says so.", min=1)
+    ] = SECONDS,
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file to keep the log in as well.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every assumption of a plan with owner, evidence, range and what both ends of it move of each headline, what moves most first."""
+    found = load_run(run)
+    pack = DataPack(pack_folder(data))
+    require_same_inputs(_of_scenario(found), pack)
+    inputs = inputs_of(found, pack, options, problem)
+    log = None if again else kept_in(run, inputs.content_key(found))
+    if log is None:
+        log = _made(inputs, found, seconds, quiet=as_json)
+        keep(log, run / FILE)
+    if out is not None:
+        if out.suffix != ".json":
+            message = f"{out}: found the ending {out.suffix!r}; expected .json"
+            raise SourceError(message)
+        keep(log, out)
+    shown = log.assumptions[: top or None]
+    if as_json:
+        print_json(_as_json(found, log, shown))
+        return
+    _show(found, log, shown)
+
+
+def _of_scenario(run: Run) -> Run:
+    """The run without those inputs that are no files of the pack."""
+    inputs = {name: sha for name, sha in run.manifest.inputs.items() if "/" in name}
+    return Run(run.manifest.model_copy(update={"inputs": inputs}), run.frames)
+
+
+def _made(inputs: PlanInputs, run: Run, seconds: float, *, quiet: bool) -> AssumptionLog:
+    if quiet:
+        return study(inputs, run, seconds=seconds)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notices, transient=True) as progress:
+        task = progress.add_task("running every assumption at both ends of its range", total=None)
+        return study(inputs, run, seconds=seconds, say=lambda done, of: progress.update(task, completed=done, total=of))
+
+
+def _lacking(log: AssumptionLog) -> list[str]:
+    return [_WITHOUT[stage] for stage in STAGES if stage not in log.stages]
+
+
+def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> None:
+    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    weak = sum(each.quality in ("red", None) for each in log.assumptions)
+    stand_ins = sum(each.range_from == "stand-in" for each in log.assumptions)
+    figures = sum(len(each.places) for each in log.assumptions)
+    console.print(
+        f"{len(log.assumptions)} assumptions over {figures} marked figures; {weak} on weak evidence or without a mark; {stand_ins} state no "
+        f"range and are tested within a stand-in one. Covered: {', '.join(log.stages)}.",
+        markup=False,
+    )
+    for lack in _lacking(log):
+        console.print(f"Not covered: {lack}.", markup=False)
+    table = pl.DataFrame(
+        {"headline": list(log.titles.values()), "amount_pence": [log.base[name] for name in log.titles]}
+    )
+    show(table, "Headlines as the plan stands")
+    for number, said in enumerate(sentences(log, names, len(shown)), start=1):
+        console.print(f"{number}. {said}", markup=False)
+
+
+def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> dict[str, Any]:
+    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    said = sentences(log, names, len(shown))
+    return {
+        "run": run.id,
+        "key": log.key,
+        "stages": list(log.stages),
+        "lacking": _lacking(log),
+        "seconds": log.seconds,
+        "count": len(log.assumptions),
+        "marked_figures": sum(len(each.places) for each in log.assumptions),
+        "headlines": [{"id": k, "title": t, "amount_gbp": decimal_text(log.base[k])} for k, t in log.titles.items()],
+        "assumptions": [
+            {
+                **each.model_dump(exclude={"effects"}, mode="json"),
+                "says": words,
+                "effects": [
+                    {
+                        "headline": e.headline,
+                        "base_gbp": decimal_text(e.base_pence),
+                        "low_gbp": None if e.low_pence is None else decimal_text(e.low_pence),
+                        "high_gbp": None if e.high_pence is None else decimal_text(e.high_pence),
+                        "method": e.method,
+                    }
+                    for e in each.effects
+                ],
+            }
+            for each, words in zip(shown, said, strict=True)
+        ],
+    }

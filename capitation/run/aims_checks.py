@@ -1,0 +1,54 @@
+"""Checks of what a plan aims at: milestones, risks, outcomes and phases stand, and no solution starts before its milestone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from capitation.aims.context import context
+from capitation.aims.milestones import FILE, milestones, start_faults
+from capitation.aims.outcomes import outcomes
+from capitation.aims.risks import risks
+from capitation.errors import CapitationError, Fault
+from capitation.pack.sources import DataPack
+from capitation.records.years import FinancialYear
+from capitation.run.document_checks import read_or_faults
+from capitation.run.scenario import Scenario
+from capitation.shift.solution import Solution
+
+
+def aims_stand(pack: DataPack) -> Iterator[Fault]:
+    """Milestones before the plan's first year or without a date, risks without a score, outcomes without a value, phases with a gap."""
+    first = first_year(pack)
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: milestones(pack, first),
+        lambda: risks(pack),
+        lambda: outcomes(pack),
+        lambda: context(pack),
+    )
+    for read in reads:
+        try:
+            read()
+        except CapitationError as error:
+            yield from error.faults or (Fault(str(pack.root / "aims"), error.message, "a table that can be used"),)
+
+
+def starts_that_differ(pack: DataPack) -> Iterator[Fault]:
+    """Solutions that start before the milestone that starts them, and milestones that drive nothing known."""
+    try:
+        found = milestones(pack)
+    except CapitationError:
+        return  # said by `aims_stand`
+    if FILE not in pack.files(FILE):
+        return
+    starts = {}
+    for path in pack.files("solutions/*.toml").values():
+        solution = read_or_faults(path, Solution)[0]
+        if solution is not None:
+            starts[solution.id] = solution.earliest_start
+    yield from start_faults(found, starts)
+
+
+def first_year(pack: DataPack) -> FinancialYear | None:
+    """The first year of the pack's scenarios; none where it has none."""
+    scenarios = [read_or_faults(path, Scenario)[0] for path in pack.files("scenarios/*.toml").values()]
+    return min((s.years[0] for s in scenarios if s is not None), default=None)

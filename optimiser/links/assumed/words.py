@@ -1,0 +1,90 @@
+"""The log in sentences: what an assumption is, within what it was tested, and which headline it moves by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from capitation.money.pence import board_text
+from optimiser.links.assumed.kept import AssumptionLog, KeptAssumption, KeptEffect
+
+EVIDENCE = {
+    "red": "weak evidence",
+    "amber": "partial evidence",
+    "green": "strong evidence",
+    None: "no mark of evidence",
+}
+
+
+def sentences(log: AssumptionLog, names: Mapping[str, str] | None = None, most: int = 10) -> list[str]:
+    """The first assumptions of a log in words, one sentence each.
+
+    Args:
+        log: the log.
+        names: names of providers and areas by code.
+        most: how many.
+    """
+    return [sentence(each, log.titles, names or {}) for each in log.assumptions[:most]]
+
+
+def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """One assumption in words.
+
+    Example:
+        "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence, Director of commissioning):
+        position of providers under blended, 2017/18, is £-8.1m at the low end and £-1.2m at the high end, £-4.6m as assumed."
+    """
+    largest = assumption.largest
+    said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}, {assumption.owner or 'no owner named'})"
+    fitted = " It was set so that a printed figure is met." if assumption.fitted else ""
+    if largest is None:
+        return f"{said}: {assumption.note or 'it moves no headline'}.{fitted}"
+    title = titles.get(largest.headline, largest.headline)
+    return f"{said}: {title}, is {_ends(largest)}, {board_text(largest.base_pence)} as assumed.{fitted}"
+
+
+def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
+    """What is assumed, in words."""
+    place, document = assumption.place, assumption.document
+    if assumption.part == "flows":
+        line, _, provider = place.partition(", ")
+        return f"Share of {line} that goes to {names.get(provider, provider)}"
+    if assumption.part == "parameter":
+        return f"{assumption.about.partition('.')[0]}, {place.removeprefix('value ')}"
+    if assumption.part == "cost behaviour":
+        return f"Cost behaviour of {place}"
+    if assumption.id.startswith("contacts at "):
+        return f"C{assumption.id[1:]}".replace("_", " ")
+    if assumption.part in ("problem", "options") and assumption.id.startswith(f"{document}: "):
+        said = assumption.id.removeprefix(f"{document}: ")
+        return f"{said[:1].upper()}{said[1:]}".replace("_", " ")
+    where = "" if document in assumption.id and not assumption.id.startswith(document) else f"{document}: "
+    return f"{where[:1].upper()}{where[1:]}{place}".replace("_", " ")
+
+
+def _range(assumption: KeptAssumption) -> str:
+    if assumption.value is None:
+        return "a rule in words"
+    ends = f"{_number(assumption.low)} to {_number(assumption.high)}"
+    stand_in = ", a stand-in range" if assumption.range_from == "stand-in" else ""
+    return f"{_number(assumption.value)}, tested from {ends}{stand_in}"
+
+
+def _number(value: Decimal | None) -> str:
+    if value is None:
+        return "none"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.3g}'):f}" if value else "0"
+
+
+def _ends(effect: KeptEffect) -> str:
+    low, high = effect.low_pence, effect.high_pence
+    if low is None and high is not None:
+        return f"{board_text(high)} at the high end, and at the low end no plan can be made"
+    if high is None and low is not None:
+        return f"{board_text(low)} at the low end, and at the high end no plan can be made"
+    return f"{board_text(low or 0)} at the low end and {board_text(high or 0)} at the high end"
+
+
+__all__ = ["EVIDENCE", "sentence", "sentences", "subject"]
