@@ -14,7 +14,7 @@ import polars as pl
 from capitation.errors import Fault, FrameError
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import micro
-from capitation.pace.policy import BandTable, PaceRules, rate
+from capitation.pace.policy import BandTable, PaceRules, Rate, rate
 from capitation.pace.target import AREA, AreaPopulation, StreamArea, require_same_keys
 from capitation.records.columns import OTHER_STREAMS_PENCE, PLACE_TARGET_PENCE
 from capitation.records.years import FinancialYear
@@ -72,9 +72,9 @@ def with_bounds(
     if rules.cap_threshold and rules.cap_growth:
         capped = _is_beyond(rate(rules.cap_threshold))
         fixed = scaled_pence(b, 1 + rate(rules.cap_growth), up=False)
-    growth = pl.lit(None, dtype=pl.Int64)
-    if rules.max_growth:
-        growth = pl.when(b > 0).then(scaled_pence(b, 1 + rate(rules.max_growth), up=False)).cast(pl.Int64)
+        if rules.cap_from:
+            rows = _phased_in(rows, fixed, rate(rules.cap_from), rate(rules.cap_threshold))
+    growth, faster = _growth_limit(rules.max_growth), _growth_limit(rules.max_growth_place or rules.max_growth)
     under = (
         scaled_pence(t, 1 - rate(rules.max_under), up=True).cast(pl.Int64)
         if rules.max_under
@@ -83,15 +83,45 @@ def with_bounds(
     return rows.with_columns(
         capped.alias("is_capped"),
         pl.when(capped).then(fixed).cast(pl.Int64).alias("__fixed"),
-        pl.max_horizontal(growth, "__floor").alias("__growth") if rules.max_growth else growth.alias("__growth"),
+        # an area without an opening has no growth to limit, though other areas have
+        pl.when(growth.is_not_null()).then(pl.max_horizontal(growth, "__floor")).alias("__growth"),
+        pl.when(faster.is_not_null()).then(pl.max_horizontal(faster, "__floor")).alias("__growth_place"),
         under.alias("__under"),
         pl.lit(0, dtype=pl.Int64).alias("__place_target"),
         pl.lit(0, dtype=pl.Int64).alias("__others"),
         pl.lit(0, dtype=pl.Int64).alias("__raised"),
-    ).with_columns(
-        # an area without an opening has no growth to limit, though other areas have
-        pl.when(b > 0).then(pl.col("__growth")).alias("__growth")
     )
+
+
+def _growth_limit(most: Rate | None) -> pl.Expr:
+    """Most money after growth at a rate, rounded down; empty without a limit and for an area without an opening."""
+    if most is None:
+        return pl.lit(None, dtype=pl.Int64)
+    opening = pl.col("opening_pence")
+    return pl.when(opening > 0).then(scaled_pence(opening, 1 + rate(most), up=False)).cast(pl.Int64)
+
+
+def _phased_in(rows: pl.DataFrame, fixed: pl.Expr, since: Decimal, threshold: Decimal) -> pl.DataFrame:
+    """Floors that fall in a straight line to the amount of a capped area, between the distance where the cap begins and its threshold."""
+    part = ((pl.col("opening_dft_share").fill_null(-1.0) - float(since)) / float(threshold - since)).clip(0.0, 1.0)
+    kept = (_PICO - (part * _PICO).round().cast(pl.Int64)).cast(pl.Int128)
+
+    def lowered(name: str) -> pl.Expr:
+        above = (pl.col(name).cast(pl.Int128) - fixed).clip(lower_bound=0)
+        # what lies above the capped amount is kept in part, rounded up as every guarantee is
+        fallen = pl.col(name).cast(pl.Int128) - above + (above * kept + wide(_PICO - 1)) // wide(_PICO)
+        return pl.when(part > 0).then(fallen).otherwise(pl.col(name).cast(pl.Int128)).cast(pl.Int64)
+
+    fallen = rows.with_columns(lowered("__floor").alias("__fallen"))
+    return fallen.with_columns(
+        pl.when(pl.col("__fallen") < pl.col("__floor"))
+        .then(pl.lit("phased_cap"))
+        .otherwise(pl.col("floor_set_by"))
+        .alias("floor_set_by"),
+        lowered("__floor_without_bands").alias("__floor_without_bands"),
+        lowered("__band").alias("__band"),
+        pl.col("__fallen").alias("__floor"),
+    ).drop("__fallen")
 
 
 def with_place(rows: pl.DataFrame, bounds: pl.DataFrame, max_under: Decimal) -> pl.DataFrame:

@@ -95,11 +95,17 @@ class PaceRules(Document):
     """Opening distance above which an area's growth is fixed at `cap_growth`."""
     cap_growth: Rate | None = None
     """Growth of areas above `cap_threshold`, as a rate."""
+    cap_from: Rate | None = None
+    """Opening distance from which the cap is phased in: an area's floor falls in a straight line from its own at this distance to
+    `cap_growth` at `cap_threshold`; none means that the cap begins at the threshold at once."""
     max_under: Rate | None = None
     """Furthest an area may close under target, as a share of target: 0.05 is the five per cent rule."""
     max_growth: Rate | None = None
     """Most an area may grow, as a rate; with it no area is lifted past its target. An area without an opening has no growth
     and is not limited."""
+    max_growth_place: Rate | None = None
+    """Most an area may grow where the place rule asks for it, as a rate at or above `max_growth`; none means that `max_growth`
+    holds there as well."""
     relaxation: tuple[ShortfallRule, ...] = ()
     """Which rules give way, in order, where lower bounds cost more than the quantum; none means that this is an error."""
     surplus_relaxation: tuple[SurplusRule, ...] = ()
@@ -113,10 +119,22 @@ class PaceRules(Document):
         _require_range(self.floor_per_head, "floor_per_head", low=-1)
         _require_range(self.cap_threshold, "cap_threshold", low=0)
         _require_range(self.cap_growth, "cap_growth", low=-1)
+        _require_range(self.cap_from, "cap_from", low=0)
         _require_range(self.max_under, "max_under", low=0, high=1)
         _require_range(self.max_growth, "max_growth", low=-1)
+        _require_range(self.max_growth_place, "max_growth_place", low=-1)
+        if self.max_growth_place is not None and (
+            self.max_growth is None or _exceeds(self.max_growth, self.max_growth_place)
+        ):
+            raise ValueError(
+                "max_growth_place needs a max_growth at or below it: it lets an area far under its place target grow faster"
+            )
         if (self.cap_threshold is None) != (self.cap_growth is None):
             raise ValueError("cap_threshold and cap_growth are given together or not at all")
+        if self.cap_from is not None and (
+            self.cap_threshold is None or not _exceeds_or_open(self.cap_threshold, self.cap_from)
+        ):
+            raise ValueError("cap_from needs a cap_threshold above it: the cap is phased in between the two")
         if self.cap_growth is not None and (self.floor_total is None or _exceeds(self.cap_growth, self.floor_total)):
             raise ValueError(
                 "cap_growth needs a floor_total at or above it, or an area just past the threshold would gain by it"
@@ -282,3 +300,8 @@ def _figure(named: FromParameter, year: FinancialYear, parameters: Parameters) -
 def _exceeds(one: Rate, other: Rate) -> bool:
     """Whether both values are known and the first is larger; named parameters are compared once they are put in."""
     return isinstance(one, Figure) and isinstance(other, Figure) and one.value > other.value
+
+
+def _exceeds_or_open(one: Rate, other: Rate) -> bool:
+    """Whether the first is larger, or one of them is a named parameter that has no value yet."""
+    return not (isinstance(one, Figure) and isinstance(other, Figure)) or one.value > other.value

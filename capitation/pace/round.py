@@ -2,6 +2,7 @@
 
     floor_i    = opening_i x (1 + max(floor_total, band(opening distance_i), (1 + floor_per_head) x persons_i / persons before_i - 1))
     capped     where opening distance_i > cap_threshold: allocation_i = opening_i x (1 + cap_growth)
+    phased     where cap_from < opening distance_i <= cap_threshold: floor_i falls in a straight line to that amount
     lower_i    = max(floor_i, (1 - max_under) x target_i)
     upper_i    = max(floor_i, min(opening_i x (1 + max_growth), target_i)) where max_growth is set, else none
     allocation_i = clip(x x target_i, lower_i, upper_i), with x such that allocations add to the quantum; lifted areas close at x - 1
@@ -51,12 +52,13 @@ from capitation.records.columns import (
 )
 from capitation.records.frames import Column, Frame, Schema
 
-FLOOR_RULES = ("none", "floor_total", "floor_per_head", "band", "over_target_cap")
+FLOOR_RULES = ("none", "floor_total", "floor_per_head", "band", "phased_cap", "over_target_cap")
 HELD_BY = (
     "over_target_cap",
     "floor_total",
     "floor_per_head",
     "band",
+    "phased_cap",
     "max_under",
     "place_max_under",
     "target_ceiling",
@@ -232,7 +234,7 @@ def _place_money(r: RoundState) -> pl.DataFrame:
     )
     r.rows = r.rows.with_columns(
         pl.min_horizontal("__under", limit).alias("__under_within"),
-        pl.min_horizontal("__raised", "__growth").alias("__raised_within"),
+        pl.min_horizontal("__raised", "__growth_place").alias("__raised_within"),
     )
     r.rows = r.rows.with_columns(lower_of(GUARANTEES).alias("__lower"))
     r.rows = r.rows.with_columns(upper_of(LIMITS).alias("__upper"), pl.lit(None, dtype=pl.String).alias("__relaxed"))

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from capitation.activity.printed_cells import printed_number
 from capitation.money.apportion import split
-from capitation.pace.policy import rate
+from capitation.pace.policy import PaceRules, Rate, rate
 from capitation.records.documents import Figure
 from capitation.records.years import FinancialYear
 from capitation.run.formulas.allocation import _by_weight
@@ -161,20 +161,22 @@ def lower_bound(context: Context, row: Row, *, guarantees: bool) -> Worked:
         kept = Fraction(1 + rate(rules.floor_per_head)) * opening * persons / max(before, 1)
         floor = max(floor, math.ceil(kept))
         leaves.append(policy_leaf("floor_per_head", rules.floor_per_head))
-    if rules.bands is not None or rules.max_growth is not None:
-        words = "a band table or growth limit applies: shown as the engine has it, not recomputed"
+    if rules.bands is not None:
+        words = "a band table applies: shown as the engine has it, not recomputed"
         shown = row["lower_pence" if guarantees else "floor_pence"]
         return Worked(shown, [*leaves, at("pace", "opening_pence", **key)], words)
-    if isinstance(rules.cap_threshold, Figure) and isinstance(rules.cap_growth, Figure):
-        leaves += [policy_leaf("cap_threshold", rules.cap_threshold), policy_leaf("cap_growth", rules.cap_growth)]
-        peers = context.rows("pace", year=row["year"], stream=row["stream"])
-        quantum, openings = sum(p["target_pence"] for p in peers), sum(p["opening_pence"] for p in peers)
-        if opening * quantum > (1 + Fraction(rate(rules.cap_threshold))) * openings * target:
-            floor = _times(opening, 1 + rate(rules.cap_growth), ROUND_FLOOR)
-            return Worked(floor, [*leaves, at("pace", "opening_pence", **key)], "the over-target cap fixes the area")
+    floor, fixed = _capped(context, row, rules, floor, leaves)
+    if fixed:
+        return Worked(floor, [at("pace", "opening_pence", **key), *leaves], "the over-target cap fixes the area")
+    lower = floor
     if guarantees and isinstance(rules.max_under, Figure):
-        floor = max(floor, _times(target, 1 - rate(rules.max_under), ROUND_CEILING))
+        asked = _times(target, 1 - rate(rules.max_under), ROUND_CEILING)
         leaves.append(policy_leaf("max_under", rules.max_under))
+        most = _grown(opening, floor, rules.max_growth)
+        if most is not None and isinstance(rules.max_growth, Figure) and max(floor, min(most, target)) < asked:
+            asked = max(floor, min(most, target))
+            leaves.append(policy_leaf("max_growth", rules.max_growth))
+        lower = max(lower, asked)
     lifted = [r for r in context.rows("place_lift", year=row["year"]) if r["was_too_far_under"]]
     place = policy_of(context).place_for(row["year"])
     if guarantees and lifted and place is not None and row["stream"] == place.core_stream:
@@ -182,10 +184,42 @@ def lower_bound(context: Context, row: Row, *, guarantees: bool) -> Worked:
         bound = (
             _times(mine["place_target_pence"], 1 - rate(place.max_under), ROUND_CEILING) - mine["other_streams_pence"]
         )
-        floor = max(floor, bound)
+        faster = rules.max_growth_place or rules.max_growth
+        most = _grown(opening, floor, faster)
+        if most is not None and isinstance(faster, Figure) and most < bound:
+            bound = most
+            leaves.append(policy_leaf("max_growth_place", faster))
+        lower = max(lower, bound)
         if isinstance(place.max_under, Figure):
             leaves.append(policy_leaf("place max_under", place.max_under))
-    return Worked(floor, [*leaves, at("pace", "opening_pence", **key), at("pace", "target_pence", **key)])
+    return Worked(lower, [at("pace", "opening_pence", **key), at("pace", "target_pence", **key), *leaves])
+
+
+def _capped(
+    context: Context, row: Row, rules: PaceRules, floor: int, leaves: list[FigureAddress | Node]
+) -> tuple[int, bool]:
+    """The floor of an area once the over-target cap is looked at, and whether the cap fixes it."""
+    if not isinstance(rules.cap_threshold, Figure) or not isinstance(rules.cap_growth, Figure):
+        return floor, False
+    opening, target = row["opening_pence"], row["target_pence"]
+    leaves += [policy_leaf("cap_threshold", rules.cap_threshold), policy_leaf("cap_growth", rules.cap_growth)]
+    peers = context.rows("pace", year=row["year"], stream=row["stream"])
+    quantum, openings = sum(p["target_pence"] for p in peers), sum(p["opening_pence"] for p in peers)
+    capped = _times(opening, 1 + rate(rules.cap_growth), ROUND_FLOOR)
+    if opening * quantum > (1 + Fraction(rate(rules.cap_threshold))) * openings * target:
+        return capped, True
+    if not isinstance(rules.cap_from, Figure) or not target or not openings:
+        return floor, False
+    leaves.append(policy_leaf("cap_from", rules.cap_from))
+    distance = Fraction(opening * quantum, openings * target) - 1
+    since, edge = Fraction(rate(rules.cap_from)), Fraction(rate(rules.cap_threshold))
+    part = min(max((distance - since) / (edge - since), Fraction(0)), Fraction(1))
+    return floor - (floor - capped) + math.ceil((floor - capped) * (1 - part)) if floor > capped else floor, False
+
+
+def _grown(opening: int, floor: int, most: Rate | None) -> int | None:
+    """The most that a limit on growth leaves an area, never below its floor; none without a limit or an opening."""
+    return max(floor, _times(opening, 1 + rate(most), ROUND_FLOOR)) if isinstance(most, Figure) and opening else None
 
 
 def _persons(context: Context, year: str, locality: str) -> int:
@@ -221,9 +255,10 @@ def _pace(context: Context, row: Row) -> Worked:
     memory = ("pace", row["year"], row["stream"])
     if memory not in context.memory:
         rows = context.rows("pace", **key)
+        # a growth limit is in the bounds already, and so is a ceiling that gave way; a guarantee that gave way for all is not
+        given = [r["rule"] for r in context.rows("relaxation", **key) if r["area_code"] is None]
         is_plain = (
-            not context.rows("relaxation", **key)
-            and rules_of(context, row["year"], row["stream"]).method == "water-fill"
+            set(given) <= {"target_ceiling"} and rules_of(context, row["year"], row["stream"]).method == "water-fill"
         )
         context.memory[memory] = _water_fill(rows) if is_plain else None
     amounts = context.memory[memory]

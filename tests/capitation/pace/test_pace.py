@@ -110,6 +110,7 @@ def policies(draw: st.DrawFn, *, growth_limit: bool = True, steps: bool = True) 
         floor_total="0.01" if capped else draw(st.sampled_from([None, "-0.02", "0", "0.01", "0.02"])),
         cap_threshold="0.10" if capped else None,
         cap_growth=draw(st.sampled_from(["-0.01", "0", "0.0016"])) if capped else None,
+        cap_from=draw(st.sampled_from([None, "0", "0.05", "0.09999999"])) if capped else None,
         max_under=draw(st.sampled_from([None, "0.05", "0.025", "0.1"])),
         max_growth=draw(st.sampled_from([None, "0.05", "0.12"])) if growth_limit else None,
         bands=draw(st.sampled_from(tables)),
@@ -228,7 +229,7 @@ def test_a_standstill_quantum_still_converges_where_floors_allow_a_fall(areas):
 # --- a second way -----------------------------------------------------------------------------------------------------------------
 
 
-def slowly(opening, target, quantum, floor_rate, cap_edge, cap_rate, max_under, max_growth):
+def slowly(opening, target, quantum, floor_rate, cap_from, cap_edge, cap_rate, max_under, max_growth):
     """Unrounded amounts, lower-bound cost and level, by bisection in fractions; max_under gives way if it must."""
     whole = sum(opening)
     lower, floors, upper = [], [], []
@@ -241,6 +242,10 @@ def slowly(opening, target, quantum, floor_rate, cap_edge, cap_rate, max_under, 
             lower.append(fixed)
             upper.append(fixed)
             continue
+        if cap_from is not None and distance > cap_from:
+            # a straight line from the floor at the distance where the cap begins to the amount of a capped area
+            fixed = floor(b * (1 + cap_rate))
+            least = ceil(least - (least - fixed) * (distance - cap_from) / (cap_edge - cap_from))
         top = None if max_growth is None else max(least, min(floor(b * (1 + max_growth)), t))
         under = ceil((1 - max_under) * t)
         floors.append(least)
@@ -273,10 +278,14 @@ def slowly(opening, target, quantum, floor_rate, cap_edge, cap_rate, max_under, 
     growth=GROWTH,
     floor_rate=st.sampled_from(["-0.02", "0", "0.01", "0.0214"]),
     cap=st.sampled_from([None, "-0.01", "-0.02"]),
+    cap_from=st.sampled_from([None, "0.05", "0.02"]),
     max_under=st.sampled_from(["0.05", "0.02", "0.0333"]),
     max_growth=st.sampled_from([None, "0.05", "0.1"]),
 )
-def test_amounts_lie_within_a_penny_of_bisection_in_fractions(areas, growth, floor_rate, cap, max_under, max_growth):
+def test_amounts_lie_within_a_penny_of_bisection_in_fractions(
+    areas, growth, floor_rate, cap, cap_from, max_under, max_growth
+):
+    cap_from = cap_from if cap else None
     assume(cap is None or Decimal(cap) <= Decimal(floor_rate))
     quantum, opening, weights = quantum_after(areas, growth), [b for b, _ in areas], [w for _, w in areas]
     target = targets_of(weights, quantum, codes(len(areas))).get_column("target_pence").to_list()
@@ -285,22 +294,26 @@ def test_amounts_lie_within_a_penny_of_bisection_in_fractions(areas, growth, flo
         floor_total=floor_rate,
         cap_threshold="0.1" if cap else None,
         cap_growth=cap,
+        cap_from=cap_from,
         max_under=max_under,
         max_growth=max_growth,
         relaxation=("max_under",),
     )
     cap_edge = Fraction("0.1") if cap else None
     limit = None if max_growth is None else Fraction(max_growth)
+    phased = Fraction(cap_from) if cap_from else None
     wanted, cost = slowly(
-        opening, target, quantum, Fraction(floor_rate), cap_edge, Fraction(cap or 0), Fraction(max_under), limit
+        opening, target, quantum, Fraction(floor_rate), phased, cap_edge, Fraction(cap or 0), Fraction(max_under), limit
     )
     if wanted is None:
         with pytest.raises(InfeasibleError):
             pace(opening, weights, quantum, policy)
         return
     result = pace(opening, weights, quantum, policy)
-    assert result.summary.get_column("lower_bounds_pence")[0] == cost
-    assert all(abs(a - w) < 1 for a, w in zip(amounts(result), wanted, strict=True))
+    # the line of a phased cap is drawn through distances in floating point: a penny an area
+    assert abs(result.summary.get_column("lower_bounds_pence")[0] - cost) <= (len(areas) if cap_from else 0)
+    most = len(areas) + 1 if cap_from else 1
+    assert all(abs(a - w) < most for a, w in zip(amounts(result), wanted, strict=True))
 
 
 # --- rules one by one -------------------------------------------------------------------------------------------------------------
@@ -447,6 +460,22 @@ def test_the_cap_starts_above_its_threshold_and_not_on_it():
     # openings 110 and 90 of 200 against equal targets: exactly +10%
     assert not pace([11_000, 9_000], [1, 1], 20_500, policy).allocations.get_column("is_capped").any()
     assert pace([11_001, 8_999], [1, 1], 20_500, policy).allocations.get_column("is_capped").to_list() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("opening", "wanted", "by"),
+    [
+        (10_500, 10_605, "floor_total"),  # 5% over: its floor of 1% stands
+        (10_750, 10_804, "phased_cap"),  # 7.5% over, half way: 0.5%, 108.0375 rounded up
+        (11_000, 11_000, "phased_cap"),  # 10% over: nothing of the floor is left
+        (11_001, 11_001, "over_target_cap"),
+    ],
+)
+def test_the_cap_is_phased_in_from_five_per_cent_over_target(opening, wanted, by):
+    policy = policy_of(floor_total="0.01", cap_from="0.05", cap_threshold="0.1", cap_growth="0")
+    # both targets are half of the openings, so the first is as far over target as it is above 100.00
+    row = pace([opening, 20_000 - opening], [1, 1], 20_500, policy).allocations.row(0, named=True)
+    assert (row["floor_pence"], row["floor_set_by"]) == (wanted, by)
 
 
 def test_a_new_area_without_an_opening_is_lifted_and_has_no_growth():

@@ -40,6 +40,26 @@ def shipped(pack):
             policy(rules(floor_total=figure("0.01"), cap_threshold=figure("0.1"), cap_growth=figure("0.02"))),
             "needs a floor_total at or above it",
         ),
+        (
+            policy(rules(cap_from=figure("0.05"))),
+            "cap_from needs a cap_threshold above it",
+        ),
+        (
+            policy(
+                rules(
+                    floor_total=figure("0.02"),
+                    cap_from=figure("0.1"),
+                    cap_threshold=figure("0.1"),
+                    cap_growth=figure("0.01"),
+                )
+            ),
+            "cap_from needs a cap_threshold above it",
+        ),
+        (policy(rules(max_growth_place=figure("0.1"))), "max_growth_place needs a max_growth at or below it"),
+        (
+            policy(rules(max_growth=figure("0.2"), max_growth_place=figure("0.1"))),
+            "max_growth_place needs a max_growth at or below it",
+        ),
         (policy(rules(max_under=figure("5"))), "max_under must be from 0 to 1 .*; found 5"),
         (policy(rules(floor_total=figure("-2"))), "floor_total must be at least -1"),
         (policy(rules(floor_total=figure("0.0123456789"))), "more than 8 decimals"),

@@ -19,7 +19,9 @@ def figure(value: str) -> dict[str, str]:
     return {"value": value, "unit": "rate", **MARKS}
 
 
-def policy(max_under: str | None = "0.05", relaxation: tuple[str, ...] = (), **core: str) -> PacePolicy:
+def policy(
+    max_under: str | None = "0.05", relaxation: tuple[str, ...] = (), surplus: tuple[str, ...] = (), **core: str
+) -> PacePolicy:
     """A floor at the opening for every stream, and the place rule."""
     rules = [
         {
@@ -27,6 +29,7 @@ def policy(max_under: str | None = "0.05", relaxation: tuple[str, ...] = (), **c
             "stream": "ccg",
             "floor_total": figure(core.pop("floor_total", "0")),
             "relaxation": list(relaxation),
+            "surplus_relaxation": list(surplus),
             **{k: figure(v) for k, v in core.items()},
         },
         {"from": YEAR, "stream": "any", "floor_total": figure("0")},
@@ -103,6 +106,29 @@ def test_a_place_rule_that_cannot_be_paid_is_infeasible_or_gives_way_to_the_near
         9_600,
         11_000,
     ]
+
+
+def test_the_place_rule_may_ask_for_faster_growth_than_other_areas_are_given():
+    # as above, the place rule asks for a core of 95.20 in A, growth of 5.8%; a limit of 5% leaves 94.50, one of 6% for the rule alone
+    # leaves it whole
+    rounds = [
+        stream_round("ccg", [9_000, 9_400, 11_000], [1, 1, 1], 30_000),
+        stream_round("specialised", *SPECIALISED),
+    ]
+    loose = {"surplus": ("target_ceiling", "max_growth", "over_target_cap"), "max_growth": "0.05"}
+    slow = run(rounds, policy("0.14", **loose))
+    row = slow.allocations.row(0, named=True)
+    assert (row["stream"], row["area_code"], row["allocation_pence"], row["held_by"]) == (
+        "ccg",
+        "A0",
+        9_450,
+        "place_max_under",
+    )
+    missing = slow.relaxations.filter(pl.col("area_code") == "A0").row(0, named=True)
+    assert (missing["rule"], missing["shortfall_pence"]) == ("place_max_under", 70)
+    fast = run(rounds, policy("0.14", max_growth_place="0.06", **loose))
+    row = fast.allocations.row(0, named=True)
+    assert (row["allocation_pence"], row["held_by"]) == (9_520, "place_max_under")
 
 
 def test_a_capped_area_is_lifted_out_of_its_cap_by_the_place_rule():
