@@ -189,6 +189,10 @@ def _check_tables(problem: Problem, names: _Names) -> None:
             names.check(f"future {future.id!r}", "solution", name, names.solutions)
     for value in problem.residual_values:
         names.check("residual_values", "solution", value.solution, names.solutions)
+    for risk in problem.delivery:
+        names.check("delivery", "solution", risk.solution, names.solutions | {ALL})
+    for deprived in problem.deprivation:
+        names.check("deprivation", "locality", deprived.locality, names.localities)
     for s in problem.solutions:
         for v in s.savings:
             if v.falls_to:
