@@ -17,7 +17,7 @@ from optimiser.programme.core import ALL
 from optimiser.programme.meaning import Meaning, contradictions
 
 
-class Delivery(Sourced):
+class DeliveryRisk(Sourced):
     """How sure it is that a solution is delivered in time, at all, and at its cost."""
 
     solution: Name = ALL
@@ -36,7 +36,7 @@ class Delivery(Sourced):
     """Its own costs, times this, at the high end (one in ten costs more)."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Delivery:
+    def _in_order(self) -> DeliveryRisk:
         if not self.cost_low <= self.cost_central <= self.cost_high:
             found = f"{self.cost_low}, {self.cost_central} and {self.cost_high}"
             raise ValueError(f"cost_low, cost_central and cost_high in that order, not {found}")
@@ -64,13 +64,13 @@ DELIVERY = Meaning("how sure the delivery of {solution} is", "late_chance", (), 
 DEPRIVATION = Meaning("the deprivation of {locality}", "persons_by_fifth", ("locality",))
 
 
-def check_appraised(faults: Faults, delivery: tuple[Delivery, ...], deprivation: tuple[Deprivation, ...]) -> None:
+def check_appraised(faults: Faults, delivery: tuple[DeliveryRisk, ...], deprivation: tuple[Deprivation, ...]) -> None:
     """Gather rows that contradict each other."""
     contradictions(faults, "delivery", DELIVERY, delivery)
     contradictions(faults, "deprivation", DEPRIVATION, deprivation)
 
 
-def delivery_of(rows: tuple[Delivery, ...], solution: str) -> Delivery | None:
+def delivery_of(rows: tuple[DeliveryRisk, ...], solution: str) -> DeliveryRisk | None:
     """The row for a solution: its own, else the one for every solution; None where there is neither."""
     by = {row.solution: row for row in rows}
     return by.get(solution, by.get(ALL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +57,7 @@ def optimise(
 
     Reason: nine options, each a choice of whoever searches.
     """
-    document = read_problem(problem)
+    document, began = read_problem(problem), time.perf_counter()
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
         as_text = mps_text if write_lp.suffix.lower() == ".mps" else lp_text
@@ -71,9 +72,13 @@ def optimise(
         former=None if start is None else read_former(start),
     )
     report = outcome_report(outcome)
-    left = 20.0 if time_limit is None else min(20.0, max(1.0, time_limit - outcome.seconds["total"]))
-    report["futures"] = mix_in_futures(outcome, time_limit=left).to_dicts()
-    plans = near_plans(document, outcome.headline, seconds=min(10.0, left))
+    ends = began + max(float(time_limit), outcome.seconds["total"] + 2.0) if time_limit is not None else None
+
+    def left(most: float) -> float:
+        return most if ends is None else min(most, max(1.0, ends - time.perf_counter()))
+
+    report["futures"] = mix_in_futures(outcome, time_limit=left(20.0)).to_dicts()
+    plans = near_plans(document, outcome.headline, seconds=left(10.0))
     report["near_plans"] = [{**asdict(plan), "sentence": plan.sentence(report["unit"])} for plan in plans]
     if out is not None:
         write_mix(out, outcome, report)

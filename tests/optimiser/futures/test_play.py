@@ -151,7 +151,22 @@ def test_losses_count_the_contacts_that_are_saved_with_what_is_not_avoided():
 @pytest.mark.parametrize(
     ("words", "keys"),
     [
-        (("appraise", "--draws", 50, "--seed", 3), {"money", "chances", "regret", "draws", "seed"}),
+        (
+            ("appraise", "--draws", 50, "--seed", 3),
+            {
+                "money",
+                "chances",
+                "regret",
+                "draws",
+                "seed",
+                "solutions",
+                "localities",
+                "switching",
+                "floors",
+                "tornado",
+                "green_book",
+            },
+        ),
         (("futures",), {"futures", "regret", "mix"}),
         (("robust", "--disappoint", 1), {"worst", "as_planned", "losses"}),
         (("cvar", "--worst", 0.5, "--weight", 1), {"futures", "mean", "worst_mean"}),
