@@ -23,7 +23,7 @@ from optimiser.answers.frontier import Frontier, frontier
 from optimiser.answers.mix_run import drivers
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import price_report, price_sentences
-from optimiser.answers.whole.closures import closure_sentences
+from optimiser.answers.whole.closures import closure_sentences, near_plans
 from optimiser.answers.whole.former import FormerMix
 from optimiser.blocks.start import starts
 from optimiser.futures.appraisal import Appraisal, appraise
@@ -60,6 +60,8 @@ class MixStory:
     prices: tuple[str, ...]
     edges: tuple[str, ...] = ()
     """Closures that stand on a knife edge, in sentences."""
+    plans: tuple[str, ...] = ()
+    """Plans nearly as good that close one fewer of them, in sentences."""
 
 
 def mix_story(
@@ -100,6 +102,7 @@ def mix_story(
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=tuple(price_sentences(price_report(outcome.headline), most=3)),
         edges=tuple(closure_sentences(problem, outcome.answer)),
+        plans=tuple(plan.sentence("£") for plan in near_plans(problem, outcome.headline, most=2, seconds=4.0)),
     )
 
 
@@ -126,6 +129,8 @@ def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None
     show(frontier_table(story), "What more bed-days would cost, with the same starts")
     for sentence in story.edges:
         console.print(f"On a knife edge: {sentence}.", markup=False, soft_wrap=True)
+    for sentence in story.plans:
+        console.print(f"Nearly as good: {sentence}.", markup=False, soft_wrap=True)
     console.print("The three limits that matter most:", markup=False)
     for sentence in story.prices:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)

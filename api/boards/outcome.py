@@ -32,6 +32,8 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             )
         for sentence in report["knife_edges"]:
             console.print(f"  on a knife edge: {sentence}", markup=False)
+        for plan in report.get("near_plans", ()):
+            console.print(f"  nearly as good: {plan['sentence']}", markup=False)
         rows = [
             {
                 "solution": m["title"],
@@ -41,8 +43,14 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             for m in report["mix"].values()
         ]
         show(pl.DataFrame(rows), "The mix")
+        last = str(outcome.problem.years[-1])
+        shut = [row for row in report["closures"] if row["year"] == last]
+        if shut:
+            show(
+                pl.DataFrame(shut).drop("year"),
+                f"Closed by {last}: activity gone, served by closed blocks, and the margin",
+            )
         if report["activity"]:
-            last = str(outcome.problem.years[-1])
             activity = pl.DataFrame(report["activity"]).filter(pl.col("year") == last)
             show(activity, f"Activity avoided in {last}: as claimed, and by the exact product")
             console.print(

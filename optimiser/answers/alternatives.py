@@ -7,16 +7,19 @@ A board that sees one optimum does not see that a solution could be half or twic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from capitation.errors import CapitationError
 from optimiser.answers.optimise import hold
+from optimiser.answers.whole.former import former_mix
+from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import HighsSession
-from optimiser.engines.series import Series
+from optimiser.engines.series import STOPPED, Series
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
 
@@ -50,10 +53,11 @@ def alternatives(
     most: int = 8,
     gap: float = 0.0,
     time_limit: float | None = None,
+    like: Mapping[str, str] | None = None,
 ) -> Alternatives:
     """Near-optimal mixes of `matrix`, whose best is `answer`.
 
-    Reason: ten parameters, each one choice of the search that its caller names.
+    Reason: eleven parameters, each one choice of the search that its caller names.
 
     Args:
         matrix: the programme, aimed at the goal.
@@ -66,6 +70,7 @@ def alternatives(
         most: most whole mixes to return.
         gap: relative gap at which a search for whole numbers may stop.
         time_limit: seconds for all of it; what is done by then is kept.
+        like: for each locality the one that it is alike (`alike_localities`), to search a large programme as `optimise` does.
 
     Raises:
         CapitationError: there is no mix to start from, or `within` is not between 0 and 1.
@@ -76,9 +81,9 @@ def alternatives(
         raise CapitationError(f"alternatives lie within a share between 0 and 1 of the best, not {within:g}")
     names, table = _scale_rows(matrix, weights)
     near = hold(matrix, matrix.objective, answer, within)
-    session, series = HighsSession(near), Series(time_limit)
-    series.solve(session, prices=False, gap=gap)
-    every = np.arange(near.column_count, dtype=np.int32)
+    series = Series(time_limit)
+    whole = like is not None and near.is_whole and near.column_count >= MERGE_FROM
+    look = _whole_look(near, dict(like or {}), answer, gap, series) if whole else _look(near, gap, series)
     sign = 1.0 if matrix.sense == "max" else -1.0
     best = table @ answer.values
     seen: list[tuple[float, Floats]] = [(float(answer.objective or 0.0), best)]
@@ -86,9 +91,8 @@ def alternatives(
     generator = np.random.default_rng(SEED)
     aims = [d * row for row in np.eye(len(names)) for d in (1.0, -1.0)] if each else []
     aims += [generator.normal(size=len(names)) for _ in range(directions)]
-    for aim in aims:
-        session.change_cost(every, sign * (aim @ table))
-        found = series.solve(session, prices=False, gap=gap)
+    for number, aim in enumerate(aims):
+        found = look(sign * (aim @ table), len(aims) - number)
         if found is None:
             break
         if found.values is None:
@@ -110,6 +114,42 @@ def alternatives(
         schema={"solution": pl.String, "best": pl.Float64, "least": pl.Float64, "most": pl.Float64},
     )
     return Alternatives(within, ranges, pl.DataFrame(mixes, schema=schema), series.ended)
+
+
+_Look = Callable[[Floats, int], Answer | None]
+"""The best mix along costs, given how many directions are still to be looked along; None where the series has ended."""
+
+SECONDS = 10.0
+"""Seconds for each direction of a large programme with whole numbers, where no time limit is given."""
+
+
+def _look(near: Matrix, gap: float, series: Series) -> _Look:
+    session = HighsSession(near)
+    series.solve(session, prices=False, gap=gap)
+    every = np.arange(near.column_count, dtype=np.int32)
+
+    def along(cost: Floats, _: int) -> Answer | None:
+        session.change_cost(every, cost)
+        return series.solve(session, prices=False, gap=gap)
+
+    return along
+
+
+def _whole_look(near: Matrix, like: dict[str, str], answer: Answer, gap: float, series: Series) -> _Look:
+    former = former_mix(answer)
+
+    def along(cost: Floats, still: int) -> Answer | None:
+        if not series.goes_on():
+            return None
+        left = series.left()
+        search = Search(gap=max(gap, 1e-3), time_limit=SECONDS if left is None else left / still)
+        try:
+            return series.note(solve_whole(replace(near, cost=cost, constant=0.0), like, search, former))
+        except KeyboardInterrupt:
+            series.ended = STOPPED
+            return None
+
+    return along
 
 
 def _clean(values: Floats) -> Floats:

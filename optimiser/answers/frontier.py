@@ -12,6 +12,7 @@ are), which is exact and much easier than holding it at its very best by a limit
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,9 +20,11 @@ import numpy.typing as npt
 import polars as pl
 
 from capitation.errors import CapitationError
+from optimiser.answers.whole.former import FormerMix, former_mix
+from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import INTERIOR_POINT_FROM, HighsSession
-from optimiser.engines.series import Series
+from optimiser.engines.series import STOPPED, Series
 from optimiser.programme.family import Family, Floats, Measure
 from optimiser.programme.matrix import Matrix
 
@@ -51,10 +54,12 @@ def frontier(
     gap: float = 0.0,
     time_limit: float | None = None,
     prices: bool = True,
+    like: Mapping[str, str] | None = None,
 ) -> Frontier:
     """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each kept goal.
 
-    `time_limit` is for all of it; where it ends or Ctrl-C comes, the points done are kept and `ended` says why.
+    `time_limit` is for all of it; where it ends or Ctrl-C comes, the points done are kept and `ended` says why. A large programme
+    with whole numbers is searched as `optimise` searches it, with alike localities (`like`) put together.
 
     Raises:
         CapitationError: not two or three different goals, fewer than two points, or no mix at all.
@@ -65,6 +70,8 @@ def frontier(
     if points < 2:
         raise CapitationError(f"a frontier needs at least 2 points, not {points}")
     main, kept = goals[0], goals[1:]
+    if like is not None and matrix.is_whole and matrix.column_count >= MERGE_FROM:
+        return _whole_frontier(matrix, goals, points, gap, Series(time_limit), dict(like))
     aimed = matrix.aim(main)
     rows = {name: matrix.row_count + i for i, name in enumerate(kept)}
     for name in kept:
@@ -104,12 +111,71 @@ def frontier(
         found[number] = row
         if answer.values is not None:
             answers[number] = answer
-    schema = {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64)}
-    schema |= {f"rate_{name}": pl.Float64 for name in kept}
-    ordered = [found[number] for number in sorted(found)]
-    return Frontier(
-        pl.DataFrame(ordered, schema=schema), tuple(answers[number] for number in sorted(answers)), goals, series.ended
-    )
+    ordered = pl.DataFrame([found[number] for number in sorted(found)], schema=_schema(goals))
+    return Frontier(ordered, tuple(answers[number] for number in sorted(answers)), goals, series.ended)
+
+
+def _whole_frontier(
+    matrix: Matrix, goals: tuple[str, ...], points: int, gap: float, series: Series, like: dict[str, str]
+) -> Frontier:
+    """The same for a large programme with whole numbers: each point searched with alike localities together, from the one before."""
+    main, kept = goals[0], goals[1:]
+    aimed = matrix.aim(main)
+    rows = {name: matrix.row_count + i for i, name in enumerate(kept)}
+    for name in kept:
+        aimed = _held(aimed, matrix, name)
+    total = points ** len(kept)
+    still = [total + 1 + len(kept)]
+
+    def search(programme: Matrix, former: FormerMix | None) -> Answer | None:
+        if not series.goes_on():
+            return None
+        left = series.left()
+        part = None if left is None else left / max(1, still[0])
+        still[0] -= 1
+        try:
+            return series.note(solve_whole(programme, like, Search(gap=gap, time_limit=part), former))
+        except KeyboardInterrupt:
+            series.ended = STOPPED
+            return None
+
+    first = search(aimed, None)
+    if first is None or first.values is None:
+        raise CapitationError(f"there is no frontier: {series.ended or (first.meaning if first else '')}")
+    former = former_mix(first)
+    levels = []
+    for name in kept:
+        own = search(matrix.aim(name), former)
+        if own is None or own.values is None:
+            raise CapitationError(
+                f"the goal '{name}' has no best of its own: {series.ended or (own.meaning if own else '')}"
+            )
+        vector = matrix.measures[name].vector
+        ends = float(vector @ first.values[: matrix.column_count]), float(vector @ own.values)
+        levels.append([float(x) for x in np.linspace(*ends, points)])
+    found, answers = [], []
+    for number, kept_at in enumerate(itertools.product(*levels)):
+        low, high = aimed.row_lower.copy(), aimed.row_upper.copy()
+        for name, level in zip(kept, kept_at, strict=True):
+            _set(matrix, name, rows[name], level, low, high)
+        answer = search(replace(aimed, row_lower=low, row_upper=high), former)
+        if answer is None:
+            break
+        row: dict[str, object] = {"point": number, "status": answer.status}
+        for name in goals:
+            row[name] = None if answer.values is None else answer.measure(name)
+        for name in kept:
+            row[f"rate_{name}"] = _rate(answer, matrix, main, name, rows[name])
+        found.append(row)
+        if answer.values is not None:
+            answers.append(answer)
+            former = former_mix(answer) or former
+    return Frontier(pl.DataFrame(found, schema=_schema(goals)), tuple(answers), goals, series.ended)
+
+
+def _schema(goals: tuple[str, ...]) -> dict[str, type[pl.DataType]]:
+    kept = {f"rate_{name}": pl.Float64 for name in goals[1:]}
+    return {"point": pl.Int64, "status": pl.String, **dict.fromkeys(goals, pl.Float64), **kept}
 
 
 def _go_on_with(session: HighsSession, matrix: Matrix, *, primal: bool) -> None:

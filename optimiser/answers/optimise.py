@@ -14,6 +14,7 @@ import polars as pl
 
 from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
+from optimiser.answers.in_order import ORDERS, Pairs, skipped_segments
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.answers.whole.floors import kept_by_exact
@@ -32,7 +33,6 @@ from optimiser.programme.family import Family
 from optimiser.programme.matrix import Matrix
 
 _FULL = 1e-6
-_ORDERS = 20
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ def optimise(
     """
     began = time.perf_counter()
     seconds = {"build": 0.0, "hand_over": 0.0, "solve": 0.0, "read": 0.0, "prices": 0.0}
-    in_order: frozenset[tuple[str, str]] = frozenset()
+    in_order: Pairs = frozenset()
     search = Search(engine, solver, gap, time_limit, progress)
     goals = _Goals(problem, search, began, former)
-    for _ in range(_ORDERS):
+    for _ in range(ORDERS):
         started = time.perf_counter()
         matrix = programme_matrix(problem, future=future, in_order=in_order)
         seconds["build"] += time.perf_counter() - started
@@ -142,7 +142,7 @@ def optimise(
         for answer in answers:
             for stage, spent in answer.seconds.items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent
-        skipped = _skipped_segments(problem, answers[-1], in_order)
+        skipped = skipped_segments(problem, answers[-1], in_order)
         if not skipped:
             break
         in_order |= skipped
@@ -199,7 +199,14 @@ class _Goals:
             if missed or (answers and answers[-1].stopped_by_user):
                 missed.append((goal.measure, missed[-1][1] if missed else "interrupted"))
                 continue
-            answer = solve_whole(matrix.aim(goal.measure), like, replace(self.search, time_limit=self.left()), former)
+            try:
+                search = replace(self.search, time_limit=self.left())
+                answer = solve_whole(matrix.aim(goal.measure), like, search, former)
+            except KeyboardInterrupt:
+                if not answers:
+                    raise
+                missed.append((goal.measure, "interrupted"))
+                continue
             if answers and not answer.has_mix:
                 missed.append((goal.measure, answer.status))
                 continue
@@ -234,24 +241,3 @@ def hold(matrix: Matrix, measure: str, answer: Answer, tolerance: float) -> Matr
     unit = "£ thousand" if m.scale != 1 else m.unit
     family = Family("goal", 0, 1, pl.DataFrame({"goal": [measure]}), unit, f"goal met before: {m.label}", "Q", "goals")
     return matrix.with_rows(family, terms, np.array([low]), np.array([high]))
-
-
-def _skipped_segments(problem: Problem, answer: Answer, done: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Places where, in some year, a later segment of a falling curve is used before an earlier one is full."""
-    curves = {s.id: [w for w, _ in s.curve] for s in problem.solutions if len(s.curve) > 1}
-    if answer.values is None or not curves:
-        return frozenset()
-    launch = answer.column("launch").filter(pl.col("solution").is_in(sorted(curves)))
-    broken: set[tuple[str, str]] = set()
-    used: dict[tuple[str, str], dict[int, float]] = {}
-    for (solution, place, _year), added in launch.sort("year").group_by(
-        "solution", "place", "year", maintain_order=True
-    ):
-        at = used.setdefault((str(solution), str(place)), {})
-        for k, value in added.select("k", "value").iter_rows():
-            at[k] = at.get(k, 0.0) + value
-        widths = curves[str(solution)]
-        for k in range(1, len(widths)):
-            if at.get(k + 1, 0.0) > _FULL and at.get(k, 0.0) < widths[k - 1] - _FULL:
-                broken.add((str(solution), str(place)))
-    return frozenset(broken) - done

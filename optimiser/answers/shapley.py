@@ -4,7 +4,9 @@ For the exact product of effects, v(S) = eligible x (1 - product over s in S of 
 
     credit_s = sum over sets S without s of  |S|! (n - |S| - 1)! / n!  x  (v(S with s) - v(S))
 
-The parts add to the whole exactly; stand-alone effects added up would claim more than the whole.
+The parts add to the whole exactly; stand-alone effects added up would claim more than the whole. Where many solutions meet the
+same value is the integral over x from 0 to 1 of e_s times the product over the others of (1 - x e_s), a polynomial, which
+Gauss's points integrate exactly.
 """
 
 from __future__ import annotations
@@ -14,13 +16,12 @@ import math
 import numpy as np
 import polars as pl
 
-from capitation.errors import CapitationError
 from optimiser.answers.exact import acting_effects
 from optimiser.programme.family import Floats
 from optimiser.programme.tables import ProblemTables
 
 MOST = 16
-"""Most solutions on one cell for which every set is gone through (65,536 sets)."""
+"""Most solutions on one cell for which every set is gone through (65,536 sets); beyond, the integral is taken."""
 
 
 def shapley(effects: Floats) -> Floats:
@@ -32,18 +33,13 @@ def shapley(effects: Floats) -> Floats:
     Returns:
         The same shape; each row adds to 1 - product of (1 - effect).
 
-    Raises:
-        CapitationError: more than 16 solutions.
-
     Example:
         Two solutions of 0.5 each avoid 0.75 together, 0.375 each.
     """
     table = np.atleast_2d(np.asarray(effects, dtype=np.float64))
     n = table.shape[1]
     if n > MOST:
-        raise CapitationError(
-            f"credit is worked out over every set of solutions, so at most {MOST} on one cell; found {n}"
-        )
+        return _integrated(table)
     sets = np.arange(2**n)
     members = ((sets[:, None] >> np.arange(n)) & 1).astype(bool)
     size = members.sum(axis=1)
@@ -56,6 +52,19 @@ def shapley(effects: Floats) -> Floats:
         without = sets[~members[:, s]]
         # v(S with s) - v(S) = effect_s x what the others leave
         credit[:, s] = (left[:, without] * weight[size[without]]).sum(axis=1) * table[:, s]
+    return credit
+
+
+def _integrated(table: Floats) -> Floats:
+    points, weights = np.polynomial.legendre.leggauss((table.shape[1] + 1) // 2)
+    credit = np.zeros_like(table)
+    for x, w in zip((points + 1) / 2, weights / 2, strict=True):
+        left = 1 - x * table
+        # all but one: the products before it times those after it, for an effect of 1 leaves nothing to divide by
+        ones = np.ones((len(table), 1))
+        before = np.cumprod(np.hstack([ones, left[:, :-1]]), axis=1)
+        after = np.cumprod(np.hstack([ones, left[:, :0:-1]]), axis=1)[:, ::-1]
+        credit += w * table * before * after
     return credit
 
 

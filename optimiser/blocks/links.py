@@ -45,6 +45,11 @@ def prerequisite(p: Programme) -> None:
     if not pairs:
         p.without_effect("prerequisite", "no solution requires another")
         return
+    least = {s.id: s.ceiling if s.whole else float(s.smallest_scale) for s in p.problem.solutions}
+    for name in sorted({other for _, other, _ in pairs if not least[other]}):
+        p.without_effect(
+            "prerequisite", f"{name} has no smallest scale: it counts as started however little of it is bought"
+        )
     meeting = (
         _meeting(p, long(pairs, solution=TEXT, other=TEXT, lag=WHOLE), "left")
         .select("solution", "place", "other", pl.col("other_place").fill_null(""), "lag")

@@ -29,6 +29,9 @@ MEANING: dict[str, str] = {
 STOPPED_WITHOUT_MIX = "stopped by the user before a mix was found"
 """Note of an answer that Ctrl-C ended before there was a mix."""
 
+STOPPED_AFTER = "stopped by the user; this solve was ended first, and nothing after it was begun"
+"""Note of an answer during whose solve Ctrl-C came, where that solve could be ended."""
+
 PROVED = 1e-6
 """A relative gap at or below this is called optimal."""
 
@@ -75,7 +78,7 @@ class Answer:
     @property
     def stopped_by_user(self) -> bool:
         """Whether Ctrl-C ended the search, with a mix or without one."""
-        return self.status == "interrupted" or STOPPED_WITHOUT_MIX in self.notes
+        return self.status == "interrupted" or STOPPED_WITHOUT_MIX in self.notes or STOPPED_AFTER in self.notes
 
     @property
     def has_mix(self) -> bool:

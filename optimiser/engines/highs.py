@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from capitation.errors import SolverError
-from optimiser.engines.answer import PROVED, STOPPED_WITHOUT_MIX, Answer, PriceBasis, Prices, Status
+from optimiser.engines.answer import PROVED, STOPPED_AFTER, STOPPED_WITHOUT_MIX, Answer, PriceBasis, Prices, Status
 from optimiser.engines.certify import certify
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
@@ -257,11 +257,8 @@ class HighsSession:
             solution = highspy.HighsSolution()
             solution.col_value = list(map(float, start))
             _ok(highs.setSolution(solution), "take the starting mix")
-        started = time.perf_counter()
-        if matrix.is_whole:
-            with _watched(highs, progress, matrix.scale):
-                _ok(highs.run(), "solve")
-        else:
+        started, stops = time.perf_counter(), len(_STOPS)
+        with _watched(highs, progress, matrix):
             _ok(highs.run(), "solve")
         solved = time.perf_counter()
         status, values, bound = self._read(gap)
@@ -281,8 +278,10 @@ class HighsSession:
         )
         if not prices or values is None:
             reason = "not asked for" if not prices else f"there is no mix: {answer.meaning}"
-            return replace(answer, no_prices_because=reason)
-        return self._priced(answer, values, ranges)
+            answer = replace(answer, no_prices_because=reason)
+        else:
+            answer = self._priced(answer, values, ranges)
+        return noted(answer, stops)
 
     def _read(self, gap: float) -> tuple[Status, Floats | None, float | None]:
         highs, matrix = self._highs, self.matrix
@@ -390,32 +389,60 @@ def _read_prices(
     return Prices(row_prices, left, basis, certificate, lowest, highest, "highspy"), ""
 
 
-@contextmanager
-def _watched(highs: highspy.Highs, progress: Callable[[Progress], None] | None, scale: float) -> Iterator[None]:
-    """A search for whole numbers that reports where it stands, and that Ctrl-C ends with the best mix so far.
+_STOPS: list[int] = []
+"""One for each Ctrl-C that came while highspy was at work."""
 
-    highspy's logging report stays silent when its log is off, so the report made when it asks whether to stop is used.
+
+def stops() -> int:
+    """How often Ctrl-C came while highspy was at work, since the process began."""
+    return len(_STOPS)
+
+
+def noted(answer: Answer, before: int) -> Answer:
+    """The answer with a note that Ctrl-C came since `stops()` was `before`, where it did and the answer does not say so."""
+    if len(_STOPS) == before or answer.stopped_by_user:
+        return answer
+    return replace(answer, notes=(*answer.notes, STOPPED_AFTER))
+
+
+@contextmanager
+def _watched(highs: highspy.Highs, progress: Callable[[Progress], None] | None, matrix: Matrix) -> Iterator[None]:
+    """A solve that Ctrl-C ends with what there is: a search for whole numbers with the best mix so far, which it also reports.
+
+    A small linear programme is solved to its end, which is near; a large one is left. highspy's logging report stays silent
+    when its log is off, so the report made when it asks whether to stop is used.
     """
     stop: list[int] = []
+    scale = matrix.scale
 
     def on_check(kind: Any, message: str, out: Any, back: Any, _data: Any) -> None:  # noqa: ANN401  # highspy's own objects
-        if progress is not None:
+        if progress is not None and matrix.is_whole:
             best, bound = float(out.mip_primal_bound) * scale, float(out.mip_dual_bound) * scale
             progress(Progress(float(out.running_time), best, bound, float(out.mip_gap)))
         if stop:
             back.user_interrupt = True
 
-    kind = highspy.cb.HighsCallbackType.kCallbackMipInterrupt
-    _ok(highs.setCallback(on_check, None), "report progress")
-    _ok(highs.startCallback(kind), "report progress")
+    def on_stop(number: int, _frame: object) -> None:
+        stop.append(number)
+        _STOPS.append(number)
+
+    every = highspy.cb.HighsCallbackType
+    kinds = [every.kCallbackMipInterrupt] if matrix.is_whole else []
+    if not matrix.is_whole and matrix.column_count >= INTERIOR_POINT_FROM:
+        kinds = [every.kCallbackSimplexInterrupt, every.kCallbackIpmInterrupt]
+    if kinds:
+        _ok(highs.setCallback(on_check, None), "report progress")
+    for kind in kinds:
+        _ok(highs.startCallback(kind), "report progress")
     main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, lambda number, _frame: stop.append(number)) if main else None
+    before = signal.signal(signal.SIGINT, on_stop) if main else None
     try:
         yield
     finally:
         if main:
             signal.signal(signal.SIGINT, before)
-        _ok(highs.stopCallback(kind), "stop reporting progress")
+        for kind in kinds:
+            _ok(highs.stopCallback(kind), "stop reporting progress")
 
 
 def solve(

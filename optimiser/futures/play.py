@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from capitation.errors import CapitationError
+from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import FormerMix
 from optimiser.answers.whole.merging import alike_localities, merge
@@ -109,8 +110,13 @@ def play_futures(
     best: dict[str, Answer] = {}
     matrices: dict[str, Matrix] = {}
     for n, (future, _) in enumerate(chances):
+        look = _search(problem, gap, part(count - n))
+
+        def solved(forced: Pairs, future: Future = future, look: Callable[[Matrix], Answer] = look) -> Answer:
+            return look(programme_matrix(problem, future=future, in_order=forced).aim(goal))
+
         matrices[future.id] = programme_matrix(problem, future=future).aim(goal)
-        answer = _search(problem, gap, part(count - n))(matrices[future.id])
+        answer = kept_in_order(problem, solved, lambda found: [found])
         best[future.id] = answer
         if answer.values is not None:
             candidates[future.id] = answer.values
@@ -185,9 +191,13 @@ def robust_mix(problem: Problem, *, gamma: float = 2.0, gap: float = 0.0, time_l
     Raises:
         CapitationError: the first goal is minimised, gamma is negative, or no mix keeps every limit.
     """
-    matrix = programme_matrix(problem)
-    losses = disappointments(problem, matrix)
-    answer = _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
+
+    def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
+        matrix = programme_matrix(problem, in_order=forced)
+        losses = disappointments(problem, matrix)
+        return matrix, losses, _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
+
+    matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
     if answer.values is None:
         raise CapitationError(f"there is no mix: {answer.meaning}. `capitation optimise` says what would have to give")
     values = answer.values[: matrix.column_count]
@@ -232,10 +242,21 @@ def cvar_mix(
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
     """
+
+    def solved(forced: Pairs) -> tuple[CvarMix, Answer]:
+        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
+
+    return kept_in_order(problem, solved, lambda found: [found[1]])[0]
+
+
+def _cvar(
+    problem: Problem, forced: Pairs, *, alpha: float, weight: float, gap: float, time_limit: float | None
+) -> tuple[CvarMix, Answer]:
+    """The mix with the order of some places forced, and its starts and launches as an answer of one future."""
     chances = named_futures(problem)
     goal = problem.goals[0].measure
     notes: list[str] = []
-    matrices = [programme_matrix(problem, future=future).aim(goal) for future, _ in chances]
+    matrices = [programme_matrix(problem, future=future, in_order=forced).aim(goal) for future, _ in chances]
     if matrices[0].column_count >= MERGE_FROM:
         matrices = _smaller(problem, matrices, notes)
     found = risk_averse(matrices, [p for _, p in chances], alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
@@ -256,7 +277,7 @@ def cvar_mix(
     first = np.zeros(matrices[0].column_count)
     first[matrices[0].first_stage] = found.first_stage
     answer = Answer(matrices[0], found.answer.status, first, None, "highs", {}, {})
-    return CvarMix(found, pl.DataFrame(values), Outcome(problem, (answer,), {}).scales(), tuple(notes))
+    return CvarMix(found, pl.DataFrame(values), Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
 
 
 def _smaller(problem: Problem, matrices: list[Matrix], notes: list[str]) -> list[Matrix]:

@@ -41,6 +41,7 @@ from optimiser.blocks.staff import ReceivingStaff, StaffSupply
 from optimiser.blocks.start import StartLimit
 from optimiser.blocks.stranded import StrandedLimit, TransitionFund
 from optimiser.blocks.wards import CostBlock
+from optimiser.problem.appraised import DeliveryRisk, Deprivation
 from optimiser.programme.core import ALL, ActivityKind, Future, Level, LocalityPersons, NamedProvider
 
 _FILES: dict[str, tuple[type[Schema], type[Document]]] = {
@@ -152,6 +153,14 @@ class Problem(Document):
     """How effects combine."""
     futures: tuple[Future, ...] = ()
     """Ways the future may turn out."""
+    price_base_year: FinancialYear | None = None
+    """Year at whose prices money is stated; the first year where it is not given. It changes no figure; reports say it."""
+    price_terms: Literal["real", "nominal"] = "real"
+    """"real": all years at the prices of one year. "nominal": each year at its own prices. It changes no figure; reports say it."""
+    delivery: tuple[DeliveryRisk, ...] = ()
+    """How sure delivery is: for draws of a mix, and not for the search."""
+    deprivation: tuple[Deprivation, ...] = ()
+    """How deprived localities are: for benefits by fifth, and not for the search."""
     expected: Expected | None = None
     """The known answer, where there is one."""
 

@@ -110,6 +110,10 @@ def _check_solutions(problem: Problem, names: _Names) -> None:
         for name, year in (("earliest_start", s.earliest_start), ("latest_start", s.latest_start)):
             if year is not None:
                 _check_year(faults, f"{where}: {name}", year)
+        if any(c.kind == "recurrent" and c.years > 1 for c in s.costs):
+            faults.add(
+                f"{where}: costs", "years on a recurrent cost, which is paid in every year", "years on other costs only"
+            )
         if s.earliest_start and s.latest_start and s.earliest_start > s.latest_start:
             faults.add(where, f"earliest start {s.earliest_start} after latest {s.latest_start}", "them in order")
     for cycle in _cycles(requires):
@@ -189,6 +193,10 @@ def _check_tables(problem: Problem, names: _Names) -> None:
             names.check(f"future {future.id!r}", "solution", name, names.solutions)
     for value in problem.residual_values:
         names.check("residual_values", "solution", value.solution, names.solutions)
+    for risk in problem.delivery:
+        names.check("delivery", "solution", risk.solution, names.solutions | {ALL})
+    for deprived in problem.deprivation:
+        names.check("deprivation", "locality", deprived.locality, names.localities)
     for s in problem.solutions:
         for v in s.savings:
             if v.falls_to:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from capitation.errors import Faults
 from optimiser.blocks import entries
+from optimiser.problem.appraised import check_appraised
 from optimiser.problem.document import Problem
 from optimiser.programme.core import ALL, COMMISSIONER, SYSTEM
 from optimiser.programme.meaning import Meaning, contradictions
@@ -42,6 +43,7 @@ def check_rows(problem: Problem, faults: Faults) -> None:
             contradictions(faults, f"solution {s.id!r}: {name}", meaning, getattr(s, name))
     _check_limits(problem, faults)
     _check_terms(problem, faults)
+    check_appraised(faults, problem.delivery, problem.deprivation)
 
 
 def _check_limits(problem: Problem, faults: Faults) -> None:
@@ -80,6 +82,7 @@ def check_reserved(problem: Problem, faults: Faults) -> None:
     """Gather names that have a meaning of their own: parties, ALL, built-in measures; and a benefit in two units."""
     parties = {ALL: "every provider", COMMISSIONER: "who pays", SYSTEM: "all organisations together"}
     _taken(faults, "provider", [p.id for p in problem.providers], parties)
+    _taken(faults, "solution", [s.id for s in problem.solutions], {ALL: "every solution"})
     _taken(faults, "locality", [p.id for p in problem.localities], {ALL: "the system as a whole"})
     _taken(faults, "cell", [c.id for c in problem.cells], {"all": "all patients of a point of delivery"})
     pods = {r.point_of_delivery for r in problem.activity} | {p.id for p in problem.points_of_delivery}

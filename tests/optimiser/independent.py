@@ -349,6 +349,17 @@ class Problem:
                 gone[key] = gone.get(key, Sum()).plus(now, float(b["units"]))
         for (h, pod, t, lag), used in gone.items():
             p.row(used.plus(self.donated.get((h, pod, t - lag), Sum()), -1), high=0)
+        for h, pod in {(h, pod) for h, pod, _, _ in gone}:
+            same = [b for b in self.rows("blocks") if (b["provider"], b["point_of_delivery"]) == (h, pod)]
+            if len({int(b.get("lag_years", 0)) for b in same}) < 2:
+                continue
+            last = len(self.years) - 1
+            for t in range(len(self.years)):  # blocks with different lags never close on the same activity
+                shared = Sum()
+                for b in same:
+                    when = min(t + int(b.get("lag_years", 0)), last)
+                    shared = shared.plus(self.closed[h, b["id"], when], float(b["units"]))
+                p.row(shared.plus(self.donated.get((h, pod, t), Sum()), -1), high=0)
 
     def price(self, h, pod, t):
         """Tariff, marginal and variable pounds of a unit; None where there is no price."""

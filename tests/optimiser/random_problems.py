@@ -237,8 +237,6 @@ def _hospitals(r, d, years, hospitals, pods):
             }
             for i, lag in enumerate(r.choice([[0], [1], [0, 1]]))
         ]
-        if len(d["blocks"]) == 2 and len(hospitals) == len(pods) == 1:
-            d["blocks"].pop()
     if r.random() < 0.4:
         bend = r.choice([(0.8, 0.3), (0.2, 0.9)])
         pieces = [{"from_pounds": 0, "slope": bend[0]}, {"from_pounds": 40000, "slope": bend[1]}]

@@ -51,13 +51,9 @@ def test_cbc_equals_the_independent_model():
     assert found.count("optimal") > 30
 
 
-NOT_DRAWN = {"block_release_together"}
-"""Two blocks of one point of delivery with different lags are not drawn; whole blocks have tests of their own for it."""
-
-
 def test_every_family_of_constraints_has_rows_in_some_of_them():
     missing = {family for part in constraints().values() for family in part.families}
     for seed in MANY:
         matrix = programme_matrix(problem_of(random_problem(seed), f"seed {seed}", Path()))
         missing -= {family.name for family in matrix.rows if family.count}
-    assert missing == NOT_DRAWN
+    assert missing == set()

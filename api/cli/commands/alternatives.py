@@ -8,13 +8,18 @@ import typer
 
 from api.boards.outcome import mix_of
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
 from capitation.errors import CapitationError
 from optimiser.answers.alternatives import alternatives as near_optimal
 from optimiser.answers.optimise import optimise as best_mix
+from optimiser.answers.whole.former import read_former
+from optimiser.answers.whole.merging import alike_localities
+from optimiser.answers.whole.search import Search, solve_whole
 from optimiser.blocks.start import starts
+from optimiser.engines.answer import Answer
 from optimiser.engines.series import Series
-from optimiser.problem.document import read_problem
+from optimiser.problem.assemble import programme_matrix
+from optimiser.problem.document import Problem, read_problem
 from optimiser.problem.tables import tables_of
 
 
@@ -28,10 +33,14 @@ def alternatives(
     within: Annotated[float, typer.Option(help="Percent of the best that may be given up, such as 2.")] = 2.0,
     gap: GapOption = None,
     time_limit: TimeOption = None,
+    start: StartOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mixes that are nearly as good: how far each solution can go up or down, and whole mixes that differ."""
+    """Mixes that are nearly as good: how far each solution can go up or down, and whole mixes that differ.
+
+    Reason: seven options, each a choice of whoever searches.
+    """
     if not 0 < within < 100:
         raise CapitationError(
             f"--within: found {within:g}; expected a percentage of the best above 0 and below 100, such as 2"
@@ -39,10 +48,16 @@ def alternatives(
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     series = Series(time_limit)
-    outcome = best_mix(document, gap=gap, time_limit=series.left())
+    former = None if start is None else read_former(start)
+    outcome = best_mix(document, gap=gap, time_limit=series.left(), former=former)
     answer = mix_of(outcome)
+    if len(document.goals) == 1 and any(len(s.curve) > 1 for s in document.solutions):
+        answer = _in_order(document, answer, gap, series.left())
     weights = starts(tables_of(document)).select("solution", "place", "weight")
-    found = near_optimal(answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=series.left())
+    like = alike_localities(document)
+    found = near_optimal(
+        answer.matrix, answer, weights, within=within / 100, gap=gap, time_limit=series.left(), like=like
+    )
     wide = found.mixes.pivot("solution", index=["mix", "objective"], values="scale")
     if out is not None:
         write_frame(found.ranges, out / "ranges.csv")
@@ -62,3 +77,11 @@ def alternatives(
     if found.ended:
         notices.print(f"note: {found.ended}", markup=False)
     show(wide, "Whole mixes that differ (mix 0 is the best)")
+
+
+def _in_order(document: Problem, answer: Answer, gap: float, time_limit: float | None) -> Answer:
+    """The same mix in the programme in which every curve of returns is filled in order, so that near ones are in order too."""
+    every = frozenset(starts(tables_of(document)).select("solution", "place").iter_rows())
+    matrix = programme_matrix(document, in_order=every).aim(answer.matrix.objective)
+    found = solve_whole(matrix, alike_localities(document), Search(gap=gap, time_limit=time_limit))
+    return found if found.has_mix else answer

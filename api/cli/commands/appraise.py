@@ -52,7 +52,17 @@ def appraise(
         "regret": scored.regret,
     }
     book = green_book(outcome, gap=max(gap, 0.005))
-    frames |= {"optimism": book.optimism, "tornado": book.tornado, "unmonetised": book.unmonetised}
+    frames |= {
+        "solutions": book.parts.by_solution,
+        "localities": book.parts.by_locality,
+        "fifths": book.parts.by_fifth,
+        "switching": book.switching,
+        "floors": book.floors,
+        "optimism": book.optimism,
+        "tornado": book.tornado,
+        "unmonetised": book.unmonetised,
+        "layers": scored.layers,
+    }
     if out is not None:
         for name, frame in {**frames, "draws": scored.draws}.items():
             write_frame(frame, out / f"{name}.csv")
@@ -60,6 +70,7 @@ def appraise(
         content = {name: frame.to_dicts() for name, frame in frames.items()}
         head = {"problem": document.id, "status": outcome.status, "draws": scored.count, "seed": seed}
         worth = {
+            "prices": book.prices,
             "npv": book.npv,
             "benefits": book.benefits,
             "costs": book.costs,
@@ -83,9 +94,16 @@ def appraise(
         "activity": f"Units avoided in {document.years[-1]}",
         "chances": "Share of draws in which a promise is kept",
         "regret": "What each choice loses against the better one",
+        "solutions": "Net present value by solution, pounds; the rows add up",
+        "localities": "Net present value by locality, pounds",
+        "fifths": "Net present value by fifth of deprivation, pounds: within a locality by persons",
+        "switching": "How far one thing of a solution may move before it leaves the mix (empty: no movement takes it out)",
+        "floors": "What floors cost, pounds of net present value",
+        "layers": "Net present value with one thing drawn at a time, pounds",
         "optimism": "Optimism bias on costs, discounted pounds: assumed rates",
         "tornado": "One thing at a time at its bad end, pounds",
         "unmonetised": "Benefits without a price, and spend for each unit",
     }
     for name, frame in frames.items():
-        show(frame, titles[name])
+        if frame.height:
+            show(frame, titles[name])

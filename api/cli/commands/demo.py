@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from api.boards.mix import mix_story, show_mix
+from api.boards.mix_files import write_mix
 from api.boards.options import show_options
 from api.boards.run import show_run
 from api.cli.options import DataOption
@@ -18,6 +19,7 @@ from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
+from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
 
@@ -51,7 +53,8 @@ def demo(
         read_former(start) if start.is_file() else None,
     )
     show_mix(story, document, pack)
-    for path in [*written, save_run(options, out)]:
+    mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
+    for path in [*written, save_run(options, out), mix]:
         typer.echo(f"written: {path}")
     code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(

@@ -8,7 +8,10 @@ import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from optimiser.answers.frontier import Frontier
 from optimiser.answers.frontier import frontier as goal_frontier
+from optimiser.answers.in_order import Pairs, kept_in_order
+from optimiser.answers.whole.merging import alike_localities
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 
@@ -31,7 +34,13 @@ def frontier(
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     names = tuple(name.strip() for name in goals.split(",") if name.strip())
-    found = goal_frontier(programme_matrix(document), names, points=points, gap=gap, time_limit=time_limit)
+    like = alike_localities(document)
+
+    def solved(forced: Pairs) -> Frontier:
+        matrix = programme_matrix(document, in_order=forced)
+        return goal_frontier(matrix, names, points=points, gap=gap, time_limit=time_limit, like=like)
+
+    found = kept_in_order(document, solved, lambda points: points.answers)
     if out is not None:
         write_frame(found.points, out / "frontier.csv")
     if as_json:

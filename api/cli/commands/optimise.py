@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import polars as pl
 import typer
 
+from api.boards.mix_files import write_mix
 from api.boards.outcome import progress_lines, show_outcome
-from api.boards.tables import console, print_json, write_frame
+from api.boards.tables import console, print_json
 from api.cli.options import (
     EngineName,
     EngineOption,
@@ -23,11 +24,10 @@ from api.cli.options import (
     TimeOption,
 )
 from capitation.records.whole_files import write_text
-from optimiser.answers.mix_run import mix_frames
-from optimiser.answers.optimise import Outcome
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
-from optimiser.answers.whole.former import former_mix, former_text, read_former
+from optimiser.answers.whole.closures import near_plans
+from optimiser.answers.whole.former import read_former
 from optimiser.futures.play import mix_in_futures
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
@@ -57,7 +57,7 @@ def optimise(
 
     Reason: nine options, each a choice of whoever searches.
     """
-    document = read_problem(problem)
+    document, began = read_problem(problem), time.perf_counter()
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
         as_text = mps_text if write_lp.suffix.lower() == ".mps" else lp_text
@@ -72,10 +72,16 @@ def optimise(
         former=None if start is None else read_former(start),
     )
     report = outcome_report(outcome)
-    left = 20.0 if time_limit is None else min(20.0, max(1.0, time_limit - outcome.seconds["total"]))
-    report["futures"] = mix_in_futures(outcome, time_limit=left).to_dicts()
+    ends = began + max(float(time_limit), outcome.seconds["total"] + 2.0) if time_limit is not None else None
+
+    def left(most: float) -> float:
+        return most if ends is None else min(most, max(1.0, ends - time.perf_counter()))
+
+    report["futures"] = mix_in_futures(outcome, time_limit=left(20.0)).to_dicts()
+    plans = near_plans(document, outcome.headline, seconds=left(10.0))
+    report["near_plans"] = [{**asdict(plan), "sentence": plan.sentence(report["unit"])} for plan in plans]
     if out is not None:
-        _write_results(out, outcome, report)
+        write_mix(out, outcome, report)
     if as_json:
         print_json(report)
         return
@@ -83,21 +89,3 @@ def optimise(
     for path in (write_lp, out):
         if path is not None:
             console.print(f"written: {path}", markup=False)
-
-
-def _write_results(folder: Path, outcome: Outcome, report: dict[str, Any]) -> None:
-    write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
-    if outcome.answer.has_mix:
-        write_frame(outcome.mix(), folder / "mix.csv")
-        for name, frame in mix_frames(outcome).items():
-            if frame.width:
-                write_frame(frame, folder / "mix" / f"{name}.csv")
-        former = former_mix(outcome.headline)
-        if former is not None:
-            write_text(folder / "mix" / "start.json", former_text(former))
-        if report["activity"]:
-            write_frame(pl.DataFrame(report["activity"]), folder / "activity.csv")
-        if report["credit"]:
-            write_frame(pl.DataFrame(report["credit"]), folder / "credit.csv")
-    if report["prices"]:
-        write_frame(pl.DataFrame(report["prices"]), folder / "prices.csv")

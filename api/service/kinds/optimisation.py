@@ -17,7 +17,7 @@ from capitation.records.identity import plain
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.prices import SCHEMA as PRICE_SCHEMA
 from optimiser.answers.report import outcome_report
-from optimiser.problem.document import problem_of
+from optimiser.problem.document import Problem, problem_of
 
 _PRICES = {name: dtype for name, dtype in PRICE_SCHEMA.items() if name != "row"}
 
@@ -47,11 +47,16 @@ def work(given: Work) -> JobResult:
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.height})
 
 
+def stored_problem(given: Work) -> Problem:
+    """The stored problem that a request names."""
+    name = given.request["problem"]
+    text = given.text("problem", name, given.request["digest"])
+    return problem_of(plain(text), f"problem {name}", given.pack.whole / "problems")
+
+
 def best_mix(given: Work) -> Outcome:
     """The best mix of the stored problem that a request names."""
-    name, gap = given.request["problem"], given.request["gap"]
-    text = given.text("problem", name, given.request["digest"])
-    problem = problem_of(plain(text), f"problem {name}", given.pack.whole / "problems")
+    problem, gap = stored_problem(given), given.request["gap"]
     return optimise(
         problem,
         gap=float(problem.gap if gap is None else gap),

@@ -10,10 +10,11 @@ from pydantic import Field
 from api.service.kinds.optimisation import best_mix, finite, timeless_report
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
-from api.service.records.optimiser_pence import appraisal_frames
+from api.service.records.optimiser_pence import appraisal_frames, book_frames, book_in_pounds
 from api.service.records.stored import StoredThings
 from capitation.errors import Fault, InfeasibleError
 from optimiser.futures.appraisal import DRAWS, SEED, appraise
+from optimiser.futures.appraisal.green_book import green_book
 
 HEADLINE = (
     "problem",
@@ -51,6 +52,8 @@ class SimulationRequest(ApiModel):
     """How many draws of all effects and savings the mix is tried on."""
     seed: int = Field(default=SEED, ge=0, le=LARGEST_SEED, examples=[SEED])
     """Where the draws begin; the same seed gives the same draws."""
+    green_book: bool = Field(default=False, examples=[False, True])
+    """Whether the Green Book's questions are answered as well, by solution, locality and fifth of deprivation; it takes longer."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
@@ -71,11 +74,18 @@ def work(given: Work) -> JobResult:
         "count": appraisal.count,
         "optimisation": finite({name: report[name] for name in HEADLINE}),
     }
-    return JobResult(given.job, content, appraisal_frames(appraisal))
+    frames = appraisal_frames(appraisal)
+    if request.get("green_book"):
+        given.report("answering the Green Book's questions")
+        book = green_book(outcome)
+        content["green_book"] = finite(book_in_pounds(book))
+        frames |= book_frames(book)
+    return JobResult(given.job, content, frames)
 
 
 def _draws(asked: SimulationRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
-    return {"gap": asked.gap, "draws": asked.draws, "seed": asked.seed}
+    more = {"green_book": True} if asked.green_book else {}
+    return {"gap": asked.gap, "draws": asked.draws, "seed": asked.seed, **more}
 
 
 def _no_mix(meaning: str, reason: Mapping[str, Any]) -> InfeasibleError:
@@ -108,6 +118,12 @@ KIND = JobKind(
         "money": OPEN,
         "activity": OPEN,
         "regret": OPEN,
+        "solutions": OPEN,
+        "switching": OPEN,
+        "floors": OPEN,
+        "optimism": OPEN,
+        "tornado": OPEN,
+        "unmonetised": OPEN,
         "organisations": Visibility(own=("organisation",), totals=("organisation", "system")),
     },
     partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count"}),

@@ -16,6 +16,7 @@ import polars as pl
 from capitation.money.pence import decimal_text
 from capitation.money.rounding import round_pence
 from optimiser.futures.appraisal import MONEY, Appraisal
+from optimiser.futures.appraisal.green_book import GreenBook
 
 POUNDS = "£"
 """The unit that says that a figure is money."""
@@ -75,6 +76,49 @@ def appraisal_frames(appraisal: Appraisal) -> dict[str, pl.DataFrame]:
         "activity": appraisal.activity,
         "chances": apart_in_pence(appraisal.chances, ("at",)),
         "regret": in_pence(appraisal.regret, ("mean", "largest")),
+    }
+
+
+def book_frames(book: GreenBook) -> dict[str, pl.DataFrame]:
+    """The tables of the Green Book's answers by name, those with rows, money in whole pence."""
+    parts = ("benefits", "of_it_blocks", "costs", "npv", "benefits_per_head")
+    tables = {
+        "solutions": book.parts.by_solution,
+        "localities": book.parts.by_locality,
+        "fifths": book.parts.by_fifth,
+        "optimism": book.optimism,
+        "tornado": book.tornado,
+        "unmonetised": book.unmonetised,
+    }
+    money = (*parts, "spend", "added", "change", "cost_per_unit")
+    found = {name: in_pence(frame, [c for c in frame.columns if c in money]) for name, frame in tables.items()}
+    found["switching"] = book.switching
+    found["floors"] = in_pence(book.floors, ("one_more", "cost"))
+    return {name: frame for name, frame in found.items() if frame.height}
+
+
+def book_in_pounds(book: GreenBook) -> dict[str, Any]:
+    """The Green Book's answers as plain content, money as text under `..._gbp`."""
+    least = book.do_minimum
+    return {
+        "prices": book.prices,
+        "npv_gbp": pounds_text(book.npv),
+        "benefits_gbp": pounds_text(book.benefits),
+        "costs_gbp": pounds_text(book.costs),
+        "bcr": book.bcr,
+        "payback_year": book.payback_year,
+        "benefits_may_fall": book.benefits_may_fall,
+        "costs_may_rise": book.costs_may_rise,
+        "npv_after_bias_gbp": pounds_text(book.npv_after_bias),
+        "do_nothing_gbp": "0.00",
+        "do_minimum": {
+            "status": least["status"],
+            **{
+                f"{name}_gbp": pounds_text(None if least[name] is None else float(str(least[name])))
+                for name in ("npv", "spend")
+            },
+        },
+        "sentences": book.sentences(),
     }
 
 

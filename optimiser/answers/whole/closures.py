@@ -83,6 +83,13 @@ class NearPlan:
     instead: tuple[str, ...]
     """Blocks of which it closes more than the best mix, in words."""
 
+    def sentence(self, unit: str) -> str:
+        """It in words."""
+        worth = f"£{abs(self.loss):,.0f}" if unit == "£" else f"{abs(self.loss):,.2f} {unit}"
+        said = f"closing {self.closed:g} of {self.block} at {self.provider} instead of {self.closed + 1:g}"
+        more = f" (and {', '.join(self.instead)})" if self.instead else ""
+        return f"{said}{more} is worth {worth} {'less' if self.loss >= 0 else 'more: the search had not found it'}"
+
 
 def near_plans(problem: Problem, answer: Answer, *, most: int = 3, seconds: float = 10.0) -> tuple[NearPlan, ...]:
     """For the closures that stand on the narrowest margins: the best plan without that closure, starts as in the mix.

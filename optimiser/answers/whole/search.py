@@ -1,6 +1,7 @@
 """The search for a mix of whole numbers: alike localities together first, then the full programme from what that found.
 
-    merged programme, whole numbers        a proved bound, and whole numbers worth trying
+    merged programme, starts of places in parts, then whole      a proved bound, and whole numbers worth trying
+    merged programme, all whole numbers    where that is not yet within the gap
     full programme, those numbers fixed    a linear programme: a mix
     counts fixed, starts free              where that mix is not yet within the gap, or breaks a floor between localities
     full programme, started from the mix   for the time that is left
@@ -23,6 +24,7 @@ from optimiser.engines import highs
 from optimiser.engines.answer import PROVED, Answer, Status, relative_gap
 from optimiser.engines.highs import Progress
 from optimiser.engines.solver import Engine, solve
+from optimiser.programme.core import ALL
 from optimiser.programme.family import Flags, Floats
 from optimiser.programme.matrix import Matrix
 
@@ -125,6 +127,11 @@ def solve_whole(matrix: Matrix, like: dict[str, str], search: Search, former: Fo
     Raises:
         SolverError: an engine refused or failed.
     """
+    stops = highs.stops()
+    return highs.noted(_searched(matrix, like, search, former), stops)
+
+
+def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: FormerMix | None) -> Answer:
     found = _Found(matrix, time.perf_counter())
     if not matrix.is_whole or (former is None and matrix.column_count < MERGE_FROM):
         return _or_nothing(_engine(matrix, search, found.left(search), prices=True))
@@ -151,9 +158,46 @@ def solve_whole(matrix: Matrix, like: dict[str, str], search: Search, former: Fo
     return _finished(found, search)
 
 
+def _in_places(matrix: Matrix) -> Flags:
+    """Whole columns that say whether a solution starts in one place of many."""
+    some = np.zeros(matrix.column_count, dtype=bool)
+    for family in matrix.columns:
+        if family.first_stage and "place" in family.index.columns:
+            some[family.first : family.last] = (family.index["place"] != ALL).to_numpy()
+    return some & matrix.integer
+
+
+def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | None:
+    """Search the merged programme with starts of places in parts, then make them whole; an answer only where there can be no mix.
+
+    Many alike starts hardly move the bound, but make the search several times as long.
+    """
+    small = merged.matrix
+    rough = small.integer & ~_in_places(small)
+    if 2 * int(rough.sum()) > int(small.integer.sum()):
+        return None
+    wanted = replace(search, gap=max(search.gap * 0.4, 1e-4))
+    first = _engine(replace(small, integer=rough), wanted, found.left(search, _PART))
+    found.took(first)
+    if first.status == "infeasible":
+        return replace(first, matrix=found.matrix)
+    found.bounded(first.bound)
+    if first.values is None or first.status == "unbounded" or found.stopped is not None:
+        return None
+    kept = _fixed(small, first.values, rough)
+    second = _engine(kept, replace(search, gap=max(search.gap * 0.2, 1e-4)), found.left(search, _PART))
+    found.took(second)
+    if second.values is not None:
+        found.complete(second.values[merged.column])
+    return None
+
+
 def _merged_first(found: _Found, merged: Merged, search: Search) -> Answer | None:
     """Search the merged programme and carry what it chose into the full one; an answer only where there can be no mix."""
     matrix = found.matrix
+    none = _places_in_parts(found, merged, search)
+    if none is not None or found.gap <= search.gap or found.stopped is not None or found.time_is_up(search):
+        return none
     start = None if found.values is None else merged.of(found.values)
     wanted = replace(search, gap=max(search.gap * 0.6, 1e-4))
     small = _engine(merged.matrix, wanted, found.left(search, _PART), start)
@@ -228,8 +272,10 @@ def _or_nothing(answer: Answer) -> Answer:
     values = nothing_bought(answer.matrix)
     if values is None:
         return answer
-    note = "no better mix than buying nothing was found by the time limit"
-    return priced(replace(answer, values=values, status="time_limit", notes=(*answer.notes, note)))
+    stopped = answer.stopped_by_user
+    note = f"no better mix than buying nothing was found {'before it was stopped' if stopped else 'by the time limit'}"
+    status: Status = "interrupted" if stopped else "time_limit"
+    return priced(replace(answer, values=values, status=status, notes=(*answer.notes, note)))
 
 
 def _finished(found: _Found, search: Search) -> Answer:

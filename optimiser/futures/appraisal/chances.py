@@ -4,6 +4,7 @@
     effect        = the curve through low (p10) and high (p90) with the central value as its mean, at u, the same u for every
                     effect and saving of s; `effect_ends = "limits"` takes low and high as the ends of a triangle
     avoided[d]    = eligible x (1 - product over s of (1 - effect_s effective_s)), exact, no chords
+    delivery      = years late, failure and cost of each solution where the document states `delivery` (`delivery.py`)
     npv[d]        = discounted cash with income lost, variable cost, blocks and contacts received following avoided[d]
 
 A scheme that disappoints is taken to do so everywhere at once, schemes independently of each other. Starts, scale, staff,
@@ -23,6 +24,7 @@ import polars as pl
 
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.optimise import Outcome
+from optimiser.futures.appraisal.delivery import LAYERS, Delivered, draw_delivery
 from optimiser.futures.appraisal.draws import DRAWS, SEED
 from optimiser.futures.appraisal.score import Model
 from optimiser.problem.document import Problem
@@ -54,6 +56,8 @@ class Appraisal:
     """promise, about, at, unit, chance: share of draws in which the mix keeps it."""
     regret: pl.DataFrame
     """choice (the mix, nothing), mean, largest (pounds), best_in (share of draws in which it is the better choice)."""
+    layers: pl.DataFrame
+    """layer, mean, p10, p50, p90 (pounds of npv): each thing drawn by itself, and all together; no row where delivery is not stated."""
     seed: int
 
     @property
@@ -103,14 +107,40 @@ def appraise(
     if draws < 1:
         raise CapitationError(f"a mix is scored on at least one draw, not {draws}")
     model = Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
-    even = np.random.default_rng(seed).random((draws, len(outcome.problem.solutions)))
-    parts = [model.score(even[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]
+    generator = np.random.default_rng(seed)
+    even = generator.random((draws, len(outcome.problem.solutions)))
+    delivered = draw_delivery(outcome.problem, draws, generator)
+    parts = [model.score(even[i : i + _CHUNK], delivered[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]
     score = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return _appraisal(outcome, model, score, seed, dict(plan or {}))
+    layers = _layers(model, even, delivered, score["npv"]) if outcome.problem.delivery else {}
+    return _appraisal(outcome, model, score, seed, dict(plan or {}), layers)
+
+
+def _layers(model: Model, even: Floats, delivered: Delivered, every: Floats) -> dict[str, Floats]:
+    """Net present value by draw with one thing drawn and all else as planned, and with everything drawn."""
+    found: dict[str, Floats] = {}
+    planned, saved = model.planned_effects(), model.planned_savings()
+    for layer in LAYERS:
+        worth = []
+        for i in range(0, len(even), _CHUNK):
+            now, own = even[i : i + _CHUNK], delivered[i : i + _CHUNK].only(layer)
+            if layer == "effects":
+                part = model.score(now, own)
+            else:
+                each = [np.full(len(now), value) for value in saved]
+                part = model.score_at(np.tile(planned, (len(now), 1)), each, own)
+            worth.append(part["npv"])
+        found[layer] = np.concatenate(worth)
+    return {**found, "all together": every}
 
 
 def _appraisal(
-    outcome: Outcome, model: Model, score: Mapping[str, Floats], seed: int, plan: Mapping[str, float]
+    outcome: Outcome,
+    model: Model,
+    score: Mapping[str, Floats],
+    seed: int,
+    plan: Mapping[str, float],
+    layers: Mapping[str, Floats],
 ) -> Appraisal:
     answer, problem = outcome.answer, outcome.problem
     pods = model.last_year[0]
@@ -156,6 +186,7 @@ def _appraisal(
         activity=pl.DataFrame(units, schema=schema),
         chances=pl.DataFrame(chances, schema_overrides={"at": pl.Float64}).with_columns(pl.col("at").fill_nan(None)),
         regret=_regret(money["npv"]),
+        layers=_spread_of_layers(layers),
         seed=seed,
     )
 
@@ -167,6 +198,12 @@ def _spread(name: str, planned: float, values: Floats, key: str) -> dict[str, st
     p10, p50, p90 = (float(q) for q in np.quantile(values, [0.1, 0.5, 0.9]))
     found = (planned, float(values.mean()), p10, p50, p90, float(values.min()), float(values.max()))
     return {key: name, **dict(zip(_COLUMNS, found, strict=True))}
+
+
+def _spread_of_layers(layers: Mapping[str, Floats]) -> pl.DataFrame:
+    rows = [_spread(name, 0.0, values * THOUSAND, "layer") for name, values in layers.items()]
+    schema = {"layer": pl.String, **dict.fromkeys(("mean", "p10", "p50", "p90"), pl.Float64)}
+    return pl.DataFrame(rows).select(*schema) if rows else pl.DataFrame(schema=schema)
 
 
 def _reaches(values: Floats, promised: float) -> npt.NDArray[np.bool_]:

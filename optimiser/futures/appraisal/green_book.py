@@ -17,7 +17,11 @@ from optimiser.answers.mix_run import AFTER, mix_frames
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.answers.whole.search import Search, solve_whole
-from optimiser.futures.robust import disappointments
+from optimiser.futures.appraisal.by_solution import Attributed, attributed
+from optimiser.futures.appraisal.floors import floor_sentences, floors_cost
+from optimiser.futures.appraisal.switching import switching_sentences, switching_values
+from optimiser.futures.appraisal.tornado import tornado
+from optimiser.problem.document import Problem
 
 BIAS: Mapping[str, float] = {"capital": 0.44, "recurrent": 0.0, "non_recurrent": 0.1}
 """Optimism bias by purse where none is stated: assumptions to be replaced by the programme's own."""
@@ -39,6 +43,14 @@ class GreenBook:
     npv_after_bias: float
     tornado: pl.DataFrame
     """what, change, npv: one thing at a time at its bad end, largest change first."""
+    parts: Attributed
+    """Net present value by solution, locality and deprivation fifth."""
+    switching: pl.DataFrame
+    """solution, title, scale, effects_may_fall, costs_may_rise, start_may_move, basis, note."""
+    prices: str
+    """At whose prices money is, and how it is discounted, in a sentence."""
+    floors: pl.DataFrame
+    """floor, at, unit, one_more (pounds), cost (pounds; null where it was not worked out): what assumed floors cost."""
     unmonetised: pl.DataFrame
     """benefit, unit, amount, cost_per_unit: what has no price, and net cost (or spend) for each unit of it."""
 
@@ -59,7 +71,7 @@ class GreenBook:
 
     def sentences(self) -> list[str]:
         """It in plain words."""
-        said = [f"The mix is worth £{self.npv:,.0f}; doing nothing is worth £0."]
+        said = [self.prices, f"The mix is worth £{self.npv:,.0f}; doing nothing is worth £0."]
         if self.bcr is not None and self.costs_may_rise is not None and self.benefits_may_fall is not None:
             said.append(f"Each pound of cost brings £{self.bcr:,.2f} of benefits.")
             said.append(
@@ -73,6 +85,7 @@ class GreenBook:
             said.append(
                 f"The least spend that keeps every limit is £{least['spend']:,.0f}, worth £{least['npv']:,.0f}."
             )
+        said += floor_sentences(self.floors)
         said.append(f"With optimism bias on costs it is worth £{self.npv_after_bias:,.0f}.")
         for row in self.tornado.head(3).iter_rows(named=True):
             said.append(f"{row['what']}: £{row['change']:,.0f}, which leaves £{row['npv']:,.0f}.")
@@ -80,18 +93,18 @@ class GreenBook:
             said.append(
                 f"{row['benefit']}: {row['amount']:,.0f} {row['unit']}, at £{row['cost_per_unit']:,.2f} of spend each."
             )
-        return said
+        return said + switching_sentences(self.switching)
 
 
 def green_book(
-    outcome: Outcome, *, bias: Mapping[str, float] = BIAS, time_limit: float = 10.0, gap: float = 0.005
+    outcome: Outcome, *, bias: Mapping[str, float] = BIAS, time_limit: float = 20.0, gap: float = 0.005
 ) -> GreenBook:
     """The appraisal of the mix of `outcome`.
 
     Args:
         outcome: a problem and its mix.
         bias: by purse, the share by which its spend is taken to rise.
-        time_limit: seconds for the search for the least spend.
+        time_limit: seconds for the search for the least spend, and for solving again what may move.
         gap: relative gap at which that search may stop.
     """
     problem, answer = outcome.problem, outcome.answer
@@ -99,13 +112,14 @@ def green_book(
     mine = frames["positions"].filter(pl.col("party") == problem.perspective)
     npv = answer.measure("npv")
     discount = dict(mine.select("year", "discount").iter_rows())
-    parts = [float(v) for name in ("income", "cost_saved", "savings") for v in (mine[name] * mine["discount"])]
+    gains = [float(v) for name in ("income", "cost_saved", "savings") for v in (mine[name] * mine["discount"])]
     paid = [float(v) for name in ("spend", "support") for v in (mine[name] * mine["discount"])]
-    benefits = sum(v for v in [*parts, *paid] if v > 0)
-    costs = -sum(v for v in [*parts, *paid] if v < 0)
+    benefits = sum(v for v in [*gains, *paid] if v > 0)
+    costs = -sum(v for v in [*gains, *paid] if v < 0)
     spend = frames["spend"].with_columns(
         (pl.col("spend") * pl.col("year").replace_strict(discount, return_dtype=pl.Float64)).alias("present")
     )
+    parts = attributed(outcome)
     rows = [
         {"purse": purse, "rate": rate, "spend": float(spend.filter(kind=purse)["present"].sum())}
         for purse, rate in bias.items()
@@ -116,12 +130,25 @@ def green_book(
         benefits=benefits,
         costs=costs,
         payback_year=_payback(mine),
-        do_minimum=_do_minimum(outcome, gap, time_limit),
+        do_minimum=_do_minimum(outcome, gap, time_limit / 2),
         optimism=optimism,
         npv_after_bias=npv - float(optimism["added"].sum()),
-        tornado=_tornado(outcome, npv, rows),
+        tornado=tornado(outcome, [(str(row["purse"]), float(str(row["spend"]))) for row in rows]),
+        parts=parts,
+        switching=switching_values(outcome, parts, time_limit=time_limit),
+        prices=_prices(problem),
+        floors=floors_cost(outcome, time_limit=time_limit / 2),
         unmonetised=_unmonetised(outcome, float(spend["spend"].sum())),
     )
+
+
+def _prices(problem: Problem) -> str:
+    base = problem.price_base_year or problem.years[0]
+    rate = float(problem.discount_rate or 0)
+    discounted = f", discounted at {rate:.2%} a year to {problem.years[0]}" if len(problem.years) > 1 else ""
+    if problem.price_terms == "nominal":
+        return f"Money is in the prices of each year (nominal){discounted}."
+    return f"Money is at {base} prices (real){discounted}."
 
 
 def _payback(mine: pl.DataFrame) -> str | None:
@@ -142,20 +169,6 @@ def _do_minimum(outcome: Outcome, gap: float, time_limit: float) -> dict[str, fl
     if not least.has_mix:
         return {"status": least.status, "npv": None, "spend": None}
     return {"status": least.status, "npv": least.measure("npv"), "spend": least.measure("investment")}
-
-
-def _tornado(outcome: Outcome, npv: float, purses: list[dict[str, object]]) -> pl.DataFrame:
-    """Each solution at the low end of its effects and savings, and each purse a tenth dearer."""
-    answer = outcome.answer
-    matrix = answer.matrix.aim("npv")
-    found: list[tuple[str, float]] = []
-    if answer.values is not None:
-        for name, row in disappointments(outcome.problem, matrix).items():
-            found.append((f"{name} at the low end", -float(row @ answer.values) * matrix.scale))
-    found += [(f"{row['purse']} spend a tenth higher", -0.1 * float(str(row["spend"]))) for row in purses]
-    rows = [{"what": what, "change": change, "npv": npv + change} for what, change in found if abs(change) > 0.005]
-    schema = {"what": pl.String, "change": pl.Float64, "npv": pl.Float64}
-    return pl.DataFrame(rows, schema=schema).sort(pl.col("change").abs(), descending=True)
 
 
 def _unmonetised(outcome: Outcome, spend: float) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.blocks.income import prices, terms_of
 from optimiser.blocks.start import reach, starts
 from optimiser.engines.answer import Answer
+from optimiser.futures.appraisal.delivery import Delivered, as_planned
 from optimiser.futures.appraisal.draws import between_percentiles, triangular
 from optimiser.problem.document import Problem
 from optimiser.programme.core import COMMISSIONER, SYSTEM
@@ -277,42 +278,123 @@ class Model:
             return triangular(even, low, central, high)
         return between_percentiles(even, low, central, high, most)
 
-    def savings(self, even: Floats) -> dict[str, Floats]:
-        """Thousand pounds of direct savings by draw and year, by the organisation that keeps them."""
-        out: dict[str, Floats] = {}
-        scale = {(s, t): v for s, t, v in self.system_scale.iter_rows()}
+    def drawn_savings(self, even: Floats) -> list[Floats]:
+        """Thousand pounds a year at full scale of each saving of each solution, by draw, in the order of the document."""
+        found = []
         for i, s in enumerate(self.problem.solutions):
-            by_year = np.array([scale.get((s.id, t), 0.0) for t in range(self.horizon)])
             factor = self.tables.factor(s.id)
             for v in s.savings:
                 low, central, high = (
-                    np.float64(v.at(level)) * factor / THOUSAND for level in ("low", "central", "high")
+                    np.asarray(np.float64(v.at(level)) * factor / THOUSAND) for level in ("low", "central", "high")
                 )
-                drawn = self.drawn(even[:, i], np.asarray(low), np.asarray(central), np.asarray(high), np.inf)
-                keeps = out.setdefault(v.falls_to or COMMISSIONER, np.zeros((len(even), self.horizon)))
-                keeps += drawn[:, None] * by_year
+                found.append(self.drawn(even[:, i], low, central, high, np.inf))
+        return found
+
+    def planned_savings(self) -> list[float]:
+        """The same as planned with."""
+        return [
+            float(v.at(self.tables.level)) * self.tables.factor(s.id) / THOUSAND
+            for s in self.problem.solutions
+            for v in s.savings
+        ]
+
+    def savings(self, each: Sequence[Floats], delivered: Delivered) -> dict[str, Floats]:
+        """Thousand pounds of direct savings by draw and year, by the organisation that keeps them."""
+        out: dict[str, Floats] = {}
+        scale = {(s, t): v for s, t, v in self.system_scale.iter_rows()}
+        drawn = iter(each)
+        for i, s in enumerate(self.problem.solutions):
+            if not s.savings:
+                continue
+            by_year = np.array([0.0, *(scale.get((s.id, t), 0.0) for t in range(self.horizon))])
+            # a year that lies before the first has nothing in place
+            year = np.maximum(np.arange(1, self.horizon + 1) - delivered.late[:, [i]], 0)
+            reached = by_year[year] * delivered.comes[:, [i]]
+            for v in s.savings:
+                keeps = out.setdefault(v.falls_to or COMMISSIONER, np.zeros(reached.shape))
+                keeps += next(drawn)[:, None] * reached
         return out
 
-    def score(self, even: Floats) -> dict[str, Floats]:
-        """Results of each draw: money in thousand pounds by year and organisation, units by locality."""
+    def drawn_effects(self, even: Floats) -> Floats:
+        """The effect at full scale of each acting row, by draw."""
         acting = self.acting
         low, central, high = (acting[name].to_numpy() for name in ("low", "central", "high"))
-        scale = acting["effective"].to_numpy()
-        drawn = self.drawn(even[:, acting["s"].to_numpy()], low, central, high, 1.0) * acting["factor"].to_numpy()
-        effect = np.clip(np.minimum(drawn, 1.0) * scale, 0.0, 1.0)
+        return self.drawn(even[:, acting["s"].to_numpy()], low, central, high, 1.0)
+
+    def planned_effects(self) -> Floats:
+        """The same as planned with."""
+        planned: Floats = self.acting[self.tables.level].to_numpy()
+        return planned
+
+    @cached_property
+    def years_before(self) -> Ints:
+        """By years late (0, 1 ...) and acting row: the row of `acting` of the same cell and solution so many years earlier; -1 for none."""
+        key = ["solution", "place", "locality", "point_of_delivery", "cell"]
+        rows = self.acting.select(*key, "t").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+        found = []
+        for late in range(self.horizon + 1):
+            before = rows.select(*key, (pl.col("t") + late).cast(pl.Int32).alias("t"), pl.col("row").alias("before"))
+            met = rows.join(before, on=[*key, "t"], how="left", maintain_order="left")
+            found.append(met["before"].fill_null(-1).to_numpy())
+        return np.stack(found).astype(np.intp)
+
+    def scale(self, delivered: Delivered) -> Floats:
+        """Effective scale of each acting row by draw: what was in place as many years earlier as the solution is late."""
+        own = np.append(self.acting["effective"].to_numpy(), 0.0)
+        s, row = self.acting["s"].to_numpy(), np.arange(self.acting.height)
+        late = np.minimum(delivered.late[:, s], self.horizon)
+        reached: Floats = own[self.years_before[late, row]] * delivered.comes[:, s]
+        return reached
+
+    @cached_property
+    def own_costs(self) -> tuple[Floats, Floats]:
+        """Thousand pounds by solution and year that solutions spend on themselves: revenue, capital."""
+        found = np.zeros((2, len(self.ids), self.horizon))
+        matrix, values = self.answer.matrix, self.answer.values
+        rows = {family.name: family for family in matrix.rows}
+        if "spend_sum" not in rows or values is None:
+            return found[0], found[1]
+        family = rows["spend_sum"]
+        index = {str(y): t for t, y in enumerate(self.problem.years)}
+        owner = np.full(matrix.column_count, -1)
+        for columns in matrix.columns:
+            if columns.name in ("start", "launch", "in_place"):
+                owner[columns.first : columns.last] = [self.ids.index(name) for name in columns.index["solution"]]
+        for n, (kind, year) in enumerate(family.index.select("kind", "year").iter_rows()):
+            place = slice(matrix.start[family.first + n], matrix.start[family.first + n + 1])
+            cols, each = matrix.index[place], matrix.value[place]
+            mine = owner[cols] >= 0
+            spent = -each[mine] * values[cols[mine]]
+            np.add.at(found[int(kind == "capital")][:, index[year]], owner[cols[mine]], spent)
+        return found[0], found[1]
+
+    def score(self, even: Floats, delivered: Delivered | None = None) -> dict[str, Floats]:
+        """Results of each draw: money in thousand pounds by year and organisation, units by locality."""
+        return self.score_at(self.drawn_effects(even), self.drawn_savings(even), delivered)
+
+    def score_at(
+        self, effects: Floats, saved_each: Sequence[Floats], delivered: Delivered | None = None
+    ) -> dict[str, Floats]:
+        """Results where effects at full scale (by draw and acting row) and savings (each by draw) are those given."""
+        acting, count = self.acting, len(effects)
+        delivered = delivered or as_planned(self.problem, count)
+        drawn = effects * acting["factor"].to_numpy()
+        effect = np.clip(np.minimum(drawn, 1.0) * self.scale(delivered), 0.0, 1.0)
         if acting.height:
             left = np.multiply.reduceat(1 - effect, self.first_of_cell, axis=1)
             avoided = self.cells_to_places(1 - left)
         else:
-            avoided = np.zeros((len(even), 0))
+            avoided = np.zeros((count, 0))
         donated = self.places_to_providers(avoided)
         lost, variable = self.income_lost(donated), self.sums["variable"](donated)
         released = self.released(donated)
         to_cost, planned_contacts = self.contact_cost
         contacts = to_cost(self._credit(effect)) - planned_contacts
         revenue, capital = self.planned_spend
-        spend = contacts + revenue
-        saved = self.savings(even)
+        own, built = self.own_costs
+        spend = contacts + revenue + (delivered.cost - 1) @ own
+        capital = capital + (delivered.cost - 1) @ built
+        saved = self.savings(saved_each, delivered)
         n, t = len(self.providers), self.horizon
 
         def yearly(values: Floats) -> Floats:
@@ -320,7 +402,7 @@ class Model:
             return summed
 
         support = self.support.reshape(n, t)
-        none = np.zeros((len(even), t))
+        none = np.zeros((count, t))
         cash = {
             COMMISSIONER: yearly(lost) + saved.get(COMMISSIONER, none) - spend - support.sum(axis=0),
             SYSTEM: yearly(variable) + yearly(released) + sum(saved.values(), none) - spend,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import UnknownNameError
 from capitation.pack.layers import shipped_packs
 from optimiser.answers.contradicting_limits import conflict_set
 from optimiser.answers.explain import why_not
@@ -215,9 +215,14 @@ def test_credit_is_the_mean_over_all_orders_and_adds_to_the_whole(effects):
     assert found.sum() == pytest.approx(1 - np.prod(1 - np.array(effects)), abs=1e-12)
 
 
-def test_credit_of_too_many_solutions_is_refused():
-    with pytest.raises(CapitationError, match="at most 16"):
-        shapley(np.full((1, 17), 0.1))
+def test_credit_of_many_solutions_adds_to_the_whole_and_is_the_same_as_over_every_set(monkeypatch):
+    many = np.linspace(0, 1, 40)[None, :]
+    assert shapley(many).sum() == pytest.approx(1 - np.prod(1 - many))
+    assert shapley(np.full((1, 17), 0.1))[0] == pytest.approx(np.full(17, (1 - 0.9**17) / 17))
+    few = np.array([[0.0, 0.3, 1.0, 0.55, 0.2]])
+    over_sets = shapley(few)
+    monkeypatch.setattr("optimiser.answers.shapley.MOST", 0)
+    assert shapley(few) == pytest.approx(over_sets, abs=1e-12)
 
 
 def test_credit_of_a_mix_adds_to_what_it_avoids_exactly():

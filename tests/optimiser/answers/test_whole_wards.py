@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from capitation.errors import DocumentError
+from optimiser.answers import alternatives, frontier
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole import search
@@ -13,9 +14,11 @@ from optimiser.answers.whole.closures import closure_sentences, closures, near_p
 from optimiser.answers.whole.former import former_mix, former_text, read_former
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import Search, nothing_bought, solve_whole
+from optimiser.blocks.start import starts
 from optimiser.engines import highs
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
+from optimiser.problem.tables import tables_of
 
 
 def system(localities=6, **extra):
@@ -270,3 +273,31 @@ def test_what_the_headline_rests_on_adds_up_to_it():
     assert sum(row["pounds"] for row in system_report["drivers"] if "pounds" in row) == pytest.approx(
         system_report["objective"], abs=0.01
     )
+
+
+def test_a_large_frontier_and_its_alternatives_are_searched_as_the_mix_is(monkeypatch):
+    problem = system()
+    matrix, like = programme_matrix(problem), alike_localities(problem)
+    goals = ("npv", "avoided")
+    small = frontier.frontier(matrix, goals, points=3)
+    for room in (search, frontier, alternatives):
+        monkeypatch.setattr(room, "MERGE_FROM", 0)
+    large = frontier.frontier(matrix, goals, points=3, gap=1e-4, like=like)
+    assert large.points["npv"].to_list() == pytest.approx(small.points["npv"].to_list(), rel=2e-3)
+    assert large.points["avoided"].to_list() == pytest.approx(small.points["avoided"].to_list(), rel=2e-3)
+    best = optimise(problem).headline
+    weights = starts(tables_of(problem)).select("solution", "place", "weight")
+    near = [
+        alternatives.alternatives(best.matrix, best, weights, within=0.05, directions=2, gap=1e-4, like=given)
+        for given in (None, like)
+    ]
+    for name in ("least", "most"):
+        assert near[1].ranges[name].to_list() == pytest.approx(near[0].ranges[name].to_list(), abs=0.02)
+
+
+def test_a_near_plan_says_what_it_closes_and_what_that_costs():
+    problem = system()
+    outcome = optimise(problem)
+    plan = near_plans(problem, outcome.answer)[0]
+    assert f"at {plan.provider} instead of {plan.closed + 1:g}" in plan.sentence("£")
+    assert f"£{abs(plan.loss):,.0f} less" in plan.sentence("£")

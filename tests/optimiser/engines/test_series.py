@@ -1,5 +1,7 @@
 """A series of solves ends with Ctrl-C or its time limit, says so, and keeps what is done."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from capitation.errors import CapitationError
 from optimiser.answers.alternatives import alternatives
 from optimiser.answers.frontier import frontier
+from optimiser.answers.optimise import optimise
 from optimiser.blocks.start import starts
 from optimiser.engines import highs
 from optimiser.engines.highs import HighsSession
@@ -88,3 +91,21 @@ def test_a_series_ends_with_its_time_and_begins_nothing_more(problem):
     assert series.solve(HighsSession(programme_matrix(problem))) is None
     assert series.ended == TIME_UP
     assert not series.goes_on()
+
+
+def test_ctrl_c_during_a_linear_solve_keeps_the_goals_reached_and_lists_the_rest(monkeypatch):
+    real, seen = highs._QuietHighs.run, []
+
+    def run(self):
+        seen.append(1)
+        if len(seen) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self)
+
+    monkeypatch.setattr(highs._QuietHighs, "run", run)
+    outcome = optimise(problem_of({**PURSE, "goals": [{"measure": "npv"}, {"measure": "days"}]}, "two_way", Path()))
+    assert outcome.headline.objective == pytest.approx(200)
+    assert outcome.scales() == pytest.approx({"savers": 1, "carers": 0})
+    assert outcome.not_reached == (("days", "interrupted"),)
+    assert outcome.status == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,35 @@
+"""A mix as files: its report, what it moves, and the frames from which its worth and every limit can be worked out again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from api.boards.tables import write_frame
+from capitation.records.whole_files import write_text
+from optimiser.answers.mix_run import mix_frames
+from optimiser.answers.optimise import Outcome
+from optimiser.answers.whole.former import former_mix, former_text
+
+
+def write_mix(folder: Path, outcome: Outcome, report: dict[str, Any]) -> Path:
+    """Write `outcome.json`, and where there is a mix its tables, `mix/` and the start of a later search; returns the folder."""
+    write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
+    if outcome.answer.has_mix:
+        write_frame(outcome.mix(), folder / "mix.csv")
+        for name, frame in mix_frames(outcome).items():
+            if frame.width:
+                write_frame(frame, folder / "mix" / f"{name}.csv")
+        former = former_mix(outcome.headline)
+        if former is not None:
+            write_text(folder / "mix" / "start.json", former_text(former))
+        if report["activity"]:
+            write_frame(pl.DataFrame(report["activity"]), folder / "activity.csv")
+        if report["credit"]:
+            write_frame(pl.DataFrame(report["credit"]), folder / "credit.csv")
+    if report["prices"]:
+        write_frame(pl.DataFrame(report["prices"]), folder / "prices.csv")
+    return folder

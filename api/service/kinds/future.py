@@ -1,0 +1,147 @@
+"""Futures: a problem in the futures that it names. The best mix of each and its regret, or a mix that stands bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from api.service.kinds.optimisation import OptimisationRequest, finite, stored_problem
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Work
+from api.service.records.optimiser_pence import apart_in_pence, pounds_text
+from api.service.records.stored import StoredThings
+from optimiser.answers.report import mix_report
+from optimiser.futures.play import cvar_mix, play_futures, robust_mix
+from optimiser.problem.document import Problem
+
+Ask = Literal["each", "robust", "cvar"]
+Found = tuple[dict[str, Any], dict[str, pl.DataFrame], str]
+"""Content, frames, and the unit of the goal."""
+
+
+class FuturesRequest(OptimisationRequest):
+    """A problem whose futures are to be played."""
+
+    ask: Ask = Field(default="each", examples=["each"])
+    """`each`: the best mix of every named future, and what every mix loses in the others. `robust`: the mix that is best when some
+    solutions disappoint. `cvar`: the mix that weighs the mean of all futures against the mean of the worst."""
+    disappoint: float = Field(default=2.0, ge=0, le=1000, examples=[2.0])
+    """For `robust`: how many solutions may fall to their low effects and savings at once."""
+    worst: float = Field(default=0.1, gt=0, le=1, examples=[0.1])
+    """For `cvar`: the share of worst futures that is averaged."""
+    weight: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
+    """For `cvar`: 0 for the mean alone, 1 for the worst alone."""
+
+
+def work(given: Work) -> JobResult:
+    """Play the futures of the stored problem that a request names."""
+    request, problem = given.request, stored_problem(given)
+    gap = float(problem.gap if request["gap"] is None else request["gap"])
+    found: Found
+    if request["ask"] == "each":
+        found = _each(problem, gap)
+    elif request["ask"] == "robust":
+        found = _robust(problem, gap, float(request["disappoint"]))
+    else:
+        found = _cvar(problem, gap, float(request["worst"]), float(request["weight"]))
+    content, frames, unit = found
+    about = {
+        "data_pack": given.pack.digest,
+        "problem": problem.id,
+        "problem_digest": request["digest"],
+        "ask": request["ask"],
+        "unit": unit,
+    }
+    return JobResult(given.job, {**about, **finite(content)}, {name: f for name, f in frames.items() if f.height})
+
+
+def _money(frame: pl.DataFrame, unit: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    return apart_in_pence(frame.with_columns(pl.lit(unit).alias("unit")), columns)
+
+
+def _amount(name: str, value: float | None, unit: str) -> dict[str, Any]:
+    money = unit == "£"
+    return {name: None if money else value, f"{name}_gbp": pounds_text(value) if money else None}
+
+
+def _each(problem: Problem, gap: float) -> Found:
+    played = play_futures(problem, gap=gap)
+    matrix = played.plan.headline.matrix
+    frames = {
+        "futures": _money(played.futures, matrix.unit, ("best", "bound", "plan", "regret")),
+        "regret": _money(played.regret, matrix.unit, ("value", "best", "regret")),
+    }
+    content = {
+        "status": played.plan.status,
+        "goal": matrix.objective,
+        "mix": mix_report(played.plan),
+        "notes": list(played.notes),
+    }
+    return content, frames, matrix.unit
+
+
+def _robust(problem: Problem, gap: float, disappoint: float) -> Found:
+    found = robust_mix(problem, gamma=disappoint, gap=gap)
+    answer = found.outcome.headline
+    unit = answer.matrix.unit
+    content = {
+        "status": answer.status,
+        "goal": answer.matrix.objective,
+        "mix": mix_report(found.outcome),
+        "disappoint": disappoint,
+        "notes": list(answer.notes),
+        **_amount("as_planned", found.as_planned, unit),
+        **_amount("worst_case", found.worst, unit),
+        **_amount("bound", answer.best_possible, unit),
+    }
+    return content, {"losses": _money(found.losses, unit, ("loss",))}, unit
+
+
+def _cvar(problem: Problem, gap: float, worst: float, weight: float) -> Found:
+    mix = cvar_mix(problem, alpha=worst, weight=weight, gap=gap)
+    matrix = mix.found.answer.matrix
+    content = {
+        "status": mix.found.answer.status,
+        "goal": matrix.objective,
+        "mix": {name: {"scale": scale} for name, scale in mix.scales.items()},
+        "worst_share": worst,
+        "weight": weight,
+        "notes": list(mix.notes),
+        **_amount("mean", mix.found.mean, matrix.unit),
+        **_amount("worst_mean", mix.found.cvar, matrix.unit),
+    }
+    return content, {"futures": _money(mix.values, matrix.unit, ("value",))}, matrix.unit
+
+
+def _asked(asked: FuturesRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
+    return {
+        "gap": asked.gap,
+        "ask": asked.ask,
+        "disappoint": asked.disappoint,
+        "worst": asked.worst,
+        "weight": asked.weight,
+    }
+
+
+KIND = JobKind(
+    name="future",
+    address="futures",
+    order=5,
+    about="A problem in the futures that it names: the best mix of each, or one that stands bad ones.",
+    asks="the futures of a problem to be played",
+    request=FuturesRequest,
+    run=work,
+    document="problem",
+    more=_asked,
+    frames={"futures": OPEN, "regret": OPEN, "losses": OPEN},
+    partners_see=frozenset({"problem", "problem_digest", "status", "goal", "unit", "ask"}),
+    tag_after="simulations",
+    example=Example(
+        "7b1f0c6d5a4e4e0f9d2c8b7a6f5e4d3c",
+        {"problem": "overlap_pair", "ask": "robust", "status": "optimal", "goal": "npv", "unit": "£"},
+        "losses",
+        {"solution": "hub", "loss": None, "loss_pence": 210_000, "unit": "£"},
+    ),
+)
