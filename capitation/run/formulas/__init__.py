@@ -5,9 +5,9 @@ every column and compares it with the engine's, so the trace cannot drift from t
 a formula enters the register when its file is imported, which this package does.
 """
 
-from capitation.run.formulas import allocation, care, derived, need, pace, providers, rounds, streams
+from capitation.run.formulas import allocation, care, chain, derived, need, pace, providers, rounds, streams
 from capitation.run.formulas.leaves import FORMULAS
 
-ROOMS = (streams, need, pace, allocation, providers, derived, rounds, care)
+ROOMS = (streams, need, pace, allocation, providers, derived, rounds, care, chain)
 
 __all__ = ["FORMULAS"]
