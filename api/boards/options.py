@@ -8,6 +8,7 @@ import polars as pl
 
 from api.boards.tables import console, show
 from capitation.allocation.providers import providers
+from capitation.chain.book import organisation_names
 from capitation.money.pence import board_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
@@ -187,4 +188,5 @@ def _in_order(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
 
 
 def _names(pack: DataPack) -> dict[str, str]:
-    return dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    known = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    return known | organisation_names(pack)

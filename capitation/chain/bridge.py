@@ -10,27 +10,18 @@ goes on; the difference from a printed one is a line of its own and never spread
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from capitation.activity.spread import LocalityActivity
-from capitation.activity.unit_costs import UnitCost
-from capitation.chain.rules import Chain, GrowthRule
-from capitation.errors import Faults, ScenarioError
-from capitation.money.apportion import split
-from capitation.money.rounding import nearest, nearest_fraction
-from capitation.pack.parameters import Parameters
+from capitation.chain.cost import CostOfDoingNothing, Drivers, printed_deficit, stream_total
+from capitation.chain.rules import Chain
+from capitation.errors import ScenarioError
 from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
-from capitation.streams.control_total import StreamTotal
-from capitation.streams.document import DoNothingGap
 
-TOTALS = ("derived_do_nothing", "printed_do_nothing", "left")
+TOTALS = ("derived_do_nothing", "printed_do_nothing", "left", "own_do_nothing", "own_left")
 """Lines that are the sum of those above them."""
 
 TITLES = {
@@ -47,7 +38,16 @@ TITLES = {
     "mix": "The mix of investments: cost released and savings, less its own spend",
     "left": "What is left",
 }
-"""Lines of the bridge in order, with their titles."""
+"""Lines of the system's bridge in order, with their titles."""
+
+OWN = {
+    "derived_do_nothing": "own_do_nothing",
+    "not_explained": "own_not_explained",
+    "sustainability": "own_sustainability",
+    "mix": "own_mix",
+    "left": "own_left",
+}
+"""Lines of one organisation that add to a line of the system, by that line; the lines above them have the same name in both."""
 
 
 class BridgeLine(Schema):
@@ -55,30 +55,13 @@ class BridgeLine(Schema):
 
     year = YEAR
     organisation = Column(pl.String, "code", "Whose deficit it is", key=True)
+    level = Column(pl.String, "level", "The system, or one organisation of it", one_of=("system", "organisation"))
     step = Column(pl.Int64, "order", "Place of the line in the chain", key=True, ge=1)
-    line = Column(pl.String, "id", "Line of the chain", one_of=tuple(TITLES))
+    line = Column(pl.String, "id", "Line of the chain", one_of=(*TITLES, *OWN.values()))
     title = Column(pl.String, "words", "What the line is")
     amount_pence = Column(pl.Int64, "pence", "Deficit, or what moves it; below nothing is what cures it")
     is_total = Column(pl.Boolean, "true or false", "Whether it is the sum of the lines above it")
     source = Column(pl.String, "words", "Where the line comes from")
-
-
-@dataclass(frozen=True)
-class Drivers:
-    """What the growth of cost is worked out from."""
-
-    spend: Frame[UnitCost]
-    """Printed spend of the base year by line."""
-    activity: Frame[LocalityActivity]
-    """Activity by year, case, line and locality."""
-    totals: Frame[StreamTotal]
-    """Money of each stream and year."""
-    persons: Mapping[str, int | Decimal]
-    """Population by year."""
-    parameters: Parameters
-    """Prices."""
-    gaps: Sequence[DoNothingGap]
-    """Printed deficits."""
 
 
 def do_nothing(chain: Chain, drivers: Drivers, system: str, years: Iterable[FinancialYear]) -> Frame[BridgeLine]:
@@ -89,11 +72,11 @@ def do_nothing(chain: Chain, drivers: Drivers, system: str, years: Iterable[Fina
             persons or activity; all together.
     """
     at = [year for year in years if year >= chain.base_year]
-    cost = _Cost(chain, drivers)
-    rows: list[tuple[str, str, int, str, str, int, bool, str]] = []
+    cost = CostOfDoingNothing(chain, drivers)
+    rows: list[tuple[object, ...]] = []
     for year in at:
         amounts = cost.of(year)
-        printed, where = _printed(
+        printed, where = printed_deficit(
             drivers.gaps, year, chain.opening_part if year == chain.base_year else chain.printed_part
         )
         rows += _rows(
@@ -103,7 +86,7 @@ def do_nothing(chain: Chain, drivers: Drivers, system: str, years: Iterable[Fina
             cost.sources,
             printed,
             where,
-            _stream(drivers.totals, year, chain.sustainability_stream),
+            stream_total(drivers.totals, year, chain.sustainability_stream),
         )
     return BridgeLine.validate(pl.DataFrame(rows, schema=BridgeLine.dtypes(), orient="row"))
 
@@ -125,7 +108,7 @@ def with_mix(bridge: Frame[BridgeLine], gains: Mapping[str, int], source: str) -
         pl.when(pl.col("line") == "left").then(left).otherwise(pl.col("amount_pence")).alias("amount_pence")
     )
     mix = kept.filter(pl.col("line") == "left").with_columns(
-        pl.lit(_step("mix"), dtype=pl.Int64).alias("step"), pl.lit("mix").alias("line"), pl.lit(TITLES["mix"]).alias("title"),
+        pl.lit(step_of("mix"), dtype=pl.Int64).alias("step"), pl.lit("mix").alias("line"), pl.lit(TITLES["mix"]).alias("title"),
         (-gain).alias("amount_pence"), pl.lit(value=False).alias("is_total"), pl.lit(source).alias("source"),
     )  # fmt: skip
     return BridgeLine.validate(pl.concat([moved, mix]).select(*BridgeLine.columns()))
@@ -149,116 +132,8 @@ def unclosed(bridge: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-class _Cost:
-    """Cost of every line when nothing is done, exactly, and the lines of the chain that it moves."""
-
-    def __init__(self, chain: Chain, drivers: Drivers) -> None:
-        self.chain, self.drivers = chain, drivers
-        self.rules = {line: rule for rule in chain.rules for line in rule.lines}
-        spend = dict(drivers.spend.sort("line").select("line", "spend_pence").iter_rows())
-        faults = Faults()
-        for line in sorted(set(spend) - set(self.rules)):
-            faults.add(
-                f"chain {chain.id}: rules", f"no rule for the spend on {line!r}", "one rule for each line of spend"
-            )
-        for line in sorted(set(self.rules) - set(spend)):
-            faults.add(f"chain {chain.id}: rules", f"a rule for {line!r}", "a line of printed spend")
-        opening, where = _printed(drivers.gaps, chain.base_year, chain.opening_part)
-        if opening is None:
-            faults.add(
-                f"chain {chain.id}: opening_part",
-                f"no deficit {chain.opening_part!r} printed for {chain.base_year}",
-                "a part of the scenario's gaps",
-            )
-        for year in (chain.base_year, *(g.year for g in drivers.gaps)):
-            if year >= chain.base_year and str(year) not in drivers.persons:
-                faults.add(f"chain {chain.id}", f"no population of {year}", "persons of every year")
-        faults.raise_if_any(ScenarioError, f"chain {chain.id}: the chain cannot be made")
-        self.opening = opening or 0
-        self.allocation = self._allocation(chain.base_year)
-        whole = split(self.allocation + self.opening, list(spend.values()))
-        self.base = dict(zip(spend, whole, strict=True))
-        case = drivers.activity.filter(pl.col("case") == chain.activity_case)
-        self.units: dict[tuple[str, str], int] = {
-            (line, year): count
-            for line, year, count in case.group_by("point_of_delivery", "year")
-            .agg(pl.col("activity").sum())
-            .iter_rows()
-        }
-        share = f"spend of the base year as printed, scaled to the allocations of {chain.base_year} plus the opening deficit"
-        self.sources = {
-            "opening": where,
-            "volume": f"{share}; activity on current trends over that of {chain.base_year}",
-            "price": "; ".join(sorted({r.price for r in chain.rules if r.price and r.step == "price"})),
-            "drugs": "; ".join(sorted({r.price for r in chain.rules if r.price and r.step == "drugs"})),
-            "specialised_growth": f"the scenario's streams {', '.join(sorted({r.follows_stream for r in chain.rules if r.follows_stream}))}",
-            "allocation_growth": f"the scenario's streams {', '.join(chain.streams)}",
-        }
-
-    def of(self, year: FinancialYear) -> dict[str, int]:
-        """Amounts of the lines from the opening to the derived deficit."""
-        found = dict.fromkeys(("volume", "price", "drugs", "specialised_growth"), 0)
-        for line, base in self.base.items():
-            rule = self.rules[line]
-            grown = base * self._volume(line, rule, year)
-            volume, price = nearest_fraction(grown), nearest_fraction(grown * self._price(rule, year))
-            found["volume"] += volume - base
-            found["specialised_growth" if rule.follows_stream else rule.step] += price - volume
-        return {"opening": self.opening, **found, "allocation_growth": self.allocation - self._allocation(year)}
-
-    def _allocation(self, year: FinancialYear) -> int:
-        return sum(_stream(self.drivers.totals, year, stream) for stream in self.chain.streams)
-
-    def _volume(self, line: str, rule: GrowthRule, year: FinancialYear) -> Fraction:
-        if rule.volume == "activity":
-            return self._growth(line, year)
-        if rule.volume == "persons":
-            return self._persons(year)
-        if rule.volume == "group":
-            whole = sum(self.base[each] for each in rule.group)
-            return Fraction(sum(self.base[each] * self._growth(each, year) for each in rule.group), whole)
-        return Fraction(1)
-
-    def _growth(self, line: str, year: FinancialYear) -> Fraction:
-        keys = (line, str(year)), (line, str(self.chain.base_year))
-        if any(key not in self.units for key in keys):
-            raise ScenarioError(
-                f"chain {self.chain.id}: found no {self.chain.activity_case} activity of {line!r} in {year}; expected it in every year"
-            )
-        return Fraction(self.units[keys[0]], self.units[keys[1]])
-
-    def _persons(self, year: FinancialYear) -> Fraction:
-        return Fraction(self.drivers.persons[str(year)]) / Fraction(self.drivers.persons[str(self.chain.base_year)])
-
-    def _price(self, rule: GrowthRule, year: FinancialYear) -> Fraction:
-        factor = Fraction(1)
-        if rule.follows_stream is not None:
-            before = _stream(self.drivers.totals, self.chain.base_year, rule.follows_stream)
-            factor = Fraction(_stream(self.drivers.totals, year, rule.follows_stream), before)
-        elif rule.price is not None:
-            at = self.chain.base_year
-            while at < year:
-                at = at.next
-                factor *= 1 + Fraction(self.drivers.parameters.value(rule.price, at))
-        return factor * self._persons(year) if rule.price_follows_persons else factor
-
-
-def _stream(totals: pl.DataFrame, year: FinancialYear, stream: str | None) -> int:
-    return int(
-        totals.filter((pl.col("year") == str(year)) & (pl.col("stream") == stream)).get_column("total_pence").sum()
-    )
-
-
-def _printed(gaps: Sequence[DoNothingGap], year: FinancialYear, part: str) -> tuple[int | None, str]:
-    """A printed part of a year's deficit in pence, and where it is printed; none where the year prints none."""
-    for gap in gaps:
-        for each in gap.parts:
-            if gap.year == year and each.name == part:
-                return nearest(Decimal(each.pounds) * 100), f"{each.source}: {each.where}"
-    return None, "not printed for this year"
-
-
-def _step(line: str) -> int:
+def step_of(line: str) -> int:
+    """Place of a line of the system in the chain."""
     return list(TITLES).index(line) + 1
 
 
@@ -270,7 +145,7 @@ def _rows(
     printed: int | None,
     where: str,
     funding: int,
-) -> list[tuple[str, str, int, str, str, int, bool, str]]:
+) -> list[tuple[object, ...]]:
     derived = sum(amounts.values())
     lines = {**amounts, "derived_do_nothing": derived}
     said = {
@@ -284,6 +159,6 @@ def _rows(
     lines |= {"sustainability": -funding, "left": (derived if printed is None else printed) - funding}
     said["left"] = "the sum of the lines above"
     return [
-        (year, system, _step(line), line, TITLES[line], amount, line in TOTALS, said[line])
+        (year, system, "system", step_of(line), line, TITLES[line], amount, line in TOTALS, said[line])
         for line, amount in lines.items()
     ]

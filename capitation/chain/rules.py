@@ -68,6 +68,10 @@ class Chain(Document):
     """Streams whose recurrent money meets the cost."""
     sustainability_stream: str | None = None
     """Stream of sustainability funding: income without cost."""
+    organisations: str | None = None
+    """Name of the book of organisations (a file of organisations/) that the chain is followed to; none means the system only."""
+    specialised: str | None = None
+    """Commissioner of specialised services, whose payments are a source of income of their own."""
     activity_case: str = "unmitigated"
     """Activity that doing nothing leads to."""
     rules: tuple[GrowthRule, ...] = Field(min_length=1)

@@ -7,11 +7,13 @@ Every step is a public function of its own file; this one only hands frames on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import polars as pl
 
+from capitation.allocation.commissioners import commissioner_money
 from capitation.allocation.deployable import spendable
 from capitation.allocation.ledger import LedgerLine
 from capitation.allocation.providers import providers
@@ -39,7 +41,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
 from capitation.records.frames import Frame
-from capitation.run.parts import Note, activity_by_locality, bridge_of, delivery, optional_parts
+from capitation.run.parts import Note, activity_by_locality, chain_of, delivery, optional_parts
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import CodeName, PracticeNeed, SetAside
@@ -82,10 +84,11 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     ledger = [waterfalls(scenario, money, weights.stages, members, totals, slices)]
     if not care.to_providers.is_empty():
         ledger.append(provider_waterfalls(allocation, care.to_providers))
-    bridge = bridge_of(scenario, pack, money, activity, care.costs, parts)
+    of_commissioners = partial(commissioner_money, allocation, spending.practices, members)
+    chain = chain_of(scenario, pack, money, activity, care, of_commissioners, parts)
     frames: dict[str, pl.DataFrame] = {
         "allocation": allocation,
-        "bridge": bridge,
+        "bridge": chain.bridge,
         "assumption": assumptions(
             {
                 f"scenario {scenario.id}": scenario,
@@ -93,7 +96,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
                 **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
             }
         ),
-        "code_name": code_names(scenario, pack),
+        "code_name": code_names(scenario, pack, chain.names),
         "control_total_step": money.steps,
         "deployable": money.deployable,
         "distance_from_target": distance,
@@ -105,6 +108,8 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "locality_slice": slices,
         "locality_total": totals,
         "membership": members,
+        "organisation_account": chain.accounts,
+        "organisation_position": chain.positions,
         "pace": path.allocations,
         "pace_summary": path.summary,
         "place_distance": place_distance(
@@ -122,6 +127,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "set_aside": set_aside(scenario, needs, people, parts.notes),
         "spendable": spending.practices,
         "stream_total": money.totals,
+        "sustainability_fund": chain.fund,
         "target": path.targets,
         "total_check": money.checks,
         "unit_cost": care.costs,
@@ -320,8 +326,8 @@ def waterfalls(
     return LedgerLine.validate(pl.concat(found))
 
 
-def code_names(scenario: Scenario, pack: DataPack) -> Frame[CodeName]:
-    """Names of the system, its places, localities and practices, and of providers."""
+def code_names(scenario: Scenario, pack: DataPack, others: Mapping[str, str]) -> Frame[CodeName]:
+    """Names of the system, its places, localities and practices, of providers and of other organisations."""
     files = scenario.files
     found = [
         pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
@@ -341,6 +347,8 @@ def code_names(scenario: Scenario, pack: DataPack) -> Frame[CodeName]:
         )
     known = providers(pack, files.organisations, files.elsewhere)
     found.append(known.select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"))
+    rows = [("organisation", code, name) for code, name in others.items()]
+    found.append(pl.DataFrame(rows, schema={"kind": pl.String, "code": pl.String, "name": pl.String}, orient="row"))
     return CodeName.validate(pl.concat(found))
 
 

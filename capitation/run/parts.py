@@ -6,7 +6,8 @@ lacks something is left empty, and `set_aside` says which and why; nothing of an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from capitation.activity.printed_plan import PlannedSpend, activity_plan, spend_
 from capitation.activity.reading import ActivityReading, plan_source, reading
 from capitation.activity.spread import LocalityActivity, component_weights, spread_activity, spread_weights
 from capitation.activity.unit_costs import UnitCost, national_costs, other_acute_share, relative_costs, unit_costs
+from capitation.allocation.commissioners import CommissionerMoney
 from capitation.allocation.providers import (
     LocalityFlow,
     ProviderAllocation,
@@ -25,10 +27,15 @@ from capitation.allocation.providers import (
     providers,
     service_lines,
 )
-from capitation.allocation.services import ServiceEnvelope, envelopes_of, service_streams
+from capitation.allocation.services import ServiceEnvelope, ServiceStream, envelopes_of, service_streams
 from capitation.allocation.tree import LevelAllocation
-from capitation.chain.bridge import BridgeLine, Drivers, do_nothing
+from capitation.chain.accounts import OrganisationAccount, OrganisationPosition
+from capitation.chain.book import read_book
+from capitation.chain.bridge import BridgeLine, do_nothing
+from capitation.chain.cost import Drivers
+from capitation.chain.organisations import Paid, by_organisation
 from capitation.chain.rules import read_chain
+from capitation.chain.sustainability import SustainabilityFund
 from capitation.money.pence import board_text
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
@@ -150,8 +157,10 @@ def delivery(
     elif parts.spend is not None:
         mapping = service_streams(pack, files.service_streams)
         single = {rule.stream: rule.service for rule in scenario.streams if rule.service is not None}
-        paying = {*single, *mapping.get_column("stream")}
-        for stream in (rule.stream for rule in scenario.streams if rule.stream not in paying):
+        paying = {*single, *mapping.get_column("stream")} - {
+            rule.stream for rule in scenario.streams if not rule.buys_care
+        }
+        for stream in (rule.stream for rule in scenario.streams if rule.buys_care and rule.stream not in paying):
             mine = practices.filter((pl.col("stream") == stream) & (pl.col("level") == "practice"))
             amount = int(mine.get_column("allocation_pence").sum())
             parts.lack(
@@ -212,34 +221,68 @@ def _spreading(scenario: Scenario, pack: DataPack, wanted: set[str]) -> Formula 
     return None
 
 
-def bridge_of(
+@dataclass(frozen=True)
+class ChainFrames:
+    """The chain of the system and of its organisations; empty frames where it is not modelled."""
+
+    bridge: Frame[BridgeLine]
+    accounts: Frame[OrganisationAccount]
+    positions: Frame[OrganisationPosition]
+    fund: Frame[SustainabilityFund]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Names of organisations that are no providers."""
+
+
+def chain_of(
     scenario: Scenario,
     pack: DataPack,
     money: ControlTotal,
     activity: Frame[LocalityActivity],
-    costs: Frame[UnitCost],
+    care: PaidCare,
+    of_commissioners: Callable[[Frame[ProviderAllocation], Frame[ServiceStream]], Frame[CommissionerMoney]],
     parts: OptionalParts,
-) -> Frame[BridgeLine]:
-    """The chain from the opening deficit to what is left before any mix; no line where the scenario names no chain or lacks what it rests on."""
+) -> ChainFrames:
+    """The chain from the opening deficit to what is left before any mix; no line where the scenario names none or lacks what it rests on."""
+    none = ChainFrames(
+        BridgeLine.empty(), OrganisationAccount.empty(), OrganisationPosition.empty(), SustainabilityFund.empty()
+    )
     if scenario.chain is None:
-        return BridgeLine.empty()
+        return none
     chain = read_chain(pack, scenario.chain)
     printed = {part.name for gap in scenario.gaps if gap.year == chain.base_year for part in gap.parts}
-    if costs.is_empty() or activity.is_empty():
+    if care.costs.is_empty() or activity.is_empty():
         parts.lack("bridge of the deficit", "It rests on activity and unit costs, which are not modelled.")
-        return BridgeLine.empty()
+        return none
     if chain.opening_part not in printed:
         reason = f"The scenario's gaps have no part {chain.opening_part!r} of {chain.base_year}, which chain {chain.id} opens with."
         parts.lack("bridge of the deficit", reason)
-        return BridgeLine.empty()
+        return none
     with_activity = set(activity["year"])
     years = [year for year in scenario.years if year in with_activity]
     drivers = Drivers(
-        spend=costs,
+        spend=care.costs,
         activity=activity,
         totals=money.totals,
         persons={str(t.year): t.persons for t in scenario.population.totals},
         parameters=Parameters(pack),
         gaps=scenario.gaps,
     )
-    return do_nothing(chain, drivers, scenario.system_code, years)
+    system = do_nothing(chain, drivers, scenario.system_code, years)
+    buying = {rule.stream for rule in scenario.streams if rule.buys_care and rule.stream != chain.sustainability_stream}
+    reason = ""
+    if chain.organisations is None:
+        reason = f"Chain {chain.id} names no book of organisations."
+    elif care.to_providers.is_empty():
+        reason = "Providers are not modelled."
+    elif buying != set(chain.streams):
+        reason = f"Chain {chain.id} is of the streams {', '.join(sorted(chain.streams))}; the scenario buys care with {', '.join(sorted(buying))}."
+    if reason or chain.organisations is None:
+        parts.notes.append(("bridge by organisation left out", 0.0, "none", reason))
+        return replace(none, bridge=system)
+    money_of = of_commissioners(care.to_providers, service_streams(pack, scenario.files.service_streams))
+    paid = Paid(money_of, care.to_providers, care.envelopes, care.flow, care.lines, chain.specialised)
+    book = read_book(pack, chain.organisations)
+    each = by_organisation(chain, drivers, book, paid, system)
+    parts.notes.extend(each.notes)
+    whole = BridgeLine.validate(pl.concat([system, each.bridge]))
+    return ChainFrames(whole, each.accounts, each.positions, each.fund, book.names)

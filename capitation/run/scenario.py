@@ -118,6 +118,8 @@ class StreamRule(Judged):
     """Amounts that split the opening total between commissioners; none means that registered persons split it."""
     service: str | None = None
     """The one service it pays for, where the printed spend by service does not say what a stream buys."""
+    buys_care: bool = True
+    """Whether the money buys care; sustainability funding does not: it is income without cost, earned by rule (key chain)."""
     about: str = ""
     """Why, where the rule is a judgement; inside a commissioner the opening follows registered persons."""
 
@@ -170,6 +172,11 @@ class Scenario(Document):
         wrong += [f"stream {s!r} has money but no rule in [[streams]]" for s in money if s not in rules]
         wrong += [f"stream {s!r} has a rule but no money in [[money.streams]]" for s in rules if s not in money]
         wrong += [f"stream {s!r} has {rules.count(s)} rules" for s in sorted({r for r in rules if rules.count(r) > 1})]
+        wrong += [
+            f"stream {r.stream!r} buys no care (buys_care = false) and yet the service {r.service!r}; leave one of the two out"
+            for r in self.streams
+            if r.service is not None and not r.buys_care
+        ]
         if self.money.first_year != self.opening_year:
             wrong.append(
                 f"money.first_year is {self.money.first_year}; it must be the opening year {self.opening_year}"

@@ -15,7 +15,9 @@ from capitation.allocation.providers import LocalityFlow, ProviderAllocation, Se
 from capitation.allocation.services import ServiceEnvelope
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
+from capitation.chain.accounts import OrganisationAccount, OrganisationPosition
 from capitation.chain.bridge import BridgeLine
+from capitation.chain.sustainability import SustainabilityFund
 from capitation.errors import UnknownNameError
 from capitation.pace.opening import PracticeOpening
 from capitation.pace.path import TotalAllocation
@@ -52,7 +54,7 @@ class CodeName(Schema):
         "kind",
         "What the code is of",
         key=True,
-        one_of=("system", "place", "locality", "practice", "provider"),
+        one_of=("system", "place", "locality", "practice", "provider", "organisation"),
     )
     code = Column(pl.String, "code", "Code", key=True)
     name = Column(pl.String, "name", "Name for people; the code where none is published")
@@ -107,6 +109,8 @@ class RunTables:
     locality_slice = RunTable(LocalitySlice)
     locality_total = RunTable(TotalAllocation)
     membership = RunTable(Membership)
+    organisation_account = RunTable(OrganisationAccount)
+    organisation_position = RunTable(OrganisationPosition)
     pace = RunTable(PacedAllocation)
     pace_summary = RunTable(PaceSummary)
     place_distance = RunTable(PlaceDistance)
@@ -122,6 +126,7 @@ class RunTables:
     set_aside = RunTable(SetAside)
     spendable = RunTable(LevelAllocation)
     stream_total = RunTable(StreamTotal)
+    sustainability_fund = RunTable(SustainabilityFund)
     target = RunTable(AreaTarget)
     total_check = RunTable(TotalCheck)
     unit_cost = RunTable(UnitCost)

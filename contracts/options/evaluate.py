@@ -37,6 +37,7 @@ from contracts.options.compare import (
 from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
 from contracts.options.outturn import OutturnLine, PlanLine, answered, case_activity, outturn, plan_lines
 from contracts.options.position import (
+    FUNDING,
     CommissionerMoney,
     FurtherCost,
     PartyTransfer,
@@ -44,13 +45,14 @@ from contracts.options.position import (
     Position,
     PositionBridge,
     commissioner_money,
+    funding,
     position_bridge,
     positions,
     transfers,
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.study import study
-from contracts.options.trials import Trials, before_quality, by_response
+from contracts.options.trials import SettleAll, Trials, before_quality, by_response, with_funding
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
 
@@ -129,10 +131,12 @@ def evaluate_options(
     cases = [PLAN, *(case.id for case in document.cases)]
     tried = {case: _outturn(document, run, lines, case, document.cost_at_plan.value) for case in cases}
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
-    settled = {case: _settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
+    fund = funding(run)
+    settle_all = with_funding(_settle_all, fund)
+    settled = {case: settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    money = commissioner_money(run, pack)
-    trials = Trials(document, contracts, run, lines, money, _settle_all)
+    money = CommissionerMoney.validate(pl.concat([commissioner_money(run, pack), fund.money]))
+    trials = Trials(document, contracts, run, lines, money, settle_all)
     answers, moved = _answers(trials, {case: f for case, f in tried.items() if case != PLAN}, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers]))
@@ -159,7 +163,13 @@ def evaluate_options(
         expected = {
             each.party: _expected(tried[each.case], settled[each.case][0])
             if each.cost_at_plan is None
-            else _expected_at(each, each.cost_at_plan.value, document, run, lines, contracts)
+            else _expected_at(
+                each,
+                document,
+                _outturn(document, run, lines, each.case, each.cost_at_plan.value),
+                contracts,
+                settle_all,
+            )
             for each in document.expectations
         }
         frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
@@ -186,7 +196,9 @@ def trials_of(document: ContractOptions, pack: DataPack, run: Run, folder: Path 
     contracts, _ = read_contracts(document, pack, folder, faults, None)
     faults.extend(option_faults(document, run, contracts, ()))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    return Trials(document, contracts, run, plan_lines(run), commissioner_money(run, pack), _settle_all)
+    fund = funding(run)
+    money = CommissionerMoney.validate(pl.concat([commissioner_money(run, pack), fund.money]))
+    return Trials(document, contracts, run, plan_lines(run), money, with_funding(_settle_all, fund))
 
 
 def payments_of(
@@ -388,24 +400,26 @@ def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl
 
 
 def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
-    """What every provider is paid and spends by an outturn: option, year, provider_code, price and cost."""
-    price = paid.group_by("option", "year", "provider_code").agg(pl.col("amount_pence").sum().alias("price_pence"))
+    """What every provider is paid under its contracts and spends by an outturn: option, year, provider_code, price and cost."""
+    price = (
+        paid.filter(pl.col("contract") != FUNDING)
+        .group_by("option", "year", "provider_code")
+        .agg(pl.col("amount_pence").sum().alias("price_pence"))
+    )
     cost = rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
     return price.join(cost, on=["year", "provider_code"], how="left", validate="m:1")
 
 
 def _expected_at(
     belief: Expectation,
-    cost_at_plan: Decimal,
     document: ContractOptions,
-    run: Run,
-    lines: Frame[PlanLine],
+    rows: Frame[OutturnLine],
     contracts: Mapping[str, Contract],
+    settle_all: SettleAll,
 ) -> pl.DataFrame:
     """The same for a party that expects planned activity to cost something of its own."""
     faults = Faults()
-    rows = _outturn(document, run, lines, belief.case, cost_at_plan)
-    paid, _ = _settle_all(document, contracts, rows, belief.case, faults)
+    paid, _ = settle_all(document, contracts, rows, belief.case, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: what the {belief.party} expects cannot be settled")
     return _expected(rows, paid)
 

@@ -12,8 +12,12 @@ activity answers the contract, and those for quality or improvement; each has li
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
+from capitation.allocation.commissioners import CommissionerMoney
+from capitation.allocation.commissioners import commissioner_money as money_of_commissioners
 from capitation.allocation.ledger import LedgerLine, waterfall
 from capitation.allocation.services import service_streams
 from capitation.pack.sources import DataPack
@@ -32,21 +36,14 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from contracts.options.document import PLAN
 
+FUNDING, FUNDING_TERM = "sustainability-funding", "Sustainability funding earned on its conditions"
+"""Under which name sustainability funding stands among the contracts, and what its payments are called."""
+
 ROLES = ("commissioner", "provider", "payer")
 """What an organisation does; one that does both has a position in each. A payer stands outside the system."""
 
 KINDS = ("contract", "response", "quality")
 """What a payment or a further cost is for: the contracts, activity that answers them, quality and improvement."""
-
-
-class CommissionerMoney(Schema):
-    """A commissioner's allocation: what it plans to pay providers, and what it holds back."""
-
-    year = YEAR
-    commissioner_code = COMMISSIONER
-    planned_pence = Column(pl.Int64, "pence", "Planned payments to providers")
-    held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency", ge=0)
-    allocation_pence = ALLOCATION_PENCE.but(about="Planned payments and held money together", ge=None)
 
 
 class Payment(Schema):
@@ -150,39 +147,39 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
         run: a run of a scenario.
         pack: the pack it was made from, which says who commissions the services of a stream.
     """
-    mapping = service_streams(pack).group_by("stream").agg(pl.col("commissioner_code").unique())
-    buyers = {s: c[0] for s, c in mapping.iter_rows() if len(c) == 1 and c[0] is not None}
-    key = ["year", "stream", "code"]
-    practices = run.allocation.filter(pl.col("level") == "practice").select(*key, "allocation_pence")
-    left = run.spendable.select(*key, left_pence="allocation_pence")
-    homes = run.membership.select(code="practice_code", home="commissioner_code")
-    kept = (
-        practices.join(left, on=key, how="left", validate="1:1")
-        .join(homes, on="code", how="left", validate="m:1")
-        .with_columns(
-            pl.col("stream")
-            .replace_strict(buyers, default=None, return_dtype=pl.String)
-            .fill_null(pl.col("home"))
-            .alias("commissioner_code")
+    return money_of_commissioners(
+        run.allocation, run.spendable, run.membership, run.provider_allocation, service_streams(pack)
+    )
+
+
+@dataclass(frozen=True)
+class Funding:
+    """The fund of a run: year, commissioner_code (the fund), provider_code and amount_pence of what is earned, and its money."""
+
+    earned: pl.DataFrame
+    money: Frame[CommissionerMoney]
+
+
+def funding(run: Run) -> Funding:
+    """Who earns the sustainability funding of a run, and what the fund keeps; nothing where the run has none."""
+    if "sustainability_fund" not in run.frames:
+        none = pl.DataFrame(
+            schema={c: Payment.dtypes()[c] for c in ("year", "commissioner_code", "provider_code", "amount_pence")}
         )
-        .group_by("year", "commissioner_code")
-        .agg((pl.col("allocation_pence") - pl.col("left_pence").fill_null(0)).sum().alias("held_pence"))
+        return Funding(none, CommissionerMoney.empty())
+    keeps = run.organisation_position.filter(pl.col("role") == "fund").select(
+        "year", commissioner_code="organisation_code", held_pence="income_pence"
     )
-    planned = run.provider_allocation.group_by("year", "commissioner_code").agg(
-        pl.col("allocation_pence").sum().alias("planned_pence")
+    earned = (
+        run.sustainability_fund.group_by("year", provider_code="organisation_code")
+        .agg(pl.col("earned_pence").sum().alias("amount_pence"))
+        .join(keeps.select("year", "commissioner_code"), on="year", how="inner", validate="m:1")
+        .sort("year", "provider_code")
     )
-    both = kept.join(planned, on=["year", "commissioner_code"], how="full", coalesce=True, validate="1:1").with_columns(
-        pl.col("held_pence", "planned_pence").fill_null(0)
-    )
-    return CommissionerMoney.validate(
-        both.select(
-            "year",
-            "commissioner_code",
-            "planned_pence",
-            "held_pence",
-            (pl.col("planned_pence") + pl.col("held_pence")).alias("allocation_pence"),
-        )
-    )
+    paid = earned.group_by("year").agg(pl.col("amount_pence").sum().alias("planned_pence"))
+    money = keeps.join(paid, on="year", how="left", validate="1:1").with_columns(pl.col("planned_pence").fill_null(0))
+    money = money.with_columns((pl.col("planned_pence") + pl.col("held_pence")).alias("allocation_pence"))
+    return Funding(earned, CommissionerMoney.validate(money.select(*CommissionerMoney.columns())))
 
 
 def transfers(payments: Frame[Payment]) -> Frame[PartyTransfer]:
@@ -407,15 +404,19 @@ def _openings(
 
 
 __all__ = [
+    "FUNDING",
+    "FUNDING_TERM",
     "KINDS",
     "ROLES",
     "CommissionerMoney",
+    "Funding",
     "FurtherCost",
     "PartyTransfer",
     "Payment",
     "Position",
     "PositionBridge",
     "commissioner_money",
+    "funding",
     "outside_payers",
     "position_bridge",
     "positions",

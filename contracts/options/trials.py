@@ -21,7 +21,16 @@ from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
 from contracts.options.outturn import CaseActivity, OutturnLine, PlanLine, answered, case_activity, outturn
-from contracts.options.position import CommissionerMoney, FurtherCost, Payment, Position, positions
+from contracts.options.position import (
+    FUNDING,
+    FUNDING_TERM,
+    CommissionerMoney,
+    Funding,
+    FurtherCost,
+    Payment,
+    Position,
+    positions,
+)
 from contracts.options.quality import QualityPayments
 
 PARTY = ["role", "organisation_code"]
@@ -123,6 +132,28 @@ class Trials:
         return without_response(self.document)
 
 
+def with_funding(settle_all: SettleAll, fund: Funding) -> SettleAll:
+    """What settles options and pays every provider what it earns of the fund besides."""
+
+    def settled(
+        document: ContractOptions,
+        contracts: Mapping[str, Contract],
+        rows: Frame[OutturnLine],
+        case: str,
+        faults: Faults,
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        paid, notices = settle_all(document, contracts, rows, case, faults)
+        options = pl.DataFrame({"option": [each.id for each in document.options]}, schema={"option": pl.String})
+        more = options.join(fund.earned, how="cross").with_columns(
+            pl.lit(case).alias("activity_case"), pl.lit(FUNDING).alias("contract"),
+            pl.lit(1, dtype=pl.Int64).alias("term_number"), pl.lit(FUNDING_TERM).alias("term"),
+            pl.lit("contract").alias("kind"), pl.lit("commissioner").alias("payer_role"),
+        )  # fmt: skip
+        return pl.concat([paid, more.select(*Payment.columns())]), notices
+
+    return settled
+
+
 def without_response(document: ContractOptions) -> ContractOptions:
     """A document whose options leave activity as its cases have it."""
     plain = tuple(option.model_copy(update={"response": None}) for option in document.options)
@@ -154,4 +185,13 @@ def ids(options: Sequence[ContractOption]) -> list[str]:
     return [option.id for option in options]
 
 
-__all__ = ["PARTY", "Trials", "before_quality", "by_response", "first_year_of", "ids", "without_response"]
+__all__ = [
+    "PARTY",
+    "Trials",
+    "before_quality",
+    "by_response",
+    "first_year_of",
+    "ids",
+    "with_funding",
+    "without_response",
+]

@@ -1,6 +1,7 @@
 """`capitation bridge`: the chain of a written run, for people and for machines."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -16,12 +17,34 @@ def test_json_gives_the_lines_of_the_system_as_text_with_two_decimals(capitation
     answer = capitation("bridge", written, "--json")
     assert answer.code == 0
     lines = json.loads(answer.out)["lines"]
-    last = {each["line"]: each["amount_gbp"] for each in lines if each["year"] == "2020/21"}
+    last = {
+        each["line"]: each["amount_gbp"]
+        for each in lines
+        if (each["year"], each["organisation"]) == ("2020/21", "BLMK")
+    }
     assert last["printed_do_nothing"] == "203000000.00"
     assert last["sustainability"] == "-62500000.00"
     assert {"derived_do_nothing", "not_explained", "left"} <= set(last)
-    assert {each["organisation"] for each in lines} == {"BLMK"}
     assert all(each["source"] for each in lines)
+    own = {"derived_do_nothing", "not_explained", "printed_do_nothing", "sustainability", "left"}
+    assert {each["organisation"] for each in lines if each["line"] in own} == {"BLMK"}
+    assert {each["organisation"] for each in lines} >= {"BLMK", "06F", "RC1", "SPEC"}
+
+
+def test_json_of_organisations_adds_to_the_system_s_own_lines(capitation, written):
+    lines = json.loads(capitation("bridge", written, "--json").out)["lines"]
+
+    def added(line, level):
+        return sum(
+            Decimal(each["amount_gbp"])
+            for each in lines
+            if (each["year"], each["line"], each["level"]) == ("2020/21", line, level)
+        )
+
+    for line in ("opening", "volume", "price", "drugs", "specialised_growth", "allocation_growth"):
+        assert added(line, "organisation") == added(line, "system")
+    assert added("own_do_nothing", "organisation") == added("derived_do_nothing", "system")
+    assert added("own_left", "organisation") == added("left", "system") == Decimal("140500000.00")
 
 
 def test_people_see_one_year_in_words(capitation, written):
@@ -29,6 +52,8 @@ def test_people_see_one_year_in_words(capitation, written):
     assert answer.code == 0
     assert "Not explained by published figures" in answer.out
     assert "203,000,000.00" in answer.out
+    assert "councils: health and social care £108.0m" in answer.out
+    assert "bodies reach their control total" in answer.out
 
 
 def test_a_year_that_the_chain_has_not_is_one_message(capitation, written):

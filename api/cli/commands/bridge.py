@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from api.boards.tables import print_json, show
+from api.boards.chain import show_chain
+from api.boards.tables import print_json
 from api.cli.options import JsonOption
 from capitation.chain.bridge import unclosed
 from capitation.errors import ScenarioError
@@ -50,21 +51,19 @@ def bridge_command(
                     {
                         "year": y,
                         "organisation": o,
+                        "level": level,
                         "line": line,
                         "title": title,
                         "amount_gbp": decimal_text(pence),
                         "is_total": total,
                         "source": source,
                     }
-                    for y, o, line, title, pence, total, source in shown.select(
-                        "year", "organisation", "line", "title", "amount_pence", "is_total", "source"
+                    for y, o, level, line, title, pence, total, source in shown.select(
+                        "year", "organisation", "level", "line", "title", "amount_pence", "is_total", "source"
                     ).iter_rows()
                 ],
             }
         )
         return
     for each in [year] if year is not None else years:
-        show(
-            shown.filter(shown["year"] == each).select("title", "amount_pence"),
-            f"From the opening deficit to what is left, {each}",
-        )
+        show_chain(found, each)

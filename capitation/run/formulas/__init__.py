@@ -8,6 +8,7 @@ a formula enters the register when its file is imported, which this package does
 from capitation.run.formulas import (
     allocation,
     care,
+    chain,
     deficit,
     derived,
     given_way,
@@ -19,6 +20,6 @@ from capitation.run.formulas import (
 )
 from capitation.run.formulas.leaves import FORMULAS
 
-ROOMS = (streams, need, pace, allocation, providers, derived, rounds, care, given_way, deficit)
+ROOMS = (streams, need, pace, allocation, providers, derived, rounds, care, given_way, deficit, chain)
 
 __all__ = ["FORMULAS"]

@@ -5,7 +5,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from capitation.chain.bridge import TITLES, Drivers, do_nothing, unclosed, with_mix
+from capitation.chain.bridge import TITLES, do_nothing, unclosed, with_mix
+from capitation.chain.cost import Drivers
 from capitation.chain.rules import Chain, read_chain
 from capitation.errors import DocumentError, ScenarioError
 from capitation.pack.parameters import Parameters

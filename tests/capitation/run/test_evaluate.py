@@ -59,7 +59,10 @@ def test_providers_and_held_money_add_to_the_control_total_by_rows_and_by_column
     to_providers, held = blmk_run.frame("provider_allocation"), blmk_run.frame("held_money")
     system = sums(blmk_run.frame("allocation").filter(pl.col("level") == "system"), "year")
     by_year, held_by_year = sums(to_providers, "year"), sums(held, "year", "held_pence")
-    assert {y: by_year[y] + held_by_year[y] for y in YEARS} == system
+    offered = sums(
+        blmk_run.frame("sustainability_fund"), "year", "offered_pence"
+    )  # income without cost: it buys no care
+    assert {y: by_year[y] + held_by_year[y] + offered.get(y, 0) for y in YEARS} == system
     for key in (["year", "locality_code"], ["year", "service_code"], ["year", "commissioner_code"]):
         envelopes = blmk_run.frame("service_envelope").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
         assert to_providers.group_by(key).agg(pl.col("allocation_pence").sum()).sort(key).equals(envelopes)

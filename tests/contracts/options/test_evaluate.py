@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.allocation.ledger import unbalanced
-from capitation.errors import ContractError
 from capitation.money.apportion import split
 from capitation.places.organisations import organisations
+from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, load_run, make_run, save_run
-from capitation.run.scenario import Scenario
+from capitation.run.scenario import Scenario, read_scenario
 from contracts.document.contract import read_contract
 from contracts.options.document import PLAN, ContractOptions, read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
-from contracts.options.outturn import CaseActivity, PlanLine, case_activity, outturn, plan_lines
+from contracts.options.outturn import case_activity, outturn, plan_lines
+from contracts.options.position import FUNDING
 from contracts.settlement.worked_cases import run_cases
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
@@ -61,7 +62,9 @@ def test_every_organisation_has_a_position_in_every_year_option_and_case(compare
             for year in YEARS:
                 found = every.filter(option=option, activity_case=case, year=year)["organisation_code"].to_list()
                 assert set(organisations(pack)["code"]) <= set(found), (option, case, year)
-                assert len(found) == 23  # and the fund outside the system that pays hospitals for quality
+                assert (
+                    len(found) == 24
+                )  # with the fund that keeps what nobody earns, and the one outside that pays for quality
 
 
 def test_every_payment_is_one_partys_debit_and_the_others_credit(compared):
@@ -92,7 +95,10 @@ def test_commissioners_hold_the_whole_allocation_and_all_reserves(compared, blmk
     whole = blmk_run.frame("allocation").filter(level="system").group_by("year").agg(pl.col("allocation_pence").sum())
     every = blmk_run.frame("held_money").group_by("year").agg(pl.col("held_pence").sum())
     assert money.select("year", "allocation_pence").sort("year").rows() == whole.sort("year").rows()
-    assert money.select("year", "held_pence").sort("year").rows() == every.sort("year").rows()
+    kept = compared.frame("commissioner_money").filter(commissioner_code="X-STF").select("year", "held_pence")
+    unearned = dict(kept.iter_rows())
+    held = [(year, pence + unearned[year]) for year, pence in every.sort("year").iter_rows()]
+    assert money.select("year", "held_pence").sort("year").rows() == held
 
 
 def test_positions_add_to_allocation_less_cost_and_no_contract_changes_their_sum(compared):
@@ -107,7 +113,11 @@ def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared,
     key = ["year", "commissioner_code", "provider_code"]
     plan = blmk_run.frame("provider_allocation").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
     for option in OPTIONS:
-        paid = compared.frame("payment").filter(option=option, activity_case=PLAN, kind="contract")
+        paid = (
+            compared.frame("payment")
+            .filter(option=option, activity_case=PLAN, kind="contract")
+            .filter(pl.col("contract") != FUNDING)
+        )
         assert paid.group_by(key).agg(pl.col("amount_pence").sum()).sort(key).rows() == plan.rows(), option
     # so that at plan the options differ by what they pay for quality and by nothing else
     quality = compared.frame("payment").filter(activity_case=PLAN, kind="quality")
@@ -153,7 +163,7 @@ def test_what_all_bear_is_the_extra_cost_and_is_not_nothing(compared):
     assert more["share"].to_list() == pytest.approx([1.0] * 20)
     still = sums.filter(activity_case="unmitigated", year="2016/17")
     assert still["extra_cost_pence"].to_list() == [0] * 4  # both cases start from the same year of activity
-    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 23 * 4
+    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 24 * 4
 
 
 def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the_commissioner(compared):
@@ -184,21 +194,13 @@ def recomputed(document, run, year: str, plan_case: str, change: Fraction):
     def nearest(x: Fraction) -> int:
         return (1 if x >= 0 else -1) * int(abs(x) + Fraction(1, 2))
 
-    envelope = {tuple(k): pence for *k, pence in run.frame("service_envelope").iter_rows()}
-    homes = {code: (where, buyer) for code, where, _, buyer, _ in run.frame("membership").iter_rows()}
-    transformation: dict[tuple[str, str], int] = defaultdict(int)
-    for y, stream, _, code, _, _, pence in run.frame("spendable").iter_rows():
-        if (y, stream) == (year, "stf"):
-            transformation[homes[code]] += pence
     out: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for y, provider, commissioner, locality, service, pence in run.frame("provider_allocation").iter_rows():
         if y != year:
             continue
         weights = {line: w for line, w in sorted(flow[locality, provider, service].items()) if w}
-        extra = transformation[locality, commissioner] if service == "acute" else 0
-        counted, alone = split(pence, [envelope[year, commissioner, locality, service] - extra, extra])
-        values = dict(zip(weights, split(counted, list(weights.values())), strict=True))
-        for line, value in [*values.items(), *([("stf", alone)] if extra else [])]:
+        values = dict(zip(weights, split(pence, list(weights.values())), strict=True))
+        for line, value in values.items():
             planned = units.get((line, locality))
             row = out[commissioner, provider, line]
             actual_value, actual_cost = value, value
@@ -259,7 +261,7 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
             plan + cost - plan_cost + in_alliance[own] if provider in local else aside
         )
     every_payment = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
-    paid = every_payment.filter(kind="contract")
+    paid = every_payment.filter(kind="contract").filter(pl.col("contract") != FUNDING)
     for option in OPTIONS:
         found = (
             paid.filter(option=option).group_by("commissioner_code", "provider_code").agg(pl.col("amount_pence").sum())
@@ -268,11 +270,16 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
     spent: dict[str, int] = defaultdict(int)
     for (_, provider, _), (_, _, _, cost) in lines.items():
         spent[provider] += cost
+    funded: dict[str, int] = defaultdict(int)
+    for provider, pence in (
+        blmk_run.frame("sustainability_fund").filter(year=year).select("organisation_code", "earned_pence").iter_rows()
+    ):
+        funded[provider] += pence
     every = compared.frame("position").filter(activity_case="plan-plus-5", year=year, role="provider")
     for option, provider, position in every.select("option", "organisation_code", "position_pence").iter_rows():
         income = sum(a for (_, p), a in expected[option].items() if p == provider)
         income += every_payment.filter(option=option, provider_code=provider, kind="quality")["amount_pence"].sum()
-        assert position == income - spent[provider], (option, provider)
+        assert position == income + funded[provider] - spent[provider], (option, provider)
 
 
 def small_run(blmk_run) -> Run:
@@ -418,49 +425,24 @@ def test_spend_that_no_activity_counts_is_reported_with_its_size(compared):
     lines = compared.frame("outturn").filter(activity_case=PLAN)
     pence = lines.filter(line="specialised")["plan_value_pence"].sum()
     assert every["planned spend on specialised"] == pytest.approx(pence / 100)
-    assert len(every) == 5
+    assert len(every) == 4
 
 
-def test_transformation_funding_is_paid_but_does_not_raise_the_price_of_activity(compared, blmk_run):
-    lines = compared.frame("outturn").filter(line="stf", activity_case="plan-plus-5")
-    assert sorted(lines["year"].unique()) == ["2016/17", "2020/21"]
-    assert (lines["actual_value_pence"] == lines["plan_value_pence"]).all()
-    given = blmk_run.frame("spendable").filter(stream="stf").group_by("year").agg(pl.col("allocation_pence").sum())
-    splits = plan_lines(blmk_run).filter(line="stf").group_by("year").agg(pl.len())
-    paid = lines.group_by("year").agg(pl.col("plan_value_pence").sum())
-    for year, pence in paid.iter_rows():
-        # each provider's part is nearest the penny: under one penny a split, and 1 and 2 pence in all as it falls out
-        assert abs(pence - dict(given.iter_rows())[year]) < dict(splits.iter_rows())[year], year
-        assert abs(pence - dict(given.iter_rows())[year]) <= 2, year
-
-
-def test_a_line_is_worth_its_activity_and_costs_its_variable_part():
-    # 1,000 units worth £100.00, 60% variable: 1,050 are worth £105.00 and cost £100.00 + 5% x 60% = £103.00
-    line = {"year": "2018/19", "provider": "RC9", "commissioner": "06P", "locality_code": "L", "service": "acute"}
-    lines = PlanLine.validate(pl.DataFrame([{**line, "line": "ae", "plan_value_pence": 10000}]))
-    units = {"year": "2018/19", "line": "ae", "locality_code": "L", "plan_activity": 1000, "actual_activity": 1050}
-    done = outturn(lines, CaseActivity.validate(pl.DataFrame([units])), {"ae": 600_000}, Decimal(1))
-    assert done.select("actual_value_pence", "actual_cost_pence", "plan_activity", "actual_activity").row(0) == (
-        10500, 10300, 1000, 1050,
-    )  # fmt: skip
-    dear = outturn(lines, CaseActivity.validate(pl.DataFrame([units])), {"ae": 600_000}, Decimal("1.1"))
-    assert dear.select("plan_cost_pence", "actual_cost_pence").row(0) == (11000, 11330)
-    none = CaseActivity.validate(pl.DataFrame([units | {"plan_activity": 0}]))
-    with pytest.raises(ContractError, match="ae, L, 2018/19: found 1050 units and none planned"):
-        outturn(lines, none, {"ae": 600_000}, Decimal(1))
-
-
-def test_a_contract_beside_the_document_is_used_and_named_in_the_manifest(document, pack, small, tmp_path):
-    text = pack.path("contracts/blmk-block.toml").read_text(encoding="utf-8")
-    (tmp_path / "mine.toml").write_text(text.replace('id = "blmk-block"', 'id = "mine"'), encoding="utf-8")
-    options = small_document(document, "0.05")
-    own = options.options[0].model_copy(
-        update={"contracts": (options.options[0].contracts[0].model_copy(update={"contract": "mine.toml"}),
-                              options.options[0].contracts[1])}
-    )  # fmt: skip
-    changed = options.model_copy(update={"options": (own, *options.options[1:])})
-    done = evaluate_options(changed, pack, run=small, folder=tmp_path)
-    assert "mine" in done.frame("payment")["contract"].to_list()
-    assert "contracts beside the options/mine.toml" in done.manifest.inputs
-    with pytest.raises(ContractError, match="no such contract"):
-        evaluate_options(changed, pack, run=small)
+def test_sustainability_funding_is_income_without_cost_and_moves_the_system_by_its_full_sum(compared, pack):
+    lines = compared.frame("outturn")
+    assert "stf" not in set(lines["line"])
+    scenario = read_scenario(pack.path("scenarios/blmk.toml")).model_dump(mode="json", by_alias=True)
+    (fund,) = [each for each in scenario["money"]["streams"] if each["stream"] == "stf"]
+    for amount in fund["amounts"]:
+        amount["pounds"] = "0"
+    without = evaluate(Scenario.model_validate(scenario), pack)
+    again = evaluate_options(read_options(pack.path("options/blmk.toml")), pack, run=without)
+    key = ["option", "activity_case", "year"]
+    sums = [
+        r.frame("position").group_by(key).agg(pl.col("position_pence", "cost_pence").sum()) for r in (compared, again)
+    ]
+    both = sums[0].join(sums[1], on=key, validate="1:1", suffix="_without")
+    moved = {"2016/17": 2_220_000_000, "2020/21": 6_250_000_000}
+    for year, more, less in both.select("year", "position_pence", "position_pence_without").iter_rows():
+        assert more - less == moved.get(year, 0)
+    assert both["cost_pence"].equals(both["cost_pence_without"], check_names=False)

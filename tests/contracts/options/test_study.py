@@ -11,9 +11,9 @@ from contracts.options import evaluate as evaluation
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.options.outturn import plan_lines
-from contracts.options.position import commissioner_money
+from contracts.options.position import CommissionerMoney, commissioner_money, funding
 from contracts.options.study import STUDY
-from contracts.options.trials import Trials
+from contracts.options.trials import Trials, with_funding
 
 HOSPITALS = ("RC1", "RC9", "RD8")
 
@@ -32,8 +32,10 @@ def studied(document, pack, blmk_run):
 def trials(document, pack, blmk_run):
     names = dict.fromkeys(c.contract for o in document.options for c in (*o.contracts, *o.quality))
     contracts = {name: read_contract(pack.path(f"contracts/{name}.toml")) for name in names}
-    money = commissioner_money(blmk_run, pack)
-    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, evaluation._settle_all)
+    fund = funding(blmk_run)
+    money = CommissionerMoney.validate(pl.concat([commissioner_money(blmk_run, pack), fund.money]))
+    settle_all = with_funding(evaluation._settle_all, fund)
+    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, settle_all)
 
 
 def test_the_order_of_a_hospitals_options_turns_at_plan(studied):
@@ -142,8 +144,12 @@ def test_the_worst_case_is_the_lowest_of_all_and_set_against_what_is_bearable(do
 
 
 def test_the_leap_of_2019_20_is_two_reserves_that_end(studied):
-    rows = studied.frame("leap").filter((pl.col("option") == "do-minimum") & (pl.col("role") == "commissioner"))
-    assert set(rows.get_column("year")) == {"2019/20"}
+    every = studied.frame("leap").filter(pl.col("option") == "do-minimum")
+    funded = every.filter(pl.col("year") != "2019/20")  # funding of 2016/17 ends, and that of 2020/21 begins
+    assert set(funded.get_column("organisation_code")) == {"RC1", "RC9", "RD8", "X-STF"}
+    assert set(funded.get_column("year")) == {"2017/18", "2020/21"}
+    rows = every.filter((pl.col("year") == "2019/20") & (pl.col("role") == "commissioner"))
+    assert rows.height == 3
     for because in rows.get_column("because"):
         assert because.startswith("money kept in reserve down by")
         assert "Risk reserve 0.5%, Non-recurrent transformation 0.5%" in because

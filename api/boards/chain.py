@@ -1,0 +1,74 @@
+"""The chain on the terminal: the system line by line, and every organisation against its control total, in £ thousand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from api.boards.tables import console, show
+from capitation.money.pence import board_text
+from capitation.money.rounding import nearest
+from capitation.run.run import Run
+
+_SHOWN = {
+    "opening": "opening",
+    "growth": "cost growth",
+    "allocation_growth": "income growth",
+    "own_not_explained": "unexplained",
+    "own_sustainability": "funding",
+    "own_mix": "mix",
+    "own_left": "left",
+}
+"""Columns of the table by organisation."""
+
+
+def show_chain(run: Run, year: str) -> None:
+    """Print the chain of one year: the system, what stands beside it, each organisation and its control total."""
+    mine = run.bridge.filter(pl.col("year") == year)
+    system = mine.filter(pl.col("level") == "system")
+    show(system.select("title", "amount_pence"), f"From the opening deficit to what is left, {year}")
+    beside = run.gap_bridge.filter((pl.col("year") == year) & pl.col("name").str.contains("council"))
+    for name, pence in beside.select("name", "amount_pence").iter_rows():
+        console.print(f"Beside it, not in it: {name} {board_text(pence)}.", markup=False)
+    if mine.height > system.height:
+        show(organisation_table(run, year), f"The same by organisation, deficits above nothing, {year}, £ thousand")
+        console.print(targets_sentence(run, year), markup=False, soft_wrap=True)
+
+
+def organisation_table(run: Run, year: str) -> pl.DataFrame:
+    """One row an organisation: its part of each line of the chain, and by how much it misses its control total."""
+    named = dict(
+        run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").iter_rows()
+    )
+    growth = ["volume", "price", "drugs", "specialised_growth"]
+    lines = run.bridge.filter((pl.col("year") == year) & (pl.col("level") == "organisation")).with_columns(
+        pl.when(pl.col("line").is_in(growth)).then(pl.lit("growth")).otherwise(pl.col("line")).alias("line")
+    )
+    sums = lines.group_by("organisation", "line").agg(pl.col("amount_pence").sum())
+    amounts: dict[tuple[str, str], int] = {(o, line): pence for o, line, pence in sums.iter_rows()}
+    seen = {line for _, line in amounts}
+    margins = dict(
+        run.organisation_position.filter(pl.col("year") == year).select("organisation_code", "margin_pence").iter_rows()
+    )
+    rows = []
+    for code in lines.get_column("organisation").unique().sort():
+        row: dict[str, object] = {"organisation": named.get(code, code)}
+        row |= {title: _thousand(amounts.get((code, line), 0)) for line, title in _SHOWN.items() if line in seen}
+        margin = margins.get(code)
+        row["misses target by"] = None if margin is None else _thousand(max(-margin, 0))
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def targets_sentence(run: Run, year: str) -> str:
+    """How many bodies reach their control total, and by how much the others miss it."""
+    tested = run.organisation_position.filter((pl.col("year") == year) & pl.col("is_met").is_not_null())
+    met = tested.filter(pl.col("is_met")).height
+    short = -int(tested.filter(~pl.col("is_met")).get_column("margin_pence").sum())
+    missed = f"; the others miss theirs by {board_text(short)} together" if short else ""
+    return f"{met} of {tested.height} bodies reach their control total when nothing is done{missed}."
+
+
+def _thousand(pence: int) -> int:
+    return nearest(Decimal(pence) / 100_000)
