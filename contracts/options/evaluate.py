@@ -160,19 +160,7 @@ def evaluate_options(
         "who_pays": who_pays(every),
     }
     if document.expectations:
-        expected = {
-            each.party: _expected(tried[each.case], settled[each.case][0])
-            if each.cost_at_plan is None
-            else _expected_at(
-                each,
-                document,
-                _outturn(document, run, lines, each.case, each.cost_at_plan.value),
-                contracts,
-                settle_all,
-            )
-            for each in document.expectations
-        }
-        frames["expected_gap"] = expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
+        frames["expected_gap"] = _expected_gap(trials, tried, settled)
     if studied:
         earned = quality_earned(quality, every, document)
         frames |= study(trials, every, earned)
@@ -408,6 +396,28 @@ def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
     )
     cost = rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
     return price.join(cost, on=["year", "provider_code"], how="left", validate="m:1")
+
+
+def _expected_gap(
+    trials: Trials,
+    tried: Mapping[str, Frame[OutturnLine]],
+    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
+) -> pl.DataFrame:
+    """What each side expects in the first year, by its own case and its own cost at plan."""
+    document = trials.document
+    expected = {
+        each.party: _expected(tried[each.case], settled[each.case][0])
+        if each.cost_at_plan is None
+        else _expected_at(
+            each,
+            document,
+            _outturn(document, trials.run, trials.lines, each.case, each.cost_at_plan.value),
+            trials.contracts,
+            trials.settle_all,
+        )
+        for each in document.expectations
+    }
+    return expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
 
 
 def _expected_at(

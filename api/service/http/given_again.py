@@ -18,7 +18,7 @@ from api.service.http.access_log import note_request
 from api.service.http.connections import is_sent_whole
 from api.service.http.identity import Identity
 from api.service.http.rate_limit import RateLimit, left_header, policy_header
-from api.service.http.response_cache import Answer, ResponseCache
+from api.service.http.response_cache import CachedAnswer, ResponseCache
 from api.service.http.security_headers import with_security
 from api.service.security.access import Caller
 from api.service.security.visibility import view_of
@@ -85,7 +85,7 @@ class GivenAgain:
         note_request(correlation, "GET", scope["path"], 200, seconds, caller)
         return True
 
-    def _found(self, scope: Scope, cache: ResponseCache) -> tuple[Answer, Caller] | None:
+    def _found(self, scope: Scope, cache: ResponseCache) -> tuple[CachedAnswer, Caller] | None:
         """The kept answer, and who asks for it."""
         given: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
@@ -101,7 +101,7 @@ class GivenAgain:
         kept = cache.found((path, scope["query_string"], accept, view))
         return None if kept is None or kept.body is None else (kept, caller)
 
-    def _headers(self, kept: Answer) -> _Whole:
+    def _headers(self, kept: CachedAnswer) -> _Whole:
         """The headers of an answer with those that every answer has."""
         found = self._whole.get(id(kept))
         if found is None or found.kept is not kept:
@@ -116,7 +116,7 @@ class GivenAgain:
 class _Whole:
     """Headers of a kept answer that are the same each time: as pairs, and as the lines that are sent."""
 
-    kept: Answer
+    kept: CachedAnswer
     pairs: list[tuple[bytes, bytes]]
     lines: bytes
 

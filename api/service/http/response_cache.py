@@ -39,7 +39,7 @@ Key = tuple[str, bytes, str, str]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CachedAnswer:
     """An answer that is kept, or its tag alone."""
 
     headers: list[tuple[bytes, bytes]]
@@ -68,13 +68,13 @@ class ResponseCache:
         made: Callable[[ResponseCache], object] | None = None,
     ) -> None:
         self.app, self.most_bytes, self.mark = app, most_bytes, mark
-        self._kept: OrderedDict[Key, Answer] = OrderedDict()
+        self._kept: OrderedDict[Key, CachedAnswer] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[Key, asyncio.Event] = {}
         if made is not None:
             made(self)
 
-    def found(self, key: Key) -> Answer | None:
+    def found(self, key: Key) -> CachedAnswer | None:
         """The answer that is kept under a key, where it cannot have changed."""
         kept = self._kept.get(key)
         if kept is None or (kept.mark is not None and kept.mark != self.mark()):
@@ -83,7 +83,7 @@ class ResponseCache:
         return kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """CachedAnswer one request."""
         view = scope.get("state", {}).get("view")
         if scope["type"] != "http" or scope["method"] != "GET" or view is None or not self.most_bytes:
             await self.app(scope, receive, send)
@@ -125,7 +125,7 @@ class ResponseCache:
             del self._under_way[key]
 
     def _listening(self, key: Key, mark: Mark | None, done: asyncio.Event, send: Send) -> Send:
-        answer: Answer | None = None
+        answer: CachedAnswer | None = None
 
         async def listened(message: Message) -> None:
             nonlocal answer
@@ -141,7 +141,7 @@ class ResponseCache:
 
         return listened
 
-    def _keep(self, key: Key, answer: Answer, body: bytes) -> None:
+    def _keep(self, key: Key, answer: CachedAnswer, body: bytes) -> None:
         whole = replace(answer, body=body)
         if body and _room(key, whole) * LARGEST_PART <= self.most_bytes:
             answer = whole
@@ -154,21 +154,21 @@ class ResponseCache:
             self._bytes -= _room(*self._kept.popitem(last=False))
 
 
-def _room(key: Key, answer: Answer) -> int:
+def _room(key: Key, answer: CachedAnswer) -> int:
     return sum(len(word) for word in key) + len(answer.body or b"") + 1_000
 
 
-def _lasting(start: Message, mark: Mark | None) -> Answer | None:
+def _lasting(start: Message, mark: Mark | None) -> CachedAnswer | None:
     """What is known of an answer from its start, where it may be kept: whole, or as the tag of what the caller has."""
     headers = Headers(raw=start["headers"])
     is_immutable = "immutable" in headers.get("cache-control", "")
     has_length = "content-length" in headers or start["status"] == 304  # what is streamed has none
     if start["status"] not in {200, 304} or not has_length or (mark is None and not is_immutable):
         return None
-    return Answer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark)
+    return CachedAnswer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark)
 
 
-async def _is_given(answer: Answer, if_none_match: str | None, send: Send) -> bool:
+async def _is_given(answer: CachedAnswer, if_none_match: str | None, send: Send) -> bool:
     """Whether what is kept was enough to answer with."""
     if answer.tag and is_unchanged(if_none_match, answer.tag):
         headers = [pair for pair in answer.headers if pair[0] not in {b"content-length", b"content-type"}]

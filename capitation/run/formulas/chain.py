@@ -41,6 +41,20 @@ def _alone(context: Context, row: Row, sign: int) -> Worked:
     return Worked(-sign * line["amount_pence"] if counts else 0, [leaf])
 
 
+@published("organisation_account", "amount_pence", "a line of the account, as its source has it")
+def _account_line(_context: Context, row: Row) -> Worked:
+    return Worked(
+        row["amount_pence"], [Node("figure", row["title"], pounds_text(row["amount_pence"]), "pounds", row["source"])]
+    )
+
+
+@published("organisation_position", "control_total_pence", "the control total that its source gives the organisation")
+def _control_total(_context: Context, row: Row) -> Worked:
+    total = row["control_total_pence"]
+    shown = "none" if total is None else pounds_text(total)
+    return Worked(total, [Node("choice", "control total", shown, "pounds", row["control_total_source"])])
+
+
 @published("organisation_position", "income_pence", "the lines of income of its account")
 def _income(context: Context, row: Row) -> Worked:
     return _of_account(context, row, tuple(INCOME), 1)

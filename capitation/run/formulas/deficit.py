@@ -24,6 +24,9 @@ GROWTH = ("volume", "price", "drugs", "specialised_growth")
 @published("bridge", "amount_pence", "a line of the chain from the opening deficit to what is left")
 def _line(context: Context, row: Row) -> Worked:
     chain, year, line = _chain(context), FinancialYear(row["year"]), row["line"]
+    if row["organisation"] != scenario_of(context).system_code and not row["is_total"]:
+        leaf = Node("figure", row["title"], pounds_text(row["amount_pence"]), "pounds", row["source"])
+        return Worked(row["amount_pence"], [leaf], "a line of the organisation's own account, as its source has it")
     if row["is_total"]:
         return _total(context, row)
     if line in GROWTH:

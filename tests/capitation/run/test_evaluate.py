@@ -96,12 +96,31 @@ def test_every_waterfall_ends_at_what_its_subject_may_deploy(blmk_run):
     assert unbalanced(providers, income).is_empty()
 
 
-def test_distance_narrows_and_no_rule_gave_way(blmk_run):
-    held = blmk_run.frame("place_distance")
-    furthest = held.group_by("year").agg(pl.col("closing_dft_share").min()).sort("year")["closing_dft_share"].to_list()
-    assert all(value >= -0.05 for value in furthest)
-    assert furthest == sorted(furthest)
-    assert blmk_run.frame("relaxation").is_empty()
+def test_distance_narrows_from_year_to_year_and_localities_stay_apart_as_real_ones_do(blmk_run):
+    kept = blmk_run.frame("pace").filter(pl.col("stream") == "ccg")
+    spread = kept.group_by("year").agg(
+        pl.col("closing_dft_share").min().alias("least"),
+        pl.col("closing_dft_share").max().alias("most"),
+        pl.col("closing_dft_share").std().alias("deviation"),
+    )
+    rows = {row["year"]: row for row in spread.iter_rows(named=True)}
+    assert [rows[y]["deviation"] for y in sorted(rows)] == sorted((r["deviation"] for r in rows.values()), reverse=True)
+    assert rows["2018/19"]["least"] > -0.06
+    assert rows["2018/19"]["most"] < 0.06
+    assert rows["2018/19"]["deviation"] > 0.015
+
+
+def test_no_locality_grows_faster_than_the_fastest_commissioning_group_did_unless_the_place_rule_asks_for_it(blmk_run):
+    first = blmk_run.frame("pace").filter((pl.col("stream") == "ccg") & (pl.col("year") == "2016/17"))
+    assert first["growth_rate"].max() <= 0.1126
+    faster = blmk_run.frame("pace").filter(
+        (pl.col("stream") == "ccg") & (pl.col("year") == "2017/18") & (pl.col("growth_rate") > 0.0343)
+    )
+    assert set(faster["held_by"]) == {"place_max_under"}
+    # the growth limits keep two localities further under than the 5% rule allows, and the table says by how much
+    gave = blmk_run.frame("relaxation")
+    assert set(gave["rule"]) == {"max_under", "place_max_under", "target_ceiling"}
+    assert set(gave.filter(pl.col("rule") == "max_under")["area_code"]) == {"L-U35004", "L-U90309"}
 
 
 def test_every_frame_keeps_its_schema_and_has_one(blmk_run):

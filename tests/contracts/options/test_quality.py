@@ -61,7 +61,10 @@ def test_a_sustainability_fund_goes_by_its_years_and_its_goals(earned):
     rows = earned.filter((pl.col("option") == "do-minimum") & pl.col("contract").str.contains("sustainability"))
     years = rows.group_by("contract").agg(pl.col("year").unique().sort()).sort("contract")
     assert dict(years.rows()) == {
-        "provider-sustainability-fund": ["2017/18", "2018/19"],  # the fund of 2016/17 is the run's own, as the plan prints it
+        "provider-sustainability-fund": [
+            "2017/18",
+            "2018/19",
+        ],  # the fund of 2016/17 is the run's own, as the plan prints it
     }
     later = {
         r["provider_code"]: r["earned_pence"] for r in rows.filter(pl.col("year") == "2017/18").iter_rows(named=True)
