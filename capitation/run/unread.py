@@ -8,6 +8,7 @@ from pathlib import Path
 from capitation.chain.rules import read_chain
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pace.policy import PacePolicy
+from capitation.pack.layers import shipped_packs
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_document
 from capitation.run.document_checks import DOCUMENTS, TABLES, named_parameters, parameter_names, read_or_faults
@@ -84,7 +85,10 @@ def unread_faults(pack: DataPack) -> list[Fault]:
     Files that a document names, hidden files and texts for people are none.
     """
     texts = "\n".join(p.read_text(encoding="utf-8", errors="replace") for p in pack.files("**/*.toml").values())
-    rooms = {word for each in READABLE for word in each.partition("/")[0].strip("[]").split("|") if "/" in each}
+    of_others = {p.name for p in shipped_packs().glob("*/*") if p.is_dir()}  # a room of its own that ships is known
+    rooms = of_others | {
+        word for each in READABLE for word in each.partition("/")[0].strip("[]").split("|") if "/" in each
+    }
     found = []
     for path in sorted(p for p in pack.root.rglob("*") if p.is_file()):
         relative = path.relative_to(pack.root)
@@ -93,7 +97,12 @@ def unread_faults(pack: DataPack) -> list[Fault]:
         inside = relative.as_posix()
         room = relative.parts[0]
         named = path.name if room in rooms else inside
-        if any(each.fullmatch(inside) for each in _READABLE) or re.search(rf"\b{re.escape(named)}\b", texts):
+        only_ships = room in of_others and not any(room in each for each in READABLE)
+        if (
+            only_ships
+            or any(each.fullmatch(inside) for each in _READABLE)
+            or re.search(rf"\b{re.escape(named)}\b", texts)
+        ):
             continue
         if len(relative.parts) > 1 and room not in rooms:
             near = suggest(room, rooms)
