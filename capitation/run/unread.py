@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 from capitation.chain.rules import read_chain
-from capitation.errors import CapitationError
+from capitation.errors import CapitationError, Fault, suggest
 from capitation.pace.policy import PacePolicy
+from capitation.pack.layers import shipped_packs
 from capitation.pack.sources import DataPack
+from capitation.records.documents import read_document
 from capitation.run.document_checks import DOCUMENTS, TABLES, named_parameters, parameter_names, read_or_faults
+from capitation.run.run import MANIFEST, Run, RunManifest
 from capitation.run.scenario import Scenario
 
 READ_BY_COMMANDS = ("localities.persons_high", "localities.persons_low")
@@ -53,6 +56,71 @@ def unread_notes(pack: DataPack) -> list[str]:
     return notes
 
 
+READABLE = (
+    "pack.toml",
+    "[activity|evidence|journals|places|plausibility|profiles|providers]/*.csv",
+    "[activity|chains|contracts|options|policies|problems|profiles|scenarios|solutions|systems|uncertainty]/*.toml",
+    "[contracts|options|problems|scenarios]/*.json",
+    "[contracts|options|problems|scenarios]/*.ya?ml",
+    "contracts/tables/*.csv",
+    "[need|sources]/*/*.csv",
+    "[need|parameters|sources]/*/*.toml",
+    "problems/*/*.csv",
+    "problems/*/*.json",
+    "problems/*/*.toml",
+)
+"""Where in a pack a file must lie, and how its name must end, for something to read it."""
+
+_READABLE = tuple(
+    re.compile(re.sub(r"\[(.*?)\]", r"(\1)", each).replace(".", r"\.").replace("*", "[^/]+")) for each in READABLE
+)
+
+_WORDS = (".md", ".txt", ".template", "")
+"""Endings of texts for people."""
+
+
+def unread_faults(pack: DataPack) -> list[Fault]:
+    """Files of the pack's own folder that nothing can read: in a folder that has no meaning, or with another ending.
+
+    Files that a document names, hidden files and texts for people are none.
+    """
+    texts = "\n".join(p.read_text(encoding="utf-8", errors="replace") for p in pack.files("**/*.toml").values())
+    of_others = {p.name for p in shipped_packs().glob("*/*") if p.is_dir()}  # a room of its own that ships is known
+    rooms = of_others | {
+        word for each in READABLE for word in each.partition("/")[0].strip("[]").split("|") if "/" in each
+    }
+    found = []
+    for path in sorted(p for p in pack.root.rglob("*") if p.is_file()):
+        relative = path.relative_to(pack.root)
+        if any(part.startswith((".", "_")) for part in relative.parts) or path.suffix in _WORDS:
+            continue
+        inside = relative.as_posix()
+        room = relative.parts[0]
+        named = path.name if room in rooms else inside
+        only_ships = room in of_others and not any(room in each for each in READABLE)
+        if (
+            only_ships
+            or any(each.fullmatch(inside) for each in _READABLE)
+            or re.search(rf"\b{re.escape(named)}\b", texts)
+        ):
+            continue
+        if len(relative.parts) > 1 and room not in rooms:
+            near = suggest(room, rooms)
+            expected = f"a folder of a data pack: {', '.join(sorted(rooms))}"
+            found.append(
+                Fault(
+                    str(path),
+                    f"a file in a folder {room!r} that nothing reads",
+                    expected,
+                    near if near.startswith("Did") else "",
+                )
+            )
+        else:
+            shown = (re.sub(r"\[.*\]", room, each).replace("?", "") for each in READABLE if room in each)
+            found.append(Fault(str(path), "a file that nothing reads", " or ".join(shown) or "a folder of a data pack"))
+    return found
+
+
 _READ_ELSEWHERE = ("places/organisations.csv", "places/without-coordinates.csv", "profiles/bank-holidays.csv")
 
 
@@ -72,3 +140,36 @@ def used_parameters(pack: DataPack, scenarios: list[Scenario]) -> set[str]:
             continue
         found |= {rule.price for rule in chain.rules if rule.price is not None}
     return found
+
+
+_PARAMETER = re.compile(r"parameters/(.+)/(.+)\.toml")
+
+
+def unread_parameters(run: Run, pack: DataPack) -> list[str]:
+    """Parameters that the run opened and that its policy, chain and money do not name: a change of one changes no figure."""
+    scenario = Scenario.model_validate(run.manifest.scenario)
+    used = used_parameters(pack, [scenario])
+    opened = (_PARAMETER.fullmatch(path) for path in run.manifest.inputs)
+    names = (f"{each[1].replace('/', '.')}.{each[2]}" for each in opened if each)
+    return sorted(name for name in names if name not in used)
+
+
+def changed_without_effect(run: Run, runs: Path) -> tuple[str, list[str]] | None:
+    """An earlier run of the same scenario in a folder of runs whose every frame is the same, and the files that changed since; else none."""
+    found = []
+    for path in sorted(runs.glob(f"*/{MANIFEST}"), key=lambda p: -p.stat().st_mtime):
+        try:
+            before = read_document(path, RunManifest)
+        except CapitationError:
+            continue
+        if before.run_id == run.id or before.scenario.get("id") != run.manifest.scenario.get("id"):
+            continue
+        found.append(before)
+    for before in found[:1]:
+        now = run.manifest
+        sums, were = ({name: f.sha256 for name, f in m.frames.items()} for m in (now, before))
+        files = {*now.inputs, *before.inputs}
+        changed = sorted(f for f in files if now.inputs.get(f) != before.inputs.get(f))
+        if sums == were and changed:
+            return before.run_id, changed
+    return None

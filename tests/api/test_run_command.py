@@ -1,8 +1,9 @@
 """`capitation run`, `trace` and `check` as their users run them."""
 
 import json
+from pathlib import Path
 
-from capitation.pack.layers import put_together
+from capitation.pack.layers import put_together, shipped_packs
 from capitation.run.run import load_run
 
 
@@ -124,3 +125,28 @@ def test_a_scenario_inside_a_pack_belongs_to_it_and_is_not_explained_by_another(
     shown = capitation("trace", run, figure, "--data", own)
     assert shown.code == 0, shown.err
     assert "cap_growth = 0.009" in shown.out
+
+
+def test_a_run_says_what_it_did_not_read_and_what_changed_without_moving_a_figure(capitation, tmp_path):
+    region, vale = Path(__file__).parents[1] / "cases" / "region", tmp_path / "vale"
+    given = [word for name in ("practices", "places", "totals") for word in (f"--{name}", region / f"{name}.csv")]
+    assert capitation("new", "vale", *given, "--out", vale).code == 0
+    command = ("run", vale / "scenarios" / "vale.toml", "--out", tmp_path / "runs")
+    first = json.loads(capitation(*command, "--json").out)
+    assert "prices.efficiency" in first["unread_parameters"]
+    assert first["changed_without_effect"] == []
+    text = (shipped_packs() / "england" / "parameters" / "prices" / "efficiency.toml").read_text(encoding="utf-8")
+    own = vale / "parameters" / "prices" / "efficiency.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(text + "# of our own\n", encoding="utf-8")
+    said = capitation(*command).out
+    assert (
+        f"no figure moved since run {first['run_id']}, though these inputs changed: parameters/prices/efficiency.toml"
+        in said
+    )
+    document = vale / "scenarios" / "vale.toml"
+    document.write_text(
+        document.read_text(encoding="utf-8").replace('system_name = "vale"', 'system_name = "The Vale"'),
+        encoding="utf-8",
+    )
+    assert "no figure moved" not in capitation(*command).out

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from capitation.pack.layers import alone, default_data_folder, put_together
+from capitation.pack.layers import alone, default_data_folder, put_together, shipped_packs
 from capitation.pack.sources import DataPack
 from capitation.run.checks import CHECKS, check_pack
-from capitation.run.unread import unread_notes
+from capitation.run.unread import unread_faults, unread_notes
 
 CARRIED = default_data_folder()
 
@@ -209,6 +209,32 @@ def test_what_no_scenario_uses_is_named_and_what_it_uses_is_not():
     assert "nothing reads providers/trust-catchments-2022.csv" in notes
     for used in ("pace/floor_growth.toml", "localities/persons_low.toml", "flows.csv", "blmk-2016-17"):
         assert used not in notes
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("scenaros/blmk.toml", ("folder 'scenaros'", "Did you mean 'scenarios'")),
+        ("policies/mine.tml", ("mine.tml: found a file that nothing reads", "policies")),
+        ("parameters/growth.toml", ("growth.toml: found a file that nothing reads",)),
+        ("places/map.xlsx", ("map.xlsx: found a file that nothing reads",)),
+        ("misc/own.csv", ("folder 'misc'",)),
+    ],
+)
+def test_a_file_that_nothing_can_read_is_a_fault(whole, name, words):
+    write(whole, name, "a")
+    (fault,) = unread_faults(whole)
+    assert all(word in str(fault) for word in words), fault
+
+
+def test_what_a_document_names_and_what_people_read_is_no_fault(whole):
+    write(whole, "notes/README.md", "a")
+    write(whole, "maps/mine.csv", "a")
+    path = whole.root / "scenarios/blmk.toml"
+    path.write_text(path.read_text(encoding="utf-8") + '\n[files]\nmembership = "maps/mine.csv"\n', encoding="utf-8")
+    assert unread_faults(whole) == []
+    for folder in ("blmk", "england"):
+        assert unread_faults(DataPack(shipped_packs() / folder)) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.aims_checks import starts_that_differ
 from capitation.run.checks import check_pack
-from capitation.run.unread import unread_notes
+from capitation.run.unread import unread_faults, unread_notes
 from optimiser.links.stale import stale_problems
 
 
@@ -26,11 +26,11 @@ def check(
 ) -> None:
     """Validate a data pack and say every fault; exit code 2 where there is one.
 
-    Files that nothing reads are named as notes and are no fault.
+    A file that nothing can read, by its folder or ending, is a fault; one that no scenario uses is a note.
     """
     folder = pack_folder(data)
     pack = DataPack(folder)
-    faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack)]))
+    faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack), *unread_faults(pack)]))
     notes = [*unread_notes(pack), *stale_problems(pack), *map(str, starts_that_differ(pack))]
     if as_json:
         print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})

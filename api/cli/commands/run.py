@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from capitation.errors import ScenarioError
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import read_scenario
+from capitation.run.unread import changed_without_effect, unread_parameters
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +46,24 @@ def run(
         message = f"--year: found {shown}; expected a year of the scenario: {', '.join(document.years)}"
         raise ScenarioError(message)
     done, written = evaluate_and_write(document, pack, out, csv=csv, xlsx=xlsx, accept=accept or ())
+    unread, same = unread_parameters(done, pack), changed_without_effect(done, out)
     if as_json:
         frames = {name: record.model_dump() for name, record in done.manifest.frames.items()}
         print_json(
-            {"run_id": done.id, "written": [str(p) for p in written], "frames": frames, "notes": done.manifest.notes}
-        )
+            {
+                "run_id": done.id, "written": [str(p) for p in written], "frames": frames, "notes": done.manifest.notes,
+                "unread_parameters": unread, "changed_without_effect": [] if same is None else same[1],
+            }
+        )  # fmt: skip
         return
     show_run(done, pack, shown)
+    if unread:
+        topics = Counter(name.partition(".")[0] for name in unread)
+        many = ", ".join(f"{topic} ({count})" for topic, count in topics.items())
+        typer.echo(
+            f"To know: {len(unread)} parameters of the pack change no figure of this run: {many}; --json names them."
+        )
+    if same is not None:
+        typer.echo(f"To know: no figure moved since run {same[0]}, though these inputs changed: {', '.join(same[1])}.")
     for path in written:
         typer.echo(f"written: {path}")

@@ -17,6 +17,8 @@ from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 Parts = list[FigureAddress | Node]
 
+AS_IT_IS = "shown as the engine has it, not recomputed"
+
 GROWTH = ("volume", "price", "drugs", "specialised_growth")
 """Lines that the growth of cost is shown in."""
 
@@ -29,6 +31,9 @@ def _line(context: Context, row: Row) -> Worked:
         return Worked(row["amount_pence"], [leaf], "a line of the organisation's own account, as its source has it")
     if row["is_total"]:
         return _total(context, row)
+    if row["level"] != "system":
+        leaf = Node("figure", row["title"], pounds_text(row["amount_pence"]), "pounds", row["source"])
+        return Worked(row["amount_pence"], [leaf], f"the organisation's own part of the line: {AS_IT_IS}")
     if line in GROWTH:
         return _growth(context, chain, year, line)
     if line == "opening":
@@ -44,12 +49,36 @@ def _line(context: Context, row: Row) -> Worked:
             -_stream(context, year, stream), _streams(context, year, (stream,)), "funding of the year, as income"
         )
     if line == "not_explained":
-        ends = {r["line"]: r["amount_pence"] for r in context.rows("bridge", year=row["year"])}
+        ends = {r["line"]: r["amount_pence"] for r in context.rows("bridge", year=row["year"], level="system")}
         found = ends["printed_do_nothing"] - ends["derived_do_nothing"]
         return Worked(found, [], "the deficit that the plan prints less the derived one")
-    return Worked(
-        row["amount_pence"], [], "a mix that was bought after the run: shown as it was put in, not recomputed"
-    )
+    return Worked(row["amount_pence"], [], f"a mix that was bought after the run: {AS_IT_IS}")
+
+
+@published(
+    "organisation_account", "amount_pence", "a line of an organisation's account; its last line adds the others up"
+)
+def _account(context: Context, row: Row) -> Worked:
+    if row["line"] != "position":
+        leaf = Node("figure", row["title"], pounds_text(row["amount_pence"]), "pounds", row["source"])
+        return Worked(row["amount_pence"], [leaf], f"income above nothing, cost below: {AS_IT_IS}")
+    key = {"year": row["year"], "organisation_code": row["organisation_code"]}
+    above = [r for r in context.rows("organisation_account", **key) if r["line"] != "position"]
+    parts: Parts = [Node("figure", r["title"], pounds_text(r["amount_pence"]), "pounds", r["source"]) for r in above]
+    return Worked(sum(r["amount_pence"] for r in above), parts, "the lines above it added up")
+
+
+@published(
+    "organisation_position",
+    "control_total_pence",
+    "the surplus that the organisation must reach; empty where it has none",
+)
+def _control(_context: Context, row: Row) -> Worked:
+    found = row["control_total_pence"]
+    if found is None:
+        return Worked(None, [], "it has no control total")
+    leaf = Node("figure", "control total", pounds_text(found), "pounds", row["control_total_source"] or "")
+    return Worked(found, [leaf], f"the control total of the year: {AS_IT_IS}")
 
 
 def _total(context: Context, row: Row) -> Worked:
