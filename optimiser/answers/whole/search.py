@@ -181,7 +181,7 @@ def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | 
     rough = small.integer & ~_in_places(small)
     if 2 * int(rough.sum()) > int(small.integer.sum()):
         return None
-    wanted = replace(search, gap=max(search.gap * 0.4, 1e-4))
+    wanted = replace(search, gap=max(search.gap * 0.1, 1e-4))
     first = _engine(replace(small, integer=rough), wanted, found.left(search, _PART))
     found.took(first)
     if first.status == "infeasible":
