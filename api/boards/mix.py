@@ -155,7 +155,7 @@ def headline_sentence(story: MixStory) -> str:
     return (
         f"The best mix for the plan's money and staff is worth {_millions(npv['as_planned'])} to the "
         f"{outcome.problem.perspective} over {len(outcome.problem.years)} years{within}. In {scored.count:,} draws of its "
-        f"effects it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} (8 in 10), at least what is promised "
+        f"effects{' and delivery' if outcome.problem.delivery else ''} it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} (8 in 10), at least what is promised "
         f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )

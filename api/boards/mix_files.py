@@ -23,7 +23,7 @@ def write_mix(folder: Path, outcome: Outcome, report: dict[str, Any]) -> Path:
         for name, frame in mix_frames(outcome).items():
             if frame.width:
                 write_frame(frame, folder / "mix" / f"{name}.csv")
-        former = former_mix(outcome.headline)
+        former = former_mix(outcome.headline, outcome.parts_bound)
         if former is not None:
             write_text(folder / "mix" / "start.json", former_text(former))
         if report["activity"]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from api.boards.tables import console, notices, show
 from capitation.errors import CapitationError
+from optimiser.answers.mix_run import mix_frames
 from optimiser.answers.optimise import Outcome
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
@@ -57,6 +58,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
                 f"  npv as claimed {report['claimed_npv']:,.0f}, with exact overlap {report['exact_npv']:,.0f}",
                 markup=False,
             )
+        _show_what_it_uses(outcome)
         for driver in report["drivers"]:
             if "pounds" in driver:
                 console.print(f"  of it {driver['driver']}: £{driver['pounds']:,.0f}", markup=False)
@@ -83,6 +85,39 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
         notices.print(f"note: {note}", markup=False)
     spent = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in report["seconds"].items())
     console.print(f"  seconds: {spent}; {report['engine']}; matrix {report['matrix_hash']}", markup=False)
+
+
+_TIGHT = 12
+"""How many limits are shown, those with the least room first."""
+
+
+def _show_what_it_uses(outcome: Outcome) -> None:
+    """Print launches, purses, staff, contacts and positions by year, and the limits with the least room."""
+    frames = mix_frames(outcome)
+    launched = frames["launches"].filter(pl.col("launched").abs() > 1e-9)
+    if launched.height:
+        shown = launched.group_by("solution", "year", maintain_order=True).agg(
+            pl.len().cast(pl.Int64).alias("places"), pl.col("launched").mean().alias("mean_scale_launched")
+        )
+        show(shown.sort("year", maintain_order=True), "Launches by year")
+    for name, title in (
+        ("spend", "Spend by purse against budget, £"),
+        ("staff", "Staff against supply, WTE"),
+        ("contacts", "Contacts against room"),
+    ):
+        frame = frames[name]
+        if frame.height:
+            show(frame.drop("limit", strict=False), title)
+    positions = frames["positions"].with_columns(pl.col("cash").round().cast(pl.Int64, strict=False))
+    show(
+        positions.pivot("year", index="party", values="cash", aggregate_function="sum"),
+        "Each party's position by year against buying nothing, £ (not discounted)",
+    )
+    limits = frames["limits"]
+    if limits.height:
+        part = pl.col("slack") / pl.max_horizontal(pl.col("value").abs(), pl.lit(1.0))
+        tight = limits.sort(part).head(_TIGHT).select("limit", "unit", "value", "at_least", "at_most", "slack")
+        show(tight, f"Limits with the least room ({limits.height:,} in all; every one stands in the files)")
 
 
 def show_what_must_give(report: dict[str, Any]) -> None:

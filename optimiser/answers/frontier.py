@@ -55,11 +55,14 @@ def frontier(
     time_limit: float | None = None,
     prices: bool = True,
     like: Mapping[str, str] | None = None,
+    start: FormerMix | None = None,
 ) -> Frontier:
     """The frontier of the measures `goals` (two or three) of `matrix`, with `points` levels for each kept goal.
 
     `time_limit` is for all of it; where it ends or Ctrl-C comes, the points done are kept and `ended` says why. A large programme
-    with whole numbers is searched as `optimise` searches it, with alike localities (`like`) put together.
+    with whole numbers is searched as `optimise` searches it, with alike localities (`like`) put together, from `start` on.
+
+    Reason: nine parameters, each one choice of the search that its caller names.
 
     Raises:
         CapitationError: not two or three different goals, fewer than two points, or no mix at all.
@@ -71,7 +74,7 @@ def frontier(
         raise CapitationError(f"a frontier needs at least 2 points, not {points}")
     main, kept = goals[0], goals[1:]
     if like is not None and matrix.is_whole and matrix.column_count >= MERGE_FROM:
-        return _whole_frontier(matrix, goals, points, gap, Series(time_limit), dict(like))
+        return _whole_frontier(matrix, goals, points, gap, Series(time_limit), dict(like), start)
     aimed = matrix.aim(main)
     rows = {name: matrix.row_count + i for i, name in enumerate(kept)}
     for name in kept:
@@ -116,7 +119,13 @@ def frontier(
 
 
 def _whole_frontier(
-    matrix: Matrix, goals: tuple[str, ...], points: int, gap: float, series: Series, like: dict[str, str]
+    matrix: Matrix,
+    goals: tuple[str, ...],
+    points: int,
+    gap: float,
+    series: Series,
+    like: dict[str, str],
+    start: FormerMix | None,
 ) -> Frontier:
     """The same for a large programme with whole numbers: each point searched with alike localities together, from the one before."""
     main, kept = goals[0], goals[1:]
@@ -139,7 +148,7 @@ def _whole_frontier(
             series.ended = STOPPED
             return None
 
-    first = search(aimed, None)
+    first = search(aimed, start)
     if first is None or first.values is None:
         raise CapitationError(f"there is no frontier: {series.ended or (first.meaning if first else '')}")
     former = former_mix(first)

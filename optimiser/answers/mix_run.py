@@ -40,8 +40,8 @@ def mix_frames(outcome: Outcome) -> dict[str, pl.DataFrame]:
     return {
         "launches": _launches(answer),
         "spend": _spend(answer),
-        "staff": _against(every, "workforce", ("used", "supply")),
-        "contacts": _against(every, "receiving_capacity", ("contacts", "room")),
+        "staff": _against(answer, every, "workforce", ("used", "supply")),
+        "contacts": _against(answer, every, "receiving_capacity", ("contacts", "room")),
         "blocks": closures(outcome.problem, answer),
         "positions": _positions(outcome, answer, tables),
         "activity": pl.DataFrame() if outcome.exact is None else outcome.exact.avoided,
@@ -126,12 +126,15 @@ def _finite(values: np.ndarray) -> pl.Series:
     return pl.Series(np.where(np.isfinite(values), values, np.nan)).fill_nan(None)
 
 
-def _against(every: pl.DataFrame, family: str, words: tuple[str, str]) -> pl.DataFrame:
+def _against(answer: Answer, every: pl.DataFrame, family: str, words: tuple[str, str]) -> pl.DataFrame:
+    """limit, whose and when it is, unit, what is used, what there is, slack."""
     used, room = words
     mine = every.filter(pl.col("family") == family)
     if not mine.height:
         return pl.DataFrame()
-    return mine.select("limit", "unit", pl.col("value").alias(used), pl.col("at_most").alias(room), "slack")
+    about = next(f for f in answer.matrix.rows if f.name == family).index
+    table = mine.select("limit", "unit", pl.col("value").alias(used), pl.col("at_most").alias(room), "slack")
+    return pl.concat([table.select("limit"), about, table.drop("limit")], how="horizontal")
 
 
 def _launches(answer: Answer) -> pl.DataFrame:

@@ -173,7 +173,7 @@ def optimise(
             outcome,
             exact=exact_results(problem, outcome.answer, tables),
             credit=credit,
-            parts_bound=_with_parts(problem, outcome.headline, goals.left()),
+            parts_bound=_with_parts(problem, outcome.headline, goals.left(), former),
         )
         seconds["recompute"] = time.perf_counter() - started
     seconds["total"] = time.perf_counter() - began
@@ -223,10 +223,12 @@ class _Goals:
         return None if limit is None else max(0.1, limit - (time.perf_counter() - self.began))
 
 
-def _with_parts(problem: Problem, answer: Answer, left: float | None) -> float | None:
+def _with_parts(problem: Problem, answer: Answer, left: float | None, former: FormerMix | None) -> float | None:
     """The bound on the headline with parts of blocks, where only whole ones may close."""
     if not problem.blocks or not problem.whole_blocks:
         return None
+    if former is not None and former.parts_bound is not None and former.is_of(answer.matrix):
+        return former.parts_bound
     return parts_bound(answer.matrix, alike_localities(problem), time_limit=min(5.0, max(1.0, left or 5.0)))
 
 

@@ -6,17 +6,18 @@ Every answer here is plain values and frames, so that a command and a service ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
 import polars as pl
 
-from capitation.errors import CapitationError
+from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise
-from optimiser.answers.whole.former import FormerMix
+from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
@@ -67,6 +68,23 @@ def named_futures(problem: Problem) -> list[tuple[Future, float]]:
     return [(f, float(f.probability or 0)) for f in problem.futures]
 
 
+def without_futures(problem: Problem, names: Collection[str]) -> Problem:
+    """The problem without some of its futures; probabilities of the rest add to 1 again.
+
+    Raises:
+        UnknownNameError: it names no such future.
+    """
+    known = [f.id for f in problem.futures]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("future", name, known, where=f"problem {problem.id!r}")
+    kept = [f for f in problem.futures if f.id not in names]
+    total = sum((f.probability or Decimal(0) for f in kept), Decimal(0))
+    if total:
+        kept = [f.model_copy(update={"probability": (f.probability or Decimal(0)) / total}) for f in kept]
+    return problem.model_copy(update={"futures": tuple(kept)})
+
+
 def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 20.0) -> pl.DataFrame:
     """future, status, value: the headline goal of a mix in each future, with its starts and launches as bought; value is null where it breaks a limit."""
     rows: list[dict[str, object]] = []
@@ -110,7 +128,8 @@ def play_futures(
     best: dict[str, Answer] = {}
     matrices: dict[str, Matrix] = {}
     for n, (future, _) in enumerate(chances):
-        look = _search(problem, gap, part(count - n))
+        large = plan.headline.matrix.column_count >= MERGE_FROM  # a future is searched from the plan's mix
+        look = _search(problem, gap, part(count - n), former_mix(plan.headline) if large else None)
 
         def solved(forced: Pairs, future: Future = future, look: Callable[[Matrix], Answer] = look) -> Answer:
             return look(programme_matrix(problem, future=future, in_order=forced).aim(goal))
@@ -155,9 +174,11 @@ def play_futures(
     return Played(plan, table.join(own, on="future", how="left", maintain_order="left"), regret, tuple(notes))
 
 
-def _search(problem: Problem, gap: float, time_limit: float | None) -> Callable[[Matrix], Answer]:
+def _search(
+    problem: Problem, gap: float, time_limit: float | None, former: FormerMix | None = None
+) -> Callable[[Matrix], Answer]:
     like = alike_localities(problem)
-    return partial(solve_whole, like=like, search=Search(gap=gap, time_limit=time_limit))
+    return partial(solve_whole, like=like, search=Search(gap=gap, time_limit=time_limit), former=former)
 
 
 def _in_future(
@@ -268,7 +289,7 @@ def _cvar(
         ]
         why = f"no mix keeps every limit in {', '.join(alone)}" if alone else found.answer.meaning
         raise CapitationError(
-            f"no one mix stands all {len(chances)} futures: {why}. Take a future out, or ease its limits"
+            f"no one mix stands all {len(chances)} futures: {why}. Take a future out (`--without`), or ease its limits"
         )
     values = [
         {"future": future.id, "probability": p, "value": value}

@@ -9,7 +9,7 @@ import typer
 
 from api.boards.tables import console, notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
-from optimiser.futures.play import cvar_mix
+from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
 
@@ -22,13 +22,17 @@ def cvar(
     problem: ProblemFile,
     worst: Annotated[float, typer.Option(help="Share of worst futures that is averaged, above 0 and up to 1.")] = 0.1,
     weight: Annotated[float, typer.Option(help="0: the mean alone; 1: the worst alone.", min=0, max=1)] = 0.5,
+    without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The mix that weighs the mean of all futures against the mean of the worst share of them."""
-    document = read_problem(problem)
+    """The mix that weighs the mean of all futures against the mean of the worst share of them.
+
+    Reason: seven options, each a choice of whoever weighs the futures.
+    """
+    document = without_futures(read_problem(problem), [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
     mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
     if out is not None:

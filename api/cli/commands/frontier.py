@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
 from optimiser.answers.frontier import Frontier
 from optimiser.answers.frontier import frontier as goal_frontier
 from optimiser.answers.in_order import Pairs, kept_in_order
+from optimiser.answers.whole.former import read_former
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
@@ -27,18 +28,22 @@ def frontier(
     points: Annotated[int, typer.Option(help="Levels of each goal after the first.", min=2)] = 15,
     gap: GapOption = None,
     time_limit: TimeOption = None,
+    start: StartOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The frontier between goals: the best of the first for each level of the others, with the exchange rates."""
+    """The frontier between goals: the best of the first for each level of the others, with the exchange rates.
+
+    Reason: eight options, each a choice of whoever searches.
+    """
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     names = tuple(name.strip() for name in goals.split(",") if name.strip())
-    like = alike_localities(document)
+    like, former = alike_localities(document), None if start is None else read_former(start)
 
     def solved(forced: Pairs) -> Frontier:
         matrix = programme_matrix(document, in_order=forced)
-        return goal_frontier(matrix, names, points=points, gap=gap, time_limit=time_limit, like=like)
+        return goal_frontier(matrix, names, points=points, gap=gap, time_limit=time_limit, like=like, start=former)
 
     found = kept_in_order(document, solved, lambda points: points.answers)
     if out is not None:

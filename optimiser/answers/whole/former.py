@@ -33,6 +33,8 @@ class FormerMix:
     bound: float | None
     """What no mix of that programme can pass, in the goal's unit."""
     whole: dict[str, int]
+    parts_bound: float | None = None
+    """What no mix of that programme can pass even if parts of blocks could close, in the goal's unit."""
 
     def on(self, matrix: Matrix) -> Floats:
         """The whole numbers for each column of `matrix` (0 elsewhere), within the column's own limits."""
@@ -41,14 +43,16 @@ class FormerMix:
         within: Floats = np.clip(wanted, matrix.lower, matrix.upper)
         return within
 
+    def is_of(self, matrix: Matrix) -> bool:
+        """Whether it was found for this very programme, so that what was proved of it counts."""
+        return self.goal == matrix.objective and self.matrix_hash == matrix.content_hash
+
     def proves(self, matrix: Matrix) -> float | None:
         """The bound in the programme's own unit, where it was proved for this very programme."""
-        if self.bound is None or self.goal != matrix.objective or self.matrix_hash != matrix.content_hash:
-            return None
-        return self.bound / matrix.scale
+        return self.bound / matrix.scale if self.bound is not None and self.is_of(matrix) else None
 
 
-def former_mix(answer: Answer) -> FormerMix | None:
+def former_mix(answer: Answer, parts_bound: float | None = None) -> FormerMix | None:
     """What to keep of an answer so that a later search may start from it; None where it has no whole numbers."""
     matrix, values = answer.matrix, answer.values
     if values is None or not matrix.is_whole:
@@ -61,6 +65,7 @@ def former_mix(answer: Answer) -> FormerMix | None:
         objective=float(answer.objective or 0.0),
         bound=answer.best_possible,
         whole={names[j]: round(values[j]) for j in used.tolist()},
+        parts_bound=parts_bound,
     )
 
 
@@ -71,6 +76,7 @@ def former_text(former: FormerMix) -> str:
         "matrix_hash": former.matrix_hash,
         "objective": former.objective,
         "bound": former.bound,
+        "parts_bound": former.parts_bound,
         "whole": former.whole,
     }
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
@@ -91,15 +97,20 @@ def read_former(path: Path) -> FormerMix:
             faults.append(Fault(key, f"{content.get(key)!r}", "a mix as `capitation optimise --out` writes start.json"))
     if not faults and any(isinstance(v, bool) or not isinstance(v, int) for v in content["whole"].values()):
         faults.append(Fault("whole", "numbers that are not whole", "a whole number for each variable"))
-    bound = content.get("bound")
-    if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
-        faults.append(Fault("bound", f"{bound!r}", "a number, or nothing"))
+    bounds: dict[str, float | None] = {}
+    for key in ("bound", "parts_bound"):
+        bound = content.get(key)
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float)):
+            faults.append(Fault(key, f"{bound!r}", "a number, or nothing"))
+        else:
+            bounds[key] = None if bound is None else float(bound)
     if faults:
         raise DocumentError(f"{path} is no former mix", faults)
     return FormerMix(
         content["goal"],
         content["matrix_hash"],
         float(content["objective"]),
-        None if bound is None else float(bound),
+        bounds["bound"],
         dict(content["whole"]),
+        bounds["parts_bound"],
     )

@@ -53,7 +53,12 @@ def parts_bound(matrix: Matrix, like: dict[str, str], *, gap: float = 5e-3, time
     merged = merge(matrix, like) if matrix.column_count >= MERGE_FROM else None
     small = matrix if merged is None else merged.matrix
     free = small.integer & small.first_stage
-    return highs.solve(replace(small, integer=free), gap=gap, time_limit=time_limit, prices=False).best_possible
+    began = time.perf_counter()
+    rough = highs.solve(small.relaxed(), prices=False).best_possible
+    left = max(0.1, time_limit - (time.perf_counter() - began))
+    finer = highs.solve(replace(small, integer=free), gap=gap, time_limit=left, prices=False).best_possible
+    found = [bound for bound in (rough, finer) if bound is not None]
+    return (min if matrix.sense == "max" else max)(found, default=None)
 
 
 @dataclass
@@ -176,7 +181,7 @@ def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | 
     rough = small.integer & ~_in_places(small)
     if 2 * int(rough.sum()) > int(small.integer.sum()):
         return None
-    wanted = replace(search, gap=max(search.gap * 0.4, 1e-4))
+    wanted = replace(search, gap=max(search.gap * 0.1, 1e-4))
     first = _engine(replace(small, integer=rough), wanted, found.left(search, _PART))
     found.took(first)
     if first.status == "infeasible":

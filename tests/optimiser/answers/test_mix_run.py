@@ -52,3 +52,14 @@ def test_worth_and_limits_can_be_worked_out_again_from_the_files(capitation, tmp
         if row["budget"]:
             left = float(row["budget"]) + float(row["carried_in"]) - float(row["spend"]) - float(row["carried_out"])
             assert float(row["slack"]) == pytest.approx(left, abs=0.01)
+
+
+def test_the_screen_shows_what_the_mix_uses_and_where_everyone_stands(capitation):
+    done = capitation("optimise", FOLDER / "protected_provider.toml")
+    for part in ("Launches by year", "Spend by purse against budget", "position by", "Limits with the least room"):
+        assert part in done.out, part
+    shown = " ".join(done.out.split())
+    assert "│ hospital │ -5,000 │" in shown  # protected to £5,000
+    staffed = capitation("optimise", FOLDER / "workforce_bound.toml").out
+    assert "Staff against supply" in staffed
+    assert "staff group" in staffed

@@ -9,7 +9,7 @@ from capitation.errors import DocumentError
 from optimiser.answers import alternatives, frontier
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import outcome_report
-from optimiser.answers.whole import search
+from optimiser.answers.whole import floors, search
 from optimiser.answers.whole.closures import closure_sentences, closures, near_plans
 from optimiser.answers.whole.former import former_mix, former_text, read_former
 from optimiser.answers.whole.merging import alike_localities, merge
@@ -301,3 +301,19 @@ def test_a_near_plan_says_what_it_closes_and_what_that_costs():
     plan = near_plans(problem, outcome.answer)[0]
     assert f"at {plan.provider} instead of {plan.closed + 1:g}" in plan.sentence("£")
     assert f"£{abs(plan.loss):,.0f} less" in plan.sentence("£")
+
+
+def test_closed_wards_are_empty_by_the_exact_product_and_not_by_the_claim_alone():
+    problem = system()
+    tables = tables_of(problem)
+    claimed = highs.solve(programme_matrix(problem))
+    broken = floors._left_open(problem, claimed, tables)
+    assert broken
+    assert all(closure.exact < closure.served for closure in broken)
+    outcome = optimise(problem)
+    assert floors._left_open(problem, outcome.answer, tables) == []
+    assert not outcome.warnings
+    # the same wards close, at a little more scale
+    assert outcome.answer.column("block_released").equals(claimed.column("block_released"))
+    assert claimed.objective - 20_000 < outcome.headline.objective <= claimed.objective
+    assert any("closures are kept by the exact product" in note for note in outcome.headline.notes)

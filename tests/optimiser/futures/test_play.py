@@ -7,7 +7,15 @@ import pytest
 
 from capitation.errors import CapitationError
 from optimiser.answers.optimise import optimise
-from optimiser.futures.play import PLAN, cvar_mix, mix_in_futures, named_futures, play_futures, robust_mix
+from optimiser.futures.play import (
+    PLAN,
+    cvar_mix,
+    mix_in_futures,
+    named_futures,
+    play_futures,
+    robust_mix,
+    without_futures,
+)
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
 
@@ -126,6 +134,25 @@ def test_a_future_that_no_mix_survives_is_named():
     )
     with pytest.raises(CapitationError, match="ruin"):
         cvar_mix(hard)
+
+
+def test_a_future_can_be_left_out_and_the_others_share_its_chance(capitation, file):
+    left = without_futures(
+        choice(
+            futures=[
+                {"id": "a", "probability": "0.5"},
+                {"id": "b", "probability": "0.25"},
+                {"id": "c", "probability": "0.25"},
+            ]
+        ),
+        ["a"],
+    )
+    assert [(f.id, chance) for f, chance in named_futures(left)] == [("b", 0.5), ("c", 0.5)]
+    done = capitation("cvar", file, "--without", "poor", "--json")
+    assert [row["future"] for row in json.loads(done.out)["futures"]] == ["as_planned"]
+    wrong = capitation("cvar", file, "--without", "pour")
+    assert wrong.code == 2
+    assert "poor" in wrong.err
 
 
 def test_losses_count_the_contacts_that_are_saved_with_what_is_not_avoided():
