@@ -1,0 +1,91 @@
+"""`capitation design`: the terms of a family that keep the strongest incentive while every party can bear its risk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from api.boards.design import design_sentences, trade_off_picture
+from api.boards.risk import files_of
+from api.boards.tables import notices, print_json, show
+from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.shipped import shipped
+from capitation.chance.document import read_uncertainty
+from capitation.chance.simulate import SimulationWork
+from capitation.errors import SourceError
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
+from capitation.records.whole_files import write_all_whole
+from capitation.run.evaluate import evaluate
+from capitation.run.scenario import read_scenario
+from contracts.risk.design.family import read_family
+from contracts.risk.design.study import VERIFIED, design_family
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("design")(design_command)
+
+
+# Reason: each of its parameters is an option of the command line
+def design_command(
+    family: Annotated[Path, typer.Argument(help="Family of terms, or the id of one that ships, such as corridor.")],
+    draws: Annotated[int, typer.Option(help="Fresh draws by which the answer is verified.")] = VERIFIED,
+    seed: Annotated[int, typer.Option(help="Seed; the same one gives the same draws on any machine.")] = 1,
+    uncertainty: Annotated[
+        Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
+    out: ResultsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the terms that leave localities the strongest incentive while each party can bear what chance does to it.
+
+    Where no terms of the family do, the message says which limit prevents it and by how much it would have to give.
+    """
+    pack = DataPack(pack_folder(data))
+    sought, contract = read_family(shipped(family, "families", data))
+    name = Path(sought.scenario) if uncertainty is None else uncertainty
+    figures = read_uncertainty(shipped(name, "uncertainty", data))
+    if out is not None and out.is_file():
+        message = f"{out}: found a file; expected a folder for the results"
+        raise SourceError(message)
+    with Progress(console=notices, transient=True) as progress:
+        task = progress.add_task(f"evaluating {sought.scenario}", total=None)
+        run = evaluate(read_scenario(shipped(Path(sought.scenario), "scenarios", data)), pack)
+        progress.update(task, description="drawing")
+        found, frames = design_family(
+            sought, contract, run, figures, seed, draws, SimulationWork(threads),
+            lambda words: progress.update(task, description=words),
+        )  # fmt: skip
+    picture = {"trade-off.svg": trade_off_picture(sought, frames)}
+    written = write_all_whole(files_of(frames, picture, out)) if out is not None else []
+    said = design_sentences(sought, found, frames)
+    if as_json:
+        print_json(
+            {
+                "family": sought.id,
+                "scenario": sought.scenario,
+                "year": str(sought.year),
+                "layers": list(sought.layers),
+                "draws": draws,
+                "seed": seed,
+                "terms": dict(found.figures),
+                "incentive": found.incentive.value,
+                "incentive_error": found.incentive.error,
+                **frames,
+                "says": said,
+                "written": [str(path) for path in written],
+            }
+        )
+        return
+    for name_of, title in (("designed_figure", "Terms"), ("limit_met", "Limits"), ("trade_off", "Trade-off")):
+        show(frames[name_of], f"{sought.title}: {title.lower()}")
+    for sentence in said:
+        typer.echo(sentence)
+    for path in written:
+        typer.echo(f"written: {path}")

@@ -1,0 +1,232 @@
+"""Search: the figures of a family that keep the strongest incentive while every limit holds, verified on fresh draws.
+
+What a locality bears rises with the figure of strength, what the pool bears falls. So for given other figures the strongest
+terms are where the localities' limits just hold, found by halving, and they are terms at all if the pool's limits hold there.
+Other figures are tried on a grid that is drawn closer round the best. If the answer fails on fresh draws by more than their
+error, the limits are tightened by what was missing and the search is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from capitation.chance.estimates import Estimate
+from capitation.errors import Fault, InfeasibleError
+from contracts.risk.design.family import DesignLimit, OpenFigure, TermFamily
+from contracts.risk.design.trial import Figures, Trial
+
+HALVINGS = 14
+"""How often the span of the figure of strength is halved."""
+
+ROUNDS = 2
+"""How often the grid of the other figures is drawn closer."""
+
+RETRIES = 3
+"""How often limits are tightened where fresh draws show that they do not hold."""
+
+
+@dataclass(frozen=True)
+class Designed:
+    """Terms that were found."""
+
+    figures: Figures
+    incentive: Estimate
+    """Part of the next pound saved that a locality keeps, on fresh draws."""
+    measures: tuple[Estimate, ...]
+    """What each limit is about, on fresh draws, in the order of the limits."""
+    trade_off: tuple[tuple[float, float, Figures], ...]
+    """Level of the first limit, the strongest incentive at it, and the figures: where there are terms at all."""
+    tried: tuple[tuple[Figures, float, float, float], ...]
+    """Terms that no other tried ones beat: figures, a locality's worst, the pool's worst, and the incentive."""
+
+
+def design(search: Trial, fresh: Trial, say: Callable[[str], object] = lambda words: None) -> Designed:
+    """The best terms of a family.
+
+    Args:
+        search: the family on the draws that are searched.
+        fresh: the same on other draws, by which the answer is verified.
+        say: called with a word on what is being done.
+
+    Raises:
+        InfeasibleError: no terms of the family meet every limit; which limits prevent it, and by how much.
+    """
+    family = search.family
+    scales = [1.0] * len(family.limits)
+    say("searching")
+    found = _best(search, scales)
+    if found is None:
+        raise _none(search, scales)
+    for _ in range(RETRIES):
+        say("verifying on fresh draws")
+        tighter = _tighter(fresh, found, scales)
+        if tighter == scales:
+            break
+        scales = tighter
+        better = _best(search, scales)
+        if better is None:
+            raise _none(search, scales)
+        found = better
+    borne = fresh.borne(found)
+    measures = tuple(fresh.measured(borne, limit) for limit in family.limits)
+    say("drawing the trade-off")
+    return Designed(found, fresh.incentive(found), measures, tuple(_trade_off(search, found)), tuple(_pareto(search)))
+
+
+def _tighter(fresh: Trial, found: Figures, scales: Sequence[float]) -> list[float]:
+    """The scales of the limits, tightened where fresh draws show by more than their error that one does not hold."""
+    borne, out = fresh.borne(found), list(scales)
+    for k, limit in enumerate(fresh.family.limits):
+        measure, level = fresh.measured(borne, limit), float(limit.level.value)
+        if measure.value - 2 * measure.error > level:
+            out[k] *= level / measure.value
+    return out
+
+
+def _best(trial: Trial, scales: Sequence[float]) -> Figures | None:
+    """The best terms that meet every limit, each level times its scale; None where there are none."""
+    family = trial.family
+    spans = [(float(each.low), float(each.high)) for each in family.others]
+    found: tuple[float, Figures] | None = None
+    for step in range(ROUNDS + 1):
+        if step and not spans:
+            break
+        grids = [np.linspace(low, high, each.steps) for (low, high), each in zip(spans, family.others, strict=True)]
+        for values in product(*grids):
+            fixed = {each.name: float(x) for each, x in zip(family.others, values, strict=True)}
+            figures = _strongest(trial, fixed, scales)
+            if figures is None:
+                continue
+            worth = trial.incentive(figures).value if family.aim == "incentive" else -_exposed(trial, figures)
+            if found is None or worth > found[0] + 1e-9:
+                found = (worth, figures)
+        if found is None:
+            return None
+        spans = [_closer(each, found[1][each.name], span) for each, span in zip(family.others, spans, strict=True)]
+    return None if found is None else found[1]
+
+
+def _closer(each: OpenFigure, at: float, span: tuple[float, float]) -> tuple[float, float]:
+    """A span round the best value, one step of the grid to either side."""
+    width = (span[1] - span[0]) / (each.steps - 1)
+    return max(at - width, float(each.low)), min(at + width, float(each.high))
+
+
+def _strongest(trial: Trial, fixed: Figures, scales: Sequence[float]) -> Figures | None:
+    """The figure of strength at which one party's limits just hold, if the other's hold there too."""
+    family = trial.family
+    low, high = float(family.first.low), float(family.first.high)
+    up = family.aim == "incentive"
+    near, far = (low, high) if up else (high, low)
+    bounding = "locality" if up else "pool"
+
+    def at(value: float) -> Figures:
+        return {family.strength: value, **fixed}
+
+    def holds(value: float, party: str) -> bool:
+        measures = trial.measures(at(value))
+        return all(
+            m <= float(limit.level.value) * scale + 1e-12
+            for m, limit, scale in zip(measures, family.limits, scales, strict=True)
+            if limit.party == party
+        )
+
+    if not holds(near, bounding):
+        return None
+    if holds(far, bounding):
+        near = far
+    else:
+        for _ in range(HALVINGS):
+            middle = (near + far) / 2
+            near, far = (middle, far) if holds(middle, bounding) else (near, middle)
+    return at(near) if holds(near, "pool" if up else "locality") else None
+
+
+def _exposed(trial: Trial, figures: Figures) -> float:
+    """The mean loss of the worst tenth of years of the locality that bears most."""
+    borne = trial.borne(figures)
+    return float(np.sort(borne.locality, axis=1)[:, -borne.locality.shape[1] // 10 :].mean(axis=1).max())
+
+
+def _none(trial: Trial, scales: Sequence[float]) -> InfeasibleError:
+    """Why there are no terms: the limits that fail at the terms that miss them least, and which alone rule out the family."""
+    family = trial.family
+    tried = [(figures, trial.measures(figures)) for figures in _corners(family)]
+
+    def excess(measures: Sequence[float]) -> list[float]:
+        return [max(m - float(x.level.value), 0.0) for m, x in zip(measures, family.limits, strict=True)]
+
+    figures, measures = min(tried, key=lambda pair: sum(excess(pair[1])))
+    faults = []
+    for k, (limit, over) in enumerate(zip(family.limits, excess(measures), strict=True)):
+        least = min(each[k] for _, each in tried)
+        alone = least > float(limit.level.value) * scales[k] + 1e-12
+        if over > 0 or alone:
+            faults.append(
+                Fault(
+                    f"limit of the {limit.party}, {words_of(limit)}",
+                    f"{(least if alone else measures[k]):.3%} of plan {'at least' if alone else 'where the others hold best'}",
+                    f"at most {float(limit.level.value):.3%}",
+                    f"It would have to give {(least if alone else measures[k]) - float(limit.level.value):.3%}"
+                    + (", whatever the other limits are." if alone else "."),
+                )
+            )
+    nearest = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    return InfeasibleError(f"family {family.id}: no terms meet every limit; the nearest are {nearest}", faults)
+
+
+def words_of(limit: DesignLimit) -> str:
+    """What a limit is about, in words."""
+    years = f"{float(limit.chance):.0%} of years"
+    said = {
+        "loss": f"loss passed in at most {years}",
+        "worst": f"mean loss of the worst {years}",
+        "sd": "standard deviation",
+        "mean": "mean",
+    }
+    return said[limit.measure]
+
+
+def _corners(family: TermFamily) -> Iterator[Figures]:
+    """Terms all over the family: every figure from its low to its high end, fewer values the more figures are open."""
+    count = {1: 13, 2: 5}.get(len(family.open_figures), 3)
+    grids = [np.linspace(float(x.low), float(x.high), count) for x in (family.first, *family.others)]
+    names = [family.strength, *(each.name for each in family.others)]
+    for values in product(*grids):
+        yield dict(zip(names, map(float, values), strict=True))
+
+
+def _trade_off(trial: Trial, best: Figures) -> Iterator[tuple[float, float, Figures]]:
+    """The strongest incentive at other levels of the first limit, with the other figures as they were found."""
+    family = trial.family
+    level = float(family.limits[0].level.value)
+    fixed = {each.name: best[each.name] for each in family.others}
+    for times in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0):
+        scales = [times, *([1.0] * (len(family.limits) - 1))]
+        figures = _strongest(trial, fixed, scales)
+        if figures is not None:
+            yield level * times, trial.incentive(figures).value, figures
+
+
+def _pareto(trial: Trial) -> Iterator[tuple[Figures, float, float, float]]:
+    """Of terms all over the family, those that no others beat for localities, the pool and the incentive at once."""
+    points = []
+    for figures in _corners(trial.family):
+        borne = trial.borne(figures)
+        locality = float(np.quantile(borne.locality, 0.95, axis=1).max())
+        pool = float(np.quantile(borne.pool, 0.95))
+        points.append((figures, locality, max(pool, 0.0), trial.incentive(figures).value))
+    for mine in points:
+        beaten = any(
+            other[1] <= mine[1] and other[2] <= mine[2] and other[3] >= mine[3] and other[1:] != mine[1:]
+            for other in points
+        )
+        if not beaten:
+            yield mine
+
+
+__all__ = ["Designed", "design", "words_of"]

@@ -1,0 +1,158 @@
+"""Trials of terms: the results of every locality and of the pool under some figures, on one set of draws.
+
+The terms are the compiled clauses of the family's contract, the same that settle an outturn; figures to be tried take the place
+of the contract's parameters. All figures meet the same draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from capitation.chance.curves.normal import Floats
+from capitation.chance.estimates import Estimate, Estimates
+from capitation.chance.simulate import Simulation
+from capitation.errors import CapitationError, ContractError
+from contracts.document.models import Contract
+from contracts.risk.deals import DRAW
+from contracts.risk.design.family import DesignLimit, TermFamily
+from contracts.settlement.compile import compile_contract, result_of
+
+NUDGE = 1e-4
+"""Part of plan by which a locality's spend is raised to see what it keeps of the next pound."""
+
+Figures = Mapping[str, float]
+"""Values of the open figures."""
+
+
+@dataclass(frozen=True)
+class Borne:
+    """What is borne under some figures, as shares of plan."""
+
+    figures: Figures
+    locality: Floats
+    """Loss of each locality over its plan, by locality and draw; a gain is below nil."""
+    passed_pence: Floats
+    """What the pool passes to each locality, by locality and draw; below nil it receives."""
+    pool: Floats
+    """What the pool passes to all together, over the system's plan, by draw."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A family on the draws of one simulation of its year."""
+
+    family: TermFamily
+    contract: Contract
+    simulation: Simulation
+    memory: dict[tuple[float, ...], tuple[float, ...]] = field(default_factory=dict)
+    """What was tried already."""
+
+    @cached_property
+    def _steps(self) -> tuple[object, pl.Expr, str]:
+        passed = next(o for o in self.contract.outputs if o.payer is not None)
+        roles = {party.code: party.role for party in self.contract.parties}
+        steps = compile_contract(self.contract, apart=DRAW)
+        sign = -1.0 if roles[str(passed.payer)] == "provider" else 1.0
+        return steps, sign * result_of(passed, self.contract, rounded=False), passed.name
+
+    @cached_property
+    def _base(self) -> pl.DataFrame:
+        """A row a locality and draw, with all but spend and the open figures."""
+        book, draws = self.simulation.model.books[0], self.simulation.draws
+        sd = self.simulation.model.chances[0].whole_sd
+        plan = book.plan_pence.astype(float)
+        each = {
+            "persons": book.persons, "plan_pence": plan, "plan_share": book.system_share, "sd_pence": sd * plan,
+        }  # fmt: skip
+        count = len(book.localities)
+        columns: dict[str, pl.Series] = {
+            "year": pl.Series([str(book.year)]).new_from_index(0, count * draws),
+            "locality": pl.Series(list(book.localities))[np.repeat(np.arange(count), draws)],
+            DRAW: pl.Series(np.tile(np.arange(draws, dtype=np.int32), count)),
+        }
+        columns |= {name: pl.Series(np.repeat(values, draws)) for name, values in each.items()}
+        wanted = {*self.contract.input_map(), DRAW}
+        return pl.DataFrame({name: column for name, column in columns.items() if name in wanted})
+
+    @cached_property
+    def spend(self) -> Floats:
+        """Spend in whole pence by locality and draw."""
+        plan = self.simulation.model.books[0].plan_pence.astype(float)
+        spent: Floats = np.rint(plan[:, None] * (1 + self.simulation.positions[0].astype(float)))
+        return spent
+
+    def passed(self, figures: Figures, spend: Floats | None = None) -> Floats:
+        """What the pool passes to each locality, by locality and draw.
+
+        Raises:
+            ContractError: a clause refuses a draw; its values are shown.
+        """
+        steps, result, name = self._steps
+        used = self.spend if spend is None else spend
+        given = self._base.with_columns(
+            pl.Series("spend_pence", used.ravel()), *(pl.lit(value).alias(each) for each, value in figures.items())
+        )
+        try:
+            done = steps.on_frame(given)  # type: ignore[attr-defined]  # Steps
+        except CapitationError as error:
+            raise ContractError(f"contract {self.contract.id}: {error.message}", error.faults) from error
+        out = done.select(result.alias(name)).to_series()
+        if out.null_count() or not bool(out.is_finite().all()):
+            row = int((out.is_null() | ~out.is_finite()).arg_true()[0])
+            values = ", ".join(f"{key} {value}" for key, value in given.row(row, named=True).items())
+            message = f"contract {self.contract.id}, draw {row % used.shape[1] + 1:,}: found no amount with {values}"
+            raise ContractError(message)
+        found: Floats = out.to_numpy().reshape(used.shape)
+        return found
+
+    def borne(self, figures: Figures) -> Borne:
+        """What everyone bears under some figures."""
+        passed = self.passed(figures)
+        plan = self.simulation.model.books[0].plan_pence.astype(float)
+        loss = (self.spend - plan[:, None] - passed) / plan[:, None]
+        return Borne(figures, loss, passed, passed.sum(axis=0) / plan.sum())
+
+    def measures(self, figures: Figures) -> tuple[float, ...]:
+        """What each limit is about, in the order of the limits."""
+        key = tuple(figures[name] for name in sorted(figures))
+        if key not in self.memory:
+            found = self.borne(figures)
+            self.memory[key] = tuple(self.measured(found, limit).value for limit in self.family.limits)
+        return self.memory[key]
+
+    def measured(self, found: Borne, limit: DesignLimit) -> Estimate:
+        """What a limit is about, of the locality that bears most or of the pool, with its standard error."""
+        estimates = Estimates(self.simulation)
+        rows = list(found.locality) if limit.party == "locality" else [found.pool]
+        worst = max((self._one(estimates, row, limit) for row in rows), key=lambda each: each.value)
+        return Estimate(max(worst.value, 0.0), worst.error)
+
+    def _one(self, estimates: Estimates, loss: Floats, limit: DesignLimit) -> Estimate:
+        share = 1 - float(limit.chance)
+        if limit.measure == "loss":
+            return estimates.quantile(loss, share)
+        if limit.measure == "worst":
+            return estimates.tail_mean(loss, share)
+        return estimates.sd(loss) if limit.measure == "sd" else estimates.mean(loss)
+
+    def incentive(self, figures: Figures) -> Estimate:
+        """The part of the next pound saved that the locality keeps, over all localities and draws.
+
+        In each draw one locality spends a little more, so that what a pool takes from all is not mistaken for its own.
+        """
+        plan = self.simulation.model.books[0].plan_pence.astype(float)
+        draws = np.arange(self.simulation.draws)
+        who = draws % len(plan)
+        more = self.spend.copy()
+        more[who, draws] += np.rint(plan[who] * NUDGE)
+        before, after = self.passed(figures), self.passed(figures, more)
+        kept = 1 - (after[who, draws] - before[who, draws]) / np.rint(plan[who] * NUDGE)
+        return Estimate(float(kept.mean()), float(kept.std() / np.sqrt(len(kept))))
+
+
+__all__ = ["Borne", "Figures", "Trial"]
