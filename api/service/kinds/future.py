@@ -39,6 +39,7 @@ def work(given: Work) -> JobResult:
     """Play the futures of the stored problem that a request names."""
     request, problem = given.request, stored_problem(given)
     gap = float(problem.gap if request["gap"] is None else request["gap"])
+    given.report(f"{len(problem.futures)} futures: {request['ask']}")
     found: Found
     if request["ask"] == "each":
         found = _each(problem, gap)
