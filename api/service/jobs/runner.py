@@ -24,7 +24,13 @@ def job_id(kind: str, request: Mapping[str, Any]) -> str:
     return digest(canonical({**engine, "kind": kind, "request": request}))[:32]
 
 
-def run_job(job: Job, store: Store, packs: Packs, report: Callable[[str], None]) -> JobResult:
+def run_job(
+    job: Job,
+    store: Store,
+    packs: Packs,
+    report: Callable[[str], None],
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> JobResult:
     """Do a job.
 
     Raises:
@@ -35,7 +41,7 @@ def run_job(job: Job, store: Store, packs: Packs, report: Callable[[str], None])
         raise UnknownNameError("kind of job", job.kind, KINDS)
     request = plain(job.request)
     pack = packs.named(request["data_pack"]) if "data_pack" in request else packs.default
-    return KINDS[job.kind].run(Work(job.id, request, store, pack, partial(_shipped, pack), report))
+    return KINDS[job.kind].run(Work(job.id, request, store, pack, partial(_shipped, pack), report, is_cancelled))
 
 
 def _shipped(pack: Pack, plural: str) -> Mapping[str, str]:

@@ -125,7 +125,8 @@ class Worker:
     def _outcome(self, job: Job) -> tuple[str, Callable[[], bool]]:
         """How the work came out, and what ends the job with it: whether it was still this worker's to end."""
         try:
-            done = run_job(job, self.store, self.packs, self._progress(job))
+            watch = _Watch(self.store, job, self.name)
+            done = run_job(job, self.store, self.packs, watch.report, watch.is_over)
             ended = self._event(job, "done", result=f"{KINDS[job.kind].address}/{done.id}")
             content, frames = canonical(done.content), done.stored()
             return "done", partial(self.store.finish, job, self.name, done.id, content, frames, done.files, ended)
@@ -150,17 +151,32 @@ class Worker:
                 if not self.store.keep_lease(job.id, self.name, self.settings.lease_seconds):
                     return
 
-    def _progress(self, job: Job) -> Callable[[str], None]:
-        last = [0.0]
 
-        def report(text: str) -> None:
-            now = time.monotonic()
-            if now - last[0] >= _SAY_EVERY:
-                last[0] = now
-                with _log_store_errors("progress not reported", job):
-                    self.store.say(job.id, self.name, text)
+class _Watch:
+    """Reports how far a job is, and sees whether it is still this worker's: neither more than once a second."""
 
-        return report
+    def __init__(self, store: Store, job: Job, worker: str) -> None:
+        self.store, self.job, self.worker = store, job, worker
+        self._said = self._looked = 0.0
+        self._is_over = False
+
+    def report(self, text: str) -> None:
+        """Say how far the work is."""
+        now = time.monotonic()
+        if now - self._said >= _SAY_EVERY:
+            self._said = now
+            with _log_store_errors("progress not reported", self.job):
+                self.store.say(self.job.id, self.worker, text)
+
+    def is_over(self) -> bool:
+        """Whether the job was cancelled or another worker has it, so that its result would not be stored."""
+        now = time.monotonic()
+        if not self._is_over and now - self._looked >= _SAY_EVERY:
+            self._looked = now
+            with _log_store_errors("job not looked up", self.job):
+                found = self.store.job(self.job.id)
+                self._is_over = found is None or found.status != "running" or found.owner != self.worker
+        return self._is_over
 
 
 @contextmanager

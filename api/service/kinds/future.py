@@ -9,9 +9,11 @@ import polars as pl
 from pydantic import Field
 
 from api.service.kinds.optimisation import OptimisationRequest, finite, stored_problem
+from api.service.records.api_models import NAME
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Work
 from api.service.records.optimiser_pence import apart_in_pence, pounds_text
 from api.service.records.stored import StoredThings
+from capitation.pack.layers import DEFAULT_PACK
 from optimiser.answers.report import mix_report
 from optimiser.futures.play import cvar_mix, play_futures, robust_mix
 from optimiser.problem.document import Problem
@@ -24,6 +26,8 @@ Found = tuple[dict[str, Any], dict[str, pl.DataFrame], str]
 class FuturesRequest(OptimisationRequest):
     """A problem whose futures are to be played."""
 
+    problem: str = Field(examples=[DEFAULT_PACK], pattern=NAME, max_length=128)
+    """Id of a problem that names futures."""
     ask: Ask = Field(default="each", examples=["each"])
     """`each`: the best mix of every named future, and what every mix loses in the others. `robust`: the mix that is best when some
     solutions disappoint. `cvar`: the mix that weighs the mean of all futures against the mean of the worst."""
@@ -39,6 +43,7 @@ def work(given: Work) -> JobResult:
     """Play the futures of the stored problem that a request names."""
     request, problem = given.request, stored_problem(given)
     gap = float(problem.gap if request["gap"] is None else request["gap"])
+    given.report(f"{len(problem.futures)} futures: {request['ask']}")
     found: Found
     if request["ask"] == "each":
         found = _each(problem, gap)
@@ -140,8 +145,18 @@ KIND = JobKind(
     tag_after="simulations",
     example=Example(
         "7b1f0c6d5a4e4e0f9d2c8b7a6f5e4d3c",
-        {"problem": "overlap_pair", "ask": "robust", "status": "optimal", "goal": "npv", "unit": "£"},
-        "losses",
-        {"solution": "hub", "loss": None, "loss_pence": 210_000, "unit": "£"},
+        {"problem": DEFAULT_PACK, "ask": "each", "status": "optimal", "goal": "npv", "unit": "£"},
+        "regret",
+        {
+            "candidate": "the plan's mix",
+            "future": "low",
+            "value": None,
+            "value_pence": 1_200_000,
+            "best": None,
+            "best_pence": 1_350_000,
+            "regret": None,
+            "regret_pence": 150_000,
+            "unit": "£",
+        },
     ),
 )

@@ -106,6 +106,7 @@ class Work:
         pack: the data pack that the request names.
         shipped: texts of the documents of a kind that come with that pack, by name.
         report: reports how far the work is.
+        is_cancelled: whether the work is not wanted any longer, so that long work may end.
     """
 
     job: str
@@ -114,6 +115,7 @@ class Work:
     pack: Pack
     shipped: Callable[[str], Mapping[str, str]]
     report: Callable[[str], None]
+    is_cancelled: Callable[[], bool] = lambda: False
 
     def text(self, kind: str, name: str, digest: str) -> str:
         """The content of a version of a document.
@@ -170,6 +172,8 @@ class JobKind(Generic[R]):
         more: what else a request keeps, from the checked body, the body as sent, and what is stored.
         frames: rows that a partner sees of each frame; a frame that is not named is hidden.
         people: frames that count people or events, whose small numbers are left out.
+        for_others: what those who do not make runs see of a frame that counts people or events in a way of its own, from the
+            frame and the smallest number shown.
         made_of_people: frames with columns that follow from the people of practices, left out with them in every frame.
         partners_see: names in the content of a result that a partner sees; others are hidden.
         narrowed: what a partner sees of those among them that say more than is theirs, by name.
@@ -192,6 +196,7 @@ class JobKind(Generic[R]):
     frames: Mapping[str, Visibility] = field(default_factory=dict)
     people: Mapping[str, People] = field(default_factory=dict)
     made_of_people: Mapping[str, MadeOfPeople] = field(default_factory=dict)
+    for_others: Mapping[str, Callable[[pl.DataFrame, int], pl.DataFrame]] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()
     narrowed: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     schemas: Mapping[str, type[Schema]] | None = None

@@ -38,7 +38,7 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
 
     @routes.get(
         "",
-        name=f"list_{address}",
+        name=f"list_{address.replace('-', '_')}",
         description=f"The {address} that are stored, in the order of storing.",
         response_model=ResultList,
     )

@@ -118,6 +118,9 @@ def seen(
     """
     if kind in KINDS and view_of(caller, system) != EVERYTHING:
         people, made_of = KINDS[kind].people.get(name), KINDS[kind].made_of_people.get(name)
+        for_others = KINDS[kind].for_others.get(name)
+        if for_others is not None:
+            frame = for_others(frame, smallest_shown)
         if people is not None:
             frame = _without_small_numbers(frame, people, smallest_shown)
         if made_of is not None and hidden.practices:
@@ -149,7 +152,7 @@ def _without_checksums(kind: str, content: dict[str, Any]) -> dict[str, Any]:
     manifest = content.get("manifest")
     if kind not in KINDS or not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
         return content
-    counted = {*KINDS[kind].people, *KINDS[kind].made_of_people}
+    counted = {*KINDS[kind].people, *KINDS[kind].made_of_people, *KINDS[kind].for_others}
     frames = {
         name: {key: value for key, value in about.items() if key != "sha256"} if name in counted else about
         for name, about in manifest["frames"].items()

@@ -28,26 +28,26 @@ from contracts.options.evaluate import SCHEMAS as OPTION_SCHEMAS
 SYSTEM = "BLMK"
 
 # Read off the sentence "partners read; analysts make; approvers approve; finance exports; administrators administer".
-MADE = "scenarios data-packs formulas contracts problems options runs settlements simulations optimisations futures comparisons"
+MADE = "scenarios data-packs formulas contracts problems options runs settlements simulations optimisations futures comparisons chances"
 DERIVED = "allocations positions figures jobs catalogue approvals"
 EXPECTED = {
     "analyst": {
-        "read": f"{MADE} exports {DERIVED}",
-        "create": f"{MADE} exports",
+        "read": f"{MADE} exports differences {DERIVED}",
+        "create": f"{MADE} exports differences",
         "change": "scenarios contracts problems options formulas",
         "delete": "jobs",
     },
     "approver": {
-        "read": f"{MADE} exports {DERIVED}",
+        "read": f"{MADE} exports differences {DERIVED}",
         "create": "approvals",
     },
     "finance": {
-        "read": f"{MADE} exports {DERIVED} journals",
+        "read": f"{MADE} exports differences {DERIVED} journals",
         "create": "journals",
     },
-    "partner": {"read": f"{MADE} exports {DERIVED}"},
+    "partner": {"read": f"{MADE} exports differences {DERIVED}"},
     "administrator": {
-        "read": f"{MADE} exports {DERIVED} keys audit metrics",
+        "read": f"{MADE} exports differences {DERIVED} keys audit metrics",
         "create": "keys",
         "delete": "keys",
     },

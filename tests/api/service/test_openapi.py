@@ -24,6 +24,9 @@ OPERATIONS = {
 HTTP_TOKEN = re.compile(r"[a-z]+(_[a-z]+)*")
 
 
+MADE_OF_RESULTS = ("export", "difference")
+
+
 def resolved(thing):
     """What a reference into the components means."""
     while "$ref" in thing:
@@ -129,9 +132,14 @@ def test_every_field_of_what_is_sent_or_received_is_described():
                 assert faults(of_it, example) == [], f"{name}.{field}"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "export"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in MADE_OF_RESULTS])
 def test_the_example_of_a_request_can_be_sent_and_its_answer_has_the_shape_of_the_example(served, kind):
     body = OPERATIONS[f"request_{kind}"][2]["requestBody"]["content"]["application/json"]["example"]
+    if kind == "future":  # those of the shipped problem take long to play
+        futures = [{"id": "low", "effects": "low"}, {"id": "dear", "cost_factor": 1.15}]
+        small = served.client.get("/v1/problems/overlap_pair").json() | {"id": "small", "futures": futures}
+        served.client.post("/v1/problems", json=small, headers={"Idempotency-Key": "small"})
+        body = {**body, "problem": "small"}
     job = served.ask(f"/v1/{KINDS[kind].address}", body)
     result = served.client.get(job["result"]).json()
     table = KINDS[kind].example.table
