@@ -55,9 +55,11 @@ class MixStory:
     outcome: Outcome
     appraisal: Appraisal
     contracts: UnderContracts
-    trade_off: Frontier
-    near: Alternatives
     prices: tuple[str, ...]
+    trade_off: Frontier | None = None
+    """What more of the second goal costs; None where the story is short."""
+    near: Alternatives | None = None
+    """Mixes nearly as good; None where the story is short."""
     edges: tuple[str, ...] = ()
     """Closures that stand on a knife edge, in sentences."""
     plans: tuple[str, ...] = ()
@@ -71,8 +73,10 @@ def mix_story(
     pack: DataPack,
     options: tuple[str, str],
     former: FormerMix | None = None,
+    *,
+    short: bool = False,
 ) -> MixStory:
-    """The best mix of a problem, scored on draws, put through two contract options, with its frontier and alternatives.
+    """The best mix of a problem, scored on draws, put through two contract options, with its frontier and alternatives unless short.
 
     From a mix found before (`former`) the search takes a few seconds and shows the bound that is proved of it. The frontier
     and the alternatives keep the starts of the best mix and vary its scale, which takes seconds where
@@ -92,6 +96,9 @@ def mix_story(
     }
     known = set(outcome.answer.column("avoided")["point_of_delivery"])
     appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
+    prices = tuple(price_sentences(price_report(outcome.headline), most=3))
+    if short:
+        return MixStory(outcome, appraisal, contracts, prices)
     fixed = _starts_fixed(programme_matrix(problem), outcome)
     weights = starts(tables_of(problem)).select("solution", "place", "weight")
     return MixStory(
@@ -100,7 +107,7 @@ def mix_story(
         contracts=contracts,
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
-        prices=tuple(price_sentences(price_report(outcome.headline), most=3)),
+        prices=prices,
         edges=tuple(closure_sentences(problem, outcome.answer)),
         plans=tuple(plan.sentence("£") for plan in near_plans(problem, outcome.headline, most=2, seconds=4.0)),
     )
@@ -180,6 +187,8 @@ def mix_table(story: MixStory) -> pl.DataFrame:
     titles = {s.id: s.name for s in outcome.problem.solutions}
     starts = outcome.mix().filter(pl.col("start").is_not_null())
     by = starts.group_by("solution").agg(pl.col("start").min(), pl.len().cast(pl.Int64).alias("places"))
+    if story.near is None:
+        raise ValueError("a short story has no mixes nearly as good")
     wide = (
         story.near.mixes.pivot("solution", index="mix", values="scale")
         .drop("mix")
@@ -274,6 +283,8 @@ def worth_sentence(story: MixStory, document: ContractOptions) -> str:
 
 def frontier_table(story: MixStory) -> pl.DataFrame:
     """Points of the frontier: net present value in £ million, bed-days avoided, and what one more bed-day costs there."""
+    if story.trade_off is None:
+        raise ValueError("a short story has no frontier")
     points = story.trade_off.points
     return points.select(
         pl.Series("npv", [_millions(value) for value in points["npv"]]),

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import pairwise
+
 import polars as pl
 
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import distance_from_target
 from capitation.money.pence import board_text, pounds_text
+from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
 from capitation.run.parts import plan_of
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 
 
-def show_run(run: Run, pack: DataPack, year: str) -> None:
-    """Print the allocations of one year to places, localities and providers, distances from target, and the waterfall."""
+def show_run(run: Run, pack: DataPack, year: str, *, short: bool = False) -> None:
+    """Print the allocations of one year to places, localities and providers, distances from target, and the waterfall.
+
+    Shortened, it is the places and the localities alone, in £ million, a head and as growth.
+    """
     total = _thousands(run, year)
     console.print(f"\n[bold]{run.manifest.scenario['title']}[/bold]   run {run.id}")
     if not run.is_of_this_code:
         console.print(run.made_by, markup=False)
     console.print(f"Place-based total {year}: £{total:,} thousand, shared to the penny at every level\n")
+    if short:
+        show(place_summary(run, year), f"Allocation to places, {year}, £ million")
+        show(locality_summary(run, year), f"Allocation to localities, {year}: furthest under target first, £ million")
+        return
     show(place_table(run, year), f"Allocation to places, {year}")
     show(locality_table(run, year), f"Allocation to localities and distance from target, {year}")
     if not run.provider_allocation.is_empty():
@@ -70,6 +81,68 @@ def locality_table(run: Run, year: str) -> pl.DataFrame:
             (pl.col("closing_dft_share") * 100).map_elements(_percent, return_dtype=pl.String).alias("closing %"),
         )
         .rename({"closing_dft_pence": "distance_pence"})
+    )
+
+
+def place_summary(run: Run, year: str) -> pl.DataFrame:
+    """The table of places in £ million, which fits any terminal."""
+    table = place_table(run, year)
+    amounts = [name for name in table.columns if name.endswith("_pence")]
+    return table.select(
+        "place", *(_millions(name).alias(name.removesuffix("_pence").replace("-", " ")) for name in amounts)
+    )
+
+
+def locality_summary(run: Run, year: str) -> pl.DataFrame:
+    """Each locality's money in £ million and a head, its growth on the year before, and how far it closes from target."""
+    rows = localities(run, year).sort("distance", "area_code", nulls_last=True)
+    return rows.select(
+        pl.col("name").alias("locality"),
+        _millions("total_pence").alias("£m"),
+        pl.col("head").round().cast(pl.Int64).alias("£ a head"),
+        (pl.col("growth") * 100).map_elements(lambda v: f"{v:+.1f}", return_dtype=pl.String).fill_null("").alias("growth %"),
+        _millions("target_pence").alias("target £m"),
+        (pl.col("distance") * 100).map_elements(_percent, return_dtype=pl.String).alias("closing %"),
+    )  # fmt: skip
+
+
+def localities(run: Run, year: str) -> pl.DataFrame:
+    """One row a locality: name, persons, money, money a head, growth on the year before, target, gap in pence and share of target."""
+    money = run.locality_total.group_by("year", "area_code").agg(pl.col("total_pence").sum())
+    homes = run.membership.select("practice_code", area_code="locality_code")
+    people = (
+        run.population.filter(pl.col("year") == year)
+        .join(homes, on="practice_code", how="inner")
+        .group_by("area_code")
+        .agg(pl.col("registered_persons").sum().alias("persons"))
+    )
+    years = money["year"].unique().sort().to_list()
+    before = money.select(
+        pl.col("year").replace_strict(dict(pairwise(years)), default=None, return_dtype=pl.String),
+        "area_code",
+        before_pence="total_pence",
+    )
+    names = run.code_name.filter(pl.col("kind") == "locality").select("name", area_code="code")
+    distances = run.place_distance.filter(pl.col("year") == year).select(
+        "area_code", "target_pence", gap_pence="closing_dft_pence", distance="closing_dft_share"
+    )
+    return (
+        money.filter(pl.col("year") == year)
+        .join(people, on="area_code", how="left", validate="1:1")
+        .join(before, on=["year", "area_code"], how="left", validate="1:1")
+        .join(distances, on="area_code", how="inner", validate="1:1")
+        .join(names, on="area_code", how="left", validate="1:1")
+        .with_columns(
+            (pl.col("total_pence") / 100 / pl.col("persons")).alias("head"),
+            (pl.col("total_pence") / pl.col("before_pence") - 1).alias("growth"),
+        )
+        .sort("area_code")
+    )
+
+
+def _millions(column: str) -> pl.Expr:
+    return pl.col(column).map_elements(
+        lambda pence: f"{nearest(Decimal(pence) / 10_000_000) / 10:,.1f}", return_dtype=pl.String
     )
 
 

@@ -1,13 +1,20 @@
 """`capitation demo`: what it shows of the money, of the options for contracts and of the best mix, which was looked for once."""
 
 import re
+import textwrap
+from itertools import pairwise
 
+import pytest
+
+from api.boards.questions import ASKED, WholePlan, how_much, what_to_buy, which_contract, who_is_furthest
+from capitation.money.pence import board_text
 from tests.api.test_compare_command import OPTIONS
 
 
-def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(
-    capitation, blmk_mix, tmp_path, monkeypatch
-):
+@pytest.fixture
+def demo(capitation, blmk_mix, tmp_path, monkeypatch):
+    """What the demo prints, with the best mix that was looked for once."""
+
     def solved(document, *, gap, time_limit, former):
         assert (document, gap, time_limit) == (blmk_mix.outcome.problem, 0.005, 5.0)
         assert former is not None  # the shipped start
@@ -15,11 +22,57 @@ def test_the_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(
 
     monkeypatch.setattr("api.boards.mix.optimise", solved)
     monkeypatch.chdir(tmp_path)
-    done = capitation("demo", "--out", tmp_path / "runs")
-    assert done.code == 0, done.err
-    shows_the_total_and_where_it_went(done.out)
-    shows_the_four_options_and_who_pays(done.out)
-    ends_with_the_best_mix_and_what_follows_from_it(done.out)
+
+    def shown(*words):
+        done = capitation("demo", "--out", tmp_path / "runs", *words)
+        assert done.code == 0, done.err
+        return done.out
+
+    return shown
+
+
+def test_the_whole_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(demo):
+    shown = demo("--full")
+    shows_the_total_and_where_it_went(shown)
+    shows_the_four_options_and_who_pays(shown)
+    ends_with_the_best_mix_and_what_follows_from_it(shown)
+
+
+def test_the_demo_answers_six_questions_on_at_most_four_screens(demo, monkeypatch):
+    monkeypatch.setattr("api.boards.tables.console.width", 80)
+    shown = demo()
+    lines = [line for text in shown.splitlines() for line in (textwrap.wrap(text, 80) or [""])]
+    assert len(lines) <= 4 * 48
+    assert "…" not in shown
+    found = [shown.index(f"{number}. {asked}") for number, asked in enumerate(ASKED, 1)]
+    assert found == sorted(found)
+    answers = dict(
+        zip(ASKED, (shown[a:b] for a, b in pairwise([*found, shown.index("Place-based total 2018/19")])), strict=True)
+    )
+    assert "£1,535.7m in 2018/19 for 25 localities" in answers[ASKED[0]]
+    assert "Closing half of that would cost" in answers[ASKED[1]]
+    assert "Doing nothing leaves £203.0m in 2020/21" in answers[ASKED[2]]
+    assert "£140.5m is left" in answers[ASKED[2]]
+    assert "The order turns between the two" in answers[ASKED[3]]
+    assert "The best mix for the plan's money and staff is worth" in answers[ASKED[4]]
+    assert "1,535,741" in shown
+
+
+def test_closing_half_of_the_gap_is_half_of_what_the_table_shows(blmk_run, pack):
+    plan = WholePlan(blmk_run, "2018/19", pack)
+    (first, *_), distances = who_is_furthest(plan), blmk_run.place_distance.filter(year="2018/19")
+    furthest = distances.sort("closing_dft_share").row(0, named=True)
+    assert f"({board_text(-furthest['closing_dft_pence'])}) under its target" in first
+    assert f"would cost {board_text(-(furthest['closing_dft_pence'] // 2))} a year" in first
+    halves = sum(-(pence // 2) for pence in distances["closing_dft_pence"] if pence < 0)
+    assert f"every locality under target, {board_text(halves)}" in first
+
+
+def test_a_stage_that_a_run_lacks_is_said(blmk_run, pack):
+    plan = WholePlan(blmk_run, "2018/19", pack)
+    assert which_contract(plan) == ["No contract options were tried on this run: `capitation compare`."]
+    assert what_to_buy(plan) == ["No mix was looked for: `capitation optimise`."]
+    assert "has no localities in 1999/00" in how_much(WholePlan(blmk_run, "1999/00", pack))[0]
 
 
 def shows_the_total_and_where_it_went(shown):

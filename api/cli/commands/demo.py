@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.mix import mix_story, show_mix
 from api.boards.mix_files import write_mix
 from api.boards.options import show_options
+from api.boards.questions import WholePlan, show_questions
 from api.boards.run import show_run
+from api.boards.tables import notices
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
 from capitation.pack.layers import DEFAULT_PACK, pack_folder
@@ -23,6 +26,9 @@ from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
 
+COMPARED = ("do-minimum", "capitation-corridor")
+"""Contract options under which the mix is paid."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -31,28 +37,32 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes."),
+    ] = False,
     data: DataOption = None,
 ) -> None:
-    """Run the scenario of the system that ships, show the year of its need, try its contract options, find its best mix."""
+    """Answer the six questions of a board from the system that ships: its money, its deficit, its contracts, its best mix."""
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), DEFAULT_PACK)
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
     done, written = evaluate_and_write(scenario, pack, out, csv=True, xlsx=True)
-    show_run(done, pack, scenario.need_year)
-    document = read_options(pack.path(f"options/{name}.toml"))
-    options = evaluate_options(document, pack, run=done)
-    show_options(options, document, pack, differences=False)
-    problem = pack.path(f"problems/{name}.toml")
-    start = problem.with_suffix("") / "start.json"
-    story = mix_story(
-        read_problem(problem),
-        done,
-        document,
-        pack,
-        ("do-minimum", "capitation-corridor"),
-        read_former(start) if start.is_file() else None,
-    )
-    show_mix(story, document, pack)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=notices, transient=True) as progress:
+        task = progress.add_task("trying the contract options")
+        document = read_options(pack.path(f"options/{name}.toml"))
+        options = evaluate_options(document, pack, run=done)
+        progress.update(task, description="looking for the best mix, a few seconds from the one found before")
+        problem = pack.path(f"problems/{name}.toml")
+        start = problem.with_suffix("") / "start.json"
+        former = read_former(start) if start.is_file() else None
+        story = mix_story(read_problem(problem), done, document, pack, COMPARED, former, short=not full)
+    show_questions(WholePlan(done, scenario.need_year, pack, document, story))
+    show_run(done, pack, scenario.need_year, short=not full)
+    if full:
+        show_options(options, document, pack, differences=False)
+        show_mix(story, document, pack)
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
     for path in [*written, save_run(options, out), mix]:
         typer.echo(f"written: {path}")
@@ -61,3 +71,5 @@ def demo(
         f"explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
         f"stream={scenario.streams[0].stream} level=practice code={code}'"
     )
+    if not full:
+        typer.echo("every table of the run, the options and the mix: capitation demo --full")

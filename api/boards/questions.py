@@ -1,0 +1,258 @@
+"""The six questions that a board asks of a plan, each answered in sentences with what drives the answer.
+
+    how much, and why       each locality's money, from the least to the most a head
+    who is furthest         from target, under and over, and what closing half of the gap would cost
+    what is left            of the deficit when nothing is done, after funding and the mix
+    which contract          suits whom above and below plan, and where a party's order of options turns
+    what to invest in       the mix found, what it is worth and what no mix can pass
+    what matters most       the three assumptions that move a headline most
+
+A question whose stage a run lacks is answered by saying so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from api.boards.mix import MixStory, driver_lines, headline_sentence
+from api.boards.run import localities
+from api.boards.tables import console
+from capitation.allocation.providers import providers
+from capitation.money.pence import board_text
+from capitation.pack.sources import DataPack
+from capitation.run.run import Run
+from capitation.run.scenario import Scenario
+from contracts.options.document import ContractOptions
+from contracts.options.evaluate import trials_of
+from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.kept import rests_on, shipped_log, stale_because
+from optimiser.links.assumed.words import sentences
+
+_STEP = Decimal("0.05")
+"""How far activity lies above and below plan where contracts are set beside each other."""
+
+ASKED = (
+    "How much does each locality get, and why?",
+    "Who is furthest under target, and what would closing half of the gap cost?",
+    "What is left of the deficit?",
+    "Which contract suits whom, and when does that turn?",
+    "What should be invested in?",
+    "Which three assumptions matter most?",
+)
+
+
+@dataclass(frozen=True)
+class WholePlan:
+    """A scenario's run with what was made of it; a stage that was not made is None."""
+
+    run: Run
+    year: str
+    pack: DataPack
+    document: ContractOptions | None = None
+    mix: MixStory | None = None
+
+
+def show_questions(plan: WholePlan) -> None:
+    """Print the six questions with their answers."""
+    answers = (how_much, who_is_furthest, what_is_left, which_contract, what_to_buy, what_matters)
+    for number, (asked, answer) in enumerate(zip(ASKED, answers, strict=True), 1):
+        console.print(f"\n{number}. {asked}", style="bold", markup=False, soft_wrap=True)
+        for line in answer(plan):
+            console.print(f"   {line}", markup=False, soft_wrap=True)
+
+
+def how_much(plan: WholePlan) -> list[str]:
+    """The money of localities, in all and a head, with the need and the growth behind the least and the most."""
+    rows = localities(plan.run, plan.year)
+    if rows.is_empty():
+        return [f"This run has no localities in {plan.year}."]
+    total, persons = int(rows["total_pence"].sum()), float(rows["persons"].sum())
+    a_head = pl.col("target_pence") / pl.col("persons")
+    rows = rows.with_columns(need=a_head / (pl.col("target_pence").sum() / persons)).sort("head", "area_code")
+    least, most = rows.row(0, named=True), rows.row(-1, named=True)
+    said = [
+        f"{board_text(total)} in {plan.year} for {rows.height} localities, £{total / 100 / persons:,.0f} a head: from £{least['head']:,.0f} in "
+        f"{least['name']} to £{most['head']:,.0f} in {most['name']}, because need a head is {least['need']:.0%} of the system's in the one and "
+        f"{most['need']:.0%} in the other, and pace of change lets money follow need only so fast."
+    ]
+    grown = rows.filter(pl.col("growth").is_not_null()).sort("growth", "area_code")
+    if grown.height:
+        slow, fast = grown.row(0, named=True), grown.row(-1, named=True)
+        said.append(
+            f"On last year, most is gained by {fast['name']} ({fast['growth']:+.1%}) and least by {slow['name']} ({slow['growth']:+.1%})."
+        )
+    return said
+
+
+def who_is_furthest(plan: WholePlan) -> list[str]:
+    """The localities furthest under and over target after the round, and what half of the largest gap costs."""
+    rows = localities(plan.run, plan.year).sort("distance", "area_code", nulls_last=True)
+    if rows.is_empty():
+        return [f"This run has no targets of localities in {plan.year}."]
+    under, over = rows.row(0, named=True), rows.filter(pl.col("distance").is_not_null()).row(-1, named=True)
+    said = []
+    if under["gap_pence"] < 0:
+        said.append(
+            f"{under['name']} is {-under['distance']:.1%} ({board_text(-under['gap_pence'])}) under its target. Closing half of that would cost "
+            f"{board_text(_half(under['gap_pence']))} a year; for every locality under target, {board_text(_half_of_all(rows))}."
+        )
+    else:
+        said.append(f"No locality closes {plan.year} under its target.")
+    if over["gap_pence"] > 0:
+        said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
+    said.append(
+        "What a locality had before is not published: inside a commissioner openings follow registered persons, which makes part of the spread."
+    )
+    return said
+
+
+def what_is_left(plan: WholePlan) -> list[str]:
+    """The chain of the last year: the deficit when nothing is done, what meets it, and what is left."""
+    frames = plan.run.frames
+    if "bridge" not in frames or plan.run.bridge.is_empty():
+        return ["This run has no chain from a deficit: its scenario names none."]
+    last = str(plan.run.bridge["year"].max())
+    lines = plan.run.bridge.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
+    amounts = dict(lines.select("line", "amount_pence").iter_rows())
+    titles = dict(lines.select("line", "title").iter_rows())
+    start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
+    after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
+    met = [
+        f"{_lower(titles[line])} {board_text(-pence)}"
+        for line, pence in after.select("line", "amount_pence").iter_rows()
+    ]
+    said = [
+        f"Doing nothing leaves {board_text(amounts[start])} in {last}; {' and '.join(met) or 'nothing'} meets a part, and "
+        f"{board_text(amounts['left'])} is left."
+    ]
+    if "not_explained" in amounts:
+        said.append(
+            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of it and not the other {board_text(amounts['not_explained'])}."
+        )
+    if plan.mix is not None and "mix" not in amounts:
+        parties = plan.mix.contracts.parties
+        net = parties.filter((pl.col("role") == "system") & (pl.col("year") == last))["net_pence"]
+        if net.len():
+            said.append(
+                f"The mix below is worth {board_text(net[0])} to the system in {last} (savings and cost released less its own spend), which "
+                f"would leave {board_text(amounts['left'] - net[0])}."
+            )
+    return said
+
+
+def which_contract(plan: WholePlan) -> list[str]:
+    """The best option of commissioners, hospitals and the others with activity above and below plan."""
+    if plan.document is None:
+        return ["No contract options were tried on this run: `capitation compare`."]
+    document, year = plan.document, str(plan.document.first_year)
+    trials = trials_of(document, plan.pack, plan.run)
+    at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
+    moved = {
+        change: at[change]
+        .join(at[Decimal(0)], on=["option", "role", "organisation_code", "year"], suffix="_at_plan", validate="1:1")
+        .filter(pl.col("year") == year)
+        .with_columns(change_pence=pl.col("position_pence") - pl.col("position_pence_at_plan"))
+        for change in (_STEP, -_STEP)
+    }
+    titles = {option.id: option.title for option in document.options}
+    parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
+    parties |= {_lower(group.title): list(group.providers) for group in document.groups}
+    said = []
+    for party, codes in parties.items():
+        best = {change: _best(rows, codes) for change, rows in moved.items()}
+        if best[_STEP] is None or best[-_STEP] is None:
+            continue
+        (up, gains), (down, loses) = best[_STEP], best[-_STEP]  # type: ignore[misc]  # neither is None
+        turns = "" if up == down else " The order turns between the two."
+        said.append(
+            f"{_upper(party)}: best with activity {_STEP:.0%} above plan is {titles[up]} ({_gain(gains)}), {_STEP:.0%} below it "
+            f"{titles[down]} ({_gain(loses)}).{turns}"
+        )
+    said.append(
+        f"Sums of {year}, the first year, against planned activity; `capitation compare` says where each party turns."
+    )
+    return said
+
+
+def _best(rows: pl.DataFrame, codes: list[str]) -> tuple[str, int] | None:
+    """The option that leaves some organisations the most, and what they gain by it; None where all options do alike."""
+    sums = (
+        rows.filter(pl.col("organisation_code").is_in(codes))
+        .group_by("option")
+        .agg(pl.col("change_pence").sum())
+        .sort("change_pence", "option", descending=[True, False])
+    )
+    if sums["change_pence"].n_unique() < 2:
+        return None
+    option, pence = sums.row(0)
+    return option, pence
+
+
+def what_to_buy(plan: WholePlan) -> list[str]:
+    """The mix, its worth beside the bound, and the largest solutions in it."""
+    if plan.mix is None:
+        return ["No mix was looked for: `capitation optimise`."]
+    outcome = plan.mix.outcome
+    titles = {solution.id: solution.name for solution in outcome.problem.solutions}
+    started = outcome.mix().filter(pl.col("start").is_not_null()).group_by("solution").agg(pl.col("start").min())
+    by_year: dict[str, list[str]] = {}
+    for code, year in started.sort("start", "solution").iter_rows():
+        by_year.setdefault(str(year), []).append(titles[code])
+    said = [f"{year}: start {_listed(names)}." for year, names in by_year.items()]
+    return [headline_sentence(plan.mix), *said, "It rests on " + "; ".join(driver_lines(plan.mix)[:4]) + "."]
+
+
+def what_matters(plan: WholePlan) -> list[str]:
+    """The three assumptions that move a headline most, from the log that ships, and whether it is stale."""
+    log = shipped_log(plan.pack, str(plan.run.manifest.scenario["id"]))
+    if log is None:
+        return [
+            "Not worked out for this plan yet: `capitation assumptions RUN` takes a few minutes and keeps its answer."
+        ]
+    said = sentences(log, _names(plan), 3)
+    problem = None if plan.mix is None else plan.mix.outcome.problem
+    scenario = Scenario.model_validate(plan.run.manifest.scenario)
+    inputs = PlanInputs(scenario, plan.pack, options=plan.document, problem=problem)
+    stale = stale_because(log, rests_on(inputs, plan.run))
+    return [
+        *said,
+        *([f"This log may be stale: {'; '.join(stale)}. `capitation assumptions RUN` makes it anew."] if stale else []),
+    ]
+
+
+def _half(gap_pence: int) -> int:
+    """Half of a gap under target, a half penny up: what closing half of it costs."""
+    return -(gap_pence // 2)
+
+
+def _half_of_all(rows: pl.DataFrame) -> int:
+    return sum(_half(gap) for gap in rows["gap_pence"] if gap < 0)
+
+
+def _gain(pence: int) -> str:
+    return f"{'+' if pence >= 0 else ''}{board_text(pence)}"
+
+
+def _lower(title: str) -> str:
+    """A title within a sentence; one that begins with a name or an abbreviation stays as it is."""
+    first = title.split(" ", 1)[0]
+    return title if first.isupper() or not first else title[0].lower() + title[1:]
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _upper(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _names(plan: WholePlan) -> dict[str, str]:
+    named = dict(plan.run.code_name.select("code", "name").iter_rows())
+    return named | dict(providers(plan.pack).select("provider_code", "provider_name").iter_rows())
+
+
+__all__ = ["ASKED", "WholePlan", "show_questions"]
