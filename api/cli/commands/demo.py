@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from api.boards.mix import mix_story, show_mix
-from api.boards.mix_files import write_mix
 from api.boards.options import show_options
 from api.boards.run import show_run
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
+from api.exports.mix_files import write_mix
 from capitation.pack.layers import DEFAULT_PACK, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import save_run
