@@ -13,7 +13,8 @@ import polars as pl
 from capitation.errors import UnknownNameError
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.what_must_give import Concessions, relax
-from optimiser.engines import highs
+from optimiser.answers.whole.merging import alike_localities
+from optimiser.answers.whole.search import Search, solve_whole
 from optimiser.engines.answer import Answer
 from optimiser.programme.family import Family
 from optimiser.programme.matrix import Matrix
@@ -77,7 +78,7 @@ def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: fl
     if never:
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because="; ".join(never))
     forced = _forced(answer.matrix, solution, str(problem.years[-1]), scale)
-    again = highs.solve(forced, gap=gap, time_limit=time_limit, prices=False)
+    again = solve_whole(forced, alike_localities(problem), Search(gap=gap, time_limit=time_limit))
     if again.stopped_by_user:
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, stopped=True)
     if again.values is None:

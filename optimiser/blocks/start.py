@@ -114,6 +114,48 @@ def _say_what_cannot_start(p: Programme) -> None:
             )
 
 
+def _say_what_chains_forbid(p: Programme) -> None:
+    """Solutions whose prerequisites cannot be in place early enough, or exclude each other: no mix ever has them."""
+    t = p.tables
+    by = {s.id: s for s, _ in _places(t)}
+    first: dict[str, int] = {}
+    why: dict[str, str] = {}
+
+    def earliest(name: str) -> int:
+        if name in first:
+            return first[name]
+        s = by[name]
+        own = 0 if s.earliest_start is None else max(0, _years_in(t, s.earliest_start))
+        last = t.horizon - 1 if s.latest_start is None else min(t.horizon - 1, _years_in(t, s.latest_start))
+        first[name] = own
+        for need in s.requires:
+            at = earliest(need.solution) + need.years_before
+            if at > first[name]:
+                first[name] = at
+                before = f" {need.years_before} year(s) before it" if need.years_before else ""
+                why[name] = f"it requires {need.solution}{before}"
+        if first[name] > last:
+            first[name] = t.horizon
+        return first[name]
+
+    for name in by:
+        if earliest(name) >= t.horizon and name in why:
+            p.without_effect(
+                "start", f"{name} cannot start: {why[name]}, which comes too late for any year it may start in"
+            )
+        needed, reach_of = {name}, [name]
+        while reach_of:
+            more = {need.solution for need in by[reach_of.pop()].requires} - needed
+            needed |= more
+            reach_of += sorted(more)
+        if any(by[each].localities for each in needed):
+            continue
+        at_odds = sorted((a, b) for a in needed for b in by[a].excludes if b in needed)
+        if at_odds:
+            a, b = at_odds[0]
+            p.without_effect("start", f"{name} cannot start: it needs both {a} and {b}, which exclude each other")
+
+
 def can_start(t: ProblemTables) -> pl.DataFrame:
     """The starts table by year, between the first and the last year in which each can start."""
     per_year = starts(t).join(t.dates, how="cross", maintain_order="left_right")
@@ -124,6 +166,7 @@ def can_start(t: ProblemTables) -> pl.DataFrame:
 def start(p: Programme) -> None:
     """A start for each solution, place and year in which it can start."""
     _say_what_cannot_start(p)
+    _say_what_chains_forbid(p)
     whole = pl.col("solution").is_in(sorted(must_start(p))).alias("whole")
     p.columns(
         "start", can_start(p.tables).with_columns(whole), ["solution", "place", "year"], unit="start",

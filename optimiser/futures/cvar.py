@@ -60,11 +60,9 @@ def conditional_value_at_risk(values: Floats, probabilities: Floats, alpha: floa
 def _check_futures(matrices: Sequence[Matrix], probabilities: Sequence[float], alpha: float, weight: float) -> None:
     first = matrices[0]
     if any(
-        (m.column_count, m.row_count, m.sense, m.objective)
-        != (first.column_count, first.row_count, first.sense, first.objective)
-        for m in matrices
+        (m.column_count, m.sense, m.objective) != (first.column_count, first.sense, first.objective) for m in matrices
     ):
-        raise CapitationError("futures must have the same columns, rows and goal")
+        raise CapitationError("futures must have the same columns and goal")
     if first.sense != "max":
         raise CapitationError(f"risk is weighed for a goal that is maximised, not '{first.objective}'")
     if not 0 < alpha <= 1 or not 0 <= weight <= 1 or abs(sum(probabilities) - 1) > 1e-9:
@@ -97,12 +95,14 @@ def extensive_form(
     whole = np.zeros(count, dtype=bool)
     row, col, value = [], [], []
     low, high = [], []
+    # rows may differ: where effects coincide in one future and not in another, their overlap has fewer chords
+    begins = np.cumsum([0, *(m.row_count for m in matrices)])
     for w, (m, p) in enumerate(zip(matrices, probabilities, strict=True)):
         place = places[w]
         np.add.at(cost, place, (1 - weight) * p * m.cost)
         lower[place], upper[place] = np.maximum(lower[place], m.lower), np.minimum(upper[place], m.upper)
         whole[place] = m.integer
-        row.append(m.row_of.astype(np.int64) + w * m.row_count)
+        row.append(m.row_of.astype(np.int64) + begins[w])
         col.append(place[m.index])
         value.append(m.value)
         low.append(m.row_lower)
@@ -110,7 +110,7 @@ def extensive_form(
     cost[eta] = weight
     cost[eta + 1 :] = -weight / alpha * np.asarray(probabilities)
     lower[eta + 1 :] = 0.0
-    base = futures * first.row_count
+    base = int(begins[-1])
     for w, m in enumerate(matrices):
         used = np.flatnonzero(m.cost)
         row.append(np.full(len(used) + 2, base + w))

@@ -45,6 +45,19 @@ class DeliveryRisk(Sourced):
         return self
 
 
+class OptimismBias(Sourced):
+    """By how much plans of this kind turn out dearer and later than they say."""
+
+    capital: Decimal = Field(default=Decimal("0.44"), ge=0)
+    """Share by which capital spend is taken to rise."""
+    recurrent: Decimal = Field(default=Decimal(0), ge=0)
+    """Share by which recurrent spend is taken to rise."""
+    non_recurrent: Decimal = Field(default=Decimal("0.1"), ge=0)
+    """Share by which spend once is taken to rise."""
+    late_years: int = Field(default=0, ge=0)
+    """Years by which every solution is taken to come late, paid for as planned."""
+
+
 class Deprivation(Sourced):
     """How many of a locality's persons live in each fifth of the country's neighbourhoods by deprivation."""
 

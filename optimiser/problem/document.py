@@ -41,7 +41,7 @@ from optimiser.blocks.staff import ReceivingStaff, StaffSupply
 from optimiser.blocks.start import StartLimit
 from optimiser.blocks.stranded import StrandedLimit, TransitionFund
 from optimiser.blocks.wards import CostBlock
-from optimiser.problem.appraised import DeliveryRisk, Deprivation
+from optimiser.problem.appraised import DeliveryRisk, Deprivation, OptimismBias
 from optimiser.programme.core import ALL, ActivityKind, Future, Level, LocalityPersons, NamedProvider
 
 _FILES: dict[str, tuple[type[Schema], type[Document]]] = {
@@ -159,6 +159,8 @@ class Problem(Document):
     """"real": all years at the prices of one year. "nominal": each year at its own prices. It changes no figure; reports say it."""
     delivery: tuple[DeliveryRisk, ...] = ()
     """How sure delivery is: for draws of a mix, and not for the search."""
+    optimism_bias: OptimismBias | None = None
+    """By how much costs and time are taken to be worse than planned, for the appraisal; general rates where it is not given."""
     deprivation: tuple[Deprivation, ...] = ()
     """How deprived localities are: for benefits by fifth, and not for the search."""
     expected: Expected | None = None

@@ -16,9 +16,11 @@ import pytest
 
 from optimiser.answers.contradicting_limits import conflict_set
 from optimiser.answers.frontier import frontier
+from optimiser.answers.optimise import optimise
 from optimiser.answers.what_must_give import relax
 from optimiser.engines import highs, pulp_engine
 from optimiser.futures.sweep import sweep
+from tests.benchmarks.large_problem import large_problem
 from tests.benchmarks.shift_model import build, draw
 
 ALONE = "highspy alone"
@@ -70,12 +72,12 @@ def test_building_solving_and_reading_against_highspy_alone(size, timed, best_of
     built, _ = best_of(lambda: build(drawn), times)
     assert answer.objective == pytest.approx(expected, rel=1e-9)
     assert with_prices.prices.certificate.worst <= 1e-6
-    limit = {"1k": "50 ms more", "10k": "1.2"}[size]
+    limit = {"1k": "50 ms more", "10k": "1.1"}[size]
     columns = (
         f"{matrix.column_count:,} columns: {alone:.3f} s and {ours:.3f} s, of which building {built * 1000:.1f} ms"
     )
     measured(ours / alone, ALONE, limit=limit, detail=columns)
-    measured(priced / alone, ALONE, of=f"the same with certified prices [{size}]")
+    measured(priced / alone, ALONE, of=f"the same with certified prices [{size}]", limit="1.2" if size == "10k" else "")
     if timed and size == "10k":
         assert ours / alone <= 1.2
     if timed and size == "1k":
@@ -89,7 +91,7 @@ def test_the_pulp_route_against_highspy_alone(timed, middle, best_of, measured):
     through, answer = best_of(lambda: pulp_engine.solve(build(drawn), prices=False), 5)
     assert answer.objective == pytest.approx(expected, rel=1e-6)
     parts = {name: round(seconds, 3) for name, seconds in answer.seconds.items()}
-    measured(through / alone, ALONE, limit="1.6", detail=f"{middle}: {through:.3f} s, {parts}")
+    measured(through / alone, ALONE, limit="1.4", detail=f"{middle}: {through:.3f} s, {parts}")
     if timed:
         assert through / alone <= 1.6
 
@@ -115,7 +117,7 @@ def test_a_warm_sweep_against_cold_solves(timed, middle, measured):
     cold_seconds = (time.process_time() - began) / colds
     assert warm[:colds] == pytest.approx(cold, rel=1e-6)
     each = f"{count} at {middle}, 5%: warm {warm_seconds * 1000:.1f} ms, cold {cold_seconds * 1000:.1f} ms each"
-    measured(warm_seconds / cold_seconds, "a cold solve", limit="0.25", detail=each)
+    measured(warm_seconds / cold_seconds, "a cold solve", limit="0.167", detail=each)
     if timed:
         assert cold_seconds / warm_seconds >= 4
 
@@ -150,7 +152,7 @@ def test_a_frontier_of_fifteen_points_is_quick(timed, middle, best_of, measured)
     matrix = build(draw(middle))
     seconds, found = best_of(lambda: frontier(matrix, ("npv", "units"), points=15), 2)
     assert found.points["status"].to_list() == ["optimal"] * 15
-    measured(seconds / 2.0, WITHIN, limit="2 s", detail=f"{middle}: {seconds:.3f} s")
+    measured(seconds / 1.7, WITHIN, limit="1.7 s", detail=f"{middle}: {seconds:.3f} s")
     if timed:
         assert seconds < 2.0
 
@@ -194,7 +196,25 @@ def test_a_million_columns_are_built_and_handed_over(best_of, measured):
     seconds, _ = best_of(ours, 3, time.perf_counter)
     size = f"{matrix.column_count:,} columns, {matrix.term_count:,} terms"
     measured(
-        seconds / alone, f"{ALONE} from triplets", limit="1.5",
+        seconds / alone, f"{ALONE} from triplets", limit="1.1",
         detail=f"{size}: {alone:.2f} s and {seconds:.2f} s, of which handing over {handed:.2f} s",
     )  # fmt: skip
     assert seconds / alone <= 1.5
+
+
+@pytest.mark.large
+def test_five_hundred_solutions_in_a_hundred_localities_over_five_years(measured):
+    """A mix and a bound at most 15% apart within ten minutes; what memory it took is printed beside it."""
+    import resource
+
+    problem = large_problem(500, 100)
+    began = time.perf_counter()
+    outcome = optimise(problem, gap=0.15, time_limit=600)
+    seconds = time.perf_counter() - began
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    answer = outcome.headline
+    measured(
+        seconds / 600, WITHIN, limit="600 s",
+        detail=f"{answer.matrix.column_count:,} columns, gap {answer.gap:.1%}, {most:.2f} GB at most",
+    )  # fmt: skip
+    assert answer.gap <= 0.15

@@ -9,13 +9,13 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.mix import mix_story, show_mix
-from api.boards.mix_files import write_mix
 from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
 from api.boards.run import show_run
 from api.boards.tables import notices
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
+from api.exports.mix_files import write_mix
 from capitation.pack.layers import DEFAULT_PACK, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import save_run

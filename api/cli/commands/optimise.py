@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from api.boards.mix_files import write_mix
 from api.boards.outcome import progress_lines, show_outcome
 from api.boards.tables import console, print_json
 from api.cli.options import (
@@ -23,6 +22,7 @@ from api.cli.options import (
     StartOption,
     TimeOption,
 )
+from api.exports.mix_files import write_mix
 from capitation.records.whole_files import write_text
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report

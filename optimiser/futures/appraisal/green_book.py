@@ -9,8 +9,9 @@ do-minimum  the least spend that keeps every floor and limit; do-nothing is wort
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from optimiser.answers.mix_run import AFTER, mix_frames
@@ -18,10 +19,14 @@ from optimiser.answers.optimise import Outcome
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.answers.whole.search import Search, solve_whole
 from optimiser.futures.appraisal.by_solution import Attributed, attributed
+from optimiser.futures.appraisal.delivery import as_planned
 from optimiser.futures.appraisal.floors import floor_sentences, floors_cost
+from optimiser.futures.appraisal.score import Model
 from optimiser.futures.appraisal.switching import switching_sentences, switching_values
 from optimiser.futures.appraisal.tornado import tornado
 from optimiser.problem.document import Problem
+from optimiser.problem.tables import tables_of
+from optimiser.programme.tables import THOUSAND
 
 BIAS: Mapping[str, float] = {"capital": 0.44, "recurrent": 0.0, "non_recurrent": 0.1}
 """Optimism bias by purse where none is stated: assumptions to be replaced by the programme's own."""
@@ -39,7 +44,7 @@ class GreenBook:
     do_minimum: dict[str, float | str | None]
     """status, npv and spend (not discounted) of the least spend that keeps every limit."""
     optimism: pl.DataFrame
-    """purse, rate, spend (discounted), added."""
+    """purse, rate, spend (discounted), added: costs that rise; in the row `time` the rate is years late, and what that loses."""
     npv_after_bias: float
     tornado: pl.DataFrame
     """what, change, npv: one thing at a time at its bad end, largest change first."""
@@ -86,7 +91,8 @@ class GreenBook:
                 f"The least spend that keeps every limit is £{least['spend']:,.0f}, worth £{least['npv']:,.0f}."
             )
         said += floor_sentences(self.floors)
-        said.append(f"With optimism bias on costs it is worth £{self.npv_after_bias:,.0f}.")
+        what = "costs and time" if "time" in self.optimism["purse"] else "costs"
+        said.append(f"With optimism bias on {what} it is worth £{self.npv_after_bias:,.0f}.")
         for row in self.tornado.head(3).iter_rows(named=True):
             said.append(f"{row['what']}: £{row['change']:,.0f}, which leaves £{row['npv']:,.0f}.")
         for row in self.unmonetised.iter_rows(named=True):
@@ -97,13 +103,13 @@ class GreenBook:
 
 
 def green_book(
-    outcome: Outcome, *, bias: Mapping[str, float] = BIAS, time_limit: float = 20.0, gap: float = 0.005
+    outcome: Outcome, *, bias: Mapping[str, float] | None = None, time_limit: float = 20.0, gap: float = 0.005
 ) -> GreenBook:
     """The appraisal of the mix of `outcome`.
 
     Args:
         outcome: a problem and its mix.
-        bias: by purse, the share by which its spend is taken to rise.
+        bias: by purse, the share by which its spend is taken to rise; the document's `optimism_bias`, or general rates.
         time_limit: seconds for the search for the least spend, and for solving again what may move.
         gap: relative gap at which that search may stop.
     """
@@ -122,9 +128,15 @@ def green_book(
     parts = attributed(outcome)
     rows = [
         {"purse": purse, "rate": rate, "spend": float(spend.filter(kind=purse)["present"].sum())}
-        for purse, rate in bias.items()
+        for purse, rate in (_rates(problem) if bias is None else bias).items()
     ]
     optimism = pl.DataFrame(rows).with_columns((pl.col("rate") * pl.col("spend")).alias("added"))
+    late = 0 if problem.optimism_bias is None else problem.optimism_bias.late_years
+    if late:
+        row = pl.DataFrame(
+            {"purse": ["time"], "rate": [float(late)], "spend": [0.0], "added": [_lost_if_late(outcome, late)]}
+        )
+        optimism = optimism.vstack(row)
     return GreenBook(
         npv=npv,
         benefits=benefits,
@@ -140,6 +152,23 @@ def green_book(
         floors=floors_cost(outcome, time_limit=time_limit / 2),
         unmonetised=_unmonetised(outcome, float(spend["spend"].sum())),
     )
+
+
+def _rates(problem: Problem) -> Mapping[str, float]:
+    stated = problem.optimism_bias
+    if stated is None:
+        return BIAS
+    return {purse: float(getattr(stated, purse)) for purse in BIAS}
+
+
+def _lost_if_late(outcome: Outcome, years: int) -> float:
+    """What the mix loses if every solution comes so many years late and is paid for as planned, pounds."""
+    model = Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
+    effects, saved = model.planned_effects()[None, :], [np.array([value]) for value in model.planned_savings()]
+    planned = as_planned(outcome.problem, 1)
+    late = replace(planned, late=planned.late + years)
+    before, after = (float(model.score_at(effects, saved, how)["npv"][0]) for how in (planned, late))
+    return (before - after) * THOUSAND
 
 
 def _prices(problem: Problem) -> str:

@@ -282,3 +282,33 @@ def test_a_solution_that_cannot_start_inside_the_years_says_so(window, says):
     assert outcome.status == "optimal"
     assert any(says in said for said in outcome.answer.matrix.no_effect)
     assert why_not(outcome, "late").sentence == f"late cannot start: {says}"
+
+
+@pytest.mark.parametrize(
+    ("solutions", "reason"),
+    [
+        (
+            [{"id": "a", "requires": [{"solution": "b", "years_before": 2}]}, {"id": "b"}],
+            "it requires b 2 year(s) before it",
+        ),
+        (
+            [{"id": "a", "requires": [{"solution": "b"}]}, {"id": "b", "earliest_start": "2030/31"}],
+            "it requires b, which comes too late",
+        ),
+        (
+            [
+                {"id": "a", "requires": [{"solution": "b"}, {"solution": "c"}]},
+                {"id": "b", "excludes": ["c"]},
+                {"id": "c"},
+            ],
+            "it needs both b and c, which exclude each other",
+        ),
+    ],
+)
+def test_a_chain_that_can_never_be_bought_is_said_so_with_the_reason(solutions, reason):
+    outcome = solved(solutions=solutions)
+    assert any(
+        said.startswith("start: a cannot start: ") and reason in said for said in outcome.answer.matrix.no_effect
+    )
+    assert reason in why_not(outcome, "a").sentence
+    assert not why_not(outcome, "b").because or "2030/31" in why_not(outcome, "b").because

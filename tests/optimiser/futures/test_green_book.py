@@ -70,3 +70,16 @@ def test_do_minimum_is_nothing_unless_a_limit_asks_for_more():
     asked = green_book(outcome(limits=[{"measure": "days", "at_least": 5}])).do_minimum
     assert asked["spend"] == pytest.approx(1300)
     assert asked["npv"] == pytest.approx(600 * ANNUITY - 1000)
+
+
+def test_bias_on_cost_and_time_is_what_the_document_states():
+    book = green_book(
+        outcome(optimism_bias={"capital": "0.5", "recurrent": "0.1", "non_recurrent": 0, "late_years": 1})
+    )
+    rows = {row["purse"]: row["added"] for row in book.optimism.iter_rows(named=True)}
+    assert rows["capital"] == pytest.approx(500)
+    assert rows["recurrent"] == pytest.approx(10 * ANNUITY)
+    # savings of the last two years instead of all three
+    assert rows["time"] == pytest.approx(700)
+    assert book.npv_after_bias == pytest.approx(book.npv - 1200 - 10 * ANNUITY)
+    assert any("bias on costs and time" in sentence for sentence in book.sentences())

@@ -243,3 +243,25 @@ def test_returns_fall_in_order_in_every_door():
     assert play_futures(problem).futures["best"].to_list() == pytest.approx([0, 0], abs=1e-3)
     assert robust_mix(problem).worst == pytest.approx(0, abs=1e-3)
     assert cvar_mix(problem).found.mean == pytest.approx(0, abs=1e-3)
+
+
+def test_futures_whose_effects_coincide_are_weighed_with_those_whose_effects_do_not():
+    """Two solutions avoid the same share as planned and different ones where effects are low: their overlap has other chords."""
+    stated = {
+        "id": "overlap",
+        "title": "overlap",
+        "years": ["2026/27"],
+        "activity": [{"point_of_delivery": "ae", "units": 1000}],
+        "prices": [{"point_of_delivery": "ae", "tariff_pounds": 100}],
+        "solutions": [
+            {"id": name, "effects": [{"point_of_delivery": "ae", "low": low, "central": "0.3"}]}
+            for name, low in (("a", "0.1"), ("b", "0.2"))
+        ],
+        "futures": [{"id": "planned"}, {"id": "low", "effects": "low"}],
+    }
+    problem = problem_of(stated, "overlap", Path())
+    shapes = {programme_matrix(problem, future=future).row_count for future in problem.futures}
+    assert len(shapes) == 2
+    mix = cvar_mix(problem, alpha=0.5, weight=0.5)
+    assert dict(mix.values.select("future", "value").iter_rows()) == pytest.approx({"planned": 51_000, "low": 28_000})
+    assert mix.found.cvar == pytest.approx(28_000)
