@@ -36,6 +36,7 @@ from capitation.places.organisations import Organisation
 from capitation.profiles.profile import Profile
 from capitation.records.documents import Document, read_document, read_mapping
 from capitation.records.frames import Schema
+from capitation.run.aims.backtest import OutturnCell
 from capitation.run.evaluate import practice_table
 from capitation.run.scenario import Scenario
 from capitation.shift.avoided_value import MarginalShare, ServiceCost
@@ -67,6 +68,7 @@ TABLES: dict[str, type[Schema]] = {
     "aims/context.csv": PlanContext,
     "aims/milestones.csv": NamedMilestone,
     "aims/outcomes.csv": NamedResult,
+    "aims/outturn.csv": OutturnCell,
     "aims/risks.csv": NamedRisk,
     "evidence/marginal-shares.csv": MarginalShare,
     "evidence/plausibility-bands.csv": PlausibilityBand,
