@@ -38,6 +38,7 @@ from capitation.records.documents import Document, read_document, read_mapping
 from capitation.records.frames import Schema
 from capitation.run.aims.backtest import OutturnCell
 from capitation.run.evaluate import practice_table
+from capitation.run.months.monthly import ServiceProfile
 from capitation.run.scenario import Scenario
 from capitation.shift.avoided_value import MarginalShare, ServiceCost
 from capitation.shift.plausibility import PlausibilityBand
@@ -80,6 +81,7 @@ TABLES: dict[str, type[Schema]] = {
     "places/practice-lists.csv": DatedPracticeList,
     "places/practices-2018-19.csv": Practice,
     "places/resolutions.csv": Resolution,
+    "profiles/by-service.csv": ServiceProfile,
     "providers/elsewhere.csv": ElsewhereProvider,
     "providers/flows.csv": Flow,
     "providers/service-streams.csv": ServiceStream,
