@@ -24,6 +24,7 @@ from optimiser.links.assumed.log import (
     searched_again,
     whole_base,
 )
+from optimiser.links.assumed.shown import foremost
 from optimiser.links.assumed.study import study
 from optimiser.links.assumed.words import sentences
 
@@ -181,3 +182,18 @@ def test_the_mix_searched_again_for_whole_numbers_keeps_the_reported_mix_as_its_
     assert effects["npv"].method == "whole"
     assert effects["npv"].base == effects["npv"].at_high == base["npv"]
     assert effects["npv"].at_low >= base["npv"] - 1
+
+
+def test_a_screen_reads_what_is_kept_and_says_why_it_may_be_stale(plan, blmk_run, tmp_path, monkeypatch):
+    inputs = replace(plan.headlines.inputs, options=None, options_file=None, problem=None, problem_file=None)
+    monkeypatch.setattr("optimiser.links.assumed.study.entries_of", lambda _: list(plan.entries.values())[:3])
+    log = study(inputs, blmk_run)
+    keep(log, tmp_path / "assumptions.json")
+    kept = foremost(blmk_run, inputs, tmp_path, most=2)
+    assert (len(kept.sentences), kept.stale, kept.count) == (2, (), 3)
+    monkeypatch.setattr("optimiser.links.assumed.shown.shipped_log", lambda *_: log.model_copy(update={"inputs": {}}))
+    other = foremost(blmk_run, inputs)
+    assert other.stale[0].endswith("...")
+    assert "capitation assumptions RUN" in other.stale[-1]
+    monkeypatch.setattr("optimiser.links.assumed.shown.shipped_log", lambda *_: None)
+    assert foremost(blmk_run, inputs).sentences == ()
