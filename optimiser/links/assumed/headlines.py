@@ -96,7 +96,10 @@ class Headlines:
 
     def __init__(self, inputs: PlanInputs, run: Run | None = None) -> None:
         self.inputs = replace(inputs, pack=DataPack(inputs.pack.root))
-        self.run = run if run is not None and "pace" in run.frames else evaluate(inputs.scenario, self.inputs.pack)
+        own = (
+            run is not None and "pace" in run.frames and "mix_line" not in run.frames
+        )  # a plan's chain has its mix in it
+        self.run = run if run is not None and own else evaluate(inputs.scenario, self.inputs.pack)
         self._totals = self._localities(self.run)
         self._session: HighsSession | None = None
         self._basis: Any = None

@@ -8,6 +8,7 @@ import pytest
 
 from capitation.allocation.providers import WHOLE_PPM, flows
 from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
 from optimiser.links.assumed.collect import entries_of
 from optimiser.links.assumed.entries import LoggedFigure, StandIns
 from optimiser.links.assumed.headlines import Headlines
@@ -59,7 +60,7 @@ def test_the_log_covers_every_part_of_the_plan_and_what_was_fitted(plan):
 
 def test_every_marked_flow_of_the_pack_is_a_place_of_an_entry(plan, pack):
     in_log = sum(len(entry.places) for entry in plan.entries.values() if entry.part == "flows")
-    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height >= 116
+    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height == 128
 
 
 def test_an_entry_with_a_value_has_a_range_that_holds_it(plan):
@@ -197,3 +198,14 @@ def test_a_screen_reads_what_is_kept_and_says_why_it_may_be_stale(plan, blmk_run
     assert "capitation assumptions RUN" in other.stale[-1]
     monkeypatch.setattr("optimiser.links.assumed.shown.shipped_log", lambda *_: None)
     assert foremost(blmk_run, inputs).sentences == ()
+
+
+def test_a_run_of_a_plan_names_its_documents_and_its_chain_is_followed_before_the_mix(blmk_run, pack):
+    named = {**blmk_run.manifest.inputs, "options/blmk.toml": "", "problems/blmk.toml": ""}
+    frames = {**blmk_run.frames, "mix_line": pl.DataFrame(), "bridge": blmk_run.bridge.head(0)}
+    whole = Run(blmk_run.manifest.model_copy(update={"inputs": named}), frames)
+    inputs = inputs_of(whole, pack)
+    assert inputs.options_file == pack.path("options/blmk.toml")
+    assert inputs.problem_file == pack.path("problems/blmk.toml")
+    bare = replace(inputs, options=None, options_file=None, problem=None, problem_file=None)
+    assert Headlines(bare, whole).run.bridge.equals(blmk_run.bridge)
