@@ -49,3 +49,12 @@ def context(pack: DataPack) -> Frame[PlanContext]:
         before = end
     faults.raise_if_any(SourceError, "phases cannot be used")
     return rows
+
+
+def phase_in(rows: Frame[PlanContext], year: FinancialYear) -> str | None:
+    """The phase of the plan that a year lies in; none where no phase has it."""
+    for title, years in rows.filter(pl.col("kind") == "phase").select("title", "years").iter_rows():
+        first, _, last = years.partition("-")
+        if first <= year <= last:
+            return str(title)
+    return None

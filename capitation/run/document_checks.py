@@ -36,7 +36,9 @@ from capitation.places.organisations import Organisation
 from capitation.profiles.profile import Profile
 from capitation.records.documents import Document, read_document, read_mapping
 from capitation.records.frames import Schema
+from capitation.run.aims.backtest import OutturnCell
 from capitation.run.evaluate import practice_table
+from capitation.run.months.monthly import ServiceProfile
 from capitation.run.scenario import Scenario
 from capitation.shift.avoided_value import MarginalShare, ServiceCost
 from capitation.shift.plausibility import PlausibilityBand
@@ -67,6 +69,7 @@ TABLES: dict[str, type[Schema]] = {
     "aims/context.csv": PlanContext,
     "aims/milestones.csv": NamedMilestone,
     "aims/outcomes.csv": NamedResult,
+    "aims/outturn.csv": OutturnCell,
     "aims/risks.csv": NamedRisk,
     "evidence/marginal-shares.csv": MarginalShare,
     "evidence/plausibility-bands.csv": PlausibilityBand,
@@ -78,6 +81,7 @@ TABLES: dict[str, type[Schema]] = {
     "places/practice-lists.csv": DatedPracticeList,
     "places/practices-2018-19.csv": Practice,
     "places/resolutions.csv": Resolution,
+    "profiles/by-service.csv": ServiceProfile,
     "providers/elsewhere.csv": ElsewhereProvider,
     "providers/flows.csv": Flow,
     "providers/service-streams.csv": ServiceStream,

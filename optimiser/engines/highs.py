@@ -29,6 +29,9 @@ from optimiser.programme.matrix import Matrix
 INTERIOR_POINT_FROM = 30_000
 """From this many columns on a linear programme is solved by interior point rather than simplex."""
 
+FIXED_SECONDS = 30.0
+"""Seconds for the linear programme of fixed whole numbers that prices are read from: it takes moments, or goes in circles."""
+
 _OPTIONS: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "solver": (str, ("simplex", "ipx", "pdlp", "choose")),
     "threads": (int, None),
@@ -348,7 +351,7 @@ def fixed_prices(matrix: Matrix, values: Floats) -> tuple[Prices | None, str]:
     lower[whole] = upper[whole] = np.round(values[whole])
     fixed = replace(matrix, lower=lower, upper=upper, integer=np.zeros(matrix.column_count, dtype=bool))
     holder = HighsSession(fixed)
-    answer = holder.solve(prices=False)
+    answer = holder.solve(prices=False, time_limit=FIXED_SECONDS)
     if answer.values is None:
         return None, f"with the whole numbers fixed the programme did not solve again: {answer.meaning}"
     found = float(matrix.cost @ answer.values)

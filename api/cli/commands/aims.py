@@ -9,7 +9,8 @@ import typer
 
 from api.boards.tables import console, print_json, show
 from api.cli.options import DataOption, JsonOption
-from capitation.aims.context import context
+from capitation.aims.agreements import counted
+from capitation.aims.context import context, phase_in
 from capitation.aims.milestones import Milestone, earliest_starts, milestones
 from capitation.aims.outcomes import WAITING_TABLE, AreaResult, outcomes, waiting_results
 from capitation.aims.risks import risks
@@ -17,7 +18,8 @@ from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Frame
-from capitation.run.aims_checks import first_year, starts_that_differ
+from capitation.records.years import FinancialYear
+from capitation.run.aims.checks import first_year, starts_that_differ
 
 
 def register(app: typer.Typer) -> None:
@@ -44,18 +46,23 @@ def aims(
         waiting_results(pack, s.id) for s in pack.sources.values() if WAITING_TABLE in {t.name for t in s.tables}
     ]
     results = pl.concat(waiting) if waiting else pl.DataFrame()
+    said = context(pack)
     starts = {name: str(year) for name, year in earliest_starts(found).items()}
+    phases = {name: phase_in(said, FinancialYear(year)) for name, year in starts.items()}
+    follow = {source.id: counted(pack, source.id) for source in pack.sources.values()}
     differ = [str(fault) for fault in starts_that_differ(pack)]
     if as_json:
         print_json(
             {
                 "milestones": found,
                 "starts": starts,
+                "phases": phases,
+                "shares_that_follow": {name: count for name, count in follow.items() if count},
                 "starts_that_differ": differ,
                 "risks": risks(pack),
                 "outcomes": health,
                 "waiting_times": results,
-                "context": context(pack),
+                "context": said,
             }
         )
         return
@@ -70,7 +77,17 @@ def aims(
     if results.height:
         missed = results.filter(~pl.col("met"))
         show(missed.drop("met"), f"Below a waiting-time standard: {missed.height} of {results.height} results")
-    for kind, number in context(pack).group_by("kind", maintain_order=True).len().iter_rows():
+    for name, count in follow.items():
+        if count:
+            console.print(
+                f"{count} shares and ratios that {name} prints were looked at; `capitation check` names those that do not follow from its amounts.",
+                markup=False,
+            )
+    for phase in dict.fromkeys(filter(None, phases.values())):
+        console.print(
+            f"Starts in the phase '{phase}': {', '.join(n for n, p in phases.items() if p == phase)}", markup=False
+        )
+    for kind, number in said.group_by("kind", maintain_order=True).len().iter_rows():
         console.print(f"Context, from which no figure is worked out: {number} x {kind}", markup=False)
 
 

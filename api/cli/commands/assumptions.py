@@ -49,7 +49,9 @@ def assumptions(
     seconds: Annotated[
         float, typer.Option(help="Seconds after which it stops; what was not reached says so.", min=1)
     ] = SECONDS,
-    out: Annotated[Path | None, typer.Option("--out", help="JSON file to keep the log in as well.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="JSON file to keep what is shown of the log in as well.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +68,7 @@ def assumptions(
         if out.suffix != ".json":
             message = f"{out}: found the ending {out.suffix!r}; expected .json"
             raise SourceError(message)
-        keep(log, out)
+        keep(log, out, top or None)
     shown = log.assumptions[: top or None]
     if as_json:
         print_json(_as_json(found, log, shown))
@@ -95,11 +97,8 @@ def _lacking(log: AssumptionLog) -> list[str]:
 
 def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> None:
     names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
-    weak = sum(each.quality in ("red", None) for each in log.assumptions)
-    stand_ins = sum(each.range_from == "stand-in" for each in log.assumptions)
-    figures = sum(len(each.places) for each in log.assumptions)
     console.print(
-        f"{len(log.assumptions)} assumptions over {figures} marked figures; {weak} on weak evidence or without a mark; {stand_ins} state no "
+        f"{log.count} assumptions over {log.figures} marked figures; {log.weak} on weak evidence or without a mark; {log.stand_ins} state no "
         f"range and are tested within a stand-in one. Covered: {', '.join(log.stages)}.",
         markup=False,
     )
@@ -122,8 +121,8 @@ def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) ->
         "stages": list(log.stages),
         "lacking": _lacking(log),
         "seconds": log.seconds,
-        "count": len(log.assumptions),
-        "marked_figures": sum(len(each.places) for each in log.assumptions),
+        "count": log.count,
+        "marked_figures": log.figures,
         "headlines": [{"id": k, "title": t, "amount_gbp": decimal_text(log.base[k])} for k, t in log.titles.items()],
         "assumptions": [
             {

@@ -9,7 +9,7 @@ from api.cli.options import DataOption, JsonOption
 from api.cli.pack_documents import document_faults
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
-from capitation.run.aims_checks import starts_that_differ
+from capitation.run.aims.checks import starts_that_differ
 from capitation.run.checks import check_pack
 from capitation.run.unread import unread_faults, unread_notes
 from optimiser.links.stale import stale_problems

@@ -31,6 +31,9 @@ from optimiser.programme.matrix import Matrix
 MERGE_FROM = 2_000
 """From this many columns on, alike localities are put together for the search."""
 
+LINEAR_SECONDS = 30.0
+"""Seconds for a linear programme that is left when whole numbers are fixed: it takes moments, or goes in circles."""
+
 _PART = 0.7
 """Part of the time that the merged programme may take."""
 
@@ -86,9 +89,10 @@ class _Found:
         self.values, self.fixed = values, None
         return True
 
-    def complete(self, values: Floats) -> None:
+    def complete(self, values: Floats, seconds: float | None) -> None:
         """Keep the best mix with the whole numbers of `values`, where it is better, with its prices."""
-        answer = completed(self.matrix, values, prices=True)
+        limit = LINEAR_SECONDS if seconds is None else min(LINEAR_SECONDS, max(1.0, seconds))
+        answer = completed(self.matrix, values, prices=True, time_limit=limit)
         if answer is not None and self.better(answer.values):
             self.fixed = answer
 
@@ -141,7 +145,7 @@ def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: Form
     if not matrix.is_whole or (former is None and matrix.column_count < MERGE_FROM):
         return _or_nothing(_engine(matrix, search, found.left(search), prices=True))
     if former is not None:
-        found.complete(former.on(matrix))
+        found.complete(former.on(matrix), found.left(search))
         proved = former.proves(matrix)
         if found.values is None:
             found.notes.append("the former mix keeps no longer every limit; the search began without it")
@@ -193,7 +197,7 @@ def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | 
     second = _engine(kept, replace(search, gap=max(search.gap * 0.2, 1e-4)), found.left(search, _PART))
     found.took(second)
     if second.values is not None:
-        found.complete(second.values[merged.column])
+        found.complete(second.values[merged.column], found.left(search))
     return None
 
 
@@ -215,7 +219,7 @@ def _merged_first(found: _Found, merged: Merged, search: Search) -> Answer | Non
     if small.values is None:
         return None
     chosen = small.values[merged.column]
-    found.complete(chosen)
+    found.complete(chosen, found.left(search))
     if found.gap > search.gap and found.stopped is None and not found.time_is_up(search):
         counts = matrix.integer & ~matrix.first_stage
         kept = _fixed(matrix, chosen, counts)
@@ -225,11 +229,13 @@ def _merged_first(found: _Found, merged: Merged, search: Search) -> Answer | Non
     return None
 
 
-def completed(matrix: Matrix, values: Floats, *, prices: bool = False) -> Answer | None:
-    """The best mix that has the whole numbers of `values`, with prices where they are asked for; None where there is none."""
+def completed(
+    matrix: Matrix, values: Floats, *, prices: bool = False, time_limit: float = LINEAR_SECONDS
+) -> Answer | None:
+    """The best mix that has the whole numbers of `values`, with prices where they are asked for; None where none was found in time."""
     fixed = _fixed(matrix, values, matrix.integer).relaxed()
     try:
-        answer = highs.solve(fixed, prices=prices)
+        answer = highs.solve(fixed, prices=prices, time_limit=time_limit)
     except SolverError:  # highspy lost its way: no mix that can be relied on
         return None
     if answer.values is None:

@@ -13,6 +13,7 @@ from capitation.activity.printed_plan import activity_plan
 from capitation.activity.unit_costs import OTHER_ACUTE
 from capitation.allocation.providers import WHOLE_PPM, Flow, flows
 from capitation.allocation.services import ServiceStream
+from capitation.chain.book import OrganisationBook
 from capitation.chain.rules import Chain
 from capitation.money.apportion import split
 from capitation.pace.policy import PacePolicy
@@ -66,7 +67,12 @@ def _documents(inputs: PlanInputs) -> Iterator[LoggedFigure]:
     yield from in_pack("policy", f"policy {scenario.policy}", policy, PacePolicy, pack.document(policy, PacePolicy))
     if scenario.chain is not None:
         chain = f"chains/{scenario.chain}.toml"
-        yield from in_pack("chain", f"chain {scenario.chain}", chain, Chain, pack.document(chain, Chain))
+        followed = pack.document(chain, Chain)
+        yield from in_pack("chain", f"chain {scenario.chain}", chain, Chain, followed)
+        if followed.organisations is not None:
+            book = f"organisations/{followed.organisations}.toml"
+            title = f"organisations {followed.organisations}"
+            yield from in_pack("organisations", title, book, OrganisationBook, pack.document(book, OrganisationBook))
     for name in dict.fromkeys(rule.formula for rule in scenario.streams):
         relative = f"need/formulas/{name}.toml"
         if relative in pack.files(relative):

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import polars as pl
 
 from capitation.activity.printed_plan import activity_plan
+from capitation.allocation.commissioners import commissioner_money
+from capitation.chain.bridge import OWN
 from capitation.errors import CapitationError, SolverError
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
 from capitation.records.documents import parse_document, read_mapping
 from capitation.run.evaluate import evaluate
-from capitation.run.parts import delivery, optional_parts
+from capitation.run.parts import chain_of, delivery, optional_parts
 from capitation.run.run import Run
 from capitation.shift.calibration import Calibration, calibrate
 from capitation.shift.solution import read_solutions
+from capitation.streams.control_total import control_total
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from contracts.options.trials import Trials, first_year_of
@@ -42,6 +45,9 @@ from optimiser.programme.matrix import Matrix
 Amounts = dict[str, int]
 """Pence by the id of a headline."""
 
+_SECONDS = 20.0
+"""Seconds for one relaxation: it takes less than one, or goes in circles."""
+
 _FROM_RUN = (
     "prices",
     "providers",
@@ -54,22 +60,29 @@ _FROM_RUN = (
 )
 
 
-def titles(inputs: PlanInputs) -> dict[str, str]:
+def titles(inputs: PlanInputs, run: Run) -> dict[str, str]:
     """Headlines by id, with their titles."""
     last, need = inputs.scenario.years[-1], inputs.scenario.need_year
     found = {
-        "derived_do_nothing": f"deficit of doing nothing, derived, {last}",
-        "left": f"what is left of the deficit in {last}, before any mix",
-        "furthest_under": f"what the locality furthest under target lacks, {need}",
-        "moved": f"money that moves between localities, {need}",
+        "derived_do_nothing": f"the derived deficit of doing nothing in {last}",
+        "left": f"what is left of the deficit in {last} before any mix",
+        "furthest_under": f"what the locality furthest under target lacks in {need}",
+        "moved": f"money that moves between localities in {need}",
     }
+    if not run.bridge.is_empty():
+        names = dict(run.frames["code_name"].select("code", "name").iter_rows())
+        own = run.bridge.filter((pl.col("year") == str(last)) & (pl.col("line") == OWN["left"]))
+        for code in own.get_column("organisation").sort():
+            found[f"left:{code}"] = f"what is left to {names.get(code, code)} in {last} before any mix"
     if inputs.options is not None:
         for option in inputs.options.options:
             for role in ("commissioners", "providers"):
-                found[f"{role}:{option.id}"] = f"position of {role} under {option.id}, {inputs.options.first_year}"
+                found[f"{role}:{option.id}"] = (
+                    f"the position of {role} under {option.id} in {inputs.options.first_year}"
+                )
     if inputs.problem is not None:
         found["mix_last_year"] = f"what the mix gains in {inputs.problem.years[-1]}"
-        found["npv"] = "net present value of the mix"
+        found["npv"] = "the net present value of the mix"
     return found
 
 
@@ -83,7 +96,10 @@ class Headlines:
 
     def __init__(self, inputs: PlanInputs, run: Run | None = None) -> None:
         self.inputs = replace(inputs, pack=DataPack(inputs.pack.root))
-        self.run = run if run is not None and "pace" in run.frames else evaluate(inputs.scenario, self.inputs.pack)
+        own = (
+            run is not None and "pace" in run.frames and "mix_line" not in run.frames
+        )  # a plan's chain has its mix in it
+        self.run = run if run is not None and own else evaluate(inputs.scenario, self.inputs.pack)
         self._totals = self._localities(self.run)
         self._session: HighsSession | None = None
         self._basis: Any = None
@@ -95,12 +111,21 @@ class Headlines:
         same = scenario is self.inputs.scenario
         if same and not changed:
             return self.run
-        if same and changed == {scenario.files.flows}:
-            parts = optional_parts(scenario, inputs.pack)
-            care = delivery(scenario, self.run.spendable, self.run.membership, inputs.pack, parts)
-            frames = {**self.run.frames, "flow": care.flow, "provider_allocation": care.to_providers}
-            return Run(self.run.manifest, frames)
+        late = (scenario.files.flows, "organisations/", "chains/", "parameters/prices/")
+        if same and all(name.startswith(late) for name in changed):
+            return self._paid_anew(inputs)
         return evaluate(scenario, inputs.pack)
+
+    def _paid_anew(self, inputs: PlanInputs) -> Run:
+        """The run with the same allocations, and with who is paid and the chain worked out again."""
+        run, scenario, pack = self.run, inputs.scenario, inputs.pack
+        parts = optional_parts(scenario, pack)
+        care = delivery(scenario, run.spendable, run.membership, pack, parts)
+        money_of = partial(commissioner_money, run.allocation, run.spendable, run.membership)
+        money = control_total(scenario.money)
+        chain = chain_of(scenario, pack, money, run.locality_activity, care, money_of, parts)
+        frames = {**run.frames, "flow": care.flow, "provider_allocation": care.to_providers, "bridge": chain.bridge}
+        return Run(run.manifest, frames)
 
     def of_run(self, run: Run) -> Amounts:
         """Headlines of the allocations."""
@@ -110,6 +135,8 @@ class Headlines:
             lines = run.bridge.filter(pl.col("year") == last)
             for line in ("derived_do_nothing", "left"):
                 found[line] = int(lines.filter(pl.col("line") == line).get_column("amount_pence").sum())
+            own = lines.filter((pl.col("line") == OWN["left"]) & (pl.col("level") == "organisation"))
+            found |= {f"left:{code}": pence for code, pence in own.select("organisation", "amount_pence").iter_rows()}
         distance = (
             run.frames["place_distance"]
             .filter(pl.col("year") == need)
@@ -187,12 +214,12 @@ class Headlines:
             try:
                 self._session.change(small)
                 self._session.stand_at(self._basis)
-                answer = self._session.solve(prices=False)
+                answer = self._session.solve(prices=False, time_limit=_SECONDS)
             except SolverError:
                 self._session = None
         if answer is None:
             self._session = HighsSession(small)
-            answer = self._session.solve(prices=False)
+            answer = self._session.solve(prices=False, time_limit=_SECONDS)
             self._basis = self._session.basis()
         if answer.values is None:
             raise CapitationError(f"no mix keeps every limit ({answer.meaning})")

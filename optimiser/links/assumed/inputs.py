@@ -90,8 +90,8 @@ def inputs_of(run: Run, pack: DataPack, options: Path | None = None, problem: Pa
                 faults.add("scenario of the run", repr(named), f"one of {', '.join(files) or 'none'}")
                 faults.raise_if_any(ScenarioError, f"{run}: its assumptions cannot be found")
             scenario = read_scenario(pack.path(files[str(named)]))
-    options = options or _that_names(pack, "options", scenario.id)
-    problem = problem or _problem_of(pack, scenario.id)
+    options = options or _of_run(run, pack, "options") or _that_names(pack, "options", scenario.id)
+    problem = problem or _of_run(run, pack, "problems") or _problem_of(pack, scenario.id)
     return PlanInputs(
         scenario,
         pack,
@@ -100,6 +100,12 @@ def inputs_of(run: Run, pack: DataPack, options: Path | None = None, problem: Pa
         None if problem is None else read_problem(problem),
         problem,
     )
+
+
+def _of_run(run: Run, pack: DataPack, room: str) -> Path | None:
+    """The document of a room of the pack that a plan was made from; none where it was not."""
+    named = [name for name in run.manifest.inputs if name.startswith(f"{room}/") and name.count("/") == 1]
+    return pack.files(named[0]).get(named[0]) if len(named) == 1 else None
 
 
 def _that_names(pack: DataPack, room: str, scenario: str) -> Path | None:

@@ -109,8 +109,16 @@ class AssumptionLog(Document):
     """The headlines as the plan stands, in pence."""
     seconds: float
     """How long it took."""
+    count: int
+    """How many assumptions there are."""
+    figures: int
+    """How many marked figures they stand for."""
+    weak: int
+    """How many rest on weak evidence or carry no mark."""
+    stand_ins: int
+    """How many state no range and are tested within a stand-in one."""
     assumptions: tuple[KeptAssumption, ...]
-    """The assumptions in order of rank."""
+    """The assumptions in order of rank; all of them, or the first."""
 
 
 def rests_on(inputs: PlanInputs, run: Run) -> dict[str, str]:
@@ -132,9 +140,11 @@ def kept_in(folder: Path, key: str) -> AssumptionLog | None:
     return log if log.key == key else None
 
 
-def keep(log: AssumptionLog, path: Path) -> Path:
-    """Write a log whole or not at all."""
-    return write_text(path, log.model_dump_json(indent=1) + "\n") or path
+def keep(log: AssumptionLog, path: Path, most: int | None = None) -> Path:
+    """Write a log, or its first assumptions, whole or not at all."""
+    shown = log.model_copy(update={"assumptions": log.assumptions[:most]})
+    write_text(path, shown.model_dump_json(indent=1) + "\n")
+    return path
 
 
 def shipped_log(pack: DataPack, scenario: str) -> AssumptionLog | None:

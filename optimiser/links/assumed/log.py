@@ -159,7 +159,7 @@ def effects_of(entry: LoggedFigure, measured: Measured) -> Logged:
     for part, method in parts.items():
         for headline, amount in measured.base(part).items():
             low, high = (None if (found := end[part]) is None else found[headline] for end in ends)
-            if low != amount or high != amount:
+            if (low, high) != (None, None) and (low != amount or high != amount):
                 effects.append(MovedHeadline(headline, amount, low, high, method))
     return Logged(entry, tuple(effects), "; ".join(dict.fromkeys(notes)))
 
@@ -182,11 +182,14 @@ def in_order(entries: Sequence[LoggedFigure]) -> list[LoggedFigure]:
     return sorted(entries, key=lambda e: (RANK.get(e.quality or "red", 0), RANK.get(e.impact or "red", 0), e.id))
 
 
+_NONE_FOUND = "the search for whole numbers found no mix in its time at one of the ends, so that the relaxation stands"
+
+
 def searched_again(logged: Logged, measured: Measured, seconds: float) -> Logged:
     """The assumption with its effects on the mix from searches for whole numbers, of so many seconds for both ends together."""
     headlines, entry = measured.headlines, logged.entry
     start = headlines.start()
-    found: list[Amounts | None] = []
+    found: list[Amounts] = []
     base = whole_base(measured)
     for end in (entry.low, entry.high):
         if end is None or end == entry.value:
@@ -198,16 +201,11 @@ def searched_again(logged: Logged, measured: Measured, seconds: float) -> Logged
             problem = headlines.problem_on(inputs, headlines.run_of(inputs))
             assert problem is not None
             found.append(headlines.whole(problem, seconds / 2, start)[0])
-        except CapitationError:
-            found.append(None)
+        except CapitationError:  # no mix in this time, which proves nothing: the relaxation stands
+            return replace(logged, note=f"{logged.note}; {_NONE_FOUND}".removeprefix("; "))
     others = tuple(effect for effect in logged.effects if effect.headline not in MIX)
     low, high = found
-    again = tuple(
-        MovedHeadline(
-            name, base[name], None if low is None else low[name], None if high is None else high[name], "whole"
-        )
-        for name in base
-    )
+    again = tuple(MovedHeadline(name, base[name], low[name], high[name], "whole") for name in base)
     return replace(logged, effects=(*others, *again))
 
 

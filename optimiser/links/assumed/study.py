@@ -111,9 +111,13 @@ def study(
         code=code_digest(),
         stages=inputs.stages,
         inputs=rests_on(inputs, run),
-        titles={name: title for name, title in titles(inputs).items() if name in base},
+        titles={name: title for name, title in titles(inputs, headlines.run).items() if name in base},
         base=base,
         seconds=round(time.monotonic() - began, 1),
+        count=len(log),
+        figures=sum(len(each.entry.places) for each in log),
+        weak=sum(each.entry.quality in ("red", None) for each in log),
+        stand_ins=sum(each.entry.range_from == "stand-in" for each in log),
         assumptions=tuple(_kept(number, each) for number, each in enumerate(ranked(log), start=1)),
     )
 
@@ -187,8 +191,8 @@ def _again(name: str, effects: tuple[MovedHeadline, ...], note: str, seconds: fl
     measured = _here[0]
     if time.time() > until:
         return name, effects, note
-    done = searched_again(Logged(measured.entries[name], effects), measured, seconds)
-    return name, done.effects, note
+    done = searched_again(Logged(measured.entries[name], effects, note), measured, seconds)
+    return name, done.effects, done.note
 
 
 def _kept(rank: int, logged: Logged) -> KeptAssumption:

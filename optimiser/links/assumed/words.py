@@ -32,7 +32,7 @@ def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mappi
 
     Example:
         "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence, Director of commissioning):
-        position of providers under blended, 2017/18, is £-8.1m at the low end and £-1.2m at the high end, £-4.6m as assumed."
+        the position of providers under blended in 2017/18 is -£8.1m at the low end and -£1.2m at the high end, -£4.6m as assumed."
     """
     largest = assumption.largest
     said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}, {assumption.owner or 'no owner named'})"
@@ -40,7 +40,7 @@ def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mappi
     if largest is None:
         return f"{said}: {assumption.note or 'it moves no headline'}.{fitted}"
     title = titles.get(largest.headline, largest.headline)
-    return f"{said}: {title}, is {_ends(largest)}, {board_text(largest.base_pence)} as assumed.{fitted}"
+    return f"{said}: {title} is {_ends(largest)}, {board_text(largest.base_pence)} as assumed.{fitted}"
 
 
 def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:

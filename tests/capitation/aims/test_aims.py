@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from capitation.aims.context import context
+from capitation.aims.agreements import counted, disagreements
+from capitation.aims.context import context, phase_in
 from capitation.aims.due import Due, due
 from capitation.aims.milestones import BODY, body_fault, earliest_starts, milestones, start_faults
 from capitation.aims.outcomes import outcomes, waiting_results
@@ -14,7 +15,7 @@ from capitation.aims.risks import risks
 from capitation.errors import DataError, FrameError, SourceError
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.years import FinancialYear
-from capitation.run.aims_checks import aims_stand, first_year, starts_that_differ
+from capitation.run.aims.checks import aims_stand, first_year, starts_that_differ
 
 PLAN = "blmk-stp-2016"
 
@@ -119,6 +120,21 @@ def test_context_is_themes_goals_phases_and_boards(pack):
     assert kinds == {"digital theme": 7, "digital goal": 8, "phase": 3, "board": 7}
 
 
+def test_the_shares_that_the_plan_prints_follow_from_its_amounts(pack):
+    assert list(disagreements(pack)) == []
+    assert counted(pack, PLAN) == 38
+
+
+def test_a_year_lies_in_one_phase(pack):
+    said = context(pack)
+    assert (
+        phase_in(said, FinancialYear("2017/18"))
+        == phase_in(said, FinancialYear("2018/19"))
+        != phase_in(said, FinancialYear("2016/17"))
+    )
+    assert phase_in(said, FinancialYear("2030/31")) is None
+
+
 @pytest.fixture
 def copy(pack, tmp_path):
     """A copy of the pack whose tables of aims and plan can be edited, their checksums set anew."""
@@ -181,3 +197,27 @@ def test_a_pack_without_aims_has_none(tmp_path):
     assert outcomes(bare).is_empty()
     assert context(bare).is_empty()
     assert list(starts_that_differ(bare)) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "named"),
+    [
+        (
+            "place_based_allocation",
+            "Total Growth Cum %,24.6%",
+            "Total Growth Cum %,26.4%",
+            "CCG allocation, Total Growth Cum %",
+        ),
+        (
+            "activity",
+            "Consolidated Channel Shift Solutions,-13%",
+            "Consolidated Channel Shift Solutions,-31%",
+            "Acute - A&E, Impact of",
+        ),
+        ("general_practice_supply", "No. of GPs,Luton,82", "No. of GPs,Luton,28", "general_practice_supply: Luton"),
+    ],
+)
+def test_a_share_or_ratio_that_does_not_follow_is_named(copy, table, old, new, named):
+    found = list(disagreements(copy(f"sources/{PLAN}/{table}.csv", old, new)))
+    assert len(found) == 1
+    assert named in found[0].where

@@ -8,6 +8,7 @@ import pytest
 
 from capitation.allocation.providers import WHOLE_PPM, flows
 from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
 from optimiser.links.assumed.collect import entries_of
 from optimiser.links.assumed.entries import LoggedFigure, StandIns
 from optimiser.links.assumed.headlines import Headlines
@@ -24,6 +25,7 @@ from optimiser.links.assumed.log import (
     searched_again,
     whole_base,
 )
+from optimiser.links.assumed.shown import foremost
 from optimiser.links.assumed.study import study
 from optimiser.links.assumed.words import sentences
 
@@ -58,7 +60,7 @@ def test_the_log_covers_every_part_of_the_plan_and_what_was_fitted(plan):
 
 def test_every_marked_flow_of_the_pack_is_a_place_of_an_entry(plan, pack):
     in_log = sum(len(entry.places) for entry in plan.entries.values() if entry.part == "flows")
-    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height == 116
+    assert in_log == flows(pack).filter(pl.col("source") == "assumption").height == 128
 
 
 def test_an_entry_with_a_value_has_a_range_that_holds_it(plan):
@@ -81,11 +83,11 @@ def test_a_stand_in_range_follows_the_evidence_and_keeps_shares_between_nothing_
 
 def test_a_parameter_at_its_end_gives_what_a_run_of_the_changed_pack_gives(plan, blmk_run):
     entry = plan.entries["parameter pace.over_target_threshold from 2016/17"]
-    changed = entry.change(plan.headlines.inputs, entry.low)
+    changed = entry.change(plan.headlines.inputs, entry.high)
     run = evaluate(changed.scenario, changed.pack)
     assert run.manifest.inputs["parameters/pace/over_target_threshold.toml"] == "varied"
     assert not run.locality_total.equals(blmk_run.locality_total)
-    moved = {e.headline: e.at_low for e in effects_of(entry, plan).effects}
+    moved = {e.headline: e.at_high for e in effects_of(entry, plan).effects}
     both = blmk_run.locality_total.join(run.locality_total, on=["year", "stream", "area_code"], suffix="_now")
     need = (
         both.filter(pl.col("year") == "2018/19")
@@ -181,3 +183,29 @@ def test_the_mix_searched_again_for_whole_numbers_keeps_the_reported_mix_as_its_
     assert effects["npv"].method == "whole"
     assert effects["npv"].base == effects["npv"].at_high == base["npv"]
     assert effects["npv"].at_low >= base["npv"] - 1
+
+
+def test_a_screen_reads_what_is_kept_and_says_why_it_may_be_stale(plan, blmk_run, tmp_path, monkeypatch):
+    inputs = replace(plan.headlines.inputs, options=None, options_file=None, problem=None, problem_file=None)
+    monkeypatch.setattr("optimiser.links.assumed.study.entries_of", lambda _: list(plan.entries.values())[:3])
+    log = study(inputs, blmk_run)
+    keep(log, tmp_path / "assumptions.json")
+    kept = foremost(blmk_run, inputs, tmp_path, most=2)
+    assert (len(kept.sentences), kept.stale, kept.count) == (2, (), 3)
+    monkeypatch.setattr("optimiser.links.assumed.shown.shipped_log", lambda *_: log.model_copy(update={"inputs": {}}))
+    other = foremost(blmk_run, inputs)
+    assert other.stale[0].endswith("...")
+    assert "capitation assumptions RUN" in other.stale[-1]
+    monkeypatch.setattr("optimiser.links.assumed.shown.shipped_log", lambda *_: None)
+    assert foremost(blmk_run, inputs).sentences == ()
+
+
+def test_a_run_of_a_plan_names_its_documents_and_its_chain_is_followed_before_the_mix(blmk_run, pack):
+    named = {**blmk_run.manifest.inputs, "options/blmk.toml": "", "problems/blmk.toml": ""}
+    frames = {**blmk_run.frames, "mix_line": pl.DataFrame(), "bridge": blmk_run.bridge.head(0)}
+    whole = Run(blmk_run.manifest.model_copy(update={"inputs": named}), frames)
+    inputs = inputs_of(whole, pack)
+    assert inputs.options_file == pack.path("options/blmk.toml")
+    assert inputs.problem_file == pack.path("problems/blmk.toml")
+    bare = replace(inputs, options=None, options_file=None, problem=None, problem_file=None)
+    assert Headlines(bare, whole).run.bridge.equals(blmk_run.bridge)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from capitation.aims.agreements import disagreements
 from capitation.aims.context import context
 from capitation.aims.milestones import FILE, milestones, start_faults
 from capitation.aims.outcomes import outcomes
@@ -46,6 +47,14 @@ def starts_that_differ(pack: DataPack) -> Iterator[Fault]:
         if solution is not None:
             starts[solution.id] = solution.earliest_start
     yield from start_faults(found, starts)
+
+
+def shares_that_do_not_follow(pack: DataPack) -> Iterator[Fault]:
+    """Printed growth, impact and ratios of a plan that do not follow from the amounts that it prints beside them."""
+    try:
+        yield from disagreements(pack)
+    except CapitationError:
+        return  # said by the checks of sources and tables
 
 
 def first_year(pack: DataPack) -> FinancialYear | None:

@@ -1,0 +1,1 @@
+"""What a plan aims at, checked against the pack, and beside what happened."""

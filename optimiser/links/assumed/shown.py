@@ -1,0 +1,56 @@
+"""The assumptions that matter most, for a screen that cannot wait: what is kept of the log, in sentences, and why it may be stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from capitation.errors import CapitationError
+from capitation.run.run import Run
+from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.kept import AssumptionLog, kept_in, rests_on, shipped_log, stale_because
+from optimiser.links.assumed.words import sentences
+
+REMAKE = "`capitation assumptions RUN` works it out again in a few minutes"
+
+
+@dataclass(frozen=True)
+class Foremost:
+    """The first assumptions of a kept log."""
+
+    sentences: tuple[str, ...]
+    """In words, what moves most first; none where no log is kept."""
+    stale: tuple[str, ...]
+    """Why a new log may say something else; none where all that it rests on is as it was."""
+    count: int = 0
+    """How many assumptions the whole log has."""
+
+
+def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int = 3) -> Foremost:
+    """The assumptions that matter most by the log kept with a run, else by the one that ships in its pack.
+
+    Args:
+        run: the scenario's run, or a run that holds it.
+        inputs: its documents (`inputs_of`).
+        folder: folder of the written run, where it is written.
+        most: how many.
+    """
+    log = _kept(run, inputs, folder)
+    if log is None:
+        return Foremost((), (f"no log of assumptions is kept; {REMAKE}",))
+    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    stale = stale_because(log, rests_on(inputs, run))
+    return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
+
+
+def _kept(run: Run, inputs: PlanInputs, folder: Path | None) -> AssumptionLog | None:
+    own = None if folder is None else kept_in(folder, inputs.content_key(run))
+    if own is not None:
+        return own
+    try:
+        return shipped_log(inputs.pack, inputs.scenario.id)
+    except CapitationError:
+        return None
+
+
+__all__ = ["Foremost", "foremost"]
