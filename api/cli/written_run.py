@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.tables import notices
 from api.exports.run_files import write_run
-from capitation.pack.plausibility import accepted, plausibility_bands, stands
+from capitation.pack.plausibility import accepted
 from capitation.pack.sources import DataPack
-from capitation.run.evaluate import evaluate
-from capitation.run.plausible_run import implausible_run
+from capitation.run.plausible_run import evaluate_plausibly
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS
@@ -31,11 +29,9 @@ def evaluate_and_write(
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {document.title}")
-        done = evaluate(document, pack)
-        notes = stands(implausible_run(done, document, pack, plausibility_bands(pack)), reasons, document.id)
-        done = replace(done, manifest=done.manifest.model_copy(update={"notes": tuple(notes)})) if notes else done
+        done = evaluate_plausibly(document, pack, reasons)
         progress.update(task, description="writing the run")
         written = write_run(done, out, SCHEMAS, csv=csv, xlsx=xlsx)
-    for note in notes:
+    for note in done.manifest.notes:
         notices.print(f"note: {note}", markup=False)
     return done, written

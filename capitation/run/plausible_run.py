@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
 
 from capitation.money.rounding import MICRO
 from capitation.pack.cells import numbers
-from capitation.pack.plausibility import Implausible, PlausibleBand, outside
+from capitation.pack.plausibility import Implausible, PlausibleBand, outside, plausibility_bands, stands
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Frame
-from capitation.run.evaluate import practice_table
+from capitation.run.evaluate import evaluate, practice_table
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.weighting.formula import need_catalogue
@@ -46,6 +48,23 @@ def implausible_run(run: Run, scenario: Scenario, pack: DataPack, bands: Frame[P
     a_head = money.group_by("year").agg(pl.col("total_pence").sum()).join(persons, on="year").sort("year")
     pounds = a_head.select(pl.col("total_pence") / 100 / (pl.col("registered_micro") / MICRO)).to_series()
     return found + outside(bands, "pounds-per-head", "pounds_per_head", pounds, a_head["year"])
+
+
+def evaluate_plausibly(scenario: Scenario, pack: DataPack, reasons: Mapping[str, str] | None = None) -> Run:
+    """The run of a scenario, its implausible numbers named in its manifest; what the command line and the service make runs by.
+
+    Args:
+        scenario: the scenario.
+        pack: the data pack.
+        reasons: why numbers far from anything plausible may stand, by the name that the message gives them.
+
+    Raises:
+        SourceError: numbers far from anything plausible that no reason names; all together, and nothing is written.
+        CapitationError: whatever the steps of the run raise.
+    """
+    run = evaluate(scenario, pack)
+    notes = stands(implausible_run(run, scenario, pack, plausibility_bands(pack)), dict(reasons or {}), scenario.id)
+    return replace(run, manifest=run.manifest.model_copy(update={"notes": tuple(notes)})) if notes else run
 
 
 def _growth(bands: Frame[PlausibleBand], name: str, rows: pl.DataFrame, of: str, amount: str) -> list[Implausible]:

@@ -255,20 +255,30 @@ def parse_figure(text: str, run: Run) -> FigureAddress:
     return FigureAddress(table, column, tuple((w.partition("=")[0], w.partition("=")[2]) for w in rest))
 
 
+def _typed(frame: pl.DataFrame, name: str, value: str) -> Any:  # noqa: ANN401  # a cell of any column
+    """What a value in words is in its column: a step is a whole number."""
+    if not isinstance(value, str) or not frame.schema[name].is_integer():
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise DataError(f"{name}={value}: found {value!r}; expected a whole number") from None
+
+
 def _find(context: Context, figure: FigureAddress) -> Mapping[str, Any]:
     frame = context.run.frame(figure.table)
     for name in (figure.column, *dict(figure.key)):
         if name not in frame.columns:
             raise UnknownNameError("column", name, frame.columns, where=f"table {figure.table}")
-    found = context.rows(figure.table, **dict(figure.key))
+    found = context.rows(figure.table, **{name: _typed(frame, name, value) for name, value in figure.key})
     if len(found) == 1:
         return found[0]
     if not found:
         hints = []
         for name, value in figure.key:
             known = frame.get_column(name).cast(pl.String).drop_nulls().unique().to_list()
-            if value not in known:
-                hints.append(f"{name} {value!r} is not known: {suggest(value, known)}")
+            if str(value) not in known:
+                hints.append(f"{name} {value!r} is not known: {suggest(str(value), known)}")
         raise DataError(f"{figure.label}: found no such row. {' '.join(hints)}".rstrip())
     open_columns = [
         c

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
+
 from capitation.chain.rules import read_chain
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pace.policy import PacePolicy
 from capitation.pack.layers import shipped_packs
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_document
+from capitation.records.years import FinancialYear
 from capitation.run.document_checks import DOCUMENTS, TABLES, named_parameters, parameter_names, read_or_faults
+from capitation.run.evaluate import practice_table
 from capitation.run.run import MANIFEST, Run, RunManifest
 from capitation.run.scenario import Scenario
+from capitation.weighting.formula import need_catalogue
 
 READ_BY_COMMANDS = ("localities.persons_high", "localities.persons_low")
 """Parameters that a command reads by name: the band of a locality's size."""
@@ -173,3 +178,29 @@ def changed_without_effect(run: Run, runs: Path) -> tuple[str, list[str]] | None
         if sums == were and changed:
             return before.run_id, changed
     return None
+
+
+def assumed_index_notes(pack: DataPack) -> list[str]:
+    """One sentence for each formula of a scenario that knows no cost index of some practices' areas, where 1 is assumed and marked."""
+    notes = []
+    catalogue = need_catalogue(pack)
+    for path in pack.files("scenarios/*.toml").values():
+        scenario = read_or_faults(path, Scenario)[0]
+        for rule in scenario.streams if scenario is not None else ():
+            try:
+                blocks = catalogue.formula(rule.formula).terms(FinancialYear(scenario.need_year))
+                cells = practice_table(scenario, pack).cells
+            except CapitationError:
+                continue  # said by the checks of the scenario
+            for block in blocks:
+                if block.area_level is None or block.area_level not in cells.columns:
+                    continue
+                lost = cells.filter(
+                    ~pl.col(block.area_level).is_in(list(block.area_coefficients)).fill_null(value=False)
+                )
+                if lost.height:
+                    notes.append(
+                        f"scenario {scenario.id}, stream {rule.stream}: formula {rule.formula} knows no cost index of "
+                        f"{lost.height} of {cells.height} practices; 1 is assumed and marked in the need of each"
+                    )
+    return notes

@@ -11,7 +11,7 @@ from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.aims.checks import starts_that_differ
 from capitation.run.checks import check_pack
-from capitation.run.unread import unread_faults, unread_notes
+from capitation.run.unread import assumed_index_notes, unread_faults, unread_notes
 from optimiser.links.stale import stale_problems
 
 
@@ -31,7 +31,12 @@ def check(
     folder = pack_folder(data)
     pack = DataPack(folder)
     faults = list(dict.fromkeys([*check_pack(pack), *document_faults(pack), *unread_faults(pack)]))
-    notes = [*unread_notes(pack), *stale_problems(pack), *map(str, starts_that_differ(pack))]
+    notes = [
+        *unread_notes(pack),
+        *assumed_index_notes(pack),
+        *stale_problems(pack),
+        *map(str, starts_that_differ(pack)),
+    ]
     if as_json:
         print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})
     else:

@@ -13,6 +13,7 @@ from capitation.pack.sources import DataPack
 from capitation.run.formulas import FORMULAS
 from capitation.run.run import load_run, require_same_inputs
 from capitation.run.trace import Context, explain, parse_figure
+from contracts.options.formulas import FORMULAS as COMPARED
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +32,11 @@ def trace(
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
     made, pack = load_run(run), DataPack(pack_for(run, data))
-    require_same_inputs(made, pack)
+    formulas = COMPARED if {"position", "payment"} <= made.frames.keys() else FORMULAS
+    if formulas is FORMULAS:
+        require_same_inputs(made, pack)  # a comparison explains itself by its own tables
     context = Context(made, pack)
-    tree = explain(context, parse_figure(" ".join(figure), context.run), FORMULAS, depth=depth)
+    tree = explain(context, parse_figure(" ".join(figure), context.run), formulas, depth=depth)
     if as_json:
         print_json(tree.as_dict())
         return

@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
+import importlib
 import io
 import multiprocessing
 import os
+import pkgutil
 import re
 import shutil
 import stat
@@ -22,6 +24,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import capitation
+import contracts
+import optimiser
 from api.service.packs import archive as pack_archive
 from api.service.packs import sandbox as pack_trial
 from api.service.packs.archive import archive_of, restored, unpacked
@@ -624,6 +629,11 @@ NO_PATHS = {
     "files": "a table of names that are looked up through the pack, which refuses those that lead out",
     "solutions": "looked up through the pack, and among the keys that are rooted in it",
     "chain": "looked up through the pack, and among the keys that are rooted in it",
+    "organisations": "looked up through the pack, and among the keys that are rooted in it",
+    "running_costs": "yes or no",
+    "row": "a number",
+    "effects": "rows of figures",
+    "range_from": "one of two words",
     "words": "texts of cells",
     "quality": "payments, each with its contract by name",
     "source": "looked up among the manifests that were found",
@@ -654,6 +664,9 @@ def _models(base):
 
 
 def test_every_field_of_a_document_that_names_a_file_is_a_known_key():
+    for package in (capitation, contracts, optimiser):  # models of documents are known once their file is imported
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
     words = re.compile(r"\b(files?|folders?|beside|relative|documents?)\b", re.IGNORECASE)
     found = {
         f"{model.__module__}.{model.__name__}.{name}": name

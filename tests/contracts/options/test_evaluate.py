@@ -15,11 +15,14 @@ from capitation.places.organisations import organisations
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, load_run, make_run, save_run
 from capitation.run.scenario import Scenario, read_scenario
+from capitation.run.trace import Context, explain, parse_figure
 from contracts.document.contract import read_contract
 from contracts.options.document import PLAN, ContractOptions, read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
+from contracts.options.formulas import FORMULAS
 from contracts.options.outturn import case_activity, outturn, plan_lines
 from contracts.options.position import FUNDING
+from contracts.options.study import STUDY
 from contracts.settlement.worked_cases import run_cases
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
@@ -446,3 +449,38 @@ def test_sustainability_funding_is_income_without_cost_and_moves_the_system_by_i
     for year, more, less in both.select("year", "position_pence", "position_pence_without").iter_rows():
         assert more - less == moved.get(year, 0)
     assert both["cost_pence"].equals(both["cost_pence_without"], check_names=False)
+
+
+def test_every_number_column_of_a_comparison_and_its_study_has_words():
+    numbers = {
+        (table, name)
+        for table, schema in {**SCHEMAS, **STUDY}.items()
+        for name, column in schema.columns().items()
+        if column.dtype.is_numeric() and not column.key
+    }
+    assert numbers == set(FORMULAS)
+    assert all(formula.words for formula in FORMULAS.values())
+
+
+def test_the_numbers_of_a_comparison_recompute_from_its_own_tables(compared, pack):
+    context = Context(compared, pack)
+    for (table, column), formula in FORMULAS.items():
+        if table not in compared.frames:
+            continue
+        for row in compared.frame(table).gather_every(13).iter_rows(named=True):
+            again = formula.work(context, row).value
+            assert again == (None if row[column] is None else pytest.approx(row[column])), (table, column, row)
+
+
+def test_a_line_of_a_comparison_opens_down_to_payments(compared, pack):
+    context = Context(compared, pack)
+    row = compared.frame("position").filter(pl.col("role") == "provider").row(0, named=True)
+    key = " ".join(f"{k}={row[k]}" for k in ("option", "activity_case", "year", "role", "organisation_code"))
+    tree = explain(context, parse_figure(f"position.change_pence {key}", compared), FORMULAS, depth=4)
+    assert tree.disagrees == ""
+    assert any("payment.amount_pence" in line for line in tree.lines())
+    line = compared.frame("position_bridge").filter(pl.col("step") == 1).row(0, named=True)
+    key = " ".join(
+        f"{k}={line[k]}" for k in ("option", "activity_case", "year", "subject_kind", "subject_code", "step")
+    )
+    assert explain(context, parse_figure(f"position_bridge.balance_pence {key}", compared), FORMULAS).disagrees == ""

@@ -20,6 +20,7 @@ from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from capitation.run.systems.folder import write_empty_system, write_system
 from capitation.run.systems.new_system import WantedSystem, new_system, read_totals
+from capitation.run.unread import assumed_index_notes
 
 ROOT = Path(__file__).parents[4]
 REGION = ROOT / "tests" / "cases" / "region"
@@ -210,3 +211,12 @@ def test_all_systems_of_2021_add_up_to_the_penny(tmp_path):
             pytest.fail(f"{code}: {error}")
         assert adds_up(run)
         assert set(run.stream_total["stream"]) == {"ccg", "primary-medical"}
+
+
+@published
+def test_a_formula_that_knows_no_cost_index_of_the_districts_is_named_by_check(tmp_path):
+    wanted = WantedSystem(system="icb", area="QMM", inputs=SHARED, year=FinancialYear("2026/27"))
+    write_system(new_system(wanted, ENGLAND), tmp_path / "icb", ENGLAND)
+    (note,) = assumed_index_notes(DataPack(tmp_path / "icb"))
+    assert "stream core: formula core-2026-27 knows no cost index of 105 of 105 practices" in note
+    assert assumed_index_notes(DataPack(shipped_packs() / "blmk")) == []
