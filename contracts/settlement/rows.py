@@ -7,7 +7,7 @@ are then filled in as `contracts.settlement.named_values` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults, suggest
 from capitation.pack.cells import numbers
 from contracts.document.models import Contract, ContractParameter, Input
+from contracts.document.named_labels import named_labels
 from contracts.language.condition import columnar, names_in
 from contracts.language.labels import folded
 from contracts.language.units import meant, range_of
@@ -73,10 +74,12 @@ def read_rows(
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
     named = RowNames(where, contract, rows, lines=lines)
+    labels = named_labels(contract)
     columns: list[pl.Series] = []
     for each in contract.inputs:
         if each.heading in rows.columns:
-            columns.append(_read(rows.get_column(each.heading), each, contract, named, faults))
+            done = _read(rows.get_column(each.heading), each, contract, named, faults)
+            columns.append(_as_named(done, labels[each.name]) if each.name in labels else done)
         else:
             columns.append(pl.Series(each.name, [None], dtype=dtype_of(each)).new_from_index(0, rows.height))
     faults.raise_if_any(ContractError, f"{where}: some cells cannot be read")
@@ -211,6 +214,14 @@ def _words_as_numbers(given: pl.Series, each: Input) -> pl.Series:
     """Words that stand for numbers, without regard to case, spaces and signs, as the numbers they count as."""
     known = {folded(word): str(counts) for word, counts in each.words.items()}
     said = {text: known[folded(text)] for text in given.unique().drop_nulls().to_list() if folded(text) in known}
+    return given.replace(said) if said else given
+
+
+def _as_named(given: pl.Series, labels: Mapping[str, str]) -> pl.Series:
+    """Labels that the contract names as it writes them, however the cells do; texts that it does not name stay."""
+    own = set(labels.values())
+    texts = [text for text in given.unique().drop_nulls().to_list() if text not in own]
+    said = {text: labels[folded(text)] for text in texts if folded(text) in labels}
     return given.replace(said) if said else given
 
 
