@@ -245,7 +245,7 @@ def _check_size(
         lines.add(faults, ~done.is_between(1, 9999) | (done % 1 != 0), done, subject, "a year such as 2016")
     elif max(ends[1], -ends[0]) >= LARGEST:
         lines.add(
-            faults, done.abs() >= LARGEST, done, subject,
+            faults, (done.abs() >= LARGEST) & done.is_finite(), done, subject,
             f"{described(each)}: a number below {LARGEST:,.0f}; larger ones are not exact",
         )  # fmt: skip
 
