@@ -119,6 +119,12 @@ def parse_mapping(raw: bytes, path: Path) -> dict[str, Any]:
             raise DocumentError(
                 f"{path}: a document is a .toml, .json or .yaml file, not {path.suffix or 'a file without an ending'}"
             )
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        raise DocumentError(
+            f"{path}: cannot be parsed: {at}{error.problem or error.context}. Look at the spaces that begin lines, and at marks"
+        ) from error
     except (
         ValueError,
         ArithmeticError,

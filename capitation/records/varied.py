@@ -5,6 +5,15 @@
     what_moves(document, measure)      each measured amount as it stands, at the lowest and at the highest value
 
 A measure is any function of a document to whole amounts by name, such as the positions of parties in pence.
+
+For one figure of any document between any two ends, whatever it declares, name it by its key path and give the ends:
+
+    figure = ranged(document, ("cost_at_plan",), low, high)
+    for moved in what_moves(document, headlines, [figure]):
+        moved.measured, moved.at_low, moved.base, moved.at_high
+
+`headlines` is the measure: a plan evaluates a scenario to its headline sums, the optimiser solves a problem to the worth
+of its mix, contract options give positions. The document is read and checked once; each trial is a changed copy.
 """
 
 from __future__ import annotations
@@ -84,6 +93,26 @@ def ranged_figures(document: Document, quality: Sequence[Rating] = ()) -> list[R
     ]
 
 
+def ranged(document: Document, place: Place, low: Decimal, high: Decimal) -> RangedFigure:
+    """The figure at a place, to be varied between two ends of one's own.
+
+    Args:
+        document: the document.
+        place: its key path: keys, and numbers of list items from 0.
+        low: lowest value to try.
+        high: highest value to try.
+
+    Raises:
+        KeyError: no figure stands there, or the ends are the wrong way round.
+    """
+    if low > high:
+        raise KeyError(f"{low} to {high}")
+    for where, name, figure in _walk(document, (), ""):
+        if where == place:
+            return RangedFigure(place, name, figure.model_copy(update={"low": low, "high": high}))
+    raise KeyError(f"no figure at {'.'.join(map(str, place))}")
+
+
 def with_value(document: D, place: Place, value: Decimal) -> D:
     """The document with the figure at a place set to a value; the document given stays as it is.
 
@@ -143,4 +172,4 @@ def _set(thing: Any, place: Place, value: Decimal) -> Any:  # noqa: ANN401  # wa
     return tuple(items) if isinstance(thing, tuple) else items
 
 
-__all__ = ["Moved", "Place", "RangedFigure", "ranged_figures", "what_moves", "with_value"]
+__all__ = ["Moved", "Place", "RangedFigure", "ranged", "ranged_figures", "what_moves", "with_value"]

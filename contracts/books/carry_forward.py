@@ -81,8 +81,13 @@ def carried(settlement: Settlement) -> Frame[CarriedBalance]:
     return CarriedBalance.validate(found.drop("clause_added", "clause_recouped"), "balances carried")
 
 
-def carry_on(ledger: Frame[CarriedBalance], later: Frame[CarriedBalance]) -> Frame[CarriedBalance]:
+def carry_on(ledger: Frame[CarriedBalance], later: Frame[CarriedBalance], where: str = "") -> Frame[CarriedBalance]:
     """The ledger with later periods, once each begins where the one before it ended.
+
+    Args:
+        ledger: the periods so far.
+        later: the periods after them.
+        where: a name for messages, such as the file of the later periods.
 
     Raises:
         ContractError: a period that is there twice, or an opening balance that is not the closing one before it.
@@ -90,7 +95,7 @@ def carry_on(ledger: Frame[CarriedBalance], later: Frame[CarriedBalance]) -> Fra
     both = pl.concat([ledger, later]).sort(*_ACCOUNT, "period")
     faults = Faults()
     faults.extend(_ledger_faults(both))
-    faults.raise_if_any(ContractError, "the periods do not follow")
+    faults.raise_if_any(ContractError, f"{where}: the periods do not follow" if where else "the periods do not follow")
     return CarriedBalance.validate(both, "carry-forward ledger")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from capitation.errors import Faults, suggest
 from contracts.document.models import Contract, ContractParameter, Output
+from contracts.document.named_labels import check_labels
 from contracts.language.condition import misfits, names_in
 from contracts.language.rounding import units_per
 from contracts.language.units import meant, range_of
@@ -29,8 +30,11 @@ def check_contract(contract: Contract, broken: set[str], faults: Faults, where: 
     kinds.update(dict.fromkeys((date.name for date in contract.dates), "date"))
     _check_inputs(contract, kinds, faults, where)
     _check_part_year(contract, kinds, faults, where)
+    before = len(faults)
     for table in contract.tables:
         table.check(faults, f"{where}: table {table.name}")
+    if len(faults) == before:
+        check_labels(contract, faults, where)
     for parameter in contract.parameters:
         _check_parameter(contract, parameter, kinds, faults, where)
         kinds[parameter.name] = "number"

@@ -35,7 +35,7 @@ def _tree(text: str) -> ast.expr:
     try:
         tree = ast.parse(written, mode="eval").body
     except SyntaxError as error:
-        raise ValueError(f"{text!r} is not a condition; write comparisons joined by and, or, not") from error
+        raise ValueError("comparisons joined by `and`, `or`, `not`, such as two_sided and rate >= 0.02") from error
     _check(tree, text)
     return tree
 
@@ -50,12 +50,12 @@ def _check(node: ast.expr, text: str) -> None:
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
                 if not isinstance(right, ast.Tuple | ast.List):
-                    raise ValueError(f"{text!r}: `in` needs values in brackets")
+                    raise ValueError("values in brackets after `in`, such as track in ('A', 'B')")
                 for item in right.elts:
                     _leaf(item, text)
             else:
                 if type(op) not in _COMPARE:
-                    raise ValueError(f"{text!r}: {type(op).__name__} is not a comparison of conditions")
+                    raise ValueError("comparisons by =, !=, <, <=, >, >= or in, and no others")
                 _leaf(right, text)
         _leaf(node.left, text)
     else:
@@ -68,7 +68,9 @@ def _leaf(node: ast.expr, text: str) -> None:
     if not isinstance(node, ast.Name | ast.Constant) and not (
         isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     ):
-        raise ValueError(f"{text!r}: {ast.unparse(node)!r} is not a name, a number, a text or a date")
+        raise ValueError(
+            f"a name, a number, a text in quotes or a date in place of {ast.unparse(node)!r}; an earlier step works it out"
+        )
 
 
 class ConditionText(str):
@@ -99,6 +101,33 @@ def names_in(text: str) -> tuple[str, ...]:
         if isinstance(node, ast.Attribute | ast.Name):
             found[_name(node)] = None
             return
+        for child in ast.iter_child_nodes(node):
+            walk(child)
+
+    walk(_tree(text))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def texts_in(text: str) -> tuple[tuple[str, str], ...]:
+    """Each name that a condition compares with a text, and the text; dates are none.
+
+    Example:
+        `texts_in("track in ('A', 'B') and paid >= '2024-01-01'")` is `(("track", "A"), ("track", "B"))`.
+    """
+    found: dict[tuple[str, str], None] = {}
+
+    def walk(node: ast.AST) -> None:
+        if isinstance(node, ast.Compare):
+            left = node.left
+            for right in node.comparators:
+                items = right.elts if isinstance(right, ast.Tuple | ast.List) else [right]
+                for a, b in ((left, item) for item in items):
+                    names = [x for x in (a, b) if isinstance(x, ast.Name | ast.Attribute)]
+                    values = [_static(x) for x in (a, b) if not isinstance(x, ast.Name | ast.Attribute)]
+                    if len(names) == len(values) == 1 and isinstance(values[0], str):
+                        found[_name(names[0]), values[0]] = None
+                left = right
         for child in ast.iter_child_nodes(node):
             walk(child)
 

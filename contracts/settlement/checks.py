@@ -57,19 +57,27 @@ def check_settled(contract: Contract, promises: Sequence[Promise], frame: pl.Dat
         ContractError: the first such rows of each promise, amount and empty cell, all together.
     """
     faults = Faults()
-    _check_promises(contract, promises, frame, names, faults)
+    broken_on = _check_promises(contract, promises, frame, names, faults)
     kept = not len(faults)
-    _check_amounts(contract, frame, names, faults, kept=kept)
+    _check_amounts(contract, frame, names, faults, broken_on)
     message = "some rows have no settlement" if kept else "a clause cannot be applied"
     faults.raise_if_any(ContractError, f"{names.where}: {message}")
 
 
 def _check_promises(
     contract: Contract, promises: Sequence[Promise], frame: pl.DataFrame, names: RowNames, faults: Faults
-) -> None:
-    """One fault for each of the first rows on which a promise is broken, with the values its clause works on."""
+) -> pl.Series | None:
+    """One fault for each of the first rows on which a promise is broken, with the values its clause works on.
+
+    A row on which a clause's promise is broken is not asked for that clause's further promises.
+
+    Returns:
+        The rows on which some promise is broken; None where there are none.
+    """
+    every: pl.Series | None = None
+    of_term: dict[str, pl.Series] = {}
     if not promises:
-        return
+        return every
     empty, meant = empty_in(frame), meaningful(contract)
     tests = [broken(promise, empty, meant) for promise in promises]
     answers = frame.lazy().select(test.any().alias(str(i)) for i, test in enumerate(tests)).collect().row(0)
@@ -78,9 +86,18 @@ def _check_promises(
             term = promise.term
             rows = frame.select(test).to_series()
             rows = rows if len(rows) == frame.height else rows.new_from_index(0, frame.height)
+            rows = rows.fill_null(value=False)
+            mine = of_term.get(term.step)
+            new = rows if mine is None else rows & ~mine
+            of_term[term.step] = rows if mine is None else rows | mine
+            every = rows if every is None else every | rows
+            if not new.any():
+                continue
+            rows = new
             names.add(
                 faults, rows, _shown(term, frame).to_list(), f"step {term.step} ({term.term})", f"that {promise.words}"
             )
+    return every
 
 
 def _shown(term: Term, frame: pl.DataFrame) -> pl.Series:
@@ -94,8 +111,11 @@ def _shown(term: Term, frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.concat_str(each, separator=", ")).to_series()
 
 
-def _check_amounts(contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults, *, kept: bool) -> None:
-    """Faults for rows without an amount and for amounts that are no number or too large; `kept`: whether all promises were."""
+def _check_amounts(
+    contract: Contract, frame: pl.DataFrame, names: RowNames, faults: Faults, broken_on: pl.Series | None
+) -> None:
+    """Faults for rows without an amount and for amounts that are no number or too large, where no promise is broken."""
+    kept = broken_on is None
     steps = [name for term in contract.terms for name in term.outputs() if name in frame.columns]
     if _all_plain(contract, steps, frame):
         return
@@ -110,6 +130,9 @@ def _check_amounts(contract: Contract, frame: pl.DataFrame, names: RowNames, fau
             if answers.get(f"endless {name}"):
                 column = frame.get_column(name)
                 hit = ~column.is_finite().fill_null(True)
+                hit = hit if broken_on is None else hit & ~broken_on
+                if not hit.any():
+                    continue
                 names.add(
                     faults, hit, _shown(term, frame).to_list(), f"step {term.step} ({term.term})",
                     f"that {name} is a number; it is {column.filter(hit)[0]}",

@@ -7,7 +7,7 @@ are then filled in as `contracts.settlement.named_values` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults, suggest
 from capitation.pack.cells import numbers
 from contracts.document.models import Contract, ContractParameter, Input
+from contracts.document.named_labels import named_labels
 from contracts.language.condition import columnar, names_in
 from contracts.language.labels import folded
 from contracts.language.units import meant, range_of
@@ -73,10 +74,12 @@ def read_rows(
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
     named = RowNames(where, contract, rows, lines=lines)
+    labels = named_labels(contract)
     columns: list[pl.Series] = []
     for each in contract.inputs:
         if each.heading in rows.columns:
-            columns.append(_read(rows.get_column(each.heading), each, contract, named, faults))
+            done = _read(rows.get_column(each.heading), each, contract, named, faults)
+            columns.append(_as_named(done, labels[each.name]) if each.name in labels else done)
         else:
             columns.append(pl.Series(each.name, [None], dtype=dtype_of(each)).new_from_index(0, rows.height))
     faults.raise_if_any(ContractError, f"{where}: some cells cannot be read")
@@ -214,6 +217,14 @@ def _words_as_numbers(given: pl.Series, each: Input) -> pl.Series:
     return given.replace(said) if said else given
 
 
+def _as_named(given: pl.Series, labels: Mapping[str, str]) -> pl.Series:
+    """Labels that the contract names as it writes them, however the cells do; texts that it does not name stay."""
+    own = set(labels.values())
+    texts = [text for text in given.unique().drop_nulls().to_list() if text not in own]
+    said = {text: labels[folded(text)] for text in texts if folded(text) in labels}
+    return given.replace(said) if said else given
+
+
 LARGEST = 2.0**53
 """From here on not even every whole number is kept exactly."""
 
@@ -234,7 +245,7 @@ def _check_size(
         lines.add(faults, ~done.is_between(1, 9999) | (done % 1 != 0), done, subject, "a year such as 2016")
     elif max(ends[1], -ends[0]) >= LARGEST:
         lines.add(
-            faults, done.abs() >= LARGEST, done, subject,
+            faults, (done.abs() >= LARGEST) & done.is_finite(), done, subject,
             f"{described(each)}: a number below {LARGEST:,.0f}; larger ones are not exact",
         )  # fmt: skip
 

@@ -93,3 +93,23 @@ def test_a_flow_that_is_no_input_is_refused_with_the_near_one(capitation, files,
     assert done.code == 2
     assert "'spend'" in done.err
     assert not out.exists()
+
+
+def test_a_file_that_does_not_begin_where_the_one_before_ended_is_named(capitation, files, tmp_path):
+    first, second = files(
+        first="treaty,year,premium,losses\nT,2019,10000000,10500000\nT,2020,11000000,8000000\n",
+        second="treaty,year,premium,losses,deficit_before\nT,2021,12000000,9000000,5\n",
+    )
+    out = tmp_path / "ledger.csv"
+    done = capitation("contract", "carry", "profit-commission", first, second, "--out", out)
+    assert done.code == 2
+    assert "second.csv: the periods do not follow" in done.err
+    assert "500 pence" in done.err
+    assert not out.exists()
+
+
+def test_lines_of_a_file_are_its_own_where_some_are_blank(capitation, files, tmp_path):
+    (rows,) = files(rows="treaty,year,premium,losses\n\nT,2019,10000000,10500000\n\nT,2020,11000000,\n")
+    done = capitation("contract", "carry", "profit-commission", rows, "--out", tmp_path / "ledger.csv")
+    assert done.code == 2
+    assert "rows.csv: line 5" in done.err

@@ -94,8 +94,9 @@ def carry_command(
     agreed = read_contract(shipped(contract, "contracts", data))
     ledger: Frame[CarriedBalance] | None = None
     for path in rows:
-        found = carried(settle(agreed, read_table(path).frame, where=str(path)))
-        ledger = found if ledger is None else carry_on(ledger, found)
+        table = read_table(path)
+        found = carried(settle(agreed, table.frame, where=table.where, lines=table.lines))
+        ledger = found if ledger is None else carry_on(ledger, found, table.where)
     if ledger is None:
         message = "found no rows; expected at least one file"
         raise SourceError(message)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from capitation.errors import Faults
 from contracts.language.pieces import Kind, Pieces
@@ -34,7 +34,15 @@ class Cap(Term):
     loss_limits: tuple[Limit, ...] = ()
     """Limits of losses where they differ from those of gains; with these both sides are limited."""
     side: Side = "gains"
-    """Which amounts are limited: gains at most the limit, losses at least its mirror, or both."""
+    """Which amounts are limited: gains at most the limit, losses at least its mirror, or both; both where losses have limits."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _both_sides(cls, given: Any) -> Any:  # noqa: ANN401  # a document's content
+        """Where losses have limits of their own and no side is named, both sides are limited."""
+        if isinstance(given, Mapping) and given.get("loss_limits") and "side" not in given:
+            return {**given, "side": "both"}
+        return given
 
     def needs(self) -> tuple[str, ...]:
         own = [str(self.amount)] if isinstance(self.amount, Name) else []

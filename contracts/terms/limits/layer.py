@@ -32,7 +32,7 @@ class Layer(Term):
     term: Literal["layer"] = "layer"
     """Which clause this is."""
     amount: Amount
-    """The loss or cost, 0 or more."""
+    """The loss or cost; nothing is ceded of one below 0."""
     deductible: Amount = Decimal(0)
     """What the loss must pass before anything counts; it is taken off."""
     franchise: bool = False

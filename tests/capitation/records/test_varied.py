@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from capitation.records.documents import Document, Figure
-from capitation.records.varied import ranged_figures, what_moves, with_value
+from capitation.records.varied import ranged, ranged_figures, what_moves, with_value
 
 
 class Part(Document):
@@ -60,3 +60,15 @@ def test_what_moves_is_measured_at_both_ends():
         ("parts (a).price", "a"): (15, 30, 30),
         ("parts (a).price", "b"): (105, 105, 105),
     }
+
+
+def test_a_figure_of_any_place_is_varied_between_ends_of_ones_own():
+    wider = ranged(PLAN, ("parts", 1, "price"), Decimal(5), Decimal(8))
+    assert wider.ends == (5, 8)
+    assert [(m.measured, m.at_low, m.base, m.at_high) for m in what_moves(PLAN, cost, [wider])] == [
+        ("a", 30, 30, 30),
+        ("b", 75, 105, 120),
+    ]
+    for place, low, high in ((("units",), 1, 2), (("growth",), 2, 1)):
+        with pytest.raises(KeyError):
+            ranged(PLAN, place, Decimal(low), Decimal(high))

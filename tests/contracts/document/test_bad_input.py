@@ -371,3 +371,23 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is(tmp_path
     assert ran.returncode == 2
     assert f"found the ending '{ending}'" in ran.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_number_without_end_is_one_fault():
+    contract = parse_contract(
+        {
+            "id": "t", "version": "1", "title": "T", "inputs": [{"name": "x", "about": "Spend", "unit": "pounds"}],
+            "terms": [{"step": "r", "term": "share", "amount": "x", "rates": [1]}], "outputs": [{"name": "o", "of": "r"}],
+        }
+    )  # fmt: skip
+    with pytest.raises(ContractError) as caught:
+        settle(contract, pl.DataFrame({"x": ["inf"]}))
+    assert len(caught.value.faults) == 1
+
+
+def test_a_document_with_broken_indentation_is_refused_by_line_in_words(tmp_path):
+    path = tmp_path / "deal.yaml"
+    path.write_text('id: t\nversion: "1"\n  title: bad', encoding="utf-8")
+    with pytest.raises(DocumentError, match="line 3, column 3") as caught:
+        read_contract(path)
+    assert "<unicode string>" not in str(caught.value)
