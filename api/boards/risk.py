@@ -12,8 +12,7 @@ from api.boards.risk_svg import fan_svg, s_curve_svg, tornado_svg
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError
-from contracts.options.position import ROLES
-from contracts.risk.parties import PartyModel, PartySimulation
+from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
 
 def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
@@ -30,7 +29,7 @@ def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
         return [party for party in made.parties if party[1] in named]
     sizes = made.sizes[0].max(axis=0)
     found = []
-    for role in ROLES:
+    for role in PARTY_ROLES:
         mine = [k for k, (r, _) in enumerate(made.parties) if r == role]
         found += [made.parties[max(mine, key=lambda k: float(sizes[k]))]] if mine else []
     return found
@@ -85,7 +84,7 @@ def party_sentences(made: PartyModel, frames: Mapping[str, pl.DataFrame]) -> lis
     out = []
     for option in made.document.options:
         words = []
-        for role in ROLES:
+        for role in PARTY_ROLES:
             mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role, pl.col("sd_pence") > 0)
             if mine.is_empty():
                 continue

@@ -32,7 +32,7 @@ from contracts.settlement.settle import settle
 
 _GIVEN = ("provider", "year", "quarter")
 _NAMES = ("plan_value", "fund", "goals_met", "position")
-_QUARTERS = 4
+QUARTERS = 4
 _FIRST_TERM = 201
 """Number of the first payment for quality among a commissioner's terms with a provider."""
 
@@ -92,7 +92,7 @@ class QualityPayments:
         """
         if not any(option.quality for option in document.options):
             return pl.DataFrame(schema=_SETTLED)
-        met = _goals(document)
+        met = goals_of(document)
         plan = self._plan(met)
         rows: list[tuple[object, ...]] = []
         for (option_id, case), mine in before.partition_by("option", "activity_case", as_dict=True).items():
@@ -102,7 +102,7 @@ class QualityPayments:
                 contract = self.contracts[payment.contract]
                 members = set(document.providers_of(payment.groups))
                 about = [
-                    (y, p, pence, at.get((y, p), 0)) for y, p, pence in plan if p in members and _in_period(contract, y)
+                    (y, p, pence, at.get((y, p), 0)) for y, p, pence in plan if p in members and in_period(contract, y)
                 ]
                 head = (
                     option_id,
@@ -110,7 +110,7 @@ class QualityPayments:
                     number,
                     contract.id,
                     payment.line or contract.title,
-                    _outside(payment, contract),
+                    outside_payer(payment, contract),
                 )
                 rows += [
                     (*head, y, p, sum(met[p].values()), len(met[p]), *amounts)
@@ -223,8 +223,8 @@ def _settled(
     about: Sequence[tuple[str, str, int, int]],
     met: Mapping[str, Mapping[str, bool]],
 ) -> list[tuple[int, int, int]]:
-    quarters = range(1, _QUARTERS + 1) if "quarter" in contract.input_map() else (None,)
-    rows = [_row(payment, met[row[1]], row, quarter) for row in about for quarter in quarters]
+    quarters = range(1, QUARTERS + 1) if "quarter" in contract.input_map() else (None,)
+    rows = [payment_row(payment, met[row[1]], row, quarter) for row in about for quarter in quarters]
     done = settle(contract, pl.DataFrame(rows, infer_schema_length=None), where=f"payment for quality {contract.id}")
     earned = done.results.get_column(payment.earned).to_list()
     lost = done.results.get_column(payment.lost).to_list() if payment.lost else [0] * len(earned)
@@ -237,12 +237,12 @@ def _settled(
     return out
 
 
-def _row(
+def payment_row(
     payment: QualityPayment, goals: Mapping[str, bool], provided: tuple[str, str, int, int], quarter: int | None
 ) -> dict[str, Any]:
     """One row of the payment's contract."""
     year, provider, plan, position = provided
-    parts = _QUARTERS if quarter else 1
+    parts = QUARTERS if quarter else 1
     pounds = Decimal(plan) / 100
     values: dict[str, Decimal | int] = {
         "plan_value": pounds / parts,
@@ -259,7 +259,7 @@ def _row(
     return row
 
 
-def _goals(document: ContractOptions) -> dict[str, dict[str, bool]]:
+def goals_of(document: ContractOptions) -> dict[str, dict[str, bool]]:
     """Whether each provider met each goal that has a printed result for it."""
     out: dict[str, dict[str, bool]] = {}
     for each in document.goals:
@@ -267,7 +267,8 @@ def _goals(document: ContractOptions) -> dict[str, dict[str, bool]]:
     return out
 
 
-def _in_period(contract: Contract, year: str) -> bool:
+def in_period(contract: Contract, year: str) -> bool:
+    """Whether a financial year lies in the period of a contract."""
     if contract.period is None:
         return True
     first = int(year[:4])
@@ -275,7 +276,7 @@ def _in_period(contract: Contract, year: str) -> bool:
     return start.year <= first and (end is None or first < end.year or (first == end.year and end.month > 3))
 
 
-def _outside(payment: QualityPayment, contract: Contract) -> str | None:
+def outside_payer(payment: QualityPayment, contract: Contract) -> str | None:
     """The body outside the system that pays; None where the providers' commissioners do."""
     if payment.paid_by is not None:
         return payment.paid_by
@@ -344,7 +345,7 @@ def _check_outputs(
     if earned.payer is None and payment.paid_by is None:
         faults.add(place, f"{payment.earned!r}, which names no payer", "an output with a payer, or `paid_by`")
         return
-    outside = _outside(payment, contract)
+    outside = outside_payer(payment, contract)
     if payment.inside_plan and outside is not None:
         faults.add(
             place, f"inside plan income and paid by {outside}", "one or the other: commissioners pay plan income"
@@ -354,4 +355,14 @@ def _check_outputs(
         faults.add(f"{place}.paid_by", f"{outside}, a provider of the system", "a body outside it")
 
 
-__all__ = ["QualityEarned", "QualityPayments", "quality_earned", "quality_faults"]
+__all__ = [
+    "QUARTERS",
+    "QualityEarned",
+    "QualityPayments",
+    "goals_of",
+    "in_period",
+    "outside_payer",
+    "payment_row",
+    "quality_earned",
+    "quality_faults",
+]

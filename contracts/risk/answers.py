@@ -13,10 +13,9 @@ from capitation.chance.estimates import Estimate, Estimates
 from capitation.errors import ScenarioError
 from capitation.records.columns import CONTRACT, OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from contracts.options.position import ROLES
-from contracts.risk.parties import PartySimulation
+from contracts.risk.parties import PARTY_ROLES, PartySimulation
 
-ROLE = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
+ROLE = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=PARTY_ROLES)
 
 OVER = (1, 2, 5)
 """Deficits, in percent of a party's size, whose chance is given."""
@@ -206,7 +205,7 @@ def party_pools(found: PartySimulation, cover: float = 0.95) -> Frame[PartyPool]
     rows = []
     for k, option in enumerate(model.options):
         for y, year in enumerate(model.years):
-            for role in ROLES:
+            for role in PARTY_ROLES:
                 mine = found.positions[k, y][[j for j, (r, _) in enumerate(model.parties) if r == role]]
                 gross, net = np.maximum(-mine, 0.0).sum(axis=0), np.maximum(-mine.sum(axis=0), 0.0)
                 for basis, drawn in (("gross", gross), ("net", net)):

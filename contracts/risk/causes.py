@@ -18,10 +18,9 @@ from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import ScenarioError
 from capitation.records.columns import OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from contracts.options.position import ROLES
-from contracts.risk.parties import PartyModel, PartySimulation, simulate_parties
+from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation, simulate_parties
 
-ROLE = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=ROLES)
+ROLE = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=PARTY_ROLES)
 
 
 class PartyLayer(Schema):

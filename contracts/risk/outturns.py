@@ -58,12 +58,18 @@ class DrawnRows:
     """The outturn where everything is as planned, in the order of the key."""
     years: tuple[YearOfRows, ...]
 
-    def moved(self, years: Iterator[MovedYear], draws: slice) -> dict[str, Floats]:
-        """The columns that draws move, by row and draw of a part of a block."""
+    def moved(self, years: Iterator[MovedYear], draws: slice, answer: float = 0.0) -> dict[str, Floats]:
+        """The columns that draws move, by row and draw of a part of a block.
+
+        Args:
+            years: the block, moved.
+            draws: the part of it.
+            answer: how activity answers a contract, as a share of it.
+        """
         count = draws.stop - draws.start
         value, cost = np.empty((self.at_plan.height, count)), np.empty((self.at_plan.height, count))
         for mine, year in zip(self.years, years, strict=True):
-            _move(mine, year, draws, value[mine.rows], cost[mine.rows])
+            _move(mine, year, draws, 1 + answer, (value[mine.rows], cost[mine.rows]))
         np.rint(value, out=value)  # whole pence, as of an outturn: their sums are exact in whatever order they are made
         np.rint(cost, out=cost)
         plan = self.at_plan.get_column("plan_value_pence").to_numpy().astype(float)
@@ -137,8 +143,9 @@ def _year(
     )  # fmt: skip
 
 
-def _move(mine: YearOfRows, year: MovedYear, draws: slice, value: Floats, cost: Floats) -> None:
+def _move(mine: YearOfRows, year: MovedYear, draws: slice, times: float, into: tuple[Floats, Floats]) -> None:
     """Fill value and cost of the rows of a year; what a mix fails to save is spent on the rows of its locality by plan."""
+    value, cost = into
     value[:] = mine.fixed_value[:, None]
     cost[:] = mine.fixed_cost[:, None]
     for at, rows, planned, at_cost in mine.lines:
@@ -146,6 +153,7 @@ def _move(mine: YearOfRows, year: MovedYear, draws: slice, value: Floats, cost: 
         use = 1 + mine.carried[:, None] * (own - 1)
         if year.shared is not None:
             use = use * year.shared[at, draws]
+        use = use * times if times != 1 else use
         value[rows] += _summed(planned, use)
         variable = mine.variable[rows, None]
         cost[rows] += at_cost.sum(axis=1, keepdims=True) + variable * _summed(at_cost, use - 1)

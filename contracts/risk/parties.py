@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -33,16 +34,21 @@ from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.options.document import ContractOptions, option_faults, read_contracts
+from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
-from contracts.options.position import ROLES, commissioner_money
+from contracts.options.trials import Trials
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
 from contracts.risk.outturns import DrawnRows, drawn_rows
+from contracts.risk.quality import DrawnQuality, drawn_quality
 
 AT_ONCE = 256
 """Draws that are settled at a time, unless the caller says otherwise."""
 
 CHECKED = 1_024
 """After so many draws each it is looked whether the standard errors are small enough."""
+
+PARTY_ROLES = ("commissioner", "provider")
+"""Roles of the parties; bodies outside the system that pay have no position here."""
 
 STOCHASTIC_INPUTS = "actual_activity, actual_value_pence or actual_cost_pence"
 
@@ -65,6 +71,10 @@ class PartyModel:
     """Number of the party that pays each row of the outturn."""
     payee: np.ndarray
     """Number of the party that each row pays."""
+    apart: Floats
+    """What positions hold besides contracts on outturns, the same in every draw, by option, year and party: such as a fund."""
+    quality: tuple[DrawnQuality, ...]
+    """Payments for quality of the options."""
 
     @property
     def years(self) -> tuple[FinancialYear, ...]:
@@ -93,7 +103,7 @@ class PartyModel:
             "actual_value_pence": plan.get_column("plan_value_pence").to_numpy().astype(float)[:, None],
             "actual_cost_pence": plan.get_column("plan_cost_pence").to_numpy().astype(float)[:, None],
         }
-        found: Floats = self._positions(columns, 0, None)[..., 0]
+        found: Floats = self._positions({0.0: columns}, 0, None, answered=False)[..., 0]
         return found
 
     @cached_property
@@ -120,20 +130,47 @@ class PartyModel:
             first: number of the first draw of the part, for messages.
             cuts: takes what limiting clauses cut.
         """
-        return self._positions(self.rows.moved(iter(years), draws), first, cuts)
+        changes = dict.fromkeys(self.answers)
+        columns = {change: self.rows.moved(iter(years), draws, change) for change in changes}
+        return self._positions(columns, first, cuts)
 
-    def _positions(self, columns: Mapping[str, Floats], first: int, cuts: list[Cut] | None) -> Floats:
-        count = columns["actual_cost_pence"].shape[1]
+    @property
+    def answers(self) -> tuple[float, ...]:
+        """How activity answers the contract of each option, as a share of it."""
+        return tuple(float(o.response.value) if o.response is not None else 0.0 for o in self.document.options)
+
+    def _positions(
+        self,
+        columns: Mapping[float, Mapping[str, Floats]],
+        first: int,
+        cuts: list[Cut] | None,
+        *,
+        answered: bool = True,
+    ) -> Floats:
+        """Positions from columns of the outturn, by how activity answers."""
+        count = next(iter(columns.values()))["actual_cost_pence"].shape[1]
+        out = np.empty((len(self.of_option), len(self.years), len(self.parties), count))
+        paid: dict[tuple[int, float], Floats] = {}
+        own = {change: self._own(each, count) for change, each in columns.items()}
+        for k, deals in enumerate(self.of_option):
+            change = self.answers[k] if answered else 0.0
+            out[k] = own[change] + self.apart[k][:, :, None]
+            for number in deals:
+                if (number, change) not in paid:
+                    deal = self.deals[number]
+                    paid[number, change] = self._by_party(deal, deal.payments(columns[change], first, cuts), count)
+                out[k] += paid[number, change]
+        before = out.copy() if self.quality else out
+        for each in self.quality:
+            each.add(out[each.option], before[each.option])
+        return out
+
+    def _own(self, columns: Mapping[str, Floats], count: int) -> Floats:
+        """Allocation less cost of care, by year, party and draw."""
         own = np.repeat(self.allocation[:, :, None], count, axis=2)
         for y, year in enumerate(self.rows.years):
             np.subtract.at(own[y], self.payee[year.rows], columns["actual_cost_pence"][year.rows])
-        paid = [self._by_party(deal, deal.payments(columns, first, cuts), count) for deal in self.deals]
-        out = np.empty((len(self.of_option), *own.shape))
-        for k, deals in enumerate(self.of_option):
-            out[k] = own
-            for number in deals:
-                out[k] += paid[number]
-        return out
+        return own
 
     def _by_party(self, deal: DrawnDeal, payments: Floats, count: int) -> Floats:
         """What a deal brings each party, by year, party and draw."""
@@ -147,10 +184,7 @@ class PartyModel:
     def only(self, layers: Sequence[str]) -> PartyModel:
         """The same with these layers alone; the others stay at plan."""
         chance = model(self.chance.books, self.chance.document, layers)
-        return PartyModel(
-            self.document, chance, self.rows, self.deals, self.of_option, self.parties, self.allocation, self.payer,
-            self.payee,
-        )  # fmt: skip
+        return replace(self, chance=chance)
 
 
 @dataclass(frozen=True)
@@ -234,7 +268,8 @@ def party_model(
                 "Simulate options of which at least one follows activity or cost.",
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
-    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), commissioner_money(run, pack))
+    trials = trials_of(document, pack, run, folder)
+    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials)
 
 
 def _assembled(  # what was made, put together
@@ -243,20 +278,42 @@ def _assembled(  # what was made, put together
     rows: DrawnRows,
     deals: tuple[DrawnDeal, ...],
     of_option: tuple[tuple[int, ...], ...],
-    money: pl.DataFrame,
+    trials: Trials,
 ) -> PartyModel:
-    buyers = sorted({*money.get_column("commissioner_code"), *rows.at_plan.get_column("commissioner")})
-    sellers = sorted(rows.at_plan.get_column("provider").unique())
-    parties = (*((ROLES[0], code) for code in buyers), *((ROLES[1], code) for code in sellers))
+    plain = tuple(option.model_copy(update={"quality": (), "response": None}) for option in document.options)
+    before = trials.positions(trials.by_change(Decimal(0)), document.model_copy(update={"options": plain}))
+    money, payments = trials.money, rows.at_plan
+    buyers = sorted({*money.get_column("commissioner_code"), *payments.get_column("commissioner")})
+    sellers = sorted({*before.filter(pl.col("role") == PARTY_ROLES[1]).get_column("organisation_code")})
+    parties = (*((PARTY_ROLES[0], code) for code in buyers), *((PARTY_ROLES[1], code) for code in sellers))
     place = {party: k for k, party in enumerate(parties)}
     years = {str(book.year): y for y, book in enumerate(chance.books)}
     allocation = np.zeros((len(years), len(parties)))
     for year, code, pence in money.select("year", "commissioner_code", "allocation_pence").rows():
         if year in years:
-            allocation[years[year], place[ROLES[0], code]] += pence
-    payer = np.array([place[ROLES[0], code] for code in rows.at_plan.get_column("commissioner")])
-    payee = np.array([place[ROLES[1], code] for code in rows.at_plan.get_column("provider")])
-    return PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee)
+            allocation[years[year], place[PARTY_ROLES[0], code]] += pence
+    payer = np.array([place[PARTY_ROLES[0], code] for code in payments.get_column("commissioner")])
+    payee = np.array([place[PARTY_ROLES[1], code] for code in payments.get_column("provider")])
+    nothing = np.zeros((len(of_option), len(years), len(parties)))
+    bare = PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, ())
+    planned = nothing.copy()
+    ids = [option.id for option in document.options]
+    for option, role, code, year, pence in before.select(
+        "option", "role", "organisation_code", "year", "position_pence"
+    ).rows():
+        if year in years and (role, code) in place:
+            planned[ids.index(option), years[year], place[role, code]] = pence
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    for year, provider, commissioner, pence in payments.select(
+        "year", "provider", "commissioner", "plan_value_pence"
+    ).rows():
+        mine = sums.setdefault((year, provider), {})
+        mine[commissioner] = mine.get(commissioner, 0) + pence
+    quality = drawn_quality(
+        document, trials.contracts, sums, list(years), {code: place[PARTY_ROLES[1], code] for code in sellers},
+        {code: place[PARTY_ROLES[0], code] for code in buyers},
+    )  # fmt: skip
+    return replace(bare, apart=planned - bare.at_plan, quality=quality)
 
 
 def simulate_parties(
@@ -361,4 +418,4 @@ def _joined(parts: Sequence[tuple[Cut, ...]]) -> tuple[Cut, ...]:
     return tuple(whole)
 
 
-__all__ = ["AT_ONCE", "PartyModel", "PartySimulation", "party_model", "simulate_parties"]
+__all__ = ["AT_ONCE", "PARTY_ROLES", "PartyModel", "PartySimulation", "party_model", "simulate_parties"]

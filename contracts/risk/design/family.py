@@ -18,9 +18,7 @@ from capitation.records.years import FinancialYear
 from contracts.document.contract import parse_contract
 from contracts.document.models import Contract
 from contracts.risk.deals import DRAW
-
-INPUTS = ("year", "locality", "persons", "plan_pence", "spend_pence", "plan_share", "sd_pence")
-"""What a family's contract may ask of a locality: spend is drawn; sd is what chance alone does to its plan."""
+from contracts.risk.localities import INPUTS
 
 STOCHASTIC_INPUT = "spend_pence"
 
@@ -144,4 +142,4 @@ def family_faults(family: TermFamily, contract: Contract, where: str, faults: Fa
         faults.add(f"{where}: contract input {DRAW!r}", "the name that keeps draws apart", "another name")
 
 
-__all__ = ["INPUTS", "DesignLimit", "OpenFigure", "TermFamily", "family_faults", "read_family"]
+__all__ = ["DesignLimit", "OpenFigure", "TermFamily", "family_faults", "read_family"]

@@ -16,11 +16,10 @@ import polars as pl
 from capitation.chance.curves.normal import Floats
 from capitation.chance.estimates import Estimate, Estimates
 from capitation.chance.simulate import Simulation
-from capitation.errors import CapitationError, ContractError
 from contracts.document.models import Contract
-from contracts.risk.deals import DRAW
 from contracts.risk.design.family import DesignLimit, TermFamily
-from contracts.settlement.compile import compile_contract, result_of
+from contracts.risk.localities import locality_rows, payment_of, settled
+from contracts.settlement.compile import Steps
 
 NUDGE = 1e-4
 """Part of plan by which a locality's spend is raised to see what it keeps of the next pound."""
@@ -53,31 +52,12 @@ class Trial:
     """What was tried already."""
 
     @cached_property
-    def _steps(self) -> tuple[object, pl.Expr, str]:
-        passed = next(o for o in self.contract.outputs if o.payer is not None)
-        roles = {party.code: party.role for party in self.contract.parties}
-        steps = compile_contract(self.contract, apart=DRAW)
-        sign = -1.0 if roles[str(passed.payer)] == "provider" else 1.0
-        return steps, sign * result_of(passed, self.contract, rounded=False), passed.name
+    def _payment(self) -> tuple[Steps, pl.Expr]:
+        return payment_of(self.contract)
 
     @cached_property
-    def _base(self) -> pl.DataFrame:
-        """A row a locality and draw, with all but spend and the open figures."""
-        book, draws = self.simulation.model.books[0], self.simulation.draws
-        sd = self.simulation.model.chances[0].whole_sd
-        plan = book.plan_pence.astype(float)
-        each = {
-            "persons": book.persons, "plan_pence": plan, "plan_share": book.system_share, "sd_pence": sd * plan,
-        }  # fmt: skip
-        count = len(book.localities)
-        columns: dict[str, pl.Series] = {
-            "year": pl.Series([str(book.year)]).new_from_index(0, count * draws),
-            "locality": pl.Series(list(book.localities))[np.repeat(np.arange(count), draws)],
-            DRAW: pl.Series(np.tile(np.arange(draws, dtype=np.int32), count)),
-        }
-        columns |= {name: pl.Series(np.repeat(values, draws)) for name, values in each.items()}
-        wanted = {*self.contract.input_map(), DRAW}
-        return pl.DataFrame({name: column for name, column in columns.items() if name in wanted})
+    def _rows(self) -> pl.DataFrame:
+        return locality_rows(self.simulation, self.contract, self.simulation.draws)
 
     @cached_property
     def spend(self) -> Floats:
@@ -92,23 +72,8 @@ class Trial:
         Raises:
             ContractError: a clause refuses a draw; its values are shown.
         """
-        steps, result, name = self._steps
-        used = self.spend if spend is None else spend
-        given = self._base.with_columns(
-            pl.Series("spend_pence", used.ravel()), *(pl.lit(value).alias(each) for each, value in figures.items())
-        )
-        try:
-            done = steps.on_frame(given)  # type: ignore[attr-defined]  # Steps
-        except CapitationError as error:
-            raise ContractError(f"contract {self.contract.id}: {error.message}", error.faults) from error
-        out = done.select(result.alias(name)).to_series()
-        if out.null_count() or not bool(out.is_finite().all()):
-            row = int((out.is_null() | ~out.is_finite()).arg_true()[0])
-            values = ", ".join(f"{key} {value}" for key, value in given.row(row, named=True).items())
-            message = f"contract {self.contract.id}, draw {row % used.shape[1] + 1:,}: found no amount with {values}"
-            raise ContractError(message)
-        found: Floats = out.to_numpy().reshape(used.shape)
-        return found
+        tried = self._rows.with_columns(pl.lit(value).alias(each) for each, value in figures.items())
+        return settled(*self._payment, tried, self.spend if spend is None else spend)
 
     def borne(self, figures: Figures) -> Borne:
         """What everyone bears under some figures."""
