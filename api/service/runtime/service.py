@@ -55,7 +55,7 @@ class Service:
     identity: Identity = field(init=False)
     """Knows callers and what they may do."""
     webhooks: Webhooks = field(init=False)
-    """Sends that a job was cancelled; workers send how the others ended."""
+    """Sends how jobs ended."""
     streams: Streams = field(init=False)
     """Streams of events that are open in this process."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
@@ -71,7 +71,8 @@ class Service:
     def __post_init__(self) -> None:
         self.system = self.settings.organisation or system_of(self.pack)
         self.identity = Identity(self.store, self.settings, self.system)
-        self.webhooks = Webhooks(self.settings.webhook_url, self.settings.webhook_secret.get_secret_value())
+        secret = self.settings.webhook_secret.get_secret_value()
+        self.webhooks = Webhooks(self.settings.webhook_url, secret, self.store)
         self.streams = Streams(self.settings.streams, self.settings.streams_each)
         kept = lru_cache(maxsize=FRAMES_KEPT)(self._decoded)
 
