@@ -143,6 +143,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     threads = [threading.Thread(target=worker.work_until, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
+    service.webhooks.start(stop)
     yield
     stop.set()
     for worker, thread in zip(workers, threads, strict=True):

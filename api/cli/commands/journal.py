@@ -12,11 +12,12 @@ import typer
 
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, RunFolder
-from api.service.ledger.accounts import Account, ChartAccount, assumed_codes, check_chart
+from api.service.ledger.accounts import ChartAccount, assumed_codes, check_chart
 from api.service.ledger.journal_files import csv_bytes, json_bytes, read_journal
 from api.service.ledger.journals import check_accounting_date, journal_of_run, restate
 from api.service.ledger.lines import Approval, Journal, JournalError
 from api.service.ledger.parts import part_of, parts_of
+from api.service.packs.account_codes import Account
 from capitation.errors import SourceError
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import pack_folder
@@ -83,7 +84,16 @@ def journal_command(
         for part in ([old.head.period] if old is not None else parts_of(each, cast("Every", every)))
     ]
     journals = [
-        journal_of_run(made, each, mapping, approved, source=kind, accounting_date=_date(date), part=part)
+        journal_of_run(
+            made,
+            each,
+            mapping,
+            approved,
+            source=kind,
+            accounting_date=_date(date),
+            part=part,
+            replaces=old is not None,
+        )
         for each, part in wanted
     ]
     for journal in journals:

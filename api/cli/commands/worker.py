@@ -31,6 +31,7 @@ def worker(store: StoreOption = None, data: DataOption = None) -> None:
             signal.signal(name, lambda _number, _frame: stop.set())
         thread = threading.Thread(target=working.work_until, args=(stop,), daemon=True)
         thread.start()
+        working.webhooks.start(stop)
         stop.wait()
         thread.join(STOP_SECONDS / 2)
         if thread.is_alive():

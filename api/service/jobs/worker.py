@@ -46,7 +46,7 @@ class Worker:
 
     def __init__(self, store: Store, packs: Packs, settings: Settings) -> None:
         self.store, self.packs, self.settings = store, packs, settings
-        self.webhooks = Webhooks(settings.webhook_url, settings.webhook_secret.get_secret_value())
+        self.webhooks = Webhooks(settings.webhook_url, settings.webhook_secret.get_secret_value(), store)
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self.current: Job | None = None
         self._stop: threading.Event | None = None
@@ -92,17 +92,7 @@ class Worker:
         seconds = round(time.monotonic() - began, 3)
         fields = {"worker": self.name, "job": job.id, "kind": job.kind, "outcome": outcome, "seconds": seconds}
         log.info("job ended", extra={"fields": fields})
-        if outcome != "lost" and self.settings.webhook_url:
-            self._notify(job)
         return True
-
-    def _notify(self, job: Job) -> None:
-        """Let the other system know how the job ended."""
-        with _log_store_errors("webhook not sent", job):
-            ended = self.store.job(job.id)
-            if ended is not None:
-                result = None if ended.result is None else f"/v1/{KINDS[ended.kind].address}/{ended.result}"
-                self.webhooks.job_ended(ended.id, ended.kind, ended.status, result, ended.changed)
 
     def stop_work(self) -> None:
         """Give the job at hand back, so that another worker need not wait for the lease to run out."""

@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.hidden import without_small, without_small_content
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import price_frame, report_in_pounds
 from api.service.records.stored import StoredThings
@@ -98,6 +99,11 @@ KIND = JobKind(
         "credit": OPEN,
         "mix": Visibility(own=("place",), area=("place",), totals=("place", "ALL")),
     },
+    for_others={
+        "activity": without_small("claimed", "exact", "over_claim", subject=("point_of_delivery",)),
+        "credit": without_small("units", subject=("point_of_delivery",)),
+    },
+    content_for_others=without_small_content,
     partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "gap", "engine"}),
     tag_after="positions",
     example=Example(

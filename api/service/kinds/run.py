@@ -120,6 +120,10 @@ MADE_OF_PEOPLE = {
     "allocation": MadeOfPeople("code", (*WEIGHTS, "allocation_pence"), WEIGHTS, is_whole_row=True),
     "spendable": MadeOfPeople("code", (*WEIGHTS, "allocation_pence"), WEIGHTS, is_whole_row=True),
     "target": MadeOfPeople("area_code", of_area=(*WEIGHTS, "target_share")),
+    "locality_activity": MadeOfPeople("locality_code", of_area=("activity",)),
+    "unit_cost": MadeOfPeople(
+        "line", of_line=("baseline_activity", "relative_cost_pence", "unit_cost_pence", "odd_pence")
+    ),
     "distance_from_target": MadeOfPeople(
         "area_code", of_area=("opening_dft_pence_per_person", "closing_dft_pence_per_person")
     ),

@@ -9,16 +9,17 @@ import polars as pl
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
-from api.service.records.job_kind import Example, JobKind, JobResult, Visibility, Work
+from api.service.records.hidden import is_count
+from api.service.records.job_kind import Example, JobKind, JobResult, MadeOfRows, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.errors import ContractError
 from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.identity import plain
-from contracts.books.statements import statement_of
+from contracts.books.statements import outturns, statement_of
 from contracts.document.contract import parse_contract
 from contracts.language.currency import currency_of, smallest_unit
 from contracts.language.rounding import units_per
-from contracts.settlement.settle import settle
+from contracts.settlement.settle import Settlement, settle
 
 _BLOCK_ROW = {
     "year": "2017/18",
@@ -57,6 +58,9 @@ def work(given: Work) -> JobResult:
     frames = {"results": done.results, "positions": in_pence(done.positions()), "notices": done.notices}
     if done.steps is not None:
         frames["steps"] = done.steps
+    counted = counts_of(done)
+    if counted.height:
+        frames["counts"] = counted
     content = {
         "contract": contract.id,
         "contract_digest": request["digest"],
@@ -70,6 +74,18 @@ def work(given: Work) -> JobResult:
     except ContractError as error:  # the settlement stands; its parties' entries, and so its journals, are not issued
         content["statement"] = f"not issued: {error}"
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.width})
+
+
+def counts_of(done: Settlement) -> pl.DataFrame:
+    """The inputs of a settlement that count people or events, one line a row and input: by their unit, or by their name where they have none."""
+    names = [each.name for each in done.contract.inputs if each.type == "number" and is_count(each.unit, each.name)]
+    rows = outturns(done).select("row", "period", "account")
+    parts = [
+        rows.with_columns(pl.lit(name).alias("name"), done.values.get_column(name).cast(pl.Float64).alias("count"))
+        for name in names
+        if name in done.values.columns
+    ]
+    return pl.concat(parts).sort("row", "name").drop_nulls("count") if parts else pl.DataFrame()
 
 
 def in_pence(positions: pl.DataFrame) -> pl.DataFrame:
@@ -119,6 +135,13 @@ KIND = JobKind(
     document="contract",
     more=_rows,
     frames={"positions": _BY_PARTY, "entries": _BY_PARTY},
+    made_of_rows={
+        "counts": MadeOfRows(("count",)),
+        "steps": MadeOfRows(("value_before", "value_after")),
+        "results": MadeOfRows(amounts=True, by="order"),
+        "positions": MadeOfRows(("amount", "amount_pence")),
+        "entries": MadeOfRows(("amount_pence", "direction"), by="account"),
+    },
     partners_see=frozenset({"contract", "contract_digest", "contract_version", "outputs", "statement"}),
     narrowed={"statement": _without_reason},
     tag_after="figures",

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from api.service.kinds.optimisation import best_mix, finite, timeless_report
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.hidden import without_small, without_small_content
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import appraisal_frames, book_frames, book_in_pounds
 from api.service.records.stored import StoredThings
@@ -126,6 +127,13 @@ KIND = JobKind(
         "unmonetised": OPEN,
         "organisations": Visibility(own=("organisation",), totals=("organisation", "system")),
     },
+    for_others={
+        "activity": without_small("as_planned", "mean", "p10", "p50", "p90", "worst", "best"),
+        "draws": without_small("avoided"),
+        "chances": without_small("at"),
+        "unmonetised": without_small("amount"),
+    },
+    content_for_others=without_small_content,
     partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count"}),
     tag_after="optimisations",
     example=Example(

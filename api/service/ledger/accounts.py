@@ -6,43 +6,12 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from api.service.ledger.lines import SOURCES, Journal, JournalError, Source
+from api.service.ledger.lines import Journal, JournalError, Source
+from api.service.packs.account_codes import ANY, Account
 from capitation.errors import Fault, Faults
 from capitation.records.frames import Column, Frame, Schema
 
-ANY = "*"
-"""In a mapping: every service, or every area."""
-
-_CODE = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 _SHOWN = 20
-
-
-class Account(Schema):
-    """A pair of accounts for movements of one kind; the row that names service and area is taken before one with *."""
-
-    journal_source = Column(pl.String, "name", "What the journal is made from", key=True, one_of=SOURCES)
-    direction = Column(
-        pl.String, "word", "Whether the ledger's owner pays or receives", key=True, one_of=("pays", "receives")
-    )
-    service_code = Column(pl.String, "code", "Service, stream or line of a contract; * for every one", key=True)
-    area_code = Column(pl.String, "code", "Locality, or account of a contract; * for every one", key=True)
-    debit_account = Column(pl.String, "code", "Account code that is debited")
-    credit_account = Column(pl.String, "code", "Account code that is credited")
-    about = Column(pl.String, "words", "What the two accounts are")
-    source = Column(pl.String, "id", "Where the codes were read, or assumption")
-    owner = Column(pl.String, "words", "Who answers for them")
-    quality = Column(pl.String, "mark", "Evidence", one_of=("red", "amber", "green"))
-    impact = Column(pl.String, "mark", "Effect", one_of=("red", "amber", "green"))
-    where = Column(pl.String, "words", "Locator, or what an assumption rests on")
-
-    @classmethod
-    def rules(cls) -> dict[str, pl.Expr]:
-        """Codes are letters, digits, dots, strokes and hyphens, and a pair is two accounts."""
-        return {
-            "the debit account is a code": cls.debit_account.col.str.contains(_CODE),
-            "the credit account is a code": cls.credit_account.col.str.contains(_CODE),
-            "debit and credit are two accounts": cls.debit_account.col != cls.credit_account.col,
-        }
 
 
 class ChartAccount(Schema):

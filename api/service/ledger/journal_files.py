@@ -40,13 +40,14 @@ def read_journal(content: bytes, where: str) -> Journal:
         raw: dict[str, Any] = json.loads(content)
         lines, totals = raw.pop("lines"), {raw.pop("debit_total"), raw.pop("credit_total")}
         head = JournalHead.model_validate(raw)
-        frame = pl.DataFrame(
-            [
-                {**line, "debit": pence_of(line["debit"] or 0), "credit": pence_of(line["credit"] or 0)}
-                for line in lines
-            ],
-            infer_schema_length=None,
-        ).rename({"debit": "debit_pence", "credit": "credit_pence"})
+        amounts = [
+            {**line, "debit": pence_of(line["debit"] or 0), "credit": pence_of(line["credit"] or 0)} for line in lines
+        ]
+        frame = (
+            pl.DataFrame(amounts, infer_schema_length=None).rename({"debit": "debit_pence", "credit": "credit_pence"})
+            if amounts
+            else pl.DataFrame(schema=JournalLine.dtypes())  # a replacement that says that nothing is due
+        )
         kept = JournalLine.validate(frame, where)
     except (ValueError, KeyError, TypeError, AttributeError, DataError, ValidationError, pl.exceptions.PolarsError):
         raise JournalError(f"{where}: found no journal; expected the JSON file of one as it was exported") from None

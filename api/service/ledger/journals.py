@@ -22,9 +22,10 @@ from typing import Literal, cast
 
 import polars as pl
 
-from api.service.ledger.accounts import Account, unmapped, with_accounts
+from api.service.ledger.accounts import unmapped, with_accounts
 from api.service.ledger.lines import Approval, Journal, JournalError, JournalHead, Source, net, sealed
 from api.service.ledger.parts import YearPart
+from api.service.packs.account_codes import Account
 from api.service.records.periods import period_of
 from api.service.security.hands import same_hand
 from capitation.errors import DataError, Fault, Faults
@@ -52,6 +53,7 @@ def journal_of_run(
     source: Literal["provider_allocation", "locality_total"] = "provider_allocation",
     accounting_date: dt.date | None = None,
     part: YearPart | None = None,
+    replaces: bool = False,
 ) -> Journal:
     """The journal of one year of a run's allocations, or of a part of it.
 
@@ -63,6 +65,7 @@ def journal_of_run(
         source: allocations to providers, in commissioners' ledgers, or totals of localities, in the system's.
         accounting_date: when it is posted; the last day of the period by default.
         part: the month or quarter of the year to post; the whole year by default.
+        replaces: whether it takes the place of a posted journal, and so may say that nothing is due.
 
     Raises:
         JournalError: the run is not approved, has no such year, or a movement has no account; all faults together.
@@ -100,7 +103,7 @@ def journal_of_run(
             "{} {} of {} for {}", pl.lit(source.replace("_", " ")), "service_code", "organisation_code", "area_code"
         ).alias("description"),
     )
-    return _journal(moves, run.id, period, source, accounts, approved, accounting_date, part)
+    return _journal(moves, run.id, period, source, accounts, approved, accounting_date, part, replaces=replaces)
 
 
 def journal_of_statement(
@@ -112,6 +115,7 @@ def journal_of_statement(
     *,
     accounting_date: dt.date | None = None,
     part: YearPart | None = None,
+    replaces: bool = False,
 ) -> Journal:
     """The journal of the entries of one period of a statement; reversals and replacements stay linked to their entries.
 
@@ -123,6 +127,7 @@ def journal_of_statement(
         approval: who made and who approved the settlement.
         accounting_date: when it is posted; the last day of the period by default where that is a financial year.
         part: the month or quarter of the year to post; the whole period by default.
+        replaces: whether it takes the place of a posted journal, and so may say that nothing is due.
 
     Raises:
         JournalError: no approval, no such period, several currencies, or a movement without account.
@@ -159,7 +164,7 @@ def journal_of_statement(
         pl.col("entry").alias("reference"),
         pl.format("{} of {}, version {}, {}", "line", "contract", "version", "status").alias("description"),
     )
-    return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date, part)
+    return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date, part, replaces=replaces)
 
 
 def restate(old: Journal, new: Journal) -> Restatement:
@@ -218,6 +223,8 @@ def _journal(
     approval: Approval,
     accounting_date: dt.date | None,
     part: YearPart | None,
+    *,
+    replaces: bool,
 ) -> Journal:
     faults = Faults()
     if part is not None:
@@ -234,7 +241,7 @@ def _journal(
     coded = with_accounts(moves.filter(pl.col("amount_pence") != 0), source, accounts)
     faults.extend(unmapped(coded))
     faults.extend(_unsafe(moves))
-    if coded.is_empty():
+    if coded.is_empty() and not replaces:
         faults.add(f"{source} of {period}", "no amount other than 0", "at least one, to post")
     faults.raise_if_any(JournalError, f"run {run_id}: the journal of {source} cannot be made")
     head = JournalHead(

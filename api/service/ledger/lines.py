@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
+from api.service.packs.account_codes import SOURCES
 from api.service.records.api_models import JournalKind
 from api.service.records.failures import ProblemError
 from capitation.errors import Faults
@@ -21,7 +22,6 @@ from contracts.language.currency import CURRENCIES
 Source = Literal["provider_allocation", "locality_total", "statement"]
 """What a journal is made from."""
 
-SOURCES = ("provider_allocation", "locality_total", "statement")
 _KINDS = ("original", "reversal", "replacement")
 
 

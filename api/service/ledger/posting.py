@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from api.service.ledger.accounts import Account, ChartAccount, check_chart
+from api.service.ledger.accounts import ChartAccount, check_chart
 from api.service.ledger.journal_files import json_bytes, read_journal
 from api.service.ledger.journals import check_accounting_date, journal_of_run, journal_of_statement, restate
 from api.service.ledger.lines import Approval, Journal, JournalError
 from api.service.ledger.parts import YearPart, part_of
+from api.service.packs.account_codes import MAPPING_FILE, Account
 from api.service.records.claims import Claim, accounts_shown, alike, claims_of
 from api.service.records.failures import ServiceError
 from api.service.records.periods import period_of
@@ -92,7 +93,14 @@ def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal,
         decoded = service.frame("run", result.id, wanted.source)
         run = Run(content.manifest, {} if decoded is None else {wanted.source: decoded[0]})
         made = journal_of_run(
-            run, wanted.period, accounts, approval, source=wanted.source, accounting_date=date, part=part
+            run,
+            wanted.period,
+            accounts,
+            approval,
+            source=wanted.source,
+            accounting_date=date,
+            part=part,
+            replaces=wanted.restates is not None,
         )
         return made, str(content.manifest.scenario["system_code"])
     decoded = service.frame("settlement", result.id, "entries")
@@ -100,7 +108,16 @@ def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal,
         raise ServiceError("invalid-journal", f"settlement {result.id}: its contract moves no money between parties")
     entries = Entry.validate(decoded[0], "entries")
     accounts, part = _accounts(service, service.pack.digest), _part(service, service.pack.digest, wanted)
-    made = journal_of_statement(entries, result.id, wanted.period, accounts, approval, accounting_date=date, part=part)
+    made = journal_of_statement(
+        entries,
+        result.id,
+        wanted.period,
+        accounts,
+        approval,
+        accounting_date=date,
+        part=part,
+        replaces=wanted.restates is not None,
+    )
     return made, str(entries.get_column("contract")[0])
 
 
@@ -288,7 +305,7 @@ def _accounts(service: Service, pack_digest: str) -> Frame[Account]:
     if settings.accounts is not None:
         mapping = read_rows(settings.accounts, Account)
     else:
-        mapping = service.packs.named(pack_digest).opened().rows("journals/accounts.csv", Account)
+        mapping = service.packs.named(pack_digest).opened().rows(MAPPING_FILE, Account)
     if settings.chart is not None:
         check_chart(mapping, read_rows(settings.chart, ChartAccount, keep_extra=True))
     return mapping

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from api.service.packs.account_codes import MAPPING_FILE, Account
 from api.service.records.pack import Pack
 from capitation.errors import CapitationError, Fault
 from capitation.pack.sources import DataPack, read_raw
@@ -59,6 +60,8 @@ def _trials(pack: Pack, opened: DataPack) -> Iterator[tuple[str, Callable[[], ob
             yield f"{room}/{path.name}", partial(read, path)
     if (pack.folder / "solutions").is_dir():
         yield "solutions", lambda: read_solutions(pack.folder / "solutions")
+    if MAPPING_FILE in pack.paths:
+        yield MAPPING_FILE, lambda: opened.rows(MAPPING_FILE, Account)
     if HOLIDAYS_FILE in pack.paths:
         yield HOLIDAYS_FILE, lambda: bank_holidays(opened)
 

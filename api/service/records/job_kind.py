@@ -77,12 +77,29 @@ class MadeOfPeople:
         of_practice: columns that are left out for a practice whose people are.
         of_area: columns that are left out for an area in which the people of a practice are.
         is_whole_row: whether rows of such practices are left out whole, since nothing else is in them.
+        of_line: columns that are left out for a line whose activity of the whole system is.
     """
 
     code: str
     of_practice: tuple[str, ...] = ()
     of_area: tuple[str, ...] = ()
     is_whole_row: bool = False
+    of_line: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MadeOfRows:
+    """Columns of a table of a settlement that are left out for rows with a small count, and for those beside them.
+
+    Args:
+        columns: their names; those that a table does not have count for nothing.
+        amounts: whether the outputs of the contract are left out, too.
+        by: how a row of the table names the row that was settled: by its `number` in the column row, by its `order`, or by its `account`.
+    """
+
+    columns: tuple[str, ...] = ()
+    amounts: bool = False
+    by: Literal["number", "order", "account"] = "number"
 
 
 @dataclass(frozen=True)
@@ -172,8 +189,10 @@ class JobKind(Generic[R]):
         more: what else a request keeps, from the checked body, the body as sent, and what is stored.
         frames: rows that a partner sees of each frame; a frame that is not named is hidden.
         people: frames that count people or events, whose small numbers are left out.
+        made_of_rows: tables of a settlement with what follows from counts of its rows.
         for_others: what those who do not make runs see of a frame that counts people or events in a way of its own, from the
             frame and the smallest number shown.
+        content_for_others: the same of the content of a result.
         made_of_people: frames with columns that follow from the people of practices, left out with them in every frame.
         partners_see: names in the content of a result that a partner sees; others are hidden.
         narrowed: what a partner sees of those among them that say more than is theirs, by name.
@@ -196,6 +215,8 @@ class JobKind(Generic[R]):
     frames: Mapping[str, Visibility] = field(default_factory=dict)
     people: Mapping[str, People] = field(default_factory=dict)
     made_of_people: Mapping[str, MadeOfPeople] = field(default_factory=dict)
+    made_of_rows: Mapping[str, MadeOfRows] = field(default_factory=dict)
+    content_for_others: Callable[[Mapping[str, Any], int], dict[str, Any]] | None = None
     for_others: Mapping[str, Callable[[pl.DataFrame, int], pl.DataFrame]] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()
     narrowed: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)

@@ -65,10 +65,8 @@ async def read_job(request: Request, service: ServiceDep, client: ClientDep, job
 @router.delete("/{job_id}", response_model=JobView)
 def cancel_job(request: Request, service: ServiceDep, client: ClientDep, job_id: JobId) -> Response:
     """Cancel a job that has not ended; one that has ended stays as it is."""
-    before = _known(service, job_id)
+    _known(service, job_id)
     cancelled = service.store.cancel(job_id, event(client, request, "jobs.delete", f"jobs/{job_id}"))
-    if before.status not in TERMINAL and cancelled.status == "cancelled":
-        service.webhooks.job_ended(cancelled.id, cancelled.kind, cancelled.status, None, cancelled.changed)
     return respond(job_view(cancelled), request)
 
 

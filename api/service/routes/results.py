@@ -81,7 +81,16 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         view = result_view(result, [each for each in tables if sees_frame(name, each, client, service.system)])
         hides = await service.read(service.hides, name, result_id, client)
         view = view.model_copy(
-            update={"content": content_seen(name, view.content, client, service.system, hides=hides)}
+            update={
+                "content": content_seen(
+                    name,
+                    view.content,
+                    client,
+                    service.system,
+                    hides=hides,
+                    smallest_shown=service.settings.smallest_shown,
+                )
+            }
         )
         headers = {"Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
         return respond(view, request, headers=headers, tag=tag_of(view.model_dump_json()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from io import BytesIO
 from typing import ParamSpec, TypeVar
@@ -16,17 +16,19 @@ from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
 from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
+from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
-from api.service.security.people import NOBODY, HiddenPeople, hidden_people
+from api.service.security.people import hidden_lines, hidden_people, hidden_rows
 from api.service.security.suppression import MARK
 from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
 from api.service.settings import Settings
 from api.service.store import Store
 from capitation.errors import DocumentError, Fault
 from capitation.records.documents import read_mapping
+from capitation.records.identity import plain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +55,7 @@ class Service:
     identity: Identity = field(init=False)
     """Knows callers and what they may do."""
     webhooks: Webhooks = field(init=False)
-    """Sends that a job was cancelled; workers send how the others ended."""
+    """Sends how jobs ended."""
     streams: Streams = field(init=False)
     """Streams of events that are open in this process."""
     frame: Callable[[str, str, str], tuple[pl.DataFrame, str] | None] = field(init=False)
@@ -69,7 +71,8 @@ class Service:
     def __post_init__(self) -> None:
         self.system = self.settings.organisation or system_of(self.pack)
         self.identity = Identity(self.store, self.settings, self.system)
-        self.webhooks = Webhooks(self.settings.webhook_url, self.settings.webhook_secret.get_secret_value())
+        secret = self.settings.webhook_secret.get_secret_value()
+        self.webhooks = Webhooks(self.settings.webhook_url, secret, self.store)
         self.streams = Streams(self.settings.streams, self.settings.streams_each)
         kept = lru_cache(maxsize=FRAMES_KEPT)(self._decoded)
 
@@ -124,20 +127,26 @@ class Service:
         """Whether numbers of people are left out of a result's tables for a caller."""
         if view_of(caller, self.system) == EVERYTHING or kind not in KINDS:
             return False
-        if self.hidden(kind, result_id).practices:
+        if self.hidden(kind, result_id) != NOBODY:
             return True
         names = [name for name in self.store.frame_names(kind, result_id) if name in KINDS[kind].people]
         shown = [self.seen(kind, result_id, name, self.approver) for name in names]
         return any(each is not None and each[0].get_column(MARK).any() for each in shown)
 
     def _hidden(self, kind: str, result_id: str) -> HiddenPeople:
-        population = self.frame(kind, result_id, "population")
-        if population is None:
-            return NOBODY
-        membership = self.frame(kind, result_id, "membership")
-        return hidden_people(
-            population[0], None if membership is None else membership[0], self.system, self.settings.smallest_shown
-        )
+        smallest, found = self.settings.smallest_shown, NOBODY
+        if kind in KINDS and KINDS[kind].made_of_rows:
+            counts, result = self.frame(kind, result_id, "counts"), self.store.result(kind, result_id)
+            if counts is None or result is None:
+                return NOBODY
+            return hidden_rows(counts[0], plain(result.content).get("outputs", ()), smallest)
+        population, membership = (self.frame(kind, result_id, name) for name in ("population", "membership"))
+        if population is not None:
+            found = hidden_people(population[0], None if membership is None else membership[0], self.system, smallest)
+        costs, activity = (self.frame(kind, result_id, name) for name in ("unit_cost", "locality_activity"))
+        if costs is None:
+            return found
+        return replace(found, lines=hidden_lines(costs[0], None if activity is None else activity[0], smallest))
 
     def _area(self, kind: str, result_id: str, organisation: str) -> frozenset[str]:
         membership = self.frame(kind, result_id, "membership")

@@ -5,8 +5,8 @@
     webhook-signature  v1, and the HMAC-SHA256 of "id.timestamp.body" with the shared secret, in base64
 
 The message says which job ended, how, and where its result stands: no figures, so that whoever receives it asks for them as
-themselves. It is sent again after 5 seconds, half a minute, 2 and 10 minutes where it was not taken. What waits is in memory: a
-process that dies sends no more, and `GET /v1/jobs` says what was missed.
+themselves. It is sent again after 5 seconds, half a minute, 2, 10 and 30 minutes where it was not taken. What waits is in the store, where
+it was written with the end of its job: a process that dies loses none, and whichever process sends first sends it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import datetime as dt
 import hashlib
 import hmac
 import logging
-import queue
 import threading
 import time
 import urllib.error
@@ -24,16 +23,21 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 
+from api.service.kinds import KINDS
 from api.service.records.addresses import is_local_or_https, secret_bytes
+from api.service.store import Message, StoreError
+from api.service.store.messages import Messages
 from capitation.records.identity import canonical, digest
 
 log = logging.getLogger("capitation.worker")
 
-WAITS = (0.0, 5.0, 30.0, 120.0, 600.0)
-"""Seconds before each attempt."""
+WAITS = (5.0, 30.0, 120.0, 600.0, 1_800.0)
+"""Seconds before each further attempt."""
 
-_MOST_WAITING = 10_000
+_LOOK_EVERY = 1.0
 _TIMEOUT = 10.0
+_LEASE = 60.0
+"""For how long nobody else sends what one process has begun to send."""
 
 Post = Callable[[str, bytes, dict[str, str]], int]
 """Sends a body with headers to an address, and gives the status of the answer."""
@@ -46,73 +50,84 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 class Webhooks:
-    """What sends messages to one address, one after the other, in a thread of its own that begins with the first.
+    """What sends the messages of a store to one address, one after the other.
 
     Args:
         url: where to; nothing is sent where it is empty.
         secret: what is shared with the receiver.
+        store: keeps the messages.
         post: sends a message.
-        waits: seconds before each attempt.
+        waits: seconds before each further attempt.
     """
 
-    def __init__(self, url: str, secret: str, post: Post | None = None, waits: tuple[float, ...] = WAITS) -> None:
+    def __init__(
+        self, url: str, secret: str, store: Messages, post: Post | None = None, waits: tuple[float, ...] = WAITS
+    ) -> None:
         if url and not is_local_or_https(url):
             raise ValueError("expected an https address, or http on this machine, without a user or password")
         self.url, self._secret, self._post, self._waits = url, secret, post or _posted, waits
-        self._waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_MOST_WAITING)
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self.store = store
+        store.announces = store.announces or bool(url)
 
-    def job_ended(self, job_id: str, kind: str, status: str, result: str | None, at: float) -> None:
-        """Send that a job has ended; never waits."""
-        if not self.url:
-            return
-        data = {"id": job_id, "kind": kind, "status": status, "href": f"/v1/jobs/{job_id}", "result": result}
-        when = dt.datetime.fromtimestamp(at, dt.UTC).isoformat()
-        body = canonical({"type": f"job.{status}", "timestamp": when, "data": data}).encode()
-        message_id = f"msg_{digest(f'{job_id} {status} {at}')[:32]}"
-        try:
-            self._waiting.put_nowait((message_id, body))
-        except queue.Full:
-            log.warning("webhook not sent: too many wait", extra={"fields": {"job": job_id}})
-            return
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True)
-                self._thread.start()
-
-    def wait_until_sent(self) -> None:
-        """Wait until every message was taken or given up."""
-        self._waiting.join()
-
-    def _work(self) -> None:
-        while True:
-            message_id, body = self._waiting.get()
+    def work_until(self, stop: threading.Event) -> None:
+        """Send what is due until asked to stop; a store that is gone or full is waited for."""
+        while not stop.is_set():
             try:
-                self._send(message_id, body)
+                if not self.send_one():
+                    stop.wait(_LOOK_EVERY)
+            except StoreError as error:
+                log.warning("store unavailable", extra={"fields": {"error": str(error)}})
+                stop.wait(_LOOK_EVERY)
             except Exception:
-                log.exception("webhook met a fault", extra={"fields": {"message": message_id}})
-            finally:
-                self._waiting.task_done()
+                log.exception("webhook met a fault")
+                stop.wait(_LOOK_EVERY)
 
-    def _send(self, message_id: str, body: bytes) -> None:
-        for wait in self._waits:
-            time.sleep(wait)
-            now = int(time.time())
-            headers = {
-                "Content-Type": "application/json",
-                "User-Agent": "capitation",
-                "webhook-id": message_id,
-                "webhook-timestamp": str(now),
-                "webhook-signature": signature(self._secret, message_id, now, body),
-            }
-            status = self._post(self.url, body, headers)
-            if 200 <= status < 300:
-                return
-            fields = {"message": message_id, "host": urllib.parse.urlsplit(self.url).hostname, "status": status}
-            log.warning("webhook not taken", extra={"fields": fields})
-            if status == 410:  # the receiver wants no more of it
-                return
+    def start(self, stop: threading.Event) -> None:
+        """Send in a thread of its own, where there is somebody to send to."""
+        if self.url:
+            threading.Thread(target=self.work_until, args=(stop,), daemon=True).start()
+
+    def send_one(self) -> bool:
+        """Whether a message was due; it was taken then, or is sent again later, or is given up.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        message = self.store.claim_message(_LEASE)
+        if message is None:
+            return False
+        message_id = f"msg_{digest(f'{message.job} {message.status} {message.ended}')[:32]}"
+        status = self._send(message_id, _body(message))
+        if 200 <= status < 300:
+            self.store.forget_message(message.seq)
+            return True
+        fields = {"message": message_id, "host": urllib.parse.urlsplit(self.url).hostname, "status": status}
+        log.warning("webhook not taken", extra={"fields": fields})
+        attempts = message.attempts + 1
+        if status == 410 or attempts > len(self._waits):  # 410: the receiver wants no more of it
+            self.store.forget_message(message.seq)
+        else:
+            self.store.put_off(message.seq, attempts, self._waits[attempts - 1])
+        return True
+
+    def _send(self, message_id: str, body: bytes) -> int:
+        now = int(time.time())
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "capitation",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(self._secret, message_id, now, body),
+        }
+        return self._post(self.url, body, headers)
+
+
+def _body(message: Message) -> bytes:
+    result = None if message.result is None else f"/v1/{KINDS[message.kind].address}/{message.result}"
+    href = f"/v1/jobs/{message.job}"
+    data = {"id": message.job, "kind": message.kind, "status": message.status, "href": href, "result": result}
+    when = dt.datetime.fromtimestamp(message.ended, dt.UTC).isoformat()
+    return canonical({"type": f"job.{message.status}", "timestamp": when, "data": data}).encode()
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

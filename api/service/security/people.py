@@ -11,28 +11,17 @@ the same practices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import polars as pl
 
-from api.service.records.job_kind import MadeOfPeople
+from api.service.records.hidden import NOBODY, HiddenPeople
+from api.service.records.job_kind import MadeOfPeople, MadeOfRows
 from api.service.security.suppression import MARK, suppressed
 
 MICRO = 1_000_000
 
 _AREAS = ("locality_code", "place_code", "commissioner_code")
-
-
-@dataclass(frozen=True)
-class HiddenPeople:
-    """Practices whose people are left out, and the areas that they are in."""
-
-    practices: frozenset[str] = frozenset()
-    areas: frozenset[str] = frozenset()
-
-
-NOBODY = HiddenPeople()
-"""Nobody is left out."""
 
 
 def hidden_people(
@@ -71,25 +60,105 @@ def hidden_people(
     if membership is not None:
         inside = membership.filter(pl.col("practice_code").is_in(sorted(practices)))
         areas_of |= {code for name in _AREAS if name in inside.columns for code in inside.get_column(name)}
+        areas_of |= _another_locality(set(inside.get_column("locality_code")), membership)
     return HiddenPeople(practices, frozenset(areas_of))
+
+
+def _another_locality(hidden: set[str], membership: pl.DataFrame) -> set[str]:
+    """The first other locality where one only is hidden: whoever takes the others from the system's total would find it."""
+    others = sorted(set(membership.get_column("locality_code").drop_nulls()) - hidden)
+    return set(others[:1]) if len(hidden) == 1 else set()
+
+
+def _among(column: str, codes: Iterable[str]) -> pl.Expr:
+    named = sorted(codes)
+    return pl.col(column).is_in(named) if named else pl.lit(False)
+
+
+def hidden_lines(unit_cost: pl.DataFrame, activity: pl.DataFrame | None, smallest_shown: int) -> frozenset[str]:
+    """Lines whose activity of the whole system is small, or would give a locality's away.
+
+    Args:
+        unit_cost: line and baseline_activity, as in a run.
+        activity: year, case, point_of_delivery, locality_code and activity; None where a result has none.
+        smallest_shown: the smallest number of events other than 0 that is shown.
+    """
+    small = unit_cost.filter(pl.col("baseline_activity").is_between(1, smallest_shown - 1)).get_column("line")
+    lines = set(small)
+    if activity is not None:
+        totals = suppressed(
+            activity,
+            "activity",
+            within=["year", "case", "point_of_delivery"],
+            order_by=["locality_code"],
+            smallest_shown=smallest_shown,
+        ).totals
+        lines |= set(totals.filter(MARK).get_column("point_of_delivery"))
+    return frozenset(lines)
+
+
+def hidden_rows(counts: pl.DataFrame, amounts: Iterable[str], smallest_shown: int) -> HiddenPeople:
+    """The rows of a settlement with a small count, and enough beside them that no sum gives them away.
+
+    Args:
+        counts: row, period, account and count, one line a row and counted input, as in a settlement.
+        amounts: outputs of the contract.
+        smallest_shown: the smallest number of people or events other than 0 that is shown.
+
+    Example:
+        Rows with 3, 40 and 60 spells where 5 is the smallest shown: the first two are left out.
+    """
+    count = pl.col("count").abs()
+    least = (
+        counts.group_by("row", "period", "account", maintain_order=True)
+        .agg((pl.when(count > 0).then(count).min().fill_null(0.0) * MICRO).round().cast(pl.Int64).alias("least"))
+        .sort("row")
+    )
+    marked = suppressed(least, "least", within=(), order_by=["row"], smallest_shown=smallest_shown * MICRO).rows
+    left_out = marked.filter(MARK)
+    return HiddenPeople(
+        rows=frozenset(left_out.get_column("row")),
+        accounts=frozenset(left_out.select("period", "account").iter_rows()),
+        amounts=frozenset(amounts),
+    )
+
+
+def without_rows(frame: pl.DataFrame, made_of: MadeOfRows, hidden: HiddenPeople) -> pl.DataFrame:
+    """A table of a settlement without what follows from counts that are left out; `is_suppressed` marks its rows."""
+    if made_of.by == "account":
+        names = [f"{period}\n{account}" for period, account in sorted(hidden.accounts)]
+        left_out = pl.concat_str("period", pl.lit("\n"), "account").is_in(names)
+    elif made_of.by == "order":
+        left_out = pl.int_range(pl.len()).is_in(sorted(hidden.rows))
+    else:
+        left_out = pl.col("row").is_in(sorted(hidden.rows))
+    wanted = (*made_of.columns, *(sorted(hidden.amounts) if made_of.amounts else ()))
+    columns = [name for name in dict.fromkeys(wanted) if name in frame.columns]
+    return frame.with_columns(
+        *(pl.when(~left_out).then(pl.col(name)).alias(name) for name in columns), left_out.alias(MARK)
+    )
 
 
 def without_people(frame: pl.DataFrame, made_of: MadeOfPeople, hidden: HiddenPeople) -> pl.DataFrame:
     """A frame without what follows from the people of hidden practices; `is_suppressed` marks rows in which something was left out."""
     if made_of.is_whole_row:
-        frame = frame.filter(~pl.col(made_of.code).is_in(sorted(hidden.practices)))
+        frame = frame.filter(~_among(made_of.code, hidden.practices))
     mark = pl.col(MARK) if MARK in frame.columns else pl.lit(False)
-    of_practice = pl.col(made_of.code).is_in(sorted(hidden.practices)) if made_of.of_practice else pl.lit(False)
-    of_area = pl.col(made_of.code).is_in(sorted(hidden.areas)) if made_of.of_area else pl.lit(False)
+    of_practice = _among(made_of.code, hidden.practices if made_of.of_practice else ())
+    of_area = _among(made_of.code, hidden.areas if made_of.of_area else ())
+    of_line = _among(made_of.code, hidden.lines if made_of.of_line else ())
 
     def left_out(name: str) -> pl.Expr:
         test = pl.lit(False)
         if name in made_of.of_practice:
             test = test | of_practice
+        if name in made_of.of_line:
+            test = test | of_line
         return test | of_area if name in made_of.of_area else test
 
-    names = [name for name in dict.fromkeys((*made_of.of_practice, *made_of.of_area)) if name in frame.columns]
+    wanted = (*made_of.of_practice, *made_of.of_area, *made_of.of_line)
+    names = [name for name in dict.fromkeys(wanted) if name in frame.columns]
     return frame.with_columns(
         *(pl.when(left_out(name)).then(None).otherwise(pl.col(name)).alias(name) for name in names),
-        (mark | of_practice | of_area).alias(MARK),
+        (mark | of_practice | of_area | of_line).alias(MARK),
     )

@@ -14,9 +14,10 @@ from typing import Any
 import polars as pl
 
 from api.service.kinds import KINDS
+from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
-from api.service.security.people import NOBODY, HiddenPeople, without_people
+from api.service.security.people import without_people, without_rows
 from api.service.security.suppression import MARK, suppressed
 from capitation.errors import UnknownNameError
 
@@ -123,8 +124,11 @@ def seen(
             frame = for_others(frame, smallest_shown)
         if people is not None:
             frame = _without_small_numbers(frame, people, smallest_shown)
-        if made_of is not None and hidden.practices:
+        if made_of is not None and (hidden.practices or hidden.lines):
             frame = without_people(frame, made_of, hidden)
+        made_of_rows = KINDS[kind].made_of_rows.get(name)
+        if made_of_rows is not None and hidden.rows:
+            frame = without_rows(frame, made_of_rows, hidden)
     return visible(kind, name, frame, caller, system, area)
 
 
@@ -134,9 +138,12 @@ def sees_frame(kind: str, name: str, caller: Caller, system: str) -> bool:
 
 
 def content_seen(
-    kind: str, content: dict[str, Any], caller: Caller, system: str, *, hides: bool = False
+    kind: str, content: dict[str, Any], caller: Caller, system: str, *, hides: bool = False, smallest_shown: int = 5
 ) -> dict[str, Any]:
     """The content of a result as far as the caller sees it; `hides`: numbers of people are left out of its tables for them."""
+    if kind in KINDS and view_of(caller, system) != EVERYTHING:
+        narrowed_content = KINDS[kind].content_for_others
+        content = content if narrowed_content is None else narrowed_content(content, smallest_shown)
     if sees_everything(caller, system):
         return _without_checksums(kind, content) if hides else content
     if kind not in KINDS:

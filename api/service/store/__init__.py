@@ -15,6 +15,7 @@ from api.service.store.documents import Documents, ShippedDocument
 from api.service.store.jobs import TERMINAL, Job, Jobs
 from api.service.store.journal_records import JournalRecords, NewJournal, Rival, RivalError, StoredJournal
 from api.service.store.keys import Keys
+from api.service.store.messages import Message
 from api.service.store.pack_records import PackRecords, StoredPack
 from api.service.store.results import Result, Results
 
@@ -24,6 +25,7 @@ __all__ = [
     "Job",
     "KeptAnswer",
     "Mark",
+    "Message",
     "NewJournal",
     "Result",
     "Rival",

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from api.service.records.stored import StoredFile, StoredFrame
 from api.service.security.audit import AuditEvent
-from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database
+from api.service.store.database import CLOCKS_DIFFER_SECONDS
+from api.service.store.messages import Messages
 from api.service.store.tables import asker as _asker
 from api.service.store.tables import job as _job
 from api.service.store.tables import job_event as _event
@@ -42,7 +43,7 @@ class Job:
     changed: float
 
 
-class Jobs(Database):
+class Jobs(Messages):
     """The part of the store that keeps jobs."""
 
     def ask(self, job_id: str, kind: str, request: str, author: str, audit_event: AuditEvent | None = None) -> Job:
@@ -260,6 +261,8 @@ class Jobs(Database):
 
     def _say(self, connection: Connection, job_id: str, name: str, message: str) -> None:
         connection.execute(sa.insert(_event).values(job=job_id, name=name, says=message, created=self.clock()))
+        if name in TERMINAL:
+            self._announce(connection, job_id)
 
 
 def _is_owned(job_id: str, owner: str) -> sa.ColumnElement[bool]:

@@ -36,6 +36,14 @@ asker = sa.Table("asker", meta, *_texts("job", "subject"))
 job_event = sa.Table(
     "job_event", meta, sa.Column("seq", serial, primary_key=True), *_texts("job", "name", "says"), *_times("created")
 )
+message = sa.Table(
+    "message",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("job", "kind", "status", "result"),
+    sa.Column("attempts", sa.Integer),
+    *_times("ended", "due"),
+)
 result = sa.Table(
     "result",
     meta,

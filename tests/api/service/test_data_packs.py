@@ -171,6 +171,27 @@ def test_faults_of_the_checks_have_paths_inside_the_pack(served, tmp_path, tempo
     assert str(temporary) not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (lambda text: text.replace("debit_account", "debit_acount", 1), "debit_account"),
+        (lambda text: text.replace("provider_allocation,pays", "provider_allocations,pays", 1), "provider_allocation"),
+    ],
+)
+def test_a_mapping_of_account_codes_that_no_journal_could_use_is_refused_at_upload(served, copied, changed, says):
+    path = copied / "journals" / "accounts.csv"
+    text = path.read_text(encoding="utf-8")
+    assert changed(text) != text
+    path.write_text(changed(text), encoding="utf-8")
+    try:
+        answer = send(served, archive_of(Pack(copied)))
+    finally:
+        path.write_text(text, encoding="utf-8")  # the copy serves other tests, too
+    assert answer.status_code == 422, answer.text
+    assert any("accounts.csv" in fault["where"] or "accounts" in fault["where"] for fault in answer.json()["faults"])
+    assert says in answer.text
+
+
 @pytest.mark.parametrize("media", ["application/json", "text/csv", ""])
 def test_another_format_is_told(served, media):
     answer = send(served, b"{}", media=media)

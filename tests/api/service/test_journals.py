@@ -11,10 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.service.ledger.accounts import Account, ChartAccount, assumed_codes, check_chart
+from api.service.ledger.accounts import ChartAccount, assumed_codes, check_chart
 from api.service.ledger.journal_files import csv_bytes, json_bytes, read_journal
 from api.service.ledger.journals import journal_of_run, journal_of_statement, restate
 from api.service.ledger.lines import Approval, JournalError, JournalLine, net
+from api.service.packs.account_codes import Account
 from capitation.errors import FrameError
 from capitation.pack.layers import shipped_packs
 from capitation.run.run import Run, RunManifest, save_run
@@ -429,6 +430,37 @@ def test_the_command_writes_balanced_journals_and_the_same_bytes_again(written, 
             assert all(debit == credit for debit, credit in by_hand(content).values())
     assert capitation(*words).code == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+
+
+@pytest.mark.parametrize(("every", "count"), [("month", 12), ("quarter", 4)])
+def test_the_command_writes_the_parts_of_a_year_which_add_to_it_to_the_penny(
+    written, tmp_path, capitation, every, count
+):
+    folder, approved = written
+    words = ["journal", folder, "--approval", approved, "--year", "2018/19"]
+    assert capitation(*words, "--out", tmp_path / "year").code == 0
+    parts = ["--every", every, "--profile", "working-days"]
+    told = capitation(*words, *parts, "--out", tmp_path / every, "--json")
+    assert told.code == 0, told.err
+    heads = json.loads(told.out)["journals"]
+    assert len({head["period"] for head in heads}) == len(heads) == count
+    assert {(head["year"], head["profile"]) for head in heads} == {("2018/19", "working-days")}
+
+    def sums(folder):
+        found = [read_journal(path.read_bytes(), path.name) for path in sorted(folder.glob("*.json"))]
+        keys = ["organisation_code", "counterparty_code", "area_code", "service_code", "account_code"]
+        return (
+            pl.concat([each.lines for each in found])
+            .group_by(keys)
+            .agg(pl.col("debit_pence", "credit_pence").sum())
+            .sort(keys)
+        )
+
+    assert sums(tmp_path / every).equals(sums(tmp_path / "year"))
+    refused = capitation(*words, "--every", "week", "--out", tmp_path / "none")
+    assert (refused.code, "expected year, quarter, month" in refused.err) == (2, True)
+    unknown = capitation(*words, "--every", "month", "--profile", "twelfth", "--out", tmp_path / "none")
+    assert (unknown.code, "twelfths" in unknown.err, (tmp_path / "none").exists()) == (2, True, False)
 
 
 def test_the_command_restates_a_posted_journal(written, tmp_path, capitation, blmk_run):

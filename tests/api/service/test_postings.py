@@ -149,6 +149,27 @@ def test_what_is_no_period_is_none():
     assert (year_of("2019-02"), year_of("2018/19")) == ("2018/19", None)
 
 
+@pytest.mark.both_databases("what is posted once is so by the database")
+def test_figures_of_nothing_take_what_was_posted_out_and_can_be_put_right_again(served, hands):
+    paid, nothing = settled(served, hands, "a"), settled(served, hands, "b", plan_value_pence="0")
+    refused = make(served, hands, nothing, "n")
+    assert (refused.status_code, refused.json()["faults"][0]["expected"]) == (422, "at least one, to post")
+    first = make(served, hands, paid, "a").json()["items"][0]
+    answer = make(served, hands, nothing, "c", restates=first["id"])
+    assert answer.status_code == 201, answer.text
+    reversal, replacement = answer.json()["items"]
+    assert (reversal["kind"], replacement["kind"], replacement["lines"]) == ("reversal", "replacement", 0)
+    whole = served.client.get(replacement["href"], headers=hands["cal"]).json()
+    assert (whole["debit_total"], whole["credit_total"], whole["lines"]) == ("0.00", "0.00", [])
+    text = served.client.get(replacement["href"], headers={**hands["cal"], "Accept": "text/csv"}).text
+    assert len(text.splitlines()) == 1
+    assert make(served, hands, nothing, "d", restates=replacement["id"]).status_code == 422
+    more = settled(served, hands, "e", plan_value_pence="7")
+    assert make(served, hands, more, "f").status_code == 409
+    assert make(served, hands, more, "g", restates=replacement["id"]).status_code == 201
+    assert ledger_faults(served.service.store) == []
+
+
 # --- whose hand --------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The store itself, on each database: older shapes are brought up whole, what is kept stays, and two writers double nothing."""
 
 import datetime as dt
+import json
 import sqlite3
 import threading
 from collections import Counter
@@ -93,13 +94,19 @@ FIRST_SHAPE = {
 """What a store of the first shape may hold."""
 
 
-def in_first_shape(url):
+def brought_to(url, revision):
+    """An engine on a store of an earlier shape."""
     config = Config()
     config.set_main_option("script_location", str(Path(api.service.migrations.__file__).parent))
     engine = sa.create_engine(sa.make_url(url.replace("postgresql:", "postgresql+psycopg:")))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+    return engine
+
+
+def in_first_shape(url):
+    engine = brought_to(url, "0001")
     tables = sa.MetaData()
     with engine.begin() as connection:
         tables.reflect(connection)
@@ -115,7 +122,7 @@ def in_first_shape(url):
 def test_a_store_of_the_first_shape_is_brought_to_this_one_with_everything_kept(store_url, stores):
     in_first_shape(store_url)
     store = stores(clock=lambda: 1.6e9)
-    assert store.self_test() == "0003"
+    assert store.self_test() == "0004"
     assert [(d.version, d.content) for d in store.versions("scenario", "a", 0, 10)] == [(1, "{}"), (2, '{"b":1}')]
     assert [(j.id, j.status, j.author) for j in store.jobs(0, 10)] == [
         (JOB, "done", "anna"), ("waits", "queued", "anna"), ("held", "running", "anna"), ("lost", "running", "anna")
@@ -130,10 +137,69 @@ def test_a_store_of_the_first_shape_is_brought_to_this_one_with_everything_kept(
     assert store.claim("new", 15, 5) is None
 
 
+@pytest.mark.both_databases("a migration is written for each")
+def test_journals_of_a_store_without_postings_claim_what_they_posted_in_the_chain_of_the_first(store_url, stores):
+    """Journals that were made before postings were kept: an original, what restates it, and one of another account."""
+    lines = {
+        "a": ("original", "", "P1", 100),
+        "b": ("reversal", "a", "P1", 100),
+        "c": ("replacement", "a", "P1", 70),
+        "d": ("original", "", "P2", 5),
+    }
+
+    def content(name):
+        kind, linked, provider, pence = lines[name]
+        both = [("debit", "E"), ("credit", "L")]
+        return json.dumps(
+            {
+                "journal_source": "statement",
+                "period": "2018/19",
+                "currency": "GBP",
+                "kind": kind,
+                "linked_to": linked,
+                "lines": [
+                    {
+                        "organisation_code": "06F",
+                        "counterparty_code": provider,
+                        "area_code": f"06F / {provider} / acute",
+                        "service_code": "acute",
+                        "account_code": account,
+                        "debit": f"{pence / 100:.2f}" if side == "debit" else None,
+                        "credit": f"{pence / 100:.2f}" if side == "credit" else None,
+                    }
+                    for side, account in both
+                ],
+            }
+        ).encode()
+
+    engine = brought_to(store_url, "0002")
+    tables = sa.MetaData()
+    with engine.begin() as connection:
+        tables.reflect(connection)
+        for name, (kind, linked, _, pence) in lines.items():
+            row = {
+                "id": name, "slot": f"{kind}|{name}", "result": "r", "organisation": "blmk-block", "period": "2018/19",
+                "source": "statement", "kind": kind, "linked_to": linked, "author": "cal", "total_pence": pence,
+                "lines": 2, "content": content(name), "created": 1.5e9,
+            }  # fmt: skip
+            connection.execute(sa.insert(tables.tables["journal"]).values(row))
+    engine.dispose()
+    store = stores(clock=lambda: 1.6e9)
+    found = [(journal, root, claim.account) for journal, root, claim in store.postings()]
+    assert [(journal, root) for journal, root, _ in found] == [("a", "a"), ("c", "a"), ("d", "d")]
+    assert found[0][2] == found[1][2] != found[2][2]
+    keys = {journal: claim.key for journal, _, claim in store.postings()}
+    assert keys["a"] == keys["c"] != keys["d"]
+    (claim,) = [claim for journal, _, claim in store.postings() if journal == "d"]
+    assert claim.last_month - claim.first_month == 11
+    assert [each.journal for each in store.rivals([claim])] == ["d"]  # its money cannot be posted again
+    assert store.rivals([claim], "d") == []
+
+
 def test_two_processes_that_start_at_once_bring_an_empty_store_to_shape_once(store_url):
     made = [Store(store_url) for _ in range(4)]
     assert at_once(*(each.migrate for each in made)) == [None] * 4
-    assert [each.self_test() for each in made] == ["0003"] * 4
+    assert [each.self_test() for each in made] == ["0004"] * 4
     for each in made:
         each.close()
 
@@ -146,7 +212,7 @@ def test_a_new_file_that_another_process_has_just_begun_to_write_to_is_waited_fo
     letting_go.start()
     store = Store(f"sqlite:///{tmp_path / 'new.db'}")
     store.migrate()
-    assert store.self_test() == "0003"
+    assert store.self_test() == "0004"
     letting_go.join()
     other.close()
     store.close()

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from api.service.jobs.worker import Worker
-from api.service.runtime.webhooks import Webhooks, signature
+from api.service.runtime.webhooks import WAITS, Webhooks, signature
 from api.service.settings import Settings
+from api.service.store import Store
+from tests.api.service.real_server import until
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
@@ -35,26 +37,94 @@ def test_a_signature_is_the_one_of_the_published_example():
     )
 
 
-def test_a_message_is_sent_again_under_the_same_id_until_it_is_taken():
+@pytest.fixture
+def ended(store_url):
+    """A store in which a job has ended, with somebody to send that to; its clock is moved by hand."""
+    now = [1_522_245_602.0]
+    store = Store(store_url, clock=lambda: now[0])
+    store.migrate()
+    store.now = now
+    store.announces = True
+    store.ask("0" * 32, "run", "{}", "ann")
+    assert store.finish(store.claim("w", 60, 5), "w", "1" * 16, "{}", {})
+    yield store
+    store.close()
+
+
+def sender(store, receiver, **more):
+    return Webhooks("https://x.example/hook", SECRET, store, receiver, **more)
+
+
+@pytest.mark.both_databases("messages are claimed and put off in the store")
+def test_a_message_is_sent_again_under_the_same_id_until_it_is_taken(ended):
     receiver = Receiver(500, 0, 200)
-    hooks = Webhooks("https://x.example/hook", SECRET, receiver, waits=(0.0,) * 5)
-    hooks.job_ended("0" * 32, "run", "done", "/v1/runs/1", 1_522_245_602.0)
-    hooks.wait_until_sent()
+    hooks = sender(ended, receiver)
+    assert hooks.send_one()
+    assert not hooks.send_one()  # it is not due again yet
+    for wait in (5.0, 30.0):
+        ended.now[0] += wait
+        assert hooks.send_one()
+    ended.now[0] += 86_400
+    assert not hooks.send_one()
+    assert ended.messages_waiting() == 0
     assert [status for *_, status in receiver.taken] == [500, 0, 200]
     assert len({headers["webhook-id"] for _, _, headers, _ in receiver.taken}) == 1
     _, body, headers, _ = receiver.taken[-1]
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     made = base64.b64encode(hmac.new(b"k" * 32, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{made}"
-    assert json.loads(body)["type"] == "job.done"
+    said = json.loads(body)
+    assert (said["type"], said["data"]["result"]) == ("job.done", "/v1/runs/" + "1" * 16)
 
 
-def test_a_receiver_that_wants_no_more_of_it_is_left_alone():
+def test_a_receiver_that_wants_no_more_of_it_is_left_alone(ended):
     receiver = Receiver(410)
-    hooks = Webhooks("https://x.example/hook", SECRET, receiver, waits=(0.0,) * 5)
-    hooks.job_ended("0" * 32, "run", "failed", None, 1.0)
-    hooks.wait_until_sent()
+    assert sender(ended, receiver).send_one()
+    assert (len(receiver.taken), ended.messages_waiting()) == (1, 0)
+
+
+def test_a_message_that_nobody_takes_is_given_up_after_its_last_attempt(ended):
+    receiver = Receiver(*[503] * 20)
+    hooks = sender(ended, receiver)
+    for wait in (0.0, *WAITS):
+        ended.now[0] += wait
+        assert hooks.send_one()
+    assert (len(receiver.taken), ended.messages_waiting()) == (6, 0)
+
+
+@pytest.mark.both_databases("messages are claimed and put off in the store")
+def test_a_process_that_dies_while_it_sends_loses_nothing_and_two_send_nothing_twice(ended, store_url):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    with pytest.raises(Killed):
+        sender(ended, killed).send_one()
+    other = Store(store_url, clock=lambda: ended.now[0])
+    receiver = Receiver()
+    again = sender(other, receiver)
+    assert not again.send_one()  # the other may still be at it
+    ended.now[0] += 61
+    assert again.send_one()
+    assert not sender(ended, receiver).send_one()
     assert len(receiver.taken) == 1
+    other.close()
+
+
+def test_a_clock_that_jumped_puts_nothing_off_for_ever(ended):
+    hooks = sender(ended, Receiver(500, 204))
+    ended.now[0] += 10 * 365 * 86_400
+    assert hooks.send_one()
+    ended.now[0] -= 10 * 365 * 86_400
+    assert hooks.send_one()
+    assert ended.messages_waiting() == 0
+
+
+def test_nothing_is_kept_where_there_is_nobody_to_send_it_to(served):
+    served.ask("/v1/optimisations", {"problem": "overlap_pair"})
+    assert served.service.store.messages_waiting() == 0
 
 
 def test_jobs_that_end_are_sent_to_a_server(serve):
@@ -78,11 +148,11 @@ def test_jobs_that_end_are_sent_to_a_server(serve):
         )
         worker = Worker(served.service.store, served.service.packs, served.service.settings)
         assert worker.work_once()
-        worker.webhooks.wait_until_sent()
+        until(lambda: len(got) == 1)
         second = served.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "b"})
         for _ in range(2):  # cancelled once, and sent once
             served.client.delete(second.headers["location"])
-        served.service.webhooks.wait_until_sent()
+        until(lambda: served.service.store.messages_waiting() == 0)
         running.shutdown()
         thread.join()
     done, cancelled = (json.loads(body) for _, body in got)
