@@ -13,7 +13,7 @@ import polars as pl
 from capitation.aims.due import Due, due
 from capitation.errors import DataError, Fault, Faults, SourceError, suggest
 from capitation.pack.sources import DataPack
-from capitation.records.columns import SOURCE
+from capitation.records.columns import SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 
@@ -46,7 +46,7 @@ class Milestone(NamedMilestone):
     due = Column(pl.String, "as printed", "Date as printed")
     first_month = Column(pl.String, "year-month", "First month it is due in; empty where it is ongoing", nullable=True)
     last_month = Column(pl.String, "year-month", "Last month it is due in", nullable=True)
-    year = Column(pl.String, "financial year", "Financial year of its first month", nullable=True)
+    year = YEAR.but(about="Financial year of its first month", key=False, nullable=True)
 
 
 def milestones(pack: DataPack, first_year: FinancialYear | None = None) -> Frame[Milestone]:
