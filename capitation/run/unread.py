@@ -20,8 +20,13 @@ from capitation.run.run import MANIFEST, Run, RunManifest
 from capitation.run.scenario import Scenario
 from capitation.weighting.formula import need_catalogue
 
-READ_BY_COMMANDS = ("localities.persons_high", "localities.persons_low")
-"""Parameters that a command reads by name: the band of a locality's size."""
+READ_BY_COMMANDS = (
+    "assumptions.range_amber",
+    "assumptions.range_red",
+    "localities.persons_high",
+    "localities.persons_low",
+)
+"""Parameters that a command reads by name: how far figures without a range are tested, and the band of a locality's size."""
 
 _ROOMS = (
     "need/area_coefficients/",
