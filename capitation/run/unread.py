@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from capitation.chain.rules import read_chain
+from capitation.chain.sustainability import WEIGHTS
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pace.policy import PacePolicy
 from capitation.pack.layers import shipped_packs
@@ -20,8 +21,18 @@ from capitation.run.run import MANIFEST, Run, RunManifest
 from capitation.run.scenario import Scenario
 from capitation.weighting.formula import need_catalogue
 
-READ_BY_COMMANDS = ("localities.persons_high", "localities.persons_low")
-"""Parameters that a command reads by name: the band of a locality's size."""
+READ_BY_COMMANDS = (
+    "assumptions.range_amber",
+    "assumptions.range_red",
+    "localities.persons_high",
+    "localities.persons_low",
+)
+"""Parameters that a command reads by name: how far figures without a range are tested, and the band of a locality's size."""
+
+OF_ORGANISATIONS = frozenset(
+    {*WEIGHTS.values(), "top_slices.cumulative_surplus", "top_slices.running_cost_pounds_per_head"}
+)
+"""Parameters that a chain reads which is followed to organisations: conditions of funding, surplus and running costs of commissioners."""
 
 _ROOMS = (
     "need/area_coefficients/",
@@ -144,6 +155,7 @@ def used_parameters(pack: DataPack, scenarios: list[Scenario]) -> set[str]:
         except CapitationError:
             continue
         found |= {rule.price for rule in chain.rules if rule.price is not None}
+        found |= OF_ORGANISATIONS if chain.organisations is not None else frozenset()
     return found
 
 

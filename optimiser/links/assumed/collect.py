@@ -72,7 +72,8 @@ def _documents(inputs: PlanInputs) -> Iterator[LoggedFigure]:
         if followed.organisations is not None:
             book = f"organisations/{followed.organisations}.toml"
             title = f"organisations {followed.organisations}"
-            yield from in_pack("organisations", title, book, OrganisationBook, pack.document(book, OrganisationBook))
+            for each in in_pack("organisations", title, book, OrganisationBook, pack.document(book, OrganisationBook)):
+                yield _met_or_not(each) if each.place.startswith("standards") else each
     for name in dict.fromkeys(rule.formula for rule in scenario.streams):
         relative = f"need/formulas/{name}.toml"
         if relative in pack.files(relative):
@@ -81,6 +82,15 @@ def _documents(inputs: PlanInputs) -> Iterator[LoggedFigure]:
                 yield (
                     replace(each, change=None, value=None) if each.value == 1 else each
                 )  # the whole of a block: a choice, no number
+
+
+def _met_or_not(entry: LoggedFigure) -> LoggedFigure:
+    """A condition that is met or is not (1 or 0), tested as both; a result in percent keeps its own range."""
+    if entry.value is None or entry.value not in (0, 1):
+        return entry
+    unit = "1 where the condition of funding is met"
+    place = entry.place.replace("standards", "condition of sustainability funding met")
+    return replace(entry, place=place, unit=unit, low=Decimal(0), high=Decimal(1), range_from="declared")
 
 
 def _parameters(inputs: PlanInputs) -> Iterator[LoggedFigure]:

@@ -45,6 +45,7 @@ UNITS = {
     "contacts": "contacts a year",
 }
 _NAMES = (
+    "organisation",
     "stream",
     "line",
     "point_of_delivery",

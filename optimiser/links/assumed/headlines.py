@@ -111,7 +111,14 @@ class Headlines:
         same = scenario is self.inputs.scenario
         if same and not changed:
             return self.run
-        late = (scenario.files.flows, "organisations/", "chains/", "parameters/prices/")
+        late = (
+            scenario.files.flows,
+            "organisations/",
+            "chains/",
+            "parameters/prices/",
+            "parameters/stf/",
+            "parameters/top_slices/",
+        )
         if same and all(name.startswith(late) for name in changed):
             return self._paid_anew(inputs)
         return evaluate(scenario, inputs.pack)

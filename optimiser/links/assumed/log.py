@@ -172,7 +172,7 @@ def _end(document: Assumed, measured: Measured, part: str, high: bool, notes: li
     try:
         moved = what_moves(document, lambda d: measured(d, part), [alone])
     except CapitationError as error:
-        notes.append(f"at {end.normalize():f}: {error.message}")
+        notes.append(f"at {end.normalize():f}: {error.faults[0] if error.faults else error.message}")
         return None
     return {str(each.measured): each.at_low for each in moved}
 
