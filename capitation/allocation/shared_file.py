@@ -68,6 +68,8 @@ def allocate_file(
         )
     table = raw_table(weights)
     read = _rows(table, levels, weight)
+    if read.is_empty():
+        raise SourceError(f"{table.where}: found headings and no row; expected one row for each receiver")
     whole, scale = _whole(read.get_column(weight), table, weight)
     names = [f"__level{n}" for n in range(len(levels))]
     leaves = read.select(

@@ -27,6 +27,7 @@ WORDS = (
 """What a row of totals is called, in any case."""
 
 _CALLED = r"^(grand |sub-?)?totals?( (of|for)\b.*|[:*])?$|\b(sub-?)?totals?$|^all (practices|places|localities|ccgs|icbs|areas|england)$"
+_BEGINS = r"^(grand |sub-?)?totals?\b"
 _CLOSE = 1e-9
 _FEWEST = 4  # a row without a name of a total is one only if at least three others add up to it, in every column
 
@@ -41,6 +42,8 @@ class TotalRow:
     """What it is called."""
     sums: bool
     """Whether it is the sum of the others in every column of numbers."""
+    of_those_above: bool = False
+    """Whether it is the sum of the rows above it, back to the subtotal before."""
 
 
 def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str]) -> list[TotalRow]:
@@ -72,13 +75,42 @@ def total_rows(frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str
     if called.len() == 1:
         called = called.new_from_index(0, frame.height)
     at_end = pl.Series([frame.height >= _FEWEST and row in {0, frame.height - 1} for row in range(frame.height)])
-    hits = (called | (sums & at_end)).arg_true()
+    part = _subtotals(frame, values, labels)
+    hits = sorted({*(called | (sums & at_end)).arg_true(), *part})
     return [
         TotalRow(
-            row, " ".join(str(frame[name][row]) for name in labels if frame[name][row] is not None), bool(sums[row])
+            row,
+            " ".join(str(frame[name][row]) for name in labels if frame[name][row] is not None),
+            bool(sums[row]),
+            row in part,
         )
         for row in hits
     ]
+
+
+def _subtotals(frame: pl.DataFrame, values: pl.DataFrame, labels: Sequence[str]) -> list[int]:
+    """Rows whose label begins with a word for a total and that sum the rows above them, back to the subtotal before."""
+    if not labels:
+        return []
+    begins = frame.select(
+        pl.any_horizontal(
+            pl.col(name)
+            .cast(pl.String)
+            .str.strip_chars()
+            .str.to_lowercase()
+            .str.contains(_BEGINS)
+            .fill_null(value=False)
+            for name in labels
+        )
+    ).to_series()
+    found, start = [], 0
+    for row in begins.arg_true():
+        above, own = values[start:row].sum(), values[row]
+        whole = [(float(above[name][0]), float(own[name][0])) for name in values.columns] if row > start else []
+        if whole and any(b for _, b in whole) and all(abs(a - b) <= _CLOSE * max(abs(b), 1e-300) for a, b in whole):
+            found.append(row)
+            start = row + 1
+    return found
 
 
 def _is_called(name: str) -> pl.Expr:
@@ -106,6 +138,14 @@ def table_total_faults(table: RawTable, labels: Sequence[str], amounts: Sequence
     return total_faults(frame, named, kept, table.where, table.lines, "--no-total-row")
 
 
+def _what(found: TotalRow) -> str:
+    if found.sums:
+        return "the sum of the other rows"
+    if found.of_those_above:
+        return "the sum of the rows above it"
+    return "called a total, though it is not the sum of the other rows"
+
+
 def total_faults(
     frame: pl.DataFrame, labels: Sequence[str], amounts: Sequence[str], where: str, lines: Sequence[int], flag: str
 ) -> list[Fault]:
@@ -122,7 +162,7 @@ def total_faults(
     return [
         Fault(
             f"{where}: line {lines[found.row]}",
-            f"{found.label!r}, {'the sum of the other rows' if found.sums else 'called a total, though it is not the sum of the other rows'}",
+            f"{found.label!r}, {_what(found)}",
             "one row for each receiver, and no total",
             f"Take the row out, or give {flag} where it is one of them.",
         )
