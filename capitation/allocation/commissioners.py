@@ -24,6 +24,9 @@ class CommissionerMoney(Schema):
     planned_pence = Column(pl.Int64, "pence", "Planned payments to providers")
     held_pence = Column(pl.Int64, "pence", "Held in reserve and contingency", ge=0)
     allocation_pence = ALLOCATION_PENCE.but(about="Planned payments and held money together", ge=None)
+    other_cost_pence = Column(
+        pl.Int64, "pence", "Cost that no payment moves: what it plans to save beyond its reserves stands below nothing"
+    )
 
 
 def commissioner_money(
@@ -73,5 +76,6 @@ def commissioner_money(
             "planned_pence",
             "held_pence",
             (pl.col("planned_pence") + pl.col("held_pence")).alias("allocation_pence"),
+            pl.lit(0, dtype=pl.Int64).alias("other_cost_pence"),
         )
     )

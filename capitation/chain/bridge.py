@@ -91,27 +91,56 @@ def do_nothing(chain: Chain, drivers: Drivers, system: str, years: Iterable[Fina
     return BridgeLine.validate(pl.DataFrame(rows, schema=BridgeLine.dtypes(), orient="row"))
 
 
-def with_mix(bridge: Frame[BridgeLine], gains: Mapping[str, int], source: str) -> Frame[BridgeLine]:
-    """The bridge once a mix is bought: what it gains in each year (pence, net of its own spend) stands before what is left.
+def with_mix(
+    bridge: Frame[BridgeLine], gains: Mapping[str, int] | Mapping[tuple[str, str], int], source: str
+) -> Frame[BridgeLine]:
+    """The bridge once a mix is bought: what it gains (pence, net of its own spend) stands before what is left.
+
+    Args:
+        bridge: the chain.
+        gains: by year for the system; or by year and organisation, which add to the system's.
+        source: where the mix comes from.
 
     Raises:
-        ScenarioError: a year of the mix that the bridge does not have.
+        ScenarioError: a year or an organisation of the mix that the bridge does not have.
     """
-    lacking = sorted(set(gains) - set(bridge.get_column("year")))
-    if lacking:
-        raise ScenarioError(f"the mix gains money in {', '.join(lacking)}; expected years of the chain only")
-    before = bridge.filter(pl.col("line") == "mix").select("year", "organisation", bought_pence="amount_pence")
-    kept = bridge.filter(pl.col("line") != "mix").join(before, on=["year", "organisation"], how="left", validate="m:1")
-    gain = pl.col("year").replace_strict(dict(gains), default=0, return_dtype=pl.Int64)
-    left = pl.col("amount_pence") - pl.col("bought_pence").fill_null(0) - gain
-    moved = kept.with_columns(
-        pl.when(pl.col("line") == "left").then(left).otherwise(pl.col("amount_pence")).alias("amount_pence")
+    whole: dict[tuple[str, str], int] = {}
+    systems = dict(bridge.filter(pl.col("level") == "system").select("year", "organisation").iter_rows())
+    known = set(bridge.select("year", "organisation").iter_rows())
+    for key, gain in gains.items():
+        year, who = (key, None) if isinstance(key, str) else key
+        if year not in systems or (who is not None and (year, who) not in known):
+            missing = year if who is None else f"{year} for {who}"
+            raise ScenarioError(f"the mix gains money in {missing}; expected years and organisations of the chain only")
+        for code in {systems[year], systems[year] if who is None else who}:
+            whole[year, code] = whole.get((year, code), 0) + gain
+    rows = [(year, code, gain) for (year, code), gain in whole.items()]
+    added = pl.DataFrame(rows, schema={"year": pl.String, "organisation": pl.String, "gain": pl.Int64}, orient="row")
+    on, is_mix = ["year", "organisation"], pl.col("line").is_in(["mix", OWN["mix"]])
+    before = bridge.filter(is_mix).select(*on, bought="amount_pence")
+    kept = (
+        bridge.filter(~is_mix)
+        .join(before, on=on, how="left", validate="m:1")
+        .join(added, on=on, how="left", validate="m:1")
+        .with_columns(pl.col("bought", "gain").fill_null(0))
     )
-    mix = kept.filter(pl.col("line") == "left").with_columns(
-        pl.lit(step_of("mix"), dtype=pl.Int64).alias("step"), pl.lit("mix").alias("line"), pl.lit(TITLES["mix"]).alias("title"),
-        (-gain).alias("amount_pence"), pl.lit(value=False).alias("is_total"), pl.lit(source).alias("source"),
+    is_left = pl.col("line").is_in(["left", OWN["left"]])
+    left = (
+        pl.when(is_left)
+        .then(pl.col("amount_pence") - pl.col("bought") - pl.col("gain"))
+        .otherwise(pl.col("amount_pence"))
+    )
+    is_system = pl.col("level") == "system"
+    mix = kept.filter(is_left & (is_system | (pl.col("gain") != 0))).with_columns(
+        pl.lit(step_of("mix"), dtype=pl.Int64).alias("step"),
+        pl.when(is_system).then(pl.lit("mix")).otherwise(pl.lit(OWN["mix"])).alias("line"),
+        pl.lit(TITLES["mix"]).alias("title"), (-pl.col("gain")).alias("amount_pence"),
+        pl.lit(value=False).alias("is_total"), pl.lit(source).alias("source"),
     )  # fmt: skip
-    return BridgeLine.validate(pl.concat([moved, mix]).select(*BridgeLine.columns()))
+    columns = list(BridgeLine.columns())
+    return BridgeLine.validate(
+        pl.concat([kept.with_columns(left.alias("amount_pence")).select(columns), mix.select(columns)])
+    )
 
 
 def unclosed(bridge: pl.DataFrame) -> pl.DataFrame:

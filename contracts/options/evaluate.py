@@ -11,7 +11,7 @@ by the options, the scenario's inputs and the contracts it used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -35,9 +35,8 @@ from contracts.options.compare import (
     option_terms,
 )
 from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
-from contracts.options.outturn import OutturnLine, PlanLine, answered, case_activity, outturn, plan_lines
+from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
 from contracts.options.position import (
-    FUNDING,
     CommissionerMoney,
     FurtherCost,
     PartyTransfer,
@@ -46,13 +45,14 @@ from contracts.options.position import (
     PositionBridge,
     commissioner_money,
     funding,
+    funding_payments,
     position_bridge,
     positions,
     transfers,
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.study import study
-from contracts.options.trials import SettleAll, Trials, before_quality, by_response, with_funding
+from contracts.options.trials import Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
 
@@ -61,6 +61,20 @@ class CaseOutturn(OutturnLine):
     """An outturn line of one activity case."""
 
     activity_case = ACTIVITY_CASE
+
+
+MIX = "mix"
+"""Activity case of a mix that is bought."""
+
+
+@dataclass(frozen=True)
+class MixCase:
+    """A mix that was bought, as contract options see it."""
+
+    activity: Frame[CaseActivity]
+    """Planned activity, and what is done with the mix."""
+    costs: pl.DataFrame
+    """year, provider_code (who bears it), name, cost_pence beside the cost of that activity; below 0 it takes cost away."""
 
 
 class ContractNotice(Schema):
@@ -101,6 +115,7 @@ def evaluate_options(
     only: Sequence[str] = (),
     given: Mapping[str, Contract] | None = None,
     studied: bool = False,
+    mix: MixCase | None = None,
 ) -> Run:
     """The run of two to six contract options on the allocation of their scenario.
 
@@ -111,6 +126,7 @@ def evaluate_options(
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try, the base among them; none means all.
         given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
+        mix: a mix that was bought, as an activity case of its own beside those of the document.
         studied: also what the study of the options finds: switching values, ranges, worst cases, leaps (`study.py`).
 
     Raises:
@@ -127,21 +143,23 @@ def evaluate_options(
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
-    lines = plan_lines(run)
-    cases = [PLAN, *(case.id for case in document.cases)]
-    tried = {case: _outturn(document, run, lines, case, document.cost_at_plan.value) for case in cases}
+    money = commissioner_money(run, pack)
+    trials = Trials(document, contracts, run, plan_lines(run), money, _settle_all)
+    activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
+    activities |= {} if mix is None else {MIX: mix.activity}
+    cases = list(activities)
+    tried = {case: trials.outturn(activity) for case, activity in activities.items()}
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
-    fund = funding(run)
-    settle_all = with_funding(_settle_all, fund)
-    settled = {case: settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
+    settled = {case: _settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    money = CommissionerMoney.validate(pl.concat([commissioner_money(run, pack), fund.money]))
-    trials = Trials(document, contracts, run, lines, money, settle_all)
-    answers, moved = _answers(trials, {case: f for case, f in tried.items() if case != PLAN}, settled, faults)
+    answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers]))
-    further = FurtherCost.validate(moved)
-    quality = trials.quality.settled(document, before_quality(positions(payments, outturns, money, further)))
+    funded = funding_payments(document.options, cases, funding(run))
+    payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
+    further = FurtherCost.validate(pl.concat([moved, _of_mix(document, mix)]))
+    quality = trials.quality.settled(
+        document, before_quality(positions(payments, outturns, money, further), trials.margin)
+    )
     payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
     further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
     every = positions(payments, outturns, money, further)
@@ -184,9 +202,14 @@ def trials_of(document: ContractOptions, pack: DataPack, run: Run, folder: Path 
     contracts, _ = read_contracts(document, pack, folder, faults, None)
     faults.extend(option_faults(document, run, contracts, ()))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    fund = funding(run)
-    money = CommissionerMoney.validate(pl.concat([commissioner_money(run, pack), fund.money]))
-    return Trials(document, contracts, run, plan_lines(run), money, with_funding(_settle_all, fund))
+    return Trials(
+        document,
+        contracts,
+        run,
+        plan_lines(run),
+        commissioner_money(run, pack),
+        _settle_all,
+    )
 
 
 def payments_of(
@@ -243,8 +266,20 @@ def _commissioners(run: Run | None) -> set[str]:
     return set() if run is None else set(run.provider_allocation["commissioner_code"])
 
 
+def _of_mix(document: ContractOptions, mix: MixCase | None) -> pl.DataFrame:
+    """What a mix costs and releases, alike under every option."""
+    if mix is None:
+        return FurtherCost.empty()
+    options = pl.DataFrame({"option": [each.id for each in document.options]}, schema={"option": pl.String})
+    rows = options.join(mix.costs, how="cross").with_columns(
+        pl.lit(MIX).alias("activity_case"), pl.lit("mix").alias("kind")
+    )
+    return rows.select(*FurtherCost.columns())
+
+
 def _answers(
     trials: Trials,
+    activities: Mapping[str, Frame[CaseActivity]],
     cases: Mapping[str, Frame[OutturnLine]],
     settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
     faults: Faults,
@@ -253,7 +288,8 @@ def _answers(
 
     Args:
         trials: the options.
-        cases: outturns of the cases in which activity answers.
+        activities: activity of every case.
+        cases: outturns of every case; at plan activity answers nothing.
         settled: payments and notices of those cases without an answer.
         faults: takes rows that cannot be settled.
     """
@@ -264,8 +300,10 @@ def _answers(
             continue
         mine = document.model_copy(update={"options": options})
         for case, before in cases.items():
-            activity = answered(trials.by_case(case), change)
-            after = outturn(trials.lines, activity, document.variable_ppm(), document.cost_at_plan.value)
+            if case == PLAN:
+                continue
+            activity = answered(activities[case], change)
+            after = trials.outturn(activity)
             paid, _ = _settle_all(mine, trials.contracts, after, case, faults)
             paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
             sums = [
@@ -298,14 +336,6 @@ def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("amount_pence") != 0)
         .select(*Payment.columns())
     )
-
-
-def _outturn(
-    document: ContractOptions, run: Run, lines: Frame[PlanLine], case_id: str, cost_at_plan: Decimal
-) -> Frame[OutturnLine]:
-    case = document.case_of(case_id)
-    activity = case_activity(run, document.plan_activity, case.of, case.change, case.lines)
-    return outturn(lines, activity, document.variable_ppm(), cost_at_plan)
 
 
 def _settle_all(
@@ -390,7 +420,7 @@ def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl
 def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
     """What every provider is paid under its contracts and spends by an outturn: option, year, provider_code, price and cost."""
     price = (
-        paid.filter(pl.col("contract") != FUNDING)
+        paid.filter(pl.col("kind") == "contract")
         .group_by("option", "year", "provider_code")
         .agg(pl.col("amount_pence").sum().alias("price_pence"))
     )
@@ -403,33 +433,23 @@ def _expected_gap(
     tried: Mapping[str, Frame[OutturnLine]],
     settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
 ) -> pl.DataFrame:
-    """What each side expects in the first year, by its own case and its own cost at plan."""
+    """What each side expects in every year, by its own case and its own cost of care."""
     document = trials.document
     expected = {
         each.party: _expected(tried[each.case], settled[each.case][0])
         if each.cost_at_plan is None
-        else _expected_at(
-            each,
-            document,
-            _outturn(document, trials.run, trials.lines, each.case, each.cost_at_plan.value),
-            trials.contracts,
-            trials.settle_all,
-        )
+        else _expected_at(each, trials)
         for each in document.expectations
     }
     return expected_gaps(expected["commissioner"], expected["provider"], document.first_year)
 
 
-def _expected_at(
-    belief: Expectation,
-    document: ContractOptions,
-    rows: Frame[OutturnLine],
-    contracts: Mapping[str, Contract],
-    settle_all: SettleAll,
-) -> pl.DataFrame:
-    """The same for a party that expects planned activity to cost something of its own."""
-    faults = Faults()
-    paid, _ = settle_all(document, contracts, rows, belief.case, faults)
+def _expected_at(belief: Expectation, trials: Trials) -> pl.DataFrame:
+    """The same for a party that expects care to cost something of its own."""
+    faults, document = Faults(), trials.document
+    own = document.model_copy(update={"cost_at_plan": belief.cost_at_plan})
+    rows = trials.outturn(trials.by_case(belief.case), own)
+    paid, _ = _settle_all(document, trials.contracts, rows, belief.case, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: what the {belief.party} expects cannot be settled")
     return _expected(rows, paid)
 

@@ -2,8 +2,9 @@
 
     plan value      the provider's allocation of a service divided over its lines by cost x flow (largest remainder)
     actual value    plan value x actual activity / planned activity, nearest penny
-    plan cost       plan value x cost at plan
-    actual cost     plan cost + plan cost x variable part x (actual - planned activity) / planned activity, nearest penny
+    base cost       what the provider's care costs when nothing is done (the run's chain), divided over its lines by the value of
+                    that activity; where the run has no chain, the plan value at planned activity
+    cost            base cost + base cost x variable part x (activity - base activity) / base activity, nearest penny
 
 Values stand at the price the plan implies. A line that no point of delivery counts stays at plan. All is worked out by
 locality and then added up, so plan values add to the run's provider allocations to the penny.
@@ -17,6 +18,7 @@ from typing import cast
 
 import polars as pl
 
+from capitation.chain.accounts import INCOME
 from capitation.errors import ContractError, Faults
 from capitation.money.apportion import apportion
 from capitation.money.rounding import nearest_quotient
@@ -25,6 +27,8 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 
 _MICRO = 1_000_000
+TRENDS, PRICED = "unmitigated", "mitigated"
+"""Cases of the run's activity: what the cost of doing nothing is of, and what plan income pays for."""
 _ROW = ["year", "provider", "commissioner", "locality_code", "service", "line"]
 
 
@@ -38,6 +42,25 @@ class PlanLine(Schema):
     service = Column(pl.String, "code", "Service", key=True)
     line = COST_LINE
     plan_value_pence = Column(pl.Int64, "pence", "Part of the provider's allocation")
+
+
+class CostBase(Schema):
+    """What one line of a provider's care costs at an activity, from which its cost at any other follows."""
+
+    year = YEAR
+    provider = Column(pl.String, "code", "Provider", key=True)
+    commissioner = Column(pl.String, "code", "Who pays", key=True)
+    locality_code = LOCALITY.but(about="Locality whose people are cared for")
+    service = Column(pl.String, "code", "Service", key=True)
+    line = COST_LINE
+    base_cost_pence = Column(pl.Int64, "pence", "What it costs at the base activity")
+    base_activity = Column(
+        pl.Int64,
+        "units of activity",
+        "Activity of the locality that the cost is of; empty where none is counted",
+        nullable=True,
+        ge=0,
+    )
 
 
 class CaseActivity(Schema):
@@ -124,6 +147,40 @@ def plan_lines(run: Run) -> Frame[PlanLine]:
     return PlanLine.validate(pl.concat([lines.select(*PlanLine.columns()), alone.select(*PlanLine.columns())]))
 
 
+def cost_bases(run: Run, lines: Frame[PlanLine]) -> Frame[CostBase] | None:
+    """The cost that each line starts from: the chain's when nothing is done, divided over a provider's lines by the value of that activity.
+
+    None where the run has no chain by organisation; the plan value then stands for the cost of planned activity.
+    """
+    accounts = run.frames.get("organisation_account")
+    if accounts is None or accounts.is_empty():
+        return None
+    in_system = pl.col("line").is_in(["cost", *(set(INCOME) - {"system", "specialised"})])
+    cost = (
+        accounts.filter((pl.col("role") == "provider") & in_system)
+        .group_by("year", provider="organisation_code")
+        .agg((-pl.col("amount_pence").sum()).alias("whole_cost"))
+    )
+    every = run.locality_activity.rename({"point_of_delivery": "line"})
+    key = ["year", "line", "locality_code"]
+    trends = every.filter(pl.col("case") == TRENDS).select(*key, base_activity="activity")
+    planned = every.filter(pl.col("case") == PRICED).select(*key, planned="activity")
+    value = pl.col("plan_value_pence").cast(pl.Int128)
+    priced = (pl.col("planned") > 0).fill_null(False) & pl.col("base_activity").is_not_null()
+    grown = nearest_quotient(value * pl.col("base_activity"), pl.when(priced).then(pl.col("planned")).otherwise(1))
+    rows = (
+        lines.join(trends, on=key, how="left", validate="m:1")
+        .join(planned, on=key, how="left", validate="m:1")
+        .join(cost, on=["year", "provider"], how="inner", validate="m:1")
+        .with_columns(pl.max_horizontal(pl.when(priced).then(grown).otherwise(value), 0).cast(pl.Int64).alias("weight"))
+    )
+    shared = apportion(
+        rows, total="whole_cost", weight="weight", within=["year", "provider"],
+        order_by=["commissioner", "locality_code", "service", "line"], into="base_cost_pence",
+    )  # fmt: skip
+    return CostBase.validate(shared.select(*CostBase.columns()))
+
+
 def _single_streams(run: Run) -> pl.DataFrame:
     """Money of the streams that pay for one service whole: year, commissioner, locality, service, part (the stream), weight."""
     rules = cast("list[dict[str, str | None]]", run.manifest.scenario["streams"])
@@ -182,7 +239,11 @@ def answered(activity: Frame[CaseActivity], change: Decimal) -> Frame[CaseActivi
 
 
 def outturn(
-    lines: Frame[PlanLine], activity: Frame[CaseActivity], variable_ppm: Mapping[str, int], cost_at_plan: Decimal
+    lines: Frame[PlanLine],
+    activity: Frame[CaseActivity],
+    variable_ppm: Mapping[str, int],
+    cost_at_plan: Decimal,
+    bases: Frame[CostBase] | None = None,
 ) -> Frame[OutturnLine]:
     """What each commissioner bought from each provider on each line, planned and actual.
 
@@ -190,7 +251,8 @@ def outturn(
         lines: plan values by locality.
         activity: planned and actual activity by locality.
         variable_ppm: variable part of unit cost by point of delivery, in parts per million.
-        cost_at_plan: cost of planned activity as a part of plan value.
+        cost_at_plan: factor on the cost that the lines start from.
+        bases: that cost, and the activity it is of; none means the plan value at planned activity.
 
     Raises:
         ContractError: actual activity where none is planned has no price; all at once.
@@ -209,27 +271,22 @@ def outturn(
     faults.raise_if_any(ContractError, "activity cannot be valued")
     planned, actual, value = pl.col("plan_whole"), pl.col("actual_whole"), pl.col("plan_value_pence")
     over, under = cost_at_plan.as_integer_ratio()
-    rows = lines.join(
+    rows = _with_bases(lines, bases).join(
         activity.rename({"plan_activity": "plan_whole", "actual_activity": "actual_whole"}),
         on=["year", "line", "locality_code"], how="left", validate="m:1",
     ).with_columns(
-        nearest_quotient(value.cast(pl.Int128) * over, pl.lit(under)).alias("plan_cost_pence"),
+        nearest_quotient(pl.col("base_cost_pence").cast(pl.Int128) * over, pl.lit(under)).alias("base_cost"),
+        pl.coalesce("base_activity", "plan_whole").alias("base_units"),
         pl.col("line").replace_strict(dict(variable_ppm), default=0, return_dtype=pl.Int64).alias("ppm"),
     )  # fmt: skip
-    wide = pl.col("plan_cost_pence").cast(pl.Int128) * pl.col("ppm")
     moves = (planned > 0).fill_null(False)
-    base = pl.when(moves).then(planned).otherwise(1)
     rows = rows.with_columns(
         pl.when(moves)
-        .then(nearest_quotient(value.cast(pl.Int128) * actual, base))
+        .then(nearest_quotient(value.cast(pl.Int128) * actual, pl.when(moves).then(planned).otherwise(1)))
         .otherwise(value)
         .alias("actual_value_pence"),
-        (
-            pl.col("plan_cost_pence")
-            + pl.when(moves)
-            .then(nearest_quotient(wide * (actual - planned), base.cast(pl.Int128) * _MICRO))
-            .otherwise(0)
-        ).alias("actual_cost_pence"),
+        _cost(planned, moves).alias("plan_cost_pence"),
+        _cost(actual, moves).alias("actual_cost_pence"),
     )
     counted = rows.filter(pl.col("plan_whole").is_not_null())
     for whole, part in (("plan_whole", "plan_activity"), ("actual_whole", "actual_activity")):
@@ -253,3 +310,48 @@ def outturn(
         )
     )
     return OutturnLine.validate(sums)
+
+
+def planned_costs(
+    lines: Frame[PlanLine],
+    activity: Frame[CaseActivity],
+    variable_ppm: Mapping[str, int],
+    cost_at_plan: Decimal,
+    bases: Frame[CostBase] | None,
+) -> pl.DataFrame:
+    """What each line costs at planned activity, and what moves with activity: the key of a line, planned_cost, moving_cost (pence).
+
+    cost of planned activity x use = planned_cost + variable part x moving_cost x (use - 1)
+    """
+    over, under = cost_at_plan.as_integer_ratio()
+    units = activity.select("year", "line", "locality_code", plan_whole="plan_activity")
+    rows = (
+        _with_bases(lines, bases)
+        .join(units, on=["year", "line", "locality_code"], how="left", validate="m:1")
+        .with_columns(
+            nearest_quotient(pl.col("base_cost_pence").cast(pl.Int128) * over, pl.lit(under)).alias("base_cost"),
+            pl.coalesce("base_activity", "plan_whole").alias("base_units"),
+            pl.col("line").replace_strict(dict(variable_ppm), default=0, return_dtype=pl.Int64).alias("ppm"),
+        )
+    )
+    planned, base = pl.col("plan_whole"), pl.col("base_units")
+    moves = (planned > 0).fill_null(False)
+    moving = pl.when(moves & (base > 0)).then(pl.col("base_cost") * (planned / base)).otherwise(0.0)
+    return rows.select(*_ROW, _cost(planned, moves).alias("planned_cost"), moving.alias("moving_cost"))
+
+
+def _with_bases(lines: Frame[PlanLine], bases: Frame[CostBase] | None) -> pl.DataFrame:
+    if bases is None:
+        none = pl.lit(None, dtype=pl.Int64)
+        return lines.with_columns(pl.col("plan_value_pence").alias("base_cost_pence"), none.alias("base_activity"))
+    both = lines.join(bases, on=_ROW, how="left", validate="1:1")
+    return both.with_columns(pl.col("base_cost_pence").fill_null(pl.col("plan_value_pence")))
+
+
+def _cost(activity: pl.Expr, moves: pl.Expr) -> pl.Expr:
+    """What an activity costs: the cost of the base activity, of which the variable part follows activity."""
+    wide, base = pl.col("base_cost").cast(pl.Int128) * pl.col("ppm"), pl.col("base_units")
+    counted = moves & (base > 0)
+    under = pl.when(counted).then(base).otherwise(1).cast(pl.Int128) * _MICRO
+    more = nearest_quotient(wide * (activity - base), under)
+    return pl.col("base_cost") + pl.when(counted).then(more).otherwise(0)

@@ -12,7 +12,7 @@ activity answers the contract, and those for quality or improvement; each has li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -34,7 +34,7 @@ from capitation.records.columns import (
 )
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
-from contracts.options.document import PLAN
+from contracts.options.document import PLAN, ContractOption
 
 FUNDING, FUNDING_TERM = "sustainability-funding", "Sustainability funding earned on its conditions"
 """Under which name sustainability funding stands among the contracts, and what its payments are called."""
@@ -42,8 +42,8 @@ FUNDING, FUNDING_TERM = "sustainability-funding", "Sustainability funding earned
 ROLES = ("commissioner", "provider", "payer")
 """What an organisation does; one that does both has a position in each. A payer stands outside the system."""
 
-KINDS = ("contract", "response", "quality")
-"""What a payment or a further cost is for: the contracts, activity that answers them, quality and improvement."""
+KINDS = ("contract", "response", "quality", "funding", "mix")
+"""What a payment or a further cost is for: contracts, activity that answers them, quality, sustainability, a mix that is bought."""
 
 
 class Payment(Schema):
@@ -65,18 +65,18 @@ class Payment(Schema):
 
 
 class FurtherCost(Schema):
-    """Cost of a provider that an option adds to that of its activity case; below 0 it takes cost away."""
+    """Cost of an organisation that an option or a mix adds to that of the activity case; below 0 it takes cost away."""
 
     option = OPTION
     activity_case = ACTIVITY_CASE
     year = YEAR
-    provider_code = PROVIDER
+    provider_code = PROVIDER.but(about="Who bears it; of a mix a commissioner too")
     kind = Column(
         pl.String,
         "label",
-        "Of activity that answers the contract, or of earning a payment for quality",
+        "Of activity that answers the contract, of earning a payment for quality, or of a mix that is bought",
         key=True,
-        one_of=KINDS[1:],
+        one_of=("response", "quality", "mix"),
     )
     name = Column(pl.String, "words", "What it is for", key=True)
     cost_pence = Column(pl.Int64, "pence", "Cost")
@@ -109,7 +109,7 @@ class Position(Schema):
     income_pence = Column(pl.Int64, "pence", "Payments received")
     paid_pence = Column(pl.Int64, "pence", "Payments made")
     cost_pence = Column(
-        pl.Int64, "pence", "Cost of actual activity and further cost of the option; 0 for who provides nothing"
+        pl.Int64, "pence", "Cost of actual activity and further cost of the option; of others what no payment moves"
     )
     position_pence = Column(pl.Int64, "pence", "Allocation and income less payments and cost; below 0 is a deficit")
     plan_position_pence = Column(pl.Int64, "pence", "Position under the same option where activity is as planned")
@@ -147,39 +147,68 @@ def commissioner_money(run: Run, pack: DataPack) -> Frame[CommissionerMoney]:
         run: a run of a scenario.
         pack: the pack it was made from, which says who commissions the services of a stream.
     """
-    return money_of_commissioners(
+    money = money_of_commissioners(
         run.allocation, run.spendable, run.membership, run.provider_allocation, service_streams(pack)
     )
-
-
-@dataclass(frozen=True)
-class Funding:
-    """The fund of a run: year, commissioner_code (the fund), provider_code and amount_pence of what is earned, and its money."""
-
-    earned: pl.DataFrame
-    money: Frame[CommissionerMoney]
-
-
-def funding(run: Run) -> Funding:
-    """Who earns the sustainability funding of a run, and what the fund keeps; nothing where the run has none."""
-    if "sustainability_fund" not in run.frames:
-        none = pl.DataFrame(
-            schema={c: Payment.dtypes()[c] for c in ("year", "commissioner_code", "provider_code", "amount_pence")}
-        )
-        return Funding(none, CommissionerMoney.empty())
-    keeps = run.organisation_position.filter(pl.col("role") == "fund").select(
-        "year", commissioner_code="organisation_code", held_pence="income_pence"
+    if run.frames.get("organisation_account", pl.DataFrame()).is_empty():
+        return money
+    mine = (pl.col("role") == "commissioner") & pl.col("line").is_in(["other_cost", "running_costs"])
+    other = (
+        run.organisation_account.filter(mine)
+        .group_by("year", commissioner_code="organisation_code")
+        .agg((-pl.col("amount_pence").sum()).alias("other"))
     )
-    earned = (
+    known = money.join(other, on=["year", "commissioner_code"], how="left", validate="1:1").with_columns(
+        pl.col("other").fill_null(0).alias("other_cost_pence")
+    )
+    columns = list(CommissionerMoney.columns())
+    return CommissionerMoney.validate(pl.concat([known.select(columns), _beside(run).select(columns)]))
+
+
+def _beside(run: Run) -> pl.DataFrame:
+    """The fund, which keeps what nobody earns, and what the chain can lay to nobody."""
+    whole = run.sustainability_fund.group_by("year").agg(pl.col("offered_pence").sum())
+    alone = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"])).join(
+        whole, on="year", how="left", validate="m:1"
+    )
+    fund = pl.when(pl.col("role") == "fund").then(pl.col("offered_pence").fill_null(0)).otherwise(0)
+    return alone.select(
+        "year", pl.col("organisation_code").alias("commissioner_code"), pl.lit(0, dtype=pl.Int64).alias("planned_pence"),
+        fund.alias("held_pence"), fund.alias("allocation_pence"), pl.col("cost_pence").alias("other_cost_pence"),
+    )  # fmt: skip
+
+
+def funding(run: Run) -> pl.DataFrame:
+    """Who earns the sustainability funding of a run: year, commissioner_code (the fund), provider_code and amount_pence."""
+    none = pl.DataFrame(
+        schema={c: Payment.dtypes()[c] for c in ("year", "commissioner_code", "provider_code", "amount_pence")}
+    )
+    if run.frames.get("sustainability_fund", none).is_empty():
+        return none
+    keeps = run.organisation_position.filter(pl.col("role") == "fund").select(
+        "year", commissioner_code="organisation_code"
+    )
+    return (
         run.sustainability_fund.group_by("year", provider_code="organisation_code")
         .agg(pl.col("earned_pence").sum().alias("amount_pence"))
-        .join(keeps.select("year", "commissioner_code"), on="year", how="inner", validate="m:1")
+        .join(keeps, on="year", how="inner", validate="m:1")
+        .select(none.columns)
         .sort("year", "provider_code")
     )
-    paid = earned.group_by("year").agg(pl.col("amount_pence").sum().alias("planned_pence"))
-    money = keeps.join(paid, on="year", how="left", validate="1:1").with_columns(pl.col("planned_pence").fill_null(0))
-    money = money.with_columns((pl.col("planned_pence") + pl.col("held_pence")).alias("allocation_pence"))
-    return Funding(earned, CommissionerMoney.validate(money.select(*CommissionerMoney.columns())))
+
+
+def funding_payments(options: Sequence[ContractOption], cases: Sequence[str], fund: pl.DataFrame) -> pl.DataFrame:
+    """Payments of what is earned of the sustainability fund, alike under every option and in every case."""
+    tries = [(option.id, case) for option in options for case in cases]
+    both = pl.DataFrame(tries, schema={"option": pl.String, "activity_case": pl.String}, orient="row")
+    return (
+        both.join(fund, how="cross")
+        .with_columns(
+            pl.lit(FUNDING).alias("contract"), pl.lit(1, dtype=pl.Int64).alias("term_number"),
+            pl.lit(FUNDING_TERM).alias("term"), pl.lit("funding").alias("kind"), pl.lit("commissioner").alias("payer_role"),
+        )
+        .select(*Payment.columns())
+    )  # fmt: skip
 
 
 def transfers(payments: Frame[Payment]) -> Frame[PartyTransfer]:
@@ -239,19 +268,29 @@ def positions(
     opening = pl.concat(
         [
             money.select(
-                "year", pl.lit("commissioner").alias("role"), "allocation_pence", organisation_code="commissioner_code"
+                "year",
+                pl.lit("commissioner").alias("role"),
+                "allocation_pence",
+                organisation_code="commissioner_code",
+                cost_pence="other_cost_pence",
             ),
             outside_payers(payments, money).select(
-                "year", pl.lit("payer").alias("role"), zero.alias("allocation_pence"), organisation_code="subject_code"
+                "year",
+                pl.lit("payer").alias("role"),
+                zero.alias("allocation_pence"),
+                organisation_code="subject_code",
+                cost_pence=zero,
             ),
         ]
     )
     buyers = (
         tries.join(opening, how="cross")
         .join(paid, on=[*on, "role"], how="left", validate="1:1")
+        .join(more, on=on, how="left", validate="m:1")
         .select(
             *group, "role", "organisation_code", "allocation_pence", zero.alias("income_pence"),
-            pl.col("amount_pence").fill_null(0).alias("paid_pence"), zero.alias("cost_pence"),
+            pl.col("amount_pence").fill_null(0).alias("paid_pence"),
+            pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
     sellers = (
@@ -348,6 +387,7 @@ def _movements(
             (5, beyond),
             (6, sums.filter(pl.col("kind") == "response")),
             (7, sums.filter(pl.col("kind") == "quality")),
+            (8, sums.filter(pl.col("kind") == "funding")),
         )
     ]  # fmt: skip
     whole = ["option", "year", "subject_code"]
@@ -368,7 +408,10 @@ def _movements(
         )
         for i, (column, name) in enumerate(fixed)
     ]  # fmt: skip
-    added = further.filter(pl.lit(role == "provider")).select(
+    buyers = money.get_column("commissioner_code").unique().implode()
+    of_buyers = pl.col("provider_code").is_in(buyers)
+    whose = {"provider": ~of_buyers, "commissioner": of_buyers}.get(role, pl.lit(value=False))
+    added = further.filter(whose).select(
         "option", "activity_case", "year", pl.col("provider_code").alias("subject_code"),
         pl.lit(3, dtype=pl.Int64).alias("place"), pl.col("kind").alias("contract"),
         pl.lit(0, dtype=pl.Int64).alias("term_number"), "name", (-pl.col("cost_pence")).alias("amount_pence"),
@@ -398,9 +441,12 @@ def _openings(
         outside = outside_payers(payments, money).with_columns(zero.alias("first"))
         return tries.join(outside, how="cross"), (("first", "allocation: none in the system"),)
     plan = money.select(
-        "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence")
-    )
-    return tries.join(plan, how="cross"), (("first", "allocation"), ("second", "planned payments to providers"))
+        "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence"),
+        third=-pl.col("other_cost_pence"),
+    )  # fmt: skip
+    return tries.join(plan, how="cross"), (
+        ("first", "allocation"), ("second", "planned payments to providers"), ("third", "cost that no payment moves"),
+    )  # fmt: skip
 
 
 __all__ = [
@@ -409,7 +455,6 @@ __all__ = [
     "KINDS",
     "ROLES",
     "CommissionerMoney",
-    "Funding",
     "FurtherCost",
     "PartyTransfer",
     "Payment",
@@ -417,6 +462,7 @@ __all__ = [
     "PositionBridge",
     "commissioner_money",
     "funding",
+    "funding_payments",
     "outside_payers",
     "position_bridge",
     "positions",

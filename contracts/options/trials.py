@@ -20,15 +20,23 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
-from contracts.options.outturn import CaseActivity, OutturnLine, PlanLine, answered, case_activity, outturn
+from contracts.options.outturn import (
+    CaseActivity,
+    CostBase,
+    OutturnLine,
+    PlanLine,
+    answered,
+    case_activity,
+    cost_bases,
+    outturn,
+)
 from contracts.options.position import (
-    FUNDING,
-    FUNDING_TERM,
     CommissionerMoney,
-    Funding,
     FurtherCost,
     Payment,
     Position,
+    funding,
+    funding_payments,
     positions,
 )
 from contracts.options.quality import QualityPayments
@@ -98,23 +106,45 @@ class Trials:
         faults = Faults()
         parts: list[pl.DataFrame] = []
         for options, seen in self._by_response(used, activity):
-            rows = outturn(self.lines, seen, used.variable_ppm(), used.cost_at_plan.value)
+            rows = self.outturn(seen, used)
             mine = used.model_copy(update={"options": options})
             paid, _ = self.settle_all(mine, self.contracts, rows, PLAN, faults)
             faults.raise_if_any(ContractError, f"options {used.id}: some rows cannot be settled")
             outturns = rows.with_columns(pl.lit(PLAN).alias("activity_case"))
-            parts.append(self._positions(mine, Payment.validate(paid), outturns))
+            both = pl.concat([paid, funding_payments(mine.options, [PLAN], funding(self.run))])
+            parts.append(self._positions(mine, Payment.validate(both), outturns))
         return pl.concat(parts)
 
     def _positions(self, document: ContractOptions, paid: Frame[Payment], outturns: pl.DataFrame) -> pl.DataFrame:
         """Positions with payments for quality, which look at the position before them."""
         found = positions(paid, outturns, self.money)
-        settled = self.quality.settled(document, before_quality(found))
+        settled = self.quality.settled(document, before_quality(found, self.margin))
         if settled.height:
             both = Payment.validate(pl.concat([paid, self.quality.payments(settled)]))
             found = positions(both, outturns, self.money, FurtherCost.validate(self.quality.costs(settled)))
         kept = found.filter(pl.col("role") != "payer")
         return kept.select("option", *PARTY, "year", "position_pence", "cost_pence")
+
+    def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
+        """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
+        used = document or self.document
+        return outturn(self.lines, activity, used.variable_ppm(), used.cost_at_plan.value, self.bases)
+
+    @cached_property
+    def bases(self) -> Frame[CostBase] | None:
+        """The cost that each line starts from when nothing is done; none where the run has no chain."""
+        return cost_bases(self.run, self.lines)
+
+    @cached_property
+    def margin(self) -> pl.DataFrame:
+        """Plan income less the cost of planned activity: year, provider_code, margin_pence; nothing where cost is plan income."""
+        if self.bases is None:
+            return pl.DataFrame(schema={"year": pl.String, "provider_code": pl.String, "margin_pence": pl.Int64})
+        document = self.document
+        activity = self.by_case(PLAN)
+        rows = outturn(self.lines, activity, document.variable_ppm(), Decimal(1), self.bases)
+        left = (pl.col("plan_value_pence") - pl.col("plan_cost_pence")).sum().alias("margin_pence")
+        return rows.group_by("year", provider_code="provider").agg(left)
 
     @cached_property
     def quality(self) -> QualityPayments:
@@ -130,28 +160,6 @@ class Trials:
     def without_response(self) -> ContractOptions:
         """The options with no response of activity to their contracts."""
         return without_response(self.document)
-
-
-def with_funding(settle_all: SettleAll, fund: Funding) -> SettleAll:
-    """What settles options and pays every provider what it earns of the fund besides."""
-
-    def settled(
-        document: ContractOptions,
-        contracts: Mapping[str, Contract],
-        rows: Frame[OutturnLine],
-        case: str,
-        faults: Faults,
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        paid, notices = settle_all(document, contracts, rows, case, faults)
-        options = pl.DataFrame({"option": [each.id for each in document.options]}, schema={"option": pl.String})
-        more = options.join(fund.earned, how="cross").with_columns(
-            pl.lit(case).alias("activity_case"), pl.lit(FUNDING).alias("contract"),
-            pl.lit(1, dtype=pl.Int64).alias("term_number"), pl.lit(FUNDING_TERM).alias("term"),
-            pl.lit("contract").alias("kind"), pl.lit("commissioner").alias("payer_role"),
-        )  # fmt: skip
-        return pl.concat([paid, more.select(*Payment.columns())]), notices
-
-    return settled
 
 
 def without_response(document: ContractOptions) -> ContractOptions:
@@ -173,11 +181,17 @@ def by_response(document: ContractOptions) -> dict[Decimal, tuple[ContractOption
     return {change: tuple(mine) for change, mine in groups.items()}
 
 
-def before_quality(every: Frame[Position]) -> pl.DataFrame:
-    """Positions of providers, as payments for quality look at them."""
-    return every.filter(pl.col("role") == "provider").select(
-        "option", "activity_case", "year", "position_pence", provider_code="organisation_code"
-    )
+def before_quality(every: Frame[Position], margin: pl.DataFrame) -> pl.DataFrame:
+    """Positions of providers, as payments for quality look at them: beyond the one that plan income and planned cost give.
+
+    Args:
+        every: positions.
+        margin: year, provider_code, margin_pence: plan income less the cost of planned activity, which a body is planned to reach.
+    """
+    mine = every.filter(pl.col("role") == "provider").rename({"organisation_code": "provider_code"})
+    both = mine.join(margin, on=["year", "provider_code"], how="left", validate="m:1")
+    beyond = pl.col("position_pence") - pl.col("margin_pence").fill_null(0)
+    return both.select("option", "activity_case", "year", "provider_code", beyond.alias("position_pence"))
 
 
 def ids(options: Sequence[ContractOption]) -> list[str]:
@@ -192,6 +206,5 @@ __all__ = [
     "by_response",
     "first_year_of",
     "ids",
-    "with_funding",
     "without_response",
 ]

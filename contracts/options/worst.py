@@ -90,6 +90,8 @@ def worst_cases(document: ContractOptions, every: Frame[Position], below: Frame[
         "option", "activity_case", "year", *PARTY, (pl.col("allocation_pence") + pl.col("income_pence")).alias("size")
     )
     at_plan = size.filter(pl.col("activity_case") == PLAN).drop("activity_case")
+    bodies = at_plan.filter(pl.col("size") != 0).select(*PARTY).unique()  # what nobody is shown to bear is no party
+    rows = rows.join(bodies, on=PARTY, how="semi")
     lowest = (
         rows.sort("position_pence", "activity_case", "year").group_by("option", *PARTY, maintain_order=True).first()
     )

@@ -1,6 +1,6 @@
 """Outturns of draws: what each commissioner buys from each provider on each line, in every draw and year at once.
 
-    actual value = sum over localities of plan value x use        actual cost = price x sum of plan cost x (1 + variable part x (use - 1))
+    actual value = sum over localities of plan value x use        actual cost = price x (plan cost + sum of moving cost x variable part x (use - 1))
 
 The rules are those of one outturn (`options/outturn.py`): a line that no activity counts stays at plan. The chance of a
 locality's whole budget therefore falls on its counted lines, so that its total varies by cv / sqrt(persons) all the same.
@@ -8,7 +8,7 @@ locality's whole budget therefore falls on its counted lines, so that its total 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from capitation.chance.moved import MovedYear
 from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.options.document import PLAN, ContractOptions
-from contracts.options.outturn import PlanLine, case_activity, outturn
+from contracts.options.outturn import PlanLine, case_activity, cost_bases, outturn, planned_costs
 
 KEY = ["year", "commissioner", "provider", "service", "line"]
 """What a row of an outturn is about."""
@@ -37,7 +37,7 @@ class YearOfRows:
     rows: slice
     """Where they stand among all rows."""
     lines: tuple[tuple[int, npt.NDArray[np.intp], Floats, Floats], ...]
-    """For each line of the plan: its place in the plan, the rows of it, and plan value and cost by row and locality."""
+    """For each line of the plan: its place in the plan, the rows of it, and by row and locality plan value and the cost whose variable part moves."""
     carried: Floats
     """How many times the counted lines of each locality carry the chance of its whole budget."""
     variable: Floats
@@ -45,7 +45,7 @@ class YearOfRows:
     fixed_value: Floats
     """Value of each row that no draw moves."""
     fixed_cost: Floats
-    """Cost of each row that no draw moves."""
+    """Cost of each row as planned."""
     saved: Floats
     """Part of what a locality misses that falls on each row, by row and locality."""
 
@@ -82,7 +82,9 @@ class DrawnRows:
 def drawn_rows(model: ChanceModel, document: ContractOptions, run: Run, lines: Frame[PlanLine]) -> DrawnRows:
     """The rows of all years of a model, with what each locality puts into each of them."""
     activity = case_activity(run, document.plan_activity, PLAN)
-    plan = outturn(lines, activity, document.variable_ppm(), document.cost_at_plan.value)
+    bases = cost_bases(run, lines)
+    plan = outturn(lines, activity, document.variable_ppm(), document.cost_at_plan.value, bases)
+    costs = planned_costs(lines, activity, document.variable_ppm(), document.cost_at_plan.value, bases)
     names = [str(book.year) for book in model.books]
     at_plan = plan.filter(pl.col("year").is_in(names)).sort(KEY)
     counted = activity.filter(pl.col("plan_activity") > 0).select("year", "line", "locality_code", counted=pl.lit(True))
@@ -90,39 +92,36 @@ def drawn_rows(model: ChanceModel, document: ContractOptions, run: Run, lines: F
         lines.filter(pl.col("year").is_in(names))
         .join(counted, on=["year", "line", "locality_code"], how="left", validate="m:1")
         .join(at_plan.select(*KEY).with_row_index("row"), on=KEY, how="left", validate="m:1")
+        .join(costs, on=[*KEY, "locality_code"], how="left", validate="1:1")
         .with_columns(pl.col("counted").fill_null(False))
     )
-    years = tuple(_year(model, y, at_plan, parts, document) for y in range(len(model.books)))
+    years = tuple(_year(model, y, at_plan, parts, document.variable_ppm()) for y in range(len(model.books)))
     return DrawnRows(at_plan, years)
 
 
-def _year(
-    model: ChanceModel, y: int, at_plan: pl.DataFrame, parts: pl.DataFrame, document: ContractOptions
-) -> YearOfRows:
+def _year(model: ChanceModel, y: int, at_plan: pl.DataFrame, parts: pl.DataFrame, ppm: Mapping[str, int]) -> YearOfRows:
     book, chance = model.books[y], model.chances[y]
     mine = at_plan.with_row_index("row").filter(pl.col("year") == book.year)
     first, count = int(mine["row"].min() or 0), mine.height  # type: ignore[arg-type]  # a whole number
     columns = {code: k for k, code in enumerate(book.localities)}
-    at_cost = float(document.cost_at_plan.value)
-    planned = np.zeros((count, len(columns)))
-    moving = np.zeros((count, len(columns)), dtype=bool)
-    for row, code, pence, is_counted in (
-        parts.filter(pl.col("year") == book.year).select("row", "locality_code", "plan_value_pence", "counted").rows()
+    value, moved = np.zeros((count, len(columns))), np.zeros((count, len(columns)))
+    for row, code, pence, of_cost in (
+        parts.filter((pl.col("year") == book.year) & pl.col("counted"))
+        .select("row", "locality_code", "plan_value_pence", "moving_cost")
+        .rows()
     ):
-        planned[row - first, columns[code]] += pence
-        moving[row - first, columns[code]] = is_counted
-    value = np.where(moving, planned, 0.0)
-    ppm = document.variable_ppm()
+        value[row - first, columns[code]] += pence
+        moved[row - first, columns[code]] += of_cost
     names = mine.get_column("line").to_list()
     groups = []
     for at, line in enumerate(book.lines):
         rows = np.array([k for k, name in enumerate(names) if name == line], dtype=np.intp)
         if len(rows):
-            groups.append((at, rows, value[rows], value[rows] * at_cost))
+            groups.append((at, rows, value[rows], moved[rows]))
     known = {book.lines[at] for at, _, _, _ in groups}
     others = np.array([k for k, name in enumerate(names) if name not in known], dtype=np.intp)
     if len(others) and value[others].any():
-        groups.append((-1, others, value[others], value[others] * at_cost))
+        groups.append((-1, others, value[others], moved[others]))
     total = value.sum(axis=0)
     by_line = chance.line_sd.shape[1] > 1
     if by_line:
@@ -139,7 +138,7 @@ def _year(
     variable = np.array([ppm.get(name, 0) / 1e6 for name in names])
     return YearOfRows(
         slice(first, first + count), tuple(groups), carried, variable,
-        own_value - value.sum(axis=1), own_cost - value.sum(axis=1) * at_cost, saved,
+        own_value - value.sum(axis=1), own_cost, saved,
     )  # fmt: skip
 
 
@@ -148,7 +147,7 @@ def _move(mine: YearOfRows, year: MovedYear, draws: slice, times: float, into: t
     value, cost = into
     value[:] = mine.fixed_value[:, None]
     cost[:] = mine.fixed_cost[:, None]
-    for at, rows, planned, at_cost in mine.lines:
+    for at, rows, planned, moving in mine.lines:
         own = year.own[:, at if year.own.shape[1] > 1 else 0, draws]
         use = 1 + mine.carried[:, None] * (own - 1)
         if year.shared is not None:
@@ -156,7 +155,7 @@ def _move(mine: YearOfRows, year: MovedYear, draws: slice, times: float, into: t
         use = use * times if times != 1 else use
         value[rows] += _summed(planned, use)
         variable = mine.variable[rows, None]
-        cost[rows] += at_cost.sum(axis=1, keepdims=True) + variable * _summed(at_cost, use - 1)
+        cost[rows] += variable * _summed(moving, use - 1)
     if year.missed is not None:
         missed = _summed(mine.saved, year.missed[:, draws])
         value += missed

@@ -262,9 +262,20 @@ def _variables(answer: Answer) -> pl.DataFrame:
             "variable": [names[j] for j in used],
             "amount": values[used],
             "unit": [units[j] for j in used],
-            "meaning": [matrix.column_label(int(j)) for j in used],
+            "meaning": _meanings(matrix, used),
         }
     )
+
+
+def _meanings(matrix: Matrix, used: np.ndarray) -> list[str]:
+    """What the columns mean, the labels of each family made once."""
+    found: list[str] = []
+    for family in matrix.columns:
+        mine = used[(used >= family.first) & (used < family.last)]
+        if len(mine):
+            labels = family.labels()
+            found += [labels[int(j) - family.first] for j in mine]
+    return found
 
 
 def _worth(answer: Answer) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from capitation.shift.channel_shift import ChannelShift, channel_shift
 from capitation.shift.effects import EVERYWHERE, Launch, ShiftLocality, programme_name
 from contracts.options.document import ContractOptions, option_faults, read_contracts
 from contracts.options.evaluate import payments_of
-from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, outturn, plan_lines
+from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, cost_bases, outturn, plan_lines
 from contracts.options.position import Payment
 from optimiser.answers.optimise import Outcome
 
@@ -124,11 +124,11 @@ def mix_under_contracts(
     faults.raise_if_any(ContractError, f"options {document.id}: a mix cannot be put through them")
     shift = shift_of(outcome, run)
     lines = plan_lines(run)
+    bases = cost_bases(run, lines)
     years = [str(y) for y in outcome.problem.years]
     rows = {}
-    for case, activity in ((NOTHING, case_activity(run, document.plan_activity, "unmitigated")), (MIX, None)):
-        counted = _with_mix(run, document.plan_activity, shift) if activity is None else activity
-        made = outturn(lines, counted, document.variable_ppm(), document.cost_at_plan.value)
+    for case, counted in activity_cases(run, document.plan_activity, shift).items():
+        made = outturn(lines, counted, document.variable_ppm(), document.cost_at_plan.value, bases)
         rows[case] = OutturnLine.validate(made.filter(pl.col("year").is_in(years)))
     parties, worth = [], []
     for option in chosen:
@@ -172,6 +172,11 @@ def shift_of(outcome: Outcome, run: Run) -> ChannelShift:
     if not mix.height:
         raise CapitationError("nothing is bought in this mix, so there is nothing to put through contracts")
     return channel_shift(outcome.problem.solutions, mix, activity, places, level=outcome.problem.effects)
+
+
+def activity_cases(run: Run, plan_activity: str, shift: ChannelShift) -> dict[str, Frame[CaseActivity]]:
+    """Activity when nothing is bought and with a mix, each beside planned activity."""
+    return {NOTHING: case_activity(run, plan_activity, "unmitigated"), MIX: _with_mix(run, plan_activity, shift)}
 
 
 def _with_mix(run: Run, plan_activity: str, shift: ChannelShift) -> Frame[CaseActivity]:

@@ -56,6 +56,20 @@ def test_people_see_one_year_in_words(capitation, written):
     assert "bodies reach their control total" in answer.out
 
 
+def test_a_smaller_run_says_which_stages_it_lacks_and_draws_its_waterfall(capitation, written, tmp_path):
+    answer = capitation("bridge", written, "--year", "2020/21", "--svg", tmp_path / "chain.svg")
+    assert answer.code == 0
+    assert "lacks the mix of investments, positions under contract options" in " ".join(answer.err.split())
+    assert json.loads(capitation("bridge", written, "--json").out)["lacks"] == [
+        "the mix of investments",
+        "positions under contract options",
+    ]
+    picture = (tmp_path / "chain.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert "£203.0m" in picture
+    assert picture.count("<rect") == 11
+
+
 def test_a_year_that_the_chain_has_not_is_one_message(capitation, written):
     answer = capitation("bridge", written, "--year", "2030/31")
     assert answer.code == 2

@@ -26,7 +26,7 @@ def test_four_options_are_shown_for_all_organisations_and_years_and_written(capi
         assert part in answer.out, part
     (run_id,) = [p.name for p in tmp_path.iterdir() if (p / "frames").is_dir()]
     run = load_run(tmp_path / run_id)
-    assert run.frame("position").height == 4 * 3 * 5 * 24
+    assert run.frame("position").height == 4 * 3 * 5 * 25
     gap = run.frame("expected_gap").filter(pl.col("is_first_year"), option="do-minimum")["opening_gap_pence"].sum()
     assert f"an opening gap of {board_text(gap)}." in answer.out
     assert (tmp_path / f"{run_id}.xlsx").is_file()

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from api.boards.chain import show_chain
-from api.boards.tables import print_json
+from api.boards.chain.stages import lacking, show_chain, show_mix_lines, show_plan_positions
+from api.boards.chain.waterfall import chain_svg
+from api.boards.tables import notices, print_json
 from api.cli.options import JsonOption
 from capitation.chain.bridge import unclosed
 from capitation.errors import ScenarioError
 from capitation.money.pence import decimal_text
+from capitation.records.whole_files import write_whole
 from capitation.run.run import load_run
 
 
@@ -24,6 +26,7 @@ def register(app: typer.Typer) -> None:
 def bridge_command(
     run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
     year: Annotated[str | None, typer.Option(help="One year; every year by default.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also write the waterfall of the year as an SVG picture.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the chain from the opening deficit to what is left: what is derived, what is not explained, what is printed."""
@@ -43,10 +46,17 @@ def bridge_command(
     if year is not None and year not in years:
         raise ScenarioError(f"{run}: found no year {year!r} in the chain; expected one of {', '.join(years)}")
     shown = lines if year is None else lines.filter(lines["year"] == year)
+    lacks = lacking(found)
+    if svg is not None:
+        last = year or years[-1]
+        system = lines.filter((lines["year"] == last) & (lines["level"] == "system"))
+        picture = chain_svg(system, f"From the opening deficit to what is left, {last}")
+        write_whole(svg, lambda partial: partial.write_text(picture, encoding="utf-8"))
     if as_json:
         print_json(
             {
                 "run": found.id,
+                "lacks": lacks,
                 "lines": [
                     {
                         "year": y,
@@ -67,3 +77,9 @@ def bridge_command(
         return
     for each in [year] if year is not None else years:
         show_chain(found, each)
+        show_mix_lines(found, each)
+        show_plan_positions(found, each)
+    if lacks:
+        notices.print(
+            f"This run lacks {', '.join(lacks)}; `capitation plan` makes one run of all stages.", markup=False
+        )

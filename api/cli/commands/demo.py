@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from api.boards.chain.stages import show_chain
 from api.boards.mix import mix_story, show_mix
 from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
@@ -21,9 +22,9 @@ from capitation.pack.sources import DataPack
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
-from contracts.options.evaluate import evaluate_options
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
+from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
 COMPARED = ("do-minimum", "capitation-corridor")
@@ -50,21 +51,23 @@ def demo(
     done, written = evaluate_and_write(scenario, pack, out, csv=True, xlsx=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
-        task = progress.add_task("trying the contract options")
-        document = read_options(pack.path(f"options/{name}.toml"))
-        options = evaluate_options(document, pack, run=done)
-        progress.update(task, description="looking for the best mix, a few seconds from the one found before")
-        problem = pack.path(f"problems/{name}.toml")
+        task = progress.add_task("looking for the best mix, a few seconds from the one found before")
+        chosen, problem = pack.path(f"options/{name}.toml"), pack.path(f"problems/{name}.toml")
+        document = read_options(chosen)
         start = problem.with_suffix("") / "start.json"
         former = read_former(start) if start.is_file() else None
         story = mix_story(read_problem(problem), done, document, pack, COMPARED, former, short=not full)
+        progress.update(task, description="trying the contract options on the mix")
+        used = document_inputs(pack, {"options": chosen, "problems": problem})
+        plan = whole_plan(scenario, done, story.outcome, document, pack, used)
     show_questions(WholePlan(done, scenario.need_year, pack, document, story))
     show_run(done, pack, scenario.need_year, short=not full)
     if full:
-        show_options(options, document, pack, differences=False)
+        show_chain(plan.run, str(plan.run.bridge.get_column("year").max()))
+        show_options(plan.options, document, pack, differences=False)
         show_mix(story, document, pack)
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
-    for path in [*written, save_run(options, out), mix]:
+    for path in [*written, save_run(plan.run, out), mix]:
         typer.echo(f"written: {path}")
     code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.allocation.ledger import unbalanced
+from capitation.errors import ContractError
 from capitation.money.apportion import split
 from capitation.places.organisations import organisations
 from capitation.run.evaluate import evaluate
@@ -66,8 +67,8 @@ def test_every_organisation_has_a_position_in_every_year_option_and_case(compare
                 found = every.filter(option=option, activity_case=case, year=year)["organisation_code"].to_list()
                 assert set(organisations(pack)["code"]) <= set(found), (option, case, year)
                 assert (
-                    len(found) == 24
-                )  # with the fund that keeps what nobody earns, and the one outside that pays for quality
+                    len(found) == 25
+                )  # the fund of the run, what nobody bears, and the fund outside the system that pays hospitals for quality
 
 
 def test_every_payment_is_one_partys_debit_and_the_others_credit(compared):
@@ -98,9 +99,12 @@ def test_commissioners_hold_the_whole_allocation_and_all_reserves(compared, blmk
     whole = blmk_run.frame("allocation").filter(level="system").group_by("year").agg(pl.col("allocation_pence").sum())
     every = blmk_run.frame("held_money").group_by("year").agg(pl.col("held_pence").sum())
     assert money.select("year", "allocation_pence").sort("year").rows() == whole.sort("year").rows()
-    kept = compared.frame("commissioner_money").filter(commissioner_code="X-STF").select("year", "held_pence")
-    unearned = dict(kept.iter_rows())
-    held = [(year, pence + unearned[year]) for year, pence in every.sort("year").iter_rows()]
+    fund = dict(
+        compared.frame("commissioner_money").filter(commissioner_code="X-STF").select("year", "held_pence").iter_rows()
+    )
+    held = [
+        (year, pence + fund[year]) for year, pence in every.sort("year").iter_rows()
+    ]  # the fund, until it is earned
     assert money.select("year", "held_pence").sort("year").rows() == held
 
 
@@ -116,11 +120,7 @@ def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared,
     key = ["year", "commissioner_code", "provider_code"]
     plan = blmk_run.frame("provider_allocation").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
     for option in OPTIONS:
-        paid = (
-            compared.frame("payment")
-            .filter(option=option, activity_case=PLAN, kind="contract")
-            .filter(pl.col("contract") != FUNDING)
-        )
+        paid = compared.frame("payment").filter(option=option, activity_case=PLAN, kind="contract")
         assert paid.group_by(key).agg(pl.col("amount_pence").sum()).sort(key).rows() == plan.rows(), option
     # so that at plan the options differ by what they pay for quality and by nothing else
     quality = compared.frame("payment").filter(activity_case=PLAN, kind="quality")
@@ -166,7 +166,7 @@ def test_what_all_bear_is_the_extra_cost_and_is_not_nothing(compared):
     assert more["share"].to_list() == pytest.approx([1.0] * 20)
     still = sums.filter(activity_case="unmitigated", year="2016/17")
     assert still["extra_cost_pence"].to_list() == [0] * 4  # both cases start from the same year of activity
-    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 24 * 4
+    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 25 * 4
 
 
 def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the_commissioner(compared):
@@ -176,7 +176,9 @@ def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the
     for code in ("RWN", "RYC", "GP", "E06000032"):
         mine = lines.filter(provider=code).select((pl.col("actual_cost_pence") - pl.col("plan_cost_pence")).sum())
         assert change[code] == -mine.item() < 0
-    assert change["X-CARE"] == 0  # bought by price, all of its cost variable
+    care = lines.filter(provider="X-CARE").select(pl.col("^.*_pence$").sum()).row(0, named=True)
+    more_value = care["actual_value_pence"] - care["plan_value_pence"]
+    assert change["X-CARE"] == more_value - (care["actual_cost_pence"] - care["plan_cost_pence"])  # bought by price
     assert change["RC9"] > 0
 
 
@@ -197,22 +199,41 @@ def recomputed(document, run, year: str, plan_case: str, change: Fraction):
     def nearest(x: Fraction) -> int:
         return (1 if x >= 0 else -1) * int(abs(x) + Fraction(1, 2))
 
-    out: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    trends = {
+        (line, locality): n
+        for y, case, line, locality, n in run.frame("locality_activity").iter_rows()
+        if (y, case) == (year, "unmitigated")
+    }
+    cost_of: dict[str, int] = defaultdict(int)  # what care for the system costs each provider when nothing is done
+    for y, provider, role, _, line, _, pence, _ in run.frame("organisation_account").iter_rows():
+        if (y, role) == (year, "provider") and line not in {"system", "specialised", "sustainability", "position"}:
+            cost_of[provider] -= pence
+    valued: dict[str, dict[tuple[str, str, str, str], int]] = defaultdict(dict)
     for y, provider, commissioner, locality, service, pence in run.frame("provider_allocation").iter_rows():
-        if y != year:
-            continue
-        weights = {line: w for line, w in sorted(flow[locality, provider, service].items()) if w}
-        values = dict(zip(weights, split(pence, list(weights.values())), strict=True))
-        for line, value in values.items():
-            planned = units.get((line, locality))
-            row = out[commissioner, provider, line]
-            actual_value, actual_cost = value, value
+        if y == year:
+            weights = {line: w for line, w in sorted(flow[locality, provider, service].items()) if w}
+            for line, value in zip(weights, split(pence, list(weights.values())), strict=True):
+                valued[provider][commissioner, locality, service, line] = value
+    out: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for provider, mine in valued.items():
+        rows = sorted(mine.items())
+        grown = [
+            max(0, nearest(Fraction(value * trends[line, home], units[line, home])))
+            if units.get((line, home))
+            else max(0, value)
+            for (_, home, _, line), value in rows
+        ]
+        for ((commissioner, locality, _, line), value), base in zip(rows, split(cost_of[provider], grown), strict=True):
+            planned, start = units.get((line, locality)), trends.get((line, locality))
+            actual_value, plan_cost, actual_cost = value, base, base
             if planned:
                 actual = nearest(planned * (1 + change))
                 actual_value = nearest(Fraction(value * actual, planned))
-                actual_cost = value + nearest(value * variable[line] * (actual - planned) / planned)
-            for i, x in enumerate((value, actual_value, value, actual_cost)):
-                row[i] += x
+                if start:
+                    plan_cost = base + nearest(base * variable[line] * (planned - start) / start)
+                    actual_cost = base + nearest(base * variable[line] * (actual - start) / start)
+            for i, x in enumerate((value, actual_value, plan_cost, actual_cost)):
+                out[commissioner, provider, line][i] += x
     return dict(sorted(out.items()))
 
 
@@ -264,7 +285,7 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
             plan + cost - plan_cost + in_alliance[own] if provider in local else aside
         )
     every_payment = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
-    paid = every_payment.filter(kind="contract").filter(pl.col("contract") != FUNDING)
+    paid = every_payment.filter(kind="contract")
     for option in OPTIONS:
         found = (
             paid.filter(option=option).group_by("commissioner_code", "provider_code").agg(pl.col("amount_pence").sum())
@@ -273,16 +294,12 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
     spent: dict[str, int] = defaultdict(int)
     for (_, provider, _), (_, _, _, cost) in lines.items():
         spent[provider] += cost
-    funded: dict[str, int] = defaultdict(int)
-    for provider, pence in (
-        blmk_run.frame("sustainability_fund").filter(year=year).select("organisation_code", "earned_pence").iter_rows()
-    ):
-        funded[provider] += pence
     every = compared.frame("position").filter(activity_case="plan-plus-5", year=year, role="provider")
     for option, provider, position in every.select("option", "organisation_code", "position_pence").iter_rows():
         income = sum(a for (_, p), a in expected[option].items() if p == provider)
         income += every_payment.filter(option=option, provider_code=provider, kind="quality")["amount_pence"].sum()
-        assert position == income + funded[provider] - spent[provider], (option, provider)
+        income += every_payment.filter(option=option, provider_code=provider, kind="funding")["amount_pence"].sum()
+        assert position == income - spent[provider], (option, provider)
 
 
 def small_run(blmk_run) -> Run:
@@ -432,8 +449,7 @@ def test_spend_that_no_activity_counts_is_reported_with_its_size(compared):
 
 
 def test_sustainability_funding_is_income_without_cost_and_moves_the_system_by_its_full_sum(compared, pack):
-    lines = compared.frame("outturn")
-    assert "stf" not in set(lines["line"])
+    assert "stf" not in set(compared.frame("outturn")["line"])
     scenario = read_scenario(pack.path("scenarios/blmk.toml")).model_dump(mode="json", by_alias=True)
     (fund,) = [each for each in scenario["money"]["streams"] if each["stream"] == "stf"]
     for amount in fund["amounts"]:
@@ -449,6 +465,20 @@ def test_sustainability_funding_is_income_without_cost_and_moves_the_system_by_i
     for year, more, less in both.select("year", "position_pence", "position_pence_without").iter_rows():
         assert more - less == moved.get(year, 0)
     assert both["cost_pence"].equals(both["cost_pence_without"], check_names=False)
+
+
+def test_doing_nothing_leaves_what_the_chain_leaves_under_every_option(compared, blmk_run):
+    left = dict(blmk_run.bridge.filter(line="left").select("year", "amount_pence").iter_rows())
+    sums = compared.frame("position").filter(activity_case="unmitigated").group_by("option", "year").agg(
+        pl.col("position_pence").sum()
+    )  # fmt: skip
+    answers = compared.frame("further_cost").filter(activity_case="unmitigated").group_by("option", "year").agg(
+        pl.col("cost_pence").sum()
+    )  # fmt: skip
+    more = {(o, y): pence for o, y, pence in answers.iter_rows()}
+    assert sums.height == 20
+    for option, year, position in sums.iter_rows():
+        assert position == -left[year] - more.get((option, year), 0), (option, year)
 
 
 def test_every_number_column_of_a_comparison_and_its_study_has_words():

@@ -72,3 +72,62 @@ def targets_sentence(run: Run, year: str) -> str:
 
 def _thousand(pence: int) -> int:
     return nearest(Decimal(pence) / 100_000)
+
+
+def lacking(run: Run) -> list[str]:
+    """Stages of the chain that a run does not have, in words."""
+    found = []
+    if run.bridge.filter(pl.col("line") == "mix").is_empty():
+        found.append("the mix of investments")
+    if run.bridge.filter(pl.col("level") == "organisation").is_empty():
+        found.append("the chain by organisation")
+    if "plan_position" not in run.frames:
+        found.append("positions under contract options")
+    return found
+
+
+def show_mix_lines(run: Run, year: str) -> None:
+    """Print what each solution of the mix avoids, releases, saves and spends in a year, in £ thousand."""
+    if "mix_line" not in run.frames:
+        return
+    rows = run.frame("mix_line").filter(pl.col("year") == year).sort("gain_pence", descending=True)
+    columns = {
+        "cost_released_pence": "cost released",
+        "savings_pence": "savings",
+        "spend_pence": "own spend",
+        "gain_pence": "gain",
+    }
+    table = rows.select(
+        pl.col("title").alias("solution"), pl.col("avoided_units").alias("avoided"),
+        *(pl.Series(title, [_thousand(pence) for pence in rows[name]], dtype=pl.Int64) for name, title in columns.items()),
+    )  # fmt: skip
+    show(table, f"The mix by solution, {year}, £ thousand")
+
+
+def show_plan_positions(run: Run, year: str) -> None:
+    """Print each option's positions against control totals in a year, in £ thousand."""
+    if "plan_position" not in run.frames:
+        return
+    named = dict(
+        run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").iter_rows()
+    )
+    rows = run.frame("plan_position").filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    for option in rows.get_column("option").unique().sort():
+        mine = rows.filter(pl.col("option") == option).sort("role", "organisation_code")
+        columns = {
+            "do_nothing_pence": "do nothing", "mix_pence": "mix", "contract_pence": "contract", "position_pence": "position",
+            "control_total_pence": "must reach",
+        }  # fmt: skip
+        table = mine.select(
+            pl.col("organisation_code").replace(named).alias("organisation"),
+            *(
+                pl.Series(title, [None if p is None else _thousand(p) for p in mine[name]], dtype=pl.Int64)
+                for name, title in columns.items()
+            ),
+        )
+        show(table, f"Positions under {option}, {year}, £ thousand")
+        tested = mine.drop_nulls("is_met")
+        console.print(
+            f"Together {board_text(int(mine['position_pence'].sum()))}; {tested.filter(pl.col('is_met')).height} of {tested.height} bodies reach their control total.",
+            markup=False,
+        )
