@@ -11,7 +11,7 @@ import polars as pl
 import typer
 from rich.progress import Progress
 
-from api.boards.risk import charted, files_of, party_sentences, pictures
+from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
