@@ -88,6 +88,7 @@ def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
     ("words", "said"),
     [
         (("blmk", "--draws", 0), "draws: found 0; expected at least 1"),
+        (("blmk", "--draws", 100, "--party-draws", 0), "draws: found 0; expected at least 1"),
         (("blmk", "--seed", -1), "seed: found -1"),
         (("blmk", "--year", "2031/32"), "year: found 2031/32; expected a year of the scenario"),
         (("blmk", "--layers", "weather"), "unknown layer with figures 'weather'"),

@@ -126,7 +126,8 @@ def simulate_command(
         frames = _locality_frames(found, run, figures)
         parties = None
         if subject.options is not None:
-            of = party_draws or (draws if method == "sobol" else min(draws, PARTY_DRAWS))
+            most = draws if method == "sobol" else min(draws, PARTY_DRAWS)
+            of = most if party_draws is None else party_draws
             progress.update(task, description="settling", total=of, completed=0)
 
             def settled(done: int, total: int) -> None:
