@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from capitation.chance.book import book_of
+from capitation.chance.book import Book, book_of
 from capitation.chance.curves.normal import Floats
 from capitation.chance.document import Uncertainty
 from capitation.chance.kept import keep, resumed
@@ -223,6 +223,7 @@ def party_model(
     layers: Sequence[str] | None = None,
     folder: Path | None = None,
     only: Sequence[str] = (),
+    planned: Sequence[Book] = (),
 ) -> PartyModel:
     """Options on the plan of a run, made ready for draws.
 
@@ -234,6 +235,8 @@ def party_model(
         layers: the layers to draw; all that have figures where none are named.
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try; none means all.
+        planned: plans by year in the place of those of the run, such as the same with the savings of a mix, so that what its
+            solutions fail to deliver is drawn with the contracts.
 
     Raises:
         ContractError: the options contradict themselves, their contracts or the run, or none of their contracts has an
@@ -246,7 +249,7 @@ def party_model(
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
     years = sorted(run.provider_allocation.get_column("year").unique())
-    books = [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
+    books = list(planned) or [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
     chance = model(books, uncertainty, layers)
     rows = drawn_rows(chance, document, run, plan_lines(run))
     made: dict[tuple[str, tuple[str, ...]], int] = {}

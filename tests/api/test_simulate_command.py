@@ -48,7 +48,8 @@ def test_the_files_are_tables_and_pictures_with_their_data(folder):
     names = {path.name for path in folder.iterdir()}
     tables = {"cap_chance", "carried_chance", "distance_chance", "locality_chance", "party_chance", "party_layer"}
     assert {f"{name}.csv" for name in tables | {"party_pool", "party_wrong_reward", "pool_size"}} <= names
-    assert {"s-curve-06F.svg", "fan-06F-blended.svg", "tornado-GP-do-minimum.svg"} <= names
+    assert {"s-curve-06F.svg", "fan-06F-blended.svg", "tornado-06F-do-minimum.svg"} <= names
+    assert len([name for name in names if name.startswith("s-curve-")]) == 2  # the largest of each role
     assert not [name for name in names if name.startswith(".")]
     layers = pl.read_csv(folder / "party_layer.csv")
     assert "environment" in layers.get_column("layer")
@@ -87,6 +88,7 @@ def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
     ("words", "said"),
     [
         (("blmk", "--draws", 0), "draws: found 0; expected at least 1"),
+        (("blmk", "--draws", 100, "--party-draws", 0), "draws: found 0; expected at least 1"),
         (("blmk", "--seed", -1), "seed: found -1"),
         (("blmk", "--year", "2031/32"), "year: found 2031/32; expected a year of the scenario"),
         (("blmk", "--layers", "weather"), "unknown layer with figures 'weather'"),

@@ -12,11 +12,15 @@ import time
 import numpy as np
 import pytest
 
+from capitation.chance.document import read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import BLOCK
 from capitation.chance.simulate import Request, SimulationWork, simulate
 from contracts.document.contract import parse_contract
+from contracts.options.document import read_options
 from contracts.risk.localities import passed
+from contracts.risk.parties import party_model
+from contracts.risk.study import party_risk
 from tests.capitation.chance.places import by_line
 
 LOCALITIES, SERVICES = 30, 10
@@ -139,3 +143,19 @@ def test_draws_of_thirty_localities_by_ten_services_through_a_contract_of_four_t
         assert ours / alone < 1.5
         assert gigabytes < 1.0
     benchmark.pedantic(whole, args=(2, 2, BLOCK), rounds=1)
+
+
+@pytest.mark.benchmark_subject
+def test_four_options_over_five_years(benchmark, pack, blmk_run):
+    """10,000 draws of all parties with every answer in less than 20 seconds of processor time."""
+    document = read_options(pack.path("options/blmk.toml"))
+    figures = read_uncertainty(pack.path("uncertainty/blmk.toml"))
+    draws = 10_000 if benchmark.enabled else 100
+    made = party_model(document, pack, blmk_run, figures)
+    (found, frames), seconds = _cpu(lambda: party_risk(made, Request(draws, 1)))
+    assert found.draws == draws
+    assert frames["party_chance"].height == found.positions[..., 0].size
+    benchmark.extra_info.update(draws=draws, processor_seconds=seconds)
+    if benchmark.enabled:
+        assert seconds < 20
+    benchmark.pedantic(lambda: None, rounds=1)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from api.boards.design import design_sentences, trade_off_picture
-from api.boards.risk import files_of
+from api.boards.risk.design import design_sentences, trade_off_picture
+from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped

@@ -11,7 +11,7 @@ import polars as pl
 import typer
 from rich.progress import Progress
 
-from api.boards.risk import charted, files_of, party_sentences, pictures
+from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
@@ -126,7 +126,8 @@ def simulate_command(
         frames = _locality_frames(found, run, figures)
         parties = None
         if subject.options is not None:
-            of = party_draws or (draws if method == "sobol" else min(draws, PARTY_DRAWS))
+            most = draws if method == "sobol" else min(draws, PARTY_DRAWS)
+            of = most if party_draws is None else party_draws
             progress.update(task, description="settling", total=of, completed=0)
 
             def settled(done: int, total: int) -> None:

@@ -36,6 +36,8 @@ def design_family(
     draws: int = VERIFIED,
     work: SimulationWork | None = None,
     say: Callable[[str], object] = lambda words: None,
+    *,
+    searched: int = SEARCHED,
 ) -> tuple[Designed, dict[str, pl.DataFrame]]:
     """The terms of a family that suit every party, and all answers by name.
 
@@ -50,7 +52,7 @@ def design_family(
     work = replace(work or SimulationWork(), state=None)
     drawn = model([book_of(run, family.year)], uncertainty, family.layers)
     fresh = Trial(family, contract, simulate(drawn, Request(draws, seed + 1), work))
-    search = Trial(family, contract, simulate(drawn, Request(SEARCHED, seed, "sobol"), work))
+    search = Trial(family, contract, simulate(drawn, Request(searched, seed, "sobol"), work))
     found = design(search, fresh, say)
     return found, design_frames(found, fresh)
 

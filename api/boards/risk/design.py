@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from api.boards.risk_svg import trade_off_svg
+from api.boards.risk.pictures import trade_off_svg
 from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily
 from contracts.risk.design.search import Designed, words_of

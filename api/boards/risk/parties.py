@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from api.boards.risk_svg import fan_svg, s_curve_svg, tornado_svg
+from api.boards.risk.pictures import fan_svg, s_curve_svg, tornado_svg
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError

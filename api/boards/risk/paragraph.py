@@ -1,0 +1,77 @@
+"""One paragraph on risk: how likely each party misses its total under each option, why, and which terms would make localities safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from api.boards.risk.parties import party_sentences
+from capitation.chance.document import Uncertainty
+from capitation.chance.simulate import Request, SimulationWork
+from capitation.errors import InfeasibleError
+from capitation.pack.sources import DataPack
+from capitation.run.run import Run
+from contracts.options.document import ContractOptions
+from contracts.risk.design.answers import words
+from contracts.risk.design.family import TermFamily, read_family
+from contracts.risk.design.search import Designed
+from contracts.risk.design.study import design_family
+from contracts.risk.parties import party_model
+from contracts.risk.study import party_risk
+
+DRAWS = 2_000
+"""Draws of the parties: chances good to a percent."""
+
+SEARCHED, VERIFIED = 2_048, 10_000
+"""Points searched for terms, and draws by which they are verified."""
+
+
+def risk_paragraph(  # what is simulated, and how closely
+    document: ContractOptions,
+    pack: DataPack,
+    run: Run,
+    uncertainty: Uncertainty,
+    family: str = "corridor",
+    draws: int = DRAWS,
+    seed: int = 1,
+    work: SimulationWork | None = None,
+) -> str:
+    """How likely each party is to miss its total under each option and why, then the terms of a family that make localities safe.
+
+    Args:
+        document: the options.
+        pack: data pack with the contracts and families that ship.
+        run: the run of their scenario.
+        uncertainty: what is uncertain.
+        family: id of a family of terms that ships.
+        draws: draws of the parties.
+        seed: where the draws begin.
+        work: threads and cancel.
+    """
+    made = party_model(document, pack, run, uncertainty)
+    _, frames = party_risk(made, Request(draws, seed), work)
+    sought, contract = read_family(pack.path(f"families/{family}.toml"))
+    try:
+        found, designed = design_family(
+            sought, contract, run, uncertainty, seed, VERIFIED, work, searched=SEARCHED
+        )  # fmt: skip
+        safe = safe_sentence(sought, found, designed)
+    except InfeasibleError as error:
+        safe = f"No terms of this kind make every locality safe: {error.message}."
+    return " ".join([*party_sentences(made, frames), safe])
+
+
+def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.DataFrame]) -> str:
+    """Which terms and pool keep every locality safe in so many years, and what incentive is left."""
+    limit = next((each for each in family.limits if each.party == "locality"), family.limits[0])
+    pool = frames["designed_pool"].row(by_predicate=pl.col("basis") == "net", named=True)
+    years = f"{(1 - float(limit.chance)) * 10:g} of 10 years"
+    return (
+        f"{family.title} ({words(found.figures)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
+        f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and of the next pound "
+        f"saved a locality still keeps {found.incentive.value:.0%}."
+    )
+
+
+__all__ = ["risk_paragraph", "safe_sentence"]
