@@ -214,6 +214,7 @@ def check_approval(approval: Approval | None, run_id: str) -> Approval:
     return approval
 
 
+# Reason: each is a part of what a journal says, and the last whether it may say that nothing is due.
 def _journal(
     moves: pl.DataFrame,
     run_id: str,

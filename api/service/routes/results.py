@@ -23,6 +23,8 @@ from api.service.runtime.request import (
     tag_of,
     takes,
 )
+from api.service.runtime.service import Service
+from api.service.security.access import Caller
 from api.service.security.visibility import content_seen, sees_frame
 from api.service.views.models import JobView, ResultList, ResultView, result_head, result_view
 from api.service.views.respond import respond
@@ -80,18 +82,7 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         tables = await service.read(service.store.frame_names, name, result_id)
         view = result_view(result, [each for each in tables if sees_frame(name, each, client, service.system)])
         hides = await service.read(service.hides, name, result_id, client)
-        view = view.model_copy(
-            update={
-                "content": content_seen(
-                    name,
-                    view.content,
-                    client,
-                    service.system,
-                    hides=hides,
-                    smallest_shown=service.settings.smallest_shown,
-                )
-            }
-        )
+        view = _as_seen(service, name, view, client, hides=hides)
         headers = {"Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
         return respond(view, request, headers=headers, tag=tag_of(view.model_dump_json()))
 
@@ -118,6 +109,13 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
             responses=ROWS_RESPONSES,
         )
     return routes
+
+
+def _as_seen(service: Service, kind: str, view: ResultView, client: Caller, *, hides: bool) -> ResultView:
+    """A result with as much of its content as the caller sees."""
+    smallest = service.settings.smallest_shown
+    content = content_seen(kind, view.content, client, service.system, hides=hides, smallest_shown=smallest)
+    return view.model_copy(update={"content": content})
 
 
 for _kind in KINDS.values():

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from api.service.kinds import KINDS
 from api.service.records.addresses import is_local_or_https, secret_bytes
 from api.service.store import Message, StoreError
-from api.service.store.messages import Messages
+from api.service.store.jobs import Messages
 from capitation.records.identity import canonical, digest
 
 log = logging.getLogger("capitation.worker")
