@@ -225,7 +225,9 @@ def test_a_mix_and_contracts_are_drawn_together(made, document, pack, blmk_run, 
     hospital, buyer = _of(model, "provider", "RC9"), _of(model, "commissioner", "06F")
     plain, corridor = (model.options.index(name) for name in both)
     assert change[:, :, buyer].max() < 1.0
-    assert change[corridor, :, hospital].max() < 1.0  # a hospital that is paid by price gains by what a mix fails to avoid
+    assert (
+        change[corridor, :, hospital].max() < 1.0
+    )  # a hospital that is paid by price gains by what a mix fails to avoid
     assert change[plain, 1, hospital].mean() > 0
     assert change[plain, 1, buyer].mean() < change[corridor, 1, buyer].mean() < 0
 
