@@ -295,4 +295,4 @@ def _positions(bridge: Frame[BridgeLine], options: Run, run: Run) -> Frame[PlanP
     return PlanPosition.validate(pl.DataFrame(rows, schema=PlanPosition.dtypes(), orient="row"))
 
 
-__all__ = ["SCHEMAS", "MixLine", "PlanPosition", "OnePlan", "document_inputs", "whole_plan"]
+__all__ = ["SCHEMAS", "MixLine", "OnePlan", "PlanPosition", "document_inputs", "whole_plan"]

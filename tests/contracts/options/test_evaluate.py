@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capitation.allocation.ledger import unbalanced
-from capitation.errors import ContractError
 from capitation.money.apportion import split
 from capitation.places.organisations import organisations
 from capitation.run.evaluate import evaluate
@@ -22,7 +21,6 @@ from contracts.options.document import PLAN, ContractOptions, read_options
 from contracts.options.evaluate import SCHEMAS, evaluate_options
 from contracts.options.formulas import FORMULAS
 from contracts.options.outturn import case_activity, outturn, plan_lines
-from contracts.options.position import FUNDING
 from contracts.options.study import STUDY
 from contracts.settlement.worked_cases import run_cases
 
