@@ -75,6 +75,8 @@ class PartyModel:
     """What positions hold besides contracts on outturns, the same in every draw, by option, year and party: such as a fund."""
     quality: tuple[DrawnQuality, ...]
     """Payments for quality of the options."""
+    margin: np.ndarray | None = None
+    """What plan income leaves each party of the cost of planned activity, by year and party; payments for quality look beyond it."""
 
     @property
     def years(self) -> tuple[FinancialYear, ...]:
@@ -161,6 +163,8 @@ class PartyModel:
                     paid[number, change] = self._by_party(deal, deal.payments(columns[change], first, cuts), count)
                 out[k] += paid[number, change]
         before = out.copy() if self.quality else out
+        if self.quality and self.margin is not None:
+            before -= self.margin[None, :, :, None]
         for each in self.quality:
             each.add(out[each.option], before[each.option])
         return out
@@ -316,7 +320,11 @@ def _assembled(  # what was made, put together
         document, trials.contracts, sums, list(years), {code: place[PARTY_ROLES[1], code] for code in sellers},
         {code: place[PARTY_ROLES[0], code] for code in buyers},
     )  # fmt: skip
-    return replace(bare, apart=planned - bare.at_plan, quality=quality)
+    margin = np.zeros((len(years), len(parties)))
+    for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
+        if year in years and (PARTY_ROLES[1], code) in place:
+            margin[years[year], place[PARTY_ROLES[1], code]] = pence
+    return replace(bare, apart=planned - bare.at_plan, quality=quality, margin=margin)
 
 
 def simulate_parties(

@@ -109,12 +109,18 @@ _payments("paid_pence", "payments of the commissioner or payer under the option"
 
 
 def _cost(context: Context, row: Row) -> Worked:
-    if row["role"] != "provider":
+    further = context.rows("further_cost", **{k: row[k] for k in TRY}, provider_code=row["organisation_code"])
+    if row["role"] == "payer":
         return Worked(0, [], "it provides nothing")
+    if row["role"] == "commissioner":
+        money = context.row("commissioner_money", year=row["year"], commissioner_code=row["organisation_code"])
+        found: Parts = [_at("commissioner_money", "other_cost_pence", money)]
+        found += [_at("further_cost", "cost_pence", r) for r in further]
+        return Worked(money["other_cost_pence"] + sum(r["cost_pence"] for r in further), found)
     lines = context.rows(
         "outturn", activity_case=row["activity_case"], year=row["year"], provider=row["organisation_code"]
     )
-    more = context.rows("further_cost", **{k: row[k] for k in TRY}, provider_code=row["organisation_code"])
+    more = further
     parts: Parts = [_at("outturn", "actual_cost_pence", r) for r in lines]
     parts += [_at("further_cost", "cost_pence", r) for r in more]
     return Worked(sum(r["actual_cost_pence"] for r in lines) + sum(r["cost_pence"] for r in more), parts)
