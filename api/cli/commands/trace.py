@@ -32,8 +32,10 @@ def trace(
 ) -> None:
     """Explain a figure as a tree of named figures, recomputed in plain Python, down to printed cells and choices."""
     made, pack = load_run(run), DataPack(pack_for(run, data))
-    formulas = COMPARED if {"position", "payment"} <= made.frames.keys() else FORMULAS
-    if formulas is FORMULAS:
+    of_scenario = "allocation" in made.frames  # a plan is a scenario's run with its comparison beside it
+    compared = COMPARED if {"position", "payment"} <= made.frames.keys() else {}
+    formulas = {**compared, **(FORMULAS if of_scenario or not compared else {})}
+    if of_scenario or not compared:
         require_same_inputs(made, pack)  # a comparison explains itself by its own tables
     context = Context(made, pack)
     tree = explain(context, parse_figure(" ".join(figure), context.run), formulas, depth=depth)
