@@ -92,6 +92,8 @@ READS = (
     "optimisations",
     "simulations",
     "futures",
+    "chances",
+    "differences",
     "allocations",
     "positions",
     "figures",
@@ -178,6 +180,7 @@ SEEDED = {
     "simulation": {"problem": "overlap_pair", "draws": 5},
     "future": {"problem": "overlap_pair", "ask": "robust", "disappoint": 1},
     "comparison": {"options": "blmk-contract-options", "only": ["do-minimum", "blended"]},
+    "chance": {"scenario": "blmk", "draws": 200},
 }
 """One result of each kind but exports, which is made of the run."""
 
@@ -185,6 +188,8 @@ SEEDED = {
 def seeded(served):
     """Results of each kind, an approval and a journal, the ids by which operations find them, and what is here what the examples name."""
     made = {kind: served.ask(f"/v1/{KINDS[kind].address}", body, kind) for kind, body in SEEDED.items()}
+    pair = {"before": made["run"]["result"], "after": made["comparison"]["result"]}
+    made["difference"] = served.ask("/v1/differences", pair, "difference")
     made["export"] = served.ask("/v1/exports", {"result": made["run"]["result"]}, "export")
     ids = {kind: job["result"].rpartition("/")[2] for kind, job in made.items()}
     tables = {kind: list(served.client.get(job["result"]).json()["frames"]) for kind, job in made.items()}
