@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import activity_plan
-from capitation.allocation.providers import providers
 from capitation.money.pence import board_text
-from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift
 from capitation.shift.effects import programme_name
-from contracts.options.document import ContractOptions
 from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier
 from optimiser.answers.mix_run import drivers
@@ -27,7 +23,7 @@ from optimiser.answers.whole.closures import closure_sentences, near_plans
 from optimiser.answers.whole.former import FormerMix
 from optimiser.blocks.start import starts
 from optimiser.futures.appraisal import Appraisal, appraise
-from optimiser.links.under_contracts import UnderContracts, mix_under_contracts
+from optimiser.links.under_contracts import shift_of
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
@@ -54,7 +50,7 @@ class MixStory:
 
     outcome: Outcome
     appraisal: Appraisal
-    contracts: UnderContracts
+    shift: ChannelShift
     prices: tuple[str, ...]
     trade_off: Frontier | None = None
     """What more of the second goal costs; None where the story is short."""
@@ -69,14 +65,12 @@ class MixStory:
 def mix_story(
     problem: Problem,
     run: Run,
-    document: ContractOptions,
     pack: DataPack,
-    options: tuple[str, str],
     former: FormerMix | None = None,
     *,
     short: bool = False,
 ) -> MixStory:
-    """The best mix of a problem, scored on draws, put through two contract options, with its frontier and alternatives unless short.
+    """The best mix of a problem, scored on draws, with its frontier and alternatives unless short.
 
     From a mix found before (`former`) the search takes a few seconds and shows the bound that is proved of it. The frontier
     and the alternatives keep the starts of the best mix and vary its scale, which takes seconds where
@@ -86,7 +80,7 @@ def mix_story(
         CapitationError: the problem has no mix, or it does not fit the run or the options.
     """
     outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else SECONDS, former=former)
-    contracts = mix_under_contracts(outcome, run, document, pack, options=options)
+    shift = shift_of(outcome, run)
     plan = activity_plan(pack).filter(pl.col("mitigated_activity") < pl.col("unmitigated_activity"))
     avoids = {
         programme_name(code): float(before - after)
@@ -98,13 +92,13 @@ def mix_story(
     appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
     prices = tuple(price_sentences(price_report(outcome.headline), most=3))
     if short:
-        return MixStory(outcome, appraisal, contracts, prices)
+        return MixStory(outcome, appraisal, shift, prices)
     fixed = _starts_fixed(programme_matrix(problem), outcome)
     weights = starts(tables_of(problem)).select("solution", "place", "weight")
     return MixStory(
         outcome=outcome,
         appraisal=appraisal,
-        contracts=contracts,
+        shift=shift,
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=prices,
@@ -113,8 +107,8 @@ def mix_story(
     )
 
 
-def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None:
-    """Print the story of a mix: the mix, its activity, who gains and loses, the frontier, prices and alternatives."""
+def show_mix(story: MixStory, pack: DataPack) -> None:
+    """Print the story of a mix: the mix, its activity, the frontier, prices and alternatives."""
     outcome = story.outcome
     console.print(f"\n[bold]{outcome.problem.title}[/bold]")
     console.print(headline_sentence(story), soft_wrap=True)
@@ -128,11 +122,6 @@ def show_mix(story: MixStory, document: ContractOptions, pack: DataPack) -> None
         activity_table(story, pack),
         f"Activity of {outcome.problem.years[-1]}: change by the mix against the plan's printed table, and units avoided in draws",
     )
-    show(
-        gains_table(story, document, pack),
-        f"Who gains (+) and loses (-) by the mix in {outcome.problem.years[-1]}, £ thousand. {_letters(story, document)}",
-    )
-    console.print(worth_sentence(story, document), soft_wrap=True)
     show(frontier_table(story), "What more bed-days would cost, with the same starts")
     for sentence in story.edges:
         console.print(f"On a knife edge: {sentence}.", markup=False, soft_wrap=True)
@@ -206,7 +195,7 @@ def mix_table(story: MixStory) -> pl.DataFrame:
 def activity_table(story: MixStory, pack: DataPack) -> pl.DataFrame:
     """Change of the last year's activity by point of delivery: the plan's, the mix's, its draws, and the chance of the plan's."""
     last = str(story.outcome.problem.years[-1])
-    shift = _moved(story.contracts.shift, last)
+    shift = _moved(story.shift, last)
     plan = activity_plan(pack).with_columns(
         (pl.col("mitigated_activity") - pl.col("unmitigated_activity")).alias("plan")
     )
@@ -229,58 +218,6 @@ def activity_table(story: MixStory, pack: DataPack) -> pl.DataFrame:
     )
 
 
-def gains_table(story: MixStory, document: ContractOptions, pack: DataPack) -> pl.DataFrame:
-    """Payments, cost and net of every organisation in the last year under each option; organisations without a change left out."""
-    last = str(story.outcome.problem.years[-1])
-    parties = story.contracts.parties.filter(pl.col("year") == last)
-    names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
-    names |= {"MIX": "the purse of the mix", "SYSTEM": "the system"}
-    order = {"commissioner": 0, "provider": 1, "purse": 2, "system": 3}
-    base = parties.select("role", "organisation_code").unique()
-    own = parties.filter(pl.col("option") == parties["option"][0])
-    table = base.join(
-        own.select("role", "organisation_code", "cost_saved_pence", "savings_pence", "spend_pence"),
-        on=["role", "organisation_code"],
-    )
-    chosen = [option.id for option in document.options if option.id in parties["option"].unique()]
-    for letter, option in zip("ABCDEF", chosen, strict=False):
-        mine = parties.filter(pl.col("option") == option)
-        table = table.join(
-            mine.select(
-                "role", "organisation_code",
-                pl.col("payments_pence").alias(f"{letter}: payments"),
-                pl.col("net_pence").alias(f"{letter}: net"),
-            ),
-            on=["role", "organisation_code"],
-        )  # fmt: skip
-    amounts = [name for name in table.columns if name not in ("role", "organisation_code")]
-    rows = table.filter(pl.any_horizontal(pl.col(amounts) != 0)).sort(
-        pl.col("role").replace_strict(order, return_dtype=pl.Int64), "organisation_code"
-    )
-    thousands = [
-        pl.Series(name, [nearest(Decimal(pence) / 100_000) for pence in rows[name]], dtype=pl.Int64) for name in amounts
-    ]
-    return rows.select(pl.col("organisation_code").replace(names).alias("organisation")).with_columns(thousands).rename(
-        {"cost_saved_pence": "cost saved", "savings_pence": "savings", "spend_pence": "spend"}
-    )  # fmt: skip
-
-
-def worth_sentence(story: MixStory, document: ContractOptions) -> str:
-    """What the activity moved is worth at tariff, and at each contract."""
-    last = str(story.outcome.problem.years[-1])
-    rows = story.contracts.worth.filter(pl.col("year") == last)
-    titles = {option.id: option.title for option in document.options}
-    paid = "; ".join(
-        f"{board_text(row['at_contract_pence'])} under {titles[row['option']]}"
-        for row in rows.sort("option").iter_rows(named=True)
-    )
-    row = rows.row(0, named=True)
-    return (
-        f"At tariff the activity moved in {last} is worth {board_text(row['at_tariff_pence'])}. Commissioners pay less by "
-        f"{paid}. Providers save {board_text(row['cost_saved_pence'])} of cost either way: payments cancel in the system."
-    )
-
-
 def frontier_table(story: MixStory) -> pl.DataFrame:
     """Points of the frontier: net present value in £ million, bed-days avoided, and what one more bed-day costs there."""
     if story.trade_off is None:
@@ -291,13 +228,6 @@ def frontier_table(story: MixStory) -> pl.DataFrame:
         pl.col(SECOND).round().cast(pl.Int64).alias("bed-days avoided, all years"),
         (-pl.col(f"rate_{SECOND}")).round().cast(pl.Int64).alias("£ for one more bed-day"),
     )
-
-
-def _letters(story: MixStory, document: ContractOptions) -> str:
-    """Which letter of the table is which option."""
-    tried = story.contracts.parties["option"].unique().to_list()
-    titles = [option.title for option in document.options if option.id in tried]
-    return "; ".join(f"{letter}: {title}" for letter, title in zip("ABCDEF", titles, strict=False))
 
 
 def _moved(shift: ChannelShift, year: str) -> pl.DataFrame:

@@ -53,6 +53,8 @@ class WholePlan:
     pack: DataPack
     document: ContractOptions | None = None
     mix: MixStory | None = None
+    chain: pl.DataFrame | None = None
+    """Lines of the chain with the mix in it; those of the run where none are given."""
 
 
 def show_questions(plan: WholePlan) -> None:
@@ -111,11 +113,11 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
 
 def what_is_left(plan: WholePlan) -> list[str]:
     """The chain of the last year: the deficit when nothing is done, what meets it, and what is left."""
-    frames = plan.run.frames
-    if "bridge" not in frames or plan.run.bridge.is_empty():
+    every = plan.chain if plan.chain is not None else plan.run.frames.get("bridge")
+    if every is None or every.is_empty():
         return ["This run has no chain from a deficit: its scenario names none."]
-    last = str(plan.run.bridge["year"].max())
-    lines = plan.run.bridge.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
+    last = str(every["year"].max())
+    lines = every.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
     amounts = dict(lines.select("line", "amount_pence").iter_rows())
     titles = dict(lines.select("line", "title").iter_rows())
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
@@ -132,14 +134,6 @@ def what_is_left(plan: WholePlan) -> list[str]:
         said.append(
             f"Published figures explain {board_text(amounts['derived_do_nothing'])} of it and not the other {board_text(amounts['not_explained'])}."
         )
-    if plan.mix is not None and "mix" not in amounts:
-        parties = plan.mix.contracts.parties
-        net = parties.filter((pl.col("role") == "system") & (pl.col("year") == last))["net_pence"]
-        if net.len():
-            said.append(
-                f"The mix below is worth {board_text(net[0])} to the system in {last} (savings and cost released less its own spend), which "
-                f"would leave {board_text(amounts['left'] - net[0])}."
-            )
     return said
 
 

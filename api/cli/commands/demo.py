@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from api.boards.chain.stages import show_chain
+from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positions
 from api.boards.mix import mix_story, show_mix
 from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
@@ -26,9 +26,6 @@ from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
-
-COMPARED = ("do-minimum", "capitation-corridor")
-"""Contract options under which the mix is paid."""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,16 +53,19 @@ def demo(
         document = read_options(chosen)
         start = problem.with_suffix("") / "start.json"
         former = read_former(start) if start.is_file() else None
-        story = mix_story(read_problem(problem), done, document, pack, COMPARED, former, short=not full)
+        story = mix_story(read_problem(problem), done, pack, former, short=not full)
         progress.update(task, description="trying the contract options on the mix")
         used = document_inputs(pack, {"options": chosen, "problems": problem})
         plan = whole_plan(scenario, done, story.outcome, document, pack, used)
-    show_questions(WholePlan(done, scenario.need_year, pack, document, story))
+    show_questions(WholePlan(done, scenario.need_year, pack, document, story, plan.run.bridge))
     show_run(done, pack, scenario.need_year, short=not full)
     if full:
-        show_chain(plan.run, str(plan.run.bridge.get_column("year").max()))
+        last = str(plan.run.bridge.get_column("year").max())
+        show_chain(plan.run, last)
         show_options(plan.options, document, pack, differences=False)
-        show_mix(story, document, pack)
+        show_mix(story, pack)
+        show_mix_lines(plan.run, last)
+        show_plan_positions(plan.run, last)
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
     for path in [*written, save_run(plan.run, out), mix]:
         typer.echo(f"written: {path}")
