@@ -42,7 +42,12 @@ class ChanceRequest(ApiModel):
     """Id of a document of the data pack that says what is uncertain; the scenario's own id where it is not given."""
     year: str | None = Field(default=None, pattern=r"^[0-9]{4}/[0-9]{2}$", examples=[None, "2018/19"])
     """Year to simulate; the year of the need data where it is not given."""
-    layers: list[str] = Field(default=["chance"], max_length=len(LAYERS), examples=[["chance"]])
+    layers: list[str] = Field(
+        default=["chance"],
+        max_length=len(LAYERS),
+        examples=[["chance"]],
+        json_schema_extra={"items": {"type": "string", "enum": list(LAYERS)}},
+    )
     """Layers to draw; every one with figures where the list is empty."""
     draws: int = Field(default=100_000, ge=100, le=MOST_DRAWS, examples=[100_000])
     """How many draws; 100,000 give chances to a tenth of a percent."""
