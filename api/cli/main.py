@@ -51,4 +51,5 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     except KeyboardInterrupt:
+        typer.echo("stopped by the user", err=True)
         sys.exit(130)

@@ -83,6 +83,7 @@ def frontier(
     first = series.solve(session, gap=gap, prices=False)
     if first is None or first.values is None:
         raise CapitationError(f"there is no frontier: {series.ended or (first.meaning if first else '')}")
+    stood = None if aimed.is_whole else session.basis()
     levels = [_levels(session, series, aimed, matrix, name, first, points, gap) for name in kept]
     ends: dict[int, Answer] = {}
     if len(kept) == 1 and not aimed.is_whole:
@@ -92,8 +93,15 @@ def frontier(
     ids = np.array(list(rows.values()))
     found: dict[int, dict[str, object]] = {}
     answers: dict[int, Answer] = {}
-    # from the far end back: the last solve stood at the best of a kept goal, which keeps every level of that goal
-    for number, kept_at in reversed(list(enumerate(itertools.product(*levels)))):
+    grid = list(enumerate(itertools.product(*levels)))
+    if stood is None:
+        # from the far end back: the last solve stood at the best of a kept goal, which keeps every level of that goal
+        grid.reverse()
+    else:
+        # from the best of the first goal on: each level is a short way from the one before, the far end a long way from all
+        session.stand_at(stood)
+        _go_on_with(session, aimed, primal=False)
+    for number, kept_at in grid:
         low, high = aimed.row_lower.copy(), aimed.row_upper.copy()
         for name, level in zip(kept, kept_at, strict=True):
             _set(matrix, name, rows[name], level, low, high)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,8 @@ from optimiser.futures.sweep import sweep
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of, read_problem
 from optimiser.problem.tables import tables_of
+from optimiser.programme.family import Family
+from tests.benchmarks.shift_model import build, draw
 
 FOLDER = shipped_packs() / "england" / "problems"
 
@@ -65,6 +68,22 @@ def test_the_frontier_is_the_line_worked_by_hand_with_its_exchange_rate():
     assert found["days"].to_list() == pytest.approx([0, 250, 500, 750, 1000], abs=1e-3)
     assert found["npv"].to_list() == pytest.approx([200, 150, 100, 50, 0], abs=1e-3)
     assert found["rate_days"][1:-1].to_list() == pytest.approx([-0.2, -0.2, -0.2])
+
+
+def test_every_point_of_a_warm_frontier_is_that_of_a_cold_solve_with_the_level_kept():
+    # a thousand columns: the points are walked from the first goal's best on, each from the basis of the one before
+    matrix = build(draw("1k"))
+    found = frontier(matrix, ("npv", "units"), points=6, prices=False).points
+    assert found["status"].to_list() == ["optimal"] * 6
+    assert found["npv"][0] > found["npv"][-1]
+    units = matrix.measures["units"].vector
+    used = np.flatnonzero(units)
+    terms = pl.DataFrame({"row": np.zeros(len(used), np.int32), "col": used.astype(np.int32), "value": units[used]})
+    kept = Family("kept", 0, 1, pl.DataFrame({"goal": ["units"]}), "units", "kept level", "Q", "goals")
+    for npv, level in found.select("npv", "units").rows():
+        low = level / matrix.measures["units"].scale
+        cold = highs.solve(matrix.aim("npv").with_rows(kept, terms, np.array([low]), np.array([np.inf])), prices=False)
+        assert npv == pytest.approx(cold.objective, rel=1e-7)
 
 
 def test_a_frontier_of_three_goals_is_a_grid_and_no_point_beats_another():
