@@ -216,7 +216,7 @@ def _printed_totals(run: Run) -> None:
         console.print(
             f"To check: the printed total of {row['year']} is {board_text(row['printed_pence'])}, but its streams "
             f"({row['streams']}) add to {board_text(row['summed_pence'])}: a difference of "
-            f"£{pounds_text(row['difference_pence'])}. The streams are shared; the printed total is not used.",
+            f"{'-' * (row['difference_pence'] < 0)}£{pounds_text(abs(row['difference_pence']))}. The streams are shared; the printed total is not used.",
             soft_wrap=True,
         )
 
