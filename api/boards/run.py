@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from api.boards.commissioners import moved_between_commissioners
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import distance_from_target
 from capitation.money.pence import board_text, pounds_text
@@ -187,6 +188,8 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
     )
     console.print(f"Pace of change in {year}: {text}.")
     _distance_of_the_system(run, pack)
+    for said in moved_between_commissioners(run, pack, year):
+        console.print(said, soft_wrap=True, markup=False)
     _printed_totals(run)
     for of_year, lines in run.gap_bridge.sort("year", "step").group_by("year", maintain_order=True):
         parts = "; ".join(
@@ -216,7 +219,7 @@ def _printed_totals(run: Run) -> None:
         console.print(
             f"To check: the printed total of {row['year']} is {board_text(row['printed_pence'])}, but its streams "
             f"({row['streams']}) add to {board_text(row['summed_pence'])}: a difference of "
-            f"£{pounds_text(row['difference_pence'])}. The streams are shared; the printed total is not used.",
+            f"{'-' * (row['difference_pence'] < 0)}£{pounds_text(abs(row['difference_pence']))}. The streams are shared; the printed total is not used.",
             soft_wrap=True,
         )
 

@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parent / "commands"
 
 _FIRST_LINE = re.compile(r'"""`capitation (?P<word>[a-z-]+)[^`]*`: (?P<sentence>.+?)\.?(?:""")?\n')
 
+_REASON = re.compile(r"\n\s*\n\s*Reason:.*?(?=\n\s*\n|\Z)", re.DOTALL)
+
 
 def words(folder: Path = FOLDER) -> dict[str, str]:
     """The sentence of each word, in the order of the alphabet; a word that Python keeps for itself is filed as `word_.py`."""
@@ -42,7 +44,18 @@ def command(word: str) -> Command:
     name = word if (FOLDER / f"{word}.py").is_file() else f"{word}_"
     part = typer.Typer(add_completion=False)
     importlib.import_module(f"api.cli.commands.{name}").register(part)
-    return get_group(part).commands[word]
+    found = get_group(part).commands[word]
+    _leave_out_reasons(found)
+    return found
+
+
+def _leave_out_reasons(command: Command) -> None:
+    """Take out of the help what is written for readers of the code: why a command has as many options as it has."""
+    if command.help:
+        command.help = _REASON.sub("", command.help)
+    if isinstance(command, TyperGroup):
+        for inner in command.commands.values():
+            _leave_out_reasons(inner)
 
 
 class Words(TyperGroup):

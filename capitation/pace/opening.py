@@ -102,12 +102,7 @@ def practice_openings(
 
 def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -> pl.DataFrame:
     codes = heads["commissioner_code"].sort().to_list()
-    cells = pack.printed(named.source, named.table).filter(
-        (pl.col("column") == named.column) & pl.col("row").is_in(codes)
-    )
-    amounts = {
-        row: _amount(row, value, unit, named) for row, value, unit in cells.select("row", "value", "unit").iter_rows()
-    }
+    amounts = printed_pence(named, codes, pack)
     faults = [
         Fault(
             f"source {named.source}, table {named.table}, column {named.column}",
@@ -119,8 +114,19 @@ def _published(named: CommissionerShares, heads: pl.DataFrame, pack: DataPack) -
     ]
     if faults:
         raise ScenarioError("opening baselines cannot be split between commissioners", faults)
-    pence = [int(amounts[code] * 100) for code in codes]
+    pence = [amounts[code] for code in codes]
     return pl.DataFrame({"commissioner_code": codes, "weight": pence}, schema_overrides={"weight": pl.Int64})
+
+
+def printed_pence(named: CommissionerShares, codes: list[str], pack: DataPack) -> dict[str, int]:
+    """What a table prints for each commissioner in its column, in pence; one that it does not print is left out."""
+    cells = pack.printed(named.source, named.table).filter(
+        (pl.col("column") == named.column) & pl.col("row").is_in(codes)
+    )
+    return {
+        row: int(_amount(row, value, unit, named) * 100)
+        for row, value, unit in cells.select("row", "value", "unit").iter_rows()
+    }
 
 
 def _amount(row: str, value: str, unit: str, named: CommissionerShares) -> Decimal:

@@ -193,12 +193,13 @@ def practice_numbers_are_published(pack: DataPack) -> Iterator[Fault]:
     if published_path is None or placed_path is None:
         return
     lists = {}
-    for path, column in ((published_path, "registered_2018_19"), (placed_path, "registered_persons")):
+    for path, side in ((published_path, "published"), (placed_path, "placed")):
         try:
             rows = read_raw(path)
         except CapitationError as error:
             yield from _faults(error, path)
             return
+        column = _list_column(pack, rows.columns) if side == "published" else "registered_persons"
         missing = [name for name in ("practice_code", column) if name not in rows.columns]
         for name in missing:
             yield Fault(str(path), f"no column {name!r}", "the column", suggest(name, rows.columns))
@@ -207,17 +208,14 @@ def practice_numbers_are_published(pack: DataPack) -> Iterator[Fault]:
         repeated = rows.filter(pl.col("practice_code").is_duplicated()).get_column("practice_code").unique().sort()
         for code in repeated:
             yield Fault(f"{path}: {code}", "a practice given more than once", "one row a practice")
-        lists[column] = rows.select("practice_code", pl.col(column).alias("text")).unique("practice_code")
+        lists[side] = rows.select("practice_code", pl.col(column).alias("text")).unique("practice_code")
         number = pl.col("text").cast(pl.Float64, strict=False)
         for code, text in (
-            lists[column]
-            .filter(~(number.is_finite() & (number >= 0)).fill_null(False))
-            .sort("practice_code")
-            .iter_rows()
+            lists[side].filter(~(number.is_finite() & (number >= 0)).fill_null(False)).sort("practice_code").iter_rows()
         ):
             yield Fault(f"{path}: {code}, column {column!r}", repr(text), "a number of persons, at least 0")
-    both = lists["registered_2018_19"].join(
-        lists["registered_persons"], on="practice_code", how="full", coalesce=True, suffix="_placed", validate="1:1"
+    both = lists["published"].join(
+        lists["placed"], on="practice_code", how="full", coalesce=True, suffix="_placed", validate="1:1"
     )
     for code, published, placed in both.sort("practice_code").iter_rows():
         if placed is None:
@@ -228,6 +226,32 @@ def practice_numbers_are_published(pack: DataPack) -> Iterator[Fault]:
             )
         elif _number(published) != _number(placed):
             yield Fault(f"{placed_path}: {code}", f"{placed} registered persons", f"{published} as published")
+
+
+def _list_column(pack: DataPack, headings: list[str]) -> str:
+    """The column of persons in the published table of practices: that of the vintage of the scenario that uses the table."""
+    columns: dict[str, str] = {}
+    for path in pack.files("need/vintages/*.toml").values():
+        vintage = _mapping(path)
+        population = vintage.get("population")
+        if isinstance(population, dict) and isinstance(population.get("column"), str):
+            columns[str(vintage.get("year"))] = population["column"]
+    for path in pack.files("scenarios/*.toml").values():
+        scenario = _mapping(path)
+        used = scenario.get("practices")
+        named = (used.get("source"), used.get("table")) if isinstance(used, dict) else None
+        if named == PRACTICES_SOURCE and scenario.get("need_year") in columns:
+            return columns[scenario["need_year"]]
+    registered = next((name for name in headings if name.startswith("registered")), "registered_persons")
+    return next(iter(columns.values()), registered)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """The keys of a document, none where it cannot be read: the check of documents says why."""
+    try:
+        return read_mapping(path)
+    except CapitationError:
+        return {}
 
 
 CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from capitation.pack.layers import pack_of
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_mapping
 
 
-def stale_problems(pack: DataPack) -> list[str]:
+def stale_problem(problem: Path) -> list[str]:
+    """The sentence for one problem file of a pack, if its solutions are not its pack's; none for a file outside a pack."""
+    folder = pack_of(problem)
+    if folder is None or problem.resolve().parent != folder / "problems":
+        return []
+    return stale_problems(DataPack(folder), problem.stem)
+
+
+def stale_problems(pack: DataPack, only: str | None = None) -> list[str]:
     """A sentence for each problem written from a policy (`problems/NAME/policy.toml`) whose solutions are not its pack's."""
     said = []
-    for name in pack.names("problems"):
+    for name in pack.names("problems") if only is None else [only]:
         written = pack.path(f"problems/{name}.toml")
         policy = written.with_suffix("") / "policy.toml"
         if not policy.is_file():

@@ -7,7 +7,7 @@ import pytest
 
 from capitation.pack.layers import put_together
 from capitation.pack.sources import DataPack
-from optimiser.links.stale import stale_problems
+from optimiser.links.stale import stale_problem, stale_problems
 
 
 def test_a_new_problem_is_whole_and_solved(capitation, tmp_path):
@@ -35,4 +35,22 @@ def test_a_solution_added_to_the_pack_is_said_to_be_missing_from_its_problem(pac
     (said,) = stale_problems(DataPack(folder))
     assert "it lacks my_clinic" in said
     assert "capitation problem write" in said
+    assert stale_problem(folder / "problems" / "blmk.toml") == [said]
+    assert stale_problem(folder / "problems" / "blmk" / "policy.toml") == []
     shutil.rmtree(folder)
+
+
+def test_optimise_says_that_a_problem_is_older_than_its_pack(capitation, pack, tmp_path):
+    folder = put_together(pack.root, tmp_path / "pack")
+    problem = folder / "problems" / "mine.toml"
+    assert capitation("problem", "new", problem).code == 0
+    solved = capitation("optimise", problem, "--json")
+    assert "older" not in solved.err
+    (folder / "problems" / "mine").mkdir()
+    (folder / "problems" / "mine" / "policy.toml").write_text('id = "mine"\n', encoding="utf-8")
+    done = capitation("optimise", problem, "--json")
+    assert done.code == 0, done.err
+    said = " ".join(done.err.split())
+    assert "older than the solutions of its pack" in said
+    assert "social_prescribing_hub" in said
+    assert json.loads(done.out)["mix"] == json.loads(solved.out)["mix"]

@@ -93,3 +93,11 @@ def test_the_script_that_turns_completion_on_can_be_shown_and_installed(tmp_path
         "--install-completion", "bash", HOME=str(tmp_path), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1"
     )
     assert "_CAPITATION_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "capitation.sh").read_text()
+
+
+def test_help_keeps_the_reasons_of_the_code_to_itself(capitation):
+    for word in ("optimise", "appraise", "cvar"):
+        said = capitation(word, "--help")
+        assert said.code == 0
+        assert "--gap" in said.out
+        assert "Reason:" not in said.out

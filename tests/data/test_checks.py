@@ -6,7 +6,7 @@ import pytest
 
 from capitation.pack.layers import alone, default_data_folder, put_together, shipped_packs
 from capitation.pack.sources import DataPack
-from capitation.run.checks import CHECKS, check_pack
+from capitation.run.checks import CHECKS, check_pack, practice_numbers_are_published
 from capitation.run.unread import unread_faults, unread_notes
 
 CARRIED = default_data_folder()
@@ -146,6 +146,21 @@ def test_practices_that_differ_from_the_published_list_are_each_told(tmp_path):
     assert sum("more than once" in f for f in faults) == 1
     table = [f for f in faults if "column 'registered_persons'" in f or "key:" in f or "no column" in f]
     assert len([f for f in faults if f not in table]) + sum("a number of persons" in f for f in table) == 10
+
+
+def test_the_published_lists_stand_in_the_column_that_the_vintage_names(tmp_path):
+    folder = put_together(CARRIED, tmp_path / "pack")
+    practices = folder / "sources" / "nhs-england-ccg-target-2018-19" / "practices.csv"
+    vintage = folder / "need" / "vintages" / "2018-19.toml"
+    for path in (practices, vintage):
+        path.write_text(
+            path.read_text(encoding="utf-8").replace("registered_2018_19", "registered_lists"), encoding="utf-8"
+        )
+    assert list(practice_numbers_are_published(DataPack(folder))) == []
+    placed = folder / "places" / "practices-2018-19.csv"
+    placed.write_text(placed.read_text(encoding="utf-8").replace("E81002", "E81999"), encoding="utf-8")
+    found = [str(fault) for fault in practice_numbers_are_published(DataPack(folder))]
+    assert [("E81002" in f, "E81999" in f) for f in found] == [(True, False), (False, True)]
 
 
 def test_every_check_says_what_it_looks_at():

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from api.boards.outcome import progress_lines, show_outcome
-from api.boards.tables import console, print_json
+from api.boards.tables import console, notices, print_json
 from api.cli.options import (
     EngineName,
     EngineOption,
@@ -29,6 +29,7 @@ from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.closures import near_plans
 from optimiser.answers.whole.former import read_former
 from optimiser.futures.play import mix_in_futures
+from optimiser.links.stale import stale_problem
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
 from optimiser.programme.lp_text import lp_text
@@ -58,6 +59,8 @@ def optimise(
     Reason: nine options, each a choice of whoever searches.
     """
     document, began = read_problem(problem), time.perf_counter()
+    for said in stale_problem(problem):
+        notices.print(f"note: {said}", markup=False)
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
         as_text = mps_text if write_lp.suffix.lower() == ".mps" else lp_text

@@ -32,7 +32,9 @@ def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or
 
 
 def write(
-    policy: Annotated[Path, typer.Argument(help="The policy of the problem: a document with [run].")],
+    policy: Annotated[
+        Path, typer.Argument(help="The policy of the problem: a document that names its run and its solutions.")
+    ],
     only_check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 2 where it is stale.")] = False,
 ) -> None:
     """Write a problem again from its policy, its run and the solution files of its pack; or check that it is not stale."""

@@ -232,7 +232,7 @@ def test_a_printed_total_that_differs_from_its_streams_is_in_the_report(own, cap
     show_run(run_of(own), DataPack(own), "2020/21")
     said = " ".join(capsys.readouterr().out.split())
     assert "To check: the printed total of 2020/21 is £1,672.8m" in said
-    assert "a difference of £-1.00" in said
+    assert "a difference of -£1.00" in said
 
 
 def test_the_money_of_no_printed_total_is_still_complete(own):
