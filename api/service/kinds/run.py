@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfPeople, People, Visibility, Work
 from api.service.records.pack import Pack
+from api.service.records.stored import StoredThings
 from api.service.records.workbooks import manifest_file
+from capitation.errors import SourceError
 from capitation.pack.layers import DEFAULT_PACK
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
+from capitation.run.plausible_run import evaluate_plausibly
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS
+
+Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+"""Why an implausible number stands."""
+
+_OPTION, _FIELD = "let it stand with --accept ", "let it stand with a reason in `accept`: "
+"""How a reason is given on the command line, and in a request."""
 
 
 class RunRequest(ApiModel):
@@ -29,17 +39,33 @@ class RunRequest(ApiModel):
     """Version of the scenario; the newest where it is not given."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
+    accept: dict[str, Reason] = Field(default={}, max_length=50, examples=[{}])
+    """Why numbers far from anything plausible stand, by the name that the refusal of the run gives them."""
 
 
 def work(given: Work) -> JobResult:
-    """Evaluate a scenario."""
-    return whole_run(evaluated(given, given.request["scenario"], given.request["digest"]), given.pack)
+    """Evaluate a scenario, and refuse what is far from anything plausible as the command line does.
+
+    Raises:
+        SourceError: numbers far from anything plausible, for which the request gives no reason.
+    """
+    request = given.request
+    scenario = _scenario(given, request["scenario"], request["digest"])
+    try:
+        run = evaluate_plausibly(scenario, given.pack.opened(), request.get("accept"))
+    except SourceError as error:
+        faults = [replace(each, remedy=each.remedy.replace(_OPTION, _FIELD)) for each in error.faults]
+        raise SourceError(error.message, faults) from error
+    return whole_run(run, given.pack)
 
 
 def evaluated(given: Work, name: str, digest: str) -> Run:
-    """The run of a version of a scenario with the data pack of the work."""
-    scenario = parse_document(plain(given.text("scenario", name, digest)), Scenario, f"scenario {name}")
-    return evaluate(scenario, given.pack.opened())
+    """The run of a version of a scenario with the data pack of the work, for a result that is made on it."""
+    return evaluate(_scenario(given, name, digest), given.pack.opened())
+
+
+def _scenario(given: Work, name: str, digest: str) -> Scenario:
+    return parse_document(plain(given.text("scenario", name, digest)), Scenario, f"scenario {name}")
 
 
 def whole_run(run: Run, pack: Pack) -> JobResult:
@@ -135,7 +161,7 @@ Money of localities and above is never left out, since every pound is accounted 
 
 
 def manifest_of_partner(manifest: Any, seen: Mapping[str, Visibility] = FRAMES) -> Any:  # noqa: ANN401  # any plain content
-    """A manifest without the tables that a partner does not see, and without rows and checksums, which count and prove others' rows."""
+    """A manifest without the tables that a partner does not see, without notes, and without rows and checksums, which count and prove others' rows."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
         return manifest
     shown = {
@@ -143,7 +169,17 @@ def manifest_of_partner(manifest: Any, seen: Mapping[str, Visibility] = FRAMES) 
         for name, about in manifest["frames"].items()
         if name in seen and isinstance(about, dict)
     }
-    return {**manifest, "frames": shown}
+    return {**manifest, "frames": shown, "notes": []}
+
+
+def without_notes(content: Mapping[str, Any], _smallest_shown: int) -> dict[str, Any]:
+    """Content without the notes of its manifest, which name implausible numbers of single practices."""
+    manifest = content.get("manifest")
+    return {**content, "manifest": {**manifest, "notes": []}} if isinstance(manifest, dict) else dict(content)
+
+
+def _accepted(asked: RunRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
+    return {"accept": asked.accept} if asked.accept else {}
 
 
 MANIFEST = {
@@ -164,6 +200,8 @@ KIND = JobKind(
     request=RunRequest,
     run=work,
     document="scenario",
+    more=_accepted,
+    content_for_others=without_notes,
     frames=FRAMES,
     people=PEOPLE,
     made_of_people=MADE_OF_PEOPLE,

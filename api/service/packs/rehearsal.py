@@ -1,12 +1,14 @@
 """What a data pack is used for, tried once before it is kept: a table that does not fit its schema is refused at upload, not in a run.
 
-Scenarios are evaluated; contracts, options, problems and solutions are read with all that they name. Each thing is tried by itself, so that
-the faults of all of them come back together; a fault that several meet is reported once.
+Scenarios are evaluated, and refused where their numbers are far from anything plausible; contracts, options, problems and solutions are
+read with all that they name. Each thing is tried by itself, so that the faults of all come back together; one that several meet is
+reported once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from capitation.pack.sources import DataPack, read_raw
 from capitation.profiles.calendar import HOLIDAYS_FILE, bank_holidays
 from capitation.profiles.profile import Profile
 from capitation.records.documents import read_document
-from capitation.run.evaluate import evaluate
+from capitation.run.plausible_run import evaluate_plausibly
 from capitation.run.scenario import Scenario
 from capitation.shift.solution import read_solutions
 from contracts.document.contract import read_contract
@@ -49,7 +51,7 @@ def _trials(pack: Pack, opened: DataPack) -> Iterator[tuple[str, Callable[[], ob
         if path.suffix == ".csv":
             yield name, partial(read_raw, path)
     readers: dict[str, Callable[[Path], object]] = {
-        "scenarios": lambda path: evaluate(read_document(path, Scenario), opened),
+        "scenarios": lambda path: evaluate_plausibly(read_document(path, Scenario), opened),
         "contracts": read_contract,
         "options": read_options,
         "problems": read_problem,
@@ -66,11 +68,21 @@ def _trials(pack: Pack, opened: DataPack) -> Iterator[tuple[str, Callable[[], ob
         yield HOLIDAYS_FILE, lambda: bank_holidays(opened)
 
 
+def _here(fault: Fault) -> Fault:
+    """A fault with what can be done where a pack is sent: reasons belong to runs."""
+    if "--accept" not in fault.remedy:
+        return fault
+    remedy = (
+        "Mend it; or leave the scenario out of the pack, send it by itself, and give the reason in `accept` of its run."
+    )
+    return replace(fault, remedy=remedy)
+
+
 def _faults_of(name: str, act: Callable[[], object]) -> list[Fault]:
     try:
         act()
     except CapitationError as error:
-        return list(error.faults) or [Fault(name, error.message, "what can be used")]
+        return [_here(fault) for fault in error.faults] or [Fault(name, error.message, "what can be used")]
     except (
         ArithmeticError,
         ValueError,

@@ -163,7 +163,7 @@ class JobResult:
 def stored_frame(name: str, frame: pl.DataFrame) -> StoredFrame:
     """A frame as it is kept."""
     buffer = BytesIO()
-    frame.write_parquet(buffer, compression="zstd")
+    frame.write_parquet(buffer, compression="zstd", statistics=False)  # a third of a small table would be statistics
     return StoredFrame(name, frame.height, content_digest(frame), buffer.getvalue())
 
 

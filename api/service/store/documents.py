@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from api.service.records.stored import StoredDocument
 from api.service.security.audit import AuditEvent
-from api.service.store.database import ChangedError, Database, StoreError
+from api.service.store.database import ChangedError, StoreError
+from api.service.store.kept.kept_bytes import KEPT, KeptBytes, opened, sha256_of, with_bytes
 from api.service.store.tables import document as _document
 
 
@@ -25,7 +27,7 @@ class ShippedDocument:
     content: str
 
 
-class Documents(Database):
+class Documents(KeptBytes):
     """The part of the store that keeps documents."""
 
     def add_document(
@@ -55,6 +57,7 @@ class Documents(Database):
             ChangedError: the newest version is another than expected.
             StoreError: the store cannot be reached.
         """
+        packed = self._packed([(_label(kind), content.encode())])
         with self._write() as connection:
             self._lock(connection, f"{kind}/{name}")
             newest = self._newest(connection, kind, name)
@@ -68,6 +71,7 @@ class Documents(Database):
                     else f"{kind} {name!r} is at version {found}, not {expected}"
                 )
                 raise ChangedError(message)
+            self._keep(connection, packed)
             connection.execute(
                 sa.insert(_document).values(
                     kind=kind,
@@ -75,7 +79,7 @@ class Documents(Database):
                     version=1 if newest is None else newest.version + 1,
                     digest=content_digest,
                     title=title,
-                    content=content,
+                    bytes=sha256_of(content.encode()),
                     author=author,
                     created=self.clock(),
                 )
@@ -91,6 +95,7 @@ class Documents(Database):
 
         A document whose newest version has another author is left as that author has it.
         """
+        documents = list(documents)
         last = sa.select(_document.c.kind, _document.c.name, sa.func.max(_document.c.version).label("version"))
         last_of = last.group_by(_document.c.kind, _document.c.name).subquery()
         newest = sa.select(_document).join(
@@ -99,6 +104,7 @@ class Documents(Database):
             & (_document.c.name == last_of.c.name)
             & (_document.c.version == last_of.c.version),
         )
+        packed = self._packed((_label(each.kind), each.content.encode()) for each in documents)
         with self._write() as connection:
             self._lock(connection, "documents that ship")
             there = {(row["kind"], row["name"]): row for row in connection.execute(newest).mappings()}
@@ -107,8 +113,11 @@ class Documents(Database):
                 found = there.get((each.kind, each.name))
                 if found is None or (found["author"] == author and found["digest"] != each.digest):
                     version = 1 if found is None else found["version"] + 1
-                    rows.append({**vars(each), "version": version, "author": author, "created": self.clock()})
+                    row = {name: said for name, said in vars(each).items() if name != "content"}
+                    row |= {"bytes": sha256_of(each.content.encode()), "version": version, "author": author}
+                    rows.append({**row, "created": self.clock()})
             if rows:
+                self._keep(connection, packed)
                 connection.execute(sa.insert(_document), rows)
             return len(rows)
 
@@ -120,11 +129,11 @@ class Documents(Database):
     def _newest(
         self, connection: Connection, kind: str, name: str, content_digest: str | None = None
     ) -> StoredDocument | None:
-        query = sa.select(_document).where(_document.c.kind == kind, _document.c.name == name)
+        query = _whole().where(_document.c.kind == kind, _document.c.name == name)
         if content_digest is not None:
             query = query.where(_document.c.digest == content_digest)
         row = connection.execute(query.order_by(_document.c.version.desc()).limit(1)).mappings().first()
-        return None if row is None else StoredDocument(**row)
+        return None if row is None else _read(row)
 
     def authors_of(self, content_digest: str) -> list[str]:
         """Everyone who wrote a version with this content, of whatever document, in order."""
@@ -149,21 +158,35 @@ class Documents(Database):
             .subquery()
         )
         query = (
-            sa.select(_document)
-            .join(newest, (_document.c.name == newest.c.name) & (_document.c.version == newest.c.version))
+            _whole(newest, (_document.c.name == newest.c.name) & (_document.c.version == newest.c.version))
             .where(_document.c.kind == kind)
             .order_by(_document.c.name)
         )
         with self._read() as connection:
-            return [StoredDocument(**row) for row in connection.execute(query).mappings()]
+            return [_read(row) for row in connection.execute(query).mappings()]
 
     def versions(self, kind: str, name: str, after: int, limit: int) -> list[StoredDocument]:
         """Versions of one document with numbers above `after`, oldest first."""
         query = (
-            sa.select(_document)
+            _whole()
             .where(_document.c.kind == kind, _document.c.name == name, _document.c.version > after)
             .order_by(_document.c.version)
             .limit(limit)
         )
         with self._read() as connection:
-            return [StoredDocument(**row) for row in connection.execute(query).mappings()]
+            return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def _label(kind: str) -> str:
+    return f"document/{kind}"
+
+
+def _whole(narrowed: sa.FromClause | None = None, on: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
+    """Versions of documents with their content, those that `narrowed` names where it is given."""
+    source = with_bytes(_document) if narrowed is None else with_bytes(_document).join(narrowed, on)
+    return sa.select(_document, *KEPT).select_from(source)
+
+
+def _read(row: RowMapping) -> StoredDocument:
+    parts = {name: row[name] for name in ("seq", "kind", "name", "version", "digest", "title", "author", "created")}
+    return StoredDocument(content=opened(row).decode(), **parts)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from api.service.records.stored import StoredFile, StoredFrame
 from api.service.security.audit import AuditEvent
 from api.service.store.database import CLOCKS_DIFFER_SECONDS, Database
+from api.service.store.kept.kept_bytes import KeptBytes, sha256_of
 from api.service.store.tables import asker as _asker
 from api.service.store.tables import job as _job
 from api.service.store.tables import job_event as _event
@@ -107,7 +108,7 @@ class Messages(Database):
             return int(connection.execute(sa.select(sa.func.count()).select_from(_message)).scalar_one())
 
 
-class Jobs(Messages):
+class Jobs(Messages, KeptBytes):
     """The part of the store that keeps jobs."""
 
     def ask(self, job_id: str, kind: str, request: str, author: str, audit_event: AuditEvent | None = None) -> Job:
@@ -227,44 +228,17 @@ class Jobs(Messages):
         A result that is there already is left as it is.
         """
         now = self.clock()
+        packed = self._packed(_labelled(job.kind, content, frames, files or {}))
         with self._write() as connection:
             done = self._owned(job.id, owner).values(
                 status="done", result=result_id, owner=None, lease_until=None, changed=now
             )
             if connection.execute(done).rowcount == 0:
                 return False
-            row = {"kind": job.kind, "id": result_id, "job": job.id, "content": content, "author": job.author}
-            added = self._add_if_absent(connection, _result, {**row, "created": now})
-            if added and frames:
-                connection.execute(
-                    sa.insert(_frame),
-                    [
-                        {
-                            "kind": job.kind,
-                            "id": result_id,
-                            "name": f.name,
-                            "sha256": f.sha256,
-                            "rows": f.rows,
-                            "parquet": f.parquet,
-                        }
-                        for f in frames.values()
-                    ],
-                )
-            if added and files:
-                connection.execute(
-                    sa.insert(_file),
-                    [
-                        {
-                            "kind": job.kind,
-                            "id": result_id,
-                            "name": f.name,
-                            "media": f.media,
-                            "sha256": f.sha256,
-                            "content": f.content,
-                        }
-                        for f in files.values()
-                    ],
-                )
+            row = {"kind": job.kind, "id": result_id, "job": job.id, "author": job.author, "created": now}
+            if self._add_if_absent(connection, _result, {**row, "bytes": sha256_of(content.encode())}):
+                self._keep(connection, packed)
+                _name_parts(connection, {"kind": job.kind, "id": result_id}, frames, files or {})
             self._say(connection, job.id, "done", result_id)
             self._record(connection, audit_event)
             return True
@@ -335,3 +309,31 @@ def _is_owned(job_id: str, owner: str) -> sa.ColumnElement[bool]:
 
 def _job_query() -> sa.Select[Any]:
     return sa.select(*(c for c in _job.c if c.name not in {"lease_until", "leased_at"}))
+
+
+def _labelled(
+    kind: str, content: str, frames: Mapping[str, StoredFrame], files: Mapping[str, StoredFile]
+) -> list[tuple[str, bytes]]:
+    """All bytes of a result, each labelled by what it is of a result of its kind."""
+    parts = [("", content.encode())]
+    parts += [(f.name, f.parquet) for f in frames.values()] + [(f.name, f.content) for f in files.values()]
+    return [(f"{kind}/{name}", each) for name, each in parts]
+
+
+def _name_parts(
+    connection: Connection, of: Mapping[str, str], frames: Mapping[str, StoredFrame], files: Mapping[str, StoredFile]
+) -> None:
+    """Keep which frames and files a result has, and by which digests their bytes are kept."""
+    named: dict[sa.Table, list[dict[str, Any]]] = {
+        _frame: [
+            {**of, "name": f.name, "sha256": f.sha256, "rows": f.rows, "bytes": sha256_of(f.parquet)}
+            for f in frames.values()
+        ],
+        _file: [
+            {**of, "name": f.name, "media": f.media, "sha256": f.sha256, "bytes": sha256_of(f.content)}
+            for f in files.values()
+        ],
+    }
+    for table, rows in named.items():
+        if rows:
+            connection.execute(sa.insert(table), rows)

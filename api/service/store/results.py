@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 
 from api.service.records.stored import StoredFile, StoredFrame
-from api.service.store.database import Database
+from api.service.store.kept.kept_bytes import KEPT, KeptBytes, opened, with_bytes
 from api.service.store.tables import result as _result
 from api.service.store.tables import result_file as _file
 from api.service.store.tables import result_frame as _frame
@@ -26,33 +28,29 @@ class Result:
     created: float
 
 
-class Results(Database):
+class Results(KeptBytes):
     """The part of the store that keeps results."""
 
     def result(self, kind: str, result_id: str) -> Result | None:
         """One result; None where there is none."""
+        query = _query(_result, _result.c.kind == kind, _result.c.id == result_id)
         with self._read() as connection:
-            row = (
-                connection.execute(sa.select(_result).where(_result.c.kind == kind, _result.c.id == result_id))
-                .mappings()
-                .first()
-            )
-            return None if row is None else Result(**row)
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _read_result(row)
 
     def results(self, kind: str, after: int, limit: int) -> list[Result]:
         """Results of a kind whose number is above `after`, in the order in which they were stored."""
-        query = sa.select(_result).where(_result.c.kind == kind, _result.c.seq > after)
+        query = _query(_result, _result.c.kind == kind, _result.c.seq > after)
         with self._read() as connection:
-            return [Result(**r) for r in connection.execute(query.order_by(_result.c.seq).limit(limit)).mappings()]
+            rows = connection.execute(query.order_by(_result.c.seq).limit(limit)).mappings().all()
+        return [_read_result(row) for row in rows]
 
     def frame(self, kind: str, result_id: str, name: str) -> StoredFrame | None:
         """One frame of a result; None where there is none."""
-        query = sa.select(_frame.c.name, _frame.c.rows, _frame.c.sha256, _frame.c.parquet).where(
-            _frame.c.kind == kind, _frame.c.id == result_id, _frame.c.name == name
-        )
+        query = _query(_frame, _frame.c.kind == kind, _frame.c.id == result_id, _frame.c.name == name)
         with self._read() as connection:
             row = connection.execute(query).mappings().first()
-            return None if row is None else StoredFrame(**row)
+        return None if row is None else StoredFrame(row["name"], row["rows"], row["sha256"], opened(row))
 
     def frame_names(self, kind: str, result_id: str) -> list[str]:
         """Names of a result's frames, in order."""
@@ -62,9 +60,16 @@ class Results(Database):
 
     def file(self, kind: str, result_id: str, name: str) -> StoredFile | None:
         """One file of a result; None where there is none."""
-        query = sa.select(_file.c.name, _file.c.media, _file.c.sha256, _file.c.content).where(
-            _file.c.kind == kind, _file.c.id == result_id, _file.c.name == name
-        )
+        query = _query(_file, _file.c.kind == kind, _file.c.id == result_id, _file.c.name == name)
         with self._read() as connection:
             row = connection.execute(query).mappings().first()
-            return None if row is None else StoredFile(**row)
+        return None if row is None else StoredFile(row["name"], row["media"], row["sha256"], opened(row))
+
+
+def _query(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(table, *KEPT).select_from(with_bytes(table)).where(*conditions)
+
+
+def _read_result(row: RowMapping) -> Result:
+    parts = {name: row[name] for name in ("seq", "kind", "id", "job", "author", "created")}
+    return Result(content=opened(row).decode(), **parts)

@@ -20,7 +20,7 @@ document = sa.Table(
     "document",
     meta,
     sa.Column("seq", serial, primary_key=True),
-    *_texts("kind", "name", "digest", "title", "content", "author"),
+    *_texts("kind", "name", "digest", "title", "bytes", "author"),
     sa.Column("version", sa.Integer),
     *_times("created"),
 )
@@ -48,18 +48,22 @@ result = sa.Table(
     "result",
     meta,
     sa.Column("seq", serial, primary_key=True),
-    *_texts("kind", "id", "job", "content", "author"),
+    *_texts("kind", "id", "job", "bytes", "author"),
     *_times("created"),
 )
 result_frame = sa.Table(
     "result_frame",
     meta,
-    *_texts("kind", "id", "name", "sha256"),
+    *_texts("kind", "id", "name", "sha256", "bytes"),
     sa.Column("rows", sa.Integer),
-    sa.Column("parquet", sa.LargeBinary),
 )
-result_file = sa.Table(
-    "result_file", meta, *_texts("kind", "id", "name", "media", "sha256"), sa.Column("content", sa.LargeBinary)
+result_file = sa.Table("result_file", meta, *_texts("kind", "id", "name", "media", "sha256", "bytes"))
+kept_bytes = sa.Table(
+    "kept_bytes",
+    meta,
+    sa.Column("seq", serial, primary_key=True),
+    *_texts("sha256", "label", "base"),
+    sa.Column("packed", sa.LargeBinary),
 )
 idempotency = sa.Table(
     "idempotency",

@@ -1,0 +1,1 @@
+"""Bytes of results: the same ones kept once, others as what differs from earlier ones of the same name."""
