@@ -21,7 +21,7 @@ from capitation.errors import CapitationError
 from capitation.money.apportion import split
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack, sha256_of
-from capitation.records.columns import OPTION, ORGANISATION, YEAR
+from capitation.records.columns import OPTION, ORGANISATION, SOLUTION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
@@ -47,7 +47,7 @@ class MixLine(Schema):
     """What one solution of the mix avoids, releases, saves and spends in one year; over all lines the mix of the chain."""
 
     year = YEAR
-    solution = Column(pl.String, "id", "Solution, or what the programme spends beside solutions", key=True)
+    solution = SOLUTION.but(about="Solution, or what the programme spends beside solutions")
     title = Column(pl.String, "words", "Its title")
     avoided_units = Column(pl.Int64, "units of activity", "Activity that it avoids, all points of delivery", ge=0)
     cost_released_pence = Column(

@@ -61,7 +61,7 @@ class JournalView(ApiModel):
     """A first posting, one that takes an earlier one back, or its replacement."""
     linked_to: str | None = Field(examples=[None])
     """Journal that it reverses or replaces; none for a first posting."""
-    lines: int = Field(examples=[698])
+    lines: int = Field(examples=[848])
     """How many lines it has."""
     debit_total: Money
     """Sum of its debits in pounds."""
