@@ -42,9 +42,10 @@ def gone_through(served, monkeypatch):
     return found
 
 
-def test_it_is_the_answer_of_the_layers_header_by_header(asked, gone_through):
+def test_it_is_the_answer_of_the_layers_header_by_header(asked, gone_through, store_url):
     first, again = asked(), asked()
-    assert gone_through == [PATH]
+    # whether a PostgreSQL store has changed cannot be seen without waiting, so there what may change is made anew each time
+    assert gone_through == ([PATH] if store_url.startswith("sqlite") else [PATH, PATH])
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert set(again.headers) == set(first.headers)
     assert {n: v for n, v in again.headers.items() if n not in OWN} == {
