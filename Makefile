@@ -33,7 +33,7 @@ demo: .venv/.installed  ## set up, run the BLMK scenario and show its allocation
 test: .venv/.developing  ## run the tests, but for the deep ones
 	$(PYTEST) -n $(PYTEST_WORKERS) -q
 
-test-quick: .venv/.developing  ## within a minute: the engine, contracts and small programmes; no server, no large problem
+test-quick: .venv/.developing  ## three minutes on two cores: the engine, contracts and small programmes; no server, no large problem
 	$(PYTEST) -n $(PYTEST_WORKERS) -q -m "not deep and not large and not slow" tests/capitation tests/contracts tests/lp tests/optimiser
 
 test-deep: .venv/.developing  ## generated requests, a thousand examples, everything on PostgreSQL, each benchmark once untimed
