@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from capitation.records.documents import read_mapping
 PACK_FILE = "pack.toml"
 """What makes a folder a data pack."""
 
-DEFAULT_PACK = "blmk"
-"""The pack in use where none is named: the first system that the product ships."""
+SYSTEMS_FILE = "systems.toml"
+"""Beside the packs that ship: says which of them is in use where none is named."""
 
 _EXTENDS = re.compile(r"^extends\s*=.*\n", re.MULTILINE)
 
@@ -33,10 +34,16 @@ def shipped_packs() -> Path:
     return checkout if checkout.is_dir() else package / "_data"
 
 
+@cache
+def default_pack() -> str:
+    """Name of the pack in use where none is named, as the packs that ship say."""
+    return str(read_mapping(shipped_packs() / SYSTEMS_FILE)["default"])
+
+
 def default_data_folder() -> Path:
     """The data pack in use: CAPITATION_DATA if set, else the system that ships."""
     configured = os.environ.get("CAPITATION_DATA")
-    return pack_folder(Path(configured)) if configured else shipped_packs() / DEFAULT_PACK
+    return pack_folder(Path(configured)) if configured else shipped_packs() / default_pack()
 
 
 def pack_folder(folder: Path | None) -> Path:

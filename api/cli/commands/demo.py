@@ -17,7 +17,7 @@ from api.boards.tables import notices
 from api.cli.options import DataOption
 from api.cli.written_run import evaluate_and_write
 from api.exports.mix_files import write_mix
-from capitation.pack.layers import DEFAULT_PACK, pack_folder
+from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
@@ -43,7 +43,7 @@ def demo(
 ) -> None:
     """Answer the six questions of a board from the system that ships: its money, its deficit, its contracts, its best mix."""
     pack = DataPack(pack_folder(data))
-    name = next(iter(pack.names("scenarios")), DEFAULT_PACK)
+    name = next(iter(pack.names("scenarios")), default_pack())
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
     done, written = evaluate_and_write(scenario, pack, out, csv=True, xlsx=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

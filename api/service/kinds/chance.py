@@ -20,7 +20,7 @@ from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, SimulationWork, simulate
 from capitation.errors import Faults, UnknownNameError, suggest
-from capitation.pack.layers import DEFAULT_PACK
+from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.records.years import FinancialYear
@@ -34,11 +34,11 @@ _MARK = "is_suppressed"
 class ChanceRequest(ApiModel):
     """What is drawn for which scenario."""
 
-    scenario: str = Field(examples=[DEFAULT_PACK], pattern=NAME, max_length=128)
+    scenario: str = Field(examples=[default_pack()], pattern=NAME, max_length=128)
     """Id of a scenario."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the scenario; the newest where it is not given."""
-    uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[DEFAULT_PACK])
+    uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[default_pack()])
     """Id of a document of the data pack that says what is uncertain; the scenario's own id where it is not given."""
     year: str | None = Field(default=None, pattern=r"^[0-9]{4}/[0-9]{2}$", examples=[None, "2018/19"])
     """Year to simulate; the year of the need data where it is not given."""
@@ -142,7 +142,7 @@ KIND = JobKind(
     tag_after="futures",
     example=Example(
         "5ae17c94d0b24f83962c7b1e4f8d0a35",
-        {"scenario": DEFAULT_PACK, "year": "2018/19", "layers": ["chance"], "draws": 100_000, "seed": 1},
+        {"scenario": default_pack(), "year": "2018/19", "layers": ["chance"], "draws": 100_000, "seed": 1},
         "pool_size",
         {
             "year": "2018/19",

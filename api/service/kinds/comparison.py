@@ -17,7 +17,7 @@ from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
-from capitation.pack.layers import DEFAULT_PACK
+from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from contracts.document.contract import Contract, parse_contract
@@ -29,7 +29,7 @@ from contracts.options.study import STUDY
 class ComparisonRequest(ApiModel):
     """Contract options to compare on the allocation of their scenario."""
 
-    options: str = Field(examples=[f"{DEFAULT_PACK}-contract-options"], pattern=NAME, max_length=128)
+    options: str = Field(examples=[f"{default_pack()}-contract-options"], pattern=NAME, max_length=128)
     """Id of a document of contract options."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the options; the newest where it is not given."""

@@ -13,7 +13,7 @@ from api.service.records.api_models import NAME
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Work
 from api.service.records.optimiser_pence import apart_in_pence, pounds_text
 from api.service.records.stored import StoredThings
-from capitation.pack.layers import DEFAULT_PACK
+from capitation.pack.layers import default_pack
 from optimiser.answers.report import mix_report
 from optimiser.futures.play import cvar_mix, play_futures, robust_mix
 from optimiser.problem.document import Problem
@@ -26,7 +26,7 @@ Found = tuple[dict[str, Any], dict[str, pl.DataFrame], str]
 class FuturesRequest(OptimisationRequest):
     """A problem whose futures are to be played."""
 
-    problem: str = Field(examples=[DEFAULT_PACK], pattern=NAME, max_length=128)
+    problem: str = Field(examples=[default_pack()], pattern=NAME, max_length=128)
     """Id of a problem that names futures."""
     ask: Ask = Field(default="each", examples=["each"])
     """`each`: the best mix of every named future, and what every mix loses in the others. `robust`: the mix that is best when some
@@ -145,7 +145,7 @@ KIND = JobKind(
     tag_after="simulations",
     example=Example(
         "7b1f0c6d5a4e4e0f9d2c8b7a6f5e4d3c",
-        {"problem": DEFAULT_PACK, "ask": "each", "status": "optimal", "goal": "npv", "unit": "£"},
+        {"problem": default_pack(), "ask": "each", "status": "optimal", "goal": "npv", "unit": "£"},
         "regret",
         {
             "candidate": "the plan's mix",

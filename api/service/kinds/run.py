@@ -14,7 +14,7 @@ from api.service.records.pack import Pack
 from api.service.records.stored import StoredThings
 from api.service.records.workbooks import manifest_file
 from capitation.errors import SourceError
-from capitation.pack.layers import DEFAULT_PACK
+from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
@@ -33,7 +33,7 @@ _OPTION, _FIELD = "let it stand with --accept ", "let it stand with a reason in 
 class RunRequest(ApiModel):
     """What a run is made of."""
 
-    scenario: str = Field(examples=[DEFAULT_PACK], pattern=NAME, max_length=128)
+    scenario: str = Field(examples=[default_pack()], pattern=NAME, max_length=128)
     """Id of a scenario."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the scenario; the newest where it is not given."""
@@ -185,7 +185,7 @@ def _accepted(asked: RunRequest, _sent: Mapping[str, Any], _store: StoredThings)
 MANIFEST = {
     "run_id": RUN_EXAMPLE,
     "engine_version": "0.1.0",
-    "scenario": {"id": DEFAULT_PACK},
+    "scenario": {"id": default_pack()},
     "inputs": {"pack.toml": DIGEST_EXAMPLE},
     "frames": {"allocation": {"columns": ["year", "allocation_pence"], "rows": 2720, "sha256": DIGEST_EXAMPLE}},
 }

@@ -13,7 +13,7 @@ from api.service.records.hidden import is_count
 from api.service.records.job_kind import Example, JobKind, JobResult, MadeOfRows, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.errors import ContractError
-from capitation.pack.layers import DEFAULT_PACK
+from capitation.pack.layers import default_pack
 from capitation.records.identity import plain
 from contracts.books.statements import outturns, statement_of
 from contracts.document.contract import parse_contract
@@ -33,7 +33,7 @@ _BLOCK_ROW = {
 class SettlementRequest(ApiModel):
     """A contract and the rows it is to settle."""
 
-    contract: str = Field(examples=[f"{DEFAULT_PACK}-block"], pattern=NAME, max_length=128)
+    contract: str = Field(examples=[f"{default_pack()}-block"], pattern=NAME, max_length=128)
     """Id of a contract."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the contract; the newest where it is not given."""
@@ -148,7 +148,7 @@ KIND = JobKind(
     example=Example(
         "efe80dc0bdd149a0cafc34abc2f96264",
         {
-            "contract": f"{DEFAULT_PACK}-block",
+            "contract": f"{default_pack()}-block",
             "contract_digest": DIGEST_EXAMPLE,
             "contract_version": "1",
             "outputs": {"block_pence": {"payee": "provider", "payer": "commissioner", "unit": "pence"}},
