@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from api.boards.tables import console, show
+from api.boards.tables import console, listed, show
 from capitation.allocation.providers import providers
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
@@ -63,17 +63,13 @@ def turning_lines(run: Run, names: dict[str, str], year: str) -> list[str]:
     lines = [f"Where a party's order of options turns, {year}:"]
     for driver, value, turns, parties in alike.rows():
         at = f"{value:+.2%}" if driver == "activity" else f"{value:,.4f}"
-        lines.append(f"  {_SAID[driver]} at {at}, for {_listed([names.get(code, code) for code in parties])}:")
+        lines.append(f"  {_SAID[driver]} at {at}, for {listed([names.get(code, code) for code in parties])}:")
         better: dict[str, list[str]] = {}
         for turn in turns.split("\t"):
             below, above = turn.split("\n")
             better.setdefault(below, []).append(above)
-        lines += [f"    below it {below} is better, above it {_listed(above)}" for below, above in better.items()]
+        lines += [f"    below it {below} is better, above it {listed(above)}" for below, above in better.items()]
     return lines
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def bearing_table(run: Run, document: ContractOptions, names: dict[str, str]) -> pl.DataFrame:

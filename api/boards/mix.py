@@ -50,8 +50,9 @@ class MixStory:
 
     outcome: Outcome
     appraisal: Appraisal
-    shift: ChannelShift
     prices: tuple[str, ...]
+    shift: ChannelShift | None = None
+    """What it moves of the run's activity; None where the story is short."""
     trade_off: Frontier | None = None
     """What more of the second goal costs; None where the story is short."""
     near: Alternatives | None = None
@@ -80,7 +81,6 @@ def mix_story(
         CapitationError: the problem has no mix, or it does not fit the run or the options.
     """
     outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else SECONDS, former=former)
-    shift = shift_of(outcome, run)
     plan = activity_plan(pack).filter(pl.col("mitigated_activity") < pl.col("unmitigated_activity"))
     avoids = {
         programme_name(code): float(before - after)
@@ -92,13 +92,13 @@ def mix_story(
     appraisal = appraise(outcome, plan={pod: units for pod, units in avoids.items() if pod in known})
     prices = tuple(price_sentences(price_report(outcome.headline), most=3))
     if short:
-        return MixStory(outcome, appraisal, shift, prices)
+        return MixStory(outcome, appraisal, prices)
     fixed = _starts_fixed(programme_matrix(problem), outcome)
     weights = starts(tables_of(problem)).select("solution", "place", "weight")
     return MixStory(
         outcome=outcome,
         appraisal=appraisal,
-        shift=shift,
+        shift=shift_of(outcome, run),
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=prices,
@@ -195,6 +195,8 @@ def mix_table(story: MixStory) -> pl.DataFrame:
 def activity_table(story: MixStory, pack: DataPack) -> pl.DataFrame:
     """Change of the last year's activity by point of delivery: the plan's, the mix's, its draws, and the chance of the plan's."""
     last = str(story.outcome.problem.years[-1])
+    if story.shift is None:
+        raise ValueError("a short story has no table of activity")
     shift = _moved(story.shift, last)
     plan = activity_plan(pack).with_columns(
         (pl.col("mitigated_activity") - pl.col("unmitigated_activity")).alias("plan")

@@ -19,8 +19,7 @@ import polars as pl
 
 from api.boards.mix import MixStory, driver_lines, headline_sentence
 from api.boards.run import localities
-from api.boards.tables import console
-from capitation.allocation.providers import providers
+from api.boards.tables import console, listed
 from capitation.money.pence import board_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
@@ -28,8 +27,7 @@ from capitation.run.scenario import Scenario
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from optimiser.links.assumed.inputs import PlanInputs
-from optimiser.links.assumed.kept import rests_on, shipped_log, stale_because
-from optimiser.links.assumed.words import sentences
+from optimiser.links.assumed.shown import foremost
 
 _STEP = Decimal("0.05")
 """How far activity lies above and below plan where contracts are set beside each other."""
@@ -195,26 +193,18 @@ def what_to_buy(plan: WholePlan) -> list[str]:
     by_year: dict[str, list[str]] = {}
     for code, year in started.sort("start", "solution").iter_rows():
         by_year.setdefault(str(year), []).append(titles[code])
-    said = [f"{year}: start {_listed(names)}." for year, names in by_year.items()]
+    said = [f"{year}: start {listed(names)}." for year, names in by_year.items()]
     return [headline_sentence(plan.mix), *said, "It rests on " + "; ".join(driver_lines(plan.mix)[:4]) + "."]
 
 
 def what_matters(plan: WholePlan) -> list[str]:
     """The three assumptions that move a headline most, from the log that ships, and whether it is stale."""
-    log = shipped_log(plan.pack, str(plan.run.manifest.scenario["id"]))
-    if log is None:
-        return [
-            "Not worked out for this plan yet: `capitation assumptions RUN` takes a few minutes and keeps its answer."
-        ]
-    said = sentences(log, _names(plan), 3)
     problem = None if plan.mix is None else plan.mix.outcome.problem
     scenario = Scenario.model_validate(plan.run.manifest.scenario)
-    inputs = PlanInputs(scenario, plan.pack, options=plan.document, problem=problem)
-    stale = stale_because(log, rests_on(inputs, plan.run))
-    return [
-        *said,
-        *([f"This log may be stale: {'; '.join(stale)}. `capitation assumptions RUN` makes it anew."] if stale else []),
-    ]
+    first = foremost(plan.run, PlanInputs(scenario, plan.pack, options=plan.document, problem=problem))
+    if not first.sentences:
+        return list(first.stale)
+    return [*first.sentences, *([f"This log may be stale: {'; '.join(first.stale)}."] if first.stale else [])]
 
 
 def _half(gap_pence: int) -> int:
@@ -236,17 +226,8 @@ def _lower(title: str) -> str:
     return title if first.isupper() or not first else title[0].lower() + title[1:]
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def _upper(words: str) -> str:
     return words[0].upper() + words[1:]
-
-
-def _names(plan: WholePlan) -> dict[str, str]:
-    named = dict(plan.run.code_name.select("code", "name").iter_rows())
-    return named | dict(providers(plan.pack).select("provider_code", "provider_name").iter_rows())
 
 
 __all__ = ["ASKED", "WholePlan", "show_questions"]

@@ -100,6 +100,11 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401  # any cell of a frame
     return str(value)
 
 
+def listed(words: list[str]) -> str:
+    """Words in a sentence: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def print_json(content: Any) -> None:  # noqa: ANN401  # any JSON content
     """Print one JSON document; frames become lists of objects with money as two-decimal strings."""
     console.print(json.dumps(content, default=_plain, ensure_ascii=False, indent=2), markup=False, soft_wrap=True)

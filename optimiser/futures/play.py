@@ -23,7 +23,7 @@ from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.futures.cvar import RiskAverse, risk_averse
-from optimiser.futures.regret import fix_first_stage
+from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
@@ -149,14 +149,7 @@ def play_futures(
         for future in best
         for name, values in candidates.items()
     ]
-    schema = {
-        "candidate": pl.String,
-        "future": pl.String,
-        "value": pl.Float64,
-        "best": pl.Float64,
-        "regret": pl.Float64,
-    }
-    regret = pl.DataFrame(rows, schema=schema)
+    regret = pl.DataFrame(rows, schema=REGRET)
     own = regret.filter(candidate=PLAN).select("future", pl.col("value").alias("plan"), "regret")
     table = pl.DataFrame(
         [

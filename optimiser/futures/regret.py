@@ -16,6 +16,9 @@ from optimiser.engines.highs import HighsSession
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
 
+REGRET = {"candidate": pl.String, "future": pl.String, "value": pl.Float64, "best": pl.Float64, "regret": pl.Float64}
+"""Columns of what each candidate mix is worth in each future, beside the best there."""
+
 
 def regret_table(
     futures: Mapping[str, Matrix],
@@ -46,14 +49,7 @@ def regret_table(
             sign = 1.0 if matrix.sense == "max" else -1.0
             regret = None if value is None or best is None else max(0.0, sign * (best - value))
             rows.append({"candidate": candidate, "future": future, "value": value, "best": best, "regret": regret})
-    schema = {
-        "candidate": pl.String,
-        "future": pl.String,
-        "value": pl.Float64,
-        "best": pl.Float64,
-        "regret": pl.Float64,
-    }
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=REGRET)
 
 
 def fix_first_stage(matrix: Matrix, values: Floats) -> Matrix:
