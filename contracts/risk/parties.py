@@ -33,6 +33,7 @@ from capitation.pack.sources import DataPack
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
+from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, option_faults, read_contracts
 from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
@@ -219,6 +220,7 @@ class PartySimulation:
 
 
 # Reason: a pack, a run and a folder are three places, and options and layers two choices
+# Reason: what is simulated (options, pack, run, uncertainty) and how much of it, with contracts and plans at hand
 def party_model(
     document: ContractOptions,
     pack: DataPack,
@@ -228,6 +230,7 @@ def party_model(
     folder: Path | None = None,
     only: Sequence[str] = (),
     planned: Sequence[Book] = (),
+    given: Mapping[str, Contract] | None = None,
 ) -> PartyModel:
     """Options on the plan of a run, made ready for draws.
 
@@ -241,13 +244,14 @@ def party_model(
         only: ids of the options to try; none means all.
         planned: plans by year in the place of those of the run, such as the same with the savings of a mix, so that what its
             solutions fail to deliver is drawn with the contracts.
+        given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
 
     Raises:
         ContractError: the options contradict themselves, their contracts or the run, or none of their contracts has an
             input that draws move.
     """
     faults = Faults()
-    contracts, _ = read_contracts(document, pack, folder, faults)
+    contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, only))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be simulated")
     if only:
@@ -275,7 +279,7 @@ def party_model(
                 "Simulate options of which at least one follows activity or cost.",
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
-    trials = trials_of(document, pack, run, folder)
+    trials = trials_of(document, pack, run, folder, given)
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials)
 
 

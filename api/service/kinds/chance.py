@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from api.service.kinds.run import evaluated
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
@@ -15,7 +15,7 @@ from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visi
 from api.service.records.stored import StoredThings
 from capitation.chance.answers import SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
-from capitation.chance.document import LAYERS, read_uncertainty
+from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, SimulationWork, simulate
@@ -29,6 +29,9 @@ from capitation.run.scenario import Scenario
 MOST_DRAWS = 200_000
 
 _MARK = "is_suppressed"
+
+LAYER_ENUM: dict[str, JsonValue] = {"items": {"type": "string", "enum": list(LAYERS)}}
+"""Layers as the description lists them."""
 
 
 class ChanceRequest(ApiModel):
@@ -46,7 +49,7 @@ class ChanceRequest(ApiModel):
         default=["chance"],
         max_length=len(LAYERS),
         examples=[["chance"]],
-        json_schema_extra={"items": {"type": "string", "enum": list(LAYERS)}},
+        json_schema_extra=LAYER_ENUM,
     )
     """Layers to draw; every one with figures where the list is empty."""
     draws: int = Field(default=100_000, ge=100, le=MOST_DRAWS, examples=[100_000])
@@ -64,11 +67,7 @@ def work(given: Work) -> JobResult:
     request = given.request
     name = request["scenario"]
     scenario = parse_document(plain(given.text("scenario", name, request["digest"])), Scenario, f"scenario {name}")
-    pack = given.pack.opened()
-    about, shipped = request["uncertainty"], sorted(path.stem for path in given.pack.documents("uncertainty"))
-    if about not in shipped:
-        raise UnknownNameError("uncertainty document of the data pack", about, shipped)
-    figures = read_uncertainty(pack.path(f"uncertainty/{about}.toml"))
+    figures = uncertainty_of(given, request["uncertainty"])
     year = FinancialYear(request["year"] or scenario.need_year)
     given.report(f"evaluating scenario {name}")
     book = book_of(evaluated(given, name, request["digest"]), year)
@@ -95,6 +94,25 @@ def work(given: Work) -> JobResult:
     return JobResult(given.job, content, frames)
 
 
+def uncertainty_of(given: Work, name: str) -> Uncertainty:
+    """The document of the data pack that says what is uncertain.
+
+    Raises:
+        UnknownNameError: the data pack has none of this name.
+    """
+    shipped = sorted(path.stem for path in given.pack.documents("uncertainty"))
+    if name not in shipped:
+        raise UnknownNameError("uncertainty document of the data pack", name, shipped)
+    return read_uncertainty(given.pack.opened().path(f"uncertainty/{name}.toml"))
+
+
+def faults_of_layers(layers: Sequence[str], faults: Faults) -> None:
+    """Layers that there are not."""
+    for number, layer in enumerate(layers):
+        if layer not in LAYERS:
+            faults.add(f"{BODY}: layers.{number}", repr(layer), f"one of {', '.join(LAYERS)}", suggest(layer, LAYERS))
+
+
 def _asked(asked: ChanceRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     """What is drawn and how.
 
@@ -102,9 +120,7 @@ def _asked(asked: ChanceRequest, _sent: Mapping[str, Any], _store: StoredThings)
         ServiceError: a layer that there is not.
     """
     faults = Faults()
-    for number, layer in enumerate(asked.layers):
-        if layer not in LAYERS:
-            faults.add(f"{BODY}: layers.{number}", repr(layer), f"one of {', '.join(LAYERS)}", suggest(layer, LAYERS))
+    faults_of_layers(asked.layers, faults)
     if len(faults):
         raise ServiceError("invalid", "there are no such layers", faults)
     return {

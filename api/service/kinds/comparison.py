@@ -6,7 +6,7 @@ each as it is stored at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -44,7 +44,7 @@ class ComparisonRequest(ApiModel):
 def work(given: Work) -> JobResult:
     """Compare the options."""
     request = given.request
-    document = _options(given.text("options", request["options"], request["digest"]), request["options"])
+    document = options_of(given.text("options", request["options"], request["digest"]), request["options"])
     if request["case"] is not None:
         document = document.model_copy(update={"shown_case": request["case"]})
     done = evaluate_options(
@@ -52,13 +52,13 @@ def work(given: Work) -> JobResult:
         given.pack.opened(),
         run=evaluated(given, request["scenario"]["id"], request["scenario"]["digest"]),
         only=tuple(request["only"]),
-        given=_changed_contracts(given),
+        given=changed_contracts(given),
         studied=True,
     )
     return whole_run(done, given.pack)
 
 
-def _changed_contracts(given: Work) -> dict[str, Contract]:
+def changed_contracts(given: Work) -> dict[str, Contract]:
     """Contracts that are not those of the data pack; the others are read from it, and so named by its files' checksums."""
     shipped = given.shipped("contracts")
     texts = {name: given.text("contract", name, digest) for name, digest in given.request["contracts"].items()}
@@ -69,7 +69,8 @@ def _changed_contracts(given: Work) -> dict[str, Contract]:
     }
 
 
-def _options(text: str, name: str) -> ContractOptions:
+def options_of(text: str, name: str) -> ContractOptions:
+    """The document of options in a text."""
     return parse_document(plain(text), ContractOptions, f"options {name}")
 
 
@@ -79,34 +80,53 @@ def _made_of(asked: ComparisonRequest, _sent: Mapping[str, Any], store: StoredTh
     Raises:
         ServiceError: the document has no such option or case, or names a scenario or contract that is not stored.
     """
-    found = _newest(store, "options", asked.options, asked.digest)
-    document = _options(found.content, asked.options)
-    faults = Faults()
-    known, cases = [each.id for each in document.options], [PLAN, *(each.id for each in document.cases)]
-    for number, name in enumerate(asked.only):
-        if name not in known:
-            faults.add(f"{BODY}: only.{number}", repr(name), "an option of the document", suggest(name, known))
+    found = newest(store, "options", asked.options, asked.digest)
+    document = options_of(found.content, asked.options)
+    faults = faults_of_options(document, asked.only)
+    cases = [PLAN, *(each.id for each in document.cases)]
     if asked.case is not None and asked.case not in cases:
         faults.add(f"{BODY}: case", repr(asked.case), "an activity case of the document", suggest(asked.case, cases))
+    versions = versions_of(document, asked.options, store, faults)
+    return {**versions, "only": sorted(set(asked.only)), "case": asked.case}
+
+
+def faults_of_options(document: ContractOptions, only: Sequence[str]) -> Faults:
+    """Options asked for that the document has not."""
+    faults, known = Faults(), [each.id for each in document.options]
+    for number, name in enumerate(only):
+        if name not in known:
+            faults.add(f"{BODY}: only.{number}", repr(name), "an option of the document", suggest(name, known))
+    return faults
+
+
+def versions_of(document: ContractOptions, name: str, store: StoredThings, faults: Faults) -> dict[str, Any]:
+    """The versions of the scenario and of every contract that options name.
+
+    Raises:
+        ServiceError: a scenario or contract that is not stored, with the faults found before.
+    """
     contracts = sorted(
         {c.contract for o in document.options for c in o.contracts}
         | {q.contract for o in document.options for q in o.quality}
     )
-    for kind, name in [("scenario", document.scenario), *(("contract", each) for each in contracts)]:
-        if store.document(kind, name) is None:
-            near = suggest(name, store.document_names(kind))
-            faults.add(f"{BODY}: options", f"{kind} {name!r}, which is not stored", f"a {kind} that is stored", near)
+    for kind, named in [("scenario", document.scenario), *(("contract", each) for each in contracts)]:
+        if store.document(kind, named) is None:
+            near = suggest(named, store.document_names(kind))
+            faults.add(f"{BODY}: options", f"{kind} {named!r}, which is not stored", f"a {kind} that is stored", near)
     if len(faults):
-        raise ServiceError("invalid", f"options {asked.options!r} cannot be compared as asked", faults)
+        raise ServiceError("invalid", f"options {name!r} cannot be worked with as asked", faults)
     return {
-        "scenario": {"id": document.scenario, "digest": _newest(store, "scenario", document.scenario).digest},
-        "contracts": {name: _newest(store, "contract", name).digest for name in contracts},
-        "only": sorted(set(asked.only)),
-        "case": asked.case,
+        "scenario": {"id": document.scenario, "digest": newest(store, "scenario", document.scenario).digest},
+        "contracts": {each: newest(store, "contract", each).digest for each in contracts},
     }
 
 
-def _newest(store: StoredThings, kind: str, name: str, version: str | None = None) -> StoredDocument:
+def newest(store: StoredThings, kind: str, name: str, version: str | None = None) -> StoredDocument:
+    """A version of a document, the newest where none is named.
+
+    Raises:
+        UnknownNameError: it is not stored.
+    """
     found = store.document(kind, name, version)
     if found is None:
         raise UnknownNameError(kind, name, store.document_names(kind))

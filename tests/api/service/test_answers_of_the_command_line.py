@@ -14,6 +14,11 @@ from capitation.chance.document import read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.simulate import Request, simulate
 from capitation.records.years import FinancialYear
+from contracts.options.document import read_options
+from contracts.risk.design.family import read_family
+from contracts.risk.design.study import design_family
+from contracts.risk.parties import party_model
+from contracts.risk.study import party_risk
 
 PARQUET = {"Accept": "application/vnd.apache.parquet"}
 
@@ -144,3 +149,39 @@ def test_a_cancelled_job_ends_while_it_draws(served):
     assert served.client.get(f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
     assert store.results("chance", 0, 10) == []
     assert reports == ["evaluating scenario blmk"]
+
+
+def test_chances_of_parties_and_designed_terms_are_the_command_lines(served, pack, blmk_run):
+    figures = read_uncertainty(pack.path("uncertainty/blmk.toml"))
+    body = {"options": "blmk-contract-options", "only": ["do-minimum", "blended"], "draws": 200, "seed": 3}
+    result = served.ask("/v1/party-chances", body)["result"]
+    document = read_options(pack.path("options/blmk.toml"))
+    made = party_model(document, pack, blmk_run, figures, only=("do-minimum", "blended"))
+    _, wanted = party_risk(made, Request(200, 3))
+    assert {name: table(served, result, name).equals(frame) for name, frame in wanted.items()} == dict.fromkeys(
+        wanted, True
+    )
+    designed = served.ask("/v1/designs", {"scenario": "blmk", "family": "shares", "draws": 1_000, "seed": 3}, "d")[
+        "result"
+    ]
+    sought, contract = read_family(pack.path("families/shares.toml"))
+    _, wanted = design_family(sought, contract, blmk_run, figures, 3, 1_000)
+    assert {name: table(served, designed, name).equals(frame) for name, frame in wanted.items()} == dict.fromkeys(
+        wanted, True
+    )
+    partner = table(served, result, "party_chance", served.headers("partner", "RC9"))
+    assert partner["organisation_code"].unique().to_list() == ["RC9"]
+    assert table(served, designed, "pool_payer", served.headers("partner", "RC9")).is_empty()
+
+
+def test_a_family_or_an_option_that_there_is_not_is_named(served):
+    body = {"options": "blmk-contract-options", "only": ["blendid"]}
+    answer = served.client.post("/v1/party-chances", json=body, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["faults"][0]["pointer"]) == (422, "/only/0")
+    sent = served.client.post(
+        "/v1/designs", json={"scenario": "blmk", "family": "corridors"}, headers={"Idempotency-Key": "d"}
+    )
+    served.work()
+    job = served.client.get(sent.headers["location"]).json()
+    assert (job["status"], job["problem"]["type"]) == ("failed", "urn:capitation:problem:unknown-name")
+    assert "corridor" in job["problem"]["detail"]

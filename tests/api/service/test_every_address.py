@@ -93,6 +93,8 @@ def test_no_table_of_any_kind_leaves_a_text_format_in_pence(served):
         "optimisation": {"problem": "overlap_pair"},
         "simulation": {"problem": "overlap_pair", "draws": 5, "green_book": True},
         "chance": {"scenario": "blmk", "draws": 200},
+        "party_chance": {"options": "blmk-contract-options", "only": ["do-minimum", "blended"], "draws": 100},
+        "design": {"scenario": "blmk", "family": "shares", "draws": 1_000},
         "settlement": {
             "contract": "blmk-block",
             "rows": [

@@ -93,6 +93,8 @@ READS = (
     "simulations",
     "futures",
     "chances",
+    "party-chances",
+    "designs",
     "differences",
     "allocations",
     "positions",
@@ -185,6 +187,8 @@ SEEDED = {
     "future": {"problem": "overlap_pair", "ask": "robust", "disappoint": 1},
     "comparison": {"options": "blmk-contract-options", "only": ["do-minimum", "blended"]},
     "chance": {"scenario": "blmk", "draws": 200},
+    "party_chance": {"options": "blmk-contract-options", "only": ["do-minimum", "blended"], "draws": 100},
+    "design": {"scenario": "blmk", "family": "shares", "draws": 1_000},
 }
 """One result of each kind but exports, which is made of the run."""
 
