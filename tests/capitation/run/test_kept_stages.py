@@ -42,7 +42,10 @@ def plan():
     return read_scenario(next(iter(pack.files("scenarios/*.toml").values()))), pack
 
 
-@pytest.mark.parametrize("what", ["pace", "people", "money", "title"])
+@pytest.mark.parametrize(
+    "what",
+    ["pace", *(pytest.param(each, marks=pytest.mark.deep) for each in ("people", "money", "title"))],
+)
 def test_a_kept_run_is_the_run_made_afresh(plan, what):
     scenario, pack = changed(*plan, what)
     before = evaluate(*plan)
