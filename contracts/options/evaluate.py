@@ -186,7 +186,13 @@ def evaluate_options(
     return make_run(document, inputs, frames)
 
 
-def trials_of(document: ContractOptions, pack: DataPack, run: Run, folder: Path | None = None) -> Trials:
+def trials_of(
+    document: ContractOptions,
+    pack: DataPack,
+    run: Run,
+    folder: Path | None = None,
+    given: Mapping[str, Contract] | None = None,
+) -> Trials:
     """The options on a run, ready to be tried on any activity and cost.
 
     Args:
@@ -194,12 +200,13 @@ def trials_of(document: ContractOptions, pack: DataPack, run: Run, folder: Path 
         pack: data pack with the contracts that ship.
         run: the scenario's run.
         folder: where the document stands, for contracts beside it.
+        given: contracts at hand by the name the options use.
 
     Raises:
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
     """
     faults = Faults()
-    contracts, _ = read_contracts(document, pack, folder, faults, None)
+    contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     return Trials(

@@ -145,7 +145,8 @@ def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: Form
     if not matrix.is_whole or (former is None and matrix.column_count < MERGE_FROM):
         return _or_nothing(_engine(matrix, search, found.left(search), prices=True))
     if former is not None:
-        found.complete(former.on(matrix), found.left(search))
+        # on a busy machine the start is completed all the same: a plan has a mix whatever the limit
+        found.complete(former.on(matrix), None)
         proved = former.proves(matrix)
         if found.values is None:
             found.notes.append("the former mix keeps no longer every limit; the search began without it")
