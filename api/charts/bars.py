@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.charts.figure import Spec
-from api.charts.look import BLUE, NAVY, ORANGE, Sheet, nominal
+from api.charts.look import BLUE, GREY, NAVY, ORANGE, Sheet, different, row_height, row_labels, upright
 from capitation.money.pence import board_text
 
 KINDS = {"total": NAVY, "more": ORANGE, "less": BLUE}
@@ -51,32 +51,55 @@ def waterfall(steps: Sequence[Step], sheet: Sheet, unit: str = "£ million") -> 
             }
         )  # fmt: skip
         at = end
-    labels = [f"{row['label']}" for row in rows]
-    unique = [label + "\u200b" * labels[:k].count(label) for k, label in enumerate(labels)]
-    for row, label in zip(rows, unique, strict=True):
+    labels = different([str(row["label"]) for row in rows])
+    for row, label in zip(rows, labels, strict=True):
         row["label"] = label
-    tall = max(len(label.split("\n")) for label in labels)
-    y = nominal("label", unique, sheet, room)
+    y = upright(labels)
     x: Spec = {"field": "from", "type": "quantitative", "title": unit, "axis": {"tickCount": 3 if sheet.is_narrow else 6, "domain": False}}
+    colour = {"field": "kind", "type": "nominal", "legend": None, "scale": {"domain": list(KINDS), "range": list(KINDS.values())}}
     return {
         "width": sheet.width - room - value_room - 24,
-        "height": {"step": max(tall * (sheet.size + 3) + 8, 30)},
+        "height": {"step": row_height(labels, sheet, 28)},
         "data": {"values": rows},
         "layer": [
-            {"mark": {"type": "rule", "color": "#4c6272"}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
+            {"mark": {"type": "rule", "color": GREY}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
             {
-                "mark": {"type": "bar", "height": {"band": 0.66}},
-                "encoding": {
-                    "y": y, "x": x, "x2": {"field": "to"},
-                    "color": {"field": "kind", "type": "nominal", "legend": None, "scale": {"domain": list(KINDS), "range": list(KINDS.values())}},
-                },
+                "mark": {"type": "bar", "height": 18, "minBandSize": 1},
+                "encoding": {"y": y, "x": x, "x2": {"field": "to"}, "color": colour},
             },
             {
                 "mark": {"type": "text", "align": "left", "dx": 6},
-                "encoding": {
-                    "y": y, "x": {"field": "right", "type": "quantitative"}, "text": {"field": "text"},
-                    "opacity": {"value": 1},
-                },
+                "encoding": {"y": y, "x": {"field": "right", "type": "quantitative"}, "text": {"field": "text"}},
             },
+            *row_labels(labels, sheet, room, [step.is_total for step in steps]),
+        ],
+    }  # fmt: skip
+
+
+def ranked(rows: Sequence[tuple[str, float, str]], sheet: Sheet, width: float, unit: str, room: float) -> Spec:
+    """Bars from nothing, one a row, with their amounts written beside them.
+
+    Args:
+        rows: label, length and its text.
+        sheet: the paper.
+        width: of all of it.
+        unit: title of the axis.
+        room: of that for the labels.
+    """
+    labels = different([sheet.label(label, room - 14) for label, _, _ in rows])
+    values = [{"label": label, "value": value, "text": text} for label, (_, value, text) in zip(labels, rows, strict=True)]
+    y = upright(labels)
+    x: Spec = {"field": "value", "type": "quantitative", "title": unit, "axis": {"tickCount": 3, "domain": False, "grid": False}}
+    return {
+        "width": width - room - (62 if sheet.is_narrow else 76),
+        "height": {"step": row_height(labels, sheet)},
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "bar", "height": 16, "color": BLUE}, "encoding": {"y": y, "x": x}},
+            {
+                "mark": {"type": "text", "align": "left", "dx": 5},
+                "encoding": {"y": y, "x": {"field": "value", "type": "quantitative"}, "text": {"field": "text"}},
+            },
+            *row_labels(labels, sheet, room),
         ],
     }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -45,7 +46,7 @@ class Figure:
     notes: tuple[str, ...] = ()
     """What a reader must know that the picture does not show, a sentence each."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Checksum of the picture's content; the same content has the same drawing."""
         return digest(canonical({"title": self.title, "alt": self.alt, "spec": self.spec, "narrow": self.narrow}))[:16]

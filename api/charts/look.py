@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.charts.figure import Spec
+import polars as pl
+
+from api.charts.figure import Figure, Spec
 
 INK, GREY, RULE, PAPER = "#212b32", "#4c6272", "#d8dde0", "#ffffff"
 BLUE, ORANGE, GREEN, PURPLE, PINK, NAVY = "#005eb8", "#b8500a", "#00703c", "#5b2c86", "#ae2573", "#002f5c"
@@ -50,9 +52,6 @@ class Sheet:
 
 SHEETS = (Sheet(WIDE), Sheet(NARROW))
 
-LINES = "split(datum.label, '\\n')"
-"""Expression that breaks a label of an axis at its line feeds."""
-
 
 def finished(body: Spec, sheet: Sheet, words: tuple[str, str, str, str]) -> Spec:
     """A whole Vega-Lite document: the body with its finding and unit above and its source below.
@@ -67,7 +66,7 @@ def finished(body: Spec, sheet: Sheet, words: tuple[str, str, str, str]) -> Spec
     head = 16 if sheet.is_narrow else 19
     foot: dict[str, Any] = {
         "text": sheet.wrap(source, room, 12), "orient": "bottom", "anchor": "start", "frame": "bounds", "fontSize": 12,
-        "fontWeight": "normal", "color": GREY, "offset": 12,
+        "fontWeight": "normal", "color": GREY, "offset": 12, "lineHeight": 16,
     }  # fmt: skip
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -94,7 +93,7 @@ def config(sheet: Sheet) -> Spec:
         "axis": {
             "labelFontSize": sheet.size, "titleFontSize": sheet.size, "labelColor": INK, "titleColor": GREY, "titleFontWeight": "normal",
             "gridColor": RULE, "domainColor": GREY, "tickColor": GREY, "labelLimit": 0, "labelLineHeight": sheet.size + 3,
-            "titlePadding": 8, "labelPadding": 6,
+            "titlePadding": 8, "labelPadding": 6, "labelFlush": False, "labelOverlap": True,
         },
         "text": {"fontSize": sheet.size, "color": INK},
         "header": {"labelFontSize": sheet.size, "labelColor": INK, "labelFontWeight": "bold", "titleFontSize": sheet.size},
@@ -103,9 +102,59 @@ def config(sheet: Sheet) -> Spec:
     }  # fmt: skip
 
 
-def nominal(field: str, labels: Sequence[str], sheet: Sheet, pixels: float, **axis: object) -> Spec:
-    """The upright channel of rows that have labels, in their order, with the room that the labels take fixed."""
-    return {
-        "field": field, "type": "nominal", "sort": list(labels),
-        "axis": {"title": None, "labelExpr": LINES, "minExtent": pixels, "maxExtent": pixels, "ticks": False, "domain": False, **axis},
-    }  # fmt: skip
+def figure_of(
+    name: str, words: tuple[str, str, str, str], table: pl.DataFrame, body: Callable[[Sheet], Spec], notes: Sequence[str] = ()
+) -> Figure:
+    """A figure whose body is drawn once for each paper.
+
+    Args:
+        name: the chart's name.
+        words: title, subtitle, source and alt text.
+        table: the data of the picture.
+        body: the body on a paper.
+        notes: what a reader must know that the picture does not show.
+    """
+    wide, narrow = (finished(body(sheet), sheet, words) for sheet in SHEETS)
+    return Figure(name, *words, table, wide, narrow, tuple(notes))
+
+
+def upright(labels: Sequence[str], field: str = "label") -> Spec:
+    """The upright channel of rows, in their order; `row_labels` writes their labels."""
+    return {"field": field, "type": "nominal", "sort": list(labels), "axis": None}
+
+
+def row_labels(labels: Sequence[str], sheet: Sheet, pixels: float, bold: Sequence[bool] | None = None) -> list[Spec]:
+    """Layers that write the labels of rows to the left of a plot, each in as many lines as it needs, in the middle of its row.
+
+    Args:
+        labels: labels as `Sheet.label` broke them, each another one.
+        sheet: the paper.
+        pixels: room to the left.
+        bold: which of them are totals.
+    """
+    line = sheet.size + 3
+    heavy = list(bold or [False] * len(labels))
+    layers = []
+    for count, weight in sorted({(text.count("\n"), w) for text, w in zip(labels, heavy, strict=True)}):
+        mine = [text for text, w in zip(labels, heavy, strict=True) if text.count("\n") == count and w == weight]
+        layers.append(
+            {
+                "data": {"values": [{"label": text} for text in mine]},
+                "mark": {
+                    "type": "text", "align": "right", "baseline": "middle", "lineBreak": "\n", "lineHeight": line,
+                    "dy": -count * line / 2, "fontWeight": "bold" if weight else "normal", "limit": pixels,
+                },
+                "encoding": {"y": upright(labels), "text": {"field": "label"}, "x": {"value": -10}},
+            }
+        )  # fmt: skip
+    return layers
+
+
+def different(labels: Sequence[str]) -> list[str]:
+    """Labels made different where two are alike, by marks that have no width."""
+    return [label + "\u200b" * list(labels[:k]).count(label) for k, label in enumerate(labels)]
+
+
+def row_height(labels: Sequence[str], sheet: Sheet, least: int = 26) -> float:
+    """The height of rows that the tallest label needs."""
+    return max((max(label.count("\n") for label in labels) + 1) * (sheet.size + 3) + 6, least)

@@ -6,8 +6,8 @@ import polars as pl
 
 from api.charts.bars import Step, amount, signed, waterfall
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import SHEETS, Sheet, finished
+from api.charts.figure import Figure, pounds
+from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
@@ -59,10 +59,7 @@ def draw(material: Material, choice: Choice) -> Figure:
         f"{step.label}: {amount(step.pence) if step.is_total else signed(step.pence)}" for step in steps
     ) + "."
 
-    def spec(sheet: Sheet) -> Spec:
-        return finished(waterfall(steps, sheet), sheet, (title, subtitle, source, alt))
-
-    return Figure("bridge", title, subtitle, source, alt, table, *(spec(sheet) for sheet in SHEETS))
+    return figure_of("bridge", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
 
 
 def _title(amounts: dict[str, int], year: str) -> str:
