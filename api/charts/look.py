@@ -43,7 +43,7 @@ class Sheet:
 
     def wrap(self, text: str, pixels: float, size: float | None = None) -> list[str]:
         """Text in lines that fit so many pixels; Arial is about half as wide as high."""
-        return textwrap.wrap(text, max(int(pixels / ((size or self.size) * 0.53)), 8)) or [""]
+        return textwrap.wrap(text, max(int(pixels / ((size or self.size) * 0.53)), 8), break_long_words=False) or [""]
 
     def label(self, text: str, pixels: float) -> str:
         """Text as the label of an axis, its lines apart by a line feed."""
@@ -98,7 +98,7 @@ def config(sheet: Sheet) -> Spec:
         "text": {"fontSize": sheet.size, "color": INK},
         "header": {"labelFontSize": sheet.size, "labelColor": INK, "labelFontWeight": "bold", "titleFontSize": sheet.size},
         "legend": {"labelFontSize": sheet.size, "titleFontSize": sheet.size, "labelColor": INK, "titleColor": GREY,
-                   "labelLimit": 0, "symbolSize": 120},
+                   "labelLimit": 0, "titleLimit": 0, "symbolSize": 120},
     }  # fmt: skip
 
 

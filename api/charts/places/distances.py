@@ -39,7 +39,7 @@ def draw(material: Material, choice: Choice) -> Figure:
         ]
     )
     title = _title([(material.name(code), opening[code], closing[last].get(code, 0.0), money[code]) for code in order], first, last)
-    subtitle = f"Distance from target as a share of target, {stream_words(stream, material)}; below 0% is under target"
+    subtitle = f"Distance from target as a share of target, {stream_words(stream, material)}; ○ opens {first} (the number), • years between, ■ closes {last}"
     source = f"Source: {material.source}. Targets and paces are worked out; openings as the scenario's sources say." + (
         " Grey bands: what chance alone moves in nine years of ten." if band else ""
     )
@@ -78,7 +78,7 @@ def _percent(share: float | None) -> float | None:
 
 
 def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float | None]], first: str, last: str) -> Spec:
-    room = sheet.width * 0.36 if sheet.is_narrow else 220.0
+    room = sheet.width * 0.36 if sheet.is_narrow else 260.0
     value_room = 56 if sheet.is_narrow else 70
     labels = different([sheet.label(name, room - 14) for name, *_ in rows])
     dots, path, bands = [], [], []
@@ -91,7 +91,7 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
         if band:
             bands.append({"label": label, "low": -band, "high": band})
     y = upright(labels)
-    axis = {"format": "+.0%" if sheet.is_narrow else "+.0%", "tickCount": 4 if sheet.is_narrow else 8, "domain": False}
+    axis = {"format": ".0%", "tickCount": 4 if sheet.is_narrow else 8, "domain": False}
     kinds = [f"opens {first}", "between", f"closes {last}"]
     layers: list[Spec] = []
     if bands:
@@ -101,7 +101,7 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
                 "encoding": {"y": y, "x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}},
             }
         )  # fmt: skip
-    quantity: Spec = {"field": "at", "type": "quantitative", "title": "share of target", "axis": axis}
+    quantity: Spec = {"field": "at", "type": "quantitative", "title": "under target (below 0%) or over target", "axis": axis}
     layers += [
         {"mark": {"type": "rule", "color": INK, "strokeWidth": 1.5}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
         {
@@ -113,11 +113,10 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
             "encoding": {
                 "y": y, "x": quantity,
                 "shape": {
-                    "field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": ["circle", "stroke", "square"]},
-                    "legend": {"title": None, "orient": "top", "direction": "horizontal", "symbolStrokeColor": BLUE, "symbolFillColor": "#ffffff"},
+                    "field": "kind", "type": "nominal", "legend": None, "scale": {"domain": kinds, "range": ["circle", "circle", "square"]},
                 },
                 "fill": {"condition": {"test": f"datum.kind == 'closes {last}'", "value": BLUE}, "value": "#ffffff"},
-                "size": {"condition": {"test": "datum.kind == 'between'", "value": 30}, "value": 75},
+                "size": {"condition": {"test": "datum.kind == 'between'", "value": 12}, "value": 75},
             },
         },
         {
