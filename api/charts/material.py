@@ -20,6 +20,8 @@ SERVICES = {
 }  # fmt: skip
 """Services, points of delivery and streams in words, where the data has no name for them."""
 
+_FACTS = ("opening_year", "need_year", "first_year", "base", "shown_case")
+
 
 @dataclass(frozen=True)
 class Material:
@@ -71,20 +73,24 @@ def of_run(run: Run, pack: DataPack | None = None) -> Material:
     """
     document = run.manifest.scenario
     names = {} if pack is None else _names_of(pack)
+    facts = {key: str(document[key]) for key in _FACTS if document.get(key)}
+    if pack is not None and "options" not in document:
+        facts = _facts_of(pack, str(document.get("id"))) | facts
     if "code_name" in run.frames:
         names |= dict(run.frames["code_name"].select("code", "name").iter_rows())
     names |= {str(k): str(v) for k, v in _titles(document)}
     for frame in ("mix_line",):
         if frame in run.frames:
             names |= dict(run.frames[frame].select("solution", "title").unique().iter_rows())
-    facts = {key: str(document[key]) for key in ("opening_year", "need_year", "first_year", "base", "shown_case") if document.get(key)}
     title = str(document.get("title") or document.get("id") or "no title")
     return Material(title, f"run {run.id}", run.frames, names, {} if pack is None else coordinates(pack), facts)
 
 
 def of_frames(frames: Mapping[str, pl.DataFrame], title: str, source: str, pack: DataPack | None = None) -> Material:
     """The material of frames that stand by themselves, such as those of a simulation or a frontier."""
-    return Material(title, source, frames, {} if pack is None else _names_of(pack), {} if pack is None else coordinates(pack))
+    if pack is None:
+        return Material(title, source, frames)
+    return Material(title, source, frames, _names_of(pack), coordinates(pack))
 
 
 def coordinates(pack: DataPack) -> dict[str, tuple[float, float]]:
@@ -102,8 +108,23 @@ def coordinates(pack: DataPack) -> dict[str, tuple[float, float]]:
 def _names_of(pack: DataPack) -> dict[str, str]:
     from capitation.allocation.providers import providers
     from capitation.chain.book import organisation_names
+    from contracts.options.document import read_options
 
-    return dict(providers(pack).select("provider_code", "provider_name").iter_rows()) | organisation_names(pack)
+    known = dict(providers(pack).select("provider_code", "provider_name").iter_rows()) | organisation_names(pack)
+    for name in pack.names("options"):
+        known |= {option.id: option.title for option in read_options(pack.path(f"options/{name}.toml")).options}
+    return known
+
+
+def _facts_of(pack: DataPack, scenario: str) -> dict[str, str]:
+    """What the contract options on a scenario say of years and cases."""
+    from contracts.options.document import read_options
+
+    for name in pack.names("options"):
+        document = read_options(pack.path(f"options/{name}.toml"))
+        if document.scenario == scenario:
+            return {"first_year": str(document.first_year), "base": document.base, "shown_case": document.shown_case}
+    return {}
 
 
 def _titles(document: Mapping[str, object]) -> list[tuple[object, object]]:

@@ -14,9 +14,11 @@ def party_rows(material: Material, frame: str, choice: Choice) -> tuple[pl.DataF
     """Rows of one party, with its code and role; the largest provider unless another is chosen."""
     rows = material.frames[frame]
     codes = rows.get_column("organisation_code").unique().sort().to_list()
-    best = rows.filter(pl.col("role") == "provider") if "provider" in rows.get_column("role") else rows
-    weight = "size_pence" if "size_pence" in rows.columns else "sd_pence"
-    first = best.sort(weight, "organisation_code", descending=[True, False]).row(0, named=True)["organisation_code"]
+    sized = material.frames["party_chance"] if material.has("party_chance") else rows
+    own = sized.filter(pl.col("role") == "provider") if "provider" in sized.get_column("role") else sized
+    weight = "size_pence" if "size_pence" in own.columns else "sd_pence"
+    best = own.filter(pl.col("organisation_code").is_in(codes)).sort(weight, "organisation_code", descending=[True, False], nulls_last=True)
+    first = str(best.row(0, named=True)["organisation_code"]) if best.height else codes[0]
     party = chosen(choice.party, codes, "party", first, material.source)
     mine = rows.filter(pl.col("organisation_code") == party)
     return mine, party, str(mine.get_column("role")[0])
