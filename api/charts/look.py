@@ -77,7 +77,7 @@ def finished(body: Spec, sheet: Sheet, words: tuple[str, str, str, str]) -> Spec
             "text": sheet.wrap(title, room * 0.96, head), "subtitle": sheet.wrap(subtitle, room, sheet.size), "anchor": "start",
             "frame": "bounds", "fontSize": head, "subtitleFontSize": sheet.size, "subtitlePadding": 6, "offset": 14,
         },
-        "vconcat": [{**body, "title": foot}],
+        "vconcat": [{"vconcat": [body], "title": foot}],
         "config": config(sheet),
     }  # fmt: skip
 

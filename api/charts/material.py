@@ -16,7 +16,7 @@ SERVICES = {
     "primary-medical": "Primary medical care", "social-care": "Social care", "specialised": "Specialised services",
     "ae": "A&E attendances", "ambulance": "Ambulance incidents", "elective": "Planned admissions",
     "non-elective": "Emergency admissions", "outpatient": "Outpatient attendances", "other-acute": "Other acute care",
-    "ccg": "Commissioning groups", "stf": "Sustainability funding",
+    "fund": "Funds outside that pay for quality", "ccg": "Commissioning groups", "stf": "Sustainability funding",
 }  # fmt: skip
 """Services, points of delivery and streams in words, where the data has no name for them."""
 
@@ -37,7 +37,9 @@ class Material:
     coordinates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Latitude and longitude of practices by code, where they are published."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else is known by name: `opening_year`, `need_year`, `first_year`, `base`, `shown_case`, `goals`."""
+    """What else is known by name: `opening_year`, `need_year`, `first_year`, `base`, `shown_case`."""
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Where each frame comes from, where frames of several results are joined."""
 
     def name(self, code: str) -> str:
         """The name of a code, in words; a code that nobody named is shown with its dashes as spaces."""
@@ -47,6 +49,15 @@ class Material:
             if known in SERVICES:
                 return SERVICES[known]
         return code.replace("_", " ").replace("-", " ") if code.islower() else code
+
+    def short(self, code: str) -> str:
+        """The name of an option for the middle of a sentence: up to its colon, without a capital."""
+        name = self.name(code).split(":")[0]
+        return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+    def origin(self, frame: str) -> str:
+        """Where one frame comes from."""
+        return self.origins.get(frame, self.source)
 
     def has(self, frame: str) -> bool:
         """Whether a frame is there and has rows."""
@@ -61,6 +72,7 @@ class Material:
             {**other.names, **self.names},
             {**other.coordinates, **self.coordinates},
             {**other.facts, **self.facts},
+            {frame: of.origin(frame) for of in (other, self) for frame in of.frames},
         )
 
 

@@ -102,6 +102,8 @@ def all_charts() -> dict[str, Chart]:
         if not room.ispkg:
             continue
         for each in pkgutil.iter_modules(importlib.import_module(room.name).__path__, f"{room.name}."):
+            if each.name.rpartition(".")[2].startswith("_"):
+                continue
             chart = getattr(importlib.import_module(each.name), "CHART", None)
             if not isinstance(chart, Chart) or chart.name in found:
                 message = f"{each.name}: found no chart of a name of its own; expected CHART, a Chart"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
 from api.charts.bars import signed
@@ -40,7 +38,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     )
     title = _title(known, (parties, options, cases), material, year)
     subtitle = f"Change of each party's position as activity leaves plan, {year}, £ million; above 0 it gains"
-    source = f"Source: {material.source}. Worked out from the options' terms; how cost follows activity is assumed."
+    source = f"Source: {material.origin('position')}. Worked out from the options' terms; how cost follows activity is assumed."
     alt = "One panel a party, one line an option. " + "; ".join(
         f"{material.name(p)}: " + ", ".join(f"{material.name(o)} {signed(known.get((o, cases[-1][0], p), 0))}" for o in options)
         for p in parties
@@ -109,8 +107,8 @@ def _title(
     if worst[0] == 0 == best[0]:
         return f"{year}: with {_case(case, at)} no party's position changes under any option"
     if worst[0] >= 0:
-        return f"With {_case(case, at)} {material.name(best[2])} gains most, {signed(best[0])} under {material.name(best[1]).lower()}"
-    return f"With {_case(case, at)} {material.name(worst[2])} loses most, {signed(worst[0])[1:]} under {material.name(worst[1]).lower()}"
+        return f"With {_case(case, at)} {material.name(best[2])} gains most, {signed(best[0])} under {material.short(best[1])}"
+    return f"With {_case(case, at)} {material.name(worst[2])} loses most, {signed(worst[0])[1:]} under {material.short(worst[1])}"
 
 
 def _body(sheet: Sheet, values: list[dict[str, object]], parties: list[str], options: list[str]) -> Spec:
@@ -120,11 +118,11 @@ def _body(sheet: Sheet, values: list[dict[str, object]], parties: list[str], opt
     header = {name: "\n".join(sheet.wrap(name, width + side - 10)) for name in parties}
     panels = []
     colour: Spec = {"field": "option", "type": "nominal", "scale": {"domain": options, "range": list(SERIES[: len(options)])},
-                    "legend": {"title": None, "orient": "top", "columns": 1 if sheet.is_narrow else 2, "symbolSize": 160, "symbolStrokeWidth": 2.5}}  # fmt: skip
+                    "legend": {"title": None, "orient": "top", "columns": 1 if sheet.is_narrow else 2, "symbolSize": 120, "symbolDash": [1, 0], "symbolStrokeWidth": 1}}  # fmt: skip
     for name in parties:
         mine = [value for value in values if value["party"] == name]
         x = {"field": "at", "type": "quantitative", "title": "activity from plan (%)",
-             "axis": {"values": sorted({v["at"] for v in mine}), "format": "+d", "grid": False}}  # type: ignore[type-var]
+             "axis": {"values": sorted({v["at"] for v in mine}), "labelExpr": "datum.value == 0 ? '0' : format(datum.value, '+')", "grid": False}}  # type: ignore[type-var]
         y = {"field": "moved", "type": "quantitative", "title": None, "axis": {"tickCount": 4, "minExtent": side - 12, "maxExtent": side - 12}}
         panels.append(
             {
@@ -146,8 +144,7 @@ def _body(sheet: Sheet, values: list[dict[str, object]], parties: list[str], opt
                 ],
             }
         )  # fmt: skip
-    rows = [panels[k * columns : (k + 1) * columns] for k in range(math.ceil(len(panels) / columns))]
-    return {"vconcat": [{"hconcat": row, "spacing": gap} for row in rows], "spacing": 22}
+    return {"concat": panels, "columns": columns, "align": "each", "spacing": {"row": 22, "column": gap}}
 
 
 def _choices(material: Material) -> dict[str, tuple[str, ...]]:

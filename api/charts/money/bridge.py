@@ -52,7 +52,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     )
     title = _title(amounts, year)
     subtitle = f"From the opening deficit to what is left, {year}, £ million; + makes the deficit larger, - smaller"
-    source = f"Source: {material.source}. Lines are published or worked out as the table says" + (
+    source = f"Source: {material.origin('bridge')}. Lines are published or worked out as the table says" + (
         "; † assumed." if any(assumed) else "; none is assumed."
     )
     alt = f"Waterfall of {year}. " + "; ".join(

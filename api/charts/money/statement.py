@@ -39,21 +39,17 @@ def draw(material: Material, choice: Choice) -> Figure:
     table = pl.DataFrame(
         [pl.Series("Line", [step.label for step in steps]), pounds("Amount (£)", [step.pence for step in steps])]
     )
-    who, how = material.name(party), material.name(option)
+    who, how = material.name(party), material.short(option)
     state = "breaks even" if end == 0 else f"ends with a {'surplus' if end > 0 else 'deficit'} of {amount(abs(end))}"
-    title = f"{who} {state} in {year} under {_small(how)}"
+    title = f"{who} {state} in {year} under {how}"
     subtitle = f"From what it is given to its position, {material.name(case).lower()}, £ million"
-    source = f"Source: {material.source}. Worked out from the contract option's terms; what is assumed stands in its document."
+    source = f"Source: {material.origin('position_bridge')}. Worked out from the contract option's terms; what is assumed stands in its document."
     alt = f"Waterfall: {'; '.join(f'{s.label}: {amount(s.pence) if s.is_total else signed(s.pence)}' for s in steps)}."
     return figure_of("statement", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _small(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _choices(material: Material) -> dict[str, tuple[str, ...]]:

@@ -44,7 +44,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     title = f"The control total of {year} is {amount(total)}; {kept}, and {share} goes to {top[0]}"
     subtitle = f"Control total, localities and providers, {year}, £ million"
     source = (
-        f"Source: {material.source}. Totals are published; the shares of localities are worked out by weighted capitation, "
+        f"Source: {material.origin('allocation')}. Totals are published; the shares of localities are worked out by weighted capitation, "
         "those of providers by the services they deliver."
     )
     alt = (

@@ -10,7 +10,7 @@ from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import BLUE, GREY, INK, Sheet, different, figure_of, row_height, row_labels, upright
 from api.charts.material import Material
 from api.charts.registry import Chart
-from api.charts.shares import distances, known_streams, points, stream_words
+from api.charts.places._shares import distances, known_streams, points, stream_words
 
 _BAND = "#aab7bf"
 
@@ -40,7 +40,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     )
     title = _title([(material.name(code), opening[code], closing[last].get(code, 0.0), money[code]) for code in order], first, last)
     subtitle = f"Distance from target as a share of target, {stream_words(stream, material)}; ○ opens {first} (the number), • years between, ■ closes {last}"
-    source = f"Source: {material.source}. Targets and paces are worked out; openings as the scenario's sources say." + (
+    source = f"Source: {material.origin('distance_from_target')}. Targets and paces are worked out; openings as the scenario's sources say." + (
         " Grey bands: what chance alone moves in nine years of ten." if band else ""
     )
     alt = (

@@ -16,7 +16,7 @@ from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import INK, Sheet, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
-from api.charts.shares import distances, known_streams, points, stream_words, years_of
+from api.charts.places._shares import distances, known_streams, points, stream_words, years_of
 
 _STEPS = ((-0.05, "5% or more under", "#8c3a00", "#ffffff"), (-0.01, "1% to 5% under", "#f0b27a", INK), (0.01, "within 1%", "#f3f3f3", INK),
           (0.05, "1% to 5% over", "#8fbce6", INK), (math.inf, "5% or more over", "#003f7d", "#ffffff"))  # fmt: skip
@@ -50,7 +50,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     title = f"{year}: {under} of {len(shares)} localities close more than 1% under target, {over} more than 1% over, {rest} within 1%"
     subtitle = f"Closing distance from target, {stream_words(stream, material)}; one tile a locality, all of one size"
     how = "about where their practices stand, north at the top" if centres else "in order of name, as no coordinates are known"
-    source = f"Source: {material.source}, worked out. Tiles stand {how}; their size says nothing."
+    source = f"Source: {material.origin('distance_from_target')}, worked out. Tiles stand {how}; their size says nothing."
     alt = f"Tiles {how}: " + "; ".join(f"{material.name(c)} {points(shares[c])}" for c in order) + "."
 
     def body(sheet: Sheet) -> Spec:

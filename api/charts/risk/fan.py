@@ -9,7 +9,7 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import BLUE, INK, Sheet, figure_of
 from api.charts.material import Material
-from api.charts.parties import choices, in_ten, option_of, party_rows
+from api.charts.risk._parties import choices, in_ten, option_of, party_rows
 from api.charts.registry import Chart
 
 _BANDS = ("p5", "p25", "p50", "p75", "p95")
@@ -29,9 +29,9 @@ def draw(material: Material, choice: Choice) -> Figure:
     )
     last = rows.row(-1, named=True)
     who, how = material.name(party), material.name(option)
-    title = f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {how.lower()}"
+    title = f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {material.short(option)}"
     subtitle = "Position by year, £ million: the line is the middle, the dark band half of all years, the light one nine in ten"
-    source = f"Source: {material.source}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
+    source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"Fan of {who} under {how}: " + "; ".join(
         f"{r['year']} between {amount(r['p5_pence'])} and {amount(r['p95_pence'])}, middle {amount(r['p50_pence'])}"
         for r in rows.iter_rows(named=True)
@@ -59,6 +59,8 @@ def _body(sheet: Sheet, values: list[dict[str, object]]) -> Spec:
             {"mark": {"type": "rule", "color": INK}, "encoding": {"y": {"datum": 0, "type": "quantitative"}}},
             {"mark": {"type": "line", "color": BLUE, "strokeWidth": 3, "point": {"filled": True, "size": 60, "color": BLUE}},
              "encoding": {"x": x, "y": y("p50")}},
+            {"mark": {"type": "text", "dy": -14, "fontWeight": "bold", "stroke": "#ffffff", "strokeWidth": 5, "strokeJoin": "round"},
+             "encoding": {"x": x, "y": y("p50"), "text": {"field": "text"}}},
             {"mark": {"type": "text", "dy": -14, "fontWeight": "bold"}, "encoding": {"x": x, "y": y("p50"), "text": {"field": "text"}}},
         ],
     }  # fmt: skip

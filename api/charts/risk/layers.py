@@ -9,8 +9,8 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, pounds
 from api.charts.look import figure_of
 from api.charts.material import Material
-from api.charts.parties import choices, first_year, option_of, party_rows
-from api.charts.ranges import Range, ranges
+from api.charts.risk._parties import choices, first_year, option_of, party_rows
+from api.charts.risk._ranges import Range, ranges
 from api.charts.registry import Chart
 
 _WORDS = {
@@ -39,14 +39,14 @@ def draw(material: Material, choice: Choice) -> Figure:
             pl.Series("Share of the variance (%)", [None if x is None else round(x * 100, 1) for x in rows.get_column("variance_share")], dtype=pl.Float64),
         ]
     )
-    who, how = material.name(party), material.name(option)
+    who, how = material.name(party), material.short(option)
     single = [(n, s) for n, s, layer in zip(names, rows.get_column("span"), rows.get_column("layer"), strict=True) if layer != "together" and s > 0]
     if single:
-        title = f"{single[0][0].split(':')[0]} moves {who} most in {year} under {how.lower()}, by {amount(single[0][1])} in eight years of ten"
+        title = f"What moves {who} most in {year} under {how} is {single[0][0].split(':')[0].lower()}, by {amount(single[0][1])} in eight years of ten"
     else:
-        title = f"Nothing that is drawn moves the position of {who} in {year} under {how.lower()}"
+        title = f"Nothing that is drawn moves the position of {who} in {year} under {how}"
     subtitle = f"Where the position lies in eight years of ten were only that layer to vary, {year}, £ million"
-    source = f"Source: {material.source}. Sizes of doubt are assumed or fitted."
+    source = f"Source: {material.origin('party_layer')}. Sizes of doubt are assumed or fitted."
     bars: list[Range] = [
         (name, r["p10_pence"], r["p10_pence"], r["p90_pence"]) for name, r in zip(names, rows.iter_rows(named=True), strict=True)
     ]

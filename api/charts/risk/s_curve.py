@@ -9,7 +9,7 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import DASHES, INK, SERIES, SHAPES, Sheet, figure_of
 from api.charts.material import Material
-from api.charts.parties import choices, first_year, in_ten, party_rows
+from api.charts.risk._parties import choices, first_year, in_ten, party_rows
 from api.charts.registry import Chart
 
 _CHANCES = (5, 10, 25, 50, 75, 90, 95)
@@ -28,15 +28,15 @@ def draw(material: Material, choice: Choice) -> Figure:
             pl.Series("Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64),
         ]
     )
-    misses = sorted(zip(rows.get_column("miss"), options, strict=True))
+    misses = sorted((miss, material.short(o)) for miss, o in rows.select("miss", "option").iter_rows())
     who = material.name(party)
     low, high = misses[0], misses[-1]
     if high[0] - low[0] < 0.005:
         title = f"{who}: the chance of a deficit in {year} is {in_ten(high[0])} under every option"
     else:
-        title = f"{who}: a deficit in {year} is least likely under {low[1].lower()} ({low[0]:.0%}) and most under {high[1].lower()} ({high[0]:.0%})"
+        title = f"{who}: a deficit in {year} is least likely under {low[1]} ({low[0]:.0%}) and most under {high[1]} ({high[0]:.0%})"
     subtitle = "Chance that the position is no better than each amount, £ million; a curve further right is better"
-    source = f"Source: {material.source}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
+    source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"S-curves of {who} {year}: " + "; ".join(
         f"{o}: middle {amount(r['p50_pence'])}, nine in ten between {amount(r['p5_pence'])} and {amount(r['p95_pence'])}, deficit {r['miss']:.0%}"
         for o, r in zip(options, rows.iter_rows(named=True), strict=True)

@@ -11,8 +11,8 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, pounds
 from api.charts.look import figure_of
 from api.charts.material import SERVICES, Material
-from api.charts.parties import choices, option_of
-from api.charts.ranges import Range, ranges
+from api.charts.risk._parties import choices, option_of
+from api.charts.risk._ranges import Range, ranges
 from api.charts.registry import Chart
 from capitation.errors import UnknownNameError
 
@@ -49,16 +49,16 @@ def draw(material: Material, choice: Choice) -> Figure:
             pl.Series("Quality of the evidence", rows.get_column("quality")),
         ]
     )
-    who, how = material.name(str(party)), material.name(option)
+    who, how = material.name(str(party)), material.short(option)
     first = rows.row(0, named=True)
     if first["span"] == 0:
-        title = f"No assumption moves the position of {who} under {how.lower()}"
+        title = f"No assumption moves the position of {who} under {how}"
     else:
-        title = f"{names[0]} matters most to {who} under {how.lower()}: it moves the position by {amount(first['span'])}"
+        title = f"{names[0]} matters most to {who} under {how}: it moves the position by {amount(first['span'])}"
     shown = rows.filter(pl.col("span") > 0).head(_MOST) if first["span"] else rows.head(1)
     still = rows.height - rows.filter(pl.col("span") > 0).height
     subtitle = "Position as each assumption alone goes from the low to the high end of its range, £ million"
-    source = f"Source: {material.source}. Every row is assumed; ranges stand in the document of options." + (
+    source = f"Source: {material.origin('tested_range')}. Every row is assumed; ranges stand in the document of options." + (
         f" {still} other assumptions move nothing." if still else ""
     )
     bars: list[Range] = [

@@ -5,8 +5,6 @@ What solutions claim one by one is more than they avoid together; the difference
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
 from api.charts.choice import Choice, chosen
@@ -54,7 +52,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     else:
         title = f"{year}: {who} takes activity from no setting"
     subtitle = f"Activity by setting from {first} to {year}, thousand units, each setting on a scale of its own"
-    source = f"Source: {material.source}. Activity is published and spread by need; what solutions avoid is worked out from assumed effects."
+    source = f"Source: {material.origin('locality_activity')}. Activity is published and spread by need; what solutions avoid is worked out from assumed effects."
     alt = "A small waterfall each setting: " + "; ".join(
         f"{name} {bars['First year']:,} in {first}, {bars['If nothing is done']:,} if nothing is done, {bars['With the mix']:,} {last_words.lower()}"
         for name, bars in settings
@@ -116,8 +114,7 @@ def _body(sheet: Sheet, settings: list[Setting], words: dict[str, str]) -> Spec:
                 ],
             }
         )  # fmt: skip
-    rows = [panels[k * columns : (k + 1) * columns] for k in range(math.ceil(len(panels) / columns))]
-    return {"vconcat": [{"hconcat": row, "spacing": 30} for row in rows], "spacing": 20}
+    return {"concat": panels, "columns": columns, "align": "each", "spacing": {"row": 20, "column": 30}}
 
 
 def _thousands(units: int, is_total: bool) -> str:

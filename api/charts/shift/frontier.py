@@ -37,7 +37,7 @@ def draw(material: Material, choice: Choice) -> Figure:
         else:
             title = f"The most {_words(across)}, {_amount(across, more)} more, would cost {_amount(up, cost)} of {_words(up)}"
     subtitle = f"Best {_words(up)} at each level of {_words(across)}; each dot is a mix, the diamond is the one chosen"
-    source = f"Source: {material.source}. Worked out by the optimiser; what solutions do and cost is published or assumed."
+    source = f"Source: {material.origin('frontier')}. Worked out by the optimiser; what solutions do and cost is published or assumed."
     alt = "Line of mixes: " + "; ".join(f"{_amount(across, x)} with {_amount(up, y)}" for x, y in zip(xs, ys, strict=True)) + "."
     values = [
         {"x": x / _scale(across), "y": y / _scale(up), "kind": "chosen" if k == chosen else "other",

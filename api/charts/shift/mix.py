@@ -36,7 +36,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     words = "gains nothing" if total == 0 else f"{'gains' if total > 0 else 'costs'} {amount(abs(total))} a year"
     title = f"By {last} the mix {words}" + (f"; {best.lower()} gives most, {amount(top)}" if top > 0 else "")
     subtitle = "Cost released and savings less own spend, by solution and year, £ million; the figure above is the year's sum"
-    source = f"Source: {material.source}. Worked out by the mix; effects, ramps and costs of solutions are published or assumed as their documents say."
+    source = f"Source: {material.origin('mix_line')}. Worked out by the mix; effects, ramps and costs of solutions are published or assumed as their documents say."
     alt = "Stacked bars: " + "; ".join(f"{year} {amount(totals[year])}" for year in years) + f". Largest in {last}: " + "; ".join(
         f"{t} {amount(gains.get((t, last), 0))}" for t in order[:_OWN]
     ) + "."  # fmt: skip
