@@ -55,8 +55,18 @@ def waterfall(steps: Sequence[Step], sheet: Sheet, unit: str = "£ million") -> 
     for row, label in zip(rows, labels, strict=True):
         row["label"] = label
     y = upright(labels)
-    x: Spec = {"field": "from", "type": "quantitative", "title": unit, "axis": {"tickCount": 3 if sheet.is_narrow else 6, "domain": False}}
-    colour = {"field": "kind", "type": "nominal", "legend": None, "scale": {"domain": list(KINDS), "range": list(KINDS.values())}}
+    x: Spec = {
+        "field": "from",
+        "type": "quantitative",
+        "title": unit,
+        "axis": {"tickCount": 3 if sheet.is_narrow else 6, "domain": False},
+    }
+    colour = {
+        "field": "kind",
+        "type": "nominal",
+        "legend": None,
+        "scale": {"domain": list(KINDS), "range": list(KINDS.values())},
+    }
     return {
         "width": sheet.width - room - value_room - 24,
         "height": {"step": row_height(labels, sheet, 28)},
@@ -87,9 +97,16 @@ def ranked(rows: Sequence[tuple[str, float, str]], sheet: Sheet, width: float, u
         room: of that for the labels.
     """
     labels = different([sheet.label(label, room - 14) for label, _, _ in rows])
-    values = [{"label": label, "value": value, "text": text} for label, (_, value, text) in zip(labels, rows, strict=True)]
+    values = [
+        {"label": label, "value": value, "text": text} for label, (_, value, text) in zip(labels, rows, strict=True)
+    ]
     y = upright(labels)
-    x: Spec = {"field": "value", "type": "quantitative", "title": unit, "axis": {"tickCount": 3, "domain": False, "grid": False}}
+    x: Spec = {
+        "field": "value",
+        "type": "quantitative",
+        "title": unit,
+        "axis": {"tickCount": 3, "domain": False, "grid": False},
+    }
     return {
         "width": width - room - (62 if sheet.is_narrow else 76),
         "height": {"step": row_height(labels, sheet)},

@@ -22,7 +22,11 @@ def curve_figure(curve: Payoff, contract: Contract) -> Figure:
     notes = [str(n) for n in curve.table.get_column("note")]
     x_title, y_title = _titles(curve, contract)
     table = pl.DataFrame(
-        [pl.Series(x_title, xs), pl.Series(y_title, [round(y, 2) for y in ys], dtype=pl.Float64), pl.Series("Bend or leap", notes)]
+        [
+            pl.Series(x_title, xs),
+            pl.Series(y_title, [round(y, 2) for y in ys], dtype=pl.Float64),
+            pl.Series("Bend or leap", notes),
+        ]
     )
     title = _finding(curve, contract, (xs, ys))
     subtitle = f"{contract.title}: {_first(y_title)} as {x_title} varies"
@@ -36,7 +40,9 @@ def curve_figure(curve: Payoff, contract: Contract) -> Figure:
         stretch += note == "leap to"
         values.append({"x": x, "y": y, "stretch": stretch, "note": note})
     marks = [value for value in values if value["note"]]
-    return figure_of("curve", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, marks, (x_title, y_title)))
+    return figure_of(
+        "curve", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, marks, (x_title, y_title))
+    )
 
 
 def number(x: float) -> str:
@@ -51,7 +57,11 @@ def _finding(curve: Payoff, contract: Contract, points: tuple[list[float], list[
     if min(ys) == max(ys):
         return f"{contract.title} pays {low}, whatever {_varied(curve, contract)} is"
     bends = len(curve.bends)
-    shape = "in a straight line" if not bends else f"with {bends} bend{'s' if bends > 1 else ''} or leap{'s' if bends > 1 else ''}"
+    shape = (
+        "in a straight line"
+        if not bends
+        else f"with {bends} bend{'s' if bends > 1 else ''} or leap{'s' if bends > 1 else ''}"
+    )
     return f"{contract.title} pays between {low} and {high}, {shape}"
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from api.charts.render import svg
+from api.exports.plain_cells import plain_cells
 from capitation.money.pence import decimal_text
 from capitation.records.identity import canonical, digest
 
@@ -57,8 +60,6 @@ class Figure:
 
     def csv(self) -> str:
         """The table as CSV for machines: money with two decimals and no separators."""
-        from api.exports.plain_cells import plain_cells
-
         return plain_cells(self.table).write_csv()
 
     def document(self) -> Mapping[str, Any]:
@@ -70,14 +71,15 @@ class Figure:
             "source": self.source,
             "alt": self.alt,
             "notes": list(self.notes),
-            "table": {"headings": self.table.columns, "rows": [[_plain(v) for v in row] for row in self.table.iter_rows()]},
+            "table": {
+                "headings": self.table.columns,
+                "rows": [[_plain(v) for v in row] for row in self.table.iter_rows()],
+            },
             "spec": self.spec,
         }
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """What a notebook shows: the drawing, and its words where no picture can be shown."""
-        from api.charts.render import svg
-
         return {"image/svg+xml": svg(self), "text/plain": f"{self.title}\n{self.subtitle}\n{self.alt}"}
 
 
@@ -89,8 +91,6 @@ def pounds(name: str, pence: list[int | None] | pl.Series) -> pl.Series:
 
 def cell(value: object) -> str:
     """A cell of a table as text for a page."""
-    from decimal import Decimal
-
     if value is None:
         return "–"
     if isinstance(value, Decimal):
@@ -105,6 +105,4 @@ def cell(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    from decimal import Decimal
-
     return f"{value:.2f}" if isinstance(value, Decimal) else value

@@ -31,7 +31,11 @@ def material_of(folder: Path, pack: DataPack | None = None) -> Material:
     if (folder / "outcome.json").is_file():
         report = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
         names = {solution: entry["title"] for solution, entry in report.get("mix", {}).items()}
-        frames = {f"mix_{name}": _read(folder / "mix" / f"{name}.csv") for name in _OF_MIX if (folder / "mix" / f"{name}.csv").is_file()}
+        frames = {
+            f"mix_{name}": _read(folder / "mix" / f"{name}.csv")
+            for name in _OF_MIX
+            if (folder / "mix" / f"{name}.csv").is_file()
+        }
         found = of_frames(frames, str(report.get("problem", folder.name)), f"mix {folder.name}", pack)
         return found.joined(Material(found.title, found.source, {}, names))
     frames = {path.stem: _read(path) for path in sorted(folder.glob("*.csv"))} if folder.is_dir() else {}
@@ -52,5 +56,6 @@ def _read(path: Path) -> pl.DataFrame:
     money = [name for name in frame.columns if name.endswith("_gbp")]
     texts = pl.read_csv(path, infer_schema=False, columns=money) if money else frame
     return frame.with_columns(
-        pl.Series(name, [None if t is None else pence_of(t) for t in texts.get_column(name)], dtype=pl.Int64) for name in money
+        pl.Series(name, [None if t is None else pence_of(t) for t in texts.get_column(name)], dtype=pl.Int64)
+        for name in money
     ).rename({name: f"{name.removesuffix('_gbp')}_pence" for name in money})

@@ -103,7 +103,11 @@ def config(sheet: Sheet) -> Spec:
 
 
 def figure_of(
-    name: str, words: tuple[str, str, str, str], table: pl.DataFrame, body: Callable[[Sheet], Spec], notes: Sequence[str] = ()
+    name: str,
+    words: tuple[str, str, str, str],
+    table: pl.DataFrame,
+    body: Callable[[Sheet], Spec],
+    notes: Sequence[str] = (),
 ) -> Figure:
     """A figure whose body is drawn once for each paper.
 

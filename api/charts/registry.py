@@ -7,10 +7,13 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from html import escape
+from pathlib import Path
 
 from api.charts.choice import Choice
 from api.charts.figure import Figure
 from api.charts.material import Material
+from api.charts.render import svg
 from capitation.errors import ScenarioError, UnknownNameError
 
 
@@ -75,10 +78,6 @@ class Charts:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: every figure, and what is lacking for the others."""
-        from html import escape
-
-        from api.charts.render import svg
-
         lacking = "".join(f"<li>{escape(n)}: lacks {escape(why)}</li>" for n, why in self.lacking.items())
         return "".join(svg(figure) for figure in self.figures()) + (f"<ul>{lacking}</ul>" if lacking else "")
 
@@ -95,10 +94,8 @@ def all_charts() -> dict[str, Chart]:
     Raises:
         TypeError: a file of a room has no chart, or two have one name.
     """
-    import api.charts
-
     found: dict[str, Chart] = {}
-    for room in pkgutil.iter_modules(api.charts.__path__, "api.charts."):
+    for room in pkgutil.iter_modules([str(Path(__file__).parent)], "api.charts."):
         if not room.ispkg:
             continue
         for each in pkgutil.iter_modules(importlib.import_module(room.name).__path__, f"{room.name}."):

@@ -6,8 +6,36 @@ import re
 from collections import OrderedDict
 from html import escape
 from threading import Lock
+from typing import Any, Protocol
 
-from api.charts.figure import Figure
+
+class Picture(Protocol):
+    """What can be drawn: a `Figure`, or anything with its words and its two documents."""
+
+    @property
+    def name(self) -> str:
+        """Name of the chart."""
+
+    @property
+    def title(self) -> str:
+        """What it finds."""
+
+    @property
+    def alt(self) -> str:
+        """What it shows, in words."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The picture for a page."""
+
+    @property
+    def narrow(self) -> dict[str, Any]:
+        """The picture for a narrow screen."""
+
+    @property
+    def digest(self) -> str:
+        """Checksum of the content."""
+
 
 MOST_KEPT = 256
 """Drawings that are kept in memory, the latest used ones."""
@@ -16,7 +44,7 @@ _kept: OrderedDict[tuple[str, bool], str] = OrderedDict()
 _lock = Lock()
 
 
-def svg(figure: Figure, *, narrow: bool = False) -> str:
+def svg(figure: Picture, *, narrow: bool = False) -> str:
     """The figure as an SVG document with a title and a description; it refers to nothing outside itself.
 
     Args:
@@ -36,14 +64,14 @@ def svg(figure: Figure, *, narrow: bool = False) -> str:
     return made
 
 
-def png(figure: Figure, *, narrow: bool = False, scale: float = 2.0) -> bytes:
+def png(figure: Picture, *, narrow: bool = False, scale: float = 2.0) -> bytes:
     """The figure as a PNG image, twice as fine as the screen unless said otherwise."""
     import vl_convert
 
     return bytes(vl_convert.svg_to_png(svg(figure, narrow=narrow), scale=scale))
 
 
-def _drawn(figure: Figure, narrow: bool) -> str:
+def _drawn(figure: Picture, narrow: bool) -> str:
     import vl_convert
 
     text = str(vl_convert.vegalite_to_svg(figure.narrow if narrow else figure.spec, vl_version="6.4"))
@@ -54,7 +82,7 @@ def _drawn(figure: Figure, narrow: bool) -> str:
     if head is None:
         message = f"chart {figure.name}: the drawing does not begin with <svg"
         raise RuntimeError(message)
-    sizes = {name: found for name, found in re.findall(r' (width|height|viewBox)="([^"]*)"', head.group())}
+    sizes = dict(re.findall(r' (width|height|viewBox)="([^"]*)"', head.group()))
     opened = (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{own}t {own}d" '
         f'width="{sizes["width"]}" height="{sizes["height"]}" viewBox="{sizes["viewBox"]}">'

@@ -67,7 +67,9 @@ def test_a_smaller_run_says_which_stages_it_lacks_and_draws_its_waterfall(capita
     picture = (tmp_path / "chain.svg").read_text(encoding="utf-8")
     assert picture.startswith("<svg")
     assert "£203.0m" in picture
-    assert picture.count("<rect") == 11
+    assert "capitation plan" in answer.err
+    bars = picture.split("</desc>")[1]
+    assert bars.count("£") == 11  # an amount at the end of each line of the chain
 
 
 def test_a_year_that_the_chain_has_not_is_one_message(capitation, written):

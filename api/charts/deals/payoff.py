@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from api.charts.bars import signed
@@ -25,7 +27,10 @@ def draw(material: Material, choice: Choice) -> Figure:
     parties = _parties(mine, choice, material)
     options = list(dict.fromkeys(_options(material, mine)))
     cases = mine.select("activity_case", "at").unique().sort("at").rows()
-    known = {(o, c, p): v for o, c, p, v in mine.select("option", "activity_case", "organisation_code", "moved_pence").iter_rows()}
+    known = {
+        (o, c, p): v
+        for o, c, p, v in mine.select("option", "activity_case", "organisation_code", "moved_pence").iter_rows()
+    }
     names = [material.name(code) for code in parties]
     rows_out = [(p, o, c) for p in parties for o in options for c, _ in cases if (o, c, p) in known]
     table = pl.DataFrame(
@@ -44,7 +49,8 @@ def draw(material: Material, choice: Choice) -> Figure:
         for p in parties
     ) + f", each with {_case(*cases[-1])}."  # fmt: skip
     values = [
-        {"party": material.name(p), "option": material.name(o), "at": dict(cases)[c], "moved": known[o, c, p] / 1e8} for p, o, c in rows_out
+        {"party": material.name(p), "option": material.name(o), "at": dict(cases)[c], "moved": known[o, c, p] / 1e8}
+        for p, o, c in rows_out
     ]
     titles = [material.name(o) for o in options]
     return figure_of("payoff", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, names, titles))
@@ -56,14 +62,20 @@ def _moved(material: Material) -> pl.DataFrame:
     every = material.frames["position"]
     found = [every.select(*columns, pl.col("change_pence").alias("moved_pence"))]
     if material.has("below_plan"):
-        plan = every.filter(pl.col("activity_case") == "plan").select("option", "year", "role", "organisation_code", at_plan="position_pence")
-        below = material.frames["below_plan"].join(plan, on=["option", "year", "role", "organisation_code"], how="inner")
+        plan = every.filter(pl.col("activity_case") == "plan").select(
+            "option", "year", "role", "organisation_code", at_plan="position_pence"
+        )
+        below = material.frames["below_plan"].join(
+            plan, on=["option", "year", "role", "organisation_code"], how="inner"
+        )
         found.append(below.select(*columns, (pl.col("position_pence") - pl.col("at_plan")).alias("moved_pence")))
     rows = pl.concat(found)
     at = {case: _level(case) for case in rows.get_column("activity_case").unique()}
     keep = [case for case, level in at.items() if level is not None]
     rows = rows.filter(pl.col("activity_case").is_in(keep))
-    return rows.with_columns(pl.col("activity_case").replace_strict({c: at[c] for c in keep}, return_dtype=pl.Float64).alias("at"))
+    return rows.with_columns(
+        pl.col("activity_case").replace_strict({c: at[c] for c in keep}, return_dtype=pl.Float64).alias("at")
+    )
 
 
 def _level(case: str) -> float | None:
@@ -92,13 +104,20 @@ def _parties(rows: pl.DataFrame, choice: Choice, material: Material) -> list[str
         rows = rows.filter(pl.col("role") == choice.party)
     elif choice.party is not None:
         return [chosen(choice.party, codes, "party", codes[0], material.source)]
-    size = rows.group_by("organisation_code").agg(pl.col("moved_pence").abs().max().alias("most")).sort("most", "organisation_code", descending=[True, False])
+    size = (
+        rows.group_by("organisation_code")
+        .agg(pl.col("moved_pence").abs().max().alias("most"))
+        .sort("most", "organisation_code", descending=[True, False])
+    )
     moving = size.filter(pl.col("most") > 0).head(_MOST).get_column("organisation_code").to_list()
     return moving or codes[:1]
 
 
 def _title(
-    known: dict[tuple[str, str, str], int], shown: tuple[list[str], list[str], list[tuple[str, float]]], material: Material, year: str
+    known: dict[tuple[str, str, str], int],
+    shown: tuple[list[str], list[str], list[tuple[str, float]]],
+    material: Material,
+    year: str,
 ) -> str:
     parties, options, cases = shown
     case, at = cases[-1]
@@ -111,7 +130,7 @@ def _title(
     return f"With {_case(case, at)} {material.name(worst[2])} loses most, {signed(worst[0])[1:]} under {material.short(worst[1])}"
 
 
-def _body(sheet: Sheet, values: list[dict[str, object]], parties: list[str], options: list[str]) -> Spec:
+def _body(sheet: Sheet, values: list[dict[str, Any]], parties: list[str], options: list[str]) -> Spec:
     columns = 1 if sheet.is_narrow else min(3, len(parties))
     gap, side = 30, 52
     width = (sheet.width - 30 - columns * side - (columns - 1) * gap) / columns
@@ -121,9 +140,22 @@ def _body(sheet: Sheet, values: list[dict[str, object]], parties: list[str], opt
                     "legend": {"title": None, "orient": "top", "columns": 1 if sheet.is_narrow else 2, "symbolSize": 120, "symbolDash": [1, 0], "symbolStrokeWidth": 1}}  # fmt: skip
     for name in parties:
         mine = [value for value in values if value["party"] == name]
-        x = {"field": "at", "type": "quantitative", "title": "activity from plan (%)",
-             "axis": {"values": sorted({v["at"] for v in mine}), "labelExpr": "datum.value == 0 ? '0' : format(datum.value, '+')", "grid": False}}  # type: ignore[type-var]
-        y = {"field": "moved", "type": "quantitative", "title": None, "axis": {"tickCount": 4, "minExtent": side - 12, "maxExtent": side - 12}}
+        x = {
+            "field": "at",
+            "type": "quantitative",
+            "title": "activity from plan (%)",
+            "axis": {
+                "values": sorted({v["at"] for v in mine}),
+                "labelExpr": "datum.value == 0 ? '0' : format(datum.value, '+')",
+                "grid": False,
+            },
+        }
+        y = {
+            "field": "moved",
+            "type": "quantitative",
+            "title": None,
+            "axis": {"tickCount": 4, "minExtent": side - 12, "maxExtent": side - 12},
+        }
         panels.append(
             {
                 "width": width, "height": 130, "data": {"values": mine},

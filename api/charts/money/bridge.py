@@ -55,9 +55,11 @@ def draw(material: Material, choice: Choice) -> Figure:
     source = f"Source: {material.origin('bridge')}. Lines are published or worked out as the table says" + (
         "; † assumed." if any(assumed) else "; none is assumed."
     )
-    alt = f"Waterfall of {year}. " + "; ".join(
-        f"{step.label}: {amount(step.pence) if step.is_total else signed(step.pence)}" for step in steps
-    ) + "."
+    alt = (
+        f"Waterfall of {year}. "
+        + "; ".join(f"{step.label}: {amount(step.pence) if step.is_total else signed(step.pence)}" for step in steps)
+        + "."
+    )
 
     return figure_of("bridge", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
 
@@ -68,7 +70,11 @@ def _title(amounts: dict[str, int], year: str) -> str:
     cures = [words for line, words in (("sustainability", "funding"), ("mix", "the mix")) if amounts.get(line, 0) < 0]
     before = f"Doing nothing leaves {_position(nothing)} in {year}"
     if not cures:
-        return f"{before}, and nothing yet reduces it" if nothing > 0 and left == nothing else f"{before}; {_position(left)} is left"
+        return (
+            f"{before}, and nothing yet reduces it"
+            if nothing > 0 and left == nothing
+            else f"{before}; {_position(left)} is left"
+        )
     by = " and ".join(cures)
     if left > 0:
         return f"{before}; {by} {'bring' if len(cures) > 1 else 'brings'} it to {amount(left)}"

@@ -21,12 +21,18 @@ def draw(material: Material, choice: Choice) -> Figure:
     year = chosen(choice.year, years, "year", first if first in years else years[0], material.source)
     option = chosen(choice.option, known["option"], "option", known["option"][-1], material.source)
     shown = material.facts.get("shown_case", known["case"][0])
-    case = chosen(choice.case, known["case"], "case", shown if shown in known["case"] else known["case"][0], material.source)
+    case = chosen(
+        choice.case, known["case"], "case", shown if shown in known["case"] else known["case"][0], material.source
+    )
     mine = rows.filter(pl.col("year") == year, pl.col("option") == option, pl.col("activity_case") == case)
     parties = mine.get_column("subject_code").unique().sort().to_list()
-    moved = mine.filter(pl.col("step") > 0).group_by("subject_code").agg(pl.col("amount_pence").abs().sum().alias("moved"))
+    moved = (
+        mine.filter(pl.col("step") > 0).group_by("subject_code").agg(pl.col("amount_pence").abs().sum().alias("moved"))
+    )
     providers = set(mine.filter(pl.col("subject_kind") == "provider").get_column("subject_code"))
-    best = moved.filter(pl.col("subject_code").is_in(list(providers)) | (not providers)).sort("moved", "subject_code", descending=[True, False])
+    best = moved.filter(pl.col("subject_code").is_in(list(providers)) | (not providers)).sort(
+        "moved", "subject_code", descending=[True, False]
+    )
     party = chosen(choice.party, parties, "party", best.row(0)[0] if best.height else parties[0], material.source)
     lines = mine.filter(pl.col("subject_code") == party).sort("step")
     steps = [

@@ -71,30 +71,28 @@ def draw(material: Material, choice: Choice) -> Figure:
 
 def _sums(rows: pl.DataFrame, key: str, material: Material) -> Amounts:
     """Amounts by name, the largest first."""
-    sums = rows.group_by(key).agg(pl.col("allocation_pence").sum()).sort("allocation_pence", key, descending=[True, False])
+    sums = (
+        rows.group_by(key).agg(pl.col("allocation_pence").sum()).sort("allocation_pence", key, descending=[True, False])
+    )
     return [(material.name(code), pence) for code, pence in sums.iter_rows()]
 
 
 def _held(material: Material, year: str) -> Amounts:
-    if not material.has("held_money"):
-        return []
-    rows = material.frames["held_money"].filter(pl.col("year") == year)
-    sums = rows.group_by("stream").agg(pl.col("held_pence").sum()).sort("stream").rows()
-    funds = material.frames["stream_total"].filter(pl.col("year") == year) if material.has("stream_total") else pl.DataFrame()
-    whole = dict(funds.select("stream", "total_pence").rows()) if funds.height else {}
-    shared = set(material.frames["provider_allocation"].filter(pl.col("year") == year).get_column("year"))
-    found = []
-    for stream, pence in sums:
-        if pence:
-            word = material.name(stream) if whole.get(stream) == pence and shared else f"reserves of {material.name(stream).lower()}"
-            found.append((word[:1].lower() + word[1:], pence))
-    placed = sum(p for _, p in found)
-    paid = material.frames["provider_allocation"].filter(pl.col("year") == year).get_column("allocation_pence").sum()
-    total = material.frames["allocation"].filter(pl.col("year") == year, pl.col("level") == "locality").get_column("allocation_pence").sum()
-    left = total - paid - placed
-    for stream, pence in whole.items():
-        if left and pence == left and stream not in dict(sums):
-            found.append((material.name(stream).lower() + ", until earned", left))
+    """What is kept back of each stream, and a stream that reaches no provider until it is earned."""
+    now = pl.col("year") == year
+    rows = (
+        material.frames["held_money"].filter(now).select("stream", "held_pence") if material.has("held_money") else None
+    )
+    sums: dict[str, int] = (
+        {} if rows is None else dict(rows.group_by("stream").agg(pl.col("held_pence").sum()).sort("stream").iter_rows())
+    )
+    found = [(f"reserves of {material.name(stream).lower()}", pence) for stream, pence in sums.items() if pence]
+    paid = int(material.frames["provider_allocation"].filter(now).get_column("allocation_pence").sum())
+    local = material.frames["allocation"].filter(now, pl.col("level") == "locality")
+    left = int(local.get_column("allocation_pence").sum()) - paid - sum(sums.values())
+    for stream, pence in local.group_by("stream").agg(pl.col("allocation_pence").sum()).sort("stream").iter_rows():
+        if left and pence == left and stream not in sums:
+            found.append((f"{material.name(stream).lower()}, until earned", left))
     return found
 
 

@@ -15,7 +15,15 @@ def distances(material: Material, choice: Choice) -> tuple[pl.DataFrame, str]:
     """Rows of year, area_code, opening and closing distance in pence and as a share of target; and of which stream they are."""
     streams = known_streams(material)
     stream = chosen(choice.stream, streams, "stream", streams[0], material.source)
-    columns = ["year", "area_code", "opening_dft_pence", "opening_dft_share", "closing_dft_pence", "closing_dft_share", "target_pence"]
+    columns = [
+        "year",
+        "area_code",
+        "opening_dft_pence",
+        "opening_dft_share",
+        "closing_dft_pence",
+        "closing_dft_share",
+        "target_pence",
+    ]
     if stream == ALL:
         return material.frames["place_distance"].select(columns), stream
     rows = material.frames["distance_from_target"].filter(pl.col("stream") == stream)

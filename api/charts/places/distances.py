@@ -9,8 +9,8 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import BLUE, GREY, INK, Sheet, different, figure_of, row_height, row_labels, upright
 from api.charts.material import Material
-from api.charts.registry import Chart
 from api.charts.places._shares import distances, known_streams, points, stream_words
+from api.charts.registry import Chart
 
 _BAND = "#aab7bf"
 
@@ -23,7 +23,8 @@ def draw(material: Material, choice: Choice) -> Figure:
     opening = dict(rows.filter(pl.col("year") == first).select("area_code", "opening_dft_share").iter_rows())
     order = sorted(opening, key=lambda code: (opening[code], code))
     closing = {
-        year: dict(rows.filter(pl.col("year") == year).select("area_code", "closing_dft_share").iter_rows()) for year in years
+        year: dict(rows.filter(pl.col("year") == year).select("area_code", "closing_dft_share").iter_rows())
+        for year in years
     }
     money = dict(rows.filter(pl.col("year") == first).select("area_code", "opening_dft_pence").iter_rows())
     band = _bands(material)
@@ -31,17 +32,31 @@ def draw(material: Material, choice: Choice) -> Figure:
     table = pl.DataFrame(
         [
             pl.Series("Locality", [material.name(code) for code in order]),
-            pl.Series(f"Opening distance {first} (%)", [round(opening[code] * 100, 2) for code in order], dtype=pl.Float64),
+            pl.Series(
+                f"Opening distance {first} (%)", [round(opening[code] * 100, 2) for code in order], dtype=pl.Float64
+            ),
             pounds(f"Opening distance {first} (£)", [money[code] for code in order]),
-            *(pl.Series(f"Closing {year} (%)", [_percent(closing[year].get(code)) for code in order], dtype=pl.Float64) for year in years),
+            *(
+                pl.Series(
+                    f"Closing {year} (%)", [_percent(closing[year].get(code)) for code in order], dtype=pl.Float64
+                )
+                for year in years
+            ),
             pounds(f"Closing distance {last} (£)", [end_money.get(code) for code in order]),
-            *([pl.Series("Chance band (±%)", [_percent(band.get(code)) for code in order], dtype=pl.Float64)] if band else []),
+            *(
+                [pl.Series("Chance band (±%)", [_percent(band.get(code)) for code in order], dtype=pl.Float64)]
+                if band
+                else []
+            ),
         ]
     )
-    title = _title([(material.name(code), opening[code], closing[last].get(code, 0.0), money[code]) for code in order], first, last)
+    title = _title(
+        [(material.name(code), opening[code], closing[last].get(code, 0.0), money[code]) for code in order], first, last
+    )
     subtitle = f"Distance from target as a share of target, {stream_words(stream, material)}; ○ opens {first} (the number), • years between, ■ closes {last}"
-    source = f"Source: {material.origin('distance_from_target')}. Targets and paces are worked out; openings as the scenario's sources say." + (
-        " Grey bands: what chance alone moves in nine years of ten." if band else ""
+    source = (
+        f"Source: {material.origin('distance_from_target')}. Targets and paces are worked out; openings as the scenario's sources say."
+        + (" Grey bands: what chance alone moves in nine years of ten." if band else "")
     )
     alt = (
         f"A row a locality with an open circle where it opens {first}, a path through the years and a full square where it closes {last}: "
@@ -49,7 +64,12 @@ def draw(material: Material, choice: Choice) -> Figure:
     )  # fmt: skip
 
     def body(sheet: Sheet) -> Spec:
-        return _body(sheet, [(material.name(c), opening[c], [closing[y].get(c) for y in years], band.get(c)) for c in order], first, last)
+        return _body(
+            sheet,
+            [(material.name(c), opening[c], [closing[y].get(c) for y in years], band.get(c)) for c in order],
+            first,
+            last,
+        )
 
     return figure_of("distances", (title, subtitle, source, alt), table, body)
 
@@ -86,7 +106,10 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
         at = [begin, *(share for share in each if share is not None)]
         path.append({"label": label, "from": min(at), "to": max(at)})
         dots += [{"label": label, "at": share, "kind": "between"} for share in at[1:-1]]
-        dots += [{"label": label, "at": at[0], "kind": f"opens {first}"}, {"label": label, "at": at[-1], "kind": f"closes {last}"}]
+        dots += [
+            {"label": label, "at": at[0], "kind": f"opens {first}"},
+            {"label": label, "at": at[-1], "kind": f"closes {last}"},
+        ]
         path[-1]["text"] = f"{points(at[0])}"
         if band:
             bands.append({"label": label, "low": -band, "high": band})
@@ -101,7 +124,12 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
                 "encoding": {"y": y, "x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}},
             }
         )  # fmt: skip
-    quantity: Spec = {"field": "at", "type": "quantitative", "title": "under target (below 0%) or over target", "axis": axis}
+    quantity: Spec = {
+        "field": "at",
+        "type": "quantitative",
+        "title": "under target (below 0%) or over target",
+        "axis": axis,
+    }
     layers += [
         {"mark": {"type": "rule", "color": INK, "strokeWidth": 1.5}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
         {
@@ -125,7 +153,11 @@ def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float |
         },
         *row_labels(labels, sheet, room),
     ]  # fmt: skip
-    return {"width": sheet.width - room - value_room - 24, "height": {"step": row_height(labels, sheet, 24)}, "layer": layers}
+    return {
+        "width": sheet.width - room - value_room - 24,
+        "height": {"step": row_height(labels, sheet, 24)},
+        "layer": layers,
+    }
 
 
 CHART = Chart(

@@ -15,8 +15,8 @@ from api.charts.choice import Choice, chosen
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import INK, Sheet, figure_of
 from api.charts.material import Material
-from api.charts.registry import Chart
 from api.charts.places._shares import distances, known_streams, points, stream_words, years_of
+from api.charts.registry import Chart
 
 _STEPS = ((-0.05, "5% or more under", "#8c3a00", "#ffffff"), (-0.01, "1% to 5% under", "#f0b27a", INK), (0.01, "within 1%", "#f3f3f3", INK),
           (0.05, "1% to 5% over", "#8fbce6", INK), (math.inf, "5% or more over", "#003f7d", "#ffffff"))  # fmt: skip
@@ -39,7 +39,9 @@ def draw(material: Material, choice: Choice) -> Figure:
             pl.Series("Locality", [material.name(code) for code in order]),
             pl.Series("Column (west to east)", [cells[code][0] + 1 for code in order]),
             pl.Series("Row (north to south)", [cells[code][1] + 1 for code in order]),
-            pl.Series(f"Closing distance {year} (%)", [round(shares[code] * 100, 2) for code in order], dtype=pl.Float64),
+            pl.Series(
+                f"Closing distance {year} (%)", [round(shares[code] * 100, 2) for code in order], dtype=pl.Float64
+            ),
             pounds(f"Closing distance {year} (£)", [money[code] for code in order]),
             pl.Series("Class", [_step(shares[code])[1] for code in order]),
         ]
@@ -49,8 +51,14 @@ def draw(material: Material, choice: Choice) -> Figure:
     rest = len(shares) - under - over
     title = f"{year}: {under} of {len(shares)} localities close more than 1% under target, {over} more than 1% over, {rest} within 1%"
     subtitle = f"Closing distance from target, {stream_words(stream, material)}; one tile a locality, all of one size"
-    how = "about where their practices stand, north at the top" if centres else "in order of name, as no coordinates are known"
-    source = f"Source: {material.origin('distance_from_target')}, worked out. Tiles stand {how}; their size says nothing."
+    how = (
+        "about where their practices stand, north at the top"
+        if centres
+        else "in order of name, as no coordinates are known"
+    )
+    source = (
+        f"Source: {material.origin('distance_from_target')}, worked out. Tiles stand {how}; their size says nothing."
+    )
     alt = f"Tiles {how}: " + "; ".join(f"{material.name(c)} {points(shares[c])}" for c in order) + "."
 
     def body(sheet: Sheet) -> Spec:
@@ -108,9 +116,28 @@ def _body(sheet: Sheet, tiles: Sequence[tuple[str, float, int, int]]) -> Spec:
         step = _step(share)
         lines = sheet.wrap(name, wide - 6, small)[:3]
         sign = "▼ " if share < -0.01 else "▲ " if share > 0.01 else "● "
-        values.append({"x": column, "y": row, "name": "\n".join(lines), "text": sign + points(share), "class": step[1], "ink": step[3]})
-    x: Spec = {"field": "x", "type": "ordinal", "axis": None, "scale": {"domain": list(range(across)), "paddingInner": 0.06}}
-    y: Spec = {"field": "y", "type": "ordinal", "axis": None, "scale": {"domain": list(range(down)), "paddingInner": 0.06}}
+        values.append(
+            {
+                "x": column,
+                "y": row,
+                "name": "\n".join(lines),
+                "text": sign + points(share),
+                "class": step[1],
+                "ink": step[3],
+            }
+        )
+    x: Spec = {
+        "field": "x",
+        "type": "ordinal",
+        "axis": None,
+        "scale": {"domain": list(range(across)), "paddingInner": 0.06},
+    }
+    y: Spec = {
+        "field": "y",
+        "type": "ordinal",
+        "axis": None,
+        "scale": {"domain": list(range(down)), "paddingInner": 0.06},
+    }
     ink = {"field": "ink", "type": "nominal", "scale": None}
     classes = [step[1] for step in _STEPS]
     fill = {

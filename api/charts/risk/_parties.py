@@ -17,7 +17,9 @@ def party_rows(material: Material, frame: str, choice: Choice) -> tuple[pl.DataF
     sized = material.frames["party_chance"] if material.has("party_chance") else rows
     own = sized.filter(pl.col("role") == "provider") if "provider" in sized.get_column("role") else sized
     weight = "size_pence" if "size_pence" in own.columns else "sd_pence"
-    best = own.filter(pl.col("organisation_code").is_in(codes)).sort(weight, "organisation_code", descending=[True, False], nulls_last=True)
+    best = own.filter(pl.col("organisation_code").is_in(codes)).sort(
+        weight, "organisation_code", descending=[True, False], nulls_last=True
+    )
     first = str(best.row(0, named=True)["organisation_code"]) if best.height else codes[0]
     party = chosen(choice.party, codes, "party", first, material.source)
     mine = rows.filter(pl.col("organisation_code") == party)
@@ -27,15 +29,17 @@ def party_rows(material: Material, frame: str, choice: Choice) -> tuple[pl.DataF
 def option_of(material: Material, rows: pl.DataFrame, choice: Choice) -> str:
     """The option that is asked for; else the base, else the first."""
     known = rows.get_column("option").unique().sort().to_list()
-    base = material.facts.get("base")
+    base = material.facts.get("base", "")
     return chosen(choice.option, known, "option", base if base in known else known[0], material.source)
 
 
 def first_year(material: Material, rows: pl.DataFrame, choice: Choice) -> str:
     """The year that is asked for; else the first of the new contracts, else the second of all, else the first."""
     years = rows.get_column("year").unique().sort().to_list()
-    wanted = material.facts.get("first_year")
-    return chosen(choice.year, years, "year", wanted if wanted in years else years[min(1, len(years) - 1)], material.source)
+    wanted = material.facts.get("first_year", "")
+    return chosen(
+        choice.year, years, "year", wanted if wanted in years else years[min(1, len(years) - 1)], material.source
+    )
 
 
 def in_ten(chance: float) -> str:

@@ -25,11 +25,26 @@ def ranges(rows: Sequence[Range], sheet: Sheet, unit: str, ends: tuple[str, str]
     labels = different([sheet.label(label, room - 14) for label, *_ in rows])
     values, texts = [], []
     for label, (_, low, middle, high) in zip(labels, rows, strict=True):
-        values += [{"label": label, "from": end / 1e8, "to": middle / 1e8, "part": part} for end, part in zip((low, high), ends, strict=True)]
+        values += [
+            {"label": label, "from": end / 1e8, "to": middle / 1e8, "part": part}
+            for end, part in zip((low, high), ends, strict=True)
+        ]
         left, right = min(low, high, middle), max(low, high, middle)
-        texts.append({"label": label, "right": right / 1e8, "text": f"{amount(left)} to {amount(right)}" if left != right else amount(left)})
+        texts.append(
+            {
+                "label": label,
+                "right": right / 1e8,
+                "text": f"{amount(left)} to {amount(right)}" if left != right else amount(left),
+            }
+        )
     y = upright(labels)
-    x: Spec = {"field": "from", "type": "quantitative", "title": unit, "scale": {"zero": False}, "axis": {"tickCount": 3 if sheet.is_narrow else 6, "domain": False}}
+    x: Spec = {
+        "field": "from",
+        "type": "quantitative",
+        "title": unit,
+        "scale": {"zero": False},
+        "axis": {"tickCount": 3 if sheet.is_narrow else 6, "domain": False},
+    }
     middle_at = rows[0][2] / 1e8 if rows else 0
     below = sheet.is_narrow
     return {

@@ -9,8 +9,8 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import BLUE, INK, Sheet, figure_of
 from api.charts.material import Material
-from api.charts.risk._parties import choices, in_ten, option_of, party_rows
 from api.charts.registry import Chart
+from api.charts.risk._parties import choices, in_ten, option_of, party_rows
 
 _BANDS = ("p5", "p25", "p50", "p75", "p95")
 
@@ -23,13 +23,20 @@ def draw(material: Material, choice: Choice) -> Figure:
     table = pl.DataFrame(
         [
             rows.get_column("year").alias("Year"),
-            *(pounds(f"{name[1:]} years in 100 are no better (£)", rows.get_column(f"{name}_pence")) for name in _BANDS),
-            pl.Series("Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64),
+            *(
+                pounds(f"{name[1:]} years in 100 are no better (£)", rows.get_column(f"{name}_pence"))
+                for name in _BANDS
+            ),
+            pl.Series(
+                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64
+            ),
         ]
     )
     last = rows.row(-1, named=True)
     who, how = material.name(party), material.name(option)
-    title = f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {material.short(option)}"
+    title = (
+        f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {material.short(option)}"
+    )
     subtitle = "Position by year, £ million: the line is the middle, the dark band half of all years, the light one nine in ten"
     source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"Fan of {who} under {how}: " + "; ".join(
@@ -48,7 +55,12 @@ def _body(sheet: Sheet, values: list[dict[str, object]]) -> Spec:
                "axis": {"labelAngle": 0, "grid": False, "labelOverlap": "parity"}}  # fmt: skip
 
     def y(name: str) -> Spec:
-        return {"field": name, "type": "quantitative", "title": "position (£ million)", "axis": {"tickCount": 6, "minExtent": 34}}
+        return {
+            "field": name,
+            "type": "quantitative",
+            "title": "position (£ million)",
+            "axis": {"tickCount": 6, "minExtent": 34},
+        }
 
     area = {"type": "area", "color": BLUE}
     return {

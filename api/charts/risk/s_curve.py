@@ -9,8 +9,8 @@ from api.charts.choice import Choice
 from api.charts.figure import Figure, Spec, pounds
 from api.charts.look import DASHES, INK, SERIES, SHAPES, Sheet, figure_of
 from api.charts.material import Material
-from api.charts.risk._parties import choices, first_year, in_ten, party_rows
 from api.charts.registry import Chart
+from api.charts.risk._parties import choices, first_year, in_ten, party_rows
 
 _CHANCES = (5, 10, 25, 50, 75, 90, 95)
 
@@ -25,7 +25,9 @@ def draw(material: Material, choice: Choice) -> Figure:
         [
             pl.Series("Option", options),
             *(pounds(f"{p} in 100 are no better than (£)", rows.get_column(f"p{p}_pence")) for p in _CHANCES),
-            pl.Series("Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64),
+            pl.Series(
+                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64
+            ),
         ]
     )
     misses = sorted((miss, material.short(o)) for miss, o in rows.select("miss", "option").iter_rows())
@@ -46,6 +48,11 @@ def draw(material: Material, choice: Choice) -> Figure:
         for option, r in zip(options, rows.iter_rows(named=True), strict=True)
         for p in _CHANCES
     ]
+    values += [
+        {"option": option, "at": 0.0, "chance": r["miss"]}
+        for option, r in zip(options, rows.iter_rows(named=True), strict=True)
+        if r["p5_pence"] < 0 < r["p95_pence"]
+    ]
     return figure_of("s-curve", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, options))
 
 
@@ -55,14 +62,19 @@ def _body(sheet: Sheet, values: list[dict[str, object]], options: list[str]) -> 
     y: Spec = {"field": "chance", "type": "quantitative", "title": "chance of no better", "scale": {"domain": [0, 1]},
                "axis": {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}}  # fmt: skip
     colour: Spec = {"field": "option", "type": "nominal", "scale": {"domain": options, "range": list(SERIES[: len(options)])},
-                    "legend": {"title": None, "orient": "top", "columns": 1 if sheet.is_narrow else 2}}  # fmt: skip
-    dash = {"field": "option", "type": "nominal", "legend": None, "scale": {"domain": options, "range": list(DASHES[: len(options)])}}
+                    "legend": {"title": None, "orient": "top", "columns": 1 if sheet.is_narrow else 2, "symbolDash": [1, 0], "symbolStrokeWidth": 1}}  # fmt: skip
+    dash = {
+        "field": "option",
+        "type": "nominal",
+        "legend": None,
+        "scale": {"domain": options, "range": list(DASHES[: len(options)])},
+    }
     shape = {"field": "option", "type": "nominal", "scale": {"domain": options, "range": list(SHAPES[: len(options)])}}
     return {
         "width": sheet.width - 104, "height": 250 if sheet.is_narrow else 320, "data": {"values": values},
         "layer": [
             {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
-            {"mark": {"type": "line", "strokeWidth": 2.5, "interpolate": "monotone"}, "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash,
+            {"mark": {"type": "line", "strokeWidth": 2.5}, "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash,
                                                                           "order": {"field": "chance"}}},
             {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 1}, "encoding": {"x": x, "y": y, "color": colour, "shape": shape}},
         ],

@@ -41,10 +41,15 @@ def draw(material: Material, choice: Choice) -> Figure:
     table = pl.DataFrame(
         [
             pl.Series("Setting", [name for name, _ in settings]),
-            *(pl.Series(f"{bars_words[bar]} (units)", [bars[bar] for _, bars in settings], dtype=pl.Int64) for bar in _BARS),
+            *(
+                pl.Series(f"{bars_words[bar]} (units)", [bars[bar] for _, bars in settings], dtype=pl.Int64)
+                for bar in _BARS
+            ),
         ]
     )
-    cut = min(settings, key=lambda s: (s[1]["With the mix"] - s[1]["If nothing is done"]) / max(s[1]["If nothing is done"], 1))
+    cut = min(
+        settings, key=lambda s: (s[1]["With the mix"] - s[1]["If nothing is done"]) / max(s[1]["If nothing is done"], 1)
+    )
     share = (cut[1]["With the mix"] - cut[1]["If nothing is done"]) / max(cut[1]["If nothing is done"], 1)
     who = "the mix" if with_mix else "the plan"
     if share < 0:
@@ -58,7 +63,9 @@ def draw(material: Material, choice: Choice) -> Figure:
         for name, bars in settings
     ) + "."  # fmt: skip
     notes = ("Interaction: solutions that meet the same people cannot avoid the same visit twice.",) if with_mix else ()
-    return figure_of("activity", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, settings, bars_words), notes)
+    return figure_of(
+        "activity", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, settings, bars_words), notes
+    )
 
 
 def _planned(material: Material, year: str) -> dict[str, int]:
@@ -73,7 +80,9 @@ def _avoided(material: Material, year: str) -> tuple[dict[str, float], dict[str,
     rows = material.frames["mix_activity"].filter(pl.col("year") == year)
     sums = rows.group_by("point_of_delivery").agg(pl.col("claimed", "exact").sum())
     points = [str(p).replace("_", "-") for p in sums.get_column("point_of_delivery")]
-    return dict(zip(points, sums.get_column("claimed"), strict=True)), dict(zip(points, sums.get_column("exact"), strict=True))
+    return dict(zip(points, sums.get_column("claimed"), strict=True)), dict(
+        zip(points, sums.get_column("exact"), strict=True)
+    )
 
 
 def _small(text: str) -> str:

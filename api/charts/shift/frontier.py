@@ -36,15 +36,24 @@ def draw(material: Material, choice: Choice) -> Figure:
             title = f"More {_words(across)} costs no {_words(up)}: one mix is best in both"
         else:
             title = f"The most {_words(across)}, {_amount(across, more)} more, would cost {_amount(up, cost)} of {_words(up)}"
-    subtitle = f"Best {_words(up)} at each level of {_words(across)}; each dot is a mix, the diamond is the one chosen"
+    subtitle = f"Best {_words(up)} at each level of {_words(across)}; each dot is a mix, the diamond is the one chosen; axes do not begin at 0"
     source = f"Source: {material.origin('frontier')}. Worked out by the optimiser; what solutions do and cost is published or assumed."
-    alt = "Line of mixes: " + "; ".join(f"{_amount(across, x)} with {_amount(up, y)}" for x, y in zip(xs, ys, strict=True)) + "."
+    alt = (
+        "Line of mixes: "
+        + "; ".join(f"{_amount(across, x)} with {_amount(up, y)}" for x, y in zip(xs, ys, strict=True))
+        + "."
+    )
     values = [
         {"x": x / _scale(across), "y": y / _scale(up), "kind": "chosen" if k == chosen else "other",
          "text": f"chosen: {_amount(up, y)}" if k == chosen else ""}
         for k, (x, y) in enumerate(zip(xs, ys, strict=True))
     ]  # fmt: skip
-    return figure_of("frontier", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, (_axis(across), _axis(up))))
+    return figure_of(
+        "frontier",
+        (title, subtitle, source, alt),
+        table,
+        lambda sheet: _body(sheet, values, (_axis(across), _axis(up))),
+    )
 
 
 def _words(goal: str) -> str:
@@ -68,8 +77,20 @@ def _amount(goal: str, value: float) -> str:
 
 
 def _body(sheet: Sheet, values: list[dict[str, object]], titles: tuple[str, str]) -> Spec:
-    x: Spec = {"field": "x", "type": "quantitative", "title": titles[0], "scale": {"zero": False}, "axis": {"tickCount": 4 if sheet.is_narrow else 8}}
-    y: Spec = {"field": "y", "type": "quantitative", "title": titles[1], "scale": {"zero": False, "nice": True}, "axis": {"tickCount": 6, "minExtent": 36}}
+    x: Spec = {
+        "field": "x",
+        "type": "quantitative",
+        "title": titles[0],
+        "scale": {"zero": False},
+        "axis": {"tickCount": 4 if sheet.is_narrow else 8},
+    }
+    y: Spec = {
+        "field": "y",
+        "type": "quantitative",
+        "title": titles[1],
+        "scale": {"zero": False, "nice": True},
+        "axis": {"tickCount": 6, "minExtent": 36},
+    }
     return {
         "width": sheet.width - 100, "height": 260 if sheet.is_narrow else 320, "data": {"values": values},
         "layer": [

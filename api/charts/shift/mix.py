@@ -20,7 +20,11 @@ def draw(material: Material, choice: Choice) -> Figure:
     """The mix of a plan, all years."""
     rows = material.frames["mix_line"].sort("year", "solution")
     years = rows.get_column("year").unique().sort().to_list()
-    sums = rows.group_by("title").agg(pl.col("gain_pence").sum()).sort(pl.col("gain_pence").abs(), "title", descending=[True, False])
+    sums = (
+        rows.group_by("title")
+        .agg(pl.col("gain_pence").sum())
+        .sort(pl.col("gain_pence").abs(), "title", descending=[True, False])
+    )
     order = sums.get_column("title").to_list()
     gains = {(t, y): p for t, y, p in rows.group_by("title", "year").agg(pl.col("gain_pence").sum()).rows()}
     totals = {year: sum(gains.get((t, year), 0) for t in order) for year in years}
@@ -35,7 +39,9 @@ def draw(material: Material, choice: Choice) -> Figure:
     total, top = totals[last], gains.get((best, last), 0)
     words = "gains nothing" if total == 0 else f"{'gains' if total > 0 else 'costs'} {amount(abs(total))} a year"
     title = f"By {last} the mix {words}" + (f"; {best.lower()} gives most, {amount(top)}" if top > 0 else "")
-    subtitle = "Cost released and savings less own spend, by solution and year, £ million; the figure above is the year's sum"
+    subtitle = (
+        "Cost released and savings less own spend, by solution and year, £ million; the figure above is the year's sum"
+    )
     source = f"Source: {material.origin('mix_line')}. Worked out by the mix; effects, ramps and costs of solutions are published or assumed as their documents say."
     alt = "Stacked bars: " + "; ".join(f"{year} {amount(totals[year])}" for year in years) + f". Largest in {last}: " + "; ".join(
         f"{t} {amount(gains.get((t, last), 0))}" for t in order[:_OWN]
@@ -46,7 +52,11 @@ def draw(material: Material, choice: Choice) -> Figure:
     for year in years:
         ups = downs = 0.0
         for name in stacks:
-            pence = gains.get((name, year), 0) if name != _OTHERS else sum(gains.get((t, year), 0) for t in order if t not in own)
+            pence = (
+                gains.get((name, year), 0)
+                if name != _OTHERS
+                else sum(gains.get((t, year), 0) for t in order if t not in own)
+            )
             base = ups if pence >= 0 else downs
             values.append({"year": year, "solution": name, "from": base / 1e8, "to": (base + pence) / 1e8})
             ups, downs = (ups + pence, downs) if pence >= 0 else (ups, downs + pence)
@@ -57,7 +67,12 @@ def draw(material: Material, choice: Choice) -> Figure:
 def _body(sheet: Sheet, values: list[dict[str, object]], tops: list[dict[str, object]], stacks: list[str]) -> Spec:
     x: Spec = {"field": "year", "type": "ordinal", "title": "financial year", "axis": {"labelAngle": 0, "labelOverlap": "parity"},
                "scale": {"paddingInner": 0.3}}  # fmt: skip
-    y: Spec = {"field": "from", "type": "quantitative", "title": "gain (£ million)", "axis": {"tickCount": 6, "minExtent": 30}}
+    y: Spec = {
+        "field": "from",
+        "type": "quantitative",
+        "title": "gain (£ million)",
+        "axis": {"tickCount": 6, "minExtent": 30},
+    }
     legend = {"title": None, "orient": "bottom" if sheet.is_narrow else "right", "columns": 1, "symbolType": "square",
               "labelLimit": 300 if sheet.is_narrow else 230}  # fmt: skip
     return {

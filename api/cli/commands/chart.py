@@ -33,10 +33,15 @@ def chart(
         Path, typer.Argument(help="Folder of a written run, or the --out folder of simulate, optimise or frontier.")
     ],
     name: Annotated[str | None, typer.Argument(help="Name of the chart; --list names them.")] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="List the charts: which can be drawn, what is lacking for the others.")] = False,
-    out: Annotated[Path | None, typer.Option(help="File for the chart: .svg, .png, .csv (its table) or .json (all of it).")] = None,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="List the charts: which can be drawn, what is lacking for the others.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the chart: .svg, .png, .csv (its table) or .json (all of it).")
+    ] = None,
     beside: Annotated[
-        list[Path] | None, typer.Option("--with", help="Another folder whose stages the chart may use as well; give it again for each.")
+        list[Path] | None,
+        typer.Option("--with", help="Another folder whose stages the chart may use as well; give it again for each."),
     ] = None,
     narrow: Annotated[bool, typer.Option("--narrow", help="Draw for a screen as narrow as a phone's.")] = False,
     year: Annotated[str | None, typer.Option(help="Year to show.")] = None,
@@ -92,7 +97,9 @@ def _list(charts: Charts, as_json: bool) -> None:
                 "name": each.name,
                 "question": each.question,
                 "lacks": lacking.get(each.name, ""),
-                "choices": {} if each.name in lacking else {k: list(v) for k, v in each.choices(charts.material).items()},
+                "choices": {}
+                if each.name in lacking
+                else {k: list(v) for k, v in each.choices(charts.material).items()},
             }
             for each in all_charts().values()
         ]
