@@ -8,7 +8,7 @@ svg(figure), png(figure), figure.table, figure.alt
 from __future__ import annotations
 
 from api.charts.choice import Choice
-from api.charts.figure import Figure
+from api.charts.figure import ChartFigure as Figure
 from api.charts.material import Material, of_frames, of_run
 from api.charts.registry import Chart, Charts, all_charts, charts_of
 from api.charts.render import png, svg

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.charts.figure import Spec
-from api.charts.look import BLUE, GREY, NAVY, ORANGE, Sheet, different, row_height, row_labels, upright
+from api.charts.look import BLUE, GREY, NAVY, ORANGE, Paper, different, row_height, row_labels, upright
 from capitation.money.pence import board_text
 
 KINDS = {"total": NAVY, "more": ORANGE, "less": BLUE}
@@ -34,7 +34,7 @@ def amount(pence: int) -> str:
     return "£0" if pence == 0 else board_text(pence)
 
 
-def waterfall(steps: Sequence[Step], sheet: Sheet, unit: str = "£ million") -> Spec:
+def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million") -> Spec:
     """The body of a waterfall: a row a step, totals from nothing, all others from where the step before ended."""
     room = sheet.width * (0.40 if sheet.is_narrow else 0.44)
     value_room = 62 if sheet.is_narrow else 84
@@ -86,7 +86,7 @@ def waterfall(steps: Sequence[Step], sheet: Sheet, unit: str = "£ million") -> 
     }  # fmt: skip
 
 
-def ranked(rows: Sequence[tuple[str, float, str]], sheet: Sheet, width: float, unit: str, room: float) -> Spec:
+def ranked(rows: Sequence[tuple[str, float, str]], sheet: Paper, width: float, unit: str, room: float) -> Spec:
     """Bars from nothing, one a row, with their amounts written beside them.
 
     Args:

@@ -6,15 +6,15 @@ from typing import Any
 
 import polars as pl
 
-from api.charts.figure import Figure, Spec
-from api.charts.look import BLUE, GREY, PAPER, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec
+from api.charts.look import BLUE, GREY, PAPER, Paper, figure_of
 from contracts.document.contract import Contract
 from contracts.settlement.payoff import Payoff
 
 _MINOR = {"pence": "£", "cents": "dollars", "euro_cents": "euros", "pounds": "£"}
 
 
-def curve_figure(curve: Payoff, contract: Contract) -> Figure:
+def curve_figure(curve: Payoff, contract: Contract) -> ChartFigure:
     """The figure of a payoff curve."""
     per = 100.0 if curve.unit in {"pence", "cents", "euro_cents"} else 1.0
     xs = [float(x) for x in curve.table.get_column(curve.varied)]
@@ -86,7 +86,7 @@ def _titles(curve: Payoff, contract: Contract) -> tuple[str, str]:
     return across or curve.varied, up if up != across else f"{up}, result"
 
 
-def _body(sheet: Sheet, values: list[dict[str, Any]], marks: list[dict[str, Any]], titles: tuple[str, str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, Any]], marks: list[dict[str, Any]], titles: tuple[str, str]) -> Spec:
     x: Spec = {"field": "x", "type": "quantitative", "title": sheet.wrap(titles[0], sheet.width - 140), "scale": {"zero": False, "nice": False},
                "axis": {"tickCount": 3 if sheet.is_narrow else 6}}  # fmt: skip
     y: Spec = {"field": "y", "type": "quantitative", "title": sheet.wrap(titles[1], 300), "axis": {"tickCount": 6}}

@@ -27,7 +27,7 @@ POUNDS = pl.Decimal(38, 2)
 
 
 @dataclass(frozen=True)
-class Figure:
+class ChartFigure:
     """One chart with everything that a page, a paper or a notebook needs of it."""
 
     name: str

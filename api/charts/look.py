@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from api.charts.figure import Figure, Spec
+from api.charts.figure import ChartFigure, Spec
 
 INK, GREY, RULE, PAPER = "#212b32", "#4c6272", "#d8dde0", "#ffffff"
 BLUE, ORANGE, GREEN, PURPLE, PINK, NAVY = "#005eb8", "#b8500a", "#00703c", "#5b2c86", "#ae2573", "#002f5c"
@@ -26,7 +26,7 @@ WIDE, NARROW = 900, 360
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Paper:
     """The paper of a drawing: how wide it is, and how large its letters are."""
 
     width: int
@@ -50,10 +50,10 @@ class Sheet:
         return "\n".join(self.wrap(text, pixels))
 
 
-SHEETS = (Sheet(WIDE), Sheet(NARROW))
+SHEETS = (Paper(WIDE), Paper(NARROW))
 
 
-def finished(body: Spec, sheet: Sheet, words: tuple[str, str, str, str]) -> Spec:
+def finished(body: Spec, sheet: Paper, words: tuple[str, str, str, str]) -> Spec:
     """A whole Vega-Lite document: the body with its finding and unit above and its source below.
 
     Args:
@@ -82,7 +82,7 @@ def finished(body: Spec, sheet: Sheet, words: tuple[str, str, str, str]) -> Spec
     }  # fmt: skip
 
 
-def config(sheet: Sheet) -> Spec:
+def config(sheet: Paper) -> Spec:
     """Letters, lines and colours that all charts share."""
     return {
         "font": FONT,
@@ -106,9 +106,9 @@ def figure_of(
     name: str,
     words: tuple[str, str, str, str],
     table: pl.DataFrame,
-    body: Callable[[Sheet], Spec],
+    body: Callable[[Paper], Spec],
     notes: Sequence[str] = (),
-) -> Figure:
+) -> ChartFigure:
     """A figure whose body is drawn once for each paper.
 
     Args:
@@ -119,7 +119,7 @@ def figure_of(
         notes: what a reader must know that the picture does not show.
     """
     wide, narrow = (finished(body(sheet), sheet, words) for sheet in SHEETS)
-    return Figure(name, *words, table, wide, narrow, tuple(notes))
+    return ChartFigure(name, *words, table, wide, narrow, tuple(notes))
 
 
 def upright(labels: Sequence[str], field: str = "label") -> Spec:
@@ -127,11 +127,11 @@ def upright(labels: Sequence[str], field: str = "label") -> Spec:
     return {"field": field, "type": "nominal", "sort": list(labels), "axis": None}
 
 
-def row_labels(labels: Sequence[str], sheet: Sheet, pixels: float, bold: Sequence[bool] | None = None) -> list[Spec]:
+def row_labels(labels: Sequence[str], sheet: Paper, pixels: float, bold: Sequence[bool] | None = None) -> list[Spec]:
     """Layers that write the labels of rows to the left of a plot, each in as many lines as it needs, in the middle of its row.
 
     Args:
-        labels: labels as `Sheet.label` broke them, each another one.
+        labels: labels as `Paper.label` broke them, each another one.
         sheet: the paper.
         pixels: room to the left.
         bold: which of them are totals.
@@ -159,6 +159,6 @@ def different(labels: Sequence[str]) -> list[str]:
     return [label + "\u200b" * list(labels[:k]).count(label) for k, label in enumerate(labels)]
 
 
-def row_height(labels: Sequence[str], sheet: Sheet, least: int = 26) -> float:
+def row_height(labels: Sequence[str], sheet: Paper, least: int = 26) -> float:
     """The height of rows that the tallest label needs."""
     return max((max(label.count("\n") for label in labels) + 1) * (sheet.size + 3) + 6, least)

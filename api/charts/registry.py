@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 
 from api.charts.choice import Choice
-from api.charts.figure import Figure
+from api.charts.figure import ChartFigure
 from api.charts.material import Material
 from api.charts.render import svg
 from capitation.errors import ScenarioError, UnknownNameError
@@ -29,7 +29,7 @@ class Chart:
     """The question it answers."""
     needs: Mapping[str, str]
     """Frames it is drawn from, each with the stage that makes it and the command that runs that stage."""
-    draw: Callable[[Material, Choice], Figure]
+    draw: Callable[[Material, Choice], ChartFigure]
     """The figure of a view."""
     choices: Callable[[Material], Mapping[str, tuple[str, ...]]] = lambda _: {}
     """What can be chosen of it: each key of `Choice` that it knows, with the values that the material has."""
@@ -56,7 +56,7 @@ class Charts:
         """What is lacking, in words, by the name of each chart that cannot be drawn."""
         return {name: chart.lacks(self.material) for name, chart in all_charts().items() if chart.lacks(self.material)}
 
-    def figure(self, name: str, choice: Choice | None = None) -> Figure:
+    def figure(self, name: str, choice: Choice | None = None) -> ChartFigure:
         """One figure.
 
         Raises:
@@ -71,7 +71,7 @@ class Charts:
             raise ScenarioError(f"{self.material.source}: no chart {name!r} can be drawn of it; it lacks {lacks}")
         return chart.draw(self.material, choice or Choice())
 
-    def figures(self) -> Iterator[Figure]:
+    def figures(self) -> Iterator[ChartFigure]:
         """Every figure that can be drawn, in its first view."""
         for chart in self.drawable:
             yield self.figure(chart.name)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from api.charts.figure import Figure, Spec
-from api.charts.look import BLUE, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec
+from api.charts.look import BLUE, Paper, figure_of
 
 
-def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, incentive: str) -> Figure:
+def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, incentive: str) -> ChartFigure:
     """The figure of a trade-off.
 
     Args:
@@ -43,7 +43,7 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
     )
 
 
-def _body(sheet: Sheet, values: list[dict[str, float]], titles: tuple[str, str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, float]], titles: tuple[str, str]) -> Spec:
     x: Spec = {"field": "x", "type": "quantitative", "title": sheet.wrap(titles[0], sheet.width - 140),
                "axis": {"format": ".1%", "tickCount": 3 if sheet.is_narrow else 6}}  # fmt: skip
     y: Spec = {

@@ -8,8 +8,8 @@ import polars as pl
 
 from api.charts.bars import signed
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import DASHES, GREY, SERIES, SHAPES, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import DASHES, GREY, SERIES, SHAPES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
@@ -17,7 +17,7 @@ _MOST = 12
 """Panels of one drawing."""
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The panels of a year; the first year of the new contracts, and the parties that move, unless others are chosen."""
     rows = _moved(material)
     years = rows.get_column("year").unique().sort().to_list()
@@ -130,7 +130,7 @@ def _title(
     return f"With {_case(case, at)} {material.name(worst[2])} loses most, {signed(worst[0])[1:]} under {material.short(worst[1])}"
 
 
-def _body(sheet: Sheet, values: list[dict[str, Any]], parties: list[str], options: list[str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, Any]], parties: list[str], options: list[str]) -> Spec:
     columns = 1 if sheet.is_narrow else min(3, len(parties))
     gap, side = 30, 52
     width = (sheet.width - 30 - columns * side - (columns - 1) * gap) / columns

@@ -6,7 +6,7 @@ import polars as pl
 
 from api.charts.bars import Step, amount, signed, waterfall
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, pounds
+from api.charts.figure import ChartFigure, pounds
 from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
@@ -27,7 +27,7 @@ def basis(source: str) -> str:
     return "published" if ", column " in source or ", row " in source else "worked out"
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The bridge of one year; the last one unless another is chosen."""
     bridge = material.frames["bridge"].filter(pl.col("level") == "system")
     years = bridge.get_column("year").unique().sort().to_list()

@@ -6,13 +6,13 @@ import polars as pl
 
 from api.charts.bars import Step, amount, signed, waterfall
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, pounds
+from api.charts.figure import ChartFigure, pounds
 from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The statement of one organisation, option, case and year; that which moves most in the year of the new contracts first."""
     rows = material.frames["position_bridge"]
     years = rows.get_column("year").unique().sort().to_list()

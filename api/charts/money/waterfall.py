@@ -6,15 +6,15 @@ import polars as pl
 
 from api.charts.bars import Step, amount, ranked, signed, waterfall
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
 Amounts = list[tuple[str, int]]
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The control total of one year; the last one unless another is chosen."""
     frames, known = material.frames, _choices(material)["year"]
     year = chosen(choice.year, known, "year", known[-1], material.source)
@@ -53,7 +53,7 @@ def draw(material: Material, choice: Choice) -> Figure:
         f"Bars of {len(providers)} providers, from {_ends(providers)}."
     )  # fmt: skip
 
-    def body(sheet: Sheet) -> Spec:
+    def body(sheet: Paper) -> Spec:
         first = waterfall(steps, sheet)
         width = sheet.width - 20 if sheet.is_narrow else (sheet.width - 40) / 2
         room = sheet.width * 0.4 if sheet.is_narrow else 190

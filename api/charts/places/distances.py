@@ -6,8 +6,8 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import BLUE, GREY, INK, Sheet, different, figure_of, row_height, row_labels, upright
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import BLUE, GREY, INK, Paper, different, figure_of, row_height, row_labels, upright
 from api.charts.material import Material
 from api.charts.places._shares import distances, known_streams, points, stream_words
 from api.charts.registry import Chart
@@ -15,7 +15,7 @@ from api.charts.registry import Chart
 _BAND = "#aab7bf"
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """All localities, the furthest under target first."""
     rows, stream = distances(material, choice)
     years = rows.get_column("year").unique().sort().to_list()
@@ -63,7 +63,7 @@ def draw(material: Material, choice: Choice) -> Figure:
         + "; ".join(f"{material.name(c)} {points(opening[c])} to {points(closing[last].get(c, 0.0))}" for c in order) + "."
     )  # fmt: skip
 
-    def body(sheet: Sheet) -> Spec:
+    def body(sheet: Paper) -> Spec:
         return _body(
             sheet,
             [(material.name(c), opening[c], [closing[y].get(c) for y in years], band.get(c)) for c in order],
@@ -97,7 +97,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else round(share * 100, 2)
 
 
-def _body(sheet: Sheet, rows: list[tuple[str, float, list[float | None], float | None]], first: str, last: str) -> Spec:
+def _body(sheet: Paper, rows: list[tuple[str, float, list[float | None], float | None]], first: str, last: str) -> Spec:
     room = sheet.width * 0.36 if sheet.is_narrow else 260.0
     value_room = 56 if sheet.is_narrow else 70
     labels = different([sheet.label(name, room - 14) for name, *_ in rows])

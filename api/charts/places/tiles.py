@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import INK, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import INK, Paper, figure_of
 from api.charts.material import Material
 from api.charts.places._shares import distances, known_streams, points, stream_words, years_of
 from api.charts.registry import Chart
@@ -23,7 +23,7 @@ _STEPS = ((-0.05, "5% or more under", "#8c3a00", "#ffffff"), (-0.01, "1% to 5% u
 """Upper ends of the classes, their words, fills and inks."""
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The tiles of one year; the first one unless another is chosen."""
     rows, stream = distances(material, choice)
     years = rows.get_column("year").unique().sort().to_list()
@@ -61,7 +61,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     )
     alt = f"Tiles {how}: " + "; ".join(f"{material.name(c)} {points(shares[c])}" for c in order) + "."
 
-    def body(sheet: Sheet) -> Spec:
+    def body(sheet: Paper) -> Spec:
         return _body(sheet, [(material.name(c), shares[c], *cells[c]) for c in order])
 
     return figure_of("tiles", (title, subtitle, source, alt), table, body)
@@ -106,7 +106,7 @@ def _step(share: float) -> tuple[float, str, str, str]:
     return next(step for step in _STEPS if share < step[0])
 
 
-def _body(sheet: Sheet, tiles: Sequence[tuple[str, float, int, int]]) -> Spec:
+def _body(sheet: Paper, tiles: Sequence[tuple[str, float, int, int]]) -> Spec:
     across, down = max(t[2] for t in tiles) + 1, max(t[3] for t in tiles) + 1
     wide = (sheet.width - 30) / across
     tall = 74 if sheet.is_narrow else 78

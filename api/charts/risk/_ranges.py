@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from api.charts.bars import amount
 from api.charts.figure import Spec
-from api.charts.look import BLUE, GREY, INK, ORANGE, Sheet, different, row_height, row_labels, upright
+from api.charts.look import BLUE, GREY, INK, ORANGE, Paper, different, row_height, row_labels, upright
 
 Range = tuple[str, int, int, int]
 """Label, low end, middle and high end in pence."""
 
 
-def ranges(rows: Sequence[Range], sheet: Sheet, unit: str, ends: tuple[str, str]) -> Spec:
+def ranges(rows: Sequence[Range], sheet: Paper, unit: str, ends: tuple[str, str]) -> Spec:
     """The body of a tornado.
 
     Args:

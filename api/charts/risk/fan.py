@@ -6,8 +6,8 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import BLUE, INK, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import BLUE, INK, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 from api.charts.risk._parties import choices, in_ten, option_of, party_rows
@@ -15,7 +15,7 @@ from api.charts.risk._parties import choices, in_ten, option_of, party_rows
 _BANDS = ("p5", "p25", "p50", "p75", "p95")
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The fan of one party under one option."""
     every, party, _ = party_rows(material, "party_chance", choice)
     option = option_of(material, every, choice)
@@ -50,7 +50,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     return figure_of("fan", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values))
 
 
-def _body(sheet: Sheet, values: list[dict[str, object]]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, object]]) -> Spec:
     x: Spec = {"field": "year", "type": "ordinal", "title": "financial year", "scale": {"type": "point", "padding": 0.3},
                "axis": {"labelAngle": 0, "grid": False, "labelOverlap": "parity"}}  # fmt: skip
 

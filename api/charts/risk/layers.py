@@ -6,7 +6,7 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, pounds
+from api.charts.figure import ChartFigure, pounds
 from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
@@ -20,7 +20,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The layers of one party under one option in one year."""
     every, party, _ = party_rows(material, "party_layer", choice)
     option = option_of(material, every, choice)

@@ -6,8 +6,8 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import DASHES, INK, SERIES, SHAPES, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import DASHES, INK, SERIES, SHAPES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 from api.charts.risk._parties import choices, first_year, in_ten, party_rows
@@ -15,7 +15,7 @@ from api.charts.risk._parties import choices, first_year, in_ten, party_rows
 _CHANCES = (5, 10, 25, 50, 75, 90, 95)
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The S-curves of one party in one year."""
     every, party, _ = party_rows(material, "party_chance", choice)
     year = first_year(material, every, choice)
@@ -56,7 +56,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     return figure_of("s-curve", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, options))
 
 
-def _body(sheet: Sheet, values: list[dict[str, object]], options: list[str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, object]], options: list[str]) -> Spec:
     x: Spec = {"field": "at", "type": "quantitative", "title": "position (£ million); below 0 a deficit", "scale": {"zero": False},
                "axis": {"tickCount": 4 if sheet.is_narrow else 8, "grid": False}}  # fmt: skip
     y: Spec = {"field": "chance", "type": "quantitative", "title": "chance of no better", "scale": {"domain": [0, 1]},

@@ -8,7 +8,7 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, pounds
+from api.charts.figure import ChartFigure, pounds
 from api.charts.look import figure_of
 from api.charts.material import SERVICES, Material
 from api.charts.registry import Chart
@@ -24,7 +24,7 @@ _FIGURES = {
 """Figures of a document of options in words."""
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The tornado of one party under one option; the party whose position moves most unless another is chosen."""
     every = material.frames["tested_range"]
     option = option_of(material, every, choice)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import polars as pl
 
 from api.charts.choice import Choice, chosen
-from api.charts.figure import Figure, Spec
-from api.charts.look import BLUE, GREY, NAVY, ORANGE, Sheet, figure_of, row_labels, upright
+from api.charts.figure import ChartFigure, Spec
+from api.charts.look import BLUE, GREY, NAVY, ORANGE, Paper, figure_of, row_labels, upright
 from api.charts.material import Material
 from api.charts.registry import Chart
 
@@ -17,7 +17,7 @@ _BARS = ("First year", "Growth", "If nothing is done", "The mix avoids", "Intera
 Setting = tuple[str, dict[str, int]]
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The bridge of one year; the last one unless another is chosen."""
     rows = material.frames["locality_activity"].filter(pl.col("case") == "unmitigated")
     years = rows.get_column("year").unique().sort().to_list()
@@ -89,7 +89,7 @@ def _small(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
-def _body(sheet: Sheet, settings: list[Setting], words: dict[str, str]) -> Spec:
+def _body(sheet: Paper, settings: list[Setting], words: dict[str, str]) -> Spec:
     columns = 1 if sheet.is_narrow else 2
     room, value_room = 118, 70
     width = (sheet.width - 30 - (columns - 1) * 30) / columns - room - value_room

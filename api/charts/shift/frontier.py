@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from api.charts.choice import Choice
-from api.charts.figure import Figure, Spec
-from api.charts.look import BLUE, INK, ORANGE, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec
+from api.charts.look import BLUE, INK, ORANGE, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
@@ -14,7 +14,7 @@ _ABOUT = {"npv": "net present value", "avoided": "activity avoided", "system_npv
           "commissioner_npv": "net present value to the commissioner", "spend": "spend"}  # fmt: skip
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The frontier of the first two goals."""
     rows = material.frames["frontier"]
     goals = [name for name in rows.columns if name not in {"point", "status"} and not name.startswith("rate_")]
@@ -76,7 +76,7 @@ def _amount(goal: str, value: float) -> str:
     return f"{'-' if value < 0 else ''}£{abs(value) / 1e6:,.1f}m" if _is_money(goal) else f"{value:,.0f} units"
 
 
-def _body(sheet: Sheet, values: list[dict[str, object]], titles: tuple[str, str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, object]], titles: tuple[str, str]) -> Spec:
     x: Spec = {
         "field": "x",
         "type": "quantitative",

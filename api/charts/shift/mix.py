@@ -6,8 +6,8 @@ import polars as pl
 
 from api.charts.bars import amount
 from api.charts.choice import Choice
-from api.charts.figure import Figure, Spec, pounds
-from api.charts.look import INK, SERIES, Sheet, figure_of
+from api.charts.figure import ChartFigure, Spec, pounds
+from api.charts.look import INK, SERIES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
@@ -16,7 +16,7 @@ _OWN = 5
 _OTHERS = "All other solutions"
 
 
-def draw(material: Material, choice: Choice) -> Figure:
+def draw(material: Material, choice: Choice) -> ChartFigure:
     """The mix of a plan, all years."""
     rows = material.frames["mix_line"].sort("year", "solution")
     years = rows.get_column("year").unique().sort().to_list()
@@ -64,7 +64,7 @@ def draw(material: Material, choice: Choice) -> Figure:
     return figure_of("mix", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, tops, stacks))
 
 
-def _body(sheet: Sheet, values: list[dict[str, object]], tops: list[dict[str, object]], stacks: list[str]) -> Spec:
+def _body(sheet: Paper, values: list[dict[str, object]], tops: list[dict[str, object]], stacks: list[str]) -> Spec:
     x: Spec = {"field": "year", "type": "ordinal", "title": "financial year", "axis": {"labelAngle": 0, "labelOverlap": "parity"},
                "scale": {"paddingInner": 0.3}}  # fmt: skip
     y: Spec = {
