@@ -9,8 +9,8 @@ from api.charts.figure import Spec
 from api.charts.look import BLUE, GREY, NAVY, ORANGE, Paper, different, row_height, row_labels, upright
 from capitation.money.pence import board_text
 
-KINDS = {"total": NAVY, "more": ORANGE, "less": BLUE}
-"""Colours of totals, of what adds, and of what takes away; signs on the amounts say the same."""
+KINDS = ("total", "more", "less")
+"""Totals, what adds, and what takes away; signs on the amounts say the same as their colours."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,15 @@ def amount(pence: int) -> str:
     return "£0" if pence == 0 else board_text(pence)
 
 
-def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million") -> Spec:
-    """The body of a waterfall: a row a step, totals from nothing, all others from where the step before ended."""
+def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million", *, of_deficit: bool = False) -> Spec:
+    """The body of a waterfall: a row a step, totals from nothing, all others from where the step before ended.
+
+    Args:
+        steps: the bars, from the top.
+        sheet: the paper.
+        unit: title of the axis.
+        of_deficit: whether more is worse; only the colours follow it, the signs stand either way.
+    """
     room = sheet.width * (0.40 if sheet.is_narrow else 0.44)
     value_room = 62 if sheet.is_narrow else 84
     rows, at = [], 0
@@ -65,7 +72,7 @@ def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million") -> 
         "field": "kind",
         "type": "nominal",
         "legend": None,
-        "scale": {"domain": list(KINDS), "range": list(KINDS.values())},
+        "scale": {"domain": list(KINDS), "range": [NAVY, ORANGE, BLUE] if of_deficit else [NAVY, BLUE, ORANGE]},
     }
     return {
         "width": sheet.width - room - value_room - 24,

@@ -36,13 +36,13 @@ def material_of(folder: Path, pack: DataPack | None = None) -> Material:
             for name in _OF_MIX
             if (folder / "mix" / f"{name}.csv").is_file()
         }
-        found = of_frames(frames, str(report.get("problem", folder.name)), f"mix {folder.name}", pack)
+        found = of_frames(frames, str(report.get("problem", folder.name)), f"mix in {folder.name}", pack)
         return found.joined(Material(found.title, found.source, {}, names))
     frames = {path.stem: _read(path) for path in sorted(folder.glob("*.csv"))} if folder.is_dir() else {}
     if "party_chance" in frames or "locality_chance" in frames:
-        return of_frames(frames, folder.name, f"simulation {folder.name}", pack)
+        return of_frames(frames, folder.name, f"simulation in {folder.name}", pack)
     if "frontier" in frames:
-        return of_frames({"frontier": frames["frontier"]}, folder.name, f"frontier {folder.name}", pack)
+        return of_frames({"frontier": frames["frontier"]}, folder.name, f"frontier in {folder.name}", pack)
     if folder.is_dir():
         load_run(folder)
     raise SourceError(

@@ -28,7 +28,7 @@ class Material:
     """Frames by name, and what their codes are called."""
 
     title: str
-    """What the frames are of, such as "Bedfordshire, Luton and Milton Keynes, 2016/17 to 2020/21"."""
+    """What the frames are of, such as "The system's plan, 2016/17 to 2020/21"."""
     source: str
     """Where the frames come from, such as "run 4bbdc5c4f9d1d211"."""
     frames: Mapping[str, pl.DataFrame]

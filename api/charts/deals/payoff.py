@@ -13,8 +13,8 @@ from api.charts.look import DASHES, GREY, SERIES, SHAPES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
 
-_MOST = 12
-"""Panels of one drawing."""
+_MOST = 9
+"""Panels of one drawing; a party that moves less is shown where it is chosen."""
 
 
 def draw(material: Material, choice: Choice) -> ChartFigure:
@@ -43,7 +43,10 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     )
     title = _title(known, (parties, options, cases), material, year)
     subtitle = f"Change of each party's position as activity leaves plan, {year}, £ million; above 0 it gains"
-    source = f"Source: {material.origin('position')}. Worked out from the options' terms; how cost follows activity is assumed."
+    source = (
+        f"Source: {material.origin('position')}. Worked out from the options' terms; how cost follows activity is assumed."
+        + _others(mine, parties)
+    )
     alt = "One panel a party, one line an option. " + "; ".join(
         f"{material.name(p)}: " + ", ".join(f"{material.name(o)} {signed(known.get((o, cases[-1][0], p), 0))}" for o in options)
         for p in parties
@@ -111,6 +114,16 @@ def _parties(rows: pl.DataFrame, choice: Choice, material: Material) -> list[str
     )
     moving = size.filter(pl.col("most") > 0).head(_MOST).get_column("organisation_code").to_list()
     return moving or codes[:1]
+
+
+def _others(rows: pl.DataFrame, shown: list[str]) -> str:
+    """How many parties move and are not shown."""
+    moving = set(rows.filter(pl.col("moved_pence") != 0).get_column("organisation_code")) - set(shown)
+    return (
+        f" {len(moving)} more {'party moves' if len(moving) == 1 else 'parties move'} and can be chosen."
+        if moving
+        else ""
+    )
 
 
 def _title(

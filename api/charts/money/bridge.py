@@ -61,7 +61,9 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
         + "."
     )
 
-    return figure_of("bridge", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
+    return figure_of(
+        "bridge", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet, of_deficit=True)
+    )
 
 
 def _title(amounts: dict[str, int], year: str) -> str:

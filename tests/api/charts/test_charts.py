@@ -50,17 +50,21 @@ def test_every_chart_of_a_small_system_is_whole(name):
     check(charts_of(material()).figure(name))
 
 
-@pytest.mark.slow
-def test_every_chart_of_blmk_is_whole_and_names_no_code(blmk_run, pack):
+def test_every_chart_of_blmk_names_no_code(blmk_run, pack):
     charts = charts_of(of_run(blmk_run, pack))
     assert {c.name for c in charts.drawable} >= {"bridge", "waterfall", "distances", "tiles", "activity"}
     assert set(charts.lacking) == set(all_charts()) - {c.name for c in charts.drawable}
     assert "capitation simulate" in charts.lacking["fan"]
     codes = set(blmk_run.code_name.filter(pl.col("code") != pl.col("name"))["code"])
     for figure in charts.figures():
-        check(figure)
         shown = set(re.findall(r"[\w-]+", f"{figure.title} {figure.alt}"))
         assert not shown & codes, figure.name
+
+
+@pytest.mark.deep
+def test_every_chart_of_blmk_is_whole(blmk_run, pack):
+    for figure in charts_of(of_run(blmk_run, pack)).figures():
+        check(figure)
 
 
 def test_the_waterfall_adds_to_the_control_total_at_every_level():
