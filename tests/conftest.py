@@ -1,5 +1,6 @@
 """Shared fixtures: hypothesis profiles, the data pack, and the optional folder of reference data."""
 
+import fcntl
 import os
 import re
 import sys
@@ -16,8 +17,10 @@ from api.cli.main import main
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
-from capitation.run.run import Run
+from capitation.run.run import Run, load_run, save_run
 from capitation.run.scenario import read_scenario
+from contracts.options.document import read_options
+from contracts.options.evaluate import evaluate_options
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
@@ -77,6 +80,27 @@ def shared() -> Path:
 def blmk_run(pack) -> Run:
     """The run of the BLMK scenario, made once for all tests that read it."""
     return evaluate(read_scenario(pack.path("scenarios/blmk.toml")), pack)
+
+
+@pytest.fixture(scope="session")
+def studied_folder(pack, tmp_path_factory) -> Path:
+    """The shipped options compared and studied, written as a run by the first process that asks; the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "studied"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = [each.parent for each in home.glob("*/manifest.json")]
+        if not done:
+            document = read_options(pack.path("options/blmk.toml"))
+            done = [save_run(evaluate_options(document, pack, studied=True), home)]
+    return done[0]
+
+
+@pytest.fixture(scope="session")
+def studied_blmk(studied_folder) -> Run:
+    """The shipped options compared and studied."""
+    return load_run(studied_folder)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Contracts, options and problems of a data pack, each read as the command that uses it reads it, for `capitation check`."""
+"""Contracts, care bodies, options and problems of a data pack, each read as the command that uses it reads it, for `capitation check`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from pathlib import Path
 
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pack.sources import DataPack
+from capitation.records.documents import read_document
 from contracts.document.contract import read_contract
 from contracts.options.document import ContractOptions, read_options
+from contracts.options.whole_population.document import CareBody
 from optimiser.problem.document import read_problem
 
 
 def document_faults(pack: DataPack) -> Iterator[Fault]:
-    """Everything wrong with the contracts, options and problems of the pack."""
-    for pattern, read in (("contracts/*.toml", read_contract), ("problems/*.toml", read_problem)):
+    """Everything wrong with the contracts, care bodies, options and problems of the pack."""
+    readers: tuple[tuple[str, Callable[[Path], object]], ...] = (
+        ("bodies/*.toml", lambda path: read_document(path, CareBody)),
+        ("contracts/*.toml", read_contract),
+        ("problems/*.toml", read_problem),
+    )
+    for pattern, read in readers:
         for path in pack.files(pattern).values():
             yield from _caught(read, path)
     for path in pack.files("options/*.toml").values():

@@ -56,7 +56,7 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 """The framework's own would send the messages of faults, which may hold what was asked, to wherever the environment says."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> Application:
     """The service, ready to be served: its store is migrated and filled with the data pack's documents.
 
     Args:
@@ -112,7 +112,7 @@ class Application(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def addresses(layers: Sequence[Middleware] = (), again: GivenAgain | None = None) -> FastAPI:
+def addresses(layers: Sequence[Middleware] = (), again: GivenAgain | None = None) -> Application:
     """The application with its routes and its description; by default without layers, for there is no service behind it yet."""
     app = Application(
         middleware=layers,

@@ -8,7 +8,7 @@ import sys
 from fastapi import FastAPI
 
 from api.service.app import create_app
-from api.service.http.access_log import JsonLines
+from api.service.http.access_log import JsonLines, Lines
 from api.service.http.connections import Connection, Limits
 from api.service.settings import Settings
 
@@ -24,12 +24,14 @@ def application() -> FastAPI:
         write_seconds=setting.write_seconds,
         connections=setting.connections,
     )
-    return create_app(setting)
+    app = create_app(setting)
+    Connection.again = None if app.again is None else staticmethod(app.again.at_once)
+    return app
 
 
 def log_as_json() -> None:
     """Write the logs of the service and its workers as one line of JSON each."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Lines(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("capitation", "uvicorn.error"):
         log = logging.getLogger(name)

@@ -8,9 +8,9 @@ documents, and parameters.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -21,6 +21,7 @@ from capitation.pack.layers import files_of, layers
 from capitation.pack.rows import RawTable, parse_raw, read_raw, read_rows, row_faults, rows_of
 from capitation.records.documents import Document, parse_document, parse_mapping, read_document
 from capitation.records.frames import Column, Frame, Schema
+from capitation.records.identity import canonical, digest
 
 D = TypeVar("D", bound=Document)
 S = TypeVar("S", bound=Schema)
@@ -91,6 +92,8 @@ class DataPack:
     _contents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     _read: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
     _given: dict[tuple[str, object], Any] = field(default_factory=dict, compare=False, repr=False)
+    _listed: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _looked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -116,7 +119,8 @@ class DataPack:
             near = suggest(path.name, (p.name for place in places for p in place.parent.glob("*")))
             raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
         if relative not in self._opened:
-            self._contents[relative] = path.read_bytes()
+            if relative not in self._contents:
+                self._contents[relative] = path.read_bytes()
             self._opened[relative] = (
                 "varied" if relative in self.varied else hashlib.sha256(self._contents[relative]).hexdigest()
             )
@@ -124,7 +128,41 @@ class DataPack:
 
     def afresh(self) -> DataPack:
         """The same pack with no file opened yet, so that a manifest names the files of one run and no others."""
-        return DataPack(self.root, _read=self._read if self._given else {}, _given=self._given)
+        if not self._given:
+            return DataPack(self.root)
+        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given)
+
+    def part(self) -> DataPack:
+        """The same pack for one stage of a run: what was read is not read again, and `opened` and `listed` name what the stage reads."""
+        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given)
+
+    def opened_too(self, relatives: Iterable[str]) -> None:
+        """Name files in the manifest that a stage has read."""
+        for relative in relatives:
+            self.path(relative)
+
+    def state(self, relative: str) -> str:
+        """What a file holds now, as a digest: its bytes, and what it is read as where it is varied; empty where there is none."""
+        places = [folder / relative for folder in self.folders]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            return ""
+        if relative not in self._contents:
+            self._contents[relative] = path.read_bytes()
+        if relative not in self.varied:
+            return self._opened.get(relative) or hashlib.sha256(self._contents[relative]).hexdigest()
+        given = [canonical([str(kind), value]) for (name, kind), value in self._given.items() if name == relative]
+        return digest("\n".join([hashlib.sha256(self._contents[relative]).hexdigest(), *sorted(given)]))
+
+    @property
+    def looked_at(self) -> dict[str, str]:
+        """What each file that was read holds, by its path inside the pack: those of `opened`, and manifests of sources."""
+        return {relative: self.state(relative) for relative in sorted({*self._opened, *self._looked})}
+
+    @property
+    def listed(self) -> dict[str, tuple[str, ...]]:
+        """Files found by each pattern that was asked for, by their path inside the pack."""
+        return dict(self._listed)
 
     @property
     def varied(self) -> frozenset[str]:
@@ -139,11 +177,14 @@ class DataPack:
             kind: the model or schema that it is read as.
             value: what is read.
         """
-        return DataPack(self.root, _read=self._read, _given={**self._given, (relative, kind): value})
+        given = {**self._given, (relative, kind): value}
+        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=given)
 
     def files(self, pattern: str) -> dict[str, Path]:
         """Files of the pack and of those that it extends, by their path inside it, in order."""
-        return files_of(self.folders, pattern)
+        found = files_of(self.folders, pattern)
+        self._listed[pattern] = tuple(found)
+        return found
 
     def names(self, room: str) -> list[str]:
         """Names of the TOML documents of a folder of the pack, without ending, in order."""
@@ -158,8 +199,9 @@ class DataPack:
     def sources(self) -> dict[str, Source]:
         """Manifests of all sources by id."""
         found = {}
-        for manifest in self.files("sources/*/source.toml").values():
-            source = read_document(manifest, Source)
+        for relative, manifest in self.files("sources/*/source.toml").items():
+            source = self._once(relative, Source, partial(read_document, manifest, Source))
+            self._looked.add(relative)
             if source.id != manifest.parent.name:
                 raise SourceError(
                     f"{manifest}: found id {source.id!r}; expected the folder's name {manifest.parent.name!r}"
@@ -212,6 +254,7 @@ class DataPack:
 
     def rows(self, relative: str, schema: type[S]) -> Frame[S]:
         """The rows of a CSV or parquet file of the pack, read against `schema`."""
+        self.path(relative)
         return self._once(relative, schema, lambda: rows_of(self.raw(relative), schema))
 
     def document(self, relative: str, model: type[D]) -> D:

@@ -89,6 +89,7 @@ class Schema:
     """The base of every table: columns are class attributes, promises are returned by `rules`."""
 
     _columns: ClassVar[dict[str, Column]] = {}
+    _made_checks: ClassVar[dict[str, tuple[str, str, pl.Expr]]]
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
@@ -165,7 +166,10 @@ class Schema:
         return faults
 
     @classmethod
-    def _row_faults(cls, frame: pl.DataFrame, place: str, line: Callable[[int], int] | None = None) -> list[Fault]:
+    def _checks(cls) -> dict[str, tuple[str, str, pl.Expr]]:
+        """Each check by its label: what it is about, what it expects, and an expression that is true where it is broken."""
+        if "_made_checks" in vars(cls):
+            return cls._made_checks
         checks: dict[str, tuple[str, str, pl.Expr]] = {}
         for name, column in cls._columns.items():
             value = pl.col(name)
@@ -187,14 +191,21 @@ class Schema:
             checks[f"rule:{promise}"] = ("rows", promise, ~holds)
         if cls.key():
             checks["key"] = ("key", f"unique {', '.join(cls.key())}", pl.struct(cls.key()).is_duplicated())
+        cls._made_checks = {
+            label: (subject, expected, broken.fill_null(False)) for label, (subject, expected, broken) in checks.items()
+        }
+        return cls._made_checks
+
+    @classmethod
+    def _row_faults(cls, frame: pl.DataFrame, place: str, line: Callable[[int], int] | None = None) -> list[Fault]:
+        checks = cls._checks()
         if frame.is_empty() or not checks:
             return []
-        broken = frame.select(expression.fill_null(False).alias(label) for label, (_, _, expression) in checks.items())
-        counts = broken.sum().row(0, named=True)
+        counts = frame.select(broken.sum().alias(label) for label, (_, _, broken) in checks.items()).row(0, named=True)
         faults = []
-        for label, (subject, expected, _) in checks.items():
+        for label, (subject, expected, broken) in checks.items():
             if counts[label]:
-                first = int(broken.get_column(label).arg_true()[0])
+                first = int(frame.select(broken).to_series().arg_true()[0])
                 row = frame.row(first, named=True)
                 shown = {k: row[k] for k in dict.fromkeys([*cls.key(), label.split(":")[0]]) if k in row} or row
                 text = ", ".join(f"{k}={v!r}" for k, v in shown.items())

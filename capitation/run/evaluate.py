@@ -7,16 +7,16 @@ Every step is a public function of its own file; this one only hands frames on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
 import polars as pl
 
+from capitation.activity.spread import LocalityActivity
 from capitation.allocation.commissioners import commissioner_money
-from capitation.allocation.deployable import spendable
+from capitation.allocation.deployable import Spendable, spendable
 from capitation.allocation.ledger import LedgerLine
-from capitation.allocation.providers import providers
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall
@@ -33,18 +33,31 @@ from capitation.pace.target import (
     AreaWeight,
     DistanceFromTarget,
     OpeningBaseline,
+    PlaceDistance,
     distance_from_target,
     place_distance,
 )
 from capitation.pack.assumptions import assumptions
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
-from capitation.places.membership import PRACTICES_FILES, Membership, localities, membership, membership_of, practices
+from capitation.pack.stages import Stage, Stages, Watched
+from capitation.places.membership import Membership, membership, membership_of
 from capitation.records.frames import Frame
-from capitation.run.parts import Note, activity_by_locality, chain_of, delivery, optional_parts
-from capitation.run.run import Run, make_run
+from capitation.run.parts import (
+    ChainFrames,
+    Note,
+    OptionalParts,
+    PaidCare,
+    activity_by_locality,
+    chain_of,
+    code_names,
+    delivery,
+    optional_parts,
+    set_aside,
+)
+from capitation.run.run import Run, content_digest, make_run
 from capitation.run.scenario import Scenario
-from capitation.run.tables import CodeName, PracticeNeed, SetAside
+from capitation.run.tables import PracticeNeed
 from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
@@ -62,77 +75,157 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         CapitationError: whatever its steps raise; nothing is written here, so nothing is half done.
     """
     pack = pack.afresh()  # so that the manifest names the files this run opened and no others
-    money = control_total(scenario.money)
-    table = practice_table(scenario, pack)
-    members = system_members(scenario, pack)
-    needs = stream_needs(scenario, pack, table)
-    _require_same_practices(scenario, next(iter(needs.values())), members)
-    people = projected_lists(scenario, needs)
-    weights = practice_weights(needs, people)
-    openings = opening_baselines(scenario, money, people, members, pack)
-    path = paced_path(scenario, money, weights.weights, openings, people, members, pack)
-    totals = locality_totals(scenario, money, weights.weights, members, path)
-    slices = locality_slices(
-        money.steps, totals.rename({"area_code": "locality_code", "total_pence": "allocation_pence"})
-    )
-    distance = distances(path, people, members)
-    allocation = level_allocations(scenario, totals, weights.weights, members)
-    spending = spendable(allocation, slices)
-    parts = optional_parts(scenario, pack)
-    activity = activity_by_locality(scenario, table, members, pack, parts)
-    care = delivery(scenario, spending.practices, members, pack, parts)
-    ledger = [waterfalls(scenario, money, weights.stages, members, totals, slices)]
-    if not care.to_providers.is_empty():
-        ledger.append(provider_waterfalls(allocation, care.to_providers))
-    of_commissioners = partial(commissioner_money, allocation, spending.practices, members)
-    chain = chain_of(scenario, pack, money, activity, care, of_commissioners, parts)
-    frames: dict[str, pl.DataFrame] = {
+    stages = Stages(scenario, pack)
+    keep, document = stages.keep, stages.document
+    money = keep("money", _money, document)
+    members = keep("members", system_members, document, pack)
+    needs = keep("needs", _needs, document, pack)
+    _require_same_practices(scenario, next(iter(needs.value.values())), members.value)
+    people = keep("people", projected_lists, document, needs)
+    weights = keep("weights", practice_weights, needs, people)
+    by_weight = weights.part("weights")
+    openings = keep("openings", opening_baselines, document, money, people, members, pack)
+    path = keep("pace", paced_path, document, money, by_weight, openings, people, members, pack)
+    totals = keep("totals", locality_totals, document, money, by_weight, members, path)
+    slices = keep("slices", _slices, money, totals)
+    distance = keep("distances", distances, path, people, members)
+    allocation = keep("allocation", level_allocations, document, totals, by_weight, members)
+    spending = keep("spending", spendable, allocation, slices)
+    parts = keep("parts", optional_parts, document, pack)
+    activity = keep("activity", _activity, document, members, pack, parts)
+    care = keep("care", _care, document, spending.part("practices"), members, pack, parts)
+    ledger = keep("ledger", _ledger, document, money, weights.part("stages"), members, totals, slices, allocation, care)
+    bought = keep("bought", _Bought, money, activity.item(0), care.item(0), allocation, spending, members)
+    chain = keep("chain", _chain, document, pack, bought, parts)
+    missing = [*parts.value.notes, *activity.value[1], *care.value[1], *chain.value[1]]
+    paid, chained = care.item(0), chain.item(0)
+    frames: dict[str, Stage[pl.DataFrame]] = {
         "allocation": allocation,
-        "bridge": chain.bridge,
-        "assumption": assumptions(
-            {
-                f"scenario {scenario.id}": scenario,
-                f"policy {scenario.policy}": pace_policy(scenario, pack),
-                **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
-            }
-        ),
-        "code_name": code_names(scenario, pack, chain.names),
-        "control_total_step": money.steps,
-        "deployable": money.deployable,
+        "bridge": chained.part("bridge"),
+        "assumption": keep("assumptions", _assumptions, document, pack, needs),
+        "code_name": keep("names", code_names, document, pack, dict(chained.value.names)),
+        "control_total_step": money.part("steps"),
+        "deployable": money.part("deployable"),
         "distance_from_target": distance,
-        "flow": care.flow,
-        "gap_bridge": gap_bridge(scenario.gaps),
-        "held_money": spending.held,
-        "ledger": LedgerLine.validate(pl.concat(ledger)),
-        "locality_activity": activity,
+        "flow": paid.part("flow"),
+        "gap_bridge": keep("gaps", _gaps, document),
+        "held_money": spending.part("held"),
+        "ledger": ledger,
+        "locality_activity": activity.item(0),
         "locality_slice": slices,
         "locality_total": totals,
         "membership": members,
-        "organisation_account": chain.accounts,
-        "organisation_position": chain.positions,
-        "pace": path.allocations,
-        "pace_summary": path.summary,
-        "place_distance": place_distance(
-            DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.placed)))
-        ),
-        "place_lift": path.lifts,
+        "organisation_account": chained.part("accounts"),
+        "organisation_position": chained.part("positions"),
+        "pace": path.part("allocations"),
+        "pace_summary": path.part("summary"),
+        "place_distance": keep("place distances", _placed, document, distance),
+        "place_lift": path.part("lifts"),
         "population": people,
-        "practice_need": _practice_needs(needs),
+        "practice_need": keep("practice needs", _practice_needs, needs),
         "practice_opening": openings,
-        "practice_weight": weights.weights,
-        "provider_allocation": care.to_providers,
-        "relaxation": path.relaxations,
-        "service_envelope": care.envelopes,
-        "service_line": care.lines,
-        "set_aside": set_aside(scenario, needs, people, parts.notes),
-        "spendable": spending.practices,
-        "stream_total": money.totals,
-        "sustainability_fund": chain.fund,
-        "target": path.targets,
-        "total_check": money.checks,
-        "unit_cost": care.costs,
+        "practice_weight": by_weight,
+        "provider_allocation": paid.part("to_providers"),
+        "relaxation": path.part("relaxations"),
+        "service_envelope": paid.part("envelopes"),
+        "service_line": paid.part("lines"),
+        "set_aside": keep("set aside", set_aside, document, needs, people, missing),
+        "spendable": spending.part("practices"),
+        "stream_total": money.part("totals"),
+        "sustainability_fund": chained.part("fund"),
+        "target": path.part("targets"),
+        "total_check": money.part("checks"),
+        "unit_cost": paid.part("costs"),
     }
-    return make_run(scenario, pack.opened, frames)
+    digests = {name: keep("digest", content_digest, frame).value for name, frame in frames.items()}
+    return make_run(scenario, pack.opened, {name: frame.value for name, frame in frames.items()}, digests)
+
+
+def _money(scenario: Scenario) -> ControlTotal:
+    return control_total(scenario.money)
+
+
+def _needs(scenario: Scenario, pack: DataPack) -> dict[str, Need]:
+    return stream_needs(scenario, pack, practice_table(scenario, pack))
+
+
+def _slices(money: ControlTotal, totals: Frame[TotalAllocation]) -> Frame[LocalitySlice]:
+    named = totals.rename({"area_code": "locality_code", "total_pence": "allocation_pence"})
+    return locality_slices(money.steps, named)
+
+
+def _activity(
+    scenario: Scenario, members: Frame[Membership], pack: DataPack, parts: OptionalParts
+) -> tuple[Frame[LocalityActivity], list[Note]]:
+    """Activity by locality, and what is not modelled of it."""
+    mine = replace(parts, notes=[])
+    return activity_by_locality(scenario, practice_table(scenario, pack), members, pack, mine), mine.notes
+
+
+def _care(
+    scenario: Scenario,
+    practices: Frame[LevelAllocation],
+    members: Frame[Membership],
+    pack: DataPack,
+    parts: OptionalParts,
+) -> tuple[PaidCare, list[Note]]:
+    """Care by who delivers it, and what is not modelled of it."""
+    mine = replace(parts, notes=[])
+    return delivery(scenario, practices, members, pack, mine), mine.notes
+
+
+def _ledger(
+    scenario: Scenario,
+    money: ControlTotal,
+    stages: Frame[StagedWeight],
+    members: Frame[Membership],
+    totals: Frame[TotalAllocation],
+    slices: Frame[LocalitySlice],
+    allocation: Frame[LevelAllocation],
+    care: tuple[PaidCare, list[Note]],
+) -> Frame[LedgerLine]:
+    lines: list[pl.DataFrame] = [waterfalls(scenario, money, stages, members, totals, slices)]
+    if not care[0].to_providers.is_empty():
+        lines.append(provider_waterfalls(allocation, care[0].to_providers))
+    return LedgerLine.validate(pl.concat(lines))
+
+
+@dataclass(frozen=True)
+class _Bought:
+    """All that the chain rests on."""
+
+    money: ControlTotal
+    activity: Frame[LocalityActivity]
+    care: PaidCare
+    allocation: Frame[LevelAllocation]
+    spending: Spendable
+    members: Frame[Membership]
+
+
+def _chain(scenario: Scenario, pack: DataPack, bought: _Bought, parts: OptionalParts) -> tuple[ChainFrames, list[Note]]:
+    """The chain, and what is not modelled of it."""
+    mine, b = replace(parts, notes=[]), bought
+    of_commissioners = partial(commissioner_money, b.allocation, b.spending.practices, b.members)
+    return chain_of(scenario, pack, b.money, b.activity, b.care, of_commissioners, mine), mine.notes
+
+
+def _assumptions(scenario: Scenario, pack: DataPack, needs: dict[str, Need]) -> pl.DataFrame:
+    """The judgements of the scenario, its policy and its formulas."""
+    return assumptions(
+        {
+            f"scenario {scenario.id}": cast("Watched", scenario).plain(),
+            f"policy {scenario.policy}": pace_policy(scenario, pack),
+            **{f"formula {n.formula.id}": n.formula.document for n in needs.values()},
+        }
+    )
+
+
+def _gaps(scenario: Scenario) -> pl.DataFrame:
+    return gap_bridge(scenario.gaps)
+
+
+def _placed(scenario: Scenario, distance: Frame[DistanceFromTarget]) -> Frame[PlaceDistance]:
+    return place_distance(DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.placed))))
 
 
 def system_members(scenario: Scenario, pack: DataPack) -> Frame[Membership]:
@@ -324,54 +417,6 @@ def waterfalls(
             )
         )
     return LedgerLine.validate(pl.concat(found))
-
-
-def code_names(scenario: Scenario, pack: DataPack, others: Mapping[str, str]) -> Frame[CodeName]:
-    """Names of the system, its places, localities and practices, of providers and of other organisations."""
-    files = scenario.files
-    found = [
-        pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
-    ]
-    if pack.files(files.localities):
-        homes = localities(pack, files.localities)
-        found += [
-            homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(
-                "code", keep="first"
-            ),
-            homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
-        ]
-    if files.practices is not None or len(pack.files(PRACTICES_FILES)) == 1:
-        named = pl.coalesce("practice_name", "practice_code")
-        found.append(
-            practices(pack, files.practices).select(pl.lit("practice").alias("kind"), code="practice_code", name=named)
-        )
-    known = providers(pack, files.organisations, files.elsewhere)
-    found.append(known.select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"))
-    rows = [("organisation", code, name) for code, name in others.items()]
-    found.append(pl.DataFrame(rows, schema={"kind": pl.String, "code": pl.String, "name": pl.String}, orient="row"))
-    return CodeName.validate(pl.concat(found))
-
-
-def set_aside(
-    scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList], missing: Sequence[Note]
-) -> Frame[SetAside]:
-    """What the run met and did not use, such as the persons between the lists and their projection."""
-    base = scenario.population.base_year
-    listed = float(next(iter(needs.values())).practices["registered_persons"].sum())
-    projected = float(people.filter(pl.col("year") == base)["registered_micro"].sum()) / MICRO
-    rows: list[Note] = list(missing)
-    if abs(projected - listed) >= 0.5:
-        rows.append(
-            (
-                f"difference between the projection and the lists of {base}",
-                round(projected - listed, 3),
-                "persons",
-                "The plan's printed population is used as the total; practices keep their share of the lists.",
-            )
-        )
-    notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
-    rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
-    return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
 
 
 def practice_table(scenario: Scenario, pack: DataPack) -> RawTable:

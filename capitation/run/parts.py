@@ -6,7 +6,7 @@ lacks something is left empty, and `set_aside` says which and why; nothing of an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -37,15 +37,19 @@ from capitation.chain.organisations import Paid, by_organisation
 from capitation.chain.rules import read_chain
 from capitation.chain.sustainability import SustainabilityFund
 from capitation.money.pence import board_text
+from capitation.money.rounding import MICRO
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
-from capitation.places.membership import Membership
+from capitation.places.membership import PRACTICES_FILES, Membership, localities, practices
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import Scenario
+from capitation.run.tables import CodeName, SetAside
 from capitation.streams.control_total import ControlTotal
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import need_inputs
+from capitation.weighting.population import ProjectedList
+from capitation.weighting.weigh import Need
 
 Note = tuple[str, float, str, str]
 """Subject, size, unit and reason of something that was not modelled."""
@@ -286,3 +290,51 @@ def chain_of(
     parts.notes.extend(each.notes)
     whole = BridgeLine.validate(pl.concat([system, each.bridge]))
     return ChainFrames(whole, each.accounts, each.positions, each.fund, book.names)
+
+
+def code_names(scenario: Scenario, pack: DataPack, others: Mapping[str, str]) -> Frame[CodeName]:
+    """Names of the system, its places, localities and practices, of providers and of other organisations."""
+    files = scenario.files
+    found = [
+        pl.DataFrame({"kind": ["system"], "code": [scenario.system_code], "name": [scenario.system_name]}),
+    ]
+    if pack.files(files.localities):
+        homes = localities(pack, files.localities)
+        found += [
+            homes.select(pl.lit("place").alias("kind"), code="place_code", name="place_name").unique(
+                "code", keep="first"
+            ),
+            homes.select(pl.lit("locality").alias("kind"), code="locality_code", name="locality_name"),
+        ]
+    if files.practices is not None or len(pack.files(PRACTICES_FILES)) == 1:
+        named = pl.coalesce("practice_name", "practice_code")
+        found.append(
+            practices(pack, files.practices).select(pl.lit("practice").alias("kind"), code="practice_code", name=named)
+        )
+    known = providers(pack, files.organisations, files.elsewhere)
+    found.append(known.select(pl.lit("provider").alias("kind"), code="provider_code", name="provider_name"))
+    rows = [("organisation", code, name) for code, name in others.items()]
+    found.append(pl.DataFrame(rows, schema={"kind": pl.String, "code": pl.String, "name": pl.String}, orient="row"))
+    return CodeName.validate(pl.concat(found))
+
+
+def set_aside(
+    scenario: Scenario, needs: dict[str, Need], people: Frame[ProjectedList], missing: Sequence[Note]
+) -> Frame[SetAside]:
+    """What the run met and did not use, such as the persons between the lists and their projection."""
+    base = scenario.population.base_year
+    listed = float(next(iter(needs.values())).practices["registered_persons"].sum())
+    projected = float(people.filter(pl.col("year") == base)["registered_micro"].sum()) / MICRO
+    rows: list[Note] = list(missing)
+    if abs(projected - listed) >= 0.5:
+        rows.append(
+            (
+                f"difference between the projection and the lists of {base}",
+                round(projected - listed, 3),
+                "persons",
+                "The plan's printed population is used as the total; practices keep their share of the lists.",
+            )
+        )
+    notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
+    rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
+    return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))

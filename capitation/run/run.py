@@ -112,14 +112,21 @@ class Run(RunTables):
         return str(scenario.get("title") or scenario.get("id") or "no title")
 
 
-def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str, pl.DataFrame]) -> Run:
+def make_run(
+    scenario: Document,
+    inputs: Mapping[str, str],
+    frames: Mapping[str, pl.DataFrame],
+    digests: Mapping[str, str] | None = None,
+) -> Run:
     """A run of `frames`, with the manifest that names it.
 
     Args:
         scenario: the document that was evaluated.
         inputs: checksums of the data files used.
         frames: the results by name.
+        digests: `content_digest` of each frame, where it is at hand.
     """
+    known = digests or {}
     content = json.loads(scenario.model_dump_json(by_alias=True))
     engine = version("capitation")
     manifest = RunManifest(
@@ -129,7 +136,7 @@ def make_run(scenario: Document, inputs: Mapping[str, str], frames: Mapping[str,
         scenario=content,
         inputs=dict(sorted(inputs.items())),
         frames={
-            name: FrameRecord(rows=f.height, columns=tuple(f.columns), sha256=content_digest(f))
+            name: FrameRecord(rows=f.height, columns=tuple(f.columns), sha256=known.get(name) or content_digest(f))
             for name, f in sorted(frames.items())
         },
     )

@@ -8,9 +8,10 @@ shift driver       how much of the planned channel shift is delivered: 1 is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import polars as pl
 
@@ -43,6 +44,33 @@ from contracts.options.quality import QualityPayments
 
 PARTY = ["role", "organisation_code"]
 _FINE = 1_000_000
+_KEPT = 8
+"""How many results are kept for each name: what is tried differs in one figure, so that most of it was worked out just before."""
+
+V = TypeVar("V")
+
+
+class Kept(Generic[V]):
+    """The last results by name and by the rows they were worked out from, which are compared cell by cell."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[tuple[pl.DataFrame, V]]] = {}
+
+    def of(self, name: object, rows: pl.DataFrame, work_out: Callable[[], V]) -> V:
+        """The result for some rows: the one kept, or else worked out and kept.
+
+        Args:
+            name: everything else that the result rests on.
+            rows: the rows.
+            work_out: gives the result; where it raises nothing is kept.
+        """
+        known = self._known.setdefault(name, [])
+        number = next((i for i, (seen, _) in enumerate(known) if seen.equals(rows)), None)
+        found = (rows, work_out()) if number is None else known.pop(number)
+        known.insert(0, found)
+        del known[_KEPT:]
+        return found[1]
+
 
 SettleAll = Callable[
     [ContractOptions, Mapping[str, Contract], Frame[OutturnLine], str, Faults], tuple[pl.DataFrame, pl.DataFrame]
@@ -69,6 +97,7 @@ class Trials:
     lines: Frame[PlanLine]
     money: Frame[CommissionerMoney]
     settle_all: SettleAll
+    _outturns: Kept[Frame[OutturnLine]] = field(default_factory=Kept, repr=False, compare=False)
 
     def by_change(self, change: Decimal) -> Frame[CaseActivity]:
         """Activity a share above or below plan on all lines."""
@@ -111,7 +140,7 @@ class Trials:
             paid, _ = self.settle_all(mine, self.contracts, rows, PLAN, faults)
             faults.raise_if_any(ContractError, f"options {used.id}: some rows cannot be settled")
             outturns = rows.with_columns(pl.lit(PLAN).alias("activity_case"))
-            both = pl.concat([paid, funding_payments(mine.options, [PLAN], funding(self.run))])
+            both = pl.concat([paid, funding_payments(mine.options, [PLAN], self.fund)])
             parts.append(self._positions(mine, Payment.validate(both), outturns))
         return pl.concat(parts)
 
@@ -128,7 +157,17 @@ class Trials:
     def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
         """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
         used = document or self.document
-        return outturn(self.lines, activity, used.variable_ppm(), used.cost_at_plan.value, self.bases)
+        parts, at_plan = used.variable_ppm(), used.cost_at_plan.value
+        return self._outturns.of(
+            (tuple(parts.items()), at_plan),
+            activity,
+            lambda: outturn(self.lines, activity, parts, at_plan, self.bases),
+        )
+
+    @cached_property
+    def fund(self) -> pl.DataFrame:
+        """Who earns the sustainability funding of the run."""
+        return funding(self.run)
 
     @cached_property
     def bases(self) -> Frame[CostBase] | None:
@@ -201,6 +240,7 @@ def ids(options: Sequence[ContractOption]) -> list[str]:
 
 __all__ = [
     "PARTY",
+    "Kept",
     "Trials",
     "before_quality",
     "by_response",

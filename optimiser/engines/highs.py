@@ -43,7 +43,7 @@ _OPTIONS: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "mip_feasibility_tolerance": (float, None),
     "mip_heuristic_effort": (float, None),
     "simplex_strategy": (int, (0, 1, 2, 3, 4)),
-    "run_crossover": (str, ("on", "choose")),
+    "run_crossover": (str, ("on", "choose", "off")),
 }
 """The options that may be set, with their type and allowed values; anything else is refused by name."""
 
@@ -285,6 +285,24 @@ class HighsSession:
         else:
             answer = self._priced(answer, values, ranges)
         return noted(answer, stops)
+
+    def interior(self, time_limit: float | None) -> tuple[Floats, Floats] | None:
+        """Values and row prices inside the best face of a linear programme, or None where there are none in time.
+
+        No corner is looked for, which takes far longer on a very large programme than the rest.
+        """
+        highs = self._highs
+        self.use("ipx")
+        self._set("run_crossover", "off")
+        limit = highspy.kHighsInf if time_limit is None else float(time_limit)
+        _ok(highs.setOptionValue("time_limit", limit), "set the time limit")
+        with _watched(highs, None, self.matrix):
+            _ok(highs.run(), "solve")
+        solution, codes = highs.getSolution(), highspy.HighsModelStatus
+        ended = highs.getModelStatus() in (codes.kOptimal, codes.kUnknown)  # unknown: less exact than a corner would be
+        if not ended or not solution.value_valid or not solution.dual_valid:
+            return None
+        return np.array(solution.col_value, dtype=np.float64), np.array(solution.row_dual, dtype=np.float64)
 
     def _read(self, gap: float) -> tuple[Status, Floats | None, float | None]:
         highs, matrix = self._highs, self.matrix

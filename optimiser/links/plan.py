@@ -10,7 +10,7 @@ mix leaves, and carry the same sums. Nothing in a later stage states an earlier 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -156,7 +156,9 @@ def whole_plan(
     frames |= {f"mix_{name}": frame for name, frame in found.items() if frame.width}
     frames["plan_position"] = _positions(bridge, options, run)
     used = {name: digest for name, digest in options.manifest.inputs.items() if name != "run of the scenario"}
-    return OnePlan(make_run(scenario, {**run.manifest.inputs, **used, **inputs}, frames), options)
+    done = make_run(scenario, {**run.manifest.inputs, **used, **inputs}, frames)
+    noted = done.manifest.model_copy(update={"notes": run.manifest.notes})
+    return OnePlan(replace(done, manifest=noted), options)
 
 
 def document_inputs(pack: DataPack, documents: Mapping[str, Path]) -> dict[str, str]:

@@ -76,6 +76,10 @@ def _repeated(faults: Faults, where: str, ids: Iterable[object]) -> None:
         seen.add(name)
 
 
+def _reached(point_of_delivery: str, cell: str) -> str:
+    return point_of_delivery if cell == "all" else f"{point_of_delivery} in cell {cell}"
+
+
 def _check_solutions(problem: Problem, names: _Names) -> None:
     faults = names.faults
     if not problem.solutions:
@@ -91,7 +95,7 @@ def _check_solutions(problem: Problem, names: _Names) -> None:
             names.check(f"{where}: effects", "point of delivery", e.point_of_delivery, names.active)
             if e.cell != "all":
                 names.check(f"{where}: effects", "cell", e.cell, cells.get(e.point_of_delivery, set()))
-        _repeated(faults, f"{where}: effects", [(e.point_of_delivery, e.cell) for e in s.effects])
+        _repeated(faults, f"{where}: effects", [_reached(e.point_of_delivery, e.cell) for e in s.effects])
         avoided = {e.point_of_delivery for e in s.effects}
         for r in s.receiving:
             names.check(f"{where}: receiving.avoided_at", "point of delivery it avoids", r.avoided_at, avoided)
@@ -153,7 +157,14 @@ def _check_places_and_providers(problem: Problem, names: _Names) -> None:
     _repeated(faults, "futures", [f.id for f in problem.futures])
     _repeated(faults, "points_of_delivery", [p.id for p in problem.points_of_delivery])
     for r in problem.activity:
-        if places or r.locality != ALL:
+        if places and r.locality == ALL:
+            faults.add(
+                f"activity of {r.point_of_delivery}",
+                "a row without a locality",
+                "a row for each locality, because the problem has localities",
+                "Name the locality of the row.",
+            )
+        elif places or r.locality != ALL:
             names.check(f"activity of {r.point_of_delivery}", "locality", r.locality, places or {ALL})
     for f in problem.flows:
         if f.locality != ALL:
@@ -229,7 +240,8 @@ def _check_flows(problem: Problem, faults: Faults) -> None:
     touched = solution_effects(t).select("point_of_delivery").unique()
     wanted = activity_before(t).select(place).unique().join(touched, on="point_of_delivery")
     checked = wanted.join(sums, on=place, how="left").with_columns(pl.col("flow").fill_null(0.0))
-    bad = checked.filter((pl.col("flow") - 1).abs() > 1e-6).sort(place)
+    known = [p.id for p in problem.localities] or [ALL]  # others are a fault already
+    bad = checked.filter(pl.col("locality").is_in(known) & ((pl.col("flow") - 1).abs() > 1e-6)).sort(place)
     for row in bad.head(10).iter_rows(named=True):
         where = f"flows of {row['point_of_delivery']} from {row['locality']}"
         faults.add(where, f"shares that add to {row['flow']:g}", "1, over the providers")

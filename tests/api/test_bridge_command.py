@@ -1,7 +1,9 @@
 """`capitation bridge`: the chain of a written run, for people and for machines."""
 
 import json
+import re
 from decimal import Decimal
+from xml.etree import ElementTree
 
 import pytest
 
@@ -67,7 +69,10 @@ def test_a_smaller_run_says_which_stages_it_lacks_and_draws_its_waterfall(capita
     picture = (tmp_path / "chain.svg").read_text(encoding="utf-8")
     assert picture.startswith("<svg")
     assert "£203.0m" in picture
-    assert picture.count("<rect") == 11
+    assert "capitation plan" in answer.err
+    texts = [text.text or "" for text in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    amounts = [text for text in texts if re.fullmatch(r"[+-]?£[\d,.]+[mk]?", text)]
+    assert len(amounts) == 11  # one at the end of each line of the chain
 
 
 def test_a_year_that_the_chain_has_not_is_one_message(capitation, written):

@@ -93,7 +93,7 @@ def shows_the_four_options_and_who_pays(shown):
     for option in OPTIONS:
         assert f"{option}. Activity 5% above plan: positions" in shown
     assert "Who pays. Activity 5% above plan" in shown
-    assert shown.count("written:") == 5
+    assert shown.count("written:") == 4
 
 
 def ends_with_the_best_mix_and_what_follows_from_it(shown):

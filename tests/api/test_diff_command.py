@@ -5,23 +5,24 @@ import json
 import polars as pl
 import pytest
 
+TWO = ("--option", "do-minimum", "--option", "blended")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the two runs of this module are written, by the first test that asks for them."""
+    """Where the second run of this module is written, by the first test that asks for it."""
     return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture
-def runs(capitation, pack, folder):
+def runs(capitation, pack, folder, studied_folder):
     other = folder / "other.toml"
     if not other.exists():
         text = pack.path("options/blmk.toml").read_text(encoding="utf-8")
         other.write_text(text.replace("change = 0.05", "change = 0.04"), encoding="utf-8")
-        for document, name in (("blmk", "one"), (other, "two")):
-            answer = capitation("compare", document, "--out", folder / name)
-            assert answer.code == 0, answer.err
-    return [next(p for p in (folder / name).iterdir() if (p / "frames").is_dir()) for name in ("one", "two")]
+        answer = capitation("compare", other, "--out", folder / "two")
+        assert answer.code == 0, answer.err
+    return [studied_folder, next(p for p in (folder / "two").iterdir() if (p / "frames").is_dir())]
 
 
 def test_two_runs_differ_in_the_choice_and_the_figures_it_moves(capitation, runs, tmp_path):
@@ -50,7 +51,7 @@ def test_a_run_is_the_same_as_itself(capitation, runs):
 
 def test_compare_as_json_alone_writes_nothing_and_gives_switching_values(capitation, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = json.loads(capitation("compare", "blmk", "--json").out)
+    said = json.loads(capitation("compare", "blmk", *TWO, "--json").out)
     assert said["written"] == []
     assert {"party", "option_a", "option_b", "driver", "value"} <= set(said["switching"][0])
     assert list(tmp_path.iterdir()) == []
@@ -63,7 +64,7 @@ def test_compare_without_a_folder_says_what_it_expects(capitation):
 
 
 def test_compare_can_show_differences_only(capitation, tmp_path):
-    answer = capitation("compare", "blmk", "--out", tmp_path, "--differences")
+    answer = capitation("compare", "blmk", *TWO, "--out", tmp_path, "--differences")
     assert answer.code == 0
     assert "Differences from Do minimum" in answer.out
     assert ": positions, £ thousand" not in answer.out

@@ -68,7 +68,7 @@ def test_the_files_are_tables_and_pictures_with_their_data(folder):
         named=True,
     )
     pounds = next(value for name, value in row.items() if name.startswith("p50") and "error" not in name)
-    assert f">{pounds / 1e6:,.1f}<" in fan
+    assert f"£{pounds / 1e6:,.1f}m" in fan
 
 
 def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):

@@ -83,7 +83,7 @@ def test_the_locks_have_what_the_metadata_asks_for_in_the_same_versions():
 
 
 def test_the_product_imports_only_what_it_declares():
-    aliases = {"yaml": "pyyaml", "jwt": "pyjwt"}
+    aliases = {"yaml": "pyyaml", "jwt": "pyjwt", "vl_convert": "vl-convert-python"}
     # parts of a declared package that its users are meant to import
     brought = {"starlette": "fastapi", "anyio": "fastapi", "pydantic_core": "pydantic"}
     declared = {plain(r) for r in metadata()["dependencies"]}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from api.boards.risk.pictures import trade_off_svg
+from api.charts.render import svg
+from api.charts.trade_off import trade_off_figure
 from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily
 from contracts.risk.design.search import Designed, words_of
@@ -39,10 +40,8 @@ def trade_off_picture(family: TermFamily, frames: Mapping[str, pl.DataFrame]) ->
     """The strongest incentive at each level of the first limit, as SVG."""
     points = frames["trade_off"].sort("level").select("level", "incentive").rows()
     first = family.limits[0]
-    return trade_off_svg(
-        points, f"{family.title}: incentive against risk", f"limit of the {first.party}: {words_of(first)}, share of plan",
-        "kept of the next pound saved",
-    )  # fmt: skip
+    risk = f"limit of the {first.party}: {words_of(first)}, share of plan"
+    return svg(trade_off_figure(points, family.title, risk, "kept of the next pound saved"))
 
 
 __all__ = ["design_sentences", "trade_off_picture"]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from api.boards.risk.pictures import fan_svg, s_curve_svg, tornado_svg
+from api.charts import Choice, Material, charts_of, of_frames, svg
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError
+from capitation.pack.sources import DataPack
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
 
@@ -36,27 +37,23 @@ def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def pictures(
-    found: PartySimulation, frames: Mapping[str, pl.DataFrame], parties: Sequence[tuple[str, str]]
+    found: PartySimulation, frames: Mapping[str, pl.DataFrame], parties: Sequence[tuple[str, str]], pack: DataPack
 ) -> dict[str, str]:
-    """SVG text by file name: a fan by option, the S-curves and the tornado of the first year of the new contracts."""
+    """SVG text by file name: a fan by option, the S-curves and the layers of the first year of the new contracts."""
     made = found.model
-    first = str(made.document.first_year)
-    y = [str(year) for year in made.years].index(first)
-    titles = {option.id: option.title for option in made.document.options}
+    document = made.document
+    base = of_frames(frames, document.title, f"{found.draws:,} draws", pack)
+    titles = {option.id: option.title for option in document.options}
+    charts = charts_of(
+        base.joined(Material("", base.source, {}, titles, facts={"first_year": str(document.first_year)}))
+    )
     out = {}
-    for party in parties:
-        role, code = party
-        j = made.parties.index(party)
-        drawn = [(titles[o], found.positions[k, y, j]) for k, o in enumerate(made.options)]
-        out[f"s-curve-{code}.svg"] = s_curve_svg(drawn, f"{code}: position {first} under each option")
+    for _, code in parties:
+        out[f"s-curve-{code}.svg"] = svg(charts.figure("s-curve", Choice(party=code)))
         for option in made.options:
-            out[f"fan-{code}-{option}.svg"] = fan_svg(frames["party_chance"], option, titles[option], role, code)
-            mine = frames["party_layer"].filter(
-                pl.col("option") == option, pl.col("year") == first, pl.col("organisation_code") == code,
-                pl.col("role") == role,
-            )  # fmt: skip
-            name = f"{code}: what moves its position {first} under {titles[option]}"
-            out[f"tornado-{code}-{option}.svg"] = tornado_svg(mine, name)
+            choice = Choice(party=code, option=option)
+            out[f"fan-{code}-{option}.svg"] = svg(charts.figure("fan", choice))
+            out[f"tornado-{code}-{option}.svg"] = svg(charts.figure("layers", choice))
     return out
 
 

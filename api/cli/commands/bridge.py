@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from api.boards.chain.stages import lacking, show_chain, show_mix_lines, show_plan_positions
-from api.boards.chain.waterfall import chain_svg
 from api.boards.tables import notices, print_json
 from api.cli.options import JsonOption
 from capitation.chain.bridge import unclosed
@@ -48,9 +47,10 @@ def bridge_command(
     shown = lines if year is None else lines.filter(lines["year"] == year)
     lacks = lacking(found)
     if svg is not None:
-        last = year or years[-1]
-        system = lines.filter((lines["year"] == last) & (lines["level"] == "system"))
-        picture = chain_svg(system, f"From the opening deficit to what is left, {last}")
+        from api.charts import Choice, charts_of, of_run
+        from api.charts import svg as drawn
+
+        picture = drawn(charts_of(of_run(found)).figure("bridge", Choice(year=year)))
         write_whole(svg, lambda partial: partial.write_text(picture, encoding="utf-8"))
     if as_json:
         print_json(

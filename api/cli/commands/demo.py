@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,15 @@ from api.boards.questions import WholePlan, show_questions
 from api.boards.run import show_run
 from api.boards.tables import notices
 from api.cli.options import DataOption
-from api.cli.written_run import evaluate_and_write
+from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
+from api.exports.workbook import export_xlsx
 from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack
+from capitation.run.plausible_run import evaluate_plausibly
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
+from capitation.run.tables import SCHEMAS
 from contracts.options.document import read_options
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
@@ -45,10 +49,11 @@ def demo(
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), default_pack())
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
-    done, written = evaluate_and_write(scenario, pack, out, csv=True, xlsx=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
-        task = progress.add_task("looking for the best mix, a few seconds from the one found before")
+        task = progress.add_task(f"evaluating {scenario.title}")
+        done = evaluate_plausibly(scenario, pack)
+        progress.update(task, description="looking for the best mix, a few seconds from the one found before")
         chosen, problem = pack.path(f"options/{name}.toml"), pack.path(f"problems/{name}.toml")
         document = read_options(chosen)
         start = problem.with_suffix("") / "start.json"
@@ -57,6 +62,15 @@ def demo(
         progress.update(task, description="trying the contract options on the mix")
         used = document_inputs(pack, {"options": chosen, "problems": problem})
         plan = whole_plan(scenario, done, story.outcome, document, pack, used)
+        progress.update(task, description="writing the run")
+        tables = replace(plan.run, frames={name: plan.run.frames[name] for name in done.frames})
+        written = [
+            save_run(plan.run, out),
+            export_csv(tables, out),
+            export_xlsx(tables, out / f"{plan.run.id}.xlsx", SCHEMAS),
+        ]
+    for note in plan.run.manifest.notes:
+        notices.print(f"note: {note}", markup=False)
     show_questions(WholePlan(done, scenario.need_year, pack, document, story, plan.run.bridge))
     show_run(done, pack, scenario.need_year, short=not full)
     if full:
@@ -67,7 +81,7 @@ def demo(
         show_mix_lines(plan.run, last)
         show_plan_positions(plan.run, last)
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
-    for path in [*written, save_run(plan.run, out), mix]:
+    for path in [*written, mix]:
         typer.echo(f"written: {path}")
     code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(

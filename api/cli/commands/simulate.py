@@ -187,7 +187,7 @@ def _parties(
     made = party_model(subject.options, pack, run, figures, layers, subject.folder)
     shown = charted(made, pictured)
     found, frames = party_risk(made, request, work)
-    return Parties(found, frames, pictures(found, frames, shown))
+    return Parties(found, frames, pictures(found, frames, shown, pack))
 
 
 def _report(

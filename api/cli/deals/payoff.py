@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from api.boards.payoff_svg import payoff_svg
 from api.boards.tables import print_json, show
 from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.outputs import check_outputs
@@ -62,7 +61,10 @@ def payoff_command(
     )
     files: dict[Path, Callable[[Path], object]] = {}
     if svg is not None:
-        picture = payoff_svg(curve, agreed)
+        from api.charts.curve import curve_figure
+        from api.charts.render import svg as drawn
+
+        picture = drawn(curve_figure(curve, agreed))
         files[svg] = lambda partial: partial.write_text(picture, encoding="utf-8")
     if out is not None:
         kind = out.suffix

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,6 +40,45 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             content["trace"] = self.formatException(record.exc_info)
         return masked(_JSON.encode(content))
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes the lines of requests that are answered in one turn of the event loop together, and everything else at once.
+
+    Writing takes longer than answering what is kept. Nothing waits for long: a turn ends as soon as nobody else asks.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or keep it until the turn is over."""
+        if isinstance(record, RequestRecord):
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                pass
+            else:
+                if not self._waiting:
+                    loop.call_soon(self.flush)
+                self._waiting.append(self.format(record))
+                return
+        self.flush()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Write what was kept."""
+        self.acquire()
+        try:
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                self.stream.write("\n".join(waiting) + "\n")
+            super().flush()
+        except (OSError, ValueError):  # whoever read the log left, or it is full: requests are answered all the same
+            pass
+        finally:
+            self.release()
 
 
 class AccessLog:

@@ -5,16 +5,20 @@ protocol's number, by which asyncio would have seen that it is TCP, and header a
 
 A request that does not come whole in time, headers that are larger than is read, and a reader that takes nothing for too long
 end their connection. Where there are as many connections as may be, the one that has been idle longest makes room.
+
+A request that comes as the very bytes of one that was answered from memory is answered from there before it is parsed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import h11
 from starlette.types import Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -22,6 +26,10 @@ try:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 except ImportError:  # the faster parser is not installed
     RequestResponseCycle = None  # type: ignore[assignment, misc]
+
+_HAS_H11 = not hasattr(AutoHTTPProtocol, "on_message_begin")
+_MOST_ASKED = 4_096
+_END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,12 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
     limits: ClassVar[Limits] = Limits()
     """Of all connections of this process; set before it serves."""
 
+    again: ClassVar[Callable[[bytes], tuple[bytes, ...] | None] | None] = None
+    """Gives the parts of the answer to a request of the very same bytes, from its status line on; None where it must be parsed."""
+
+    asked: bytes | None = None
+    """The bytes of the request under way, where they came as one piece that holds nothing else."""
+
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  # as uvicorn has it
         super().__init__(*given, **named)
         self._timer: asyncio.TimerHandle | None = None
@@ -56,6 +70,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
         self._reads_body = False
         self._header_bytes = 0
         self._since = 0.0
+        self._in_message = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
@@ -67,8 +82,23 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
             return
         self._wait(self.limits.header_seconds)
 
+    def on_message_begin(self) -> None:
+        """Note that the parser is within a request."""
+        self._in_message = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that what follows is another request."""
+        self._in_message = False
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         """Read on, and look whether the request is whole."""
+        self._since = self.loop.time()
+        is_alone = self._is_alone(data)
+        if is_alone and self._is_answered(data):
+            return
+        self.asked = data if is_alone else None
         super().data_received(data)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete and not cycle.more_body:  # the request is whole
@@ -109,6 +139,42 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
                 timer.cancel()
         self._timer = self._writing = None
         super().connection_lost(exc)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, unless something was answered since this was asked for."""
+        idle = self.loop.time() - self._since
+        if idle < self.timeout_keep_alive:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive - idle, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _is_alone(self, data: bytes) -> bool:
+        """Whether these bytes are all of one request without a body, and no other is under way."""
+        if len(data) > _MOST_ASKED or data[:4] != b"GET " or data.find(_END) != len(data) - len(_END):
+            return False
+        if self._in_message or (self.cycle is not None and not self.cycle.response_complete):
+            return False
+        return not _HAS_H11 or (self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0])
+
+    def _is_answered(self, data: bytes) -> bool:
+        """Whether what is kept was enough to answer these bytes with."""
+        if Connection.again is None or self.flow.write_paused or self.transport.is_closing():
+            return False
+        parts = Connection.again(data)
+        if parts is None:
+            return False
+        self.transport.write(b"".join((_OK, _server_lines(self.server_state.default_headers), *parts)))
+        self.server_state.total_requests += 1
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        return True
 
     def _wait(self, seconds: float) -> None:
         if self._timer is not None:
@@ -164,14 +230,34 @@ def is_sent_whole(send: Send, head: bytes, body: bytes) -> bool:
         or not cycle.keep_alive
     ):
         return False
-    own = b"".join([name + b": " + value + b"\r\n" for name, value in cycle.default_headers])
     cycle.response_started, cycle.waiting_for_100_continue = True, False
     cycle.chunked_encoding, cycle.expected_content_length = False, 0
-    cycle.transport.write(b"".join((_OK, own, head, b"\r\n", body)))
+    cycle.transport.write(b"".join((_OK, _server_lines(cycle.default_headers), head, b"\r\n", body)))
     cycle.response_complete = True
     cycle.message_event.set()
     cycle.on_response()
     return True
+
+
+def bytes_asked(send: Send) -> bytes | None:
+    """The bytes of the request that is answered by this, where they hold it alone and its connection stays open."""
+    cycle = getattr(send, "__self__", None)
+    connection = getattr(getattr(cycle, "on_response", None), "__self__", None)
+    if cycle is None or not isinstance(connection, Connection) or connection.cycle is not cycle:
+        return None
+    said = {value.lower() for name, value in cycle.scope["headers"] if name == b"connection"}
+    return connection.asked if cycle.scope["http_version"] == "1.1" and said <= {b"keep-alive"} else None
+
+
+def _server_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The server's own headers, such as the date; the same list for a second."""
+    global _lines  # one server a process
+    if _lines[0] is not headers:
+        _lines = headers, b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+    return _lines[1]
+
+
+_lines: tuple[list[tuple[bytes, bytes]] | None, bytes] = (None, b"")
 
 
 def _send_at_once(transport: asyncio.BaseTransport) -> None:

@@ -3,10 +3,14 @@
 It does what the layers do for such a request, and nothing else: who asks is known from a moment ago, may read it, and has requests
 left; the answer is kept and cannot have changed. Whatever else is asked, in whatever way that is not the plainest, goes through the
 layers, so that they alone say what is refused and why. Tests compare both ways header by header.
+
+Programs ask for the same in the same words. The bytes of a request that was answered like this are remembered, as a hash, with what
+they mean: when they come again, they need not be parsed, only looked at as above.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -15,10 +19,10 @@ from dataclasses import dataclass
 from starlette.types import Scope, Send
 
 from api.service.http.access_log import note_request
-from api.service.http.connections import is_sent_whole
-from api.service.http.identity import Identity
+from api.service.http.connections import bytes_asked, is_sent_whole
+from api.service.http.identity import Identity, mark_of
 from api.service.http.rate_limit import RateLimit, left_header, policy_header
-from api.service.http.response_cache import CachedAnswer, ResponseCache
+from api.service.http.response_cache import CachedAnswer, Key, ResponseCache
 from api.service.http.security_headers import with_security
 from api.service.security.access import Caller
 from api.service.security.visibility import view_of
@@ -57,6 +61,7 @@ class GivenAgain:
         self._policy = policy_header(limit)
         self._names = random.Random()  # a name in logs, which nobody need be unable to guess
         self._whole: dict[int, _Whole] = {}
+        self._asked: dict[bytes, _Asked] = {}
 
     def look_in(self, cache: ResponseCache) -> None:
         """Look for answers in this memory."""
@@ -67,39 +72,72 @@ class GivenAgain:
         if scope["type"] != "http" or scope["method"] != "GET" or self.cache is None:
             return False
         began = time.perf_counter()
-        found = self._found(scope, self.cache)
-        if found is None:
+        asked = self._read(scope)
+        found = None if asked is None else self._answer(asked, self.cache, began)
+        if asked is None or found is None:
             return False
-        kept, caller = found
-        is_allowed, left, resets = self.limit.take(caller.client)
-        if not is_allowed:
-            return False
-        correlation = f"{self._names.getrandbits(128):032x}"
-        own = left_header(left, resets), (b"x-correlation-id", correlation.encode())
-        whole, body = self._headers(kept), kept.body or b""
-        if not is_sent_whole(send, whole.lines + _lines(own), body):
+        whole, own, body = found
+        if is_sent_whole(send, whole.lines + _lines(own), body):
+            self._remember(send, asked)
+        else:
             await send({"type": "http.response.start", "status": 200, "headers": [*whole.pairs, *own]})
             await send({"type": "http.response.body", "body": body})
-        seconds = time.perf_counter() - began
-        self.count("GET", scope["path"], 200, seconds)
-        note_request(correlation, "GET", scope["path"], 200, seconds, caller)
         return True
 
-    def _found(self, scope: Scope, cache: ResponseCache) -> tuple[CachedAnswer, Caller] | None:
-        """The kept answer, and who asks for it."""
+    def at_once(self, data: bytes) -> tuple[bytes, ...] | None:
+        """The parts of the answer to the bytes of a request, after the server's own headers; nothing where they must be read."""
+        began = time.perf_counter()
+        asked = self._asked.get(hashlib.sha256(data).digest())
+        if asked is None or self.cache is None:
+            return None
+        found = self._answer(asked, self.cache, began)
+        if found is None:
+            return None
+        whole, own, body = found
+        return whole.lines, *[b"%s: %s\r\n" % pair for pair in own], b"\r\n", body
+
+    def _read(self, scope: Scope) -> _Asked | None:
+        """What is asked for, where it is asked in the plainest way by someone who is known and may read it."""
         given: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name not in _PLAIN or name in given:
                 return None
             given[name] = value
-        shown = {name: given[raw].decode("latin-1") for name, raw in _SHOWN if raw in given}
-        caller = self.identity.known(shown) if shown else None
+        mark = mark_of({name: given[raw].decode("latin-1") for name, raw in _SHOWN if raw in given})
+        caller = None if mark is None else self.identity.remembered(mark)
         path = scope["path"]
-        if caller is None or self.identity.refusal(caller, "GET", path) is not None:
+        if mark is None or caller is None or self.identity.refusal(caller, "GET", path) is not None:
             return None
         view, accept = view_of(caller, self.identity.system), given.get(b"accept", b"").decode("latin-1")
-        kept = cache.found((path, scope["query_string"], accept, view))
-        return None if kept is None or kept.body is None else (kept, caller)
+        return _Asked(mark, caller, (path, scope["query_string"], accept, view))
+
+    def _answer(
+        self, asked: _Asked, cache: ResponseCache, began: float
+    ) -> tuple[_Whole, tuple[tuple[bytes, bytes], ...], bytes] | None:
+        """The headers that are the same each time, those of this answer, and its body; it is counted and stands in the log."""
+        if self.identity.remembered(asked.mark) != asked.caller:
+            return None
+        kept = cache.found(asked.key)
+        if kept is None or kept.body is None:
+            return None
+        is_allowed, left, resets = self.limit.take(asked.caller.client)
+        if not is_allowed:
+            return None
+        correlation = f"{self._names.getrandbits(128):032x}"
+        own = left_header(left, resets), (b"x-correlation-id", correlation.encode())
+        whole, path = self._headers(kept), asked.key[0]
+        seconds = time.perf_counter() - began
+        self.count("GET", path, 200, seconds)
+        note_request(correlation, "GET", path, 200, seconds, asked.caller)
+        return whole, own, kept.body
+
+    def _remember(self, send: Send, asked: _Asked) -> None:
+        """Keep what the bytes of a request mean."""
+        data = bytes_asked(send)
+        if data is not None:
+            if len(self._asked) >= _MOST_KEPT:
+                self._asked.clear()
+            self._asked[hashlib.sha256(data).digest()] = asked
 
     def _headers(self, kept: CachedAnswer) -> _Whole:
         """The headers of an answer with those that every answer has."""
@@ -110,6 +148,15 @@ class GivenAgain:
             pairs = [*with_security(kept.headers), self._policy]
             found = self._whole[id(kept)] = _Whole(kept, pairs, _lines(pairs))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request means: the mark of its credential and whose that is, and what is looked for."""
+
+    mark: bytes
+    caller: Caller
+    key: Key
 
 
 @dataclass(frozen=True)

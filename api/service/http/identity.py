@@ -74,10 +74,12 @@ class Identity:
 
     def known(self, given: Given) -> Caller | None:
         """Who asks, where that was found out a moment ago; never waits."""
+        mark = mark_of(given)
+        return None if mark is None else self.remembered(mark)
+
+    def remembered(self, mark: bytes) -> Caller | None:
+        """Whose credential a mark is of, where that was found out a moment ago; never waits."""
         now = self.clock()
-        mark = _mark(given)
-        if mark is None:
-            return None
         found = self._known.get(mark)
         if found is None or now >= found.until:
             return None
@@ -94,7 +96,7 @@ class Identity:
             KeySetError: tokens cannot be checked now.
             StoreError: keys cannot be looked up now.
         """
-        mark = _mark(given)
+        mark = mark_of(given)
         forgotten = self._forgotten
         try:
             caller = self._looked_up(given)
@@ -212,7 +214,7 @@ class IdentityLayer:
         )
 
 
-def _mark(given: Given) -> bytes | None:
+def mark_of(given: Given) -> bytes | None:
     """What a credential is remembered by; None where none was sent."""
     authorization, key = given.get("authorization"), given.get("x-api-key")
     if authorization is None and key is None:

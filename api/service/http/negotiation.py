@@ -86,7 +86,7 @@ def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) ->
 
 def _text_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Money as texts; a number that is not finite, which JSON has no word for, as nothing."""
-    numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
+    numbers = [each.name for each in frame.get_columns() if each.dtype.is_float() and not each.is_finite().all()]
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
     return _in_pounds(frame.with_columns(finite) if finite else frame)
 

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/allocations", tags=["allocations"])
 
 # Reason: each query parameter of an address is a parameter of its route.
 @router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
-def read_allocations(
+async def read_allocations(
     request: Request,
     service: ServiceDep,
     result_id: ResultId,
@@ -38,4 +38,4 @@ def read_allocations(
     """Allocations of a run, every level adding up to the penny."""
     asked = {"year": year, "stream": stream, "level": level, "code": code}
     where = filters(asked)
-    return frame_answer(request, service, "run", result_id, "allocation", where=where, limit=limit, cursor=cursor)
+    return await frame_answer(request, service, "run", result_id, "allocation", where=where, limit=limit, cursor=cursor)

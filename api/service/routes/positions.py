@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/positions", tags=["positions"])
 
 # Reason: each query parameter of an address is a parameter of its route.
 @router.get("/{result_id}", response_class=Response, responses=ROWS_RESPONSES)
-def read_positions(
+async def read_positions(
     request: Request,
     service: ServiceDep,
     result_id: ResultId,
@@ -47,7 +47,7 @@ def read_positions(
     cursor: Cursor = None,
 ) -> Response:
     """Positions of organisations under each contract option, or of the parties to a settlement."""
-    settled = service.store.result("settlement", result_id) is not None
+    settled = await service.read(service.store.result, "settlement", result_id) is not None
     kind, frame = ("settlement", "positions") if settled else ("comparison", "position")
     asked = {
         "organisation": organisation,
@@ -58,4 +58,4 @@ def read_positions(
         "output": output,
     }
     where = filters(asked, {"organisation": "party" if settled else "organisation_code", "case": "activity_case"})
-    return frame_answer(request, service, kind, result_id, frame, where=where, limit=limit, cursor=cursor)
+    return await frame_answer(request, service, kind, result_id, frame, where=where, limit=limit, cursor=cursor)

@@ -86,7 +86,7 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         headers = {"Vary": "Authorization, X-API-Key", "Cache-Control": IMMUTABLE}
         return respond(view, request, headers=headers, tag=tag_of(view.model_dump_json()))
 
-    def rows(
+    async def rows(
         request: Request,
         service: ServiceDep,
         result_id: ResultId,
@@ -95,7 +95,7 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
         limit: Rows = None,
         cursor: Cursor = None,
     ) -> Response:
-        return frame_answer(
+        return await frame_answer(
             request, service, kind.name, result_id, name, where=conditions(where), limit=limit, cursor=cursor
         )
 

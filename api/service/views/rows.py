@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.service.http.etags import is_unchanged, strong
 from api.service.http.negotiation import ARROW, CSV, FRAME_FORMATS, JSON, NDJSON, PARQUET, rendered
@@ -109,7 +111,7 @@ ROW_FORMATS = tuple(_renderer(media) for media in FRAME_FORMATS)
 """How rows leave, the default first."""
 
 
-def frame_answer(
+async def frame_answer(
     request: Request,
     service: Service,
     kind: str,
@@ -120,7 +122,7 @@ def frame_answer(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Response:
-    """The answer that carries those rows of a frame that the caller may see.
+    """The answer that carries those rows of a frame that the caller may see; in a thread where it takes time.
 
     Args:
         request: for Accept and If-None-Match.
@@ -136,6 +138,23 @@ def frame_answer(
         ServiceError: no such result; a condition that no row could match; a cursor that cannot be read; no format that is offered.
         UnknownNameError: no such frame.
     """
+    made = partial(_frame_answer, request, service, kind, result_id, name, where=where, limit=limit, cursor=cursor)
+    if service.is_quick(kind, result_id, name, request.state.caller):
+        return made()
+    return await run_in_threadpool(made)
+
+
+def _frame_answer(
+    request: Request,
+    service: Service,
+    kind: str,
+    result_id: str,
+    name: str,
+    *,
+    where: Sequence[Filter],
+    limit: int | None,
+    cursor: str | None,
+) -> Response:
     renderer = renderer_for(request, ROW_FORMATS)
     found = service.seen(kind, result_id, name, request.state.caller)
     if found is None:
@@ -183,7 +202,8 @@ def matching(frame: pl.DataFrame, where: Sequence[Filter], *, names_values: bool
         if column.dtype.is_nested():
             faults.add(f"query: {each.parameter}", f"{each.column}, which holds lists", "a column that can be compared")
             continue
-        match = column.cast(pl.String) == each.value  # an empty cell is no match: neither `any` nor `filter` takes it
+        texts = column if column.dtype == pl.String else column.cast(pl.String)
+        match = texts == each.value  # an empty cell is no match: neither `any` nor `filter` takes it
         if names_values and frame.height and not match.any():
             near = _near(each.value, column) if column.dtype == pl.String else ""
             faults.add(

@@ -1,5 +1,6 @@
 """The search for a mix of whole numbers: alike localities together first, then the full programme from what that found.
 
+    very large: in parts, then rounded      a bound by weak duality, and a mix
     merged programme, starts of places in parts, then whole      a proved bound, and whole numbers worth trying
     merged programme, all whole numbers    where that is not yet within the gap
     full programme, those numbers fixed    a linear programme: a mix
@@ -18,7 +19,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from capitation.errors import SolverError
+from optimiser.answers.whole.by_places import by_places
 from optimiser.answers.whole.former import FormerMix
+from optimiser.answers.whole.interior import ROUND_UP_FROM, VERY_LARGE, bound_of, rounded
 from optimiser.answers.whole.merging import Merged, merge
 from optimiser.engines import highs
 from optimiser.engines.answer import PROVED, Answer, Status, relative_gap
@@ -33,6 +36,9 @@ MERGE_FROM = 2_000
 
 LINEAR_SECONDS = 30.0
 """Seconds for a linear programme that is left when whole numbers are fixed: it takes moments, or goes in circles."""
+
+ROUNDED_SECONDS = 150.0
+"""The same on a very large programme."""
 
 _PART = 0.7
 """Part of the time that the merged programme may take."""
@@ -145,13 +151,16 @@ def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: Form
     if not matrix.is_whole or (former is None and matrix.column_count < MERGE_FROM):
         return _or_nothing(_engine(matrix, search, found.left(search), prices=True))
     if former is not None:
-        found.complete(former.on(matrix), found.left(search))
+        # on a busy machine the start is completed all the same: a plan has a mix whatever the limit
+        found.complete(former.on(matrix), None)
         proved = former.proves(matrix)
         if found.values is None:
             found.notes.append("the former mix keeps no longer every limit; the search began without it")
         elif proved is not None:
             found.bounded(proved)
             found.notes.append("the bound was proved for this very programme by the search that found the former mix")
+    if found.gap > search.gap and matrix.column_count >= VERY_LARGE and search.engine == "highs":
+        _rounded_first(found, search)
     merged = merge(matrix, like) if found.gap > search.gap and matrix.column_count >= MERGE_FROM else None
     if merged is not None:
         answer = _merged_first(found, merged, search)
@@ -165,6 +174,29 @@ def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: Form
         found.better(answer.values)
         found.bounded(answer.bound)
     return _finished(found, search)
+
+
+def _rounded_first(found: _Found, search: Search) -> None:
+    """Bound a very large programme by prices found place by place, or by its interior point, and round what they buy to a mix."""
+    matrix, began = found.matrix, time.perf_counter()
+    inside = by_places(matrix, time_limit=found.left(search, _PART))
+    if inside is None and not found.time_is_up(search):
+        inside = highs.HighsSession(matrix.relaxed()).interior(found.left(search, _PART))
+    found.seconds["solve"] = found.seconds.get("solve", 0.0) + time.perf_counter() - began
+    if inside is None:
+        return
+    values, prices = inside
+    found.bounded(bound_of(matrix, prices))
+    for up_from in ROUND_UP_FROM:
+        if found.time_is_up(search):
+            return
+        left = found.left(search)
+        limit = ROUNDED_SECONDS if left is None else min(ROUNDED_SECONDS, left)
+        answer = completed(matrix, rounded(matrix, values, up_from), time_limit=limit)
+        if answer is not None:
+            found.took(answer)
+            found.better(answer.values)
+            return
 
 
 def _in_places(matrix: Matrix) -> Flags:

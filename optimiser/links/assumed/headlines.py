@@ -9,6 +9,7 @@ What a change leaves as it was is not worked out again: a figure of the options 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property, partial
@@ -29,6 +30,7 @@ from capitation.run.run import Run
 from capitation.shift.calibration import Calibration, calibrate
 from capitation.shift.solution import read_solutions
 from capitation.streams.control_total import control_total
+from contracts.document.models import Contract
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from contracts.options.trials import Trials, first_year_of
@@ -166,12 +168,14 @@ class Headlines:
         totals = run.locality_total.filter(pl.col("year") == need)
         return totals.group_by("area_code").agg(pl.col("total_pence").sum().alias("pence"))
 
-    def of_options(self, inputs: PlanInputs, run: Run) -> Amounts:
-        """Headlines of the contract options on a run."""
+    def of_options(self, inputs: PlanInputs, run: Run, given: Mapping[str, Contract] | None = None) -> Amounts:
+        """Headlines of the contract options on a run, with contracts at hand in place of those that they name."""
         document = inputs.options
         if document is None:
             return {}
-        trials = self._trials_on(document, inputs, run)
+        folder = None if inputs.options_file is None else inputs.options_file.parent
+        changed = None if given is None else trials_of(document, inputs.pack, run, folder, given)
+        trials = changed or self._trials_on(document, inputs, run)
         rows = first_year_of(document, trials.positions(trials.by_case(document.shown_case, document), document))
         sums = rows.group_by("option", "role").agg(pl.col("position_pence").sum())
         return {f"{role}s:{option}": pence for option, role, pence in sums.iter_rows()}

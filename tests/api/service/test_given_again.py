@@ -2,10 +2,12 @@
 
 import json
 import logging
+import time
 
 import pytest
 
 from api.service.http.access_log import JsonLines
+from tests.api.service.real_server import Server, until
 
 PATH = "/v1/scenarios/blmk"
 OWN = {"x-correlation-id", "ratelimit"}
@@ -113,3 +115,64 @@ def test_a_key_that_is_taken_back_is_refused_at_once(served, asked):
     ]
     assert served.client.delete(f"/v1/keys/{mine}", headers=admin).status_code < 300
     assert asked().status_code == 401
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server as a user starts it, before the first key."""
+    started = Server(tmp_path, CAPITATION_WORKERS="0", CAPITATION_RATE_REQUESTS="9")
+    started.wait()
+    yield started
+    started.stop()
+
+
+def test_the_bytes_of_a_request_are_answered_alike_however_they_come(server):
+    def text(path=PATH, more=""):
+        return f"GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {server.token}\r\n{more}\r\n".encode()
+
+    def answers(connection, count):
+        """Status lines, headers but those of one request, and bodies."""
+        found = []
+        with connection.makefile("rb") as lines:
+            for _ in range(count):
+                head = list(iter(lines.readline, b"\r\n"))
+                length = next(int(each.split(b":")[1]) for each in head if each.lower().startswith(b"content-length:"))
+                kept = [each for each in head if each.partition(b":")[0].decode() not in {*OWN, "date"}]
+                found.append((sorted(kept), lines.read(length)))
+        return found
+
+    connection = server.connect()
+    whole = []
+    for _ in range(4):  # through the layers, kept, and by its bytes
+        connection.sendall(text())
+        whole += answers(connection, 1)
+    connection.sendall(text()[:40])
+    time.sleep(0.05)
+    connection.sendall(text()[40:])
+    connection.sendall(text() + text("/livez") + text())  # three at once
+    whole += answers(connection, 1)
+    first, alive, last = answers(connection, 3)
+    assert alive[1] != first[1]
+    assert all(each == whole[0] for each in [*whole, first, last])
+    connection.sendall(text()[:-2] + b"X-Part: ")  # within a header, the very bytes are no request
+    time.sleep(0.05)
+    connection.sendall(text())
+    assert answers(connection, 1)[0] == whole[0]
+    connection.sendall(text(more="Connection: close\r\n"))
+    assert len(answers(connection, 1)) == 1
+    assert connection.recv(10) == b""
+    connection.close()
+    again = server.connect()
+    again.sendall(text())
+    refused = answers(again, 1)
+    assert refused[0][0][0].startswith(b"HTTP/1.1 429") or any(b"429" in each for each in refused[0][0])
+    again.close()
+
+    def logged():
+        return [each for each in server.log() if each.get("path") == PATH]
+
+    until(lambda: len(logged()) == 10)  # the last line may come a moment after its answer
+    lines = logged()
+    assert [each["status"] for each in lines] == [200] * 9 + [429]
+    assert len({each["correlation_id"] for each in lines}) == 10
+    assert {tuple(each) for each in lines[:9]} == {tuple(lines[0])}

@@ -91,8 +91,8 @@ def test_payoff_gives_bends_and_leaps_as_table_and_svg(run, tmp_path):
     assert loss["leap"] == pytest.approx(-0.4 * 0.02 * 1_098_668_352, rel=1e-6)
     assert found["slopes"] == pytest.approx([-0.735, 0.0, -0.4], abs=1e-8)
     root = ElementTree.parse(svg).getroot()
-    texts = [t.text or "" for t in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert any("1,120,641,719" in t for t in texts), "the table stands beside the curve"
+    words = root.find("{http://www.w3.org/2000/svg}desc").text
+    assert "1,120,641,719" in words, "every point of the curve stands in its description"
     assert root.find("{http://www.w3.org/2000/svg}title") is not None
     assert pl.read_csv(table).height == len(found["table"])
 

@@ -16,8 +16,8 @@ def document(pack):
 
 
 @pytest.fixture(scope="module")
-def studied(document, pack, blmk_run):
-    return evaluate_options(document, pack, run=blmk_run, studied=True)
+def studied(studied_blmk):
+    return studied_blmk
 
 
 @pytest.fixture(scope="module")

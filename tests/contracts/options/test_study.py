@@ -24,8 +24,8 @@ def document(pack):
 
 
 @pytest.fixture(scope="module")
-def studied(document, pack, blmk_run):
-    return evaluate_options(document, pack, run=blmk_run, studied=True)
+def studied(studied_blmk):
+    return studied_blmk
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def trials(document, pack, blmk_run):
     names = dict.fromkeys(c.contract for o in document.options for c in (*o.contracts, *o.quality))
     contracts = {name: read_contract(pack.path(f"contracts/{name}.toml")) for name in names}
     money = commissioner_money(blmk_run, pack)
-    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, evaluation._settle_all)
+    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, evaluation._settling())
 
 
 def test_the_order_of_a_hospitals_options_turns_at_plan(studied):

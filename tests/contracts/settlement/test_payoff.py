@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from api.boards.svg import round_ticks
 from capitation.errors import ContractError
 from contracts import parse_contract, settle
 from contracts.document.contract import read_contract
@@ -124,9 +123,3 @@ def test_a_figure_that_cannot_vary_alone_is_refused_in_words():
     )
     with pytest.raises(ContractError, match="x cannot vary while the other figures of its rows stay"):
         payoff(contract, [{"x": 100.0, "w": 0.0}, {"x": 100.0, "w": 0.0}], "x", 50.0, 150.0)
-
-
-def test_ticks_are_round():
-    assert round_ticks(0, 23) == [0, 5, 10, 15, 20, 25]
-    assert round_ticks(-7.3e6, 0) == [-8e6, -6e6, -4e6, -2e6, 0]
-    assert round_ticks(850e6, 1300e6)[0] == 8e8

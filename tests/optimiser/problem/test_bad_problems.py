@@ -50,6 +50,11 @@ def test_the_good_problem_is_good():
     [
         (with_hub(effects=[{"point_of_delivery": "admision", "central": 0.2}]), "Did you mean 'admission'"),
         (with_hub(effects=[{"point_of_delivery": "admission", "central": 1.2}]), "at most 100%"),
+        (with_hub(effects=[{"point_of_delivery": "admission", "central": 0.1}] * 2), "found 'admission' twice"),
+        (
+            changed(localities=[{"id": "town", "persons": 5}]),
+            "activity of admission: found a row without a locality; expected a row for each locality",
+        ),
         (with_hub(effects=[{"point_of_delivery": "admission", "central": -0.2}]), "0 or more"),
         (
             with_hub(largest_scale=3, effects=[{"point_of_delivery": "admission", "central": 0.5}]),

@@ -1,0 +1,1 @@
+"""Charts of contracts: what each party gets under each option."""

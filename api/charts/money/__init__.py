@@ -1,0 +1,1 @@
+"""Charts of money: where it goes, what is lacking, and who owes whom."""

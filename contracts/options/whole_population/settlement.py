@@ -1,0 +1,357 @@
+"""A body's contract on a run: what it is paid for weighted persons, what it pays for care, and what is left to whom.
+
+    on account   = planned persons x rate                by quarter, commissioner and locality by weighted persons
+    true-up      = (listed - planned persons) x rate     every quarter, by the lists of the run
+    left         = paid - care in scope                  in paid years; shadow years are worked out and not paid
+    hospitals    = their part of what is left, by what the body pays each
+    carried on   = part of the rest and of what came before, against what the body can lose
+
+Need weighs who gets which part; over the system weighted persons are persons, so a person more is worth one rate. Every sum is whole
+pence, and parts add to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from capitation.aims.milestones import earliest_starts, milestones
+from capitation.errors import ContractError, Faults, suggest
+from capitation.money.apportion import split
+from capitation.money.pence import pounds_text
+from capitation.money.rounding import nearest
+from capitation.pack.sources import DataPack
+from capitation.records.columns import COMMISSIONER, LOCALITY, PROVIDER, SERVICE, YEAR
+from capitation.records.frames import Column, Frame, Schema
+from capitation.records.years import FinancialYear
+from capitation.run.run import Run
+from contracts.document.contract import read_contract
+from contracts.options.whole_population.document import CareBody
+from contracts.settlement.settle import settle
+
+QUARTERS = 4
+IS_SHADOW = Column(pl.Boolean, "true or false", "Whether it is worked out and not paid")
+
+
+class BodyScope(Schema):
+    """The money of one service in one year: in from commissioners, out to providers, and whether the body stands between."""
+
+    year = YEAR
+    service_code = SERVICE
+    in_scope = Column(pl.Boolean, "true or false", "Whether the money goes through the body")
+    pooled_with = Column(pl.String, "codes", "Councils of a section 75 pool, with spaces between")
+    money_in_pence = Column(pl.Int64, "pence", "What commissioners plan for it")
+    money_out_pence = Column(pl.Int64, "pence", "What providers receive for it")
+
+    @classmethod
+    def rules(cls) -> dict[str, pl.Expr]:
+        """No money is left nowhere."""
+        return {"what goes in comes out": pl.col("money_in_pence") == pl.col("money_out_pence")}
+
+
+class BodyPayment(Schema):
+    """What one commissioner owes the body for one locality's weighted persons in a quarter."""
+
+    year = YEAR
+    quarter = Column(pl.Int64, "quarter", "Quarter of the financial year", key=True, ge=1, le=QUARTERS)
+    commissioner_code = COMMISSIONER
+    locality_code = LOCALITY
+    is_shadow = IS_SHADOW
+    weighted_persons = Column(pl.Float64, "weighted persons", "Weighted persons of the lists", ge=0)
+    rate_pence = Column(pl.Int64, "pence per weighted person and year", "Rate", ge=0)
+    on_account_pence = Column(pl.Int64, "pence", "Paid for planned persons")
+    true_up_pence = Column(pl.Int64, "pence", "Paid or taken back for those listed beyond the plan")
+    due_pence = Column(pl.Int64, "pence", "Both together")
+
+
+class BodySupply(Schema):
+    """What the body pays a provider for a service of a locality."""
+
+    year = YEAR
+    provider_code = PROVIDER
+    locality_code = LOCALITY
+    service_code = SERVICE
+    is_elsewhere = Column(
+        pl.Boolean, "true or false", "Whether its patients are treated outside the system's own providers"
+    )
+    paid_pence = Column(pl.Int64, "pence", "Payment")
+
+
+class LocalityBudget(Schema):
+    """A locality's budget under the body and what its people's care takes of it."""
+
+    year = YEAR
+    locality_code = LOCALITY
+    is_shadow = IS_SHADOW
+    budget_pence = Column(pl.Int64, "pence", "Weighted persons at the rate")
+    care_pence = Column(pl.Int64, "pence", "Care in scope of its people")
+    left_pence = Column(pl.Int64, "pence", "Budget less care")
+
+
+class BodyAccount(Schema):
+    """The year of the body: paid, spent, shared and carried on."""
+
+    year = YEAR
+    is_shadow = IS_SHADOW
+    listed_persons = Column(pl.Float64, "persons", "Persons of the lists, the sum of weighted persons", ge=0)
+    rate_pence = Column(pl.Int64, "pence per weighted person and year", "Rate", ge=0)
+    income_pence = Column(pl.Int64, "pence", "Weighted persons at the rate, trued up to the lists")
+    care_pence = Column(pl.Int64, "pence", "What it pays for care in scope")
+    left_pence = Column(pl.Int64, "pence", "Income less care")
+    hospitals_pence = Column(pl.Int64, "pence", "Part of it that the hospitals take or bear")
+    returned_pence = Column(pl.Int64, "pence", "Part of the rest that goes back to commissioners, or that they bear")
+    carried_in_pence = Column(pl.Int64, "pence", "Carried in from the year before")
+    carried_on_pence = Column(pl.Int64, "pence", "Carried into the next year")
+    reserve_pence = Column(pl.Int64, "pence", "What the body can lose", ge=0)
+    can_bear = Column(pl.Boolean, "true or false", "Whether what is carried on is within what it can lose")
+    is_rebased = Column(pl.Boolean, "true or false", "Whether the rate is due to be agreed anew")
+
+
+class HospitalShare(Schema):
+    """What one hospital takes of a gain of the body, below nothing bears of its loss."""
+
+    year = YEAR
+    provider_code = PROVIDER
+    is_shadow = IS_SHADOW
+    share_pence = Column(pl.Int64, "pence", "Its part")
+
+
+@dataclass(frozen=True)
+class BodySettlement:
+    """Everything that a body's contract says of a run."""
+
+    body: CareBody
+    scope: Frame[BodyScope]
+    payments: Frame[BodyPayment]
+    supply: Frame[BodySupply]
+    localities: Frame[LocalityBudget]
+    hospitals: Frame[HospitalShare]
+    accounts: Frame[BodyAccount]
+
+
+def settle_body(body: CareBody, pack: DataPack, run: Run) -> BodySettlement:
+    """The contract of a body on the lists and the money of a run.
+
+    Raises:
+        ContractError: a contract that starts before its body exists, a scope that leaves money nowhere or names what is not there, a year
+            without planned persons, a run of another scenario; all together.
+
+    Example:
+        A rate of £1,129.10 and 51,610 persons more in a year are £58,272,851.00 more.
+    """
+    years = [y for y in _years(run) if y in body.shadow_years or y >= body.first_year]
+    _check(body, pack, run, years)
+    payments = _payments(body, pack, run, years)
+    supply = _supply(body, run, years)
+    shares, accounts = _accounts(body, payments, supply, years)
+    return BodySettlement(
+        body, _scope(body, run, years), payments, supply, _localities(payments, supply), shares, accounts
+    )
+
+
+def _years(run: Run) -> list[FinancialYear]:
+    return [FinancialYear(y) for y in run.service_envelope.get_column("year").unique().sort()]
+
+
+def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear]) -> None:
+    faults, where = Faults(), f"body {body.id}"
+    scenario = run.manifest.scenario.get("id")
+    if scenario != body.scenario:
+        faults.add(f"{where}: scenario", f"a run of {scenario!r}", f"a run of {body.scenario!r}")
+    _check_start(body, pack, years, faults)
+    services = set(run.service_envelope.get_column("service_code"))
+    named = {row.service for row in body.scope}
+    for service in sorted(services - named):
+        faults.add(
+            f"{where}: scope",
+            f"no row for {service!r}, whose money then goes nowhere",
+            "every service of the run, once",
+        )
+    for service in sorted(named - services):
+        faults.add(
+            f"{where}: scope", f"unknown service {service!r}", "a service of the run", suggest(service, services)
+        )
+    streams = set(run.allocation.get_column("stream"))
+    if body.stream not in streams:
+        faults.add(f"{where}: stream", repr(body.stream), "a stream of the run", suggest(body.stream, streams))
+    paid = set(run.provider_allocation.get_column("provider_code"))
+    councils = [code for row in body.scope for code in row.pooled_with]
+    for code in sorted({*body.sharers, *councils} - paid):
+        faults.add(
+            f"{where}: sharers and pools",
+            f"{code!r}, which the run does not pay",
+            "a provider of the run",
+            suggest(code, paid),
+        )
+    planned = {each.year for each in body.planned_persons}
+    for year in years:
+        if year not in planned:
+            faults.add(
+                f"{where}: planned_persons", f"none of {year}", "the persons on whom each year is paid on account"
+            )
+    if body.contract not in pack.names("contracts"):
+        faults.add(
+            f"{where}: contract",
+            f"no contract {body.contract!r}",
+            "a contract of the pack",
+            suggest(body.contract, pack.names("contracts")),
+        )
+    faults.raise_if_any(ContractError, f"{where}: its contract cannot be settled")
+
+
+def _check_start(body: CareBody, pack: DataPack, years: list[FinancialYear], faults: Faults) -> None:
+    """The body is there before its first paid year begins, and the run reaches that year."""
+    known = milestones(pack)
+    starts = earliest_starts(known)
+    where = f"body {body.id}: first_year"
+    if body.milestone not in starts:
+        faults.add(
+            f"body {body.id}: milestone",
+            repr(body.milestone),
+            "what a milestone of aims/milestones.csv starts",
+            suggest(body.milestone, starts),
+        )
+    elif body.first_year <= starts[body.milestone]:
+        due = known.filter((pl.col("role") == "starts") & (pl.col("drives") == body.milestone)).get_column("due")[0]
+        faults.add(
+            where, f"{body.first_year}, which begins before the body is established ({due})",
+            f"{starts[body.milestone].next} or later; until then the old contracts hold",
+        )  # fmt: skip
+    if body.first_year not in years:
+        faults.add(where, f"{body.first_year}, a year that the run does not reach", "a year of the run")
+
+
+def _payments(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear]) -> Frame[BodyPayment]:
+    homes = run.membership.select(code="practice_code", locality="locality_code", commissioner="commissioner_code")
+    weighed = (
+        run.allocation.filter(
+            (pl.col("level") == "practice")
+            & (pl.col("stream") == body.stream)
+            & pl.col("year").is_in([str(y) for y in years])
+        )
+        .join(homes, on="code", how="left", validate="m:1")
+        .group_by("year", "commissioner", "locality")
+        .agg(pl.col("weighted_persons").sum())
+        .with_columns(pl.col("weighted_persons").sum().over("year").round(6).alias("listed_persons"))
+    )
+    planned = {str(each.year): float(each.value) for each in body.planned_persons}
+    rates = {str(y): nearest(body.rate(y)) for y in years}
+    rows = weighed.join(pl.DataFrame({"quarter": range(1, QUARTERS + 1)}), how="cross").with_columns(
+        pl.lit(body.code).alias("body"),
+        pl.col("year").replace_strict(planned, return_dtype=pl.Float64).alias("planned_persons"),
+        pl.col("year").replace_strict(rates, return_dtype=pl.Int64).alias("rate_pence"),
+    )
+    rows = rows.sort("year", "quarter", "commissioner", "locality")
+    contract = read_contract(pack.path(f"contracts/{body.contract}.toml"))
+    done = settle(contract, rows, where=f"body {body.id}").results
+    parts = rows.with_columns(done.get_column(name) for name in ("on_account_pence", "true_up_pence"))
+    due = pl.col("on_account_pence") + pl.col("true_up_pence")
+    return BodyPayment.validate(
+        parts.with_columns(_shadow(body), due.alias("due_pence"), pl.col("quarter").cast(pl.Int64))
+        .rename({"commissioner": "commissioner_code", "locality": "locality_code"})
+        .select(*BodyPayment.columns())
+    )
+
+
+def _shadow(body: CareBody) -> pl.Expr:
+    return pl.col("year").is_in([str(y) for y in body.shadow_years]).alias("is_shadow")
+
+
+def _scope(body: CareBody, run: Run, years: list[FinancialYear]) -> Frame[BodyScope]:
+    key, amount = ["year", "service_code"], pl.col("allocation_pence").sum()
+    given = run.service_envelope.group_by(key).agg(amount.alias("money_in_pence"))
+    taken = run.provider_allocation.group_by(key).agg(amount.alias("money_out_pence"))
+    rows = pl.DataFrame(
+        [(row.service, row.in_scope, " ".join(row.pooled_with)) for row in body.scope],
+        schema={"service_code": pl.String, "in_scope": pl.Boolean, "pooled_with": pl.String}, orient="row",
+    )  # fmt: skip
+    both = (
+        given.filter(pl.col("year").is_in([str(y) for y in years]))
+        .join(taken, on=key, how="left", validate="1:1")
+        .with_columns(pl.col("money_out_pence").fill_null(0))
+        .join(rows, on="service_code", how="left", validate="m:1")
+    )
+    faults = Faults()
+    for year, service, inside, out in both.filter(pl.col("money_in_pence") != pl.col("money_out_pence")).select(*key, "money_in_pence", "money_out_pence").iter_rows():  # fmt: skip
+        faults.add(
+            f"body {body.id}: {service} of {year}",
+            f"£{pounds_text(inside)} in and £{pounds_text(out)} out",
+            "as much out as in",
+        )
+    faults.raise_if_any(ContractError, f"body {body.id}: its scope leaves money nowhere")
+    return BodyScope.validate(both.select(*BodyScope.columns()))
+
+
+def _supply(body: CareBody, run: Run, years: list[FinancialYear]) -> Frame[BodySupply]:
+    inside = [row.service for row in body.scope if row.in_scope]
+    own = set(run.code_name.filter(kind="organisation").get_column("code"))
+    rows = (
+        run.provider_allocation.filter(
+            pl.col("service_code").is_in(inside) & pl.col("year").is_in([str(y) for y in years])
+        )
+        .group_by("year", "provider_code", "locality_code", "service_code")
+        .agg(pl.col("allocation_pence").sum().alias("paid_pence"))
+        .with_columns(
+            (pl.col("provider_code").str.starts_with("X-") | ~pl.col("provider_code").is_in(list(own))).alias(
+                "is_elsewhere"
+            )
+        )
+    )
+    return BodySupply.validate(rows.select(*BodySupply.columns()))
+
+
+def _localities(payments: Frame[BodyPayment], supply: Frame[BodySupply]) -> Frame[LocalityBudget]:
+    key = ["year", "locality_code"]
+    care = supply.group_by(key).agg(pl.col("paid_pence").sum().alias("care_pence"))
+    budget = payments.group_by(*key, "is_shadow").agg(pl.col("due_pence").sum().alias("budget_pence"))
+    rows = budget.join(care, on=key, how="left", validate="1:1").with_columns(pl.col("care_pence").fill_null(0))
+    left = (pl.col("budget_pence") - pl.col("care_pence")).alias("left_pence")
+    return LocalityBudget.validate(rows.with_columns(left).select(*LocalityBudget.columns()))
+
+
+def _accounts(
+    body: CareBody, payments: Frame[BodyPayment], supply: Frame[BodySupply], years: list[FinancialYear]
+) -> tuple[Frame[HospitalShare], Frame[BodyAccount]]:
+    """The years of the body in order; what a shadow year leaves is shared by nobody and carried nowhere."""
+    rows: list[tuple[object, ...]] = []
+    shares: list[tuple[object, ...]] = []
+    carried = 0
+    for year in years:
+        mine, bought = payments.filter(year=str(year)), supply.filter(year=str(year))
+        shadow = year in body.shadow_years
+        income, care = int(mine.get_column("due_pence").sum()), int(bought.get_column("paid_pence").sum())
+        left = income - care
+        paid = dict(bought.group_by("provider_code").agg(pl.col("paid_pence").sum()).iter_rows())
+        part = nearest(Decimal(left) * body.sharers_part.value)
+        shares += [
+            (str(year), who, shadow, each)
+            for who, each in zip(body.sharers, split(part, [paid.get(who, 0) for who in body.sharers]), strict=True)
+        ]
+        kept = nearest(Decimal(left - part) * body.carried_forward.value)
+        before, carried = (0, carried) if shadow else (carried, carried + kept)
+        on = kept if shadow else carried
+        reserve = nearest(Decimal(income) * body.reserve.value)
+        since = year.years_after(body.first_year)
+        weighed = mine.filter(pl.col("quarter") == 1).get_column("weighted_persons").sum()
+        rows.append(
+            (str(year), shadow, round(float(weighed), 6), nearest(body.rate(year)), income, care, left, part, left - part - kept, before, on,
+             reserve, on >= -reserve, since > 0 and since % body.rebased_every == 0)
+        )  # fmt: skip
+    return (
+        HospitalShare.validate(pl.DataFrame(shares, schema=HospitalShare.dtypes(), orient="row")),
+        BodyAccount.validate(pl.DataFrame(rows, schema=BodyAccount.dtypes(), orient="row")),
+    )
+
+
+__all__ = [
+    "BodyAccount",
+    "BodyPayment",
+    "BodyScope",
+    "BodySettlement",
+    "BodySupply",
+    "HospitalShare",
+    "LocalityBudget",
+    "settle_body",
+]
