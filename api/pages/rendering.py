@@ -24,7 +24,12 @@ HEADERS = {
 }
 """Headers of a page: nothing of it comes from elsewhere, and none of its scripts or styles stand in it."""
 
-MEDIA = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "txt": "text/plain; charset=utf-8"}
+MEDIA = {
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+    "js": "text/javascript; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+}
 """Kinds of files that pages are made with, by the ending of their names."""
 
 NAVIGATION = (

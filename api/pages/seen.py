@@ -92,7 +92,7 @@ class SeenRun:
     def not_in(self) -> list[str]:
         """What was set aside or not modelled, in words."""
         rows = self.run.frames["set_aside"] if "set_aside" in self.run.frames else pl.DataFrame()
-        return [f"{r['subject'].rstrip('.')}: {r['reason']}" for r in rows.iter_rows(named=True)]
+        return [_said(r["subject"], r["reason"]) for r in rows.iter_rows(named=True)]
 
     def year(self, asked: str | None) -> str:
         """The year that is asked for; that of the scenario's need where none is.
@@ -111,6 +111,13 @@ class SeenRun:
     def names(self, kind: str) -> dict[str, str]:
         """Names by code."""
         return dict(self.run.frames["code_name"].filter(pl.col("kind") == kind).select("code", "name").iter_rows())
+
+
+def _said(subject: str, reason: str) -> str:
+    """What is set aside, in a sentence; a reason that only says where it is repeated is left out."""
+    words = subject.rstrip(".").removeprefix("limit of a formula: ")
+    words = words[:1].upper() + words[1:]
+    return f"{words}." if reason.startswith("Told with") else f"{words}: {reason}"
 
 
 def newest(service: Service, kind: str) -> Result | None:

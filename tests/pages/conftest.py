@@ -33,10 +33,10 @@ class Browser:
     def mark(self, path="/help"):
         return re.search(r'name="mark" value="([^"]+)"', self.get(path).text)[1]
 
-    def send(self, path, follow_redirects=False, **fields):
+    def send(self, address, /, follow_redirects=False, **fields):
         if "mark" not in fields:
             fields["mark"] = self.mark()
-        return self.client.post(path, data=fields, headers=self.headers, follow_redirects=follow_redirects)
+        return self.client.post(address, data=fields, headers=self.headers, follow_redirects=follow_redirects)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from api.pages.tables import heading
 from capitation.money.pence import pounds_text
 
 _LABEL = re.compile(r"([a-z_]+)\.([a-z_]+)(?: (.+))?")
+_KEY = re.compile(r"\b[a-z_]+=")
 _LEVELS = 3
 
 
@@ -70,9 +71,11 @@ def _node(tree: dict[str, Any], run: str) -> ShownFigure:
         where = [each for each in (found[3] or "").split(", ") if each]
         href = f"/figures/{run}/{found[1]}/{found[2]}?{urlencode({'where': where, 'depth': _LEVELS}, doseq=True)}"
         spoken = _LABEL.match(title)
-        rest = title[title.index(" ") :].strip() if " " in title else ""
+        rest = _KEY.sub("", title[title.index(" ") :].strip()) if " " in title else ""
         if spoken:
-            title = f"{heading(found[2]).replace(' (£)', '')} ({heading(found[1]).lower()}){' ' + rest if rest else ''}"
+            title = (
+                f"{heading(found[2]).replace(' (£)', '')} ({heading(found[1]).lower()}){', ' + rest if rest else ''}"
+            )
     parts = tuple(_node(each, run) for each in tree.get("parts", ()))
     return ShownFigure(
         title,
@@ -92,6 +95,8 @@ def _value(tree: dict[str, Any]) -> str:
         return f"£{pounds_text(int(value))}".replace("£-", "-£")
     if unit in {"share", "ratio"} and re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", value):
         return f"{float(value):.4%}"
+    if unit in {"pounds", "pence"}:
+        return f"£{value}".replace("£-", "-£") if unit == "pounds" else value
     return f"{value} {unit}".strip()
 
 
