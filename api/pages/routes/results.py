@@ -130,7 +130,8 @@ def _best(wide: pl.DataFrame, options: list[str], titles: dict[str, str]) -> str
             sums = {o: int(rows[f"{o}_pence"].sum()) for o in options}
             best = max(sums, key=lambda o: sums[o])
             said.append(f"{role}s are left with most under {titles.get(best, best)} ({board_text(sums[best])})")
-    return f"{'; '.join(said)}.".capitalize() if said else "Nothing is to be compared."
+    words = "; ".join(said) or "nothing is to be compared"
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def optimisation(request: Request) -> Response:
