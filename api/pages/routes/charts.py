@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -50,9 +52,10 @@ def drawing(request: Request) -> Response:
     """The drawing itself, for a page or for a narrow screen."""
     seen = run_of(request, request.path_params["run"])
     figure = figure_of(seen, request.path_params["name"], request.query_params.get("year"))
-    return Response(
-        svg_of(figure, narrow=request.path_params["width"] == "narrow"), headers=_DRAWING, media_type="image/svg+xml"
-    )
+    body, packed = svg_of(figure, narrow=request.path_params["width"] == "narrow").encode(), {}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, packed = gzip.compress(body, 5, mtime=0), {"Content-Encoding": "gzip"}
+    return Response(body, headers={**_DRAWING, **packed}, media_type="image/svg+xml")
 
 
 def data(request: Request) -> Response:
