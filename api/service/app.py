@@ -22,6 +22,8 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 import api.service.routes
+from api.pages.problem_pages import problem_page
+from api.pages.site import page_routes
 from api.service.describe.openapi import describe
 from api.service.documents.kinds import SHIPPED, seed
 from api.service.http.access_log import AccessLog
@@ -92,7 +94,7 @@ def layers(service: Service, limit: RateLimit, again: GivenAgain) -> list[Middle
         Middleware(HeadLayer),
         Middleware(SecurityHeaders),
         Middleware(RateLimitHeaders, limit=limit),
-        Middleware(ErrorAnswers),
+        Middleware(ErrorAnswers, page=problem_page),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
         Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
@@ -131,6 +133,7 @@ def addresses(layers: Sequence[Middleware] = (), again: GivenAgain | None = None
     for router in routers():
         app.include_router(router)
     describe(app)
+    app.router.routes.extend(page_routes())
     return app
 
 
@@ -203,7 +206,10 @@ def _has_rule(method: str, path: str) -> bool:
     return not is_guarded(path) or (resource_of(path), VERB_OF.get(method)) in RULES
 
 
-def _answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def _answer(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    shown = problem_page(request.scope, problem)
+    if shown is not None:
+        return Response(shown[0], problem.status, {**shown[1], **(headers or {})})
     return Response(encoded(problem), problem.status, headers, MEDIA_TYPE)
 
 
@@ -214,7 +220,7 @@ def handle_error(request: Request, error: Exception) -> Response:
     body = getattr(request.state, "content", None)
     problem = problem_of(error, request.state.correlation_id, body)
     log_unavailable(problem, error)
-    return _answer(problem, headers_of(error))
+    return _answer(request, problem, headers_of(error))
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -228,7 +234,7 @@ def _invalid(request: Request, error: Exception) -> Response:
         near = suggest(str(each.get("input")), known) if each["type"] in {"literal_error", "enum"} else ""
         faults.append(Fault(where, repr(each.get("input"))[:80], str(each["msg"]), near))
     problem = ServiceError("invalid", "The request does not fit its description", faults)
-    return _answer(problem_of(problem, request.state.correlation_id))
+    return _answer(request, problem_of(problem, request.state.correlation_id))
 
 
 def _status(request: Request, error: Exception) -> Response:
@@ -240,7 +246,7 @@ def _status(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods(request))
-    return _answer(problem_of(ServiceError(kind, detail), request.state.correlation_id), headers)
+    return _answer(request, problem_of(ServiceError(kind, detail), request.state.correlation_id), headers)
 
 
 def _methods(request: Request) -> list[str]:

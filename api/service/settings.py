@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Whether, until the first key is issued, whoever shows the token that `capitation serve` prints may act as an analyst."""
     local_token: Path | None = None
     """File of that token; one in the folder the service is started from where not set."""
+    secure_cookies: bool = False
+    """Whether cookies are sent over TLS only: set it where a server that speaks TLS stands in front."""
     token_issuer: str = ""
     """Issuer of OAuth2 access tokens that are accepted (claim iss); none where it is empty."""
     token_audience: str = "capitation"

@@ -52,7 +52,7 @@ from contracts.options.position import (
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.study import study
-from contracts.options.trials import Trials, before_quality, by_response
+from contracts.options.trials import Kept, SettleAll, Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays, who_pays
 from contracts.settlement.settle import Settlement, settle
 
@@ -144,13 +144,13 @@ def evaluate_options(
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
     money = commissioner_money(run, pack)
-    trials = Trials(document, contracts, run, plan_lines(run), money, _settle_all)
+    trials = Trials(document, contracts, run, plan_lines(run), money, _settling())
     activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
     activities |= {} if mix is None else {MIX: mix.activity}
     cases = list(activities)
     tried = {case: trials.outturn(activity) for case, activity in activities.items()}
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
-    settled = {case: _settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
+    settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
@@ -200,7 +200,7 @@ def trials_of(
         pack: data pack with the contracts that ship.
         run: the scenario's run.
         folder: where the document stands, for contracts beside it.
-        given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
+        given: contracts at hand by the name the options use.
 
     Raises:
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
@@ -215,7 +215,7 @@ def trials_of(
         run,
         plan_lines(run),
         commissioner_money(run, pack),
-        _settle_all,
+        _settling(),
     )
 
 
@@ -239,15 +239,22 @@ def payments_of(
         ContractError: rows that a contract cannot settle; those of all contracts at once.
     """
     faults = Faults()
-    paid, _ = _settle_option(option, document, contracts, rows, case, faults, {})
+    paid, _ = _settle_option(option, document, contracts, _Rows(rows, case), faults, {}, Kept())
     faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
     return Payment.validate(paid)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    rows: Frame[OutturnLine]
+    case: str
 
 
 _ANSWERS = 100
 """Added to the number of a term for what it pays as activity answers the contract."""
 
 Settled = dict[tuple[str, tuple[str, ...]], Settlement | None]
+Settlements = Kept[Settlement]
 
 
 def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: Faults) -> Run | None:
@@ -311,7 +318,7 @@ def _answers(
                 continue
             activity = answered(activities[case], change)
             after = trials.outturn(activity)
-            paid, _ = _settle_all(mine, trials.contracts, after, case, faults)
+            paid, _ = trials.settle_all(mine, trials.contracts, after, case, faults)
             paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
             sums = [
                 rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias(name))
@@ -345,24 +352,37 @@ def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _settle_all(
-    document: ContractOptions, contracts: Mapping[str, Contract], rows: Frame[OutturnLine], case: str, faults: Faults
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Payments and notices of all options on one outturn; a contract of the same providers is settled once."""
-    once: Settled = {}
-    both = [_settle_option(option, document, contracts, rows, case, faults, once) for option in document.options]
-    return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
+def _settling() -> SettleAll:
+    """Settles all options on one outturn; a contract of the same providers on rows that it settled before is not settled again."""
+    kept: Settlements = Kept()
+
+    def settle_all(
+        document: ContractOptions,
+        contracts: Mapping[str, Contract],
+        rows: Frame[OutturnLine],
+        case: str,
+        faults: Faults,
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        once: Settled = {}
+        both = [
+            _settle_option(option, document, contracts, _Rows(rows, case), faults, once, kept)
+            for option in document.options
+        ]
+        return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
+
+    return settle_all
 
 
 def _settle_option(
     option: ContractOption,
     document: ContractOptions,
     contracts: Mapping[str, Contract],
-    rows: Frame[OutturnLine],
-    case: str,
+    tried: _Rows,
     faults: Faults,
     once: Settled,
+    kept: Settlements,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows, case = tried.rows, tried.case
     paid: list[pl.DataFrame] = [Payment.empty()]
     notices: list[pl.DataFrame] = [ContractNotice.empty()]
     for each in option.contracts:
@@ -370,7 +390,7 @@ def _settle_option(
         mine = cast("Frame[OutturnLine]", rows.filter(pl.col("provider").is_in(list(providers))))
         if (each.contract, providers) not in once:
             try:
-                once[each.contract, providers] = settle(contract, mine, where=f"{each.contract}, activity case {case}")
+                once[each.contract, providers] = _settled(contract, each.contract, mine, case, kept)
             except CapitationError as error:
                 faults.extend(error.faults)
                 if not error.faults:
@@ -381,6 +401,13 @@ def _settle_option(
             paid.append(_payments(option.id, case, contract, mine, done))
             notices.append(_notices(option.id, case, contract, done))
     return _added(pl.concat(paid)), pl.concat(notices).unique(ContractNotice.key(), maintain_order=True)
+
+
+def _settled(contract: Contract, name: str, rows: Frame[OutturnLine], case: str, kept: Settlements) -> Settlement:
+    """What a contract pays on rows; settled once where what it reads of them is the same."""
+    reads = {each.heading for each in contract.inputs}
+    used = rows.select(column for column in rows.columns if column in reads)
+    return kept.of(name, used, lambda: settle(contract, rows, where=f"{name}, activity case {case}"))
 
 
 def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLine], done: Settlement) -> pl.DataFrame:
@@ -456,7 +483,7 @@ def _expected_at(belief: Expectation, trials: Trials) -> pl.DataFrame:
     faults, document = Faults(), trials.document
     own = document.model_copy(update={"cost_at_plan": belief.cost_at_plan})
     rows = trials.outturn(trials.by_case(belief.case), own)
-    paid, _ = _settle_all(document, trials.contracts, rows, belief.case, faults)
+    paid, _ = trials.settle_all(document, trials.contracts, rows, belief.case, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: what the {belief.party} expects cannot be settled")
     return _expected(rows, paid)
 

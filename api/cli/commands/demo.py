@@ -15,6 +15,8 @@ from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
 from api.boards.run import show_run
 from api.boards.tables import notices
+from api.cli.commands.serve import serve
+from api.cli.opened_pages import open_pages
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
@@ -43,11 +45,17 @@ def demo(
         bool,
         typer.Option("--full", help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes."),
     ] = False,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Serve the pages from that folder, run the scenario there, and open Home.")
+    ] = False,
     data: DataOption = None,
 ) -> None:
     """Answer the six questions of a board from the system that ships: its money, its deficit, its contracts, its best mix."""
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), default_pack())
+    if opened:
+        open_pages(out, name, lambda port: serve(port=port, data=data))
+        return
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=notices, transient=True) as progress:

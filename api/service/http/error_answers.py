@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,11 +14,20 @@ from capitation.errors import CapitationError
 log = logging.getLogger("capitation.service")
 
 
-class ErrorAnswers:
-    """The layer that answers with them."""
+Page = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
+"""A problem as a page with its headers; None where the request does not come from a page."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+
+class ErrorAnswers:
+    """The layer that answers with them.
+
+    Args:
+        app: the layers inside.
+        page: shows a problem to whoever asks for a page.
+    """
+
+    def __init__(self, app: ASGIApp, page: Page | None = None) -> None:
+        self.app, self.page = app, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -41,12 +51,16 @@ class ErrorAnswers:
                 raise
             problem = problem_of(error, correlation)
             log_unavailable(problem, error)
-            await send_problem(problem, send, headers_of(error))
+            await self._send(scope, problem, send, headers_of(error))
         except Exception:
             log.exception("fault", extra={"fields": {"correlation_id": correlation, "path": scope["path"]}})
             if has_begun:
                 raise
-            await send_problem(internal_problem(correlation), send, {})
+            await self._send(scope, internal_problem(correlation), send, {})
+
+    async def _send(self, scope: Scope, problem: Problem, send: Send, headers: dict[str, str]) -> None:
+        shown = None if self.page is None else self.page(scope, problem)
+        await send_problem(problem, send, headers, shown)
 
 
 def log_unavailable(problem: Problem, error: Exception) -> None:
@@ -56,10 +70,12 @@ def log_unavailable(problem: Problem, error: Exception) -> None:
         log.warning("unavailable", extra={"fields": fields})
 
 
-async def send_problem(problem: Problem, send: Send, headers: dict[str, str]) -> None:
-    """Answer with a problem."""
-    body = encoded(problem)
-    named = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers}
+async def send_problem(
+    problem: Problem, send: Send, headers: dict[str, str], page: tuple[bytes, dict[str, str]] | None = None
+) -> None:
+    """Answer with a problem, as a page where there is one."""
+    body, named = (encoded(problem), {"content-type": MEDIA_TYPE}) if page is None else page
+    named = {**named, "content-length": str(len(body)), **headers}
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

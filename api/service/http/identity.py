@@ -26,15 +26,19 @@ from api.service.security.access import ROLE_SCOPES, RULES, AccessError, Caller,
 from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.security.audit import event
 from api.service.security.callers import caller_of
+from api.service.security.proofs.api_keys import holder
 from api.service.security.proofs.credentials import AuthenticationError, masked
 from api.service.security.proofs.local_token import COOKIE, LocalToken
+from api.service.security.proofs.sessions import SESSION_COOKIE
 from api.service.security.proofs.tokens import KeySet, key_set
 from api.service.security.refusals import Refusals
 from api.service.security.visibility import view_of
 from api.service.settings import Settings
 from api.service.store import Store
+from capitation.records.identity import digest
 
 _MOST_REMEMBERED = 10_000
+_READS = frozenset({"GET", "HEAD"})
 _UNLIMITED = ("/livez", "/readyz")
 
 Given = Mapping[str, str]
@@ -141,11 +145,18 @@ class Identity:
             shown = [_cookie(given.get("cookie", ""))]
         if len(shown) == 1 and self.is_local_token(shown[0].strip()):
             return self.local
+        now = dt.datetime.fromtimestamp(self.store.clock(), dt.UTC)
+        session = _cookie(given.get("cookie", ""), SESSION_COOKIE) if is_by_cookie(given) else ""
+        if session:
+            record = self.store.session_key(digest(session))
+            if record is None:
+                raise AuthenticationError("session-over", "the session of this browser is over; sign in again")
+            return holder(record, now)
         return caller_of(
             authorization,
             key,
             find=self.store.key,
-            now=dt.datetime.fromtimestamp(self.store.clock(), dt.UTC),
+            now=now,
             rules=self.rules,
             keys=self.keys,
         )
@@ -179,10 +190,20 @@ class IdentityLayer:
         if path not in _UNLIMITED:
             allowance.take(client if caller is None else caller.client)
         if caller is not None:
+            if (
+                is_by_cookie(state["headers"])
+                and caller.means == "key"
+                and path.startswith("/v1/")
+                and method not in _READS
+            ):
+                raise AuthenticationError(
+                    "session-reads",
+                    "a browser's session reads /v1 and changes things by the forms of pages only; send a key or token",
+                )
             state["caller"], state["view"] = caller, view_of(caller, self.identity.system)
             refused = self.identity.refusal(caller, method, path)
             if refused is not None:
-                if method not in {"GET", "HEAD"}:  # refused reads are in the access log only
+                if method not in _READS:  # refused reads are in the access log only
                     count = self.refusals.to_record(caller.client, refused.code)
                     if count is not None:
                         await run_in_threadpool(self._note_refusal, caller, method, path, refused.code, state, count)
@@ -218,8 +239,9 @@ def mark_of(given: Given) -> bytes | None:
     """What a credential is remembered by; None where none was sent."""
     authorization, key = given.get("authorization"), given.get("x-api-key")
     if authorization is None and key is None:
-        local = _cookie(given.get("cookie", ""))
-        return hashlib.sha256(f"{COOKIE}\n{local}".encode()).digest() if local else None
+        cookies = given.get("cookie", "")
+        local, session = _cookie(cookies), _cookie(cookies, SESSION_COOKIE)
+        return hashlib.sha256(f"{COOKIE}\n{local}\n{session}".encode()).digest() if local or session else None
     return hashlib.sha256(f"{authorization}\n{key}".encode()).digest()
 
 
@@ -228,9 +250,14 @@ def _bearer(authorization: str | None) -> str:
     return text.strip() if kind.lower() == "bearer" else ""
 
 
-def _cookie(cookies: str) -> str:
-    """The token of local access among the cookies of a browser; empty where there is none."""
-    if COOKIE not in cookies:
+def is_by_cookie(given: Given) -> bool:
+    """Whether a request shows neither key nor token, so that a browser's cookies say who asks."""
+    return given.get("authorization") is None and given.get("x-api-key") is None
+
+
+def _cookie(cookies: str, wanted: str = COOKIE) -> str:
+    """A cookie among those of a browser, by default the token of local access; empty where there is none."""
+    if wanted not in cookies:
         return ""
     pairs = [each.strip().partition("=") for each in cookies.split(";")]
-    return next((value for name, _, value in pairs if name == COOKIE), "")
+    return next((value for name, _, value in pairs if name == wanted), "")

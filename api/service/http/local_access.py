@@ -1,6 +1,6 @@
 """The way in for a browser on the service's own machine: the address that `capitation serve` prints, with the token in it.
 
-GET /local?token=... keeps the token in a cookie that scripts cannot read and other sites cannot send, and leads to the catalogue.
+GET /local?token=... keeps the token in a cookie that scripts cannot read and other sites cannot send, and leads to Home.
 The token never stands in the logs, which have no queries. It is nobody's way in once the first key is issued.
 """
 
@@ -18,7 +18,7 @@ from api.service.security.proofs.local_token import COOKIE
 ADDRESS = "/local"
 """Where a browser shows its token."""
 
-_START = "/v1/catalogue"
+_START = "/"
 
 
 class LocalAccess:

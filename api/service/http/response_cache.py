@@ -85,7 +85,13 @@ class ResponseCache:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """CachedAnswer one request."""
         view = scope.get("state", {}).get("view")
-        if scope["type"] != "http" or scope["method"] != "GET" or view is None or not self.most_bytes:
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "GET"
+            or view is None
+            or not self.most_bytes
+            or not scope["path"].startswith("/v1/")
+        ):
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope)

@@ -1,4 +1,4 @@
-"""API keys, kept as checksums."""
+"""API keys and the sessions of browsers that were opened with them, both kept as checksums."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.service.security.audit import AuditEvent
 from api.service.security.proofs.api_keys import KeyRecord
 from api.service.store.database import Database
 from api.service.store.tables import api_key as _key
+from api.service.store.tables import browser_session as _session
 
 
 class Keys(Database):
@@ -57,6 +58,24 @@ class Keys(Database):
                 self._record(connection, audit_event)
             row = connection.execute(sa.select(_key).where(_key.c.key_id == key_id)).mappings().first()
             return None if row is None else _record_of(row)
+
+    def open_session(self, sha256: str, key_id: str, expires: float) -> None:
+        """Keep a session of a browser by its checksum; those that are over are forgotten."""
+        with self._write() as connection:
+            connection.execute(sa.delete(_session).where(_session.c.expires < self.clock()))
+            connection.execute(sa.insert(_session).values(sha256=sha256, key_id=key_id, expires=expires))
+
+    def session_key(self, sha256: str) -> KeyRecord | None:
+        """The record of the key that a session was opened with; None where there is no such session, or it is over."""
+        query = sa.select(_session.c.key_id).where(_session.c.sha256 == sha256, _session.c.expires > self.clock())
+        with self._read() as connection:
+            key_id = connection.execute(query).scalar()
+        return None if key_id is None else self.key(str(key_id))
+
+    def end_session(self, sha256: str) -> None:
+        """Forget a session."""
+        with self._write() as connection:
+            connection.execute(sa.delete(_session).where(_session.c.sha256 == sha256))
 
     def has_keys(self) -> bool:
         """Whether any key was ever issued."""

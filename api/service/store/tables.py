@@ -80,6 +80,9 @@ api_key = sa.Table(
     *_texts("key_id", "sha256", "subject", "organisation", "role", "scopes"),
     *_times("created", "expires", "revoked"),
 )
+browser_session = sa.Table(
+    "browser_session", meta, sa.Column("sha256", sa.Text, primary_key=True), *_texts("key_id"), *_times("expires")
+)
 audit_record = sa.Table(
     "audit_record", meta, sa.Column("number", sa.BigInteger, primary_key=True), *_texts("previous", "event", "sha256")
 )

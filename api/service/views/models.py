@@ -150,7 +150,7 @@ class Readiness(ApiModel):
     """ready."""
     version: str = Field(examples=["0.1.0"])
     """Version of the engine."""
-    store: str = Field(examples=["0005"])
+    store: str = Field(examples=["0006"])
     """Version of the store's tables."""
     solver: str = Field(examples=["optimal"])
     """What the solver said to its test programme."""

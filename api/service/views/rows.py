@@ -47,7 +47,7 @@ JSON_PAGE = 1000
 MOST_NAMED = 5_000
 """Among how many values of a column the one that may be meant is looked for."""
 
-VARY = "Accept, Authorization, X-API-Key"
+VARY = "Accept, Authorization, X-API-Key, Cookie"
 """What rows depend on besides their address: the format asked for, and who asks."""
 
 IMMUTABLE = "private, max-age=31536000, immutable"

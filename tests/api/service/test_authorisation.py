@@ -149,7 +149,7 @@ def test_a_browser_is_let_in_by_the_address_that_serve_prints(served):
     refused = served.client.get("/local", params={"token": f"{token}x"}, follow_redirects=False)
     assert (refused.status_code, refused.json()["code"]) == (401, "local-token")
     opened = served.client.get("/local", params={"token": token})
-    assert (opened.status_code, opened.url.path) == (200, "/v1/catalogue")
+    assert (opened.status_code, opened.url.path) == (200, "/")
     (first,) = opened.history
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {
         word.strip() for word in first.headers["set-cookie"].split(";")

@@ -122,7 +122,7 @@ def in_first_shape(url):
 def test_a_store_of_the_first_shape_is_brought_to_this_one_with_everything_kept(store_url, stores):
     in_first_shape(store_url)
     store = stores(clock=lambda: 1.6e9)
-    assert store.self_test() == "0005"
+    assert store.self_test() == "0006"
     assert [(d.version, d.content) for d in store.versions("scenario", "a", 0, 10)] == [(1, "{}"), (2, '{"b":1}')]
     assert [(j.id, j.status, j.author) for j in store.jobs(0, 10)] == [
         (JOB, "done", "anna"), ("waits", "queued", "anna"), ("held", "running", "anna"), ("lost", "running", "anna")
@@ -199,7 +199,7 @@ def test_journals_of_a_store_without_postings_claim_what_they_posted_in_the_chai
 def test_two_processes_that_start_at_once_bring_an_empty_store_to_shape_once(store_url):
     made = [Store(store_url) for _ in range(4)]
     assert at_once(*(each.migrate for each in made)) == [None] * 4
-    assert [each.self_test() for each in made] == ["0005"] * 4
+    assert [each.self_test() for each in made] == ["0006"] * 4
     for each in made:
         each.close()
 
@@ -212,7 +212,7 @@ def test_a_new_file_that_another_process_has_just_begun_to_write_to_is_waited_fo
     letting_go.start()
     store = Store(f"sqlite:///{tmp_path / 'new.db'}")
     store.migrate()
-    assert store.self_test() == "0005"
+    assert store.self_test() == "0006"
     letting_go.join()
     other.close()
     store.close()

@@ -140,6 +140,15 @@ def caller_of_key(text: str, find: Callable[[str], KeyRecord | None], now: dt.da
         raise AuthenticationError(
             "key-unknown", "API key: found one that was not issued here; check that it is copied whole"
         )
+    return holder(record, now)
+
+
+def holder(record: KeyRecord, now: dt.datetime) -> Caller:
+    """Who holds a key that was shown.
+
+    Raises:
+        AuthenticationError: it ended or was revoked.
+    """
     if record.revoked is not None:
         raise AuthenticationError("key-revoked", f"API key {record.key_id}: revoked on {_day(record.revoked)}")
     if record.expires is not None and now >= record.expires:

@@ -1,0 +1,74 @@
+"""The plain page of any resource: what its address under /v1 shows, as lists and tables, and its rows as files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.asking import ask
+from api.pages.rendering import page, page_address
+from api.pages.tables import ENDINGS, PageTable, heading
+from api.service.security.access import RESOURCES
+
+_ROWS = 200
+_MEDIA = {"csv": "text/csv"}
+
+
+def resource(request: Request) -> Response:
+    """One resource, list of resources, or table."""
+    path = f"/v1{request.url.path}"
+    query: dict[str, Any] = {n: request.query_params.getlist(n) for n in request.query_params if n not in {"as"}}
+    asked = request.query_params.get("as", "")
+    is_rows = "/frames/" in path or path.split("/")[2] in {"allocations", "positions"}
+    if asked == "csv" and is_rows:
+        reply = ask(request, path, query, accept="text/csv")
+        return Response(
+            reply.body,
+            headers={"Content-Disposition": reply.headers.get("content-disposition", "attachment")},
+            media_type="text/csv",
+        )
+    if is_rows and "limit" not in query:
+        query["limit"] = str(_ROWS if asked != "xlsx" else 100_000)
+    content = ask(request, path, query).content
+    words = " ".join(request.url.path.strip("/").replace("_", " ").split("/"))
+    title = words[:1].upper() + words[1:]
+    table, following = _table(content, title), _following(request, content)
+    if table is not None and asked in ENDINGS:
+        return table.download(asked)
+    kept = "".join(f"{n}={v}&" for n in query if n not in {"limit", "cursor"} for v in query[n])
+    return page(
+        "resource.html", request, title=title, content=content, table=table, following=following, href=path, query=kept
+    )
+
+
+def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any JSON
+    """Rows or items as a table; None where the content is no list."""
+    if not isinstance(content, dict):
+        return None
+    rows = content.get("rows", content.get("items"))
+    if not isinstance(rows, list):
+        return None
+    flat = [
+        {k: v if isinstance(v, str | int | float | bool) or v is None else str(v) for k, v in row.items()}
+        for row in rows
+    ]
+    frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
+    wanted = [n for n in frame.columns if n not in {"href", "events"}]
+    links = {}
+    if "href" in frame.columns and wanted:
+        links[wanted[0]] = lambda row: page_address(str(row["href"]))
+    return PageTable(title, frame, {n: heading(n) for n in wanted}, links, name=title.lower().replace(" ", "-"))
+
+
+def _following(request: Request, content: Any) -> str:  # noqa: ANN401  # any JSON
+    cursor = content.get("next") if isinstance(content, dict) else None
+    return str(request.url.include_query_params(cursor=cursor)).partition(request.url.netloc)[2] if cursor else ""
+
+
+ROUTES = [
+    Route(f"/{word}{rest}", resource) for word in sorted(RESOURCES - {"metrics"}) for rest in ("", "/{rest:path}")
+]

@@ -1,0 +1,127 @@
+"""Scenarios, contracts, options and problems: read, copied, changed with a reason and an owner, taken back, and run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.asking import Form, RefusedError, ask, form_of, may, new_once
+from api.pages.documents import changed, copied, fields_of
+from api.pages.rendering import moved_to, page
+from api.service.documents.kinds import DOCUMENT_KINDS
+from capitation.errors import CapitationError
+
+RUNS = {
+    "scenarios": (("runs", "scenario", "Run it"), ("chances", "scenario", "Work out how likely totals are missed")),
+    "options": (("comparisons", "options", "Compare its options"),),
+    "problems": (("optimisations", "problem", "Find the best mix"),),
+}
+"""What can be started from a document: the address, the name of the document in the request, and words."""
+
+ABOUT = {
+    "scenarios": "Which money, people and rules a run is made of.",
+    "contracts": "Who pays whom for what, and who bears what when activity or cost moves.",
+    "options": "Two to six contract options that are set beside each other on one allocation.",
+    "problems": "What may be invested in, with which money and staff, to which end.",
+    "formulas": "How need is weighed.",
+}
+"""What each kind of document is."""
+
+
+def listed(request: Request) -> Response:
+    """The documents of a kind, newest versions."""
+    plural = request.url.path.strip("/")
+    items = ask(request, f"/v1/{plural}", {"limit": "1000"}).content["items"]
+    results = ask(request, f"/v1/{RUNS[plural][0][0]}", {"limit": "1000"}).content["items"] if plural in RUNS else []
+    lead = f"{len(items)} {plural if len(items) != 1 else DOCUMENT_KINDS[plural].kind} {'are' if len(items) != 1 else 'is'} stored. {ABOUT[plural]}"
+    return page(
+        "documents.html",
+        request,
+        title=plural.capitalize(),
+        lead=lead,
+        items=items,
+        plural=plural,
+        results=list(reversed(results))[:20],
+        address=RUNS[plural][0][0] if plural in RUNS else "",
+    )
+
+
+def one(request: Request) -> Response:
+    """A document: its words, its values, what can be done with it."""
+    return _shown(request, {}, ())
+
+
+def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 200) -> Response:  # noqa: ANN401  # pairs
+    plural, name = request.url.path.split("/")[1], request.path_params["name"]
+    reply = ask(request, f"/v1/{plural}/{name}")
+    versions = ask(request, f"/v1/{plural}/{name}/versions", {"limit": "200"}).content["items"]
+    content = reply.content
+    fields = list(fields_of(content))
+    path = typed.get("path") or request.query_params.get("path", "")
+    chosen = next((each for each in fields if each.path == path), None)
+    lead = str(content.get("about", "")).split(". ")[0].rstrip(".")
+    return page(
+        "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
+        plural=plural, name=name, fields=fields, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
+        may_change=may(request, "PUT", f"/v1/{plural}/{name}"), once=new_once(), typed=typed, faults=faults, chosen=chosen, kind=DOCUMENT_KINDS[plural].kind,
+    )  # fmt: skip
+
+
+def acted(request: Request) -> Response:
+    """Copy a document, change a value of it, or take a version back."""
+    plural, name = request.url.path.split("/")[1], request.path_params["name"]
+    form = form_of(request)
+    typed = {key: form.text(key) for key in form.values if key not in {"mark", "once"}}
+    try:
+        return _done(request, plural, name, form)
+    except RefusedError as error:
+        named = [
+            (
+                _field(f),
+                f"{f['where'].removeprefix('request body: ')}: found {f['found']}; expected {f['expected']}. {f.get('remedy', '')}".strip(),
+            )
+            for f in error.problem.get("faults", ())
+        ]
+        return _shown(request, typed, named or [("", error.message)], int(error.problem["status"]))
+    except CapitationError as error:
+        return _shown(
+            request,
+            typed,
+            [(f.where, f"{f.where.capitalize()}: found {f.found}; expected {f.expected}.") for f in error.faults]
+            or [("", error.message)],
+            422,
+        )
+
+
+def _field(fault: dict[str, Any]) -> str:
+    return "new_id" if str(fault.get("pointer", "")).endswith("/id") else "value"
+
+
+def _done(request: Request, plural: str, name: str, form: Form) -> Response:
+    path = f"/v1/{plural}/{name}"
+    content = ask(request, path).content
+    what = form.text("do")
+    if what == "copy":
+        made = copied(content, form.text("new_id"), form.text("new_title"))
+        ask(request, f"/v1/{plural}", method="POST", body=made, headers=form.key)
+        return moved_to(f"/{plural}/{made['id']}")
+    if what == "back":
+        made = ask(request, f"{path}/versions/{form.text('digest')}").content
+    else:
+        made = changed(content, form.text("path"), form.text("value"), form.text("reason"), form.text("owner"))
+    ask(request, path, method="PUT", body=made, headers={"If-Match": form.text("etag")})
+    return moved_to(f"/{plural}/{name}")
+
+
+ROUTES = [
+    route
+    for plural in DOCUMENT_KINDS
+    for route in (
+        Route(f"/{plural}", listed, methods=["GET"]),
+        Route(f"/{plural}/{{name}}", one, methods=["GET"]),
+        Route(f"/{plural}/{{name}}", acted, methods=["POST"]),
+    )
+]

@@ -1,0 +1,51 @@
+"""Help: what the words on the pages mean, how each page is used, and where the interface for programs is described."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.asking import ask
+from api.pages.rendering import moved_to, page
+
+WORDS = (
+    ("Allocation", "What an area gets in a year, after pace of change."),
+    ("Control total", "All the money a system may spend in a year, for everything its population needs."),
+    ("Stream", "Money with its own rules: core services, primary medical care, specialised services."),
+    ("Target", "An area's fair share: the money of a stream shared by weighted persons."),
+    ("Distance from target", "Allocation divided by target, less one: minus is under target, plus is over."),
+    ("Pace of change", "How fast allocations may move towards target: floors, caps and bands."),
+    ("Weighted persons", "People counted by their need rather than by heads."),
+    ("Locality", "A group of practices with some 30,000 to 50,000 people."),
+    ("Top-slice", "Money taken off before sharing: contingency, reserves, earmarks."),
+    ("Do minimum", "The contract that goes on as today; every option is set beside it."),
+    ("Corridor", "The range within which a provider bears its own gain or loss; beyond it, it is shared."),
+    ("Mix", "Which investments are made, where, at which scale and when."),
+    ("Bound", "The worth that no mix can pass; how near the best mix is to it says how sure it is the best."),
+    ("Run", "A scenario worked out with one version of data and code; it never changes, and its number names it."),
+    ("Scenario", "A document that says which money, people and rules a run is made of."),
+    ("Draft, approved, stale", "A run nobody has approved; one that a second person has; one whose scenario, data or code changed since."),
+    ("Journal", "The lines that a ledger loads: each movement is one debit and one credit of the same pence."),
+    ("Not shown", "Numbers of people so small that somebody could be recognised are left out."),
+)  # fmt: skip
+
+
+def helped(request: Request) -> Response:
+    """The page of words."""
+    return page(
+        "help.html",
+        request,
+        title="Help",
+        lead=f"What the {len(WORDS)} words on these pages mean, and how to follow a figure to its source.",
+        words=WORDS,
+    )
+
+
+def data_checks(request: Request) -> Response:
+    """Whether the inputs can be trusted: the data packs, and what the newest run said of its numbers."""
+    ask(request, "/v1/data-packs")
+    return moved_to("/data-packs")
+
+
+ROUTES = [Route("/help", helped), Route("/data-checks", data_checks)]

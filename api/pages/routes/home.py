@@ -1,0 +1,51 @@
+"""Home: the six questions of a board with their answers, and what waits for somebody."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.answers import questions_of
+from api.pages.asking import ask, caller_of, may, new_once, service_of
+from api.pages.rendering import page
+from api.pages.seen import newest, run_of
+
+
+def home(request: Request) -> Response:
+    """The first page."""
+    service, caller = service_of(request), caller_of(request)
+    named = request.query_params.get("run")
+    can_start = may(request, "POST", "/v1/runs")
+    scenarios = ask(request, "/v1/scenarios").content["items"]
+    tasks = _tasks(request)
+    is_first = caller.means == "local"
+    if named is None and newest(service, "run") is None:
+        return page("home.html", request, title="Home", seen=None, questions=(), tasks=tasks, can_start=can_start,
+                    scenarios=scenarios, once=new_once(), is_first=is_first)  # fmt: skip
+    seen = run_of(request, named)
+    questions, is_waiting = questions_of(request, seen)
+    return page("home.html", request, title="Home", seen=seen, questions=questions, tasks=tasks, can_start=can_start,
+                scenarios=scenarios, once=new_once(), is_first=is_first, refresh=3 if is_waiting else None)  # fmt: skip
+
+
+def _tasks(request: Request) -> list[tuple[str, str, str]]:
+    """What waits for somebody: a tag, words, and where it is done."""
+    service = service_of(request)
+    found: list[tuple[str, str, str]] = []
+    for status, tag in (("running", "running"), ("queued", "waiting"), ("failed", "failed")):
+        for job in service.store.jobs(0, 5, status):
+            found.append((tag, f"{job.kind} asked for by {job.author}", f"/jobs/{job.id}"))
+    last = newest(service, "run")
+    if last is not None:
+        seen = run_of(request, last.id)
+        if seen.stale:
+            found.append(
+                ("stale", f"run {last.id}: {'; '.join(seen.stale)}", f"/scenarios/{seen.run.manifest.scenario['id']}")
+            )
+        if service.store.approval_of("run", last.id) is None:
+            found.append(("awaiting approval", f"run {last.id} of {seen.title}", f"/runs/{last.id}"))
+    return found
+
+
+ROUTES = [Route("/", home)]

@@ -1,0 +1,135 @@
+"""Places: which practices make up each locality, whether everybody appears once, and a definition of one's own, checked before it is used."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.asking import form_of, service_of
+from api.pages.rendering import page
+from api.pages.seen import newest, run_of
+from api.pages.tables import PageTable, heading
+from capitation.errors import CapitationError, Fault
+from capitation.pack.sources import DataPack
+from capitation.places import membership as maps
+from capitation.records.years import FinancialYear
+
+_YEAR = "2018/19"
+
+
+def places(request: Request) -> Response:
+    """The map in use, and the form for another."""
+    pack = service_of(request).pack.opened()
+    published = _published(pack)
+    if request.method == "POST":
+        form = form_of(request)
+        text = form.text("file") or form.text("map")
+        members, faults = checked(text, published)
+        table = None if members is None else _sizes(members, published, pack)
+        if members is not None and form.text("do") == "file":
+            return Response(
+                members.write_csv(),
+                headers={"Content-Disposition": 'attachment; filename="membership.csv"'},
+                media_type="text/csv",
+            )
+        lead = f"The map has {len(faults)} faults; nothing was changed." if faults else _finding(table)
+        return _page(request, lead, table, text, faults, 422 if faults else 200, published)
+    text, table, lead = (
+        "practice_code,locality_code\n",
+        None,
+        f"{published.height} practices are on the list. Nothing has been run yet, so no map is in use.",
+    )
+    if newest(service_of(request), "run") is not None:
+        members = run_of(request).run.frames["membership"]
+        table = _sizes(members, published, pack)
+        text = members.select("practice_code", "locality_code").sort("locality_code", "practice_code").write_csv()
+        lead = _finding(table)
+    return _page(request, lead, table, text, (), 200, published)
+
+
+def _published(pack: DataPack) -> pl.DataFrame:
+    return maps.completed_practices(maps.practices(pack), maps.practices(pack), maps.resolutions(pack))[0]
+
+
+def checked(text: str, published: pl.DataFrame) -> tuple[pl.DataFrame | None, list[tuple[str, str]]]:
+    """A map from what was typed, or everything that is wrong with it: practices left out, in two localities, or not known."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "your-map.csv"
+        path.write_text(
+            text if "locality_code" in text.partition("\n")[0] else f"practice_code,locality_code\n{text}",
+            encoding="utf-8",
+        )
+        try:
+            return maps.checked_membership(maps.read_map(path), published, _YEAR, where="your map"), []
+        except CapitationError as error:
+            given = error.faults or [
+                Fault("your map", error.message, "a line for each practice: its code, a comma, its locality's code")
+            ]
+            return None, [
+                (
+                    "map",
+                    f"{f.where}: found {f.found}; expected {f.expected}. {f.remedy}".replace(f"{folder}/", "").strip(),
+                )
+                for f in given
+            ]
+
+
+def _sizes(members: pl.DataFrame, published: pl.DataFrame, pack: DataPack) -> PageTable:
+    sizes: pl.DataFrame = maps.locality_sizes(members, published, *maps.locality_band(pack, FinancialYear(_YEAR)))
+    return PageTable(
+        "Localities with their registered persons",
+        sizes,
+        {name: heading(name) for name in sizes.columns},
+        name="localities",
+    )
+
+
+def _finding(table: PageTable | None) -> str:
+    if table is None:
+        return ""
+    outside = [c for c in table.frame.columns if "outside" in c or "short" in c or "over" in c]
+    count = (
+        table.frame.filter(pl.any_horizontal(pl.col(c).cast(pl.Float64, strict=False) != 0 for c in outside)).height
+        if outside
+        else 0
+    )
+    return f"{table.frame.height} localities; every practice is in one of them, and none in two. {count} are larger or smaller than the plan's band."
+
+
+def _page(
+    request: Request,
+    lead: str,
+    table: PageTable | None,
+    text: str,
+    faults: Sequence[tuple[str, str]],
+    status: int,
+    published: pl.DataFrame,
+) -> Response:
+    names = [
+        c
+        for c in ("practice_code", "practice_name", "name", "registered_persons", "district_code")
+        if c in published.columns
+    ]
+    listing = PageTable(
+        "Practices on the list", published.select(names), {n: heading(n) for n in names}, name="practices"
+    )
+    return page(
+        "places.html",
+        request,
+        status,
+        title="Places",
+        lead=lead,
+        table=table,
+        text=text,
+        faults=faults,
+        practices=listing,
+    )
+
+
+ROUTES = [Route("/places", places, methods=["GET", "POST"])]

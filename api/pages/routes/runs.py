@@ -1,0 +1,146 @@
+"""Runs and jobs: start one, watch it to its end, read its record, approve it, take out its journal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.asking import RefusedError, ask, form_of, may, new_once, service_of
+from api.pages.rendering import moved_to, page, page_address
+from api.pages.seen import run_of
+from api.service.kinds import BY_ADDRESS
+from api.service.security.access import ROLE_SCOPES, Role
+from api.service.store import TERMINAL
+
+
+def started(request: Request) -> Response:
+    """Start work that a form asks for; the browser goes on to its progress."""
+    address, form = request.url.path.strip("/"), form_of(request)
+    fields = BY_ADDRESS[address].request.model_fields
+    body: dict[str, Any] = {
+        name: _plain(fields[name].annotation, form.text(name)) for name in fields if form.text(name)
+    }
+    for name in fields:
+        if str(fields[name].annotation).startswith("list") and form.all(name):
+            body[name] = form.all(name)
+    reply = ask(request, f"/v1/{address}", method="POST", body=body, headers=form.key)
+    return moved_to(page_address(reply.headers["location"]))
+
+
+def _plain(kind: Any, text: str) -> Any:  # noqa: ANN401  # a type, and any plain value
+    """What a field of a form means in a request: a number where one is asked for."""
+    try:
+        return kind(text) if kind in {int, float} else text
+    except ValueError:
+        return text  # the request's own model says what is wrong with it
+
+
+def job(request: Request) -> Response:
+    """How far a job is; the page looks again by itself until it has ended, with or without scripts."""
+    path = f"/v1/jobs/{request.path_params['job']}"
+    view = ask(request, path).content
+    is_over = view["status"] in TERMINAL
+    result = page_address(view["result"] or "")
+    events = service_of(request).store.events(view["id"], 0)
+    said = [(name, "" if name == "failed" else text) for _, name, text, _ in events][-12:]
+    words = {
+        "queued": "waits for a worker",
+        "running": "is being worked on",
+        "done": "is done",
+        "failed": "failed",
+        "cancelled": "was cancelled",
+    }
+    lead = f"The {view['kind']} {words[view['status']]}."
+    return page("job.html", request, title=lead, lead="" if is_over else "You may close this page; the work goes on, and this address shows how far it is.",
+                view=view, said=said, result=result, is_over=is_over, refresh=None if is_over else 2,
+                can_cancel=not is_over and may(request, "DELETE", path))  # fmt: skip
+
+
+def cancelled(request: Request) -> Response:
+    """Cancel a job."""
+    form_of(request)
+    ask(request, f"/v1/jobs/{request.path_params['job']}", method="DELETE")
+    return moved_to(f"/jobs/{request.path_params['job']}")
+
+
+def run(request: Request) -> Response:
+    """The record of a run: what it is made of, who made and approved it, and what can be done with it."""
+    seen = run_of(request, request.path_params["run"])
+    view = ask(request, f"/v1/runs/{seen.id}").content
+    approval = service_of(request).store.approval_of("run", seen.id)
+    return page("run.html", request, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
+                can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
+                faults=(), typed={}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}")  # fmt: skip
+
+
+def approved(request: Request) -> Response:
+    """Approve a result, or say why not."""
+    form = form_of(request)
+    body = {"result": form.text("result"), "note": form.text("note")}
+    reply = ask(request, "/v1/approvals", method="POST", body=body, headers=form.key)
+    return moved_to(page_address(reply.content["result"]))
+
+
+def journal(request: Request) -> Response:
+    """Make a journal; the browser goes on to its page."""
+    form = form_of(request)
+    body = {name: form.text(name) for name in ("result", "period", "part") if form.text(name)}
+    reply = ask(request, "/v1/journals", method="POST", body=body, headers=form.key)
+    return moved_to(page_address(reply.headers["location"]))
+
+
+def key_issued(request: Request) -> Response:
+    """Issue a key; it is shown once, on the answer to the form."""
+    if request.method == "GET":
+        listed = ask(request, "/v1/keys").content["items"]
+        return page("keys.html", request, title="Keys", listed=listed, issued="", faults=(), typed={}, once=new_once())
+    form = form_of(request)
+    typed = {name: form.text(name) for name in ("subject", "organisation", "role")}
+    scopes = sorted(ROLE_SCOPES.get(cast("Role", typed["role"]), ()))
+    body = {**typed, "organisation": typed["organisation"] or service_of(request).system, "scopes": scopes}
+    listed = ask(request, "/v1/keys").content["items"]
+    try:
+        made = ask(request, "/v1/keys", method="POST", body=body, headers=form.key).content
+    except RefusedError as error:
+        faults = [
+            (f.get("pointer", "").strip("/"), f"{f['where']}: found {f['found']}; expected {f['expected']}")
+            for f in error.problem.get("faults", ())
+        ]
+        return page(
+            "keys.html",
+            request,
+            error.problem["status"],
+            title="Keys",
+            listed=listed,
+            issued="",
+            faults=faults or [("", error.message)],
+            typed=typed,
+            once=new_once(),
+        )
+    return page(
+        "keys.html",
+        request,
+        201,
+        {"Cache-Control": "no-store"},
+        title="Keys",
+        listed=listed,
+        issued=made.get("key", ""),
+        faults=(),
+        typed={},
+        once=new_once(),
+    )
+
+
+ROUTES = [
+    *(Route(f"/{address}", started, methods=["POST"]) for address in BY_ADDRESS),
+    Route("/jobs/{job}/cancel", cancelled, methods=["POST"]),
+    Route("/jobs/{job}", job),
+    Route("/runs/{run}", run),
+    Route("/approvals", approved, methods=["POST"]),
+    Route("/journals", journal, methods=["POST"]),
+    Route("/keys", key_issued, methods=["GET", "POST"]),
+]

@@ -1,0 +1,82 @@
+"""What is done on pages: a copy, a change with its reason, a map with an overlap, a comparison, what if."""
+
+import re
+
+from tests.pages.test_pages import words
+
+
+def test_a_scenario_is_copied_changed_with_a_reason_and_taken_back(site):
+    ann = site.analyst
+    made = ann.send("/scenarios/blmk", do="copy", new_id="blmk-two", new_title="Two")
+    assert (made.status_code, made.headers["location"]) == (303, "/scenarios/blmk-two")
+    page = ann.get("/scenarios/blmk-two?path=money.top_slices.0.rate").text
+    etag = re.search(r'name="etag" value="([^"]+)"', page)[1].replace("&#34;", '"')
+    change = {"do": "change", "etag": etag, "path": "money.top_slices.0.rate", "value": "0.05"}
+    refused = ann.send("/scenarios/blmk-two", **change, reason="", owner="")
+    assert refused.status_code == 422
+    assert 'value="0.05"' in refused.text
+    assert "why it is changed" in refused.text
+    assert ann.send("/scenarios/blmk-two", **change, reason="new rate", owner="Ann").status_code == 303
+    after = words(ann.get("/scenarios/blmk-two"))
+    assert "because new rate (Ann)" in after
+    assert "Version 2" in after
+    again = ann.send("/scenarios/blmk-two", **change, reason="new rate", owner="Ann")
+    assert again.status_code == 412
+    page = ann.get("/scenarios/blmk-two").text
+    etag, digest = (
+        re.search(rf'name="{n}" value="([^"]+)"', page)[1].replace("&#34;", '"') for n in ("etag", "digest")
+    )
+    assert ann.send("/scenarios/blmk-two", do="back", etag=etag, digest=digest).status_code == 303
+    assert "because new rate" not in words(ann.get("/scenarios/blmk-two"))
+
+
+def test_a_value_that_does_not_fit_is_named_and_kept(site):
+    page = site.analyst.get("/scenarios/blmk?path=need_year").text
+    etag = re.search(r'name="etag" value="([^"]+)"', page)[1].replace("&#34;", '"')
+    answer = site.analyst.send(
+        "/scenarios/blmk", do="change", etag=etag, path="need_year", value="soon", reason="to try", owner="Ann"
+    )
+    assert answer.status_code == 422
+    assert "There is a problem" in answer.text
+    assert 'value="soon"' in answer.text
+
+
+def test_a_map_with_an_overlap_or_a_gap_is_refused_and_kept(site):
+    page = site.analyst.get("/places").text
+    lines = re.search(r"<textarea[^>]*>([^<]+)</textarea>", page)[1].split()
+    assert site.analyst.send("/places", map="\n".join(lines)).status_code == 200
+    practice = lines[1].split(",")[0]
+    other = next(line.split(",")[1] for line in lines[2:] if line.split(",")[1] != lines[1].split(",")[1])
+    overlap = site.analyst.send("/places", map="\n".join([*lines, f"{practice},{other}"]))
+    assert overlap.status_code == 422
+    assert practice in words(overlap)
+    assert f"{practice},{other}" in overlap.text
+    gap = site.analyst.send("/places", map="\n".join([lines[0], *lines[2:]]))
+    assert gap.status_code == 422
+    assert practice in words(gap)
+
+
+def test_growth_moves_the_headline_and_nothing_is_kept(site):
+    more = site.analyst.get("/what-if?growth=1")
+    assert "With +1.0% on the money of 2018/19 the localities have" in words(more)
+    assert "£0.00 more" not in words(more)
+    wrong = site.analyst.get("/what-if?growth=lots")
+    assert wrong.status_code == 422
+    assert "expected a number of percent" in words(wrong)
+
+
+def test_work_that_was_asked_for_twice_by_one_form_is_one_job(site):
+    mark = site.analyst.mark()
+    once = [site.analyst.send("/runs", mark=mark, once="b" * 32, scenario="blmk").headers["location"] for _ in range(2)]
+    assert once[0] == once[1]
+
+
+def test_options_are_compared_from_their_page_to_each_organisation(site):
+    asked = site.analyst.send("/comparisons", options="blmk-contract-options")
+    waiting = site.analyst.get(asked.headers["location"])
+    assert 'http-equiv="refresh"' in waiting.text
+    site.work()
+    done = site.analyst.get(asked.headers["location"]).text
+    page = words(site.analyst.get(re.search(r'href="(/comparisons/\w+)"', done)[1]))
+    assert "Do minimum" in page
+    assert "Luton and Dunstable" in page
