@@ -209,14 +209,7 @@ def trials_of(
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    return Trials(
-        document,
-        contracts,
-        run,
-        plan_lines(run),
-        commissioner_money(run, pack),
-        _settling(),
-    )
+    return Trials(document, contracts, run, plan_lines(run), commissioner_money(run, pack), _settling())
 
 
 def payments_of(
