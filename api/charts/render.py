@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 
-class Picture(Protocol):
+class Drawable(Protocol):
     """What can be drawn: a `Figure`, or anything with its words and its two documents."""
 
     @property
@@ -44,7 +44,7 @@ _kept: OrderedDict[tuple[str, bool], str] = OrderedDict()
 _lock = Lock()
 
 
-def svg(figure: Picture, *, narrow: bool = False) -> str:
+def svg(figure: Drawable, *, narrow: bool = False) -> str:
     """The figure as an SVG document with a title and a description; it refers to nothing outside itself.
 
     Args:
@@ -64,14 +64,14 @@ def svg(figure: Picture, *, narrow: bool = False) -> str:
     return made
 
 
-def png(figure: Picture, *, narrow: bool = False, scale: float = 2.0) -> bytes:
+def png(figure: Drawable, *, narrow: bool = False, scale: float = 2.0) -> bytes:
     """The figure as a PNG image, twice as fine as the screen unless said otherwise."""
     import vl_convert
 
     return bytes(vl_convert.svg_to_png(svg(figure, narrow=narrow), scale=scale))
 
 
-def _drawn(figure: Picture, narrow: bool) -> str:
+def _drawn(figure: Drawable, narrow: bool) -> str:
     import vl_convert
 
     text = str(vl_convert.vegalite_to_svg(figure.narrow if narrow else figure.spec, vl_version="6.4"))

@@ -117,7 +117,7 @@ def _said(subject: str, reason: str) -> str:
     """What is set aside, in a sentence; a reason that only says where it is repeated is left out."""
     words = subject.rstrip(".").removeprefix("limit of a formula: ")
     words = words[:1].upper() + words[1:]
-    return f"{words}." if reason.startswith("Told with") else f"{words}: {reason}"
+    return f"{words}." if reason.endswith("with every result of the formula.") else f"{words}: {reason}"
 
 
 def newest(service: Service, kind: str) -> Result | None:

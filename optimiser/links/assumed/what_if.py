@@ -35,7 +35,7 @@ def what_if(
     Args:
         inputs: the plan as it stands.
         pace: values by the name of a dated parameter, such as `{"pace.floor_growth": Decimal("0.02")}`; they hold in every year.
-        terms: values of parameters by the name of a contract, such as `{"blmk-capitation-corridor": {"inner_edge": Decimal("0.02")}}`.
+        terms: values of parameters by the name of a contract, such as `{"our-corridor": {"inner_edge": Decimal("0.02")}}`.
         run: the run of the plan as it stands, where it is at hand.
 
     Raises:
