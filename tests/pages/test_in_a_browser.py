@@ -32,7 +32,7 @@ def root(site):
     while not server.started:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
+    server.should_exit = server.force_exit = True
     thread.join(10)
 
 
@@ -45,6 +45,8 @@ def chromium():
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
+        for context in browser.contexts:
+            context.close()
         browser.close()
 
 
