@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
+from api.charts.choice import Choice
+from api.charts.figure import ChartFigure
+from api.charts.material import of_run
+from api.charts.registry import charts_of
+from api.charts.render import svg
 from api.pages.seen import SeenRun
-from api.service.records.failures import ServiceError
 from capitation.errors import CapitationError
 
 _KEPT = 200
@@ -33,23 +34,13 @@ class Picture:
 _drawn: OrderedDict[tuple[str, bool], str] = OrderedDict()
 
 
-def has_charts() -> bool:
-    """Whether this installation draws charts."""
-    return importlib.util.find_spec("api.charts") is not None
-
-
-def figure_of(seen: SeenRun, name: str, year: str | None = None) -> Any:  # noqa: ANN401  # a figure of the room of charts
+def figure_of(seen: SeenRun, name: str, year: str | None = None) -> ChartFigure:
     """A chart of a run.
 
     Raises:
         CapitationError: there is no such chart, or it cannot be drawn of what the caller sees.
     """
-    if not has_charts():
-        raise ServiceError("not-found", "this installation draws no charts")
-    registry, material, choice = (
-        importlib.import_module(f"api.charts.{each}") for each in ("registry", "material", "choice")
-    )
-    return registry.charts_of(material.of_run(seen.run)).figure(name, choice.Choice(year=year))
+    return charts_of(of_run(seen.run)).figure(name, Choice(year=year))
 
 
 def picture(seen: SeenRun, name: str, year: str | None = None) -> Picture | None:
@@ -70,11 +61,11 @@ def picture(seen: SeenRun, name: str, year: str | None = None) -> Picture | None
     )
 
 
-def svg_of(figure: Any, *, narrow: bool) -> str:  # noqa: ANN401  # as above
+def svg_of(figure: ChartFigure, *, narrow: bool) -> str:
     """The drawing of a figure, kept once it is made."""
     key = (figure.digest, narrow)
     if key not in _drawn:
         while len(_drawn) >= _KEPT:
             _drawn.popitem(last=False)
-        _drawn[key] = importlib.import_module("api.charts.render").svg(figure, narrow=narrow)
+        _drawn[key] = svg(figure, narrow=narrow)
     return _drawn[key]

@@ -13,6 +13,7 @@ from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positi
 from api.boards.mix import mix_story, show_mix
 from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
+from api.boards.risk.paragraph import risk_paragraph
 from api.boards.run import show_run
 from api.boards.tables import notices
 from api.cli.commands.serve import serve
@@ -21,6 +22,7 @@ from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
 from api.exports.workbook import export_xlsx
+from capitation.chance.document import read_uncertainty
 from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.plausible_run import evaluate_plausibly
@@ -43,7 +45,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
     full: Annotated[
         bool,
-        typer.Option("--full", help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes."),
+        typer.Option(
+            "--full",
+            help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes; and the risk of every party.",
+        ),
     ] = False,
     opened: Annotated[
         bool, typer.Option("--open", help="Serve the pages from that folder, run the scenario there, and open Home.")
@@ -88,6 +93,9 @@ def demo(
         show_mix(story, pack)
         show_mix_lines(plan.run, last)
         show_plan_positions(plan.run, last)
+        uncertain = pack.files("uncertainty/*.toml").get(f"uncertainty/{name}.toml")
+        if uncertain is not None:
+            typer.echo(risk_paragraph(document, pack, done, read_uncertainty(uncertain)))
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
     for path in [*written, mix]:
         typer.echo(f"written: {path}")

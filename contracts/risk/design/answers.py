@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from capitation.chance.estimates import Estimates
+from capitation.money.apportion import split
 from capitation.records.columns import LOCALITY
 from capitation.records.frames import Column, Frame, Schema
 from contracts.risk.design.search import Designed, words_of
@@ -155,16 +156,13 @@ def _pool(found: Designed, fresh: Trial) -> dict[str, pl.DataFrame]:
         rows.append((basis, *pence[:2], cover, *pence[2:]))
         net = pence[2]
     each = paid.mean(axis=1)
-    risk = each / each.sum() if each.sum() > 0 else np.zeros_like(each)
+    plan = [float(share) for share in book.system_share]
+    drawn_before = [float(own) for own in each]
+    by_plan = split(net, plan)
+    by_risk = split(net, drawn_before) if sum(drawn_before) > 0 else by_plan
     payers = [
-        (
-            code,
-            round(float(own)),
-            round(float(net * r)),
-            round(float(net * p)),
-            round(float(net * r)) - round(float(net * p)),
-        )
-        for code, own, r, p in zip(book.localities, each, risk, book.system_share, strict=True)
+        (code, round(own), risk, planned, risk - planned)
+        for code, own, risk, planned in zip(book.localities, drawn_before, by_risk, by_plan, strict=True)
     ]
     return {
         "designed_pool": DesignedPool.validate(pl.DataFrame(rows, schema=DesignedPool.dtypes(), orient="row")),

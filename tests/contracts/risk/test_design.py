@@ -85,6 +85,23 @@ def test_a_corridor_keeps_all_that_the_limit_allows(of):
         assert better == []
 
 
+def test_what_localities_pay_into_the_pool_adds_to_it_to_the_penny(of):
+    search, fresh = of(
+        "shares",
+        [_limit("locality", "loss", 0.01)],
+        [31_003.0, 33_331.0, 38_887.0, 41_113.0, 47_777.0, 49_999.0, 30_011.0],
+    )
+    frames = design_frames(design(search, fresh), fresh)
+    pool = frames["designed_pool"].row(by_predicate=pl.col("basis") == "net", named=True)["pool_pence"]
+    payers = frames["pool_payer"]
+    assert pool > 0
+    assert (payers["by_plan_pence"].sum(), payers["by_risk_pence"].sum(), payers["difference_pence"].sum()) == (
+        pool,
+        pool,
+        0,
+    )
+
+
 def test_limits_that_no_terms_meet_are_named_with_what_they_would_have_to_give(of):
     """One year in ten loses 2.36%: who keeps nothing passes all of it, which is more than the pool can bear."""
     limits = [_limit("locality", "loss", 0.001), _limit("pool", "loss", 0.001)]
