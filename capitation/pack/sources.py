@@ -19,7 +19,7 @@ import polars as pl
 from capitation.errors import Fault, SourceError, UnknownNameError, suggest
 from capitation.pack.layers import files_of, layers
 from capitation.pack.rows import RawTable, parse_raw, read_raw, read_rows, row_faults, rows_of
-from capitation.records.documents import Document, parse_document, parse_mapping, read_document
+from capitation.records.documents import Document, parse_document, parse_mapping
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.identity import canonical, digest
 
@@ -95,10 +95,12 @@ class DataPack:
     _listed: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     _looked: set[str] = field(default_factory=set, compare=False, repr=False)
 
+    _layers: tuple[Path, ...] = field(default=(), compare=False, repr=False)
+
     @cached_property
     def folders(self) -> tuple[Path, ...]:
         """The folders of the pack: its own, then those of the packs that it extends."""
-        return layers(self.root)
+        return self._layers or layers(self.root)
 
     def __post_init__(self) -> None:
         self.folders  # noqa: B018  # a pack that is none says so at once
@@ -134,7 +136,7 @@ class DataPack:
 
     def part(self) -> DataPack:
         """The same pack for one stage of a run: what was read is not read again, and `opened` and `listed` name what the stage reads."""
-        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given)
+        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given, _layers=self.folders)
 
     def opened_too(self, relatives: Iterable[str]) -> None:
         """Name files in the manifest that a stage has read."""
@@ -151,7 +153,9 @@ class DataPack:
             self._contents[relative] = path.read_bytes()
         if relative not in self.varied:
             return self._opened.get(relative) or hashlib.sha256(self._contents[relative]).hexdigest()
-        given = [canonical([str(kind), value]) for (name, kind), value in self._given.items() if name == relative]
+        given = [
+            canonical([str(kind), _plain(value)]) for (name, kind), value in self._given.items() if name == relative
+        ]
         return digest("\n".join([hashlib.sha256(self._contents[relative]).hexdigest(), *sorted(given)]))
 
     @property
@@ -200,7 +204,7 @@ class DataPack:
         """Manifests of all sources by id."""
         found = {}
         for relative, manifest in self.files("sources/*/source.toml").items():
-            source = self._once(relative, Source, partial(read_document, manifest, Source))
+            source = self._once(relative, Source, partial(self._manifest, relative, manifest))
             self._looked.add(relative)
             if source.id != manifest.parent.name:
                 raise SourceError(
@@ -208,6 +212,11 @@ class DataPack:
                 )
             found[source.id] = source
         return found
+
+    def _manifest(self, relative: str, manifest: Path) -> Source:
+        if relative not in self._contents:
+            self._contents[relative] = manifest.read_bytes()
+        return parse_document(parse_mapping(self._contents[relative], manifest), Source, where=str(manifest))
 
     def source(self, source_id: str) -> Source:
         """The manifest of one source.
@@ -298,3 +307,10 @@ __all__ = [
     "rows_of",
     "sha256_of",
 ]
+
+
+def _plain(value: object) -> object:
+    """What a file is read as, in plain words: a frame by the digest of its rows."""
+    if isinstance(value, pl.DataFrame):
+        return hashlib.sha256(value.write_ipc(None).getvalue()).hexdigest()
+    return value
