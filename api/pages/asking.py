@@ -98,20 +98,8 @@ def tried(
 
 # Reason: what a request is made of, each part by its name.
 async def _inside(request: Request, path: str, query: str, method: str, headers: dict[str, str], sent: bytes) -> Reply:
-    dropped = {
-        "route",
-        "router",
-        "endpoint",
-        "path_params",
-        "fastapi_inner_astack",
-        "fastapi_function_astack",
-        "fastapi_middleware_astack",
-    }
-    scope = {
-        name: value
-        for name, value in request.scope.items()
-        if name not in dropped or name == "fastapi_middleware_astack"
-    }
+    dropped = {"route", "router", "endpoint", "path_params", "fastapi_inner_astack", "fastapi_function_astack"}
+    scope = {name: value for name, value in request.scope.items() if name not in dropped}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     scope |= {"path": path, "raw_path": path.encode(), "query_string": query.encode(), "method": method, "headers": raw}
     start: dict[str, Any] = {}

@@ -1,8 +1,7 @@
-"""Charts on pages: a picture with its words, its data beside it, and an address of its own; drawn once and kept."""
+"""Charts on pages: a picture with its words, its data beside it, and an address of its own."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,11 +10,8 @@ from api.charts.choice import Choice
 from api.charts.figure import ChartFigure
 from api.charts.material import of_run
 from api.charts.registry import charts_of
-from api.charts.render import svg
 from api.pages.seen import SeenRun
 from capitation.errors import CapitationError
-
-_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -29,9 +25,6 @@ class Picture:
     alt: str
     address: str
     notes: tuple[str, ...]
-
-
-_drawn: OrderedDict[tuple[str, bool], str] = OrderedDict()
 
 
 def figure_of(seen: SeenRun, name: str, year: str | None = None) -> ChartFigure:
@@ -59,13 +52,3 @@ def picture(seen: SeenRun, name: str, year: str | None = None) -> Picture | None
         f"/runs/{seen.id}/charts/{name}{query}",
         tuple(figure.notes),
     )
-
-
-def svg_of(figure: ChartFigure, *, narrow: bool) -> str:
-    """The drawing of a figure, kept once it is made."""
-    key = (figure.digest, narrow)
-    if key not in _drawn:
-        while len(_drawn) >= _KEPT:
-            _drawn.popitem(last=False)
-        _drawn[key] = svg(figure, narrow=narrow)
-    return _drawn[key]

@@ -14,13 +14,14 @@ from starlette.responses import Response
 
 from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
+from api.service.views.rows import VARY
 from capitation.money.pence import board_text, pounds_text
 
 HERE = files("api.pages")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Vary": "Accept, Authorization, X-API-Key, Cookie",
+    "Vary": VARY,
 }
 """Headers of a page: nothing of it comes from elsewhere, and none of its scripts or styles stand in it."""
 
@@ -100,11 +101,15 @@ def page(
     **shown: Any,  # noqa: ANN401  # as above
 ) -> Response:
     """A page as an answer."""
-    text = html(template, request, **shown)
-    body, packed = text.encode(), {}
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        body, packed = gzip.compress(body, 5, mtime=0), {"Content-Encoding": "gzip"}
-    return Response(body, status, {**HEADERS, **packed, **(headers or {})}, "text/html; charset=utf-8")
+    body, own = packed(request, html(template, request, **shown))
+    return Response(body, status, {**HEADERS, **own, **(headers or {})}, "text/html; charset=utf-8")
+
+
+def packed(request: Request, text: str) -> tuple[bytes, dict[str, str]]:
+    """A text as it is sent, packed where the browser takes that, with the header that says so."""
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return text.encode(), {}
+    return gzip.compress(text.encode(), 5, mtime=0), {"Content-Encoding": "gzip"}
 
 
 def moved_to(address: str, headers: dict[str, str] | None = None) -> Response:
@@ -112,4 +117,4 @@ def moved_to(address: str, headers: dict[str, str] | None = None) -> Response:
     return Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store", **(headers or {})})
 
 
-__all__ = ["html", "moved_to", "page", "static_file"]
+__all__ = ["html", "moved_to", "packed", "page", "static_file"]

@@ -120,15 +120,6 @@ def _said(subject: str, reason: str) -> str:
     return f"{words}." if reason.endswith("with every result of the formula.") else f"{words}: {reason}"
 
 
-def newest(service: Service, kind: str) -> Result | None:
-    """The result of a kind that was stored last; None where there is none."""
-    found: Result | None = None
-    after = 0
-    while page := service.store.results(kind, after, 200):
-        found, after = page[-1], page[-1].seq
-    return found
-
-
 def run_of(request: Request, run_id: str | None = None) -> SeenRun:
     """The run that a page is about; the newest where none is named.
 
@@ -136,7 +127,7 @@ def run_of(request: Request, run_id: str | None = None) -> SeenRun:
         ServiceError: there is no such run, or none at all.
     """
     service, caller = service_of(request), caller_of(request)
-    result = newest(service, "run") if run_id is None else service.store.result("run", run_id)
+    result = service.store.newest("run") if run_id is None else service.store.result("run", run_id)
     if result is None:
         said = (
             "nothing has been run yet; start a run from its scenario"

@@ -20,7 +20,7 @@ from capitation.errors import Fault, SourceError, UnknownNameError, suggest
 from capitation.pack.layers import files_of, layers
 from capitation.pack.rows import RawTable, parse_raw, read_raw, read_rows, row_faults, rows_of
 from capitation.records.documents import Document, parse_document, parse_mapping
-from capitation.records.frames import Column, Frame, Schema
+from capitation.records.frames import Column, Frame, Schema, content_digest
 from capitation.records.identity import canonical, digest
 
 D = TypeVar("D", bound=Document)
@@ -130,9 +130,7 @@ class DataPack:
 
     def afresh(self) -> DataPack:
         """The same pack with no file opened yet, so that a manifest names the files of one run and no others."""
-        if not self._given:
-            return DataPack(self.root)
-        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given)
+        return self.part() if self._given else DataPack(self.root)
 
     def part(self) -> DataPack:
         """The same pack for one stage of a run: what was read is not read again, and `opened` and `listed` name what the stage reads."""
@@ -154,7 +152,9 @@ class DataPack:
         if relative not in self.varied:
             return self._opened.get(relative) or hashlib.sha256(self._contents[relative]).hexdigest()
         given = [
-            canonical([str(kind), _plain(value)]) for (name, kind), value in self._given.items() if name == relative
+            canonical([str(kind), content_digest(value) if isinstance(value, pl.DataFrame) else value])
+            for (name, kind), value in self._given.items()
+            if name == relative
         ]
         return digest("\n".join([hashlib.sha256(self._contents[relative]).hexdigest(), *sorted(given)]))
 
@@ -182,7 +182,7 @@ class DataPack:
             value: what is read.
         """
         given = {**self._given, (relative, kind): value}
-        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=given)
+        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=given, _layers=self.folders)
 
     def files(self, pattern: str) -> dict[str, Path]:
         """Files of the pack and of those that it extends, by their path inside it, in order."""
@@ -307,10 +307,3 @@ __all__ = [
     "rows_of",
     "sha256_of",
 ]
-
-
-def _plain(value: object) -> object:
-    """What a file is read as, in plain words: a frame by the digest of its rows."""
-    if isinstance(value, pl.DataFrame):
-        return hashlib.sha256(value.write_ipc(None).getvalue()).hexdigest()
-    return value

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, Un
 import polars as pl
 
 from capitation.errors import Fault, FrameError, suggest
+from capitation.records.identity import digest
 
 S = TypeVar("S", bound="Schema")
 
@@ -214,3 +215,9 @@ class Schema:
                     Fault(f"{place}: {subject}", f"{counts[label]} row(s) that do not, such as {text}", expected)
                 )
         return faults
+
+
+def content_digest(frame: pl.DataFrame) -> str:
+    """Checksum of a frame's column names, types and values."""
+    head = ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())
+    return digest(f"{head}\n{frame.write_csv()}")

@@ -42,7 +42,7 @@ from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.pack.stages import Stage, Stages, Watched
 from capitation.places.membership import Membership, membership, membership_of
-from capitation.records.frames import Frame
+from capitation.records.frames import Frame, content_digest
 from capitation.run.parts import (
     ChainFrames,
     Note,
@@ -55,7 +55,7 @@ from capitation.run.parts import (
     optional_parts,
     set_aside,
 )
-from capitation.run.run import Run, content_digest, make_run
+from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import PracticeNeed
 from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge

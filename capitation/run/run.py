@@ -19,6 +19,7 @@ import polars as pl
 from capitation.errors import Fault, SourceError
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.documents import Document, read_document
+from capitation.records.frames import content_digest
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_whole_folder
 from capitation.run.engine import code_digest
@@ -147,12 +148,6 @@ def run_id(engine: str, code: str, scenario: Mapping[str, object], inputs: Mappi
     """The id that a run of these inputs by this code has: 16 hexadecimal digits."""
     named = {"engine": engine, "code": code, "scenario": scenario, "inputs": dict(inputs)}
     return digest(canonical(named))[:16]
-
-
-def content_digest(frame: pl.DataFrame) -> str:
-    """Checksum of a frame's column names, types and values."""
-    head = ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())
-    return digest(f"{head}\n{frame.write_csv()}")
 
 
 def inputs_that_differ(run: Run, pack: DataPack) -> list[str]:

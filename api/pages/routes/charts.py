@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.drawn import figure_of, picture, svg_of
-from api.pages.rendering import page
+from api.charts.render import svg
+from api.pages.drawn import figure_of, picture
+from api.pages.rendering import packed, page
 from api.pages.seen import run_of
 
 _DRAWING = {
@@ -52,10 +51,8 @@ def drawing(request: Request) -> Response:
     """The drawing itself, for a page or for a narrow screen."""
     seen = run_of(request, request.path_params["run"])
     figure = figure_of(seen, request.path_params["name"], request.query_params.get("year"))
-    body, packed = svg_of(figure, narrow=request.path_params["width"] == "narrow").encode(), {}
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        body, packed = gzip.compress(body, 5, mtime=0), {"Content-Encoding": "gzip"}
-    return Response(body, headers={**_DRAWING, **packed}, media_type="image/svg+xml")
+    body, headers = packed(request, svg(figure, narrow=request.path_params["width"] == "narrow"))
+    return Response(body, headers={**_DRAWING, **headers}, media_type="image/svg+xml")
 
 
 def data(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from api.pages.answers import questions_of
 from api.pages.asking import ask, caller_of, may, new_once, service_of
 from api.pages.rendering import page
-from api.pages.seen import newest, run_of
+from api.pages.seen import run_of
 
 
 def home(request: Request) -> Response:
@@ -20,7 +20,7 @@ def home(request: Request) -> Response:
     scenarios = ask(request, "/v1/scenarios").content["items"]
     tasks = _tasks(request)
     is_first = caller.means == "local"
-    if named is None and newest(service, "run") is None:
+    if named is None and service.store.newest("run") is None:
         return page("home.html", request, title="Home", seen=None, questions=(), tasks=tasks, can_start=can_start,
                     scenarios=scenarios, once=new_once(), is_first=is_first)  # fmt: skip
     seen = run_of(request, named)
@@ -36,7 +36,7 @@ def _tasks(request: Request) -> list[tuple[str, str, str]]:
     for status, tag in (("running", "running"), ("queued", "waiting"), ("failed", "failed")):
         for job in service.store.jobs(0, 5, status):
             found.append((tag, f"{job.kind} asked for by {job.author}", f"/jobs/{job.id}"))
-    last = newest(service, "run")
+    last = service.store.newest("run")
     if last is not None:
         seen = run_of(request, last.id)
         if seen.stale:

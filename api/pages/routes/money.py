@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import polars as pl
@@ -29,11 +30,8 @@ def figure(run: str, table: str, column: str, **key: str) -> Link:
     return link
 
 
-def allocation(request: Request) -> Response:
+def allocation(request: Request, seen: SeenRun) -> Response:
     """Where the money goes: places, localities, providers, or the waterfall of the system."""
-    seen = run_of(request, request.path_params.get("run"))
-    if "run" not in request.path_params:
-        return moved_to(f"/allocations/{seen.id}")
     year = seen.year(request.query_params.get("year"))
     shows = {"localities": _localities, "places": _places, "providers": _providers, "waterfall": _waterfall}
     show = request.query_params.get("show", "localities")
@@ -113,11 +111,8 @@ def _waterfall(seen: SeenRun, year: str) -> PageTable:
     )
 
 
-def fair_share(request: Request) -> Response:
+def fair_share(request: Request, seen: SeenRun) -> Response:
     """Who is above or below target, in money, as a share and a head, and what closing half of the gap costs."""
-    seen = run_of(request, request.path_params.get("run"))
-    if "run" not in request.path_params:
-        return moved_to(f"/fair-share/{seen.id}")
     year = seen.year(request.query_params.get("year"))
     rows = (
         localities(seen.run, year)
@@ -148,11 +143,8 @@ def fair_share(request: Request) -> Response:
                 tabs=(), years=seen.years, year=year, keep="", query=f"year={year}&", figure=picture(seen, "distances", year))  # fmt: skip
 
 
-def assumptions(request: Request) -> Response:
+def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
-    seen = run_of(request, request.path_params.get("run"))
-    if "run" not in request.path_params:
-        return moved_to(f"/assumptions/{seen.id}")
     rows = seen.run.frames["assumption"].sort("rank")
     heads = {n: heading(n) for n in rows.columns if n not in {"document"}}
     table = PageTable("Assumptions, those that matter most first", rows, heads, name=f"assumptions-{seen.id}")
@@ -169,11 +161,8 @@ def assumptions(request: Request) -> Response:
                 table=table, tabs=(), years=(), year="", keep="", query="", figure=None)  # fmt: skip
 
 
-def activity_shift(request: Request) -> Response:
+def activity_shift(request: Request, seen: SeenRun) -> Response:
     """From the deficit when nothing is done to what is left."""
-    seen = run_of(request, request.path_params.get("run"))
-    if "run" not in request.path_params:
-        return moved_to(f"/activity-shift/{seen.id}")
     every = seen.run.frames.get("bridge", pl.DataFrame())
     years = list(every["year"].unique().sort()) if every.height else []
     year = request.query_params.get("year") or (years[-1] if years else "")
@@ -192,8 +181,18 @@ def activity_shift(request: Request) -> Response:
                 years=years, year=year, keep="", query=f"year={year}&", figure=picture(seen, "bridge", year))  # fmt: skip
 
 
+def _of_run(path: str, shown: Callable[[Request, SeenRun], Response]) -> Callable[[Request], Response]:
+    """The page of the run that an address names; the address without one leads to the newest run's."""
+
+    def answer(request: Request) -> Response:
+        seen = run_of(request, request.path_params.get("run"))
+        return shown(request, seen) if "run" in request.path_params else moved_to(f"{path}/{seen.id}")
+
+    return answer
+
+
 ROUTES = [
-    Route(path + rest, shown)
+    Route(path + rest, _of_run(path, shown))
     for path, shown in (
         ("/allocations", allocation),
         ("/fair-share", fair_share),

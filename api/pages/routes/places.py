@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from api.pages.asking import form_of, service_of
 from api.pages.rendering import page
-from api.pages.seen import newest, run_of
+from api.pages.seen import run_of
 from api.pages.tables import PageTable, heading
 from capitation.errors import CapitationError, Fault
 from capitation.pack.sources import DataPack
@@ -45,7 +45,7 @@ def places(request: Request) -> Response:
         None,
         f"{published.height} practices are on the list. Nothing has been run yet, so no map is in use.",
     )
-    if newest(service_of(request), "run") is not None:
+    if service_of(request).store.newest("run") is not None:
         members = run_of(request).run.frames["membership"]
         table = _sizes(members, published, pack)
         text = members.select("practice_code", "locality_code").sort("locality_code", "practice_code").write_csv()

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from api.pages.asking import ask, caller_of, service_of
 from api.pages.rendering import page
-from api.pages.seen import newest, run_of
+from api.pages.seen import run_of
 from api.pages.tables import PageTable, asked_file, heading
 from api.service.records.failures import ServiceError
 from api.service.views.models import moment
@@ -30,7 +30,7 @@ def _seen(request: Request, kind: str, result: str, name: str) -> pl.DataFrame:
 
 def _names(request: Request) -> dict[str, str]:
     """Names of organisations by code, from the newest run; codes stand where there is none."""
-    if newest(service_of(request), "run") is None:
+    if service_of(request).store.newest("run") is None:
         return {}
     return dict(run_of(request).run.frames["code_name"].select("code", "name").iter_rows())
 

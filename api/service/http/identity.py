@@ -29,7 +29,7 @@ from api.service.security.callers import caller_of
 from api.service.security.proofs.api_keys import holder
 from api.service.security.proofs.credentials import AuthenticationError, masked
 from api.service.security.proofs.local_token import COOKIE, LocalToken
-from api.service.security.proofs.sessions import SESSION_COOKIE
+from api.service.security.proofs.sessions import SESSION_COOKIE, cookies_of
 from api.service.security.proofs.tokens import KeySet, key_set
 from api.service.security.refusals import Refusals
 from api.service.security.visibility import view_of
@@ -257,7 +257,4 @@ def is_by_cookie(given: Given) -> bool:
 
 def _cookie(cookies: str, wanted: str = COOKIE) -> str:
     """A cookie among those of a browser, by default the token of local access; empty where there is none."""
-    if wanted not in cookies:
-        return ""
-    pairs = [each.strip().partition("=") for each in cookies.split(";")]
-    return next((value for name, _, value in pairs if name == wanted), "")
+    return cookies_of(cookies).get(wanted, "") if wanted in cookies else ""

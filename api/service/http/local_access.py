@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.service.security.proofs.credentials import AuthenticationError
 from api.service.security.proofs.local_token import COOKIE
+from api.service.security.proofs.sessions import set_cookie
 
 ADDRESS = "/local"
 """Where a browser shows its token."""
@@ -49,10 +50,9 @@ class LocalAccess:
                 "local-token",
                 "found another token; expected the one in the address that capitation serve printed at its last start",
             )
-        cookie = f"{COOKIE}={given[0]}; Path=/; HttpOnly; SameSite=Strict"
         headers = [
             (b"location", _START.encode()),
-            (b"set-cookie", cookie.encode()),
+            (b"set-cookie", set_cookie(COOKIE, given[0], is_secure=False).encode()),
             (b"cache-control", b"no-store"),
             (b"content-length", b"0"),
         ]

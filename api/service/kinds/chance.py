@@ -19,7 +19,7 @@ from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, SimulationWork, simulate
-from capitation.errors import Faults, UnknownNameError, suggest
+from capitation.errors import Faults, suggest
 from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
@@ -100,10 +100,7 @@ def uncertainty_of(given: Work, name: str) -> Uncertainty:
     Raises:
         UnknownNameError: the data pack has none of this name.
     """
-    shipped = sorted(path.stem for path in given.pack.documents("uncertainty"))
-    if name not in shipped:
-        raise UnknownNameError("uncertainty document of the data pack", name, shipped)
-    return read_uncertainty(given.pack.opened().path(f"uncertainty/{name}.toml"))
+    return read_uncertainty(given.document("uncertainty", name, "uncertainty document"))
 
 
 def faults_of_layers(layers: Sequence[str], faults: Faults) -> None:

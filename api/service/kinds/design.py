@@ -16,7 +16,6 @@ from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, P
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import UnknownNameError
 from capitation.pack.layers import default_pack
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import VERIFIED, design_family
@@ -46,10 +45,7 @@ class DesignRequest(ApiModel):
 def work(given: Work) -> JobResult:
     """Find the terms."""
     request = given.request
-    known = sorted(path.stem for path in given.pack.documents("families"))
-    if request["family"] not in known:
-        raise UnknownNameError("family of terms of the data pack", request["family"], known)
-    sought, contract = read_family(given.pack.opened().path(f"families/{request['family']}.toml"))
+    sought, contract = read_family(given.document("families", request["family"], "family of terms"))
     figures = uncertainty_of(given, request["uncertainty"])
     given.report(f"evaluating scenario {request['scenario']}")
     run = evaluated(given, request["scenario"], request["digest"])

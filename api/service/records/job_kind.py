@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import polars as pl
@@ -17,8 +18,7 @@ from api.service.records.api_models import ApiModel
 from api.service.records.pack import Pack
 from api.service.records.stored import StoredFile, StoredFrame, StoredThings
 from capitation.errors import UnknownNameError
-from capitation.records.frames import Schema
-from capitation.run.run import content_digest
+from capitation.records.frames import Schema, content_digest
 
 R = TypeVar("R", bound=ApiModel)
 
@@ -133,6 +133,17 @@ class Work:
     shipped: Callable[[str], Mapping[str, str]]
     report: Callable[[str], None]
     is_cancelled: Callable[[], bool] = lambda: False
+
+    def document(self, room: str, name: str, what: str) -> Path:
+        """The document of a room of the data pack.
+
+        Raises:
+            UnknownNameError: the data pack has none of this name.
+        """
+        known = sorted(path.stem for path in self.pack.documents(room))
+        if name not in known:
+            raise UnknownNameError(f"{what} of the data pack", name, known)
+        return self.pack.opened().path(f"{room}/{name}.toml")
 
     def text(self, kind: str, name: str, digest: str) -> str:
         """The content of a version of a document.

@@ -45,6 +45,13 @@ class Results(KeptBytes):
             rows = connection.execute(query.order_by(_result.c.seq).limit(limit)).mappings().all()
         return [_read_result(row) for row in rows]
 
+    def newest(self, kind: str) -> Result | None:
+        """The result of a kind that was stored last; None where there is none."""
+        query = _query(_result, _result.c.kind == kind).order_by(_result.c.seq.desc()).limit(1)
+        with self._read() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _read_result(row)
+
     def frame(self, kind: str, result_id: str, name: str) -> StoredFrame | None:
         """One frame of a result; None where there is none."""
         query = _query(_frame, _frame.c.kind == kind, _frame.c.id == result_id, _frame.c.name == name)

@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar, cast
 
 from capitation.errors import ContractError, Faults, UnknownNameError
 from capitation.pack.parameters import Parameter, Parameters
 from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
-from contracts.document.models import Contract
+from contracts.document.models import Contract, ContractParameter
 from contracts.options.document import read_contracts
 from optimiser.links.assumed.headlines import Amounts, Headlines
-from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.inputs import PlanInputs, put
+
+D = TypeVar("D", Parameter, ContractParameter)
 
 
 def what_if(
@@ -52,13 +55,9 @@ def what_if(
 
 def _paced(pack: DataPack, values: Mapping[str, Decimal]) -> DataPack:
     """The pack with dated parameters at other values."""
-    known = Parameters(pack) if values else None
     for name, value in values.items():
-        parameter = known.parameter(name) if known is not None else None
-        if parameter is not None:
-            dated = tuple(each.model_copy(update={"value": value}) for each in parameter.values)
-            content = parameter.model_copy(update={"values": dated})
-            pack = pack.with_reading(f"parameters/{name.replace('.', '/')}.toml", Parameter, content)
+        content = _always(Parameters(pack).parameter(name), value)
+        pack = pack.with_reading(f"parameters/{name.replace('.', '/')}.toml", Parameter, content)
     return pack
 
 
@@ -81,15 +80,13 @@ def _with_values(name: str, values: Mapping[str, Decimal], contracts: Mapping[st
     for parameter in values:
         if parameter not in known:
             raise UnknownNameError("parameter", parameter, known, where=f"contract {name}")
-    changed = tuple(
-        each.model_copy(
-            update={"values": tuple(v.model_copy(update={"value": values[each.name]}) for v in each.values)}
-        )
-        if each.name in values
-        else each
-        for each in contract.parameters
-    )
+    changed = tuple(_always(each, values[each.name]) if each.name in values else each for each in contract.parameters)
     return contract.model_copy(update={"parameters": changed})
+
+
+def _always(dated: D, value: Decimal) -> D:
+    """A dated parameter, of a pack or of a contract, with one value at all its dates."""
+    return cast("D", put(dated, ("values",), tuple(put(each, ("value",), value) for each in dated.values)))
 
 
 __all__ = ["what_if"]

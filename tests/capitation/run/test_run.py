@@ -9,8 +9,9 @@ import pytest
 
 from capitation.errors import SourceError, UnknownNameError
 from capitation.records.documents import Document
+from capitation.records.frames import content_digest
 from capitation.run.engine import sources_digest
-from capitation.run.run import content_digest, load_run, make_run, save_run
+from capitation.run.run import load_run, make_run, save_run
 from capitation.run.tables import SCHEMAS
 
 

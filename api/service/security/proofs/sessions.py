@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from api.service.security.proofs.local_token import COOKIE as LOCAL_COOKIE
 from capitation.records.identity import digest
@@ -29,13 +28,12 @@ def new_session() -> str:
 
 
 def cookies_of(header: str) -> dict[str, str]:
-    """The cookies of a request by name."""
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header)
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """The cookies of a request by name; the first of a name."""
+    found: dict[str, str] = {}
+    for each in header.split(";"):
+        name, _, value = each.strip().partition("=")
+        found.setdefault(name, value)
+    return found
 
 
 def set_cookie(name: str, value: str, *, is_secure: bool, seconds: int | None = None) -> str:
