@@ -144,6 +144,8 @@ def without_small_of_units(*columns: str) -> Callable[[pl.DataFrame, int], pl.Da
         if not found or not units:
             return frame
         left_out = pl.col("unit").is_in(units) & _any_small(found, smallest_shown)
+        if not frame.select(left_out.any()).item():
+            return frame
         return frame.with_columns(
             *(pl.when(~left_out).then(pl.col(name)).alias(name) for name in found), left_out.alias(MARK)
         )
