@@ -81,6 +81,15 @@ def _lists_small_counts(_digest: str, text: str, smallest: int) -> bool:
     return has_small_counts(stored_content(text), smallest)
 
 
+async def _shown(
+    service: Service, client: Caller, noun: DocumentKind, if_none_match: str | None, *named: str
+) -> Response:
+    """A version of a document, by name and, where it is not the newest, digest, as far as the caller may read it."""
+    found = await service.read(_stored, service, noun, *named)
+    _check_counts(service, client, noun, found)
+    return _whole(found, if_none_match)
+
+
 def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
     tag = strong(found.digest)
     headers = {"ETag": tag}
@@ -139,9 +148,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
 
     @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
     async def read(service: ServiceDep, client: ClientDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
-        found = await service.read(_stored, service, noun, name)
-        _check_counts(service, client, noun, found)
-        return _whole(found, if_none_match)
+        return await _shown(service, client, noun, if_none_match, name)
 
     @routes.put("/{name}", name=f"change_{noun.kind}", response_model=DocumentHead, openapi_extra=body)
     def changed(
@@ -185,9 +192,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         content_digest: DigestPath,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
-        found = await service.read(_stored, service, noun, name, content_digest)
-        _check_counts(service, client, noun, found)
-        return _whole(found, if_none_match)
+        return await _shown(service, client, noun, if_none_match, name, content_digest)
 
     said: dict[Callable[..., Any], str] = {
         listed: f"The {noun.plural}, newest versions, by name.",
