@@ -81,6 +81,23 @@ def _lists_small_counts(_digest: str, text: str, smallest: int) -> bool:
     return has_small_counts(stored_content(text), smallest)
 
 
+def _expected(service: Service, noun: DocumentKind, name: str, if_match: str | None) -> StoredDocument:
+    """The newest version of a document, where it is the one that a change is to follow.
+
+    Raises:
+        ServiceError: 428 without If-Match, 412 where it names another version.
+    """
+    wanted = expected_versions(if_match)
+    newest = service.store.document(noun.kind, name)
+    if newest is None and ANY in wanted:  # RFC 9110, section 13.1.1: there is no version that * could stand for
+        raise ServiceError("changed-meanwhile", f"there is no {noun.kind} {name!r}; add it with POST")
+    newest = newest or _stored(service, noun, name)
+    if ANY not in wanted and newest.digest not in wanted:
+        found = " or ".join(sorted(wanted))
+        raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
+    return newest
+
+
 async def _shown(
     service: Service, client: Caller, noun: DocumentKind, if_none_match: str | None, *named: str
 ) -> Response:
@@ -159,14 +176,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         name: Name,
         if_match: IfMatch = None,
     ) -> Response:
-        wanted = expected_versions(if_match)
-        newest = service.store.document(noun.kind, name)
-        if newest is None and ANY in wanted:  # RFC 9110, section 13.1.1: there is no version that * could stand for
-            raise ServiceError("changed-meanwhile", f"there is no {noun.kind} {name!r}; add it with POST")
-        newest = newest or _stored(service, noun, name)
-        if ANY not in wanted and newest.digest not in wanted:
-            found = " or ".join(sorted(wanted))
-            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
+        newest = _expected(service, noun, name, if_match)
         content = content_of(request, sent, takes_any_text=True)
         if content.get("id") != name:
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")

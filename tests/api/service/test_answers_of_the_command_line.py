@@ -216,17 +216,17 @@ def test_a_plan_is_the_one_run_that_the_command_line_makes(served, pack, blmk_ru
     assert whole["manifest"]["frames"].keys() == wanted.frames.keys()
     for name in ("bridge", "mix_line", "plan_position", "position", "population"):
         assert table(served, result, name).equals(wanted.frame(name)), name
+    run = served.ask("/v1/runs", {"scenario": "blmk"}, "run")["result"]
+    apart = served.ask("/v1/differences", {"before": run, "after": result}, "apart")["result"]
+    assert "plan_position" in table(served, apart, "summary")["frame"].to_list()
+    book = served.ask("/v1/exports", {"result": result}, "book")["result"]
+    assert content(served, book)["file"] == f"{wanted.id}.xlsx"
     partner = served.headers("partner", "RC9")
     assert set(table(served, result, "plan_position", partner)["organisation_code"]) == {"RC9"}
     assert served.client.get(f"{result}/frames/mix_variables", headers=partner).status_code == 404
     finance = table(served, result, "mix_variables", served.headers("finance"))
     counted = finance.filter(pl.col("unit").is_in(["units", "contacts", "spells"]))
     assert counted["amount"].null_count() == counted.height
-    run = served.ask("/v1/runs", {"scenario": "blmk"}, "run")["result"]
-    apart = served.ask("/v1/differences", {"before": run, "after": result}, "apart")["result"]
-    assert "plan_position" in table(served, apart, "summary")["frame"].to_list()
-    book = served.ask("/v1/exports", {"result": result}, "book")["result"]
-    assert content(served, book)["file"] == f"{wanted.id}.xlsx"
 
 
 def test_what_a_plan_is_not_made_of_is_named(served):
