@@ -133,7 +133,7 @@ class Codes:
         """The age band of each age from 0 to the oldest, as the first class of its band."""
         ages = np.arange(self.oldest + 1)
         band = np.searchsorted(np.asarray(self.age_from), ages, side="right") - 1
-        return np.asarray(band * len(SEXES) * 2 ** len(self.flags), dtype=np.int64)
+        return np.asarray(band * len(SEXES) * 2 ** len(self.flags), dtype=np.int32)
 
     @property
     def levels(self) -> list[str]:

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from capitation.errors import Fault
 from capitation.register.document import Register
-from capitation.register.partitions import TEXT, Coded, Partition, kind_of
+from capitation.register.partitions import Coded, Partition
 
 Numbers = np.ndarray[Any, Any]
 
@@ -52,7 +51,7 @@ def repeated(turn: Turn) -> Numbers:
     for path in turn.register.persons:
         partition = Partition(turn.register, path)
         coded = Coded(partition)
-        for row, (ids, practices) in partition.chunks([columns.person, columns.practice], codes=[columns.practice]):
+        for row, (ids, practices) in partition.chunks([columns.person, columns.practice]):
             number = _numbers(ids)
             practice = coded.codes(columns.practice, practices, known, row, "practice")
             mine = slice(None) if turn.of == 1 else _mixed(number) % np.uint64(turn.of) == turn.bucket
@@ -67,13 +66,12 @@ def forbidden_ids(partition: Partition) -> list[Fault]:
     column = partition.register.document.columns.person
     alike = empty = 0
     for _, (ids,) in partition.chunks([column]):
-        empty += int(ids.null_count)
-        if pa.types.is_integer(ids.type):
-            numbers = ids.fill_null(0).to_numpy(zero_copy_only=False)
-            few = numbers[(numbers >= 10**9) & (numbers < 10**10)].astype(np.int64)
+        empty += ids.null_count()
+        if ids.dtype.is_integer():
+            few = ids.filter(ids.is_between(10**9, 10**10 - 1)).cast(pl.Int64).to_numpy()
             alike += int(_checks(few).sum()) if few.size else 0
-        elif kind_of(ids.type) == TEXT:
-            text = pl.Series(ids.cast(pa.large_string())).str.strip_chars()
+        else:
+            text = ids.cast(pl.String).str.strip_chars()
             ten = text.filter(text.str.contains(f"^{_NHS}$").fill_null(value=False)).str.replace_all("[ -]", "")
             alike += int(_checks(ten.cast(pl.Int64).to_numpy()).sum()) if ten.len() else 0
             empty += int((text == "").sum())
@@ -95,12 +93,11 @@ def _checks(numbers: Numbers) -> Numbers:
     return np.asarray((check == digits[9]) & (numbers > 0))
 
 
-def _numbers(ids: pa.Array) -> Numbers:
+def _numbers(ids: pl.Series) -> Numbers:
     """Ids as whole numbers; those of text by a hash of 64 bits, of which two are alike once in 10,000 registers of 60 million."""
-    if pa.types.is_integer(ids.type):
-        return np.asarray(ids.fill_null(0).to_numpy(zero_copy_only=False)).astype(np.uint64)
-    decoded = ids.dictionary_decode() if pa.types.is_dictionary(ids.type) else ids
-    return pl.Series(decoded.cast(pa.large_string())).str.strip_chars().hash(seed=18).to_numpy()
+    if ids.dtype.is_integer():
+        return ids.fill_null(0).to_numpy().astype(np.uint64)
+    return ids.cast(pl.String).str.strip_chars().hash(seed=18).to_numpy()
 
 
 def _mixed(numbers: Numbers) -> Numbers:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 Numbers = np.ndarray[Any, Any]
 
@@ -23,8 +24,6 @@ LOW_BITS = 32
 """Bits of the lower half of a sum."""
 
 _MASK = np.int64(2**LOW_BITS - 1)
-_EXACT_BITS = 52
-"""Bits of a sum of whole numbers that floats add exactly."""
 
 
 @dataclass
@@ -76,31 +75,34 @@ def with_numpy(
     factors: Numbers,
     practices: int,
 ) -> tuple[Numbers, Numbers]:
-    """The loop in numpy: a gather a component, and two sums by practice, each of numbers that floats add exactly."""
-    sums = np.empty((practices, weights.shape[1]), dtype=np.int64)
-    where, place, kind = practice.astype(np.intp), area.astype(np.intp), group.astype(np.intp)
-    heads = np.bincount(where, None if count is None else count, practices).astype(np.int64)
-    rows = max(1, practice.size)
-    cut = max(0, _EXACT_BITS - int(rows).bit_length())
-    bits = np.int64(2**cut - 1)
-    same: dict[bytes, Numbers] = {}
-    for c in range(weights.shape[1]):
-        value = weights[:, c].take(kind)
-        factor = factors[:, c]
-        if bool((factor == factor[0]).all()):
-            value *= factor[0]
-        else:
-            name = factor.tobytes()
-            if name not in same:
-                same[name] = factor.take(place)
-            value *= same[name]
+    """The loop in columns: a gather a component in numpy, and one grouped sum of whole numbers in polars; a slice at a time."""
+    sums, heads = np.zeros((practices, weights.shape[1]), np.int64), np.zeros(practices, np.int64)
+    of_class, of_area = (np.ascontiguousarray(table.T, dtype=np.int64) for table in (weights, factors))
+    is_plain = [bool((row == row[:1]).all()) for row in of_area]
+    for first in range(0, practice.size, SLICE):
+        rows = slice(first, first + SLICE)
+        place, kind = area[rows].astype(np.intp), group[rows].astype(np.intp)
+        columns: dict[str, Numbers] = {"p": practice[rows]}
+        for c, (mine, factor) in enumerate(zip(of_class, of_area, strict=True)):
+            value = mine.take(kind)
+            value *= factor[0] if is_plain[c] else factor.take(place)
+            if count is not None:
+                value *= count[rows]
+            columns[str(c)] = value
         if count is not None:
-            value *= count
-        low = np.bincount(where, value & bits, practices).astype(np.int64)
-        value >>= cut
-        high = np.bincount(where, value, practices).astype(np.int64) if value.any() else 0
-        sums[:, c] = low + (high << cut)
+            columns["n"] = count[rows]
+        persons = pl.len().cast(pl.Int64) if count is None else pl.col("n").sum()
+        found = pl.DataFrame(columns).group_by("p").agg(pl.all().exclude("n").sum(), persons.alias("n"))
+        at = found["p"].to_numpy()
+        heads[at] += found["n"].to_numpy()
+        sums[at] += found.drop("p", "n").to_numpy()
     return sums, heads
+
+
+SLICE = 131_072
+"""Rows of a slice, whose columns stay in the processor's cache."""
+
+_FITS = 2**32
 
 
 @cache
@@ -108,18 +110,6 @@ def compiled() -> Kernel | None:
     """The compiled loop; None where numba is not installed."""
     if find_spec("numba") is None:
         return None
-    import numba
-
-    # Reason: the columns of a row and the tables they look into are what the loop is; numba types it
-    @numba.njit(nogil=True, cache=True)
-    def loop(practice, area, group, count, weights, factors, sums, persons):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        components = weights.shape[1]
-        for i in range(practice.shape[0]):
-            p, a, g = practice[i], area[i], group[i]
-            n = count[i] if count.shape[0] else 1
-            persons[p] += n
-            for c in range(components):
-                sums[p, c] += weights[g, c] * factors[a, c] * n
 
     # Reason: as with_numpy
     def run(
@@ -131,14 +121,78 @@ def compiled() -> Kernel | None:
         factors: Numbers,
         practices: int,
     ) -> tuple[Numbers, Numbers]:
-        sums, persons = np.zeros((practices, weights.shape[1]), np.int64), np.zeros(practices, np.int64)
-        loop(practice, area, group, _NONE if count is None else count, weights, factors, sums, persons)
-        return sums, persons
+        is_small = int(weights.max(initial=0)) < _FITS and int(factors.max(initial=0)) < _FITS
+        kind = np.uint32 if is_small else np.uint64  # half the width is half the memory to look into
+        sums, persons = np.zeros((practices, weights.shape[1]), np.uint64), np.zeros(practices, np.int64)
+        tables = (np.ascontiguousarray(weights, dtype=kind), np.ascontiguousarray(factors, dtype=kind))
+        if count is None:
+            _persons_loop(weights.shape[1])(practice, area, group, *tables, sums, persons)
+        else:
+            _cells_loop(weights.shape[1])(practice, area, group, count, *tables, sums, persons)
+        return sums.view(np.int64), persons
 
     return run
 
 
-_NONE = np.empty(0, np.int64)
+@cache
+def _persons_loop(components: int) -> Callable[..., None]:
+    """The loop over persons for a number of components, which the compiler then knows."""
+    import numba
+
+    # Reason: the columns of a row and the tables they look into are what the loop is; numba types it
+    @numba.njit(nogil=True, cache=True)
+    def loop(practice, area, group, weights, factors, sums, persons):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        for i in range(practice.shape[0]):
+            p, a, g = practice[i], area[i], group[i]
+            persons[p] += 1
+            for c in range(components):
+                sums[p, c] += np.uint64(weights[g, c]) * np.uint64(factors[a, c])
+
+    return loop  # type: ignore[no-any-return]  # numba has no types
+
+
+@cache
+def _cells_loop(components: int) -> Callable[..., None]:
+    """The loop over cells, each of some persons."""
+    import numba
+
+    # Reason: as above
+    @numba.njit(nogil=True, cache=True)
+    def loop(practice, area, group, count, weights, factors, sums, persons):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        for i in range(practice.shape[0]):
+            p, a, g = practice[i], area[i], group[i]
+            persons[p] += count[i]
+            for c in range(components):
+                sums[p, c] += np.uint64(weights[g, c]) * np.uint64(factors[a, c]) * np.uint64(count[i])
+
+    return loop  # type: ignore[no-any-return]  # numba has no types
+
+
+@cache
+def _classes_loop() -> Callable[..., None] | None:
+    if find_spec("numba") is None:
+        return None
+    import numba
+
+    @numba.njit(nogil=True, cache=True)
+    def loop(age, sex, flags, bands, masks, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        for i in range(age.shape[0]):
+            out[i] = bands[age[i]] + (np.int64(sex[i]) - 1) * masks + flags[i]
+
+    return loop  # type: ignore[no-any-return]  # numba has no types
+
+
+def classes(age: Numbers, sex: Numbers, flags: Numbers, bands: Numbers, masks: int) -> Numbers:
+    """The class of each person: that of the age's band, then the sex (1 or 2), then the flags."""
+    out = np.empty(age.size, np.int32)
+    loop = _classes_loop()
+    if loop is not None:
+        loop(age, sex, flags, bands, masks, out)
+        return out
+    np.take(bands, age, out=out)
+    out += (sex.astype(np.int32) - 1) * np.int32(masks)
+    out += flags.astype(np.int32)
+    return out
 
 
 def kernel(*, may_compile: bool = True) -> Kernel:
@@ -147,4 +201,4 @@ def kernel(*, may_compile: bool = True) -> Kernel:
     return with_numpy if fast is None else fast
 
 
-__all__ = ["Kernel", "Sums", "compiled", "kernel", "most_rows", "with_numpy"]
+__all__ = ["Kernel", "Sums", "classes", "compiled", "kernel", "most_rows", "with_numpy"]

@@ -85,11 +85,11 @@ def lines_of(file: LinesFile) -> CountedLines:
         return CountedLines(lines, cost, faults)
     coded, known = Coded(partition), pl.Series(list(services), dtype=pl.String)
     names = [columns.practice, columns.service, columns.month, columns.cost]
-    for row, cells in partition.chunks(names, codes=(columns.practice, columns.service)):
+    for row, cells in partition.chunks(names):
         practice = coded.codes(columns.practice, cells[0], practices, row, "practice")
         service = coded.codes(columns.service, cells[1], known, row, "service")
-        month = coded.whole(columns.month, cells[2], 1, MONTHS, row, "a month from 1 (April) to 12 (March)")
-        paid = coded.whole(columns.cost, cells[3], 0, _MOST_PENCE, row, "whole pence of at least 0")
+        month = coded.whole(columns.month, cells[2], (1, MONTHS), row, "a month from 1 (April) to 12 (March)")
+        paid = coded.whole(columns.cost, cells[3], (0, _MOST_PENCE), row, "whole pence of at least 0")
         key = (practice.astype(np.int64) * len(services) + service) * MONTHS + month - 1
         sums = (
             pl.DataFrame({"key": key, "paid": paid.astype(np.int64)})

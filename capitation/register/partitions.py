@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from capitation.errors import Fault, suggest
 from capitation.register.document import SEXES, Register
+from capitation.register.kernel import classes
 
 CHUNK = 262_144
-"""Rows of a chunk."""
+"""Rows of a chunk, at least, but for the last of a file."""
+
+LARGEST_GROUP = 2_000_000
+"""Rows of a row group that is unpacked whole."""
 
 Numbers = np.ndarray[Any, Any]
 
@@ -72,19 +75,28 @@ class Partition:
         """What each column holds, in words."""
         return {field.name: kind_of(field.type) for field in pq.read_schema(self.path)}
 
-    def chunks(self, columns: Sequence[str], codes: Sequence[str] = ()) -> Iterator[tuple[int, list[pa.Array]]]:
-        """Number of the first row, and the columns of each chunk.
+    def chunks(self, columns: Sequence[str]) -> Iterator[tuple[int, list[pl.Series]]]:
+        """Number of the first row, and the columns of each chunk."""
+        file = pq.ParquetFile(self.path)
+        groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+        if max(groups, default=0) > LARGEST_GROUP:
+            yield from self._through_arrow(file, columns)
+            return
+        first = last = 0
+        for number, rows in enumerate(groups, start=1):
+            last += rows
+            if last - first >= CHUNK or number == len(groups):
+                read = pl.scan_parquet(self.path, glob=False).select(columns).slice(first, last - first).collect()
+                yield first, read.get_columns()
+                first = last
 
-        Args:
-            columns: which columns.
-            codes: those of them which are read as codes of a dictionary, where they are text.
-        """
-        text = {f.name for f in pq.read_schema(self.path) if kind_of(f.type) == TEXT}
-        file = pq.ParquetFile(self.path, read_dictionary=[name for name in codes if name in text])
+    def _through_arrow(self, file: pq.ParquetFile, columns: Sequence[str]) -> Iterator[tuple[int, list[pl.Series]]]:
+        """The same for a file of few large row groups, which are never unpacked whole."""
         row = 0
         for batch in file.iter_batches(batch_size=CHUNK, columns=list(columns), use_threads=False):
-            yield row, [batch.column(batch.schema.get_field_index(name)) for name in columns]
-            row += batch.num_rows
+            frame = pl.DataFrame(pl.from_arrow(batch)).select(columns)
+            yield row, frame.get_columns()
+            row += frame.height
 
 
 WHOLE, TEXT = "whole numbers", "text"
@@ -110,14 +122,13 @@ class Coded:
 
     def __init__(self, partition: Partition) -> None:
         self._name = partition.name
-        self._found: dict[str, tuple[int, str, str]] = {}
-        self._maps: dict[tuple[str, int], dict[str, int]] = {}
+        self._found: dict[tuple[str, str], tuple[int, str]] = {}
 
     def faults(self) -> list[Fault]:
-        """What was found, a fault a column."""
+        """What was found, a fault a column and kind."""
         return [
             Fault(f"{self._name}: column {column!r}", f"{count:,} row(s) with {example}", expected)
-            for column, (count, example, expected) in self._found.items()
+            for (column, expected), (count, example) in self._found.items()
         ]
 
     @property
@@ -125,65 +136,64 @@ class Coded:
         """Whether nothing was found so far."""
         return not self._found
 
-    def codes(self, column: str, cells: pa.Array, known: pl.Series, row: int, what: str) -> Numbers:
+    def codes(self, column: str, cells: pl.Series, known: pl.Series, row: int, what: str) -> Numbers:
         """Row numbers of a table of codes; unknown ones are counted and become 0."""
-        if kind_of(cells.type) == TEXT:
-            numbers = self._text_codes(column, cells, {str(code): i for i, code in enumerate(known)})
+        if _is_text(cells):
+            numbers = _text_codes(cells, {str(code): i for i, code in enumerate(known)})
         else:
             numbers = self._whole(column, cells, row)
-        return self.within(column, numbers, 0, len(known) - 1, row, f"a known {what}", cells)
+        return self.within(column, numbers, (0, len(known) - 1), row, f"a known {what}", cells)
 
-    def sexes(self, column: str, cells: pa.Array, row: int) -> Numbers:
-        """Sexes as 0 and 1 in the order of `SEXES`."""
-        if kind_of(cells.type) == TEXT:
-            numbers = self._text_codes(column, pc.utf8_lower(_values(cells)), _SEX_WORDS)
+    def sexes(self, column: str, cells: pl.Series, row: int) -> Numbers:
+        """Sexes as 1 and 2 in the order of `SEXES`."""
+        if _is_text(cells):
+            numbers = _text_codes(cells.cast(pl.String).str.to_lowercase(), _SEX_WORDS)
         else:
             numbers = self._whole(column, cells, row)
-        checked = self.within(column, numbers, 1, len(SEXES), row, "1 (male) or 2 (female)", cells)
-        return np.asarray(checked - checked.dtype.type(1))
+        return self.within(column, numbers, (1, len(SEXES)), row, "1 (male) or 2 (female)", cells)
 
-    def whole(self, column: str, cells: pa.Array, least: int, most: int, row: int, expected: str) -> Numbers:
-        """Whole numbers from `least` to `most`; others are counted and become `least`."""
-        return self.within(column, self._whole(column, cells, row), least, most, row, expected, cells)
+    def whole(self, column: str, cells: pl.Series, limits: tuple[int, int], row: int, expected: str) -> Numbers:
+        """Whole numbers within limits; others are counted and become the least."""
+        return self.within(column, self._whole(column, cells, row), limits, row, expected, cells)
 
-    # Reason: a message needs the column, the row and the cells as they stood, beside the numbers and their limits
     def within(
-        self, column: str, numbers: Numbers, least: int, most: int, row: int, expected: str, cells: pa.Array
+        self, column: str, numbers: Numbers, limits: tuple[int, int], row: int, expected: str, cells: pl.Series
     ) -> Numbers:
         """The numbers, those outside the limits counted and replaced by the least."""
+        least, most = limits
         if not numbers.size or (int(numbers.min()) >= least and int(numbers.max()) <= most):
             return numbers
         bad = (numbers < least) | (numbers > most)
-        first = int(np.argmax(bad))
-        self._keep(column, int(bad.sum()), f"{cells[first].as_py()!r}, the first in row {row + first + 1:,}", expected)
+        shown = bad & ~cells.is_null().to_numpy()  # empty cells are named by themselves
+        if shown.any():
+            first = int(np.argmax(shown))
+            self._keep(column, int(shown.sum()), f"{cells[first]!r}, the first in row {row + first + 1:,}", expected)
         return np.where(bad, numbers.dtype.type(least), numbers)
 
     def _keep(self, column: str, count: int, example: str, expected: str) -> None:
-        before = self._found.get(column)
-        self._found[column] = (count, example, expected) if before is None else (before[0] + count, *before[1:])
+        before = self._found.get((column, expected))
+        found = (count, example) if before is None else (before[0] + count, before[1])
+        self._found[column, expected] = found
 
-    def _whole(self, column: str, cells: pa.Array, row: int) -> Numbers:
-        cells = _values(cells)
-        if not pa.types.is_integer(cells.type):
-            self._keep(column, len(cells), str(cells.type), WHOLE)
+    def _whole(self, column: str, cells: pl.Series, row: int) -> Numbers:
+        if not cells.dtype.is_integer():
+            self._keep(column, len(cells), str(cells.dtype), WHOLE)
             return np.zeros(len(cells), dtype=np.int64)
-        if cells.null_count:
-            first = int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
-            self._keep(column, cells.null_count, f"an empty cell, the first in row {row + first + 1:,}", "a value")
+        if cells.null_count():
+            first = int(cells.is_null().arg_max() or 0)
+            self._keep(column, cells.null_count(), f"an empty cell, the first in row {row + first + 1:,}", "a value")
             cells = cells.fill_null(0)
-        return np.asarray(cells.to_numpy(zero_copy_only=False))
-
-    def _text_codes(self, column: str, cells: pa.Array, known: Mapping[str, int]) -> Numbers:
-        """Numbers of the texts, -1 where one is not known."""
-        if not pa.types.is_dictionary(cells.type):
-            cells = cells.dictionary_encode()
-        words = cells.dictionary.to_pylist()
-        numbers = np.asarray([*(known.get(str(word).strip(), -1) for word in words), -1], dtype=np.int64)
-        return np.asarray(numbers[cells.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)])
+        return cells.to_numpy()
 
 
-def _values(cells: pa.Array) -> pa.Array:
-    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+def _is_text(cells: pl.Series) -> bool:
+    return cells.dtype in {pl.String, pl.Categorical, pl.Enum} or isinstance(cells.dtype, pl.Categorical | pl.Enum)
+
+
+def _text_codes(cells: pl.Series, known: Mapping[str, int]) -> Numbers:
+    """Numbers of the texts, -1 where one is not known."""
+    words = cells.cast(pl.String).str.strip_chars()
+    return words.replace_strict(dict(known), default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -202,18 +212,17 @@ def people(partition: Partition, coded: Coded, *, cost: bool) -> Iterator[People
     register = partition.register
     columns, codes = register.document.columns, register.codes
     names = [columns.practice, columns.area, columns.age, columns.sex, columns.flags, *([columns.cost] if cost else [])]
-    masks = 2 ** len(codes.flags)
+    masks = 1 << len(codes.flags)
     practices, areas = codes.practices["practice_code"], codes.areas["area_code"]
-    for row, cells in partition.chunks(names, codes=(columns.practice, columns.area, columns.sex)):
+    for row, cells in partition.chunks(names):
         practice = coded.codes(columns.practice, cells[0], practices, row, "practice")
         area = coded.codes(columns.area, cells[1], areas, row, "small area")
-        age = coded.whole(columns.age, cells[2], 0, codes.oldest, row, f"an age from 0 to {codes.oldest}")
+        age = coded.whole(columns.age, cells[2], (0, codes.oldest), row, f"an age from 0 to {codes.oldest}")
         sex = coded.sexes(columns.sex, cells[3], row)
-        flags = coded.whole(columns.flags, cells[4], 0, masks - 1, row, f"flags of {len(codes.flags)} bits")
-        group = codes.bands[age] + sex.astype(np.int64) * masks + flags
-        most = 10**11
-        paid = coded.whole(columns.cost, cells[5], 0, most, row, "whole pence of at least 0") if cost else None
-        yield People(practice, area, np.asarray(group, dtype=np.int64), paid)
+        flags = coded.whole(columns.flags, cells[4], (0, masks - 1), row, f"flags of {len(codes.flags)} bits")
+        limits = (0, 10**11)
+        paid = coded.whole(columns.cost, cells[5], limits, row, "whole pence of at least 0") if cost else None
+        yield People(practice, area, classes(age, sex, flags, codes.bands, masks), paid)
 
 
 __all__ = ["CHUNK", "TEXT", "WHOLE", "Coded", "Partition", "People", "kind_of", "people"]

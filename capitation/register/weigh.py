@@ -206,9 +206,12 @@ def weigh_persons(
 def _file_of_persons(partition: Partition, tables: Tables, may_compile: bool) -> Found:
     add, coded = kernel(may_compile=may_compile), Coded(partition)
     practices = partition.register.codes.practices.height
-    sums = Sums.nothing(practices, len(tables.components))
+    sums, limit = Sums.nothing(practices, len(tables.components)), most_rows(tables.weights, tables.factors)
     for chunk in people(partition, coded, cost=False):
-        sums.add(*add(chunk.practice, chunk.area, chunk.group, None, tables.weights, tables.factors, practices))
+        for first in range(0, chunk.group.size, limit):
+            at = slice(first, first + limit)
+            given = (chunk.practice[at], chunk.area[at], chunk.group[at], None)
+            sums.add(*add(*given, tables.weights, tables.factors, practices))
     return Found(sums, coded.faults())
 
 

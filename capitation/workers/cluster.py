@@ -1,7 +1,7 @@
 """The workers of a Dask cluster as a crew; needs the extra capitation[cluster].
 
 Before any work the scheduler is reached, a worker is waited for, and versions are compared: parts done by another version of this product
-could differ without anybody seeing it. A part whose worker dies is done again by another; a part that kills three workers is refused.
+could differ without anybody seeing it. A part whose worker dies is done again by another; a part that ends one worker after another is refused.
 Files are named to workers by their path, so all of them see the same folders.
 """
 
@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,9 +25,6 @@ from capitation.workers.crew import Progress, Scheduler, SchedulerError
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-MOST_ATTEMPTS = 3
-"""How often a part is done again when its worker dies."""
 
 SAME = ("capitation", "code", "python", "distributed", "polars", "numpy")
 """What workers have in the same version as the caller."""
@@ -50,24 +48,22 @@ class Cluster:
             SchedulerError: the connection was lost, or a part killed every worker that took it.
             whatever the function raises.
         """
-        from distributed import as_completed
-        from distributed.client import FutureCancelledError
-        from distributed.scheduler import KilledWorker
-
+        dask: Any = import_module("distributed")  # it has types for some of its functions only
+        lost, killed = dask.client.FutureCancelledError, dask.scheduler.KilledWorker
         futures = self._client.map(function, list(parts), pure=False, retries=0, batch_size=100)
         where = {future.key: i for i, future in enumerate(futures)}
         results: dict[int, R] = {}
         try:
-            for future in as_completed(futures):
+            for future in dask.as_completed(futures, loop=self._client.loop):
                 results[where[future.key]] = future.result()
                 if progress is not None:
                     progress(len(results), len(parts))
-        except KilledWorker as error:
+        except killed as error:
             raise SchedulerError(
-                f"found a part of the work that ended {MOST_ATTEMPTS} workers of the cluster, one after another; expected workers with "
-                "enough memory for it. See the workers' own logs"
+                "found a part of the work that ended every worker of the cluster that took it, one after another; expected workers "
+                "with enough memory for it. See the workers' own logs"
             ) from error
-        except (FutureCancelledError, OSError) as error:
+        except (lost, OSError) as error:
             raise SchedulerError(
                 f"the connection to the scheduler was lost during the work ({error}). Run it again"
             ) from error
@@ -90,13 +86,12 @@ def cluster(scheduler: Scheduler) -> Iterator[Cluster]:
             f"found the scheduler {scheduler.address} and no Dask; expected the extra: pip install 'capitation[cluster]'"
         )
     _check_address(scheduler)
-    from distributed import Client
-
+    dask: Any = import_module("distributed")  # as above
     logging.getLogger("distributed").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # versions are compared below, and named in our own words
         try:
-            client = Client(
+            client = dask.Client(
                 scheduler.address,
                 timeout=scheduler.seconds,
                 security=_security(scheduler),
@@ -193,9 +188,8 @@ def _security(scheduler: Scheduler) -> Any:  # noqa: ANN401  # Dask has no types
     """What proves who speaks over TLS; nothing without it."""
     if not scheduler.address.startswith("tls://"):
         return None
-    from distributed.security import Security
-
-    return Security(
+    dask: Any = import_module("distributed.security")  # as above
+    return dask.Security(
         tls_ca_file=str(scheduler.ca),
         tls_client_cert=str(scheduler.certificate),
         tls_client_key=str(scheduler.key),
