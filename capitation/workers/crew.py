@@ -64,7 +64,9 @@ def scheduler_of_environment() -> Scheduler | None:
     try:
         return Scheduler(address, ca, certificate, key, seconds=max(0.1, float(seconds)))
     except ValueError:
-        raise SchedulerError(f"{SETTING}_SECONDS: found {seconds!r}; expected a number of seconds, such as 10") from None
+        raise SchedulerError(
+            f"{SETTING}_SECONDS: found {seconds!r}; expected a number of seconds, such as 10"
+        ) from None
 
 
 class Crew(Protocol):
