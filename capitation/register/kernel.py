@@ -148,7 +148,7 @@ def _persons_loop(components: int) -> Callable[..., None]:
             for c in range(components):
                 sums[p, c] += np.uint64(weights[g, c]) * np.uint64(factors[a, c])
 
-    return loop  # type: ignore[no-any-return]  # numba has no types
+    return loop
 
 
 @cache
@@ -165,7 +165,7 @@ def _cells_loop(components: int) -> Callable[..., None]:
             for c in range(components):
                 sums[p, c] += np.uint64(weights[g, c]) * np.uint64(factors[a, c]) * np.uint64(count[i])
 
-    return loop  # type: ignore[no-any-return]  # numba has no types
+    return loop
 
 
 @cache
@@ -179,7 +179,7 @@ def _classes_loop() -> Callable[..., None] | None:
         for i in range(age.shape[0]):
             out[i] = bands[age[i]] + (np.int64(sex[i]) - 1) * masks + flags[i]
 
-    return loop  # type: ignore[no-any-return]  # numba has no types
+    return loop
 
 
 def classes(age: Numbers, sex: Numbers, flags: Numbers, bands: Numbers, masks: int) -> Numbers:
