@@ -125,7 +125,7 @@ def test_cells_beside_pandas_and_duckdb(folder, timed, alternating, measured, tm
 
     def with_duckdb():
         query = "select practice, area, least(age // 5, 18) band, sex, flags, count(*), sum(cost_pence)"
-        return duckdb.sql(f"select count(*) from ({query} from read_parquet({files}) group by all)").fetchone()[0]
+        return duckdb.sql(f"select count(*) from ({query} from read_parquet({files}) group by all)").fetchall()[0][0]
 
     def ours():
         return build(register, tmp_path / "cells", Threads()).about["cells"]
