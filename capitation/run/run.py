@@ -214,7 +214,11 @@ def load_run(folder: Path) -> Run:
     manifest = read_document(folder / MANIFEST, RunManifest)
     if manifest.frames and not (folder / "frames").is_dir():
         run = folder.with_name(manifest.run_id)
-        hint = f"it stands in {run}" if (run / MANIFEST).is_file() else "give the folder that the run itself was written to"
+        hint = (
+            f"it stands in {run}"
+            if (run / MANIFEST).is_file()
+            else "give the folder that the run itself was written to"
+        )
         raise SourceError(f"{folder}: found an export of run {manifest.run_id}, not the run; {hint}")
     frames, faults = {}, []
     for name, record in manifest.frames.items():
