@@ -22,13 +22,13 @@ from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
-from api.service.security.suppression import MARK
 from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
 from api.service.settings import Settings
 from api.service.store import Store
 from capitation.errors import DocumentError, Fault
 from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
+from capitation.records.suppression import MARK
 
 P = ParamSpec("P")
 T = TypeVar("T")

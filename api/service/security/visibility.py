@@ -18,8 +18,8 @@ from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
 from api.service.security.people import without_people, without_rows
-from api.service.security.suppression import MARK, suppressed
 from capitation.errors import UnknownNameError
+from capitation.records.suppression import MARK, suppressed
 
 EVERYTHING = "everything"
 """View of those who make runs: all rows, all numbers."""
