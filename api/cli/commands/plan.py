@@ -19,7 +19,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import read_former
-from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
+from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.links.under_contracts import mix_under_contracts
 from optimiser.problem.document import read_problem
 
@@ -65,7 +65,7 @@ def plan(
     outcome = optimise(mix_problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
-    written = write_run(done, out, SCHEMAS, csv=False, xlsx=False)
+    written = write_run(done, out, csv=False, xlsx=False)
     shown = year or str(done.bridge.get_column("year").max())
     gains = mix_under_contracts(outcome, run, contract_options, pack, folder=chosen.parent) if who_gains else None
     if as_json:
