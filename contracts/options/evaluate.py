@@ -17,10 +17,11 @@ from typing import cast
 
 import polars as pl
 
-from capitation.errors import CapitationError, ContractError, Faults, suggest
+from capitation.errors import ContractError, Faults, suggest
 from capitation.pack.sources import DataPack
-from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
-from capitation.records.frames import Column, Frame, Schema
+from capitation.pack.stages import Stage
+from capitation.records.columns import ACTIVITY_CASE
+from capitation.records.frames import Frame, Schema, content_digest, joined_digest, rows_text
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import read_scenario
@@ -34,8 +35,12 @@ from contracts.options.compare import (
     option_differences,
     option_terms,
 )
-from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
-from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
+from contracts.options.document import PLAN, ContractOptions, Expectation, option_faults, read_contracts
+from contracts.options.each_option.frames import MIX, OF_LEFT, Paid, in_cases, left_by, paid_by
+from contracts.options.each_option.on_run import OnRun, joined
+from contracts.options.each_option.on_run import given as given_rows
+from contracts.options.each_option.payments import ContractNotice
+from contracts.options.outturn import CaseActivity, OutturnLine
 from contracts.options.position import (
     CommissionerMoney,
     FurtherCost,
@@ -43,28 +48,18 @@ from contracts.options.position import (
     Payment,
     Position,
     PositionBridge,
-    commissioner_money,
-    funding,
-    funding_payments,
-    position_bridge,
-    positions,
-    transfers,
+    outside_payers,
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.study import study
-from contracts.options.trials import Kept, SettleAll, Trials, before_quality, by_response
-from contracts.options.who_pays import WhoPays, who_pays
-from contracts.settlement.settle import Settlement, settle
+from contracts.options.trials import Trials
+from contracts.options.who_pays import WhoPays
 
 
 class CaseOutturn(OutturnLine):
     """An outturn line of one activity case."""
 
     activity_case = ACTIVITY_CASE
-
-
-MIX = "mix"
-"""Activity case of a mix that is bought."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +70,6 @@ class MixCase:
     """Planned activity, and what is done with the mix."""
     costs: pl.DataFrame
     """year, provider_code (who bears it), name, cost_pence beside the cost of that activity; below 0 it takes cost away."""
-
-
-class ContractNotice(Schema):
-    """Something that a contract says of the rows it settled, such as a clause that changed none of them."""
-
-    option = OPTION
-    activity_case = ACTIVITY_CASE
-    contract = CONTRACT
-    name = Column(pl.String, "name", "Short name of the notice", key=True)
-    rows = Column(pl.Int64, "rows", "Number of rows it is about", ge=1)
-    says = Column(pl.String, "words", "The sentence")
 
 
 SCHEMAS: dict[str, type[Schema]] = {
@@ -143,47 +127,43 @@ def evaluate_options(
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
-    money = commissioner_money(run, pack)
-    trials = Trials(document, contracts, run, plan_lines(run), money, _settling())
-    activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
-    activities |= {} if mix is None else {MIX: mix.activity}
-    cases = list(activities)
-    tried = {case: trials.outturn(activity) for case, activity in activities.items()}
-    outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
-    settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
-    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    answers, moved = _answers(trials, activities, tried, settled, faults)
-    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    funded = funding_payments(document.options, cases, funding(run))
-    payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
-    further = FurtherCost.validate(pl.concat([moved, _of_mix(document, mix)]))
-    quality = trials.quality.settled(
-        document, before_quality(positions(payments, outturns, money, further), trials.margin)
-    )
-    payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
-    further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
-    every = positions(payments, outturns, money, further)
+    on = OnRun(document, run, pack)
+    trials = Trials(contracts, run, on)
+    activities = {case: on.of_case(case) for case in (PLAN, *(case.id for case in document.cases))}
+    activities |= {} if mix is None else {MIX: given_rows(mix.activity)}
+    ppm, at_plan = document.variable_ppm(), document.cost_at_plan.value
+    tried = {case: on.outturn(activity, ppm, at_plan) for case, activity in activities.items()}
+    paid = _paid(trials, activities, tried, mix)
+    outturns = on.stages.keep("outturns", in_cases, joined(tried))
+    payments = cast("Frame[Payment]", _joined([each.part("payments") for each in paid]))
+    outside = given_rows(outside_payers(payments, on.money.value))
+    left = [left_by(each, on, outturns, outside) for each in paid]
+    parts = {name: [each.part(name) for each in left] for name in OF_LEFT}
+    every = cast("Frame[Position]", _joined(parts["position"]))
+    checked = on.stages.keep("outturn of cases", _of_cases, outturns)
     frames: dict[str, pl.DataFrame] = {
-        "commissioner_money": money,
-        "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
-        "further_cost": further,
+        "commissioner_money": on.money.value,
+        "contract_notice": ContractNotice.validate(pl.concat([each.value.notices for each in paid])),
+        "further_cost": _joined([each.part("further") for each in paid]),
         "option_difference": option_differences(every, document.base),
         "option_terms": option_terms(document.options, document.groups, contracts),
-        "outturn": CaseOutturn.validate(outturns),
+        "outturn": checked.value,
         "payment": payments,
-        "position": every,
-        "position_bridge": position_bridge(payments, outturns, money, further),
-        "set_aside": _set_aside(tried[PLAN]),
-        "transfer": transfers(payments),
-        "who_pays": who_pays(every),
+        "set_aside": _set_aside(tried[PLAN].value),
+        **{name: _joined(each) for name, each in parts.items()},
     }
     if document.expectations:
-        frames["expected_gap"] = _expected_gap(trials, tried, settled)
+        frames["expected_gap"] = _expected_gap(trials, tried, paid)
     if studied:
-        earned = quality_earned(quality, every, document)
+        earned = quality_earned(pl.concat([each.value.quality for each in paid]), every, document)
         frames |= study(trials, every, earned)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
-    return make_run(document, inputs, frames)
+    kept = {"commissioner_money": on.money, "outturn": checked}
+    digests = {name: on.stages.keep("digest", content_digest, stage).value for name, stage in kept.items()}
+    parts["payment"] = [each.part("payments") for each in paid]
+    for name, each in parts.items():
+        digests[name] = joined_digest(frames[name], (on.stages.keep("text", rows_text, p).value for p in each))
+    return make_run(document, inputs, frames, digests)
 
 
 def trials_of(
@@ -209,45 +189,7 @@ def trials_of(
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    return Trials(document, contracts, run, plan_lines(run), commissioner_money(run, pack), _settling())
-
-
-def payments_of(
-    option: ContractOption,
-    document: ContractOptions,
-    contracts: Mapping[str, Contract],
-    rows: Frame[OutturnLine],
-    case: str = PLAN,
-) -> Frame[Payment]:
-    """What an option pays on an outturn, by commissioner, provider and term of contract.
-
-    Args:
-        option: the option.
-        document: the document it stands in, which says who is in each group.
-        contracts: contracts by the name that the option uses.
-        rows: the outturn.
-        case: id of the activity case, carried into the result.
-
-    Raises:
-        ContractError: rows that a contract cannot settle; those of all contracts at once.
-    """
-    faults = Faults()
-    paid, _ = _settle_option(option, document, contracts, _Rows(rows, case), faults, {}, Kept())
-    faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
-    return Payment.validate(paid)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    rows: Frame[OutturnLine]
-    case: str
-
-
-_ANSWERS = 100
-"""Added to the number of a term for what it pays as activity answers the contract."""
-
-Settled = dict[tuple[str, tuple[str, ...]], Settlement | None]
-Settlements = Kept[Settlement]
+    return Trials(contracts, run, OnRun(document, run, pack))
 
 
 def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: Faults) -> Run | None:
@@ -273,175 +215,37 @@ def _commissioners(run: Run | None) -> set[str]:
     return set() if run is None else set(run.provider_allocation["commissioner_code"])
 
 
-def _of_mix(document: ContractOptions, mix: MixCase | None) -> pl.DataFrame:
-    """What a mix costs and releases, alike under every option."""
-    if mix is None:
-        return FurtherCost.empty()
-    options = pl.DataFrame({"option": [each.id for each in document.options]}, schema={"option": pl.String})
-    rows = options.join(mix.costs, how="cross").with_columns(
-        pl.lit(MIX).alias("activity_case"), pl.lit("mix").alias("kind")
-    )
-    return rows.select(*FurtherCost.columns())
-
-
-def _answers(
+def _paid(
     trials: Trials,
-    activities: Mapping[str, Frame[CaseActivity]],
-    cases: Mapping[str, Frame[OutturnLine]],
-    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
-    faults: Faults,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What contracts pay more or less, and what care costs more or less, as activity answers them: payments, further cost.
+    activities: Mapping[str, Stage[Frame[CaseActivity]]],
+    tried: Mapping[str, Stage[Frame[OutturnLine]]],
+    mix: MixCase | None,
+) -> list[Stage[Paid]]:
+    """What each option pays in every case.
 
-    Args:
-        trials: the options.
-        activities: activity of every case.
-        cases: outturns of every case; at plan activity answers nothing.
-        settled: payments and notices of those cases without an answer.
-        faults: takes rows that cannot be settled.
+    Raises:
+        ContractError: rows that contracts cannot settle; those of all options and cases at once.
     """
-    document = trials.document
-    paid_more, cost_more = [Payment.empty().clear()], [FurtherCost.empty().clear()]
-    for change, options in by_response(document).items():
-        if not change:
-            continue
-        mine = document.model_copy(update={"options": options})
-        for case, before in cases.items():
-            if case == PLAN:
-                continue
-            activity = answered(activities[case], change)
-            after = trials.outturn(activity)
-            paid, _ = trials.settle_all(mine, trials.contracts, after, case, faults)
-            paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
-            sums = [
-                rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias(name))
-                for rows, name in ((after, "after"), (before, "before"))
-            ]
-            cost = sums[0].join(sums[1], on=["year", "provider_code"], validate="1:1")
-            cost_more += [
-                cost.select(
-                    pl.lit(option.id).alias("option"), pl.lit(case).alias("activity_case"), "year", "provider_code",
-                    pl.lit("response").alias("kind"), pl.lit("cost of activity that answers the contract").alias("name"),
-                    (pl.col("after") - pl.col("before")).alias("cost_pence"),
-                )
-                for option in options
-            ]  # fmt: skip
-    return pl.concat(paid_more), pl.concat(cost_more).filter(pl.col("cost_pence") != 0)
+    on, document = trials.on, trials.document
+    costs = None if mix is None else given_rows(mix.costs)
+    try:
+        by_id = sorted(document.options, key=lambda option: option.id)  # the order of the rows of every frame
+        return [paid_by(option, on, trials.contracts, activities, costs) for option in by_id]
+    except ContractError:
+        faults = Faults()
+        for case, rows in tried.items():
+            trials.settle_all(document, trials.contracts, rows.value, case, faults)
+        faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
+        raise
 
 
-def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
-    """Payments less those of the same terms without an answer, as terms of their own."""
-    was = before.select(*Payment.key(), was="amount_pence")
-    return (
-        after.join(was, on=Payment.key(), how="left", validate="1:1")
-        .with_columns(
-            pl.col("amount_pence") - pl.col("was").fill_null(0),
-            pl.col("term_number") + _ANSWERS,
-            pl.lit("response").alias("kind"),
-            (pl.col("term") + ", as activity answers the contract").alias("term"),
-        )
-        .filter(pl.col("amount_pence") != 0)
-        .select(*Payment.columns())
-    )
+def _joined(parts: Sequence[Stage[pl.DataFrame]]) -> pl.DataFrame:
+    """Rows of every option, each option's checked and in key order, of which the option is the first part."""
+    return pl.concat([part.value for part in parts])
 
 
-def _settling() -> SettleAll:
-    """Settles all options on one outturn; a contract of the same providers on rows that it settled before is not settled again."""
-    kept: Settlements = Kept()
-
-    def settle_all(
-        document: ContractOptions,
-        contracts: Mapping[str, Contract],
-        rows: Frame[OutturnLine],
-        case: str,
-        faults: Faults,
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        once: Settled = {}
-        both = [
-            _settle_option(option, document, contracts, _Rows(rows, case), faults, once, kept)
-            for option in document.options
-        ]
-        return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
-
-    return settle_all
-
-
-def _settle_option(
-    option: ContractOption,
-    document: ContractOptions,
-    contracts: Mapping[str, Contract],
-    tried: _Rows,
-    faults: Faults,
-    once: Settled,
-    kept: Settlements,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    rows, case = tried.rows, tried.case
-    paid: list[pl.DataFrame] = [Payment.empty()]
-    notices: list[pl.DataFrame] = [ContractNotice.empty()]
-    for each in option.contracts:
-        contract, providers = contracts[each.contract], tuple(document.providers_of(each.groups))
-        mine = cast("Frame[OutturnLine]", rows.filter(pl.col("provider").is_in(list(providers))))
-        if (each.contract, providers) not in once:
-            try:
-                once[each.contract, providers] = _settled(contract, each.contract, mine, case, kept)
-            except CapitationError as error:
-                faults.extend(error.faults)
-                if not error.faults:
-                    faults.add(f"contract {each.contract!r}, activity case {case}", error.message, "rows it can settle")
-                once[each.contract, providers] = None
-        done = once[each.contract, providers]
-        if done is not None:
-            paid.append(_payments(option.id, case, contract, mine, done))
-            notices.append(_notices(option.id, case, contract, done))
-    return _added(pl.concat(paid)), pl.concat(notices).unique(ContractNotice.key(), maintain_order=True)
-
-
-def _settled(contract: Contract, name: str, rows: Frame[OutturnLine], case: str, kept: Settlements) -> Settlement:
-    """What a contract pays on rows; settled once where what it reads of them is the same."""
-    reads = {each.heading for each in contract.inputs}
-    used = rows.select(column for column in rows.columns if column in reads)
-    return kept.of(name, used, lambda: settle(contract, rows, where=f"{name}, activity case {case}"))
-
-
-def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLine], done: Settlement) -> pl.DataFrame:
-    roles = {party.code: party.role for party in contract.parties}
-    paid = [o for o in contract.outputs if o.payer is not None]
-    return pl.concat(
-        [
-            rows.select(
-                pl.lit(option).alias("option"),
-                pl.lit(case).alias("activity_case"),
-                "year",
-                pl.col("commissioner").alias("commissioner_code"),
-                pl.col("provider").alias("provider_code"),
-                pl.lit(contract.id).alias("contract"),
-                pl.lit(number, dtype=pl.Int64).alias("term_number"),
-                pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
-                pl.lit("contract").alias("kind"),
-                pl.lit("commissioner").alias("payer_role"),
-                done.results.get_column(output.name).alias("amount_pence")
-                * (1 if roles[str(output.payer)] == "commissioner" else -1),
-            )
-            for number, output in enumerate(paid, start=1)
-        ]
-    )
-
-
-def _added(paid: pl.DataFrame) -> pl.DataFrame:
-    """Payments added up over lines, and over groups that have the same contract apart."""
-    key = [*Payment.key(), "term", "kind", "payer_role"]
-    return paid.group_by(key).agg(pl.col("amount_pence").sum()).select(*Payment.columns())
-
-
-def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl.DataFrame:
-    return done.notices.select(
-        pl.lit(option).alias("option"),
-        pl.lit(case).alias("activity_case"),
-        pl.lit(contract.id).alias("contract"),
-        "name",
-        "rows",
-        "says",
-    )
+def _of_cases(outturns: pl.DataFrame) -> Frame[CaseOutturn]:
+    return CaseOutturn.validate(outturns)
 
 
 def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
@@ -457,13 +261,13 @@ def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
 
 def _expected_gap(
     trials: Trials,
-    tried: Mapping[str, Frame[OutturnLine]],
-    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
+    tried: Mapping[str, Stage[Frame[OutturnLine]]],
+    paid: Sequence[Stage[Paid]],
 ) -> pl.DataFrame:
     """What each side expects in every year, by its own case and its own cost of care."""
     document = trials.document
     expected = {
-        each.party: _expected(tried[each.case], settled[each.case][0])
+        each.party: _expected(tried[each.case].value, pl.concat([p.value.by_case[each.case] for p in paid]))
         if each.cost_at_plan is None
         else _expected_at(each, trials)
         for each in document.expectations

@@ -29,8 +29,9 @@ from capitation.run.tables import SCHEMAS as OF_SCENARIO
 from capitation.shift.channel_shift import ChannelShift
 from capitation.shift.effects import programme_name
 from contracts.options.document import ContractOptions
-from contracts.options.evaluate import MIX, MixCase, evaluate_options
+from contracts.options.each_option.frames import MIX
 from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
+from contracts.options.evaluate import MixCase, evaluate_options
 from contracts.options.outturn import cost_bases, outturn, plan_lines
 from contracts.options.position import ROLES
 from optimiser.answers.mix_run import mix_frames

@@ -27,7 +27,7 @@ from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift, channel_shift
 from capitation.shift.effects import EVERYWHERE, Launch, ShiftLocality, programme_name
 from contracts.options.document import ContractOptions, option_faults, read_contracts
-from contracts.options.evaluate import payments_of
+from contracts.options.each_option.payments import payments_of
 from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, cost_bases, outturn, plan_lines
 from contracts.options.position import Payment
 from optimiser.answers.optimise import Outcome
