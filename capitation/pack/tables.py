@@ -135,8 +135,8 @@ def _is_bare(text: bytes, delimiter: str) -> bool:
     if not text.isascii() or any(sign in text for sign in (b'"', b"#", b"=")):
         return False
     if len(text) < _LONG:
-        mark = re.escape(delimiter.encode())
-        return re.search(rb"[\x00-\x09\x0b-\x1f]|(?:^|[\n%b]) | (?:[\n%b]|$)" % (mark, mark), text) is None
+        between = re.escape(delimiter.encode())
+        return re.search(rb"[\x00-\x09\x0b-\x1f]|(?:^|[\n%b]) | (?:[\n%b]|$)" % (between, between), text) is None
     import numpy as np  # only a long text waits for it
 
     signs = np.frombuffer(text, dtype=np.uint8)
