@@ -46,7 +46,7 @@ class Family:
         parts, names = _template(self.label)
         if not names:
             return pl.Series("label", [self.label] * self.count, dtype=pl.String)
-        return self.index.select(pl.format(parts, *(pl.col(n).cast(pl.String) for n in names)).alias("label"))["label"]
+        return self.index.select(pl.format(parts, *(_said(n) for n in names)).alias("label"))["label"]
 
     def names(self) -> pl.Series:
         """Names safe in LP files, without their number: family and index values joined by full stops."""
@@ -55,6 +55,15 @@ class Family:
             return pl.Series("name", [self.name] * self.count, dtype=pl.String)
         text = pl.concat_str(columns, separator=".").str.replace_all(r"[^A-Za-z0-9_.]", "_")
         return self.index.select(text.alias("name"))["name"]
+
+
+ALL_PROVIDERS = "all providers"
+"""What a reader meets where no provider is named, or a limit is for every one."""
+
+
+def _said(name: str) -> pl.Expr:
+    value = pl.col(name).cast(pl.String)
+    return pl.when(value == "ALL").then(pl.lit(ALL_PROVIDERS)).otherwise(value) if name == "provider" else value
 
 
 def _template(label: str) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
 from optimiser.answers.frontier import Frontier
 from optimiser.answers.frontier import frontier as goal_frontier
 from optimiser.answers.in_order import Pairs, kept_in_order
@@ -15,6 +15,9 @@ from optimiser.answers.whole.former import read_former
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
+
+MOST_POINTS = 1_000
+"""More levels of a goal than this say nothing more, and take hours."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +28,13 @@ def register(app: typer.Typer) -> None:
 def frontier(
     problem: ProblemFile,
     goals: Annotated[str, typer.Option(help="Two or three measures, the first on the upright axis.")] = "npv,avoided",
-    points: Annotated[int, typer.Option(help="Levels of each goal after the first.", min=2)] = 15,
+    points: Annotated[
+        int,
+        typer.Option(
+            help="Levels of each goal after the first.",
+            callback=number(f"a whole number from 2 to {MOST_POINTS}", 2, MOST_POINTS),
+        ),
+    ] = 15,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     start: StartOption = None,

@@ -8,7 +8,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, number
 from optimiser.answers.report import mix_report
 from optimiser.futures.play import robust_mix
 from optimiser.problem.document import read_problem
@@ -22,7 +22,11 @@ def register(app: typer.Typer) -> None:
 def robust(
     problem: ProblemFile,
     disappoint: Annotated[
-        float, typer.Option(help="How many solutions may fall to their low effects and savings at once.", min=0)
+        float,
+        typer.Option(
+            help="How many solutions may fall to their low effects and savings at once.",
+            callback=number("a number of solutions, 0 or more", 0),
+        ),
     ] = 2.0,
     gap: GapOption = None,
     time_limit: TimeOption = None,
