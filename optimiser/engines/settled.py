@@ -143,8 +143,9 @@ def _activity(matrix: Matrix, lower: Floats, upper: Floats) -> tuple[Floats, Flo
     """The least and the largest that each row can come to."""
     row, column, value = matrix.row_of, matrix.index, matrix.value
     up = value > 0
-    least = np.bincount(row, weights=value * np.where(up, lower[column], upper[column]), minlength=matrix.row_count)
-    most = np.bincount(row, weights=value * np.where(up, upper[column], lower[column]), minlength=matrix.row_count)
+    low, high = value * np.where(up, lower[column], upper[column]), value * np.where(up, upper[column], lower[column])
+    least: Floats = np.bincount(row, weights=low, minlength=matrix.row_count).astype(np.float64, copy=False)
+    most: Floats = np.bincount(row, weights=high, minlength=matrix.row_count).astype(np.float64, copy=False)
     return least, most
 
 
