@@ -22,6 +22,7 @@ from optimiser.answers.what_must_give import relax, stretched_matrix
 from optimiser.answers.whole.search import MERGE_FROM, completed
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.engines.settled import SETTLE_FROM
 from optimiser.problem.document import Problem
 from optimiser.programme.family import Family, Floats
 from optimiser.programme.matrix import Matrix
@@ -80,10 +81,11 @@ def limits_kept(
     """The mix with its floors kept by the exact product, and every limit that it misses by it.
 
     A small mix is moved where it misses a floor on a measure, or with `broken`, which says that a floor or a closure was not
-    kept by asking more. With `overlap.mode = "exact"` every limit is kept, and the mix itself is chosen by the exact product.
+    kept by asking more. With `overlap.mode = "exact"` every limit is kept, and the mix itself is chosen by the exact product. A very large mix is left as
+    it is: its headline says the exact product.
     """
     best = problem.overlap.mode == "exact"
-    if answer.values is None:
+    if answer.values is None or answer.matrix.column_count >= SETTLE_FROM:
         return answer, ()
     cells = _shared(answer, answer.values, tables)
     if cells is None or not cells.off:
