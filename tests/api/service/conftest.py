@@ -7,25 +7,33 @@ suite only, because the database cannot matter to what they claim.
 import datetime as dt
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from starlette.datastructures import State
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from api.service import app
+from api.service.http.given_again import GivenAgain
 from api.service.jobs.worker import Worker
 from api.service.kinds import run as run_kind
+from api.service.packs import archive
+from api.service.packs.sandbox import pack_faults
 from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.proofs.api_keys import issue_key
 from api.service.security.proofs.local_token import COOKIE
 from api.service.settings import STORE_FILE, Settings
+from capitation.errors import Fault
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
 from capitation.run import plausible_run
@@ -75,7 +83,7 @@ def together(count: int, ask: Callable[[int], T]) -> list[T]:
     ready = threading.Barrier(count)
 
     def one(number: int) -> T:
-        ready.wait()
+        ready.wait(60)
         return ask(number)
 
     with ThreadPoolExecutor(count) as threads:
@@ -124,6 +132,50 @@ def shipped_pack_hashed_once() -> Iterator[None]:
     app.pack_at = once
     yield
     app.pack_at = real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def addresses_made_once() -> Iterator[None]:
+    """Work out once what the routes ask for; every service in this process has layers, state and handlers of its own."""
+    real = app.addresses
+    first = real()
+
+    def once(layers: Sequence[Middleware] = (), again: GivenAgain | None = None) -> app.Application:
+        made = copy(first)
+        made.again, made.state, made.user_middleware = again, State(), list(layers)
+        made.exception_handlers, made.middleware_stack = dict(first.exception_handlers), None
+        return made
+
+    app.addresses = once
+    yield
+    app.addresses = real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packs_tried_here_and_once() -> Iterator[Callable[[Path], Iterable[Fault]]]:
+    """Try what a sent pack holds in this process, and each content once; gives the trial in a process of its own."""
+    (real,) = archive.unpacked.__defaults__
+    tried: dict[str, list[Fault]] = {}
+
+    def once(folder: Path) -> list[Fault]:
+        whole = sha256()
+        for path in sorted(folder.rglob("*")):
+            whole.update(f"{path.relative_to(folder)}\n{path.stat().st_size if path.is_file() else ''}\n".encode())
+            whole.update(path.read_bytes() if path.is_file() else b"")
+        digest = whole.hexdigest()
+        if digest not in tried:
+            tried[digest] = pack_faults(folder)
+        return tried[digest]
+
+    archive.unpacked.__defaults__ = (once,)
+    yield real
+    archive.unpacked.__defaults__ = (real,)
+
+
+@pytest.fixture
+def tried_as_served(packs_tried_here_and_once, monkeypatch) -> None:
+    """Packs are tried as they are in a service: each in a process of its own."""
+    monkeypatch.setattr(archive.unpacked, "__defaults__", (packs_tried_here_and_once,))
 
 
 @pytest.fixture(scope="session")
