@@ -127,6 +127,15 @@ def _show_what_it_uses(outcome: Outcome) -> None:
         show(tight, f"Limits with the least room ({limits.height:,} in all; every one stands in the files)")
 
 
+BY_CLAIM = "worth is as the search counts overlapping effects; at part scale the exact product may differ: `capitation optimise` says by how much"
+
+
+def overlap_note(answer: Answer) -> str | None:
+    """What to say of results that are not worked out again by the exact product; None where no two solutions reach one patient."""
+    shared = any(family.name == "hazard" and family.count for family in answer.matrix.columns)
+    return BY_CLAIM if shared else None
+
+
 def pounds(amount: float, decimals: int = 0) -> str:
     """Pounds with the sign before the mark."""
     text = f"£{abs(amount):,.{decimals}f}"

@@ -170,8 +170,10 @@ def optimise(
         seconds["explain"] = time.perf_counter() - started
     elif outcome.answer.has_mix:
         tables = tables_of(problem, future)
-        kept, broken = kept_by_exact(problem, outcome.answer, tables)
-        kept, off = limits_kept(problem, kept, tables)
+        before, broken = kept_by_exact(problem, outcome.answer, tables)
+        kept, off = limits_kept(problem, before, tables, broken=bool(broken))
+        if kept.values is not before.values:  # it keeps every floor and closure too
+            broken = ()
         outcome = replace(
             outcome,
             answers=(*outcome.answers[:-1], kept),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -59,9 +60,14 @@ class Progress:
     gap: float
 
 
+@cache
+def _version() -> str:
+    return version("highspy")
+
+
 def versions() -> dict[str, str]:
     """Which highspy answers."""
-    return {"highspy": version("highspy")}
+    return {"highspy": _version()}
 
 
 def _ok(status: highspy.HighsStatus, action: str) -> None:

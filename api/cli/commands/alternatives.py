@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.boards.outcome import mix_of
+from api.boards.outcome import mix_of, overlap_note
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
 from optimiser.answers.alternatives import alternatives as near_optimal
@@ -73,6 +73,7 @@ def alternatives(
                 "ranges": found.ranges,
                 "mixes": wide,
                 "ended": found.ended,
+                "note": overlap_note(answer),
             }
         )
         return
@@ -80,6 +81,8 @@ def alternatives(
     if found.ended:
         notices.print(f"note: {found.ended}", markup=False)
     show(wide, "Whole mixes that differ (mix 0 is the best)")
+    if overlap_note(answer):
+        notices.print(f"note: {overlap_note(answer)}", markup=False)
 
 
 def _in_order(document: Problem, answer: Answer, gap: float, time_limit: float | None) -> Answer:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.boards.outcome import overlap_note
 from api.boards.tables import notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
 from optimiser.answers.frontier import Frontier
@@ -57,9 +58,14 @@ def frontier(
     found = kept_in_order(document, solved, lambda points: points.answers)
     if out is not None:
         write_frame(found.points, out / "frontier.csv")
+    note = overlap_note(found.answers[0]) if found.answers else None
     if as_json:
-        print_json({"problem": document.id, "goals": list(names), "points": found.points, "ended": found.ended})
+        print_json(
+            {"problem": document.id, "goals": list(names), "points": found.points, "ended": found.ended, "note": note}
+        )
         return
     if found.ended:
         notices.print(f"note: {found.ended}", markup=False)
     show(found.points, f"Frontier of {document.title}: {' against '.join(names)}")
+    if note:
+        notices.print(f"note: {note}", markup=False)

@@ -3,11 +3,11 @@
 The programme sees overlap through hazards and chords, and claims a little too much where several solutions act at part scale.
 Here each cell of patients that several solutions reach gets one more row, its exact product as it stands near a mix x:
 
-    sum over s of credit[s] <= F(x) + sum over s of dF/dx_s (effective_s - x_s)        F = eligible (1 - product of (1 - e_s x_s))
+    sum over s of credit[s] = F(x) + sum over s of dF/dx_s (effective_s - x_s)        F = eligible (1 - product of (1 - e_s x_s))
 
 The row is exact at x, and where one solution takes the room of another it asks a little too much rather than too little. The
-mix is worked out again, the rows are taken anew where it stands, and so on: what is found keeps every row of the programme and
-claims no more than the exact product.
+mix is worked out again, the rows are taken anew where it stands, and so on: what is found keeps every row of the programme,
+claims no more than the exact product, and hides none of it (chords may hide a hair where they are few).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from optimiser.answers.what_must_give import relax, stretched_matrix
 from optimiser.answers.whole.search import MERGE_FROM, completed
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.engines.settled import SETTLE_FROM
 from optimiser.problem.document import Problem
 from optimiser.programme.family import Family, Floats
 from optimiser.programme.matrix import Matrix
@@ -38,6 +39,7 @@ _DECIDED = ("hired", "taken_on", "capacity_added", "support", "carried", "block_
 class Missed:
     """A limit that the mix keeps by its claim, and misses by the exact product."""
 
+    family: str
     limit: str
     unit: str
     by: float
@@ -46,7 +48,10 @@ class Missed:
     def sentence(self) -> str:
         """It in words."""
         amount = f"£{self.by:,.0f}" if self.unit == "£" else f"{self.by:,.6g} {self.unit}"
-        return f"by the exact product of effects the mix misses '{self.limit}' by {amount}"
+        return (
+            f"by the exact product of effects the mix misses '{self.limit}' by {amount}; "
+            'overlap = { mode = "exact" } keeps it'
+        )
 
 
 @dataclass(frozen=True)
@@ -60,38 +65,55 @@ class _Shared:
     claimed: Floats
     """What the credit of each cell adds up to."""
 
+    least: Floats
+    """What the credit of each cell must come to at least: the exact product, or the lowest chord where that is less."""
+
     @property
-    def over_claimed(self) -> bool:
-        """Whether any cell claims more than the exact product."""
-        return bool((self.claimed > self.exact + _HAIR * np.maximum(1.0, self.exact)).any())
+    def off(self) -> bool:
+        """Whether any cell claims more than the exact product, or hides some of it."""
+        hair = _HAIR * np.maximum(1.0, self.exact)
+        return bool(((self.claimed > self.exact + hair) | (self.claimed < self.least - hair)).any())
 
 
-def limits_kept(problem: Problem, answer: Answer, tables: ProblemTables) -> tuple[Answer, tuple[Missed, ...]]:
-    """The mix with every limit kept by the exact product, and the limits for which that could not be done.
+def limits_kept(
+    problem: Problem, answer: Answer, tables: ProblemTables, *, broken: bool = False
+) -> tuple[Answer, tuple[Missed, ...]]:
+    """The mix with its floors kept by the exact product, and every limit that it misses by it.
 
-    With `overlap.mode = "exact"` the mix itself is chosen by the exact product near the one that was found.
+    A small mix is moved where it misses a floor on a measure, or with `broken`, which says that a floor or a closure was not
+    kept by asking more. With `overlap.mode = "exact"` every limit is kept, and the mix itself is chosen by the exact product. A very large mix is left as
+    it is: its headline says the exact product.
     """
     best = problem.overlap.mode == "exact"
-    if answer.values is None:
+    if answer.values is None or answer.matrix.column_count >= SETTLE_FROM:
         return answer, ()
     cells = _shared(answer, answer.values, tables)
-    if cells is None or not cells.over_claimed:
+    if cells is None or not cells.off:
         return answer, ()
-    capped = _with_cells(answer.matrix, cells)
-    stands = _solved(_decided(capped, answer.values, answer.matrix))
-    if stands is not None and not best:
+    decided = _decided(_with_cells(answer.matrix, cells), answer.values, answer.matrix)
+    stands = _solved(decided)
+    missed = () if stands is not None else _missed(decided)
+    if best:
+        return _moved_to(answer, _refined(answer, tables, cells, free=True), _CHOSEN), ()
+    if stands is not None:
         return _near_by(answer, stands, tables, cells), ()
-    if answer.matrix.column_count < MERGE_FROM or best:
-        found = _refined(answer, tables, cells, free=best)
+    small = answer.matrix.column_count < MERGE_FROM
+    if small and (broken or any(m.family == "measure_limit" for m in missed)):
+        found = _refined(answer, tables, cells, free=False) or _refined(answer, tables, cells, free=True)
         if found is not None:
-            note = (
-                "the mix is chosen by the exact product of effects, near the best by claim; the bound is that of the claim"
-                if best
-                else "limits are kept by the exact product of effects; prices are those of the claim"
-            )
-            status = "gap" if answer.status == "optimal" and found.objective != answer.objective else answer.status
-            return replace(answer, values=found.values, status=status, notes=(*answer.notes, note)), ()
-    return answer, () if stands is not None else _missed(_decided(capped, answer.values, answer.matrix))
+            return _moved_to(answer, found, _KEPT), ()
+    return answer, missed
+
+
+_CHOSEN = "the mix is chosen by the exact product of effects, near the best by claim; the bound is that of the claim"
+_KEPT = "limits are kept by the exact product of effects; prices are those of the claim"
+
+
+def _moved_to(answer: Answer, found: Answer | None, note: str) -> Answer:
+    if found is None:
+        return answer
+    status = "gap" if answer.status == "optimal" and found.objective != answer.objective else answer.status
+    return replace(answer, values=found.values, status=status, notes=(*answer.notes, note))
 
 
 def _near_by(answer: Answer, stands: Floats, tables: ProblemTables, cells: _Shared) -> Answer:
@@ -140,15 +162,29 @@ def _shared(answer: Answer, values: Floats, tables: ProblemTables) -> _Shared | 
     eligible[number] = acting["eligible"].to_numpy()
     claimed = np.bincount(number, weights=values[acting["credit"].to_numpy()], minlength=count)
     exact = eligible * (1 - np.where(wiped > 0, 0.0, product))
-    return _Shared(acting.with_columns(pl.Series("others", others)), exact, claimed.astype(np.float64))
+    least = np.minimum(exact, _lowest_chord(matrix, names["hazard"], values))
+    return _Shared(acting.with_columns(pl.Series("others", others)), exact, claimed.astype(np.float64), least)
+
+
+def _lowest_chord(matrix: Matrix, hazard: Family, values: Floats) -> Floats:
+    """The most that the chords of each cell allow at the hazards of a mix."""
+    chord = next(family for family in matrix.rows if family.name == "overlap_chord")
+    mine = (matrix.row_of >= chord.first) & (matrix.row_of < chord.last)
+    mine &= (matrix.index >= hazard.first) & (matrix.index < hazard.last)
+    column = matrix.index[mine]
+    most = np.full(hazard.count, np.inf)
+    np.minimum.at(
+        most, column - hazard.first, matrix.row_upper[matrix.row_of[mine]] - matrix.value[mine] * values[column]
+    )
+    return most
 
 
 def _ids(family: Family, name: str) -> pl.DataFrame:
     return family.index.with_columns(pl.Series(name, np.arange(family.first, family.last, dtype=np.int32)))
 
 
-def _with_cells(matrix: Matrix, cells: _Shared) -> Matrix:
-    """The matrix with a row for each shared cell: its exact product as it stands near the mix."""
+def _with_cells(matrix: Matrix, cells: _Shared, *, hides: bool = False) -> Matrix:
+    """The matrix with a row for each shared cell: its exact product as it stands near the mix; with `hides` it may claim less."""
     acting = cells.acting.with_columns(
         (pl.col("eligible") * pl.col("share") * pl.col("others")).alias("slope"), pl.lit(1.0).alias("one")
     )
@@ -165,7 +201,10 @@ def _with_cells(matrix: Matrix, cells: _Shared) -> Matrix:
     family = Family(
         "exact_cell", 0, count, pl.DataFrame({"cell": np.arange(count)}), "units", "exact product of cell {cell}"
     )
-    return matrix.with_rows(family, terms.filter(pl.col("value") != 0), np.full(count, -np.inf), cells.exact - leans)
+    spare = _HAIR * np.maximum(1.0, cells.exact)
+    low, high = cells.least - leans - spare, cells.exact - leans
+    low = np.full(count, -np.inf) if hides else np.minimum(low, high)
+    return matrix.with_rows(family, terms.filter(pl.col("value") != 0), low, high)
 
 
 def _decided(matrix: Matrix, values: Floats, plain: Matrix) -> Matrix:
@@ -193,7 +232,9 @@ def _refined(answer: Answer, tables: ProblemTables, cells: _Shared, *, free: boo
         if at is None:
             break
         values = _moved(
-            _with_cells(matrix, cells), at, free=free and number < _FREE and matrix.column_count < MERGE_FROM
+            _with_cells(matrix, cells, hides=not free),
+            at,
+            free=free and number < _FREE and matrix.column_count < MERGE_FROM,
         )
         there = None if values is None else _shared(answer, values, tables)
         if values is None or there is None:
@@ -256,6 +297,7 @@ def _missed(matrix: Matrix) -> tuple[Missed, ...]:
     rows = gives.filter(pl.col("give") > _HAIR * 10 * pl.col("limit").abs().clip(lower_bound=1.0))
     return tuple(
         Missed(
+            matrix.row_family(row["row"]).name,
             row["label"],
             *(("£", row["give"] * THOUSAND) if row["unit"] == "£ thousand" else (row["unit"], row["give"])),
         )
