@@ -44,7 +44,7 @@ from capitation.places.membership import PRACTICES_FILES, Membership, localities
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import Scenario
-from capitation.run.tables import CodeName, SetAside
+from capitation.run.tables import CodeName, PracticeNeed, SetAside
 from capitation.streams.control_total import ControlTotal
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import need_inputs
@@ -338,3 +338,19 @@ def set_aside(
     notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
     rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
     return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
+
+
+def practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
+    """Every practice's need in the base year, by the formula of each stream."""
+    parts = [
+        n.practices.select(
+            pl.lit(stream).alias("stream"),
+            "practice_code",
+            pl.lit(n.formula.id).alias("formula"),
+            "registered_persons",
+            "weighted_persons",
+            "need_index",
+        )
+        for stream, n in needs.items()
+    ]
+    return PracticeNeed.validate(pl.concat(parts))

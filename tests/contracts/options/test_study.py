@@ -7,11 +7,12 @@ import pytest
 
 from capitation.errors import ContractError
 from contracts.document.contract import read_contract
-from contracts.options import evaluate as evaluation
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.options.outturn import plan_lines
 from contracts.options.position import commissioner_money
+from contracts.options.starts.settling import settling
+from contracts.options.starts.starts import Starts
 from contracts.options.study import STUDY
 from contracts.options.trials import Trials
 
@@ -33,7 +34,7 @@ def trials(document, pack, blmk_run):
     names = dict.fromkeys(c.contract for o in document.options for c in (*o.contracts, *o.quality))
     contracts = {name: read_contract(pack.path(f"contracts/{name}.toml")) for name in names}
     money = commissioner_money(blmk_run, pack)
-    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, evaluation._settling())
+    return Trials(document, contracts, blmk_run, plan_lines(blmk_run), money, settling(Starts()))
 
 
 def test_the_order_of_a_hospitals_options_turns_at_plan(studied):
