@@ -211,7 +211,11 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
         )
     for row in run.set_aside.iter_rows(named=True):
         amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
-        why = f": {row['reason'].rstrip('.')}" if row["subject"].endswith("not modelled") else ""
+        why = (
+            f": {row['reason'].rstrip('.')}"
+            if row["subject"].endswith("not modelled") or row["unit"] == "pounds"
+            else ""
+        )
         console.print(f"To know: {row['subject'].rstrip('.')}{amount}{why}.", style="dim", soft_wrap=True, markup=False)
 
 

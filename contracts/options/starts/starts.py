@@ -96,11 +96,12 @@ def starts_of(document: ContractOptions, pack: DataPack, run: Run | None, faults
         first = option.since
         if option.body is not None:
             between = _body(option, pack, run, faults)
-            if between is not None:
-                bodies[option.id] = between
-                first = first or between.first
-                if first != between.first:
-                    faults.add(f"{where}.since", str(first), f"{between.first}, the first paid year of its body")
+            if between is None:
+                continue  # said above, or the run could not be made
+            bodies[option.id] = between
+            first = first or between.first
+            if first != between.first:
+                faults.add(f"{where}.since", str(first), f"{between.first}, the first paid year of its body")
         if first is None:
             if option.milestone is not None or option.before is not None:
                 faults.add(where, "a milestone or an option before it, and no start", "its first paid year as `since`")

@@ -238,3 +238,10 @@ def test_slices_that_take_too_much_are_told_by_stream_and_year(pack):
     with pytest.raises(ScenarioError) as caught:
         evaluate(parse_document(content, Scenario, "scenario.toml"), pack)
     assert len(caught.value.faults) >= 5
+
+
+def test_what_allocations_hold_beyond_the_printed_spend_is_a_line_of_its_own(blmk_run):
+    (row,) = blmk_run.set_aside.filter(pl.col("subject").str.contains("printed spend")).iter_rows(named=True)
+    assert row["amount"] == 89_650_000.0  # allocations of 2016/17 1,431.75 million, printed spend 1,342.10 million
+    assert "ccg +£82.1m, primary-medical -£13.7m, specialised +£21.2m" in row["reason"]
+    assert "near its allocation of 2015/16" in row["reason"]
