@@ -2,8 +2,8 @@
 
     own_c       = published_c where the published amounts add to the stream's total of the year; in other years that total shared like
                   the published amounts of the year, or of the latest year that has them, and the difference is a column of its own
-    piece_cl    = own_c over its parts of localities: x_c x target, within the bounds of the round, so that they add to own_c; in proportion
-                  to the bounds where own_c lies outside all of them
+    piece_cl    = own_c over its parts of localities: x_c x target, within the bounds of the round, so that they add to own_c; where it is
+                  more than they hold the target ceiling gives way before the limit on growth, and beyond all bounds they share alike
     practice_p  = piece_cl by weighted persons                  locality = sum of its practices, and the opening of the next year
 
 Pooled, commissioners put their money together: practices have paced_p, and who gives what to whom stands beside it and needs consent.
@@ -12,7 +12,8 @@ Pooled, commissioners put their money together: practices have paced_p, and who 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from capitation.money.water_filling import water_fill
 from capitation.money.weights import exact_sums
 from capitation.pace.opening import CommissionerShares, printed_pence
 from capitation.pace.place_rule import PlacePaceResult
+from capitation.pace.policy import PacePolicy, rate
 from capitation.pace.round import PacedAllocation
 from capitation.pace.target import over
 from capitation.pack.sources import DataPack
@@ -133,6 +135,8 @@ class Statutory:
     own: pl.DataFrame
     practices: pl.DataFrame
     pooled: frozenset[str] = frozenset()
+    growth: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Most growth of an area by year and stream, where the policy limits it."""
 
     def shared(self, allocations: pl.DataFrame) -> pl.DataFrame:
         """Practices with `paced_pence`, what the round gives, and `allocation_pence`, what they have of their commissioner's own.
@@ -159,7 +163,7 @@ class Statutory:
             paced.group_by(piece).agg(pl.col("paced_pence").sum()), on=piece, validate="1:1"
         )
         parts = parts.join(allocations.drop("paced_pence"), on=[*GROUP, "area_code"], validate="m:1")
-        for name in ("target_pence", "lower_pence", "upper_pence"):
+        for name in ("target_pence", "lower_pence", "upper_pence", "opening_pence"):
             # an area without an upper bound has none in its parts either
             whole = parts.with_columns(pl.col(name).fill_null(0).alias("whole"), pl.col(name).is_null().alias("open"))
             cut = _split(whole.drop(name), "whole", [*GROUP, "area_code"], "commissioner_code", name)
@@ -171,6 +175,12 @@ class Statutory:
             .then(pl.max_horizontal("upper_pence", "paced_pence"))
             .alias("most"),
         ).sort(piece)
+        rates = [(y, s, float(1 + r)) for (y, s), r in self.growth.items()]
+        limits = pl.DataFrame(rates, schema={"year": pl.String, "stream": pl.String, "times": pl.Float64}, orient="row")
+        grown = (pl.col("opening_pence") * pl.col("times")).floor().cast(pl.Int64)
+        parts = parts.join(limits, on=GROUP, how="left", validate="m:1").with_columns(
+            pl.when(pl.col("most").is_not_null()).then(pl.max_horizontal("most", grown)).alias("beyond_target")
+        )
         per = [*GROUP, "commissioner_code"]
         own = {key: pence for *key_, pence in self.own.select(*per, "own_pence").iter_rows() for key in [tuple(key_)]}
         return pl.concat(
@@ -208,11 +218,21 @@ class Statutory:
         return CommissionerAllocation.validate(rows.select(*CommissionerAllocation.columns()))
 
 
+def _holds(upper: pl.Series, own: int) -> bool:
+    return bool(upper.null_count()) or int(upper.sum()) >= own
+
+
+def _alike(parts: pl.DataFrame, own: int, bound: str) -> pl.DataFrame:
+    shared = parts.with_columns(pl.lit(own, dtype=pl.Int64).alias("own"))
+    return apportion(shared, total="own", weight=bound, order_by=["area_code"], into="piece_pence").drop("own")
+
+
 def statutory_of(
     rules: Mapping[str, StatutoryRule | None],
     totals: pl.DataFrame,
     weights: pl.DataFrame,
     members: pl.DataFrame,
+    policy: PacePolicy,
     pack: DataPack,
 ) -> Statutory | None:
     """The commissioners that keep their own allocations, with their practices; none where every stream is one pot.
@@ -222,6 +242,7 @@ def statutory_of(
         totals: year, stream, recurrent_pence.
         weights: year, stream, area_code, practice_code, weighted_persons.
         members: practice_code, commissioner_code.
+        policy: pace of change, with its limits on growth.
         pack: the data pack with the printed amounts.
 
     Raises:
@@ -235,10 +256,11 @@ def statutory_of(
     practices = weights.filter(mine).join(homes, on="practice_code", how="left", validate="m:1")
     codes = sorted(set(practices.get_column("commissioner_code")))
     columns = [*GROUP, "area_code", "practice_code", "commissioner_code", "weighted_persons"]
+    own = own_allocations(kept, totals.filter(mine), codes, pack)
+    pooled = frozenset(stream for stream, rule in kept.items() if rule.pooled)
+    limits = {(y, s): policy.rules_for(y, s).max_growth for y, s in own.select(GROUP).unique().iter_rows()}
     return Statutory(
-        own_allocations(kept, totals.filter(mine), codes, pack),
-        practices.select(columns),
-        frozenset(stream for stream, rule in kept.items() if rule.pooled),
+        own, practices.select(columns), pooled, {at: rate(most) for at, most in limits.items() if most is not None}
     )
 
 
@@ -248,14 +270,13 @@ def _split(rows: pl.DataFrame, total: str, within: list[str], order: str, into: 
 
 def _within(parts: pl.DataFrame, own: int) -> pl.DataFrame:
     """A commissioner's own money over its parts of localities, within the bounds of the round as far as it reaches."""
-    least, most = int(parts.get_column("least").sum()), parts.get_column("most")
-    limit = None if most.null_count() else int(most.sum())
-    if least > own or (limit is not None and limit < own):
-        bound = "least" if least > own else "most"
-        shared = parts.with_columns(pl.lit(own, dtype=pl.Int64).alias("own"))
-        return apportion(shared, total="own", weight=bound, order_by=["area_code"], into="piece_pence").drop("own")
+    if int(parts.get_column("least").sum()) > own:
+        return _alike(parts, own, "least")
+    upper = next((name for name in ("most", "beyond_target") if _holds(parts.get_column(name), own)), None)
+    if upper is None:
+        return _alike(parts, own, "beyond_target")
     filled = water_fill(
-        parts, total=own, weight="target_pence", lower="least", upper="most", order_by=["area_code"], into="piece_pence"
+        parts, total=own, weight="target_pence", lower="least", upper=upper, order_by=["area_code"], into="piece_pence"
     )
     return filled.frame
 

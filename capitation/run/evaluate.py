@@ -306,14 +306,15 @@ def paced_path(
         .agg(pl.col("opening_pence").sum())
         .select(pl.lit(years[0]).alias("year"), "stream", "area_code", "opening_pence")
     )
-    gross = _gross(money).filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
+    gross, policy = _gross(money), pace_policy(scenario, pack)
+    gross = gross.filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
     return roll_forward(
         OpeningBaseline.validate(opening),
         AreaWeight.validate(by_locality),
         Deployable.validate(gross),
         _area_populations(people, members),
-        pace_policy(scenario, pack),
-        statutory_of({rule.stream: rule.statutory for rule in scenario.streams}, gross, mine, members, pack),
+        policy,
+        statutory_of({rule.stream: rule.statutory for rule in scenario.streams}, gross, mine, members, policy, pack),
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from capitation.money.apportion import split
 from capitation.pace.opening import CommissionerShares, printed_pence
+from capitation.pace.policy import rate
 from capitation.pace.statutory import StatutoryRule
+from capitation.records.documents import Figure
 from capitation.run.formulas.leaves import (
     Row,
     all_rows,
@@ -17,6 +20,7 @@ from capitation.run.formulas.leaves import (
     choice,
     gross_pence,
     published,
+    rules_of,
     scenario_of,
     share_of,
 )
@@ -71,13 +75,17 @@ def _kept(context: Context, year: str, stream: str) -> dict[str, tuple[int, int]
         )
         owners = sorted({m["commissioner"] for m in mine})
         shares = [math.fsum(m["weight"] for m in mine if m["commissioner"] == c) for c in owners]
-        cut = {n: split(row[n] or 0, shares) for n in ("target_pence", "lower_pence", "upper_pence")}
+        cut = {n: split(row[n] or 0, shares) for n in ("target_pence", "lower_pence", "upper_pence", "opening_pence")}
+        faster = rules_of(context, year, stream).max_growth
+        times = 1 + rate(faster) if isinstance(faster, Figure) else Decimal(0)
         for i, owner in enumerate(owners):
             part = sum(paced[m["practice"]] for m in mine if m["commissioner"] == owner)
+            most = None if row["upper_pence"] is None else max(cut["upper_pence"][i], part)
             pieces[owner, area] = {
                 "target": cut["target_pence"][i],
                 "least": min(cut["lower_pence"][i], part),
-                "most": None if row["upper_pence"] is None else max(cut["upper_pence"][i], part),
+                "most": most,
+                "beyond": None if most is None else max(most, math.floor(cut["opening_pence"][i] * float(times))),
             }
     own = {r["commissioner_code"]: r["own_pence"] for r in context.rows("commissioner_allocation", year=year, stream=stream)}  # fmt: skip
     kept: dict[str, int] = {}
@@ -96,14 +104,18 @@ def _filled(pieces: list[dict[str, Any]], total: int) -> list[int]:
     least, most = [p["least"] for p in pieces], [p["most"] for p in pieces]
     if sum(least) > total:
         return split(total, least)
-    if None not in most and sum(most) < total:
-        return split(total, most)
+    if None not in most and sum(most) < total:  # the ceiling at target gives way before the limit on growth
+        most = [p["beyond"] for p in pieces]
+        if sum(most) < total:
+            return split(total, most)
 
     def at_level(level: Fraction) -> list[Fraction]:
         wanted = [max(Fraction(p["least"]), level * p["target"]) for p in pieces]
         return [w if m is None else min(w, Fraction(m)) for w, m in zip(wanted, most, strict=True)]
 
-    bounds = [(p["least"], p["target"]) for p in pieces] + [(p["most"], p["target"]) for p in pieces if p["most"]]
+    bounds = [(p["least"], p["target"]) for p in pieces] + [
+        (limit, p["target"]) for p, limit in zip(pieces, most, strict=True) if limit
+    ]
     points = sorted({Fraction(bound, target) for bound, target in bounds if target})
     below = max((p for p in points if sum(at_level(p)) <= total), default=Fraction(0))
     here, beyond = at_level(below), at_level(below + Fraction(1, 10**30))

@@ -1,6 +1,7 @@
 """Commissioners keep their published allocations to the penny; pooling is a choice that says who gives what to whom."""
 
 from copy import deepcopy
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -73,7 +74,8 @@ def practices(*rows):
 
 
 def a_round(*rows):
-    names = ["area_code", "target_pence", "lower_pence", "upper_pence", "paced_pence"]
+    names = ["area_code", "target_pence", "lower_pence", "upper_pence", "paced_pence", "opening_pence"]
+    rows = [(*row, 100)[:6] for row in rows]
     kinds = dict.fromkeys(names[1:], pl.Int64)
     return pl.DataFrame(rows, schema=names, orient="row", schema_overrides=kinds).with_columns(
         year=pl.lit("2016/17"), stream=pl.lit("core")
@@ -97,6 +99,16 @@ def test_own_money_lies_within_the_bounds_of_the_round_as_far_as_it_reaches(mine
     rounds = a_round(("A", 100, 105, 150, 110), ("B", 100, 85, 120, 90))
     got = held.shared(rounds).sort("practice_code")["allocation_pence"].to_list()
     assert got == expected
+
+
+def test_the_ceiling_at_target_gives_way_before_the_limit_on_growth():
+    held = Statutory(
+        own(X=220), practices(("A", "a", "X", 1.0), ("B", "b", "X", 1.0)), growth={("2016/17", "core"): Decimal("0.12")}
+    )
+    # A is over its target and may have no more than 101, B may grow to 112; both opened with 100
+    rounds = a_round(("A", 90, 101, 101, 101), ("B", 130, 100, 112, 112))
+    got = held.shared(rounds).sort("practice_code")["allocation_pence"].to_list()
+    assert got == [108, 112]
 
 
 def test_a_locality_of_two_commissioners_has_a_part_of_each_one_s_own():
