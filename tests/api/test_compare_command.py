@@ -47,6 +47,7 @@ def test_json_holds_positions_differences_and_who_pays_to_the_penny(capitation, 
         "blended",
         "capitation-corridor",
         "capitation-alliance",
+        "whole-population",
     }
 
 
