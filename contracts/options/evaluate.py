@@ -19,9 +19,8 @@ import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
 from capitation.pack.sources import DataPack
-from capitation.pack.stages import Stage
 from capitation.records.columns import ACTIVITY_CASE
-from capitation.records.frames import Frame, Schema, content_digest, joined_digest, rows_text
+from capitation.records.frames import Frame, Schema
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import read_scenario
@@ -36,11 +35,7 @@ from contracts.options.compare import (
     option_terms,
 )
 from contracts.options.document import PLAN, ContractOptions, Expectation, option_faults, read_contracts
-from contracts.options.each_option.frames import MIX, OF_LEFT, Paid, in_cases, left_by, paid_by
-from contracts.options.each_option.on_run import OnRun, joined
-from contracts.options.each_option.on_run import given as given_rows
-from contracts.options.each_option.payments import ContractNotice
-from contracts.options.outturn import CaseActivity, OutturnLine
+from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
 from contracts.options.position import (
     CommissionerMoney,
     FurtherCost,
@@ -48,18 +43,31 @@ from contracts.options.position import (
     Payment,
     Position,
     PositionBridge,
-    outside_payers,
+    commissioner_money,
+    funding,
+    funding_payments,
+    position_bridge,
+    positions,
+    transfers,
 )
 from contracts.options.quality import quality_earned, quality_faults
+from contracts.options.starts.settling import ContractNotice, settling
+from contracts.options.starts.shadow import ShadowPosition, shadow_positions
+from contracts.options.starts.starts import starts_of
 from contracts.options.study import study
-from contracts.options.trials import Trials
-from contracts.options.who_pays import WhoPays
+from contracts.options.trials import Trials, before_quality, by_response
+from contracts.options.who_pays import WhoPays, who_pays
+from contracts.options.whole_population.between import OptionBodyAccount, option_accounts
 
 
 class CaseOutturn(OutturnLine):
     """An outturn line of one activity case."""
 
     activity_case = ACTIVITY_CASE
+
+
+MIX = "mix"
+"""Activity case of a mix that is bought."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class MixCase:
 
 
 SCHEMAS: dict[str, type[Schema]] = {
+    "body_account": OptionBodyAccount,
     "commissioner_money": CommissionerMoney,
     "contract_notice": ContractNotice,
     "expected_gap": ExpectedGap,
@@ -84,6 +93,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     "position": Position,
     "position_bridge": PositionBridge,
     "set_aside": SetAside,
+    "shadow_position": ShadowPosition,
     "transfer": PartyTransfer,
     "who_pays": WhoPays,
 }
@@ -122,48 +132,55 @@ def evaluate_options(
     contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
+    starts = starts_of(document, pack, made, faults)
     quality_faults(document, contracts, _commissioners(made), faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
-    on = OnRun(document, run, pack)
-    trials = Trials(contracts, run, on)
-    activities = {case: on.of_case(case) for case in (PLAN, *(case.id for case in document.cases))}
-    activities |= {} if mix is None else {MIX: given_rows(mix.activity)}
-    ppm, at_plan = document.variable_ppm(), document.cost_at_plan.value
-    tried = {case: on.outturn(activity, ppm, at_plan) for case, activity in activities.items()}
-    paid = _paid(trials, activities, tried, mix)
-    outturns = on.stages.keep("outturns", in_cases, joined(tried))
-    payments = cast("Frame[Payment]", _joined([each.part("payments") for each in paid]))
-    outside = given_rows(outside_payers(payments, on.money.value))
-    left = [left_by(each, on, outturns, outside) for each in paid]
-    parts = {name: [each.part(name) for each in left] for name in OF_LEFT}
-    every = cast("Frame[Position]", _joined(parts["position"]))
-    checked = on.stages.keep("outturn of cases", _of_cases, outturns)
+    money = commissioner_money(run, pack)
+    trials = Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
+    activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
+    activities |= {} if mix is None else {MIX: mix.activity}
+    cases = list(activities)
+    tried = {case: trials.outturn(activity) for case, activity in activities.items()}
+    outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
+    settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
+    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
+    answers, moved = _answers(trials, activities, tried, settled, faults)
+    faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
+    funded = funding_payments(document.options, cases, funding(run))
+    payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
+    further = FurtherCost.validate(pl.concat([moved, _of_mix(document, mix)]))
+    quality = trials.quality.settled(
+        document, before_quality(positions(payments, outturns, money, further), trials.margin)
+    )
+    payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
+    further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
+    every = positions(payments, outturns, money, further)
     frames: dict[str, pl.DataFrame] = {
-        "commissioner_money": on.money.value,
-        "contract_notice": ContractNotice.validate(pl.concat([each.value.notices for each in paid])),
-        "further_cost": _joined([each.part("further") for each in paid]),
+        "body_account": option_accounts(starts.bodies, payments),
+        "commissioner_money": money,
+        "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
+        "further_cost": further,
         "option_difference": option_differences(every, document.base),
         "option_terms": option_terms(document.options, document.groups, contracts),
-        "outturn": checked.value,
+        "outturn": CaseOutturn.validate(outturns),
         "payment": payments,
-        "set_aside": _set_aside(tried[PLAN].value),
-        **{name: _joined(each) for name, each in parts.items()},
+        "position": every,
+        "position_bridge": position_bridge(payments, outturns, money, further),
+        "set_aside": _set_aside(tried[PLAN]),
+        "shadow_position": shadow_positions(trials, tried, every, (PLAN, document.shown_case, MIX)),
+        "transfer": transfers(payments),
+        "who_pays": who_pays(every),
     }
     if document.expectations:
-        frames["expected_gap"] = _expected_gap(trials, tried, paid)
+        frames["expected_gap"] = _expected_gap(trials, tried, settled)
     if studied:
-        earned = quality_earned(pl.concat([each.value.quality for each in paid]), every, document)
+        earned = quality_earned(quality, every, document)
         frames |= study(trials, every, earned)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
-    kept = {"commissioner_money": on.money, "outturn": checked}
-    digests = {name: on.stages.keep("digest", content_digest, stage).value for name, stage in kept.items()}
-    parts["payment"] = [each.part("payments") for each in paid]
-    for name, each in parts.items():
-        digests[name] = joined_digest(frames[name], (on.stages.keep("text", rows_text, p).value for p in each))
-    return make_run(document, inputs, frames, digests)
+    return make_run(document, inputs, frames)
 
 
 def trials_of(
@@ -188,8 +205,14 @@ def trials_of(
     faults = Faults()
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
+    starts = starts_of(document, pack, run, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    return Trials(contracts, run, OnRun(document, run, pack))
+    money = commissioner_money(run, pack)
+    return Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
+
+
+_ANSWERS = 100
+"""Added to the number of a term for what it pays as activity answers the contract."""
 
 
 def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: Faults) -> Run | None:
@@ -215,37 +238,76 @@ def _commissioners(run: Run | None) -> set[str]:
     return set() if run is None else set(run.provider_allocation["commissioner_code"])
 
 
-def _paid(
+def _of_mix(document: ContractOptions, mix: MixCase | None) -> pl.DataFrame:
+    """What a mix costs and releases, alike under every option."""
+    if mix is None:
+        return FurtherCost.empty()
+    options = pl.DataFrame({"option": [each.id for each in document.options]}, schema={"option": pl.String})
+    rows = options.join(mix.costs, how="cross").with_columns(
+        pl.lit(MIX).alias("activity_case"), pl.lit("mix").alias("kind")
+    )
+    return rows.select(*FurtherCost.columns())
+
+
+def _answers(
     trials: Trials,
-    activities: Mapping[str, Stage[Frame[CaseActivity]]],
-    tried: Mapping[str, Stage[Frame[OutturnLine]]],
-    mix: MixCase | None,
-) -> list[Stage[Paid]]:
-    """What each option pays in every case.
+    activities: Mapping[str, Frame[CaseActivity]],
+    cases: Mapping[str, Frame[OutturnLine]],
+    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
+    faults: Faults,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What contracts pay more or less, and what care costs more or less, as activity answers them: payments, further cost.
 
-    Raises:
-        ContractError: rows that contracts cannot settle; those of all options and cases at once.
+    Args:
+        trials: the options.
+        activities: activity of every case.
+        cases: outturns of every case; at plan activity answers nothing.
+        settled: payments and notices of those cases without an answer.
+        faults: takes rows that cannot be settled.
     """
-    on, document = trials.on, trials.document
-    costs = None if mix is None else given_rows(mix.costs)
-    try:
-        by_id = sorted(document.options, key=lambda option: option.id)  # the order of the rows of every frame
-        return [paid_by(option, on, trials.contracts, activities, costs) for option in by_id]
-    except ContractError:
-        faults = Faults()
-        for case, rows in tried.items():
-            trials.settle_all(document, trials.contracts, rows.value, case, faults)
-        faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-        raise
+    document = trials.document
+    paid_more, cost_more = [Payment.empty().clear()], [FurtherCost.empty().clear()]
+    for (change, since), options in by_response(document, trials.starts).items():
+        if not change:
+            continue
+        mine = document.model_copy(update={"options": options})
+        for case, before in cases.items():
+            if case == PLAN:
+                continue
+            activity = answered(activities[case], change, since)
+            after = trials.outturn(activity)
+            paid, _ = trials.settle_all(mine, trials.contracts, after, case, faults)
+            paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
+            sums = [
+                rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias(name))
+                for rows, name in ((after, "after"), (before, "before"))
+            ]
+            cost = sums[0].join(sums[1], on=["year", "provider_code"], validate="1:1")
+            cost_more += [
+                cost.select(
+                    pl.lit(option.id).alias("option"), pl.lit(case).alias("activity_case"), "year", "provider_code",
+                    pl.lit("response").alias("kind"), pl.lit("cost of activity that answers the contract").alias("name"),
+                    (pl.col("after") - pl.col("before")).alias("cost_pence"),
+                )
+                for option in options
+            ]  # fmt: skip
+    return pl.concat(paid_more), pl.concat(cost_more).filter(pl.col("cost_pence") != 0)
 
 
-def _joined(parts: Sequence[Stage[pl.DataFrame]]) -> pl.DataFrame:
-    """Rows of every option, each option's checked and in key order, of which the option is the first part."""
-    return pl.concat([part.value for part in parts])
-
-
-def _of_cases(outturns: pl.DataFrame) -> Frame[CaseOutturn]:
-    return CaseOutturn.validate(outturns)
+def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Payments less those of the same terms without an answer, as terms of their own."""
+    was = before.select(*Payment.key(), was="amount_pence")
+    return (
+        after.join(was, on=Payment.key(), how="left", validate="1:1")
+        .with_columns(
+            pl.col("amount_pence") - pl.col("was").fill_null(0),
+            pl.col("term_number") + _ANSWERS,
+            pl.lit("response").alias("kind"),
+            (pl.col("term") + ", as activity answers the contract").alias("term"),
+        )
+        .filter(pl.col("amount_pence") != 0)
+        .select(*Payment.columns())
+    )
 
 
 def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
@@ -256,18 +318,20 @@ def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("amount_pence").sum().alias("price_pence"))
     )
     cost = rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
-    return price.join(cost, on=["year", "provider_code"], how="left", validate="m:1")
+    return price.join(
+        cost, on=["year", "provider_code"], how="inner", validate="m:1"
+    )  # a body that stands between gives no care
 
 
 def _expected_gap(
     trials: Trials,
-    tried: Mapping[str, Stage[Frame[OutturnLine]]],
-    paid: Sequence[Stage[Paid]],
+    tried: Mapping[str, Frame[OutturnLine]],
+    settled: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
 ) -> pl.DataFrame:
     """What each side expects in every year, by its own case and its own cost of care."""
     document = trials.document
     expected = {
-        each.party: _expected(tried[each.case].value, pl.concat([p.value.by_case[each.case] for p in paid]))
+        each.party: _expected(tried[each.case], settled[each.case][0])
         if each.cost_at_plan is None
         else _expected_at(each, trials)
         for each in document.expectations

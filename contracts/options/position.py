@@ -2,6 +2,7 @@
 
     commissioner    position = allocation - payments to providers
     provider        position = payments received - cost of actual activity - further cost of the option
+    body            the same less what it pays: one that stands between commissioners and providers, such as an accountable care body
     payer           position = - payments: a body outside the system, such as a national fund, that pays for quality
 
 A payment is a transfer: what one pays another receives, so over all organisations payments add to nothing and the
@@ -18,6 +19,7 @@ import polars as pl
 
 from capitation.allocation.commissioners import CommissionerMoney
 from capitation.allocation.commissioners import commissioner_money as money_of_commissioners
+from capitation.allocation.ledger import LedgerLine, waterfall
 from capitation.allocation.services import service_streams
 from capitation.pack.sources import DataPack
 from capitation.records.columns import (
@@ -51,14 +53,19 @@ class Payment(Schema):
     option = OPTION
     activity_case = ACTIVITY_CASE
     year = YEAR
-    commissioner_code = COMMISSIONER.but(about="Who pays: a commissioner, or a payer outside the system")
+    commissioner_code = COMMISSIONER.but(
+        about="Who pays: a commissioner, a body that stands between, or a payer outside"
+    )
     provider_code = PROVIDER.but(about="Who receives")
     contract = CONTRACT
     term_number = TERM_NUMBER
     term = Column(pl.String, "words", "What is paid for")
     kind = Column(pl.String, "label", "Of the contract, of activity that answers it, or for quality", one_of=KINDS)
     payer_role = Column(
-        pl.String, "role", "Commissioner, or a payer outside the system", one_of=("commissioner", "payer")
+        pl.String,
+        "role",
+        "Commissioner, a body that stands between and is paid itself, or a payer outside the system",
+        one_of=("commissioner", "provider", "payer"),
     )
     amount_pence = Column(pl.Int64, "pence", "Payment")
 
@@ -240,7 +247,6 @@ def positions(
     outturns: pl.DataFrame,
     money: Frame[CommissionerMoney],
     further: Frame[FurtherCost] | None = None,
-    outside: pl.DataFrame | None = None,
 ) -> Frame[Position]:
     """The position of every organisation in every year, option and activity case.
 
@@ -249,7 +255,6 @@ def positions(
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
         further: cost that options add to that of the outturns; nothing where none is given.
-        outside: payers outside the system, as `outside_payers` gives them for all options; those of the payments by default.
     """
     tries = payments.select("option", "activity_case").unique()
     group = ["option", "activity_case", "year"]
@@ -275,7 +280,7 @@ def positions(
                 organisation_code="commissioner_code",
                 cost_pence="other_cost_pence",
             ),
-            (outside_payers(payments, money) if outside is None else outside).select(
+            outside_payers(payments, money).select(
                 "year",
                 pl.lit("payer").alias("role"),
                 zero.alias("allocation_pence"),
@@ -294,13 +299,17 @@ def positions(
             pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
+    between = bodies_between(payments, outturns).with_columns(zero.alias("cost_pence"))
+    sold = tries.join(cost, on="activity_case", how="left")
+    pays = paid.filter(pl.col("role") == "provider").select(*on, given="amount_pence")
     sellers = (
-        tries.join(cost, on="activity_case", how="left")
+        pl.concat([sold, between.select(sold.columns)])
         .join(got, on=on, how="left", validate="1:1")
+        .join(pays, on=on, how="left", validate="1:1")
         .join(more, on=on, how="left", validate="1:1")
         .select(
             *group, pl.lit("provider").alias("role"), "organisation_code", zero.alias("allocation_pence"),
-            pl.col("amount_pence").fill_null(0).alias("income_pence"), zero.alias("paid_pence"),
+            pl.col("amount_pence").fill_null(0).alias("income_pence"), pl.col("given").fill_null(0).alias("paid_pence"),
             pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
@@ -321,6 +330,15 @@ def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
     return money.select("year").unique().join(codes, how="cross").sort("year", "subject_code")
 
 
+def bodies_between(payments: pl.DataFrame, outturns: pl.DataFrame) -> pl.DataFrame:
+    """Bodies that pay and give no care themselves: option, activity_case, year, organisation_code, in every year of the outturns."""
+    known = outturns.get_column("provider").unique().implode()
+    bodies = payments.filter((pl.col("payer_role") == "provider") & ~pl.col("commissioner_code").is_in(known))
+    years = outturns.select("year").unique()
+    names = bodies.select("option", "activity_case", organisation_code="commissioner_code").unique()
+    return names.join(years, how="cross").select("option", "activity_case", "year", "organisation_code")
+
+
 def _further(further: Frame[FurtherCost] | None) -> pl.DataFrame:
     return FurtherCost.empty() if further is None else further
 
@@ -330,7 +348,6 @@ def position_bridge(
     outturns: pl.DataFrame,
     money: Frame[CommissionerMoney],
     further: Frame[FurtherCost] | None = None,
-    outside: pl.DataFrame | None = None,
 ) -> Frame[PositionBridge]:
     """The way from allocation or plan income to every position: plan, activity, each term of the contracts, further lines.
 
@@ -343,46 +360,38 @@ def position_bridge(
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
         further: cost that options add to that of the outturns; nothing where none is given.
-        outside: payers outside the system, as `outside_payers` gives them for all options; those of the payments by default.
     """
-    payers = outside_payers(payments, money) if outside is None else outside
-    parts = []
-    for role in ROLES:
-        openings = _openings(payments, outturns, money, role, payers)
-        parts.append(_lines(_movements(payments, money, role, openings, _further(further)), role))
+    tries = payments.select("option", "activity_case").unique().sort("option", "activity_case").rows()
+    moves = {role: _movements(payments, outturns, money, role, _further(further)) for role in ROLES}
+    parts = [_bridge(moves[role], role, option, case) for role in ROLES for option, case in tries]
     return PositionBridge.validate(pl.concat(parts))
 
 
-def _lines(movements: pl.DataFrame, role: str) -> pl.DataFrame:
-    """Movements one after the other, each with the sum of it and all before it."""
-    per = ["option", "activity_case", "year", "subject_code"]
-    return (
-        movements.sort(*per, "place", "contract", "term_number", maintain_order=True)
-        .with_columns(
-            pl.int_range(pl.len(), dtype=pl.Int64).over(per).alias("step"),
-            pl.col("amount_pence").cum_sum().over(per).alias("balance_pence"),
-            pl.lit(role).alias("subject_kind"),
-        )
-        .select(*PositionBridge.columns())
+def _bridge(movements: pl.DataFrame, role: str, option: str, case: str) -> pl.DataFrame:
+    mine = movements.filter((pl.col("option") == option) & (pl.col("activity_case") == case))
+    per = ["year", "subject_code"]
+    stages = mine.sort(*per, "place", "contract", "term_number").with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).over(per).alias("step"),
+        pl.col("amount_pence").cum_sum().over(per).alias("balance_pence"),
     )
-
-
-_Openings = tuple[pl.DataFrame, tuple[tuple[str, str], ...]]
+    lines = waterfall(stages.select(*per, "step", "name", "balance_pence"), subject_kind=role)
+    return lines.select(pl.lit(option).alias("option"), pl.lit(case).alias("activity_case"), *LedgerLine.columns())
 
 
 def _movements(
-    payments: Frame[Payment], money: Frame[CommissionerMoney], role: str, openings: _Openings, further: pl.DataFrame
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, further: pl.DataFrame
 ) -> pl.DataFrame:
     """Signed movements of every organisation of a role, with their place in the bridge."""
     sign = 1 if role == "provider" else -1
-    cases, fixed = openings
-    mine = payments if role == "provider" else payments.filter(pl.col("payer_role") == role)
-    who = "provider_code" if role == "provider" else "commissioner_code"
+    cases, fixed = _openings(payments, outturns, money, role)
     start = ["option", "activity_case", "year", "subject_code"]
     key = ["option", "year", "subject_code", "contract", "term_number"]
-    sums = mine.group_by(*start[:3], "contract", "term_number", "term", "kind", subject_code=who).agg(
-        pl.col("amount_pence").sum()
-    )
+    pays = payments.filter(pl.col("payer_role") == role).rename({"commissioner_code": "subject_code"})
+    if role == "provider":  # a body that stands between pays, too
+        names = [*start, "contract", "term_number", "term", "kind", "amount_pence"]
+        own = pays.with_columns(-pl.col("amount_pence")).select(names)
+        pays = pl.concat([payments.rename({"provider_code": "subject_code"}).select(names), own])
+    sums = pays.group_by(*start, "contract", "term_number", "term", "kind").agg(pl.col("amount_pence").sum())
     of_contracts = sums.filter(pl.col("kind") == "contract")
     at_plan = of_contracts.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
     beyond = of_contracts.join(at_plan, on=key, how="left", validate="m:1").with_columns(
@@ -431,8 +440,8 @@ def _movements(
 
 
 def _openings(
-    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, payers: pl.DataFrame
-) -> _Openings:
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str
+) -> tuple[pl.DataFrame, tuple[tuple[str, str], ...]]:
     """What each organisation of a role begins with in every option and case, and the names of those lines."""
     tries = payments.select("option", "activity_case").unique()
     if role == "provider":
@@ -443,13 +452,16 @@ def _openings(
             (-pl.col("plan_cost_pence")).alias("second"),
             (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
         ).rename({"plan_value_pence": "first"})
-        return tries.join(plan, on="activity_case", how="left"), (
+        nothing = [pl.lit(0, dtype=pl.Int64).alias(name) for name in ("first", "second", "third")]
+        between = bodies_between(payments, outturns).rename({"organisation_code": "subject_code"}).with_columns(nothing)
+        sold = tries.join(plan, on="activity_case", how="left")
+        return pl.concat([sold.select(between.columns), between]), (
             ("first", "plan income"), ("second", "cost of planned activity"),
             ("third", "cost of activity that differs from plan"),
         )  # fmt: skip
     if role == "payer":
         zero = pl.lit(0, dtype=pl.Int64)
-        outside = payers.with_columns(zero.alias("first"))
+        outside = outside_payers(payments, money).with_columns(zero.alias("first"))
         return tries.join(outside, how="cross"), (("first", "allocation: none in the system"),)
     plan = money.select(
         "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence"),
@@ -471,6 +483,7 @@ __all__ = [
     "Payment",
     "Position",
     "PositionBridge",
+    "bodies_between",
     "commissioner_money",
     "funding",
     "funding_payments",

@@ -7,10 +7,11 @@ shift driver       how much of the planned channel shift is delivered: 1 is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import polars as pl
 
@@ -20,21 +21,62 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
-from contracts.options.each_option.on_run import OnRun, given
-from contracts.options.each_option.payments import settle_all
-from contracts.options.outturn import CaseActivity, CostBase, OutturnLine, PlanLine, answered
+from contracts.options.outturn import (
+    CaseActivity,
+    CostBase,
+    OutturnLine,
+    PlanLine,
+    answered,
+    case_activity,
+    cost_bases,
+    outturn,
+)
 from contracts.options.position import (
     CommissionerMoney,
     FurtherCost,
     Payment,
     Position,
+    funding,
     funding_payments,
     positions,
 )
 from contracts.options.quality import QualityPayments
+from contracts.options.starts.starts import Starts
 
 PARTY = ["role", "organisation_code"]
 _FINE = 1_000_000
+_KEPT = 8
+"""How many results are kept for each name: what is tried differs in one figure, so that most of it was worked out just before."""
+
+V = TypeVar("V")
+
+
+class Kept(Generic[V]):
+    """The last results by name and by the rows they were worked out from, which are compared cell by cell."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, list[tuple[pl.DataFrame, V]]] = {}
+
+    def of(self, name: object, rows: pl.DataFrame, work_out: Callable[[], V]) -> V:
+        """The result for some rows: the one kept, or else worked out and kept.
+
+        Args:
+            name: everything else that the result rests on.
+            rows: the rows.
+            work_out: gives the result; where it raises nothing is kept.
+        """
+        known = self._known.setdefault(name, [])
+        number = next((i for i, (seen, _) in enumerate(known) if seen.equals(rows)), None)
+        found = (rows, work_out()) if number is None else known.pop(number)
+        known.insert(0, found)
+        del known[_KEPT:]
+        return found[1]
+
+
+SettleAll = Callable[
+    [ContractOptions, Mapping[str, Contract], Frame[OutturnLine], str, Faults], tuple[pl.DataFrame, pl.DataFrame]
+]
+"""Payments and notices of all options on one outturn."""
 
 
 @dataclass(frozen=True)
@@ -42,52 +84,36 @@ class Trials:
     """Options, contracts and the money of a run, ready to be tried.
 
     Args:
+        document: the options.
         contracts: contracts by the name the options and their payments for quality use.
         run: the run of the scenario.
-        on: what the options read of it.
+        lines: plan values.
+        money: allocations of commissioners.
+        settle_all: how the options are settled.
+        starts: when they begin, and their bodies.
     """
 
+    document: ContractOptions
     contracts: Mapping[str, Contract]
     run: Run
-    on: OnRun
-
-    @property
-    def document(self) -> ContractOptions:
-        """The options."""
-        return self.on.document
-
-    @property
-    def lines(self) -> Frame[PlanLine]:
-        """Plan values."""
-        return self.on.lines.value
-
-    @property
-    def money(self) -> Frame[CommissionerMoney]:
-        """Allocations of commissioners."""
-        return self.on.money.value
-
-    def settle_all(
-        self,
-        document: ContractOptions,
-        contracts: Mapping[str, Contract],
-        rows: Frame[OutturnLine],
-        case: str,
-        faults: Faults,
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Payments and notices of all options of a document on one outturn; arguments are those of `payments.settle_all`."""
-        return settle_all(self.on.stages, document, contracts, rows, case, faults)
+    lines: Frame[PlanLine]
+    money: Frame[CommissionerMoney]
+    settle_all: SettleAll
+    starts: Starts = field(default_factory=Starts)
+    _outturns: Kept[Frame[OutturnLine]] = field(default_factory=Kept, repr=False, compare=False)
 
     def by_change(self, change: Decimal) -> Frame[CaseActivity]:
         """Activity a share above or below plan on all lines."""
-        return self.on.activity(PLAN, change).value
+        return case_activity(self.run, self.document.plan_activity, PLAN, change)
 
     def by_case(self, case: str, document: ContractOptions | None = None) -> Frame[CaseActivity]:
         """Activity of a case of the document."""
-        return self.on.of_case(case, document).value
+        named = (document or self.document).case_of(case)
+        return case_activity(self.run, self.document.plan_activity, named.of, named.change, named.lines)
 
     def by_shift(self, trends: str, delivered: Decimal) -> Frame[CaseActivity]:
         """Activity where a part of the planned shift away from a case of current trends is delivered."""
-        rows = self.on.activity(trends).value
+        rows = case_activity(self.run, self.document.plan_activity, trends)
         part = int(delivered * _FINE)
         moved = (
             pl.col("actual_activity").cast(pl.Int128) * (_FINE - part) + pl.col("plan_activity").cast(pl.Int128) * part
@@ -134,33 +160,45 @@ class Trials:
     def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
         """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
         used = document or self.document
-        return self.on.outturn(given(activity), used.variable_ppm(), used.cost_at_plan.value).value
+        parts, at_plan = used.variable_ppm(), used.cost_at_plan.value
+        return self._outturns.of(
+            (tuple(parts.items()), at_plan),
+            activity,
+            lambda: outturn(self.lines, activity, parts, at_plan, self.bases),
+        )
 
-    @property
+    @cached_property
     def fund(self) -> pl.DataFrame:
         """Who earns the sustainability funding of the run."""
-        return self.on.fund.value
+        return funding(self.run)
 
-    @property
+    @cached_property
     def bases(self) -> Frame[CostBase] | None:
         """The cost that each line starts from when nothing is done; none where the run has no chain."""
-        return self.on.bases.value
+        return cost_bases(self.run, self.lines)
 
-    @property
+    @cached_property
     def margin(self) -> pl.DataFrame:
         """Plan income less the cost of planned activity: year, provider_code, margin_pence; nothing where cost is plan income."""
-        return self.on.margin.value
+        if self.bases is None:
+            return pl.DataFrame(schema={"year": pl.String, "provider_code": pl.String, "margin_pence": pl.Int64})
+        document = self.document
+        activity = self.by_case(PLAN)
+        rows = outturn(self.lines, activity, document.variable_ppm(), Decimal(1), self.bases)
+        left = (pl.col("plan_value_pence") - pl.col("plan_cost_pence")).sum().alias("margin_pence")
+        return rows.group_by("year", provider_code="provider").agg(left)
 
     @cached_property
     def quality(self) -> QualityPayments:
         """The payments for quality of the options."""
-        return QualityPayments(self.contracts, self.lines)
+        return QualityPayments(self.contracts, self.lines, self.starts)
 
     def _by_response(
         self, document: ContractOptions, activity: Frame[CaseActivity]
     ) -> list[tuple[tuple[ContractOption, ...], Frame[CaseActivity]]]:
         """Options that answer activity alike, each with the activity that they see."""
-        return [(mine, answered(activity, change)) for change, mine in by_response(document).items()]
+        groups = by_response(document, self.starts)
+        return [(mine, answered(activity, change, since)) for (change, since), mine in groups.items()]
 
     def without_response(self) -> ContractOptions:
         """The options with no response of activity to their contracts."""
@@ -178,12 +216,13 @@ def first_year_of(document: ContractOptions, rows: pl.DataFrame) -> pl.DataFrame
     return rows.filter(pl.col("year") == str(document.first_year))
 
 
-def by_response(document: ContractOptions) -> dict[Decimal, tuple[ContractOption, ...]]:
-    """Options by how activity answers their contracts, in their order."""
-    groups: dict[Decimal, list[ContractOption]] = {}
+def by_response(document: ContractOptions, starts: Starts) -> dict[tuple[Decimal, str], tuple[ContractOption, ...]]:
+    """Options by how activity answers their contracts and since when, in their order."""
+    groups: dict[tuple[Decimal, str], list[ContractOption]] = {}
     for option in document.options:
-        groups.setdefault(option.response.value if option.response else Decimal(0), []).append(option)
-    return {change: tuple(mine) for change, mine in groups.items()}
+        change = option.response.value if option.response else Decimal(0)
+        groups.setdefault((change, str(starts.since.get(option.id, "")) if change else ""), []).append(option)
+    return {key: tuple(mine) for key, mine in groups.items()}
 
 
 def before_quality(every: Frame[Position], margin: pl.DataFrame) -> pl.DataFrame:
@@ -206,6 +245,7 @@ def ids(options: Sequence[ContractOption]) -> list[str]:
 
 __all__ = [
     "PARTY",
+    "Kept",
     "Trials",
     "before_quality",
     "by_response",

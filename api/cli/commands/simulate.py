@@ -33,6 +33,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
+from capitation.workers.crew import crew, scheduler_of_environment
 from contracts.options.document import ContractOptions, read_options
 from contracts.risk.parties import PartySimulation, party_model
 from contracts.risk.study import party_risk
@@ -115,13 +116,17 @@ def simulate_command(
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
-    with Progress(console=notices, transient=True) as progress:
+    scheduler = scheduler_of_environment()
+    with crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
         run = evaluate(subject.scenario, pack)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
         book = book_of(run, shown)
         progress.update(task, description="drawing", total=draws)
-        work = SimulationWork(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
+        cluster = workers if scheduler is not None else None
+        work = SimulationWork(
+            threads, crew=cluster, state=state, progress=lambda done, _: progress.update(task, completed=done)
+        )
         found = simulate(model([book], figures, ["chance"] if layers is None else chosen), request, work)
         frames = _locality_frames(found, run, figures)
         parties = None

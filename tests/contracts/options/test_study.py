@@ -166,7 +166,7 @@ def test_a_response_of_activity_changes_the_extra_cost_of_its_option_alone(docum
 def test_each_option_has_one_sentence(document, studied):
     says = dict(studied.frame("option_sentence").rows())
     assert sorted(says) == sorted(o.id for o in document.options)
-    assert "commissioners bear £26.3m and providers gain £0.7m" in says["do-minimum"]
+    assert "commissioners bear £27.1m and providers gain £0.5m" in says["do-minimum"]
 
 
 def test_a_tolerance_above_all_income_and_a_response_that_ends_all_activity_are_refused_together(
