@@ -16,7 +16,7 @@ from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
 from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
-from api.service.records.hidden import NOBODY, HiddenPeople
+from api.service.records.hidden import NOBODY, HiddenPeople, left_out_of, sizes_of
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
@@ -149,6 +149,10 @@ class Service:
             if counts is None or result is None:
                 return NOBODY
             return hidden_rows(counts[0], plain(result.content).get("outputs", ()), smallest)
+        if kind in KINDS and KINDS[kind].counts_of_mix:
+            activity = self.frame(kind, result_id, "activity")
+            sizes = {} if activity is None else sizes_of(activity[0], KINDS[kind].counts_of_mix, "point_of_delivery")
+            return found if left_out_of(sizes, smallest)[1] else HiddenPeople(is_whole=True)
         population, membership = (self.frame(kind, result_id, name) for name in ("population", "membership"))
         if population is not None:
             found = hidden_people(population[0], None if membership is None else membership[0], self.system, smallest)
