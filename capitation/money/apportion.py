@@ -134,6 +134,8 @@ def _rows_of(frame: pl.DataFrame, names: Sequence[str]) -> list[tuple[object, ..
     return (
         list(zip(*(frame.get_column(name).to_list() for name in names), strict=True)) if names else [()] * frame.height
     )
+
+
 def _quickly(work: pl.DataFrame, keys: list[str]) -> pl.Series | None:
     """The shares of one group whose whole weights add to less than 2^61, without 128 bits and without a sort; none where that cannot be.
 
