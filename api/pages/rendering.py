@@ -21,7 +21,7 @@ HERE = files("api.pages")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Vary": VARY,
+    "Vary": f"{VARY}, HX-Request",
 }
 """Headers of a page: nothing of it comes from elsewhere, and none of its scripts or styles stand in it."""
 
@@ -35,7 +35,7 @@ MEDIA = {
 
 NAVIGATION = (
     ("/", "Home"), ("/scenarios", "Scenarios"), ("/allocations", "Allocation"), ("/places", "Places"), ("/options", "Contracts"),
-    ("/optimisations", "Investment"), ("/what-if", "What if"), ("/comparisons", "Compare"), ("/jobs", "Jobs"), ("/help", "Help"),
+    ("/risk", "Risk"), ("/investment", "Investment"), ("/what-if", "What if"), ("/runs/compare", "Compare"), ("/data-checks", "Data"), ("/jobs", "Jobs"), ("/help", "Help"),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
+from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
 
 Row = Mapping[str, Any]
@@ -44,6 +46,7 @@ class PageTable:
         links: where the cells of a column lead, by column.
         short: columns of money that are shown as a board says them.
         name: what its files are named.
+        most: how many of its rows a page shows; the files have all.
     """
 
     caption: str
@@ -52,6 +55,7 @@ class PageTable:
     links: Mapping[str, Link] = field(default_factory=dict)
     short: frozenset[str] = frozenset()
     name: str = "table"
+    most: int = 200
 
     @property
     def columns(self) -> list[tuple[str, bool]]:
@@ -62,7 +66,7 @@ class PageTable:
     def rows(self) -> list[list[PageCell]]:
         """The cells of each row."""
         found = []
-        for row in self.frame.iter_rows(named=True):
+        for row in self.frame.head(self.most).iter_rows(named=True):
             cells = []
             for name in self.headings:
                 text = shown(name, row[name], is_short=name in self.short)
@@ -72,20 +76,42 @@ class PageTable:
             found.append(cells)
         return found
 
+    @property
+    def has_money(self) -> bool:
+        """Whether it holds money."""
+        return any(name.endswith("_pence") or "£" in name for name in self.headings)
+
+    @property
+    def cut(self) -> str:
+        """How much of it a page shows, where that is not all."""
+        return (
+            f"The first {self.most} of {self.frame.height:,} rows; the files have all."
+            if self.frame.height > self.most
+            else ""
+        )
+
     def download(self, ending: str) -> Response:
         """The table as a file."""
-        whole = plain_cells(in_pounds(self.frame))
-        if ending == "csv":
-            body = whole.write_csv().encode()
-        else:
-            buffer = BytesIO()
-            whole.write_excel(buffer, worksheet="table", table_name="table_1", autofit=True)
-            body = buffer.getvalue()
-        return Response(
-            body,
-            headers={"Content-Disposition": f'attachment; filename="{self.name}.{ending}"'},
-            media_type=ENDINGS[ending],
-        )
+        return plain_download(in_pounds(self.frame), self.name, ending)
+
+
+def plain_download(frame: pl.DataFrame, name: str, ending: str) -> Response:
+    """A frame as a CSV or XLSX file.
+
+    Raises:
+        ServiceError: there is no such kind of file.
+    """
+    if ending not in ENDINGS:
+        raise ServiceError("not-found", f"a table leaves as {' or '.join(ENDINGS)}, not as {ending[:10]!r}")
+    whole = plain_cells(frame)
+    if ending == "csv":
+        body = whole.write_csv().encode()
+    else:
+        buffer = BytesIO()
+        whole.write_excel(buffer, worksheet="table", table_name="table_1", autofit=True)
+        body = buffer.getvalue()
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    return Response(body, headers=headers, media_type=ENDINGS[ending])
 
 
 def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN401  # any cell
@@ -94,8 +120,12 @@ def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN
         return "–"
     if name.endswith("_pence"):
         return board_text(value) if is_short else f"£{pounds_text(value)}".replace("£-", "-£")
+    if name.endswith("_head") and isinstance(value, float):
+        return f"{'-' if value < 0 else ''}£{abs(value):,.2f}"
     if name.endswith(("_share", "growth", "distance")) and isinstance(value, float):
         return f"{value:+.1%}"
+    if isinstance(value, Decimal):
+        return f"{'-' if value < 0 else ''}£{abs(value):,.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -125,4 +155,4 @@ def asked_file(request: Request, table: PageTable) -> Response | None:
     return table.download(wanted) if wanted in ENDINGS else None
 
 
-__all__ = ["PageCell", "PageTable", "asked_file", "heading", "shown"]
+__all__ = ["PageCell", "PageTable", "asked_file", "heading", "plain_download", "shown"]
