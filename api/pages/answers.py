@@ -136,6 +136,12 @@ def worked_out(request: Request, seen: SeenRun) -> WorkedAnswers:
     return known
 
 
+def frames_of(run_id: str) -> dict[str, pl.DataFrame]:
+    """The tables that were worked out beside the server for a run; none where they were not."""
+    known = _worked.get(run_id)
+    return {} if known is None or not known.is_over else dict(known.frames)
+
+
 def _stored_options(request: Request, scenario: str) -> ContractOptions | None:
     """Options on a scenario that somebody stored."""
     store = service_of(request).store
@@ -178,7 +184,7 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
     if problem is None or chosen is None or document is None:
         worked.answers[4] = [
-            "No problem is stored that was made from this scenario, so no mix is looked for; `capitation problem` makes one."
+            "No problem is stored that was made from this scenario, so no mix is looked for; whoever runs the service can make one."
         ]
         return
     start = problem.with_suffix("") / "start.json"
@@ -205,4 +211,4 @@ def _as_page(line: str) -> str:
         ),
     ):
         line = line.replace(command, words)
-    return line
+    return line[:1].upper() + line[1:]

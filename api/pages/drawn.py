@@ -19,9 +19,11 @@ from api.charts.choice import Choice
 from api.charts.figure import ChartFigure
 from api.charts.material import Material, of_run, words_of
 from api.charts.registry import Charts, all_charts, charts_of
+from api.pages.answers import frames_of, worked_out
 from api.pages.asking import service_of
 from api.pages.outcomes import SeenResult, newest_of, result_of
 from api.pages.seen import SeenRun, run_of
+from api.service.records.failures import ServiceError
 from api.service.records.pack import Pack
 from capitation.errors import CapitationError
 from capitation.records.identity import plain
@@ -31,6 +33,9 @@ log = logging.getLogger("capitation.pages")
 
 CHOICES = {"year": "Year", "stream": "Money", "option": "Contract option", "party": "Organisation", "case": "Activity"}
 """What can be chosen of a chart, in words."""
+
+OF_THE_MIX = frozenset({"mix", "frontier"})
+"""Charts of a run that need the mix that is worked out on it."""
 
 _ROLES = {"commissioner": "All commissioners", "provider": "All providers", "all": "All place-based money"}
 
@@ -154,6 +159,10 @@ def gallery_of_run(request: Request, seen: SeenRun) -> Gallery:
             locality_code="code", band_share=(pl.col("p95") - pl.col("p5")) / 2
         )
         material = material.joined(Material("", f"chances {drawn.id[:16]}", {"distance_chance": rows}))
+    frames = frames_of(seen.id) if seen.is_whole else {}
+    if frames:
+        own = Material(material.title, f"the mix worked out on run {seen.id}", frames)
+        material = own.joined(material)
     return Gallery(f"/runs/{seen.id}", charts_of(material))
 
 
@@ -191,10 +200,18 @@ def _facts(document: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(document[key]) for key in ("first_year", "base", "shown_case") if document.get(key)}
 
 
-def gallery_at(request: Request, address: str, result: str) -> tuple[Gallery, SeenRun | SeenResult]:
-    """The charts of the result at an address, and the result."""
+def gallery_at(request: Request, address: str, result: str, name: str) -> tuple[Gallery, SeenRun | SeenResult]:
+    """The charts of the result at an address, and the result.
+
+    Raises:
+        ServiceError: the chart is of a mix that is still being worked out.
+    """
     if address == "runs":
         seen = run_of(request, result)
+        if name in OF_THE_MIX and seen.is_whole and not worked_out(request, seen).is_over:
+            raise ServiceError(
+                "not-found", "the mix of investments of this run is being worked out; look again in half a minute"
+            )
         return gallery_of_run(request, seen), seen
     found = result_of(request, address, result)
     return gallery_of(request, found), found

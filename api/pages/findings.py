@@ -49,6 +49,7 @@ class Finding:
         starts: work that can be started from here.
         links: where else to look.
         not_in: what is not in this.
+        refresh: seconds after which the page looks again by itself, where something is being worked out.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Finding:
     starts: Sequence[Start] = ()
     links: Sequence[tuple[str, str]] = ()
     not_in: Sequence[str] = field(default=())
+    refresh: int | None = None
 
     def answer(self, request: Request) -> Response:
         """The page, or its table as a file where the address asks for one."""
@@ -76,7 +78,16 @@ class Finding:
             return file
         chosen = "".join(f"{name}={value}&" for name, value in request.query_params.items() if name != "as")
         starts = [each for each in self.starts if may(request, "POST", f"/v1/{each.address}")]
-        return page("finding.html", request, title=self.title, it=self, starts=starts, query=chosen, once=new_once())
+        return page(
+            "finding.html",
+            request,
+            title=self.title,
+            it=self,
+            starts=starts,
+            query=chosen,
+            once=new_once(),
+            refresh=self.refresh,
+        )
 
 
 def years_select(years: Sequence[str], chosen: str) -> list[Select]:

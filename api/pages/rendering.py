@@ -39,6 +39,10 @@ NAVIGATION = (
 )  # fmt: skip
 
 
+_JOINED = "\u2060"
+"""Keeps a minus sign on the line of its amount; it has no width and is not read out."""
+
+
 @cache
 def static_file(name: str) -> tuple[bytes, bytes, str, str]:
     """A file that pages are made with: its bytes, the same packed, its media type, and its checksum.
@@ -90,7 +94,8 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "lead": "",
         "crumbs": (),
     }
-    return _environment().get_template(template).render(**{**common, **shown})
+    made: str = _environment().get_template(template).render(**{**common, **shown})
+    return made.replace("-£", f"-{_JOINED}£")
 
 
 def page(

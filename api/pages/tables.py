@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +18,10 @@ from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
+_CHECKSUM = re.compile(r"[0-9a-f]{32,}")
 
 Row = Mapping[str, Any]
 Link = Callable[[Row], str]
@@ -134,7 +140,21 @@ def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
-    return str(value)
+    text = str(value)
+    if _MOMENT.match(text):
+        return _said_moment(text)
+    if text.startswith("/v1/"):
+        kind, _, rest = text.removeprefix("/v1/").partition("/")
+        return f"{kind.replace('-', ' ')} {rest[:16]}".strip()
+    return f"{text[:16]}…" if _CHECKSUM.fullmatch(text) else text
+
+
+def _said_moment(text: str) -> str:
+    """A moment as people say it: "29 November 2026, 09:36"."""
+    try:
+        return dt.datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
+    except ValueError:
+        return text
 
 
 def heading(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -34,14 +36,30 @@ def resource(request: Request) -> Response:
     if is_rows and "limit" not in query:
         query["limit"] = str(_ROWS if asked != "xlsx" else 100_000)
     content = ask(request, path, query).content
-    words = " ".join(request.url.path.strip("/").replace("_", " ").split("/"))
+    words = " ".join(request.url.path.strip("/").replace("_", " ").replace("-", " ").split("/"))
     title = words[:1].upper() + words[1:]
     table, following = _table(content, title), _following(request, content)
     if table is not None and asked in ENDINGS:
         return table.download(asked)
+    lead = ""
+    if isinstance(content, dict) and isinstance(content.get("items"), list):
+        count = len(content["items"])
+        lead = (
+            f"{'More than ' if following else ''}{count} {'entry' if count == 1 else 'entries'}."
+            if count
+            else "Nothing stands here yet."
+        )
     kept = "".join(f"{n}={v}&" for n in query if n not in {"limit", "cursor"} for v in query[n])
     return page(
-        "resource.html", request, title=title, content=content, table=table, following=following, href=path, query=kept
+        "resource.html",
+        request,
+        title=title,
+        lead=lead,
+        content=content,
+        table=table,
+        following=following,
+        href=path,
+        query=kept,
     )
 
 
@@ -58,10 +76,18 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
     ]
     frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
     wanted = [n for n in frame.columns if n not in {"href", "events"}]
-    links = {}
+    links: dict[str, Any] = {}
     if "href" in frame.columns and wanted:
         links[wanted[0]] = lambda row: page_address(str(row["href"]))
+    for name in wanted:
+        if frame.schema[name] == pl.String and frame[name].drop_nulls().str.starts_with("/v1/").any():
+            links[name] = partial(_page_of, name)
     return PageTable(title, frame, {n: heading(n) for n in wanted}, links, name=title.lower().replace(" ", "-"))
+
+
+def _page_of(name: str, row: Mapping[str, Any]) -> str:
+    """The page of a resource that a column names."""
+    return page_address(str(row[name]))
 
 
 def _following(request: Request, content: Any) -> str:  # noqa: ANN401  # any JSON

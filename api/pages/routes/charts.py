@@ -7,8 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.charts.render import svg
-from api.pages.drawn import choice_of, gallery_at, query_of
+from api.pages.drawn import Gallery, choice_of, gallery_at, query_of
+from api.pages.outcomes import SeenResult
 from api.pages.rendering import packed, page
+from api.pages.seen import SeenRun
 from api.pages.tables import PageTable, plain_download
 from api.service.kinds import BY_ADDRESS
 
@@ -21,7 +23,7 @@ _TABS = ("chart", "table", "sources", "download")
 
 def chart(request: Request) -> Response:
     """A tab of a figure."""
-    gallery, seen = gallery_at(request, _address(request), request.path_params["result"])
+    gallery, seen = _gallery(request)
     name, choice = request.path_params["name"], choice_of(request)
     figure = gallery.figure(name, choice)
     tab = request.path_params.get("tab", "chart")
@@ -36,7 +38,7 @@ def chart(request: Request) -> Response:
 
 def drawing(request: Request) -> Response:
     """The drawing itself, for a page or for a narrow screen."""
-    gallery, _ = gallery_at(request, _address(request), request.path_params["result"])
+    gallery, _ = _gallery(request)
     figure = gallery.figure(request.path_params["name"], choice_of(request))
     body, headers = packed(request, svg(figure, narrow=request.path_params["width"] == "narrow"))
     return Response(body, headers={**_DRAWING, **headers}, media_type="image/svg+xml")
@@ -44,13 +46,14 @@ def drawing(request: Request) -> Response:
 
 def data(request: Request) -> Response:
     """The figure's table as CSV or XLSX."""
-    gallery, seen = gallery_at(request, _address(request), request.path_params["result"])
+    gallery, seen = _gallery(request)
     figure = gallery.figure(request.path_params["name"], choice_of(request))
     return plain_download(figure.table, f"{figure.name}-{seen.id[:16]}", request.path_params["ending"])
 
 
-def _address(request: Request) -> str:
-    return request.url.path.split("/")[1]
+def _gallery(request: Request) -> tuple[Gallery, SeenRun | SeenResult]:
+    given = request.path_params
+    return gallery_at(request, request.url.path.split("/")[1], given["result"], given["name"])
 
 
 ROUTES = [

@@ -79,6 +79,9 @@ def _headlines(seen: SeenRun, year: str) -> list[tuple[str, int | None, str]]:
         worst = rows.sort("distance", nulls_last=True).row(0, named=True)
         found.append(("Money of all localities", int(rows["total_pence"].sum()), ""))
         found.append(("Furthest under target", int(worst["gap_pence"] or 0), str(worst["name"])))
+    paid = seen.run.frames.get("provider_allocation", pl.DataFrame())
+    if paid.height and seen.is_whole:
+        found.append(("Paid on to providers", int(paid.filter(pl.col("year") == year)["allocation_pence"].sum()), ""))
     bridge = seen.run.frames.get("bridge", pl.DataFrame())
     if bridge.height:
         last = str(bridge["year"].max())

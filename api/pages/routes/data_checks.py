@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from api.pages.asking import ask, service_of
 from api.pages.findings import Finding, view_tabs
-from api.pages.rendering import page
 from api.pages.tables import PageTable
 from api.service.records.pack import Pack
 from capitation.errors import CapitationError
@@ -61,10 +60,8 @@ def data_checks(request: Request) -> Response:
     found = Finding(
         "Can the inputs be trusted", lead, facts, drivers, tabs=view_tabs(VIEWS, show, f"&pack={named}" if named else ""), keep=keep, table=table,
         links=[("/data-packs", "All data packs"), ("/assumptions", "What is assumed, and on whose word")],
-        not_in=["A check finds what contradicts itself or its source's form; whether a source is right is for its owner to say.", str(about.get("licence", ""))],
+        not_in=["A check finds what contradicts itself or its source's form; whether a source is right is for its owner to say.", str(about.get("licence", ""))], refresh=3 if show == "checks" and not _of(pack, opened).is_over else None,
     )  # fmt: skip
-    if show == "checks" and not _of(pack, opened).is_over:
-        return page("finding.html", request, title=found.title, it=found, starts=(), query="", once="", refresh=3)
     return found.answer(request)
 
 

@@ -16,10 +16,10 @@ from api.boards.run import localities, place_table, provider_table
 from api.charts.choice import Choice
 from api.pages.answers import money, worked_out
 from api.pages.asking import service_of
-from api.pages.drawn import gallery_of_run
+from api.pages.drawn import gallery_of, gallery_of_run
 from api.pages.findings import Finding, view_tabs, years_select
+from api.pages.outcomes import newest_of
 from api.pages.rendering import moved_to
-from api.pages.routes.results import gallery_with_plan
 from api.pages.seen import SeenRun, run_of
 from api.pages.tables import Link, PageTable, heading
 from capitation.pack.parameters import Parameters
@@ -184,9 +184,11 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     )
     most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_whole else ()
     drivers = [*most, "Change one on its scenario's page, with a reason and an owner."]
+    compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
+    drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
     return Finding(
-        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), table=table, not_in=seen.not_in
-    ).answer(request)
+        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), figure=drawn, table=table, not_in=seen.not_in,
+    ).answer(request)  # fmt: skip
 
 
 def activity_shift(request: Request, seen: SeenRun) -> Response:
@@ -217,7 +219,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
         f"chain-{seen.id}",
     )
     lines = what_is_left(WholePlan(seen.run, year, pack, chain=every if every.height else None))
-    gallery = gallery_with_plan(request, seen)
+    gallery = gallery_of_run(request, seen)
     chart = gallery.picture("bridge" if show == "money" else "activity", Choice(year=year or None))
     moved = chart.figure.table if show == "activity" and chart.figure is not None else None
     if moved is not None:

@@ -10,15 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.charts.material import Material
-from api.charts.registry import charts_of
 from api.pages.answers import worked_out
 from api.pages.asking import ask, service_of
-from api.pages.drawn import Gallery, gallery_of_run
+from api.pages.drawn import gallery_of_run
 from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import newest_of, result_of
 from api.pages.rendering import moved_to
-from api.pages.seen import SeenRun, run_of
+from api.pages.seen import run_of
 from api.pages.tables import PageTable, heading
 
 VIEWS = {"mix": "The mix by year", "frontier": "What we give up"}
@@ -45,16 +43,6 @@ def contracts(request: Request) -> Response:
     return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, starts=starts, links=links, not_in=seen.not_in).answer(request)  # fmt: skip
 
 
-def gallery_with_plan(request: Request, seen: SeenRun) -> Gallery:
-    """The charts of a run, with those of the mix that was worked out on it where the caller sees the whole run."""
-    gallery = gallery_of_run(request, seen)
-    frames = worked_out(request, seen).frames if seen.is_whole else {}
-    if not frames:
-        return gallery
-    own = Material(gallery.charts.material.title, f"the mix worked out on run {seen.id}", dict(frames))
-    return Gallery(gallery.root, charts_of(own.joined(gallery.charts.material)))
-
-
 def investment(request: Request) -> Response:
     """What should be invested in, on a run: the mix that was worked out on it."""
     seen = run_of(request, request.path_params["run"])
@@ -70,15 +58,15 @@ def investment(request: Request) -> Response:
     worked = worked_out(request, seen)
     said = worked.answers.get(4, [])
     lines = worked.frames.get("mix_line", pl.DataFrame())
-    waits = "Being worked out; look again in half a minute."
+    waits = "Being worked out; this page looks again by itself."
     lead = said[0] if said else waits
-    figure = gallery_with_plan(request, seen).picture(show) if lines.height else None
+    figure = gallery_of_run(request, seen).picture(show) if lines.height else None
     rows = lines.sort("year", "gain_pence", descending=[True, True]) if lines.height else lines
     table = PageTable("What each solution avoids, releases, saves and spends", rows, {n: w for n, w in _GAINS.items() if n in rows.columns},
                       short=frozenset(n for n in _GAINS if n.endswith("_pence")), name=f"mix-{seen.id}")  # fmt: skip
     return Finding(
         "What should be invested in", lead, seen.facts, said[1:], seen.stale, tabs=view_tabs(VIEWS, show), figure=figure,
-        table=table if lines.height else None, links=links, not_in=seen.not_in,
+        table=table if lines.height else None, links=links, not_in=seen.not_in, refresh=None if worked.is_over else 3,
     ).answer(request)  # fmt: skip
 
 
