@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from api.charts.curve import around, as_number, curve_figure, default_input
@@ -12,6 +15,8 @@ from contracts.document.models import Contract
 from contracts.settlement.payoff import Payoff, payoff
 
 _POINTS = 11
+_MOST_KEPT = 64
+_ROLES = re.compile(r' role="graphics-[a-z]+"| aria-roledescription="[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -28,17 +33,34 @@ class Redrawn:
     fault: str = ""
 
 
+_kept: OrderedDict[tuple[str, str, str], Redrawn] = OrderedDict()
+_lock = threading.Lock()
+
+
 def redrawn(contract: Contract, varied: str, output: str) -> Redrawn:
-    """The curve of a contract around its first worked case.
+    """The curve of a contract around its first worked case; the latest ones are kept.
 
     Args:
         contract: the contract as its form stands.
         varied: the figure that varies; chosen where none is named.
         output: the amount that is followed; the first that moves where none is named.
     """
+    key = (contract.model_dump_json(), varied, output)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _redrawn(contract, varied, output)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _redrawn(contract: Contract, varied: str, output: str) -> Redrawn:
     inputs = tuple((name, each.about or name) for name, each in contract.input_map().items() if each.type == "number")
     outputs = tuple((each.name, each.about or each.name) for each in contract.outputs)
-    none = Redrawn(None, "", "", varied, output, inputs, outputs)
     if not contract.cases or not inputs:
         why = "The curve is drawn around a worked case; this contract has none."
         return Redrawn(None, "", "", varied, output, inputs, outputs, why)
@@ -52,7 +74,14 @@ def redrawn(contract: Contract, varied: str, output: str) -> Redrawn:
     except CapitationError as error:
         return Redrawn(None, "", "", moved, output, inputs, outputs, f"No curve can be drawn: {error.message}.")
     figure = curve_figure(curve, contract)
-    return Redrawn(figure, svg(figure), svg(figure, narrow=True), moved, curve.output, inputs, outputs, none.fault)
+    return Redrawn(
+        figure, _one_image(svg(figure)), _one_image(svg(figure, narrow=True)), moved, curve.output, inputs, outputs
+    )
+
+
+def _one_image(drawing: str) -> str:
+    """A drawing that stands in a page: one image with its title and description, whose parts have no roles of their own."""
+    return _ROLES.sub("", drawing)
 
 
 def _last_of_gap(contract: Contract, row: dict[str, object]) -> str:
