@@ -90,6 +90,7 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "caller": caller,
         "mark": form_mark(cookies),
         "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "refresh": None,
         "lead": "",
         "crumbs": (),
