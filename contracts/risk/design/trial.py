@@ -87,15 +87,19 @@ class Trial:
         key = tuple(figures[name] for name in sorted(figures))
         if key not in self.memory:
             found = self.borne(figures)
-            self.memory[key] = tuple(self.measured(found, limit).value for limit in self.family.limits)
+            self.memory[key] = tuple(max(self._worst(found, limit)[1], 0.0) for limit in self.family.limits)
         return self.memory[key]
 
     def measured(self, found: Borne, limit: DesignLimit) -> Estimate:
         """What a limit is about, of the locality that bears most or of the pool, with its standard error."""
-        estimates = Estimates(self.simulation)
-        rows = list(found.locality) if limit.party == "locality" else [found.pool]
-        worst = max((self._one(estimates, row, limit) for row in rows), key=lambda each: each.value)
+        worst = self._one(Estimates(self.simulation), self._worst(found, limit)[0], limit)
         return Estimate(max(worst.value, 0.0), worst.error)
+
+    def _worst(self, found: Borne, limit: DesignLimit) -> tuple[Floats, float]:
+        """The draws of whoever bears most of what a limit is about, and how much that is."""
+        estimates = Estimates(self.simulation, errors=False)
+        rows = list(found.locality) if limit.party == "locality" else [found.pool]
+        return max(((row, self._one(estimates, row, limit).value) for row in rows), key=lambda each: each[1])
 
     def _one(self, estimates: Estimates, loss: Floats, limit: DesignLimit) -> Estimate:
         share = 1 - float(limit.chance)
