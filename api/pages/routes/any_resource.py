@@ -61,6 +61,7 @@ def resource(request: Request) -> Response:
         following=following,
         href=path,
         query=kept,
+        **_decided(request),
     )
 
 

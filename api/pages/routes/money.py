@@ -14,6 +14,7 @@ from starlette.routing import Route
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
 from api.boards.run import localities, place_table, provider_table
 from api.charts.choice import Choice
+from api.charts.material import SERVICES
 from api.pages.answers import money, worked_out
 from api.pages.asking import service_of
 from api.pages.drawn import gallery_of, gallery_of_run
@@ -246,6 +247,9 @@ def source_words(pack: DataPack, text: str) -> str:
     known = Parameters(pack)
     if text in known:
         return known.parameter(text).about
+    start, mark, streams = text.partition("streams ")
+    if mark:
+        text = f"{start}money for {', '.join(SERVICES.get(each, each).lower() for each in streams.split(', '))}"
     return f"{text[:1].upper()}{text[1:]}"
 
 

@@ -64,8 +64,11 @@ def investment(request: Request) -> Response:
     rows = lines.sort("year", "gain_pence", descending=[True, True]) if lines.height else lines
     table = PageTable("What each solution avoids, releases, saves and spends", rows, {n: w for n, w in _GAINS.items() if n in rows.columns},
                       short=frozenset(n for n in _GAINS if n.endswith("_pence")), name=f"mix-{seen.id}")  # fmt: skip
+    if show == "frontier" and figure is not None and figure.figure is not None:
+        points = figure.figure.table
+        table = PageTable(figure.title, points, {n: n for n in points.columns}, name=f"frontier-{seen.id}")
     return Finding(
-        "What should be invested in", lead, seen.facts, said[1:], seen.stale, tabs=view_tabs(VIEWS, show), figure=figure,
+        "What should be invested in", lead, seen.facts, said[1:], seen.stale, (f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"), tabs=view_tabs(VIEWS, show), figure=figure,
         table=table if lines.height else None, links=links, not_in=seen.not_in, refresh=None if worked.is_over else 3,
     ).answer(request)  # fmt: skip
 
