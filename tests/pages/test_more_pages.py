@@ -154,3 +154,28 @@ def test_a_map_is_checked_while_it_is_typed(site):
     assert part.status_code == 200
     assert "<h1" not in part.text
     assert "The map has 1 fault" in part.text
+
+
+@pytest.mark.deep
+def test_two_runs_beside_each_other_show_the_one_figure_that_differs(site):
+    ann = site.analyst
+    assert (
+        ann.send("/scenarios/blmk", do="copy", new_id="less-earmarked", new_title="Less earmarked").status_code == 303
+    )
+    page = ann.get("/scenarios/less-earmarked").text
+    etag = re.search(r'name="etag" value="([^"]+)"', page)[1].replace("&#34;", '"')
+    change = {
+        "do": "change",
+        "etag": etag,
+        "path": "money.top_slices.0.rate",
+        "value": "0.03",
+        "reason": "to see",
+        "owner": "Ann",
+    }
+    assert ann.send("/scenarios/less-earmarked", **change).status_code == 303
+    asked = ann.send("/runs", scenario="less-earmarked")
+    site.work()
+    other = re.search(r'href="/runs/([0-9a-f]+)"', ann.get(asked.headers["location"]).text)[1]
+    said = words(ann.get(f"/runs/compare?run={site.run_id}&run={other}"))
+    assert "1 of 38 figures of 2018/19 differs: Better Care Fund minimum, by £21.9m" in said
+    assert "▲ £21.9m" in said

@@ -82,6 +82,10 @@ def _headlines(seen: SeenRun, year: str) -> list[tuple[str, int | None, str]]:
     paid = seen.run.frames.get("provider_allocation", pl.DataFrame())
     if paid.height and seen.is_whole:
         found.append(("Paid on to providers", int(paid.filter(pl.col("year") == year)["allocation_pence"].sum()), ""))
+    ledger = seen.run.frames.get("ledger", pl.DataFrame())
+    if ledger.height:
+        steps = ledger.filter((pl.col("year") == year) & (pl.col("subject_kind") == "system"))
+        found += [(str(name), int(pence), "") for name, pence in steps.select("name", "amount_pence").iter_rows()]
     bridge = seen.run.frames.get("bridge", pl.DataFrame())
     if bridge.height:
         last = str(bridge["year"].max())
@@ -124,7 +128,10 @@ def _differences(seen: list[SeenRun], year: str) -> tuple[PageTable, str]:
     if not made:
         lead = f"The {len(seen)} runs say the same of all {same} figures of {year}."
     else:
-        lead = f"{len(made)} of {len(measures)} figures of {year} differ; most does {max(moved)[1]}, by {board_text(max(moved)[0])}. The others are the same and not shown."
+        most, name = max(moved)
+        words = f"{name}, by {board_text(most)}"
+        rest = "The others are the same and not shown."
+        lead = f"{len(made)} of {len(measures)} figures of {year} {'differs: ' + words if len(made) == 1 else 'differ; most does ' + words}. {rest}"
     frame = pl.DataFrame(made) if made else pl.DataFrame()
     heads = {"what": "What differs", **{title: title for title in titles}} if made else {}
     return PageTable(f"What differs in {year}, against {seen[0].title}", frame, heads, name="compared-runs"), lead
