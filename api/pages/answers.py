@@ -85,7 +85,7 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
     plan = WholePlan(seen.run, year, pack)
     said: dict[int, list[str]] = {0: money(seen, year, plan), 1: who_is_furthest(plan), 2: what_is_left(plan)}
     is_waiting = False
-    if seen.is_whole:
+    if seen.is_open:
         worked = worked_out(request, seen)
         is_waiting = not worked.is_over
         said |= worked.answers

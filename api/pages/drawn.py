@@ -159,7 +159,7 @@ def gallery_of_run(request: Request, seen: SeenRun) -> Gallery:
             locality_code="code", band_share=(pl.col("p95") - pl.col("p5")) / 2
         )
         material = material.joined(Material("", f"chances {drawn.id[:16]}", {"distance_chance": rows}))
-    frames = frames_of(seen.id) if seen.is_whole else {}
+    frames = frames_of(seen.id) if seen.is_open else {}
     if frames:
         own = Material(material.title, f"the mix worked out on run {seen.id}", frames)
         material = own.joined(material)
@@ -208,7 +208,7 @@ def gallery_at(request: Request, address: str, result: str, name: str) -> tuple[
     """
     if address == "runs":
         seen = run_of(request, result)
-        if name in OF_THE_MIX and seen.is_whole and not worked_out(request, seen).is_over:
+        if name in OF_THE_MIX and seen.is_open and not worked_out(request, seen).is_over:
             raise ServiceError(
                 "not-found", "the mix of investments of this run is being worked out; look again in half a minute"
             )

@@ -60,6 +60,8 @@ class SeenRun:
     data_pack: str
     is_whole: bool
     """Whether the caller sees all of its rows."""
+    is_open: bool
+    """Whether the caller sees all of its rows and numbers: what is worked out of it would tell the others."""
     stale: tuple[str, ...]
     """Why it may not stand any longer."""
     status: str
@@ -142,7 +144,8 @@ def run_of(request: Request, run_id: str | None = None) -> SeenRun:
     stale = _stale(service, result, content)
     status = with_stale(approved_words(service, "run", result.id, "draft, not approved"), stale)
     whole = sees_everything(caller, service.system)
-    return SeenRun(result, Run(content.manifest, tables), content.data_pack, whole, stale, status)
+    is_open = whole and not service.hides("run", result.id, caller)
+    return SeenRun(result, Run(content.manifest, tables), content.data_pack, whole, is_open, stale, status)
 
 
 def approved_words(service: Service, kind: str, result: str, otherwise: str) -> str:

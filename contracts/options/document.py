@@ -138,6 +138,14 @@ class ContractOption(Document):
     """What it is, in a sentence."""
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
+    since: FinancialYear | None = None
+    """First year in which its contracts are paid; every year of the run where none is given, or the first paid year of its body."""
+    before: str | None = None
+    """Id of the option whose contracts and payments for quality hold until then; the base where none is given."""
+    milestone: str | None = None
+    """What a milestone of the plan starts that must be there before the first paid year, such as who is paid."""
+    body: str | None = None
+    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for the care in its scope."""
     quality: tuple[QualityPayment, ...] = ()
     """Payments for quality and improvement beside them, part of every position; `quality_earned` shows what is earned."""
     response: Figure | None = None

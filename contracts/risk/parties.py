@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +37,9 @@ from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, option_faults, read_contracts
 from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
+from contracts.options.starts.starts import Starts
 from contracts.options.trials import Trials
+from contracts.risk.body import DrawnBody, drawn_body
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
 from contracts.risk.outturns import DrawnRows, drawn_rows
 from contracts.risk.quality import DrawnQuality, drawn_quality
@@ -63,7 +65,7 @@ class PartyModel:
     rows: DrawnRows
     deals: tuple[DrawnDeal, ...]
     of_option: tuple[tuple[int, ...], ...]
-    """Numbers of the deals of each option."""
+    """Numbers of the deals of each option, over the years in which each holds."""
     parties: tuple[tuple[str, str], ...]
     """Role and code of every party."""
     allocation: Floats
@@ -76,6 +78,10 @@ class PartyModel:
     """What positions hold besides contracts on outturns, the same in every draw, by option, year and party: such as a fund."""
     quality: tuple[DrawnQuality, ...]
     """Payments for quality of the options."""
+    bodies: Mapping[int, DrawnBody] = field(default_factory=dict)
+    """Bodies that stand between, by number of the option."""
+    begins: tuple[int, ...] = ()
+    """Number of the first year in which activity answers the contract of each option; nil for all where none begins later."""
     margin: np.ndarray | None = None
     """What plan income leaves each party of the cost of planned activity, by year and party; payments for quality look beyond it."""
 
@@ -117,6 +123,8 @@ class PartyModel:
         for y, year in enumerate(self.rows.years):
             np.add.at(cost[y], self.payee[year.rows], paid[year.rows])
         income = self.at_plan + cost
+        for k, body in self.bodies.items():
+            income[k, :, body.party] = np.maximum(body.due.sum(axis=1), income[k, :, body.party])
         return np.where(self.is_commissioner, self.allocation, income)
 
     @property
@@ -133,7 +141,7 @@ class PartyModel:
             first: number of the first draw of the part, for messages.
             cuts: takes what limiting clauses cut.
         """
-        changes = dict.fromkeys(self.answers)
+        changes = dict.fromkeys([*self.answers, *([0.0] if any(self.begins) else [])])
         columns = {change: self.rows.moved(iter(years), draws, change) for change in changes}
         return self._positions(columns, first, cuts)
 
@@ -157,12 +165,20 @@ class PartyModel:
         own = {change: self._own(each, count) for change, each in columns.items()}
         for k, deals in enumerate(self.of_option):
             change = self.answers[k] if answered else 0.0
+            first_year = self.begins[k] if self.begins else 0
             out[k] = own[change] + self.apart[k][:, :, None]
+            if first_year and change:
+                out[k, :first_year] = own[0.0][:first_year] + self.apart[k][:first_year, :, None]
+            mine: list[tuple[DrawnDeal, Floats]] = []
             for number in deals:
-                if (number, change) not in paid:
-                    deal = self.deals[number]
-                    paid[number, change] = self._by_party(deal, deal.payments(columns[change], first, cuts), count)
-                out[k] += paid[number, change]
+                deal = self.deals[number]
+                seen = change if int(deal.rows[0]) >= self.rows.years[first_year].rows.start else 0.0
+                if (number, seen) not in paid:
+                    paid[number, seen] = deal.payments(columns[seen], first, cuts)
+                mine.append((deal, paid[number, seen]))
+                out[k] += self._by_party(deal, paid[number, seen], count)
+            if k in self.bodies:
+                self._between(self.bodies[k], out[k], mine, columns[change]["actual_cost_pence"], count)
         before = out.copy() if self.quality else out
         if self.quality and self.margin is not None:
             before -= self.margin[None, :, :, None]
@@ -185,6 +201,17 @@ class PartyModel:
             np.subtract.at(out[y], self.payer[deal.rows[mine]], payments[mine])
             np.add.at(out[y], self.payee[deal.rows[mine]], payments[mine])
         return out
+
+    def _between(
+        self, body: DrawnBody, out: Floats, paid: Sequence[tuple[DrawnDeal, Floats]], cost: Floats, count: int
+    ) -> None:
+        """Put a body between the parties of an option, by what its deals pay row by row."""
+        whole = np.zeros((self.rows.at_plan.height, count))
+        for deal, payments in paid:
+            whole[deal.rows] += payments
+        for y, year in enumerate(self.rows.years):
+            here = year.rows
+            body.add(out[y], y, here, whole[here], cost[here], self.payee[here], self.payer[here])
 
     def only(self, layers: Sequence[str]) -> PartyModel:
         """The same with these layers alone; the others stay at plan."""
@@ -260,18 +287,8 @@ def party_model(
     books = list(planned) or [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
     chance = model(books, uncertainty, layers)
     rows = drawn_rows(chance, document, run, plan_lines(run))
-    made: dict[tuple[str, tuple[str, ...]], int] = {}
-    deals: list[DrawnDeal] = []
-    of_option = []
-    for option in document.options:
-        mine = []
-        for each in option.contracts:
-            providers = tuple(document.providers_of(each.groups))
-            if (each.contract, providers) not in made:
-                made[each.contract, providers] = len(deals)
-                deals.append(make_deal(contracts[each.contract], rows.at_plan, providers))
-            mine.append(made[each.contract, providers])
-        of_option.append(tuple(mine))
+    trials = trials_of(document, pack, run, folder, given)
+    deals, of_option = _deals(document, contracts, rows, trials.starts)
     if not any(deal.moved for deal in deals):
         for deal in deals:
             faults.add(
@@ -279,8 +296,31 @@ def party_model(
                 "Simulate options of which at least one follows activity or cost.",
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
-    trials = trials_of(document, pack, run, folder, given)
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials)
+
+
+def _deals(
+    document: ContractOptions, contracts: Mapping[str, Contract], rows: DrawnRows, starts: Starts
+) -> tuple[list[DrawnDeal], list[tuple[int, ...]]]:
+    """Contracts over the years in which they hold, each once, and the numbers of those of every option."""
+    made: dict[tuple[str, tuple[str, ...], str, str], int] = {}
+    deals: list[DrawnDeal] = []
+    of_option = []
+    for option in document.options:
+        mine = []
+        for span in starts.spans(option):
+            for each in span.option.contracts:
+                providers = tuple(document.providers_of(each.groups))
+                key = (each.contract, providers, span.first, span.until)
+                at = rows.at_plan.with_columns(span.years().alias("__held"))
+                if not at.filter(pl.col("__held") & pl.col("provider").is_in(list(providers))).height:
+                    continue
+                if key not in made:
+                    made[key] = len(deals)
+                    deals.append(make_deal(contracts[each.contract], at, providers))
+                mine.append(made[key])
+        of_option.append(tuple(mine))
+    return deals, of_option
 
 
 def _assembled(  # what was made, put together
@@ -292,7 +332,9 @@ def _assembled(  # what was made, put together
     trials: Trials,
 ) -> PartyModel:
     plain = tuple(option.model_copy(update={"quality": (), "response": None}) for option in document.options)
-    before = trials.positions(trials.by_change(Decimal(0)), document.model_copy(update={"options": plain}))
+    unpaid = {o: b.model_copy(update={"quality": ()}) for o, b in trials.starts.before.items()}
+    bare_trials = replace(trials, starts=replace(trials.starts, before=unpaid))
+    before = bare_trials.positions(trials.by_change(Decimal(0)), document.model_copy(update={"options": plain}))
     money, payments = trials.money, rows.at_plan
     buyers = sorted({*money.get_column("commissioner_code"), *payments.get_column("commissioner")})
     sellers = sorted({*before.filter(pl.col("role") == PARTY_ROLES[1]).get_column("organisation_code")})
@@ -306,7 +348,16 @@ def _assembled(  # what was made, put together
     payer = np.array([place[PARTY_ROLES[0], code] for code in payments.get_column("commissioner")])
     payee = np.array([place[PARTY_ROLES[1], code] for code in payments.get_column("provider")])
     nothing = np.zeros((len(of_option), len(years), len(parties)))
-    bare = PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, ())
+    order = list(years)
+    bodies = {
+        k: drawn_body(trials.starts.bodies[option.id], payments, order, place)
+        for k, option in enumerate(document.options)
+        if option.id in trials.starts.bodies
+    }
+    begins = tuple(_begins(trials.starts, option.id, order) for option in document.options)
+    bare = PartyModel(
+        document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, (), bodies, begins
+    )
     planned = nothing.copy()
     ids = [option.id for option in document.options]
     for option, role, code, year, pence in before.select(
@@ -322,13 +373,19 @@ def _assembled(  # what was made, put together
         mine[commissioner] = mine.get(commissioner, 0) + pence
     quality = drawn_quality(
         document, trials.contracts, sums, list(years), {code: place[PARTY_ROLES[1], code] for code in sellers},
-        {code: place[PARTY_ROLES[0], code] for code in buyers},
+        {code: place[PARTY_ROLES[0], code] for code in buyers}, trials.starts,
     )  # fmt: skip
     margin = np.zeros((len(years), len(parties)))
     for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
         if year in years and (PARTY_ROLES[1], code) in place:
             margin[years[year], place[PARTY_ROLES[1], code]] = pence
     return replace(bare, apart=planned - bare.at_plan, quality=quality, margin=margin)
+
+
+def _begins(starts: Starts, option: str, years: Sequence[str]) -> int:
+    """Number of the first year of an option among those that are drawn."""
+    since = str(starts.since.get(option, ""))
+    return next((y for y, year in enumerate(years) if year >= since), len(years) - 1)
 
 
 def simulate_parties(

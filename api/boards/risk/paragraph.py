@@ -59,7 +59,7 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return " ".join([*party_sentences(made, frames), safe])
+    return " ".join([*party_sentences(made.document, frames), safe])
 
 
 def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.DataFrame]) -> str:

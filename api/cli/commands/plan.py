@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positions
+from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positions, show_who_gains
 from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, JsonOption
 from api.cli.shipped import pack_for, shipped
@@ -19,7 +19,8 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import read_former
-from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
+from optimiser.links.plan import document_inputs, whole_plan
+from optimiser.links.under_contracts import mix_under_contracts
 from optimiser.problem.document import read_problem
 
 GAP = 0.005
@@ -41,6 +42,14 @@ def plan(
     problem: Annotated[Path, typer.Option(help="Problem document of the mix, or the name of one that ships.")],
     out: Annotated[Path, typer.Option(help="Folder below which the one run is written, in a folder named by its id.")],
     year: Annotated[str | None, typer.Option(help="Year to show; the last one of the chain by default.")] = None,
+    who_gains: Annotated[
+        bool,
+        typer.Option(
+            "--who-gains",
+            help="Also each organisation's gain or loss by the mix under each option against doing nothing, and what the activity "
+            "it moves is worth at tariff and as each contract pays for it.",
+        ),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,8 +65,9 @@ def plan(
     outcome = optimise(mix_problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
-    written = write_run(done, out, SCHEMAS, csv=False, xlsx=False)
+    written = write_run(done, out, csv=False, xlsx=False)
     shown = year or str(done.bridge.get_column("year").max())
+    gains = mix_under_contracts(outcome, run, contract_options, pack, folder=chosen.parent) if who_gains else None
     if as_json:
         lines = done.bridge.filter((done.bridge["year"] == shown) & (done.bridge["level"] == "system"))
         print_json(
@@ -70,12 +80,15 @@ def plan(
                 },
                 "mix_lines": done.frame("mix_line"),
                 "positions": done.frame("plan_position"),
+                **({"gains": gains.parties, "worth": gains.worth} if gains else {}),
             }
         )
         return
     show_chain(done, shown)
     show_mix_lines(done, shown)
     show_plan_positions(done, shown)
+    if gains:
+        show_who_gains(gains, shown)
     for path in written:
         typer.echo(f"written: {path}")
     notices.print(f"the chain of any year: capitation bridge {written[0]} --year {shown}", markup=False)

@@ -33,6 +33,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
+from capitation.workers.crew import crew, scheduler_of_environment
 from contracts.options.document import ContractOptions, read_options
 from contracts.risk.parties import PartySimulation, party_model
 from contracts.risk.study import party_risk
@@ -115,13 +116,17 @@ def simulate_command(
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
-    with Progress(console=notices, transient=True) as progress:
+    scheduler = scheduler_of_environment()
+    with crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
         run = evaluate(subject.scenario, pack)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
         book = book_of(run, shown)
         progress.update(task, description="drawing", total=draws)
-        work = SimulationWork(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
+        cluster = workers if scheduler is not None else None
+        work = SimulationWork(
+            threads, crew=cluster, state=state, progress=lambda done, _: progress.update(task, completed=done)
+        )
         found = simulate(model([book], figures, ["chance"] if layers is None else chosen), request, work)
         frames = _locality_frames(found, run, figures)
         parties = None
@@ -227,7 +232,7 @@ def _report(
                 "party_draws": parties.found.draws,
                 "parties": parties.frames["party_chance"],
                 **{name: frame for name, frame in parties.frames.items() if name != "party_chance"},
-                "says": party_sentences(parties.found.model, parties.frames),
+                "says": party_sentences(parties.found.model.document, parties.frames),
             }
         print_json({**content, "written": [str(path) for path in written]})
         return
@@ -258,7 +263,7 @@ def _show_parties(parties: Parties) -> None:
     rows = parties.frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
     title = f"Chance of a deficit {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
     show(_in_percent(rows.select(columns)), title)
-    for sentence in party_sentences(made, parties.frames):
+    for sentence in party_sentences(made.document, parties.frames):
         typer.echo(sentence)
 
 

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import ask, service_of
+from api.pages.asking import ask, caller_of, service_of
 from api.pages.findings import Finding, view_tabs
 from api.pages.tables import PageTable
 from api.service.records.pack import Pack
+from api.service.security.visibility import sees_everything
 from capitation.errors import CapitationError
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
@@ -55,6 +56,8 @@ def data_checks(request: Request) -> Response:
     about = ask(request, f"/v1/data-packs/{pack.digest}").content
     facts = [("Data pack", str(about["title"]), f"/data-packs/{pack.digest}"), ("Version", str(about["version"]), ""), ("Checksum", pack.digest[:16], ""),
              ("Files", f"{len(pack.paths):,}", ""), ("Status", "in use" if about.get("is_default") else "sent, not the default", "")]  # fmt: skip
+    if show == "checks" and not sees_everything(caller_of(request), service.system):
+        show = "sources"  # a fault may name numbers of practices
     table, lead, drivers = {"sources": _sources, "ends": _ends}.get(show, _checks)(opened, pack)
     keep = (("show", show), *((("pack", named),) if named else ()))
     found = Finding(

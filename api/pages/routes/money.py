@@ -183,7 +183,7 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
         if rows.height
         else "This run has no log of assumptions."
     )
-    most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_whole else ()
+    most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_open else ()
     drivers = [*most, "Change one on its scenario's page, with a reason and an owner."]
     compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
     drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
@@ -196,7 +196,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
     """From the deficit when nothing is done to what is left."""
     show = request.query_params.get("show", "money")
     show = show if show in _SHIFTS else "money"
-    frames = worked_out(request, seen).frames if seen.is_whole else {}
+    frames = worked_out(request, seen).frames if seen.is_open else {}
     every = frames.get("bridge", seen.run.frames.get("bridge", pl.DataFrame()))
     years = list(every["year"].unique().sort()) if every.height else []
     asked = request.query_params.get("year", "")
@@ -229,7 +229,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
         )
     waits = (
         ["The mix of investments is being worked out; look again in half a minute."]
-        if seen.is_whole and not frames
+        if seen.is_open and not frames
         else []
     )
     return Finding(

@@ -37,7 +37,7 @@ def contracts(request: Request) -> Response:
     for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
         if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
             starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
-    said = worked_out(request, seen).answers.get(3, []) if seen.is_whole else []
+    said = worked_out(request, seen).answers.get(3, []) if seen.is_open else []
     lead = said[0] if said else "Contract options on this run have not been compared yet."
     links = [("/options", "Contract options that are stored"), ("/contracts", "Contracts that they may name")]
     return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, starts=starts, links=links, not_in=seen.not_in).answer(request)  # fmt: skip
@@ -52,7 +52,7 @@ def investment(request: Request) -> Response:
         ("/problems", "What may be invested in, with which money and staff"),
         ("/optimisations", "Mixes that were asked for"),
     ]
-    if not seen.is_whole:
+    if not seen.is_open:
         lead = "This is seen by those who run the system."
         return Finding("What should be invested in", lead, seen.facts, not_in=seen.not_in).answer(request)
     worked = worked_out(request, seen)

@@ -85,7 +85,7 @@ class Slider:
 def what_if(request: Request) -> Response:
     """The headline with other sliders."""
     seen = run_of(request)
-    if not seen.is_whole:
+    if not seen.is_open:
         raise AccessError("role", "trying out other figures belongs to those who see the whole system")
     pack = service_of(request).packs.named(seen.data_pack).opened()
     year = seen.year(None)
