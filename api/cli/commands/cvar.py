@@ -8,7 +8,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, number
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
@@ -20,8 +20,20 @@ def register(app: typer.Typer) -> None:
 
 def cvar(
     problem: ProblemFile,
-    worst: Annotated[float, typer.Option(help="Share of worst futures that is averaged, above 0 and up to 1.")] = 0.1,
-    weight: Annotated[float, typer.Option(help="0: the mean alone; 1: the worst alone.", min=0, max=1)] = 0.5,
+    worst: Annotated[
+        float,
+        typer.Option(
+            help="Share of worst futures that is averaged, above 0 and up to 1.",
+            callback=number("a share above 0 and up to 1, such as 0.1 for the worst tenth", 0, 1, above=True),
+        ),
+    ] = 0.1,
+    weight: Annotated[
+        float,
+        typer.Option(
+            help="0: the mean alone; 1: the worst alone.",
+            callback=number("a number from 0 (the mean alone) to 1 (the worst alone)", 0, 1),
+        ),
+    ] = 0.5,
     without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
     gap: GapOption = None,
     time_limit: TimeOption = None,
