@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from capitation.errors import CapitationError, Faults, suggest
 from capitation.pack.sources import DataPack, sha256_of
+from capitation.pack.stages import Stages
 from capitation.records.documents import Document, Figure, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
@@ -253,7 +254,7 @@ def read_contracts(
     at_hand = given or {}
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
-    shipped = pack.names("contracts")
+    shipped, stages = pack.names("contracts"), Stages(document, pack)
     settled = [each.contract for option in document.options for each in option.contracts]
     beside_them = [each.contract for option in document.options for each in option.quality]
     for name in dict.fromkeys([*settled, *beside_them]):
@@ -266,10 +267,7 @@ def read_contracts(
                 found[name] = read_contract(own)
                 beside[f"contracts beside the options/{name}"] = sha256_of(own)
             elif name in shipped:
-                found[name] = read_contract(pack.path(f"contracts/{name}.toml"))
-                for table in found[name].tables:
-                    if table.file:
-                        pack.path(f"contracts/{table.file}")
+                found[name] = stages.keep("contract", _shipped, stages.pack, name).value
             else:
                 faults.add(
                     f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
@@ -279,6 +277,15 @@ def read_contracts(
             if not error.faults:
                 faults.add(f"contract {name!r}", error.message, "a contract that can be read")
     return found, beside
+
+
+def _shipped(pack: DataPack, name: str) -> Contract:
+    """A contract of the pack; the files of its tables are read with it."""
+    contract = read_contract(pack.path(f"contracts/{name}.toml"))
+    for table in contract.tables:
+        if table.file:
+            pack.path(f"contracts/{table.file}")
+    return contract
 
 
 def _checksum(contract: Contract) -> str:
