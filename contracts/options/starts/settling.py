@@ -121,11 +121,10 @@ class _Work:
     def once_for_all(self, option: ContractOption, tried: _Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The same as `settled`, kept where nothing is refused: later runs find it by what it rests on."""
         spans = self.starts.spans(option)
-        faults_before = len(self.faults)
 
         def settled(*_: object) -> tuple[pl.DataFrame, pl.DataFrame]:
             found = self.settled(option, tried)
-            if len(self.faults) > faults_before:
+            if any(done is None for done in self.once.values()):  # also where another option was refused for it
                 raise _Refused(found)
             return found
 
