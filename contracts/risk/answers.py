@@ -104,8 +104,9 @@ class CarriedChance(Schema):
 
 
 class CapChance(Schema):
-    """How often a limiting clause binds, and what it is worth."""
+    """How often a limiting clause binds under an option, and what it is worth."""
 
+    option = OPTION
     contract = CONTRACT
     step = Column(pl.String, "name", "Clause", key=True)
     year = YEAR
@@ -177,19 +178,23 @@ def carried_chances(found: PartySimulation) -> Frame[CarriedChance]:
 
 
 def cap_chances(found: PartySimulation) -> Frame[CapChance]:
-    """How often each limiting clause of the contracts binds, and what it is worth."""
-    estimates = Estimates(found)
+    """How often each limiting clause of each option's contracts binds for any of its providers, and what it is worth."""
+    estimates, model = Estimates(found), found.model
     rows = []
-    for cut in found.cuts:
-        for year, amounts in cut.by_year.items():
-            if len(amounts) < found.draws:
-                continue
-            values = amounts[: found.draws]
-            row: dict[str, object] = {"contract": cut.contract, "step": cut.step, "year": year, "term": cut.term}
-            row |= _share("binds", estimates.chance(values != 0)) | _money("worth", estimates.mean(np.abs(values)))
-            rows.append(row)
-    kept = {(str(row["contract"]), str(row["step"]), str(row["year"])): row for row in rows}
-    return CapChance.validate(pl.DataFrame([kept[key] for key in sorted(kept)], schema=CapChance.dtypes()))
+    for k, option in enumerate(model.options):
+        sums: dict[tuple[str, str, str, str], np.ndarray] = {}
+        for cut in found.cuts:
+            if cut.deal in model.of_option[k] and cut.answer == model.answers[k]:
+                for year, amounts in cut.by_year.items():
+                    key = (cut.contract, cut.step, year, cut.term)
+                    sums[key] = sums.get(key, 0.0) + amounts
+        for contract, step, year, term in sorted(sums):
+            values = sums[contract, step, year, term]
+            row: dict[str, object] = {
+                "option": option, "contract": contract, "step": step, "year": year, "term": term,
+            }  # fmt: skip
+            rows.append(row | _share("binds", estimates.chance(values > 0)) | _money("worth", estimates.mean(values)))
+    return CapChance.validate(pl.DataFrame(rows, schema=CapChance.dtypes()))
 
 
 def party_pools(found: PartySimulation, cover: float = 0.95) -> Frame[PartyPool]:

@@ -38,6 +38,7 @@ from contracts.options.document import ContractOptions, option_faults, read_cont
 from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
 from contracts.options.trials import Trials
+from contracts.risk.cuts import CutsOfDraws
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
 from contracts.risk.outturns import DrawnRows, drawn_rows
 from contracts.risk.quality import DrawnQuality, drawn_quality
@@ -93,9 +94,11 @@ class PartyModel:
     def id(self) -> str:
         """A hash of everything that positions depend on, besides the draws."""
         contracts = [deal.contract.model_dump_json(by_alias=True) for deal in self.deals]
+        contracts += [each.steps.contract.model_dump_json(by_alias=True) for each in self.quality]
         rows = digest(self.rows.at_plan.write_csv())
         options = self.document.model_dump_json(by_alias=True)
-        return digest(canonical([self.chance.id, options, contracts, rows, self.allocation.tolist()]))
+        money = [self.allocation.tolist(), self.apart.tolist(), None if self.margin is None else self.margin.tolist()]
+        return digest(canonical([self.chance.id, options, contracts, rows, money]))
 
     @cached_property
     def at_plan(self) -> Floats:
@@ -161,7 +164,11 @@ class PartyModel:
             for number in deals:
                 if (number, change) not in paid:
                     deal = self.deals[number]
-                    paid[number, change] = self._by_party(deal, deal.payments(columns[change], first, cuts), count)
+                    found: list[Cut] = []
+                    payments = deal.payments(columns[change], first, None if cuts is None else found)
+                    paid[number, change] = self._by_party(deal, payments, count)
+                    if cuts is not None:
+                        cuts += [replace(cut, deal=number, answer=change) for cut in found]
                 out[k] += paid[number, change]
         before = out.copy() if self.quality else out
         if self.quality and self.margin is not None:
@@ -201,7 +208,7 @@ class PartySimulation:
     positions: Floats
     """Position in pence by option, year, party and draw; below 0 is a deficit."""
     cuts: tuple[Cut, ...] = ()
-    """What limits cut in the draws that were made in this sitting."""
+    """What limits cut in every draw."""
 
     @property
     def draws(self) -> int:
@@ -355,13 +362,13 @@ def simulate_parties(
     out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
     stop = None if request.stop_at is None else repr(request.stop_at)
     name = digest(canonical([made.id, request.draws, request.seed, request.method, stop]))
-    done = resumed(work.state, name, out) if work.state is not None else 0
-    cuts: list[tuple[Cut, ...]] = []
+    cuts = CutsOfDraws(request.draws)
+    done = resumed(work.state, name, out, cuts.kept) if work.state is not None else 0
     enough = _enough(made, request, out, range(CHECKED, done + 1, CHECKED))
     try:
         for part, positions, cut in () if enough else _parts(made, drawn, done, work, at_once):
             out[..., part] = positions
-            cuts.append(cut)
+            cuts.take(part, cut)
             before, done = done, part.stop
             work.progress(done, request.draws)
             checks = range(before - before % CHECKED + CHECKED, done + 1, CHECKED)
@@ -370,11 +377,11 @@ def simulate_parties(
                 break
     except (KeyboardInterrupt, StoppedError):
         if work.state is not None:
-            keep(work.state, name, out, done)
+            keep(work.state, name, out, done, cuts.kept)
         raise
-    if work.state is not None and work.state.is_file():
-        work.state.unlink()
-    return PartySimulation(made, request, out[..., : enough or request.draws], _joined(cuts))
+    drawn_in_all = enough or request.draws
+    work.finished(name, out, drawn_in_all, cuts.kept)
+    return PartySimulation(made, request, out[..., :drawn_in_all], cuts.first(drawn_in_all))
 
 
 def _parts(
@@ -420,17 +427,6 @@ def _enough(made: PartyModel, request: Request, out: Floats, checks: range) -> i
         if error <= request.stop_at:
             return count
     return None
-
-
-def _joined(parts: Sequence[tuple[Cut, ...]]) -> tuple[Cut, ...]:
-    if not parts:
-        return ()
-    whole = []
-    for each in zip(*parts, strict=True):
-        first = each[0]
-        years = {y: np.concatenate([cut.by_year[y] for cut in each]) for y in first.by_year}
-        whole.append(Cut(first.contract, first.step, first.term, years))
-    return tuple(whole)
 
 
 __all__ = ["AT_ONCE", "PARTY_ROLES", "PartyModel", "PartySimulation", "party_model", "simulate_parties"]

@@ -16,6 +16,7 @@ from contracts.options.evaluate import evaluate_options
 from contracts.risk.answers import cap_chances, carried_chances, party_chances, party_pools
 from contracts.risk.causes import causes, party_layers, party_wrong_rewards
 from contracts.risk.parties import party_model, simulate_parties
+from contracts.risk.study import party_risk
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +90,64 @@ def test_a_stopped_simulation_goes_on_where_it_was_and_leaves_no_file(made, foun
         made, Request(450, 3), SimulationWork(state=state, progress=lambda n, _: done.append(n)), at_once=200
     )
     assert after.hash == found.hash
+    assert cap_chances(after).equals(cap_chances(found))
+    assert cap_chances(found).height > 0
     assert min(done) > 300
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.deep
+def test_a_study_stopped_anywhere_goes_on_to_the_same_frames_and_leaves_no_file(
+    document, pack, blmk_run, figures, tmp_path
+):
+    """Stopped before each of its parts in turn, in the answers and in the causes; what limits cut is kept as well."""
+    both = ("do-minimum", "capitation-alliance")
+    model = party_model(document, pack, blmk_run, figures, ["environment", "price"], only=both)
+    request, cut = Request(24, 3), 8
+    whole, frames = party_risk(model, request, at_once=cut)
+    assert frames["cap_chance"].get_column("binds").max() > 0
+    state, stops, asked = tmp_path / "state", 0, [0]
+
+    def is_cancelled():
+        asked[0] += 1
+        return asked[0] == 2  # one part a sitting
+
+    while True:
+        asked[0] = 0
+        try:
+            found, again = party_risk(model, request, SimulationWork(state=state, is_cancelled=is_cancelled), cut)
+        except StoppedError:
+            stops += 1
+            assert state.is_file()
+            continue
+        break
+    assert stops == 11  # three parts each of the answers, of all layers together and of either alone
+    assert found.hash == whole.hash
+    assert frames.keys() == again.keys()
+    for name, frame in frames.items():
+        assert frame.equals(again[name]), name
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_limit_cuts_is_of_its_option_and_of_all_its_providers(document, pack, blmk_run, figures):
+    """Two deals of one contract in one option are one row; an option in which activity answers cuts by its own outturn."""
+    alliance = next(o for o in document.options if o.id == "capitation-alliance")
+    split = [
+        GroupContract(contract=each.contract, groups=(group,)) for each in alliance.contracts for group in each.groups
+    ]
+    calm = alliance.model_copy(update={"id": "calm", "contracts": tuple(split), "quality": (), "response": None})
+    response = alliance.response.model_copy(update={"value": Decimal("-0.03")})
+    answers = calm.model_copy(update={"id": "answers", "response": response})
+    both = document.model_copy(update={"options": (calm, answers), "base": "calm"})
+    model = party_model(both, pack, blmk_run, figures, ["growth"])
+    one, other = simulate_parties(model, Request(40, 3)), simulate_parties(model, Request(40, 3), at_once=1)
+    caps = cap_chances(one)
+    assert caps.equals(cap_chances(other))  # how many draws are settled at a time changes no row
+    assert caps.filter(pl.col("option") == "calm").height == caps.filter(pl.col("option") == "answers").height > 0
+    less, more = (
+        caps.filter(pl.col("option") == name).sort("year").get_column("worth_pence")[-1] for name in ("answers", "calm")
+    )
+    assert less != more
 
 
 def test_options_meet_the_same_chances(made, found):
