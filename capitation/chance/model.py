@@ -50,6 +50,7 @@ class ChanceModel:
         ]
         years = [str(book.year) for book in self.books]
         named = [years, self.localities, self.books[0].lines, self.books[0].solutions, self.layers, arrays]
+        named += [self.books[0].starts] if self.books[0].starts else []
         return digest(canonical([self.document.model_dump(mode="json"), named]))
 
     @cached_property

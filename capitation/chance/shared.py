@@ -49,19 +49,29 @@ class Shared:
             drawn = True
         return out if drawn else None
 
-    def missed(self, book: Book) -> Floats | None:
-        """Planned savings not delivered plus cost above plan, over each locality's plan; nothing where none is planned."""
+    def delivered(self, book: Book) -> tuple[Floats, Floats] | None:
+        """Share of its promise that each solution delivers, and its cost above plan, by draw; nothing where none is planned or drawn."""
         delivery = self.document.delivery
         if "delivery" not in self.layers or delivery is None or not book.solutions:
             return None
-        delivered = delivery.effect.fitted(*EFFECT_BOUNDS).curve.at_score(self._alike("effect", book, delivery))
-        delivered = np.where(self._happens("failure", book, delivery, float(delivery.failure.value)), 0.0, delivered)
-        if book.year == self.document.since:
-            delivered = np.where(self._happens("delay", book, delivery, float(delivery.delay.value)), 0.0, delivered)
-        above = delivery.cost.curve.at_score(self._alike("cost", book, delivery))
+        share = delivery.effect.fitted(*EFFECT_BOUNDS).curve.at_score(self._alike("effect", book, delivery))
+        share = np.where(self._happens("failure", book, delivery, float(delivery.failure.value)), 0.0, share)
+        starts = book.starts or (str(self.document.since),) * len(book.solutions)
+        begins = np.array([start == book.year for start in starts])
+        if begins.any():
+            late = self._happens("delay", book, delivery, float(delivery.delay.value)) & begins[:, None]
+            share = np.where(late, 0.0, share)
+        return share, delivery.cost.curve.at_score(self._alike("cost", book, delivery))
+
+    def missed(self, book: Book) -> Floats | None:
+        """Planned savings not delivered plus cost above plan, over each locality's plan; nothing where none is planned."""
+        found = self.delivered(book)
+        if found is None:
+            return None
+        share, above = found
         out = np.zeros((len(book.localities), self.source.block))
         for k in range(len(book.solutions)):
-            out += book.saving_share[k][:, None] * (1 - delivered[k]) + book.cost_share[k][:, None] * above[k]
+            out += book.saving_share[k][:, None] * (1 - share[k]) + book.cost_share[k][:, None] * above[k]
         return out.astype(self.dtype)
 
     def _happens(self, part: str, book: Book, delivery: Delivery, chance: float) -> npt.NDArray[np.bool_]:

@@ -40,6 +40,7 @@ from contracts.options.outturn import plan_lines
 from contracts.options.trials import Trials
 from contracts.risk.cuts import CutsOfDraws
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
+from contracts.risk.mix import MixInDraws, MixMoneyOfYear, money_of_year
 from contracts.risk.outturns import DrawnRows, drawn_rows
 from contracts.risk.quality import DrawnQuality, drawn_quality
 
@@ -79,6 +80,12 @@ class PartyModel:
     """Payments for quality of the options."""
     margin: np.ndarray | None = None
     """What plan income leaves each party of the cost of planned activity, by year and party; payments for quality look beyond it."""
+    totals: np.ndarray | None = None
+    """Control total of each party, by year and party: the least position that it must end with; nil where the run has none."""
+    mix: MixInDraws | None = None
+    """A mix that is bought and drawn with the contracts."""
+    mix_money: tuple[MixMoneyOfYear, ...] = ()
+    """What it brings the parties beside activity, by year."""
 
     @property
     def years(self) -> tuple[FinancialYear, ...]:
@@ -98,25 +105,39 @@ class PartyModel:
         rows = digest(self.rows.at_plan.write_csv())
         options = self.document.model_dump_json(by_alias=True)
         money = [self.allocation.tolist(), self.apart.tolist(), None if self.margin is None else self.margin.tolist()]
-        return digest(canonical([self.chance.id, options, contracts, rows, money]))
+        mix = [] if self.mix is None else [self.mix.id]
+        return digest(canonical([self.chance.id, options, contracts, rows, money, *mix]))
 
     @cached_property
     def at_plan(self) -> Floats:
-        """Positions where nothing moves, by option, year and party."""
+        """Positions where nothing moves, by option, year and party; with a mix, where all of it is delivered."""
+        if self.mix is not None:
+            columns = {change: self.rows.moved(iter(self._still), slice(0, 1), change) for change in self.answers}
+            with_mix: Floats = self._positions(columns, 0, None)[..., 0]
+            return with_mix
         plan = self.rows.at_plan
-        columns = {
+        planned = {
             "actual_activity": plan.get_column("plan_activity").cast(pl.Float64).to_numpy()[:, None],
             "actual_value_pence": plan.get_column("plan_value_pence").to_numpy().astype(float)[:, None],
             "actual_cost_pence": plan.get_column("plan_cost_pence").to_numpy().astype(float)[:, None],
         }
-        found: Floats = self._positions({0.0: columns}, 0, None, answered=False)[..., 0]
+        found: Floats = self._positions({0.0: planned}, 0, None, answered=False)[..., 0]
         return found
+
+    @cached_property
+    def _still(self) -> list[MovedYear]:
+        """Years of one draw in which chance moves nothing."""
+        shape = (len(self.chance.localities), 1, 1)
+        return [MovedYear(np.ones(shape), None, None, None) for _ in self.years]
 
     @cached_property
     def sizes(self) -> Floats:
         """What a year brings each party at plan: a commissioner's allocation, a provider's income; by option, year and party."""
         paid = self.rows.at_plan.get_column("plan_cost_pence").to_numpy().astype(float)
         cost = np.zeros((len(self.years), len(self.parties)))
+        if self.mix is not None:
+            paid = self.rows.moved(iter(self._still), slice(0, 1))["actual_cost_pence"][:, 0]
+            cost -= _gains_of(self.mix, self.years, self.parties)
         for y, year in enumerate(self.rows.years):
             np.add.at(cost[y], self.payee[year.rows], paid[year.rows])
         income = self.at_plan + cost
@@ -138,12 +159,21 @@ class PartyModel:
         """
         changes = dict.fromkeys(self.answers)
         columns = {change: self.rows.moved(iter(years), draws, change) for change in changes}
-        return self._positions(columns, first, cuts)
+        return self._positions(columns, first, cuts, missed=self._missed(years, draws))
 
     @property
     def answers(self) -> tuple[float, ...]:
         """How activity answers the contract of each option, as a share of it."""
         return tuple(float(o.response.value) if o.response is not None else 0.0 for o in self.document.options)
+
+    def _missed(self, years: Sequence[MovedYear], draws: slice) -> Floats | None:
+        """What the mix fails to bring the parties beside activity, by year, party and draw; nothing where that is not drawn."""
+        parts = [
+            money.change(year.delivered[:, draws], year.above[:, draws])
+            for money, year in zip(self.mix_money, years, strict=False)
+            if year.delivered is not None and year.above is not None
+        ]
+        return np.stack(parts) if parts else None
 
     def _positions(
         self,
@@ -152,6 +182,7 @@ class PartyModel:
         cuts: list[Cut] | None,
         *,
         answered: bool = True,
+        missed: Floats | None = None,
     ) -> Floats:
         """Positions from columns of the outturn, by how activity answers."""
         count = next(iter(columns.values()))["actual_cost_pence"].shape[1]
@@ -161,6 +192,7 @@ class PartyModel:
         for k, deals in enumerate(self.of_option):
             change = self.answers[k] if answered else 0.0
             out[k] = own[change] + self.apart[k][:, :, None]
+            out[k] += 0.0 if missed is None else missed
             for number in deals:
                 if (number, change) not in paid:
                     deal = self.deals[number]
@@ -237,6 +269,7 @@ def party_model(
     folder: Path | None = None,
     only: Sequence[str] = (),
     planned: Sequence[Book] = (),
+    mix: MixInDraws | None = None,
     given: Mapping[str, Contract] | None = None,
 ) -> PartyModel:
     """Options on the plan of a run, made ready for draws.
@@ -251,6 +284,7 @@ def party_model(
         only: ids of the options to try; none means all.
         planned: plans by year in the place of those of the run, such as the same with the savings of a mix, so that what its
             solutions fail to deliver is drawn with the contracts.
+        mix: a mix that is bought: its activity stands in the place of the planned one, and what it fails to deliver is drawn.
         given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
 
     Raises:
@@ -265,8 +299,8 @@ def party_model(
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
     years = sorted(run.provider_allocation.get_column("year").unique())
     books = list(planned) or [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
-    chance = model(books, uncertainty, layers)
-    rows = drawn_rows(chance, document, run, plan_lines(run))
+    chance = model(books if mix is None else mix.books(books), uncertainty, layers)
+    rows = drawn_rows(chance, document, run, plan_lines(run), mix)
     made: dict[tuple[str, tuple[str, ...]], int] = {}
     deals: list[DrawnDeal] = []
     of_option = []
@@ -287,7 +321,7 @@ def party_model(
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
     trials = trials_of(document, pack, run, folder, given)
-    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials)
+    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
 
 
 def _assembled(  # what was made, put together
@@ -297,9 +331,12 @@ def _assembled(  # what was made, put together
     deals: tuple[DrawnDeal, ...],
     of_option: tuple[tuple[int, ...], ...],
     trials: Trials,
+    mix: MixInDraws | None,
 ) -> PartyModel:
-    plain = tuple(option.model_copy(update={"quality": (), "response": None}) for option in document.options)
-    before = trials.positions(trials.by_change(Decimal(0)), document.model_copy(update={"options": plain}))
+    without = {"quality": (), "response": None} if mix is None else {"quality": ()}
+    plain = tuple(option.model_copy(update=without) for option in document.options)
+    activity = trials.by_change(Decimal(0)) if mix is None else mix.activity
+    before = trials.positions(activity, document.model_copy(update={"options": plain}))
     money, payments = trials.money, rows.at_plan
     buyers = sorted({*money.get_column("commissioner_code"), *payments.get_column("commissioner")})
     sellers = sorted({*before.filter(pl.col("role") == PARTY_ROLES[1]).get_column("organisation_code")})
@@ -313,7 +350,7 @@ def _assembled(  # what was made, put together
     payer = np.array([place[PARTY_ROLES[0], code] for code in payments.get_column("commissioner")])
     payee = np.array([place[PARTY_ROLES[1], code] for code in payments.get_column("provider")])
     nothing = np.zeros((len(of_option), len(years), len(parties)))
-    bare = PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, ())
+    bare = PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, (), mix=mix)
     planned = nothing.copy()
     ids = [option.id for option in document.options]
     for option, role, code, year, pence in before.select(
@@ -321,6 +358,7 @@ def _assembled(  # what was made, put together
     ).rows():
         if year in years and (role, code) in place:
             planned[ids.index(option), years[year], place[role, code]] = pence
+    planned += 0.0 if mix is None else _gains_of(mix, bare.years, parties)
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for year, provider, commissioner, pence in payments.select(
         "year", "provider", "commissioner", "plan_value_pence"
@@ -335,7 +373,30 @@ def _assembled(  # what was made, put together
     for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
         if year in years and (PARTY_ROLES[1], code) in place:
             margin[years[year], place[PARTY_ROLES[1], code]] = pence
-    return replace(bare, apart=planned - bare.at_plan, quality=quality, margin=margin)
+    totals = np.zeros((len(years), len(parties)))
+    for year, role, code, pence in _control_totals(trials.run):
+        if year in years and (role, code) in place:
+            totals[years[year], place[role, code]] = pence
+    codes = [code for _, code in parties]
+    money_of_mix = () if mix is None else tuple(money_of_year(mix, year, codes) for year in years)
+    return replace(
+        bare, apart=planned - bare.at_plan, quality=quality, margin=margin, totals=totals, mix_money=money_of_mix
+    )
+
+
+def _gains_of(mix: MixInDraws, years: Sequence[FinancialYear], parties: Sequence[tuple[str, str]]) -> Floats:
+    """What a mix brings each party beside activity as planned, by year and party."""
+    gains = mix.gains()
+    return np.array([[gains.get((str(year), code), 0.0) for _, code in parties] for year in years])
+
+
+def _control_totals(run: Run) -> list[tuple[str, str, str, int]]:
+    """Year, role, code and control total of every organisation that has one."""
+    known = run.frames.get("organisation_position")
+    if known is None or known.is_empty():
+        return []
+    rows = known.filter(pl.col("control_total_pence").is_not_null())
+    return rows.select("year", "role", "organisation_code", "control_total_pence").rows()
 
 
 def simulate_parties(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
 from api.boards.risk.parties import party_sentences
 from capitation.chance.document import Uncertainty
 from capitation.chance.simulate import Request, SimulationWork
@@ -62,6 +63,40 @@ def risk_paragraph(  # what is simulated, and how closely
     return " ".join([*party_sentences(made, frames), safe])
 
 
+REMAKE = "`capitation simulate {scenario} --keep FILE` works it out again in under a minute"
+
+
+def kept_paragraph(
+    document: ContractOptions,
+    pack: DataPack,
+    run: Run,
+    uncertainty: Uncertainty,
+    family: str = "corridor",
+    draws: int = DRAWS,
+    seed: int = 1,
+    work: SimulationWork | None = None,
+) -> KeptParagraph:
+    """The paragraph of `risk_paragraph` with checksums of what it rests on, to be kept."""
+    says = risk_paragraph(document, pack, run, uncertainty, family, draws, seed, work)
+    inputs = rests_on(document, pack, run, uncertainty, family)
+    return KeptParagraph(
+        scenario=document.scenario, options=document.id, family=family, draws=draws, seed=seed, inputs=inputs, says=says
+    )
+
+
+def shown_paragraph(document: ContractOptions, pack: DataPack, run: Run, uncertainty: Uncertainty) -> list[str]:
+    """The paragraph that the pack keeps for a scenario, and where it may be stale; without draws, in a moment."""
+    remake = REMAKE.format(scenario=document.scenario)
+    found = shipped_paragraph(pack, document.scenario)
+    if found is None:
+        return [f"How likely each party is to miss its total is not kept for {document.scenario!r}; {remake}."]
+    moved = stale_because(found, rests_on(document, pack, run, uncertainty, found.family))
+    if not moved:
+        return [found.says]
+    named = f"{', '.join(moved[:4])}{' ...' if len(moved) > 4 else ''}"
+    return [found.says, f"This was worked out before {named} changed and may be stale; {remake}."]
+
+
 def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.DataFrame]) -> str:
     """Which terms and pool keep every locality safe in so many years, and what incentive is left."""
     limit = next((each for each in family.limits if each.party == "locality"), family.limits[0])
@@ -74,4 +109,4 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     )
 
 
-__all__ = ["risk_paragraph", "safe_sentence"]
+__all__ = ["kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

@@ -87,7 +87,7 @@ def party_sentences(made: PartyModel, frames: Mapping[str, pl.DataFrame]) -> lis
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
             words.append(
-                f"{role}s end {first} in deficit with {low['miss']:.0%} ({low['organisation_code']}) to "
+                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({low['organisation_code']}) to "
                 f"{high['miss']:.0%} ({high['organisation_code']})"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )

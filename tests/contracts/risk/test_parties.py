@@ -204,7 +204,8 @@ def test_answers_have_errors_and_agree_with_the_draws(made, found, document):
     drawn = found.positions[k, 2, j]
     assert row["mean_pence"] == round(drawn.mean())
     assert row["mean_error_pence"] == pytest.approx(drawn.std() / np.sqrt(450), abs=1)
-    assert row["miss"] == pytest.approx((drawn < 0).mean())
+    assert row["deficit"] == pytest.approx((drawn < 0).mean())
+    assert row["miss"] == pytest.approx((drawn < row["control_total_pence"]).mean())
     assert row["over_1"] == pytest.approx((drawn < -0.01 * row["size_pence"]).mean())
     assert row["shortfall_pence"] == round(np.maximum(-drawn, 0).mean())
     assert row["worst_5_pence"] < row["p5_pence"] < row["p50_pence"] < row["p95_pence"]
