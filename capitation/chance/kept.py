@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -31,7 +32,7 @@ def keep(state: Path, name: str, out: Floats, done: int, beside: Mapping[str, Fl
         SourceError: the file cannot be written; an older one is left as it was.
     """
     about = np.array(json.dumps({"simulation": name, "draws": done}))
-    more = {f"{BESIDE}{key}": values[..., :done] for key, values in (beside or {}).items()}
+    more: dict[str, Any] = {f"{BESIDE}{key}": values[..., :done] for key, values in (beside or {}).items()}
 
     def write(partial: Path) -> None:
         with partial.open("wb") as file:

@@ -8,7 +8,10 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption
+from api.cli.shipped import shipped
+from capitation.chance.document import read_uncertainty
+from optimiser.futures.appraisal.documented import FUTURES, drawn_futures
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
@@ -23,6 +26,9 @@ def cvar(
     worst: Annotated[float, typer.Option(help="Share of worst futures that is averaged, above 0 and up to 1.")] = 0.1,
     weight: Annotated[float, typer.Option(help="0: the mean alone; 1: the worst alone.", min=0, max=1)] = 0.5,
     without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
+    uncertainty: UncertaintyOption = None,
+    draws: Annotated[int, typer.Option(help="How many futures are drawn with --uncertainty.", min=1)] = FUTURES,
+    seed: Annotated[int, typer.Option(help="Seed of these draws.", min=0)] = 1,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
@@ -30,15 +36,20 @@ def cvar(
 ) -> None:
     """The mix that weighs the mean of all futures against the mean of the worst share of them.
 
-    Reason: seven options, each a choice of whoever weighs the futures.
+    Reason: ten options, each a choice of whoever weighs the futures.
     """
-    document = without_futures(read_problem(problem), [name.strip() for name in without.split(",") if name.strip()])
+    named = read_problem(problem)
+    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    if figures is not None:
+        named = named.model_copy(update={"futures": drawn_futures(named, figures, draws, seed)})
+    document = without_futures(named, [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
     mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
     if out is not None:
         write_frame(mix.values, out / "values.csv")
     if as_json:
         head = {"problem": document.id, "status": mix.found.answer.status, "mean": mix.found.mean}
+        head |= {} if figures is None else {"uncertainty": figures.id, "draws": draws, "seed": seed}
         tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": mix.notes}
         print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
         return

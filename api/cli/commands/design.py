@@ -39,6 +39,9 @@ def design_command(
         Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps what was tried if you stop it (Ctrl-C); run again to go on.")
+    ] = None,
     out: ResultsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -59,7 +62,7 @@ def design_command(
         run = evaluate(read_scenario(shipped(Path(sought.scenario), "scenarios", data)), pack)
         progress.update(task, description="drawing")
         found, frames = design_family(
-            sought, contract, run, figures, seed, draws, SimulationWork(threads),
+            sought, contract, run, figures, seed, draws, SimulationWork(threads, state=state),
             lambda words: progress.update(task, description=words),
         )  # fmt: skip
     picture = {"trade-off.svg": trade_off_picture(sought, frames)}
