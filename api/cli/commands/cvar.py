@@ -11,7 +11,7 @@ from api.boards.tables import console, notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
-from optimiser.futures.appraisal.documented import FUTURES, drawn_futures
+from optimiser.futures.appraisal.documented import FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
@@ -40,8 +40,10 @@ def cvar(
     """
     named = read_problem(problem)
     figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    notes: tuple[str, ...] = ()
     if figures is not None:
-        named = named.model_copy(update={"futures": drawn_futures(named, figures, draws, seed)})
+        futures = drawn_futures(named, figures, draws, seed)
+        named, notes = without_promises(named.model_copy(update={"futures": futures}))
     document = without_futures(named, [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
     mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
@@ -50,7 +52,7 @@ def cvar(
     if as_json:
         head = {"problem": document.id, "status": mix.found.answer.status, "mean": mix.found.mean}
         head |= {} if figures is None else {"uncertainty": figures.id, "draws": draws, "seed": seed}
-        tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": mix.notes}
+        tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": [*notes, *mix.notes]}
         print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
         return
     console.print(
@@ -60,5 +62,5 @@ def cvar(
     rows = [{"solution": name, "scale": scale} for name, scale in mix.scales.items()]
     show(pl.DataFrame(rows), "The mix")
     show(mix.values, "What it is worth in each future")
-    for note in mix.notes:
+    for note in (*notes, *mix.notes):
         notices.print(f"note: {note}", markup=False)

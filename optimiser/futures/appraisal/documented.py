@@ -82,6 +82,19 @@ def low_share(uncertainty: Uncertainty) -> float:
     return float(uncertainty.delivery.effect.p10.value)
 
 
+def without_promises(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
+    """A problem without what a drawn future may miss, control totals and floors on measures, and notes that say so."""
+    floors = [limit for limit in problem.limits if limit.at_least is not None]
+    kept = tuple(limit.model_copy(update={"at_least": None}) for limit in problem.limits if limit.at_most is not None)
+    notes = []
+    if problem.control_totals or floors:
+        notes.append(
+            f"{len(problem.control_totals)} control totals and {len(floors)} floors on measures are promises that a drawn future may "
+            "miss; they are left out, and `appraise --uncertainty` says how likely each is kept"
+        )
+    return problem.model_copy(update={"control_totals": (), "limits": kept}), tuple(notes)
+
+
 def drawn_futures(
     problem: Problem, uncertainty: Uncertainty, count: int = FUTURES, seed: int = 1
 ) -> tuple[Future, ...]:
@@ -109,4 +122,4 @@ def _decimal(number: float) -> Decimal:
     return Decimal(f"{float(number):.6f}")
 
 
-__all__ = ["FUTURES", "Documented", "documented", "drawn_futures", "low_share"]
+__all__ = ["FUTURES", "Documented", "documented", "drawn_futures", "low_share", "without_promises"]

@@ -11,7 +11,7 @@ from capitation.errors import CapitationError
 from capitation.records.years import FinancialYear
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import appraise
-from optimiser.futures.appraisal.documented import LEAST, documented, drawn_futures
+from optimiser.futures.appraisal.documented import LEAST, documented, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, robust_mix
 from tests.optimiser.futures.test_appraisal import problem
 
@@ -110,6 +110,16 @@ def test_futures_are_drawn_and_weighed(figures):
         }
     )
     assert max(cvar_mix(dear).scales.values(), default=0.0) == 0.0  # nothing is worth a thousand times its cost
+
+
+def test_promises_that_a_drawn_future_may_miss_are_left_out_and_said():
+    floor = [{"measure": "avoided", "at_least": 100, "at_most": 5_000}, {"measure": "spend", "at_most": 9}]
+    given = problem(perspective="system", limits=floor)
+    kept, notes = without_promises(given)
+    assert (len(given.control_totals), kept.control_totals) == (1, ())
+    assert [(x.measure, x.at_least, x.at_most) for x in kept.limits] == [("avoided", None, 5_000), ("spend", None, 9)]
+    assert notes[0].startswith("1 control totals and 1 floors on measures are promises that a drawn future may miss")
+    assert without_promises(kept)[1] == ()
 
 
 def test_a_document_without_delivery_is_refused(figures, outcome):
