@@ -11,6 +11,7 @@ from rich.progress import Progress
 from api.boards.risk.design import design_sentences, trade_off_picture
 from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
+from api.cli.going_on import says_where
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
@@ -57,7 +58,7 @@ def design_command(
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
-    with Progress(console=notices, transient=True) as progress:
+    with says_where(state), Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {sought.scenario}", total=None)
         run = evaluate(read_scenario(shipped(Path(sought.scenario), "scenarios", data)), pack)
         progress.update(task, description="drawing")

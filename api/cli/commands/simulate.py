@@ -17,6 +17,7 @@ from api.boards.risk.paragraph import kept_paragraph
 from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
 from api.cli.commands.plan import mix_of_problem
+from api.cli.going_on import says_where
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
@@ -158,7 +159,8 @@ def simulate_command(
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
     _check_doors(subject, problem, keep)
-    with Progress(console=notices, transient=True) as progress:
+    own = None if state is None else state.with_name(f"{state.name}.parties")
+    with says_where(state, own), Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
         run = evaluate(subject.scenario, pack)
         outcome = None
@@ -181,7 +183,6 @@ def simulate_command(
             def settled(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            own = None if state is None else state.with_name(f"{state.name}.parties")
             parties = _parties(
                 asked, replace(request, draws=of), party or (), SimulationWork(threads, state=own, progress=settled)
             )
