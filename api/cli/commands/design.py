@@ -16,7 +16,7 @@ from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import SourceError
+from capitation.errors import SourceError, UnknownNameError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_all_whole
@@ -53,6 +53,9 @@ def design_command(
     """
     pack = DataPack(pack_folder(data))
     sought, contract = read_family(shipped(family, "families", data))
+    known = pack.names("scenarios")
+    if sought.scenario not in known:
+        raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
     figures = read_uncertainty(shipped(name, "uncertainty", data))
     if out is not None and out.is_file():

@@ -27,7 +27,7 @@ from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
 from capitation.chance.model import ChanceModel, model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, Simulation, SimulationWork, simulate
-from capitation.errors import Faults, SourceError
+from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.layers import files_of as pack_files
 from capitation.pack.layers import layers as pack_layers
 from capitation.pack.layers import pack_folder
@@ -231,6 +231,10 @@ def _subject(given: Path, data: Path | None) -> Subject:
     if not chosen.is_file():
         return Subject(read_scenario(document), None, None)  # which says that there is no such file
     options = read_options(chosen)
+    scenarios = pack_files(pack_layers(folder), "scenarios/*.toml")
+    if f"scenarios/{options.scenario}.toml" not in scenarios:
+        names = [Path(name).stem for name in scenarios]
+        raise UnknownNameError("scenario", options.scenario, names, where=f"options {options.id}")
     return Subject(read_scenario(shipped(Path(options.scenario), "scenarios", data)), options, chosen.parent)
 
 
