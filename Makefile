@@ -8,6 +8,9 @@ QUICK := $(addprefix tests/capitation/,money records allocation) $(addprefix tes
 # processes that tests start would otherwise compile every library anew
 unexport PYTHONDONTWRITEBYTECODE
 
+# tests run in as many processes as there are cores, so that threads within each would only be in the way
+test test-quick test-deep: export POLARS_MAX_THREADS := 1
+
 .PHONY: help demo test test-quick test-deep check bench bench-large client clean
 
 help:  ## list the words
@@ -51,7 +54,7 @@ bench: .venv/.developing  ## time the benchmarks and print ratios
 	$(PYTEST) tests/benchmarks --benchmark-enable -q -m "not large"
 
 bench-large: .venv/.developing  ## the same for programmes of 100,000 and 1,000,000 columns: minutes and 2 GB
-	$(PYTEST) tests/benchmarks --benchmark-enable -q -m large
+	$(PYTEST) tests/benchmarks --benchmark-enable -q -o faulthandler_timeout=0 -m large
 
 client: .venv/.developing  ## generate a Python client of the web service in build/
 	rm -rf build/capitation-client

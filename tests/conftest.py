@@ -1,33 +1,41 @@
 """Shared fixtures: hypothesis profiles, the data pack, and the optional folder of reference data."""
 
+import faulthandler
 import fcntl
+import json
 import os
+import pickle
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 
 from api.cli.main import main
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
+from capitation.records.identity import digest
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, load_run, save_run
 from capitation.run.scenario import read_scenario
+from contracts.options import evaluate as options_module
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
+from contracts.options.trials import Trials
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile(
-    "gate", max_examples=75, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "gate", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -40,6 +48,8 @@ TOGETHER = {
     "servers that fail": r"/test_failures\.py::",
     "what two runs differ in": r"/test_diff_command\.py::",
     "the generated client": r"/test_generated_client\.py::",
+    "a server with narrow limits": r"/test_connections\.py::",
+    "packs at fault": r"/test_checks\.py::",
 }
 """Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts."""
 
@@ -59,6 +69,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return group_of(nodeid)
 
     return Grouped(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give deep tests more time, and speed comparisons of minutes all that they want, before they count as waiting for ever."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            if item.get_closest_marker("large") is not None:
+                item.add_marker(pytest.mark.timeout(0))
+            elif item.get_closest_marker("deep") is not None:
+                item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Let no thread or child that a test left behind keep this process from ending: it says where it waits, and ends."""
+    faulthandler.dump_traceback_later(60, exit=True)
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +108,27 @@ def blmk_run(pack) -> Run:
     return evaluate(read_scenario(pack.path("scenarios/blmk.toml")), pack)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that all processes of one run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    home.mkdir(exist_ok=True)
+    return home
+
+
+@contextmanager
+def made_by_one(home: Path) -> Iterator[None]:
+    """What is made meanwhile is made by the first process that comes here; the others wait for it."""
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def studied_folder(pack, tmp_path_factory) -> Path:
     """The shipped options compared and studied, written as a run by the first process that asks; the others wait for it."""
-    base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "studied"
-    home.mkdir(exist_ok=True)
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    home = shared_folder(tmp_path_factory, "studied")
+    with made_by_one(home):
         done = [each.parent for each in home.glob("*/manifest.json")]
         if not done:
             document = read_options(pack.path("options/blmk.toml"))
@@ -101,6 +140,29 @@ def studied_folder(pack, tmp_path_factory) -> Path:
 def studied_blmk(studied_folder) -> Run:
     """The shipped options compared and studied."""
     return load_run(studied_folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def options_studied_once(tmp_path_factory) -> Iterator[None]:
+    """Study the same positions of the same options once in all processes; whatever leads to them is worked out each time."""
+    real, home = options_module.study, shared_folder(tmp_path_factory, "studies")
+
+    def once(trials: Trials, every: pl.DataFrame, earned: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        rests_on = [
+            trials.document.model_dump_json(),
+            *(f"{name} {contract.model_dump_json()}" for name, contract in sorted(trials.contracts.items())),
+            *(frame.write_json() for frame in (trials.money, trials.lines, trials.fund, every, earned)),
+            trials.run.id,
+        ]
+        kept = home / f"{digest(json.dumps(rests_on))}.pickle"
+        with made_by_one(home):
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(real(trials, every, earned)))
+        return pickle.loads(kept.read_bytes())
+
+    options_module.study = once
+    yield
+    options_module.study = real
 
 
 @dataclass(frozen=True)

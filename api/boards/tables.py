@@ -107,7 +107,8 @@ def listed(words: list[str]) -> str:
 
 def print_json(content: Any) -> None:  # noqa: ANN401  # any JSON content
     """Print one JSON document; frames become lists of objects with money as two-decimal strings."""
-    console.print(json.dumps(content, default=_plain, ensure_ascii=False, indent=2), markup=False, soft_wrap=True)
+    console.file.write(json.dumps(content, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    console.file.flush()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any value JSON has no word for

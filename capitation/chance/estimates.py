@@ -39,9 +39,15 @@ class Estimate:
 class Estimates:
     """Estimates from the draws of one simulation."""
 
-    def __init__(self, simulation: Drawn) -> None:
+    def __init__(self, simulation: Drawn, *, errors: bool = True) -> None:
+        """Estimates from a simulation.
+
+        Args:
+            simulation: its draws.
+            errors: whether the standard errors are wanted; without them those of Sobol points are not worked out (NaN).
+        """
         is_sobol = simulation.request.method == "sobol"
-        self._scramble = simulation.block if is_sobol else None
+        self._scramble, self._errors = (simulation.block if is_sobol else None), errors
 
     def mean(self, values: Floats) -> Estimate:
         """The mean."""
@@ -94,6 +100,8 @@ class Estimates:
         return Estimate(of(values), float(np.std(beyond, dtype=float)) / (1 - share) / math.sqrt(len(values)))
 
     def _by_scramble(self, values: np.ndarray, of: Callable[[Floats], float]) -> Estimate:
+        if not self._errors:
+            return Estimate(of(values), math.nan)
         parts = np.array([of(part) for part in values.reshape(-1, self._scramble or 1)])
         return Estimate(of(values), float(parts.std(ddof=1)) / math.sqrt(len(parts)))
 

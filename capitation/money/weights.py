@@ -28,6 +28,9 @@ _EXACT = 2**53
 _WIDEST_SHIFT = 48
 """Bits by which binary values may differ in scale and still be added up a million times in 128-bit whole numbers."""
 
+_LOWEST = -970
+"""Smallest binary exponent of a weight; what those below it are multiplied by would be no float."""
+
 Number = int | float | Decimal | Fraction
 """What a weight may be in plain Python."""
 
@@ -93,7 +96,7 @@ def _binary(name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[p
     used = exponent[whole != 0]
     smallest = int(used.min()) if used.size else 0
     shift = np.where(whole == 0, 0, exponent - smallest)
-    if int(shift.max(initial=0)) > _WIDEST_SHIFT:
+    if int(shift.max(initial=0)) > _WIDEST_SHIFT or smallest < _LOWEST:
         return None
     frame = pl.DataFrame({"whole": whole, "by": np.left_shift(1, shift.astype(np.int64))})
     found = frame.select((pl.col("whole").cast(pl.Int128) * pl.col("by").cast(pl.Int128)).alias(name)).to_series()

@@ -32,8 +32,8 @@ TRENDS, PRICED = "unmitigated", "mitigated"
 _ROW = ["year", "provider", "commissioner", "locality_code", "service", "line"]
 
 
-class PlanLine(Schema):
-    """The part of a provider's allocation that one line of a service makes up."""
+class LocalityLine(Schema):
+    """One line of a service that a provider gives the people of a locality and a commissioner pays for."""
 
     year = YEAR
     provider = Column(pl.String, "code", "Provider", key=True)
@@ -41,18 +41,17 @@ class PlanLine(Schema):
     locality_code = LOCALITY.but(about="Locality whose people are cared for")
     service = Column(pl.String, "code", "Service", key=True)
     line = COST_LINE
+
+
+class PlanLine(LocalityLine):
+    """The part of a provider's allocation that one line of a service makes up."""
+
     plan_value_pence = Column(pl.Int64, "pence", "Part of the provider's allocation")
 
 
-class CostBase(Schema):
+class CostBase(LocalityLine):
     """What one line of a provider's care costs at an activity, from which its cost at any other follows."""
 
-    year = YEAR
-    provider = Column(pl.String, "code", "Provider", key=True)
-    commissioner = Column(pl.String, "code", "Who pays", key=True)
-    locality_code = LOCALITY.but(about="Locality whose people are cared for")
-    service = Column(pl.String, "code", "Service", key=True)
-    line = COST_LINE
     base_cost_pence = Column(pl.Int64, "pence", "What it costs at the base activity")
     base_activity = Column(
         pl.Int64,

@@ -7,6 +7,8 @@ import time
 import pytest
 import uvicorn
 
+from tests.api.service.real_server import until
+
 pytestmark = pytest.mark.deep
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,8 +31,8 @@ def root(site):
     server = uvicorn.Server(uvicorn.Config(site.app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.05)
+    until(lambda: server.started or not thread.is_alive())
+    assert server.started
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = server.force_exit = True
     thread.join(10)

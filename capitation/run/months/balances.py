@@ -20,13 +20,18 @@ from capitation.run.months.monthly import MONTH, MonthlyCash
 KEY = ["year", "month", "commissioner_code", "provider_code"]
 
 
-class MonthBalance(Schema):
-    """What a commissioner owes a provider at the end of a month; below nothing the provider was paid ahead."""
+class _PairMonth(Schema):
+    """A commissioner and a provider at the end of a month."""
 
     year = YEAR
     month = MONTH
     commissioner_code = COMMISSIONER
     provider_code = PROVIDER
+
+
+class MonthBalance(_PairMonth):
+    """What a commissioner owes a provider at the end of a month; below nothing the provider was paid ahead."""
+
     earned_pence = Column(pl.Int64, "pence", "Earned since April")
     paid_pence = Column(pl.Int64, "pence", "Paid since April")
     owed_pence = Column(pl.Int64, "pence", "Owed to the provider at the end of the month")
@@ -37,13 +42,9 @@ class MonthBalance(Schema):
         return {"owed is earned less paid": pl.col("owed_pence") == pl.col("earned_pence") - pl.col("paid_pence")}
 
 
-class BalanceDifference(Schema):
+class BalanceDifference(_PairMonth):
     """A month's balance of which the two parties say different amounts."""
 
-    year = YEAR
-    month = MONTH
-    commissioner_code = COMMISSIONER
-    provider_code = PROVIDER
     ours_pence = Column(pl.Int64, "pence", "Owed to the provider, by the run")
     theirs_pence = Column(pl.Int64, "pence", "Owed to the provider, by the other party")
     difference_pence = Column(pl.Int64, "pence", "Theirs less ours")

@@ -94,7 +94,12 @@ class Trial:
 
     def measures(self, figures: Figures) -> tuple[float, ...]:
         """What each limit is about, in the order of the limits."""
-        return tuple(each.value for each in self.estimated(figures))
+
+        def numbers() -> Iterable[float]:
+            found = self.borne(figures)
+            return [max(self._worst(found, limit)[1], 0.0) for limit in self.family.limits]
+
+        return self.remembered("limits", figures, numbers)
 
     def estimated(self, figures: Figures) -> tuple[Estimate, ...]:
         """What each limit is about with its standard error, in the order of the limits."""
@@ -105,15 +110,19 @@ class Trial:
                 one = self.measured(found, limit)
                 yield from (one.value, one.error)
 
-        flat = self.remembered("limits", figures, numbers)
+        flat = self.remembered("limits and errors", figures, numbers)
         return tuple(Estimate(value, error) for value, error in zip(flat[::2], flat[1::2], strict=True))
 
     def measured(self, found: Borne, limit: DesignLimit) -> Estimate:
         """What a limit is about, of the locality that bears most or of the pool, with its standard error."""
-        estimates = Estimates(self.simulation)
-        rows = list(found.locality) if limit.party == "locality" else [found.pool]
-        worst = max((self._one(estimates, row, limit) for row in rows), key=lambda each: each.value)
+        worst = self._one(Estimates(self.simulation), self._worst(found, limit)[0], limit)
         return Estimate(max(worst.value, 0.0), worst.error)
+
+    def _worst(self, found: Borne, limit: DesignLimit) -> tuple[Floats, float]:
+        """The draws of whoever bears most of what a limit is about, and how much that is."""
+        estimates = Estimates(self.simulation, errors=False)
+        rows = list(found.locality) if limit.party == "locality" else [found.pool]
+        return max(((row, self._one(estimates, row, limit).value) for row in rows), key=lambda each: each[1])
 
     def _one(self, estimates: Estimates, loss: Floats, limit: DesignLimit) -> Estimate:
         share = 1 - float(limit.chance)

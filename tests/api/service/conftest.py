@@ -7,10 +7,11 @@ suite only, because the database cannot matter to what they claim.
 import datetime as dt
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +21,15 @@ from starlette.testclient import TestClient
 from api.service import app
 from api.service.jobs.worker import Worker
 from api.service.kinds import run as run_kind
+from api.service.packs import archive
+from api.service.packs.sandbox import pack_faults
 from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.proofs.api_keys import issue_key
 from api.service.security.proofs.local_token import COOKIE
 from api.service.settings import STORE_FILE, Settings
+from capitation.errors import Fault
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
 from capitation.run import plausible_run
@@ -75,7 +79,7 @@ def together(count: int, ask: Callable[[int], T]) -> list[T]:
     ready = threading.Barrier(count)
 
     def one(number: int) -> T:
-        ready.wait()
+        ready.wait(60)
         return ask(number)
 
     with ThreadPoolExecutor(count) as threads:
@@ -124,6 +128,33 @@ def shipped_pack_hashed_once() -> Iterator[None]:
     app.pack_at = once
     yield
     app.pack_at = real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packs_tried_here_and_once() -> Iterator[Callable[[Path], Iterable[Fault]]]:
+    """Try what a sent pack holds in this process, and each content once; gives the trial in a process of its own."""
+    (real,) = archive.unpacked.__defaults__
+    tried: dict[str, list[Fault]] = {}
+
+    def once(folder: Path) -> list[Fault]:
+        whole = sha256()
+        for path in sorted(folder.rglob("*")):
+            whole.update(f"{path.relative_to(folder)}\n{path.stat().st_size if path.is_file() else ''}\n".encode())
+            whole.update(path.read_bytes() if path.is_file() else b"")
+        digest = whole.hexdigest()
+        if digest not in tried:
+            tried[digest] = pack_faults(folder)
+        return tried[digest]
+
+    archive.unpacked.__defaults__ = (once,)
+    yield real
+    archive.unpacked.__defaults__ = (real,)
+
+
+@pytest.fixture
+def tried_as_served(packs_tried_here_and_once, monkeypatch) -> None:
+    """Packs are tried as they are in a service: each in a process of its own."""
+    monkeypatch.setattr(archive.unpacked, "__defaults__", (packs_tried_here_and_once,))
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ def working(served):
     """A worker that works beside the client."""
     stop = threading.Event()
     worker = Worker(served.service.store, served.service.packs, served.service.settings)
-    thread = threading.Thread(target=worker.work_until, args=(stop,))
+    thread = threading.Thread(target=worker.work_until, args=(stop,), daemon=True)
     thread.start()
     yield
     stop.set()
-    thread.join()
+    thread.join(60)
 
 
 def ask(served, prefer=None, key="k", body=None):

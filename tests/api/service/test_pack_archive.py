@@ -903,14 +903,14 @@ def test_threads_get_one_and_the_same_pack(tmp_path, small):
     start = threading.Barrier(8)
 
     def ask():
-        start.wait()
+        start.wait(60)
         found.append(packs.named(small.digest))
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert len({id(pack) for pack in found}) == 1
     assert asked == [small.digest]
 
@@ -920,21 +920,21 @@ def test_instances_on_one_folder_do_not_meet_half_a_pack(tmp_path, small):
 
     def ask():
         packs = packs_in(tmp_path / "packs", kept)
-        start.wait()
+        start.wait(60)
         found.append(Pack(packs.named(small.digest).folder).digest)
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert found == [small.digest] * 6
     assert [p.name for p in (tmp_path / "packs").iterdir()] == [small.digest]
 
 
 def _ask(folder, archive, named, start, told_to):
     packs = packs_in(folder, {named: archive})
-    start.wait()
+    start.wait(120)
     told_to.put(Pack(packs.named(named).folder).digest)
 
 
@@ -942,12 +942,13 @@ def test_two_processes_on_one_folder_do_not_meet_half_a_pack(tmp_path, small):
     fork = multiprocessing.get_context("spawn")
     start, told_to, archive = fork.Barrier(2), fork.Queue(), archive_of(small)
     both = [
-        fork.Process(target=_ask, args=(tmp_path / "packs", archive, small.digest, start, told_to)) for _ in range(2)
+        fork.Process(target=_ask, args=(tmp_path / "packs", archive, small.digest, start, told_to), daemon=True)
+        for _ in range(2)
     ]
     for process in both:
         process.start()
-    found = [told_to.get(timeout=60) for _ in both]
+    found = [told_to.get(timeout=120) for _ in both]
     for process in both:
-        process.join()
+        process.join(60)
     assert found == [small.digest] * 2
     assert [p.name for p in (tmp_path / "packs").iterdir()] == [small.digest]

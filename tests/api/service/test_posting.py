@@ -65,7 +65,7 @@ def test_four_calls_lead_from_nothing_to_a_balanced_journal(served, hands, blmk_
 
     stop = threading.Event()
     worker = Worker(served.service.store, served.service.packs, served.service.settings)
-    thread = threading.Thread(target=worker.work_until, args=(stop,))
+    thread = threading.Thread(target=worker.work_until, args=(stop,), daemon=True)
     thread.start()
     try:
         waits = {"Idempotency-Key": "1", "Prefer": "wait=60"}
@@ -77,7 +77,7 @@ def test_four_calls_lead_from_nothing_to_a_balanced_journal(served, hands, blmk_
         sent = call("GET", journal.headers["location"], "cal", headers={"Accept": "text/csv"})
     finally:
         stop.set()
-        thread.join()
+        thread.join(60)
     assert len(calls) == 4
     assert made.headers["preference-applied"] == "wait=60"
     rows = list(csv.DictReader(io.StringIO(sent.text)))

@@ -115,7 +115,7 @@ def test_a_server_that_is_asked_to_stop_lets_go_of_those_who_wait(tmp_path):
     def ask():
         answers.append(server.client.post("/v1/runs", json={"scenario": "blmk"}, headers=headers, timeout=60))
 
-    waiting = threading.Thread(target=ask)
+    waiting = threading.Thread(target=ask, daemon=True)
     waiting.start()
     until = time.monotonic() + 30
     while not server.client.get("/v1/jobs").json()["items"] and time.monotonic() < until:

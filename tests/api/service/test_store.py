@@ -213,7 +213,7 @@ def test_a_new_file_that_another_process_has_just_begun_to_write_to_is_waited_fo
     store = Store(f"sqlite:///{tmp_path / 'new.db'}")
     store.migrate()
     assert store.self_test() == "0006"
-    letting_go.join()
+    letting_go.join(60)
     other.close()
     store.close()
 
@@ -396,7 +396,7 @@ def test_nothing_done_together_is_seen_by_others_before_its_end(stores):
     with store.transaction():
         store.ask(JOB, "run", "{}", "anna")
         with ThreadPoolExecutor(1) as pool:
-            seen.append(pool.submit(store.job, JOB).result())  # another thread of the same process
+            seen.append(pool.submit(store.job, JOB).result(60))  # another thread of the same process
         seen.append(other.job(JOB))
     assert seen == [None, None]
     assert other.job(JOB).status == "queued"

@@ -140,7 +140,7 @@ def test_jobs_that_end_are_sent_to_a_server(serve):
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
         served = serve(webhook_url=f"http://127.0.0.1:{running.server_port}/hook", webhook_secret=SECRET)
         first = served.client.post(

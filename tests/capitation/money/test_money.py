@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capitation.errors import DataError, FrameError, NothingToShareError
@@ -234,6 +234,7 @@ def test_nearest_breaks_ties_away_from_zero():
         max_size=30,
     )
 )
+@example([("a", 2.2250738585072014e-308)])
 def test_sums_of_floats_are_the_exact_ones_whatever_the_order_and_the_scale(rows):
     frame = pl.DataFrame(rows, schema={"k": pl.String, "w": pl.Float64}, orient="row")
     sums = dict(exact_sums(frame, ["k"], "w").iter_rows())

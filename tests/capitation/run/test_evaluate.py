@@ -179,7 +179,7 @@ def test_the_same_inputs_give_the_same_run_on_any_number_of_threads(blmk_run):
         "print(run.manifest.model_dump_json())"
     )
     found = set()
-    for threads in ("1", "4"):
+    for threads in sorted({"1", "4"} - {str(pl.thread_pool_size())}):  # this process has tried its own number
         environment = {**os.environ, "POLARS_MAX_THREADS": threads}
         root = Path(__file__).parents[3]
         done = subprocess.run(
