@@ -98,6 +98,11 @@ def of_run(run: Run, pack: DataPack | None = None) -> Material:
     return Material(title, f"run {run.id}", run.frames, names, {} if pack is None else coordinates(pack), facts)
 
 
+def names_of(run: Run, pack: DataPack | None = None) -> dict[str, str]:
+    """Names of all codes of a run: services and streams of money in words, then what the pack and the run itself call them."""
+    return {**SERVICES, **of_run(run, pack).names}
+
+
 def of_frames(frames: Mapping[str, pl.DataFrame], title: str, source: str, pack: DataPack | None = None) -> Material:
     """The material of frames that stand by themselves, such as those of a simulation or a frontier."""
     if pack is None:

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.exports.csv import export_csv
-from api.exports.workbook import export_xlsx
-from capitation.records.frames import Schema
+from api.exports.people_workbook import people_workbook
 from capitation.run.run import Run, save_run
 
 
-def write_run(run: Run, out: Path, schemas: Mapping[str, type[Schema]], *, csv: bool, xlsx: bool) -> list[Path]:
+def write_run(run: Run, out: Path, names: Mapping[str, str] | None = None, *, csv: bool, xlsx: bool) -> list[Path]:
     """Write a run below a folder.
 
     Args:
         run: the run.
         out: the folder.
-        schemas: schema by frame name, for the workbook's dictionary.
+        names: names of codes that the run itself does not name, for the workbook.
         csv: export every frame as CSV as well.
-        xlsx: export one workbook as well.
+        xlsx: write a workbook for people as well; `capitation workbook RUN --all` writes one of every table.
 
     Returns:
         What was written, the run first.
@@ -28,5 +27,5 @@ def write_run(run: Run, out: Path, schemas: Mapping[str, type[Schema]], *, csv: 
     if csv:
         written.append(export_csv(run, out))
     if xlsx:
-        written.append(export_xlsx(run, out / f"{run.id}.xlsx", schemas))
+        written.append(people_workbook(run, out / f"{run.id}.xlsx", names))
     return written

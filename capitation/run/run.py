@@ -212,6 +212,14 @@ def load_run(folder: Path) -> Run:
         )
         raise SourceError(f"{folder}: found no {MANIFEST}; expected a run. {hint}")
     manifest = read_document(folder / MANIFEST, RunManifest)
+    if manifest.frames and not (folder / "frames").is_dir():
+        run = folder.with_name(manifest.run_id)
+        hint = (
+            f"it stands in {run}"
+            if (run / MANIFEST).is_file()
+            else "give the folder that the run itself was written to"
+        )
+        raise SourceError(f"{folder}: found an export of run {manifest.run_id}, not the run; {hint}")
     frames, faults = {}, []
     for name, record in manifest.frames.items():
         path = folder / "frames" / f"{name}.parquet"

@@ -8,6 +8,7 @@ import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
 from api.boards.risk.parties import party_sentences
+from api.charts.material import names_of
 from capitation.chance.document import Uncertainty
 from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import InfeasibleError
@@ -60,7 +61,7 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return " ".join([*party_sentences(made, frames), safe])
+    return " ".join([*party_sentences(made.document, frames, names_of(run, pack)), safe])
 
 
 REMAKE = "`capitation simulate {scenario} --keep FILE` works it out again in under a minute"

@@ -13,6 +13,7 @@ from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError
 from capitation.pack.sources import DataPack
+from contracts.options.document import ContractOptions
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
 
@@ -73,13 +74,21 @@ def _write_picture(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def party_sentences(made: PartyModel, frames: Mapping[str, pl.DataFrame]) -> list[str]:
-    """One sentence an option: how likely a party of each role misses its total in the first year, and why."""
-    first = str(made.document.first_year)
+def party_sentences(
+    document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
+) -> list[str]:
+    """One sentence an option: how likely a party of each role misses its total in the first year, and why.
+
+    Args:
+        document: the options.
+        frames: `party_chance` and `party_layer` of a simulation.
+        names: names of organisations by code, where they are to stand instead.
+    """
+    first, named = str(document.first_year), names or {}
     rows = frames["party_chance"].filter(pl.col("year") == first)
     layers = frames["party_layer"].filter(pl.col("year") == first, pl.col("layer") != "together")
     out = []
-    for option in made.document.options:
+    for option in document.options:
         words = []
         for role in PARTY_ROLES:
             mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role, pl.col("sd_pence") > 0)
@@ -87,8 +96,8 @@ def party_sentences(made: PartyModel, frames: Mapping[str, pl.DataFrame]) -> lis
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
             words.append(
-                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({low['organisation_code']}) to "
-                f"{high['miss']:.0%} ({high['organisation_code']})"
+                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
+                f"{high['miss']:.0%} ({named.get(high['organisation_code'], high['organisation_code'])})"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
         out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")

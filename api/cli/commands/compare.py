@@ -10,6 +10,7 @@ import typer
 from api.boards.choice import show_choice
 from api.boards.options import opening_gap_sentence, show_differences, show_options, who_pays_by_role
 from api.boards.tables import print_json
+from api.charts.material import names_of
 from api.cli.options import CsvOption, DataOption, JsonOption, XlsxOption
 from api.cli.shipped import shipped
 from api.exports.run_files import write_run
@@ -17,7 +18,7 @@ from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from contracts.options.document import read_options
-from contracts.options.evaluate import SCHEMAS, evaluate_options
+from contracts.options.evaluate import evaluate_options
 from contracts.options.study import STUDY
 
 
@@ -60,7 +61,7 @@ def compare(
     if case is not None:
         document = document.model_copy(update={"shown_case": case})
     done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()), studied=True)
-    written = [] if out is None else write_run(done, out, {**SCHEMAS, **STUDY}, csv=csv, xlsx=xlsx)
+    written = [] if out is None else write_run(done, out, names_of(done, pack) if xlsx else None, csv=csv, xlsx=xlsx)
     if as_json:
         names = [
             "expected_gap",

@@ -16,19 +16,19 @@ from api.boards.questions import WholePlan, show_questions
 from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
 from api.boards.tables import console, notices
+from api.charts.material import names_of
 from api.cli.commands.serve import serve
 from api.cli.opened_pages import open_pages
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
-from api.exports.workbook import export_xlsx
+from api.exports.people_workbook import people_workbook
 from capitation.chance.document import read_uncertainty
 from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.plausible_run import evaluate_plausibly
 from capitation.run.run import save_run
 from capitation.run.scenario import read_scenario
-from capitation.run.tables import SCHEMAS
 from contracts.options.document import read_options
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
@@ -80,7 +80,7 @@ def demo(
         written = [
             save_run(plan.run, out),
             export_csv(tables, out),
-            export_xlsx(tables, out / f"{plan.run.id}.xlsx", SCHEMAS),
+            people_workbook(plan.run, out / f"{plan.run.id}.xlsx", names_of(plan.run, pack)),
         ]
     for note in plan.run.manifest.notes:
         notices.print(f"note: {note}", markup=False)

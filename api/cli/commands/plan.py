@@ -19,7 +19,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
-from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
+from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import Problem, read_problem
 
 GAP = 0.005
@@ -66,7 +66,7 @@ def plan(
     outcome = mix_of_problem(mix_problem, of_problem)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
-    written = write_run(done, out, SCHEMAS, csv=False, xlsx=False)
+    written = write_run(done, out, csv=False, xlsx=False)
     shown = year or str(done.bridge.get_column("year").max())
     if as_json:
         lines = done.bridge.filter((done.bridge["year"] == shown) & (done.bridge["level"] == "system"))

@@ -298,7 +298,7 @@ def _report(
                 "party_draws": parties.found.draws,
                 "parties": parties.frames["party_chance"],
                 **{name: frame for name, frame in parties.frames.items() if name != "party_chance"},
-                "says": party_sentences(parties.found.model, parties.frames),
+                "says": party_sentences(parties.found.model.document, parties.frames),
             }
         print_json({**content, "written": [str(path) for path in written]})
         return
@@ -329,7 +329,7 @@ def _show_parties(parties: Parties) -> None:
     rows = parties.frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
     title = f"Chance of missing the control total, and of a deficit, {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
     show(_in_percent(rows.select(columns)), title)
-    for sentence in party_sentences(made, parties.frames):
+    for sentence in party_sentences(made.document, parties.frames):
         typer.echo(sentence)
 
 

@@ -35,7 +35,7 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
         folder: folder of the written run, where it is written.
         most: how many.
     """
-    log = _kept(run, inputs, folder)
+    log = kept_log(run, inputs, folder)
     if log is None:
         return Foremost((), (f"no log of assumptions is kept; {REMAKE}",))
     names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
@@ -43,7 +43,8 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
     return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
 
 
-def _kept(run: Run, inputs: PlanInputs, folder: Path | None) -> AssumptionLog | None:
+def kept_log(run: Run, inputs: PlanInputs, folder: Path | None = None) -> AssumptionLog | None:
+    """The log kept with a written run for all that it rests on now, else the one that ships in its pack; None where there is neither."""
     own = None if folder is None else kept_in(folder, inputs.content_key(run))
     if own is not None:
         return own
@@ -53,4 +54,4 @@ def _kept(run: Run, inputs: PlanInputs, folder: Path | None) -> AssumptionLog | 
         return None
 
 
-__all__ = ["Foremost", "foremost"]
+__all__ = ["Foremost", "foremost", "kept_log"]

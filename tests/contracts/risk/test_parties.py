@@ -164,7 +164,12 @@ def test_what_a_contract_carries_into_later_years_stays_within_its_draw(document
         "step": "taken", "term": "recoup", "amount": "line_gain", "balance": 0, "added": "loss_alone",
         "order_by": "year", "within": account,
     }  # fmt: skip
-    alone = {"step": "loss_alone", "term": "floor", "amount": "loss", "limits": [{"base": "plan_value_pence", "rate": 0}]}
+    alone = {
+        "step": "loss_alone",
+        "term": "floor",
+        "amount": "loss",
+        "limits": [{"base": "plan_value_pence", "rate": 0}],
+    }
     terms = [*(steps[k] for k in ("capitation", "line_gain")), owed, alone, taken]
     terms += [
         *(steps[k] for k in ("gain", "target", "commissioners_part", "due")),

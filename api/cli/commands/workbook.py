@@ -1,0 +1,43 @@
+"""`capitation workbook`: a written run as a workbook for people, or all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import DataOption
+from capitation.errors import SourceError
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
+from capitation.run.run import load_run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("workbook")(workbook)
+
+
+def workbook(
+    run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
+    out: Annotated[Path, typer.Option(help="File to write, .xlsx.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="A sheet for every table of the run, with a data dictionary.")
+    ] = False,
+    data: DataOption = None,
+) -> None:
+    """Write a run as a workbook: the summary first, names beside codes, ready to print; `--all` writes every table."""
+    from api.charts.material import names_of
+    from api.exports.people_workbook import people_workbook
+    from api.exports.workbook import export_xlsx
+    from optimiser.links.plan import SCHEMAS
+
+    if out.suffix.lower() != ".xlsx":
+        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    found = load_run(run)
+    if everything:
+        export_xlsx(found, out, SCHEMAS)
+    else:
+        people_workbook(found, out, names_of(found, DataPack(pack_folder(data))))
+    typer.echo(f"written: {out}")

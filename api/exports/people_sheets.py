@@ -1,0 +1,459 @@
+"""What people take away of a run, sheet by sheet: the summary first, names beside codes, headings in words; at most `MOST` sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from capitation.records.identity import canonical
+from capitation.run.run import Run
+
+MOST = 15
+"""Sheets of a workbook for people, its contents among them."""
+ASSUMPTIONS = 60
+"""Assumptions that it lists; all stand in the full workbook."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table with what a reader needs beside it."""
+
+    name: str
+    """On its tab."""
+    title: str
+    """Above the table."""
+    about: str
+    """What the table says, in which unit, and what to know of it."""
+    rows: pl.DataFrame
+    """The table under readable headings; money in pence."""
+    money: frozenset[str] = frozenset()
+    """Headings whose columns are pence, shown as pounds."""
+    shares: frozenset[str] = frozenset()
+    """Headings whose columns are fractions of 1, shown as percentages."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What is to be said of a heading that does not say it itself."""
+
+
+def people_sheets(run: Run, names: Mapping[str, str] | None = None) -> tuple[list[Sheet], list[str]]:
+    """The sheets that a run has material for, and in words what it lacks for the others.
+
+    Args:
+        run: the run.
+        names: names of streams of money, contract options and other codes that the run itself does not name.
+    """
+    made, lacks = [], []
+    called = {**(names or {}), **_named_by(run)}
+    for maker, lacking in _MAKERS:
+        found = maker(run, called)
+        if found is None:
+            if lacking:
+                lacks.append(lacking)
+        else:
+            made.append(found)
+    summary = _summary(run, called)
+    return [*([] if summary is None else [summary]), *made, _words(made), _inputs(run)], lacks
+
+
+def _frame(run: Run, name: str) -> pl.DataFrame:
+    found = run.frames.get(name)
+    return pl.DataFrame() if found is None else found
+
+
+def _named_by(run: Run) -> dict[str, str]:
+    rows = _frame(run, "code_name")
+    return {} if rows.is_empty() else dict(rows.select("code", "name").iter_rows())
+
+
+def _named(column: str, names: Mapping[str, str]) -> pl.Expr:
+    return pl.col(column).replace(names)
+
+
+def _need_year(run: Run) -> str:
+    """The year that the run's lists are of; its first year where it names none."""
+    document = run.manifest.scenario
+    inner = document.get("scenario")
+    for each in (document, inner if isinstance(inner, dict) else {}):
+        if each.get("need_year"):
+            return str(each["need_year"])
+    return str(_frame(run, "locality_total")["year"].min())
+
+
+def _wide(rows: pl.DataFrame, index: Sequence[str], on: str, values: str) -> pl.DataFrame:
+    """Rows with a column for each value of one key, sums where several meet."""
+    keys = [str(key) for key in rows[on].unique().sort()]
+    sums = rows.group_by(*index, on).agg(pl.col(values).sum())
+    return sums.pivot(on=on, on_columns=keys, index=list(index), values=values).sort(*index)
+
+
+def _span(rows: pl.DataFrame) -> str:
+    years = rows["year"].unique().sort().to_list()
+    return f"{years[0]} to {years[-1]}"
+
+
+def _summary(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    """The figures that a board asks for first."""
+    said: list[tuple[str, str, int]] = []
+    totals = _frame(run, "locality_total")
+    if not totals.is_empty():
+        by = totals.group_by("year").agg(pl.col("total_pence").sum()).sort("year")
+        said += [("Allocation to all localities", str(year), pence) for year, pence in by.iter_rows()]
+    chain = _frame(run, "bridge")
+    if not chain.is_empty():
+        last = str(chain["year"].max())
+        rows = chain.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
+        said += [(title, last, pence) for title, pence in rows.select("title", "amount_pence").iter_rows()]
+    mix = _frame(run, "mix_line")
+    if not mix.is_empty():
+        years = f"{_span(mix)}"
+        said += [
+            (f"The mix of investments: {title}", years, int(mix[name].sum()))
+            for title, name in (("its spend", "spend_pence"), ("what it gains the system", "gain_pence"))
+        ]
+    for option, last, pence in _by_option(run, names):
+        said.append((f"All organisations together under {option}", last, pence))
+    if not said:
+        return None
+    rows = pl.DataFrame(said, schema={"Figure": pl.String, "Year": pl.String, "£": pl.Int64}, orient="row")
+    return Sheet(
+        "Summary",
+        "The figures that a board asks for first",
+        "Pounds; exact to the penny in the cell.",
+        rows,
+        frozenset({"£"}),
+    )
+
+
+def _by_option(run: Run, names: Mapping[str, str]) -> list[tuple[str, str, int]]:
+    rows = _positions(run, names)
+    if rows.is_empty():
+        return []
+    last = str(rows["year"].max())
+    by = rows.filter(pl.col("year") == last).group_by("option").agg(pl.col("position_pence").sum()).sort("option")
+    return [(option, last, pence) for option, pence in by.iter_rows()]
+
+
+def _positions(run: Run, names: Mapping[str, str]) -> pl.DataFrame:
+    """Positions by option: those of the plan, else those of the options in the case they show."""
+    rows = _frame(run, "plan_position")
+    if rows.is_empty():
+        rows = _frame(run, "position")
+        if rows.is_empty():
+            return rows
+        case = run.manifest.scenario.get("shown_case")
+        cases = rows["activity_case"].unique().sort().to_list()
+        rows = rows.filter(pl.col("activity_case") == (case if case in cases else cases[0]))
+    return rows.filter(pl.col("role") != "payer").with_columns(_named("option", names))
+
+
+def _places(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "allocation")
+    rows = rows if rows.is_empty() else rows.filter(pl.col("level") == "place")
+    if rows.is_empty():
+        return None
+    wide = _wide(rows, ["code"], "year", "allocation_pence").with_columns(_named("code", names).alias("Place"))
+    years = [name for name in wide.columns if name not in ("code", "Place")]
+    wide = wide.select("Place", pl.col("code").alias("Code"), *years)
+    return Sheet(
+        "Places", "Allocation to places by year", "Pounds, all streams of money together.", wide, frozenset(years)
+    )
+
+
+def _localities(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    totals = _frame(run, "locality_total")
+    if totals.is_empty():
+        return None
+    year = _need_year(run)
+    money = totals.filter(pl.col("year") == year).group_by("area_code").agg(pl.col("total_pence").sum())
+    people = (
+        _frame(run, "population").filter(pl.col("year") == year)
+        .join(_frame(run, "membership").select("practice_code", area_code="locality_code"), on="practice_code")
+        .group_by("area_code").agg(pl.col("registered_persons").sum().alias("Registered persons"))
+    )  # fmt: skip
+    far = _frame(run, "place_distance").filter(pl.col("year") == year)
+    rows = (
+        money.join(people, on="area_code", how="left")
+        .join(far.select("area_code", "target_pence", "closing_dft_pence", "closing_dft_share"), on="area_code", how="left")
+        .sort("area_code")
+        .select(
+            _named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), pl.col("Registered persons").round(0).cast(pl.Int64),
+            pl.col("total_pence").alias("Allocation, £"), (pl.col("total_pence") / pl.col("Registered persons")).round(0).cast(pl.Int64).alias("Allocation a head, £"),
+            pl.col("target_pence").alias("Target, £"), pl.col("closing_dft_pence").alias("Gap, £"), pl.col("closing_dft_share").alias("Distance from target"),
+        )
+    )  # fmt: skip
+    money_heads = frozenset(name for name in rows.columns if name.endswith("£"))
+    return Sheet(
+        "Localities",
+        f"Allocation to localities, {year}",
+        "Distance is allocation less target, as a share of target.",
+        rows,
+        money_heads,
+        frozenset({"Distance from target"}),
+    )
+
+
+def _streams(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "locality_total")
+    if rows.is_empty():
+        return None
+    year = _need_year(run)
+    wide = _wide(rows.filter(pl.col("year") == year), ["area_code"], "stream", "total_pence").rename(
+        lambda name: names.get(name, name)
+    )
+    streams = [name for name in wide.columns if name != "area_code"]
+    wide = wide.select(_named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), *streams)
+    return Sheet("Streams", f"Allocation to localities by stream of money, {year}", "Pounds.", wide, frozenset(streams))
+
+
+def _practices(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "allocation")
+    rows = rows if rows.is_empty() else rows.filter(pl.col("level") == "practice")
+    if rows.is_empty():
+        return None
+    year = _need_year(run)
+    homes = _frame(run, "membership").unique("practice_code").select("practice_code", "locality_code")
+    people = (
+        _frame(run, "population")
+        .filter(pl.col("year") == year)
+        .group_by("practice_code")
+        .agg(pl.col("registered_persons").sum())
+    )
+    rows = (
+        rows.filter(pl.col("year") == year).group_by("code").agg(pl.col("allocation_pence").sum())
+        .join(homes, left_on="code", right_on="practice_code", how="left").join(people, left_on="code", right_on="practice_code", how="left")
+        .sort("locality_code", "code")
+        .select(
+            _named("code", names).alias("Practice"), pl.col("code").alias("Code"), _named("locality_code", names).alias("Locality"),
+            pl.col("registered_persons").round(0).cast(pl.Int64).alias("Registered persons"), pl.col("allocation_pence").alias("Allocation, £"),
+        )
+    )  # fmt: skip
+    return Sheet(
+        "Practices",
+        f"Allocation to practices, {year}",
+        "What a practice's people bring to its locality; not a payment to the practice.",
+        rows,
+        frozenset({"Allocation, £"}),
+    )
+
+
+def _providers(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "provider_allocation")
+    if rows.is_empty():
+        return None
+    wide = _wide(rows, ["provider_code"], "year", "allocation_pence")
+    years = [name for name in wide.columns if name != "provider_code"]
+    wide = wide.select(_named("provider_code", names).alias("Provider"), pl.col("provider_code").alias("Code"), *years)
+    return Sheet(
+        "Providers", "What flows to providers by year", "Pounds, by the flows of the data pack.", wide, frozenset(years)
+    )
+
+
+def _deficit(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "bridge")
+    if rows.is_empty():
+        return None
+    rows = rows.filter(pl.col("level") == "system")
+    wide = _wide(rows, ["step", "title"], "year", "amount_pence")
+    years = [name for name in wide.columns if name not in ("step", "title")]
+    sources = (
+        rows.sort("year")
+        .group_by("title", maintain_order=True)
+        .agg(pl.col("source").last().alias("Where it comes from"))
+    )
+    wide = (
+        wide.join(sources, on="title", how="left")
+        .sort("step")
+        .select(pl.col("title").alias("Line"), *years, "Where it comes from")
+    )
+    return Sheet(
+        "Deficit",
+        "From the opening deficit to what is left",
+        "Pounds; deficits stand above nothing.",
+        wide,
+        frozenset(years),
+    )
+
+
+def _organisations(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "organisation_position")
+    if rows.is_empty():
+        return None
+    last = str(rows["year"].max())
+    money = {
+        "income_pence": "Income, £", "cost_pence": "Cost, £", "sustainability_pence": "Sustainability funding, £", "position_pence": "Position, £",
+        "control_total_pence": "Must reach, £", "margin_pence": "Margin, £",
+    }  # fmt: skip
+    rows = rows.filter(pl.col("year") == last).sort("role", "organisation_code").select(
+        _named("organisation_code", names).alias("Organisation"), pl.col("organisation_code").alias("Code"), pl.col("role").alias("Role"),
+        *(pl.col(name).alias(title) for name, title in money.items()),
+        pl.when(pl.col("is_met").is_null()).then(pl.lit("has none")).when(pl.col("is_met")).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("Control total reached"),
+    )  # fmt: skip
+    return Sheet(
+        "Organisations",
+        f"Organisations when nothing is done, {last}",
+        "Pounds; surpluses stand above nothing.",
+        rows,
+        frozenset(money.values()),
+    )
+
+
+def _options(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _positions(run, names)
+    if rows.is_empty():
+        return None
+    last = str(rows["year"].max())
+    wide = _wide(rows.filter(pl.col("year") == last), ["role", "organisation_code"], "option", "position_pence")
+    options = [name for name in wide.columns if name not in ("role", "organisation_code")]
+    wide = wide.select(
+        _named("organisation_code", names).alias("Organisation"),
+        pl.col("organisation_code").alias("Code"),
+        pl.col("role").alias("Role"),
+        *options,
+    )
+    return Sheet(
+        "Contract options",
+        f"What each organisation is left with under each contract option, {last}",
+        "Pounds; surpluses stand above nothing.",
+        wide,
+        frozenset(options),
+    )
+
+
+def _who_pays(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "who_pays")
+    if rows.is_empty():
+        return None
+    sums = rows.group_by("option", "activity_case", "year", "role").agg(pl.col("borne_pence").sum())
+    wide = _wide(
+        sums.with_columns(_named("option", names)),
+        ["option", "activity_case", "role"],
+        "year",
+        "borne_pence",
+    )
+    years = [name for name in wide.columns if name not in ("option", "activity_case", "role")]
+    wide = wide.with_columns(_named("activity_case", names)).rename(
+        {"option": "Contract option", "activity_case": "Activity case", "role": "Who bears it"}
+    )
+    return Sheet(
+        "Who pays", "Who bears the extra cost when activity leaves plan", "Pounds by year.", wide, frozenset(years)
+    )
+
+
+def _mix(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "mix_line")
+    if rows.is_empty():
+        return None
+    launches = _frame(run, "mix_launches")
+    money = {
+        "cost_released_pence": "Cost released, £",
+        "savings_pence": "Savings, £",
+        "spend_pence": "Own spend, £",
+        "gain_pence": "Gain, £",
+    }
+    sums = rows.group_by("solution", "title").agg(
+        pl.col("avoided_units").sum(), *(pl.col(name).sum() for name in money)
+    )
+    if launches.is_empty():
+        sums = sums.with_columns(pl.lit("").alias("First start"))
+    else:
+        first = launches.filter(pl.col("start") > 0).group_by("solution").agg(pl.col("year").min().alias("First start"))
+        sums = sums.join(first, on="solution", how="left")
+    sums = sums.sort("gain_pence", "solution", descending=[True, False]).select(
+        pl.col("title").alias("Solution"),
+        "First start",
+        pl.col("avoided_units").alias("Activity avoided"),
+        *(pl.col(name).alias(title) for name, title in money.items()),
+    )
+    years = f"{_span(rows)}"
+    return Sheet(
+        "Investment mix",
+        f"The mix of investments, {years} together",
+        "Gain is cost released and savings less the solution's own spend.",
+        sums,
+        frozenset(money.values()),
+    )
+
+
+def _assumptions(run: Run, names: Mapping[str, str]) -> Sheet | None:
+    rows = _frame(run, "assumption")
+    if rows.is_empty():
+        return None
+    heads = {"rank": "Rank", "document": "Document", "place": "Where in it", "value": "Value", "unit": "Unit", "low": "Low", "high": "High",
+             "quality": "Evidence", "impact": "Impact", "owner": "Owner"}  # fmt: skip
+    first = (
+        rows.sort("rank")
+        .head(ASSUMPTIONS)
+        .select(
+            pl.col(name).cast(pl.String).alias(title) if name != "rank" else pl.col(name).alias(title)
+            for name, title in heads.items()
+            if name in rows.columns
+        )
+    )
+    return Sheet(
+        "Assumptions",
+        f"The first {first.height} of {rows.height} assumptions",
+        "By the marks of their owners; `capitation assumptions` ranks them by what they move.",
+        first,
+    )
+
+
+def _words(made: Sequence[Sheet]) -> Sheet:
+    """What each heading means, sheet by sheet; years and other headings that say it themselves are named once."""
+    said = []
+    for sheet in made:
+        for head in sheet.rows.columns:
+            unit = (
+                "pounds, exact to the penny"
+                if head in sheet.money
+                else "fraction of 1, shown as a percentage"
+                if head in sheet.shares
+                else _unit(sheet.rows.schema[head])
+            )
+            said.append((sheet.name, head, unit))
+    rows = pl.DataFrame(said, schema={"Sheet": pl.String, "Heading": pl.String, "Unit": pl.String}, orient="row")
+    grouped = (
+        rows.group_by("Sheet", "Unit", maintain_order=True)
+        .agg(pl.col("Heading").str.join("; "))
+        .select("Sheet", "Heading", "Unit")
+    )
+    return Sheet("Words", "What the columns hold", "Headings with one unit stand together.", grouped)
+
+
+def _unit(dtype: pl.DataType) -> str:
+    return "whole number" if dtype.is_integer() else "number" if dtype.is_numeric() else "words"
+
+
+def _inputs(run: Run) -> Sheet:
+    rows = [("Run", run.id), ("Made by", run.made_by)]
+    document = {key: value for key, value in run.manifest.scenario.items() if not isinstance(value, (list, dict))}
+    rows += [
+        (f"Document: {key.replace('_', ' ')}", value if isinstance(value, str) else canonical(value))
+        for key, value in document.items()
+    ]
+    rows += [(f"Note {number}", note) for number, note in enumerate(run.manifest.notes, 1)]
+    rows += [(f"Input {name}", checksum) for name, checksum in run.manifest.inputs.items()]
+    frame = pl.DataFrame(rows, schema={"What": pl.String, "Content": pl.String}, orient="row")
+    return Sheet(
+        "Inputs",
+        "What the run was made of",
+        "The checksum of every file it read; the same inputs give the same run.",
+        frame,
+    )
+
+
+_CHAIN = "the chain from the opening deficit (key chain of the scenario)"
+_MAKERS: tuple[tuple[Callable[[Run, Mapping[str, str]], Sheet | None], str], ...] = (
+    (_localities, "allocations"),
+    (_places, ""),
+    (_streams, ""),
+    (_providers, ""),
+    (_practices, ""),
+    (_deficit, _CHAIN),
+    (_organisations, "positions of organisations (key organisations of the scenario)"),
+    (_options, "contract options (`capitation plan` or `capitation compare`)"),
+    (_who_pays, ""),
+    (_mix, "the mix of investments (`capitation plan`)"),
+    (_assumptions, ""),
+)  # fmt: skip
+"""The sheets in their order between the summary and the words, each with what is said where a run has nothing for it."""

@@ -1,0 +1,152 @@
+"""A board paper of a run: what the board is asked to decide, the six answers, the risks, the assumptions, and the method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from api.boards.questions import WholePlan
+from api.boards.run import localities
+from api.boards.tables import listed
+from api.charts.folders import material_of
+from api.charts.material import of_run
+from api.charts.registry import Charts, charts_of
+from api.papers.matters import MATTERS, Told, first_starts
+from api.papers.model import Block, Paper, Section
+from capitation.chain.book import organisation_names
+from capitation.errors import ScenarioError
+from capitation.money.pence import board_text
+from capitation.pack.sources import DataPack
+from capitation.run.run import Run
+from optimiser.links.assumed.inputs import PlanInputs, inputs_of
+from optimiser.links.assumed.shown import kept_log
+
+_INPUTS_SHOWN = 12
+"""Inputs that the annex names with their checksums; the others are counted, and all stand in the run's manifest."""
+
+
+def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Sequence[Path] = ()) -> Paper:
+    """The paper of a run.
+
+    Args:
+        run: a run of a scenario or of a plan; a matter that it lacks a stage for says so instead of failing.
+        pack: the data that it was made from.
+        folder: folder of the written run, where its own log of assumptions may be kept.
+        beside: folders whose stages the paper uses as well, such as that of a simulation.
+
+    Raises:
+        ScenarioError: the run has no allocation to localities, or its documents are not in the pack.
+    """
+    if "locality_total" not in run.frames:
+        raise ScenarioError(
+            f"run {run.id}: found no allocation to localities; expected a run of a scenario or of a plan (`capitation run`, `capitation plan`)"
+        )
+    inputs = inputs_of(run, pack)
+    material = of_run(run, pack)
+    for each in beside:
+        material = material.joined(material_of(each, pack))
+    year = inputs.scenario.need_year
+    told = Told(
+        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge")),
+        charts_of(material),
+        kept_log(run, inputs, folder),
+        {**organisation_names(pack), **material.names},
+    )  # fmt: skip
+    sections = tuple(matter(told) for matter in MATTERS)
+    return Paper(
+        f"{inputs.scenario.title}: money for everything its population needs",
+        f"The board is asked to settle the allocations of {year}, and to say how the deficit is to be met.",
+        run.id,
+        _facts(run, inputs),
+        _decisions(told, sections),
+        (*sections, _method(run, told.charts)),
+    )
+
+
+def _facts(run: Run, inputs: PlanInputs) -> tuple[tuple[str, str], ...]:
+    years = [str(year) for year in run.locality_total["year"].unique().sort()]
+    return (
+        ("Run", run.id),
+        ("Scenario", inputs.scenario.id),
+        ("Years", f"{years[0]} to {years[-1]}"),
+        ("Status", "for decision"),
+        ("Made by", run.made_by),
+    )
+
+
+def _decisions(told: Told, sections: Sequence[Section]) -> tuple[str, ...]:
+    """What is asked of the board, from what the run has."""
+    year, frames = told.plan.year, told.frames
+    rows = localities(told.plan.run, year)
+    asked = [
+        f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as section 1 sets out."
+    ]
+    under = rows.filter(pl.col("gap_pence") < 0)
+    if under.height:
+        cost = sum(-(gap // 2) for gap in under["gap_pence"])
+        asked.append(
+            f"Say whether pace should be faster: closing half of the gap of the {under.height} localities under target costs {board_text(cost)} a year (section 2)."
+        )
+    chain = frames.get("bridge", pl.DataFrame())
+    left = (
+        chain
+        if chain.is_empty()
+        else chain.filter((pl.col("year") == told.last) & (pl.col("level") == "system") & (pl.col("line") == "left"))
+    )
+    if not left.is_empty():
+        asked.append(
+            f"Note that {board_text(int(left['amount_pence'][0]))} of the deficit of {told.last} is left after all that is planned, and ask for a plan for it (section 3)."
+        )
+    if told.plan.document is not None:
+        document = told.plan.document
+        asked.append(
+            f"Choose one of {len(document.options)} contract options from {document.first_year}: {listed([o.title for o in document.options])} (section 4)."
+        )
+    starts = first_starts(frames)
+    if starts:
+        first = min(starts.values())
+        titles = dict(frames["mix_line"].select("solution", "title").iter_rows())
+        begun = sorted(titles.get(code, code) for code, when in starts.items() if when == first)
+        spent = frames["mix_line"].filter(pl.col("year") == first)["spend_pence"].sum()
+        asked.append(
+            f"Approve the start in {first} of {listed(begun)}; the mix spends {board_text(int(spent))} in that year (section 5)."
+        )
+    if told.log is not None:
+        asked.append(
+            f"Name owners for the assumptions of section 7: {told.log.weak} of {told.log.count} rest on weak evidence or carry no mark."
+        )
+    return tuple(asked)
+
+
+def _method(run: Run, charts: Charts) -> Section:
+    """How the figures are worked out, what they rest on, and what is not in the paper."""
+    points = (
+        "Target share of an area = its weighted persons / weighted persons of the system. Weighted persons = registered persons x need index, "
+        "by the published formula of each stream of money.",
+        "Target = target share x money to share. Distance from target = allocation / target - 1. Pace of change moves an area's opening money "
+        "towards its target between a lower and an upper bound of growth, so that all areas together get the money exactly.",
+        "Money is whole pence. Parts are rounded so that they add to the whole at every level (largest remainder, ties by code).",
+        "Deficits are as printed in the published plan where it prints them; what published figures do not explain is a line of its own.",
+        "Contract options are settled by their own terms on the same activity; what one party pays another receives.",
+        "The mix of investments is found by linear programming with whole starts and whole wards, within limits of money, staff and room.",
+        "Figures that are assumed are marked so in the data, each with owner, evidence and range; section 7 ranks them by what they move.",
+    )
+    inputs = sorted(run.manifest.inputs.items())
+    rows = [(name, checksum[:16]) for name, checksum in inputs[:_INPUTS_SHOWN]]
+    if len(inputs) > _INPUTS_SHOWN:
+        rows.append((f"and {len(inputs) - _INPUTS_SHOWN} more, in the run's manifest", ""))
+    table = Block("Inputs of the run with the beginnings of their checksums", ("Input", "Checksum"), tuple(rows), 2)
+    notes = tuple(f"Implausible number that stands: {note}" for note in run.manifest.notes)
+    not_drawn = tuple(f"Not drawn: {name}, for lack of {why}." for name, why in charts.lacking.items())
+    return Section(
+        "How was this worked out?",
+        "Method, sources and what this paper does not show",
+        (
+            f"Every figure comes from run {run.id}; `capitation trace` and the pages lead from any of them to the printed cell it rests on.",
+        ),
+        None,
+        (table,),
+        (*points, *notes, *not_drawn),
+    )

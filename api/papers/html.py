@@ -1,0 +1,28 @@
+"""A paper as one HTML file that refers to nothing outside itself."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from api.charts import svg
+from api.papers.model import Paper
+
+
+@cache
+def _template() -> Template:
+    made = Environment(
+        loader=PackageLoader("api.papers"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return made.get_template("paper.html")
+
+
+def html(paper: Paper) -> str:
+    """The paper as an HTML document with its charts in it."""
+    pictures = {section.figure.name: svg(section.figure) for section in paper.sections if section.figure is not None}
+    return _template().render(paper=paper, pictures=pictures)

@@ -1,0 +1,77 @@
+"""A paper as a file, by its ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from api.papers.model import Paper
+from capitation.errors import CapitationError, SourceError
+from capitation.records.whole_files import write_whole
+
+
+def _pdf(paper: Paper) -> bytes:
+    from api.papers.pdf import pdf
+
+    return pdf(paper)
+
+
+def _source(paper: Paper) -> bytes:
+    from api.papers.pdf import source
+
+    return source(paper).encode()
+
+
+def _html(paper: Paper) -> bytes:
+    from api.papers.html import html
+
+    return html(paper).encode()
+
+
+def _slides(paper: Paper) -> bytes:
+    from api.papers.slides import slides
+
+    return slides(paper)
+
+
+KINDS: dict[str, Callable[[Paper], bytes]] = {".pdf": _pdf, ".html": _html, ".pptx": _slides, ".typ": _source}
+"""What a paper can be written as, by the ending of the file."""
+
+_NEEDS = "expected the extra that sets papers: pip install 'capitation[paper]'"
+
+
+def checked_kind(path: Path) -> str:
+    """The ending of a file, where a paper can be written as that.
+
+    Raises:
+        SourceError: it is none of them.
+    """
+    kind = path.suffix.lower()
+    if kind not in KINDS:
+        raise SourceError(f"{path}: found the ending {path.suffix or 'none'!r}; expected one of {', '.join(KINDS)}")
+    return kind
+
+
+def paper_bytes(paper: Paper, kind: str) -> bytes:
+    """The paper as a file of a kind of `KINDS`.
+
+    Raises:
+        CapitationError: a library that sets papers is not installed.
+    """
+    try:
+        return KINDS[kind](paper)
+    except ModuleNotFoundError as error:
+        raise CapitationError(
+            f"a paper cannot be written as {kind}: found no library {error.name!r}; {_NEEDS}"
+        ) from None
+
+
+def write_paper(paper: Paper, path: Path) -> Path:
+    """Write a paper; the file appears only once it is whole.
+
+    Raises:
+        SourceError: the ending is none of `KINDS`, or the file cannot be written.
+        CapitationError: a library that sets papers is not installed.
+    """
+    content = paper_bytes(paper, checked_kind(path))
+    return write_whole(path, lambda partial: partial.write_bytes(content) and None)

@@ -1,0 +1,75 @@
+"""The board paper of a run: its figures are those of the run, and what the run lacks is said."""
+
+import io
+
+import polars as pl
+import pypdf
+import pytest
+
+from api.papers import board_paper
+from capitation.errors import ScenarioError
+from capitation.money.pence import board_text
+from capitation.run.run import load_run
+
+
+@pytest.fixture(scope="module")
+def small(blmk_run, pack):
+    return board_paper(blmk_run, pack)
+
+
+def test_a_run_without_mix_options_and_simulation_says_which_pages_it_lacks(small):
+    lacks = dict(small.lacking)
+    assert "capitation plan" in lacks["What should be invested in?"]
+    assert "capitation simulate" in lacks["How sure are we, and who bears the risk?"]
+    assert "capitation plan" in lacks["Which contract suits whom, and when does that turn?"]
+    assert all(section.finding for section in small.sections)
+
+
+def test_the_table_of_localities_adds_to_the_decision(small, blmk_run):
+    total = blmk_run.locality_total.filter(pl.col("year") == "2018/19")["total_pence"].sum()
+    assert small.decisions[0].startswith(f"Agree {board_text(total)} for 2018/19, shared between 25 localities")
+    *rows, whole = small.sections[0].tables[0].rows
+    assert len(rows) == 25
+    assert sum(float(row[2]) for row in rows) == pytest.approx(float(whole[2].replace(",", "")), abs=25 * 0.05)
+    assert whole[2] == f"{total / 1e8:,.1f}"
+
+
+def test_the_deficit_is_the_chain_of_the_run(small, blmk_run):
+    chain = blmk_run.bridge.filter((pl.col("year") == "2020/21") & (pl.col("level") == "system"))
+    left = chain.filter(pl.col("line") == "left")["amount_pence"][0]
+    deficit = small.sections[2]
+    assert deficit.finding == f"{board_text(left)} of the £203.0m deficit of 2020/21 is left."
+    assert len(deficit.tables[0].rows) == chain.height
+
+
+def test_a_run_of_something_else_is_refused(blmk_run, pack):
+    other = blmk_run.__class__(blmk_run.manifest, {"position": pl.DataFrame()})
+    with pytest.raises(ScenarioError, match="found no allocation to localities"):
+        board_paper(other, pack)
+
+
+@pytest.mark.deep
+def test_the_paper_of_a_whole_plan_is_a_paper_that_a_board_can_read(capitation, tmp_path):
+    done = capitation("plan", "blmk", "--options", "blmk", "--problem", "blmk", "--out", tmp_path / "runs")
+    assert done.code == 0, done.err
+    folder = next(each.parent for each in (tmp_path / "runs").glob("*/frames"))
+    names = [tmp_path / f"paper{kind}" for kind in (".pdf", ".html", ".pptx")]
+    done = capitation("paper", folder, *(word for name in names for word in ("--out", name)))
+    assert done.code == 0, done.err
+    assert "capitation simulate" in done.err
+    reader = pypdf.PdfReader(io.BytesIO(names[0].read_bytes()))
+    assert 8 <= len(reader.pages) <= 12
+    text = "".join(page.extract_text() for page in reader.pages)
+    run = load_run(folder)
+    assert run.id in text
+    mine = run.frame("plan_position").filter((pl.col("year") == "2020/21") & (pl.col("role") != "payer"))
+    for (_,), rows in mine.group_by("option"):
+        assert f"{rows['position_pence'].sum() / 1e8:,.1f}" in text
+
+
+def test_an_export_beside_a_run_is_named_as_that(capitation, tmp_path, blmk_run):
+    (tmp_path / "abc-csv").mkdir()
+    (tmp_path / "abc-csv" / "manifest.json").write_text(blmk_run.manifest.model_dump_json())
+    done = capitation("paper", tmp_path / "abc-csv", "--out", tmp_path / "p.pdf")
+    assert done.code == 2
+    assert f"found an export of run {blmk_run.id}, not the run" in done.err
