@@ -33,7 +33,7 @@ from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
 from optimiser.problem.document import read_problem
 
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=15, deadline=None)
 settings.register_profile(
     "gate", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -24,7 +24,7 @@ from api.boards.questions import (
     who_is_furthest,
 )
 from api.boards.run import localities
-from api.pages.asking import service_of
+from api.pages.asking import caller_of, service_of
 from api.pages.seen import SeenRun
 from capitation.errors import CapitationError
 from capitation.money.pence import board_text
@@ -77,7 +77,8 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
     plan = WholePlan(seen.run, year, pack)
     said: dict[int, list[str]] = {0: money(seen, year, plan), 1: who_is_furthest(plan), 2: what_is_left(plan)}
     is_waiting = False
-    if seen.is_whole:
+    service = service_of(request)
+    if seen.is_whole and not service.hides("run", seen.id, caller_of(request)):
         worked = _worked_out(request, seen, pack, year)
         is_waiting = not worked.is_over
         said |= worked.answers

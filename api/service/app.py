@@ -36,6 +36,7 @@ from api.service.http.head import HeadLayer
 from api.service.http.identity import IdentityLayer
 from api.service.http.local_access import LocalAccess
 from api.service.http.metrics import Metrics
+from api.service.http.preconditions import Preconditions
 from api.service.http.problems import MEDIA_TYPE, Problem, encoded, headers_of, problem_of
 from api.service.http.rate_limit import RateLimit, RateLimitHeaders, rate_limit
 from api.service.http.response_cache import ResponseCache
@@ -99,6 +100,7 @@ def layers(service: Service, limit: RateLimit, again: GivenAgain) -> list[Middle
         Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
         Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark, made=again.look_in),
+        Middleware(Preconditions),
         Middleware(EtagLayer),
     ]
 

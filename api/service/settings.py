@@ -77,6 +77,16 @@ class Settings(BaseSettings):
     """How long a key or token that was found good is taken to be good without looking again."""
     smallest_shown: int = Field(default=5, ge=3)
     """Smallest number of people, other than 0, that is shown to callers who do not make runs."""
+    scheduler: str = ""
+    """Address of a Dask scheduler whose workers do jobs, such as tls://10.0.0.5:8786; where it is empty, workers of the service do."""
+    scheduler_ca: Path | None = None
+    """File of the certificate authority, for tls://."""
+    scheduler_certificate: Path | None = None
+    """File of this side's certificate, for tls://."""
+    scheduler_key: Path | None = None
+    """File of its key, for tls://."""
+    scheduler_seconds: float = Field(default=10.0, gt=0)
+    """How long the scheduler and its first worker are waited for."""
     accounts: Path | None = None
     """CSV file of account codes for journals; the data pack's where it is not set."""
     chart: Path | None = None

@@ -7,10 +7,11 @@ may stop early at a stated standard error, be cancelled, and go on later from it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from capitation.chance.model import ChanceModel, Dtype
 from capitation.chance.scores.draws import Method, Source, source
 from capitation.errors import ScenarioError, StoppedError
 from capitation.records.identity import canonical, digest
+from capitation.workers.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class SimulationWork:
     """Called with the draws that are done and the draws asked for."""
     is_cancelled: Callable[[], bool] = lambda: False
     """Asked between chunks."""
+    crew: Crew | None = None
+    """Who draws, such as the workers of a cluster; threads of this machine where there is none."""
     state: Path | None = None
     """File in which the draws so far are kept when the work is stopped, and from which it goes on."""
     is_part: bool = False
@@ -151,8 +155,9 @@ def _blocks(
 ) -> Iterator[tuple[int, Floats]]:
     """The blocks in order, a chunk at a time; asks before each chunk whether to go on."""
     pool: AbstractContextManager[ThreadPoolExecutor | None]
-    pool = ThreadPoolExecutor(work.threads) if work.threads > 1 else nullcontext()
-    size = work.chunk * work.threads
+    pool = ThreadPoolExecutor(work.threads) if work.threads > 1 and work.crew is None else nullcontext()
+    size = work.chunk * (work.threads if work.crew is None else work.crew.size)
+    block = partial(_block, model=model, drawn=drawn, dtype=dtype)
     with pool as executor:
         for first in range(numbers.start, numbers.stop, size):
             if work.is_cancelled():
@@ -160,8 +165,17 @@ def _blocks(
                 message = f"stopped on request after {first * drawn.block:,} of {drawn.draws:,} draws{kept}"
                 raise StoppedError(message)
             chunk = range(first, min(first + size, numbers.stop))
-            made = (executor.map if executor else map)(lambda n: model.positions(drawn, n, dtype), chunk)
+            made: Iterable[Floats]
+            if work.crew is not None:
+                made = work.crew.each(block, chunk)
+            else:
+                made = executor.map(block, chunk) if executor else map(block, chunk)
             yield from zip(chunk, made, strict=True)
+
+
+def _block(number: int, model: ChanceModel, drawn: Source, dtype: Dtype) -> Floats:
+    """Positions of one block; a worker elsewhere is sent what it takes."""
+    return model.positions(drawn, number, dtype)
 
 
 def _place(out: Floats, positions: Floats, number: int, block: int) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import polars as pl
 
 from capitation.errors import Fault, FrameError, NothingToShareError
@@ -21,6 +22,10 @@ from capitation.money.weights import Number, exact_weights, whole_weights
 
 LARGEST_PENCE = 100_000_000_000_000
 """The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
+
+_QUICK = 2.0**61
+_HALF_EXACT = 2**53
+"""Whole weights below this are exact as floats, and so is the estimate of their floor to within one."""
 
 _BITS_128 = 2**126
 """What the product of a total and a weight, and twice a sum of weights, may reach in 128 bits."""
@@ -60,6 +65,9 @@ def apportion(
     ).with_row_index("__row")
     _check_shares(work, frame, total=total, weight=weight, group=group, keys=keys, within=within)
     _check_sums(work, total=total, weight=weight, group=group, within=within)
+    quick = _quickly(work, keys) if not group else None
+    if quick is not None:
+        return frame.with_columns(quick.alias(into))
     whole = whole_weights(work.get_column("__weight"))
     most = cast("int", work.get_column("__total").abs().max())
     if whole is None or max(most, 1) * float(whole.cast(pl.Float64).sum()) * 1.01 >= _BITS_128:
@@ -87,6 +95,46 @@ def apportion(
         "__total"
     ).sign()
     return frame.with_columns(pence.alias(into))
+
+
+def _quickly(work: pl.DataFrame, keys: list[str]) -> pl.Series | None:
+    """The shares of one group whose whole weights add to less than 2^61, without 128 bits and without a sort; none where that cannot be.
+
+    A float says what each floor is, give or take one; what is left is then exact in 64 bits that wrap around, since it is smaller than
+    they hold, and puts the floor right. The largest remainders are selected; only those that tie at the edge are put in the order of keys.
+    """
+    given = work.get_column("__weight")
+    if not given.dtype.is_integer():
+        found = whole_weights(given)
+        if found is None or cast("int", found.max()) >= _HALF_EXACT:
+            return None
+        given = found
+    if cast("int", given.max()) >= _HALF_EXACT or cast("float", given.cast(pl.Float64).sum()) >= _QUICK:
+        return None
+    weights = given.cast(pl.Int64).to_numpy()
+    signed = cast("int", work.item(0, "__total"))
+    total, whole = np.int64(abs(signed)), np.int64(weights.sum())
+    if not whole:
+        return pl.Series(np.zeros(weights.size, np.int64))  # nothing to share, as was checked
+    floors = (weights * (float(total) / float(whole))).astype(np.int64)
+    left = weights * total  # wraps around, as do the products below; the difference does not
+    left -= floors * whole
+    while (low := int(left.min())) < 0 or int(left.max()) >= whole:
+        step = np.where(left < 0, -1, (left >= whole).astype(np.int64)) if low < 0 else (left >= whole).astype(np.int64)
+        floors += step
+        left -= step * whole
+    odd = int(total - floors.sum())
+    if odd:
+        edge = np.partition(left, left.size - odd)[left.size - odd]
+        above = left > edge
+        floors += above
+        short = odd - int(np.count_nonzero(above))
+        ties = np.flatnonzero(left == edge)
+        if short < ties.size:
+            rows = work.select(keys)[ties].with_columns(pl.Series("__row", ties))
+            ties = rows.sort(keys).get_column("__row").head(short).to_numpy()
+        floors[ties] += 1
+    return pl.Series(-floors if signed < 0 else floors)
 
 
 def _at_any_scale(work: pl.DataFrame, group: list[str], keys: list[str]) -> pl.Series:
@@ -154,7 +202,7 @@ def _check_shares(
     for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
         faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
     names = work.select(*group, *keys)
-    if (names.to_series() if names.width == 1 else names.to_struct()).n_unique() < work.height:
+    if not _rises(names) and (names.to_series() if names.width == 1 else names.to_struct()).n_unique() < work.height:
         repeated = work.filter(names.is_duplicated())
         row = repeated.row(0, named=True)
         shown = ", ".join(str(row[k]) for k in keys)
@@ -163,6 +211,14 @@ def _check_shares(
         )
     if faults:
         raise FrameError("these rows cannot be apportioned", faults)
+
+
+def _rises(names: pl.DataFrame) -> bool:
+    """Whether a single key of whole numbers rises from row to row, so that none comes twice."""
+    if names.width != 1 or not names.dtypes[0].is_integer() or names.to_series().null_count():
+        return False
+    values = names.to_series().to_numpy()
+    return bool((values[1:] > values[:-1]).all())
 
 
 def _no_number(work: pl.DataFrame) -> pl.Expr:

@@ -40,6 +40,8 @@ def write_all_whole(files: Mapping[Path, Callable[[Path], object]]) -> list[Path
     Raises:
         SourceError: one of them cannot be written; nothing is left behind.
     """
+    if not files:
+        return []
     partials = {path: path.with_name(f".{path.name}.partial") for path in files}
     at = next(iter(files))
     try:

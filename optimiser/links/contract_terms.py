@@ -100,7 +100,7 @@ def exact_terms(
                     what,
                     f"a leap of £{size:,.2f} where £{at:,.2f} of tariff value is not done",
                     "a payment without leaps between nothing bought and nothing done",
-                    "Evaluate the mix under this contract instead (`mix_under_contracts`).",
+                    "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
                 )
             ],
         )
@@ -119,7 +119,7 @@ def exact_terms(
                         what,
                         f"a payment that rises by £{-slope:,.4f} for each £1 not done from £{start:,.2f} on",
                         "a payment that never rises as activity falls",
-                        "Evaluate the mix under this contract instead (`mix_under_contracts`).",
+                        "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
                     )
                 ],
             )
@@ -265,7 +265,7 @@ def _one_rate(per_tariff_pound: Mapping[str, float] | float, what: str, provider
                 what,
                 f"an amount that falls by another part of £1 of tariff value at each point of delivery ({said})",
                 "one rate above 0, so that the payment follows tariff value alone",
-                "Evaluate the mix under this contract instead (`mix_under_contracts`).",
+                "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
             )
         ],
     )

@@ -28,6 +28,7 @@ from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS as OF_SCENARIO
 from capitation.shift.channel_shift import ChannelShift
 from capitation.shift.effects import programme_name
+from contracts.document.contract import Contract
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import MIX, MixCase, evaluate_options
 from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
@@ -124,7 +125,13 @@ class OnePlan:
 
 
 def whole_plan(
-    scenario: Scenario, run: Run, outcome: Outcome, document: ContractOptions, pack: DataPack, inputs: Mapping[str, str]
+    scenario: Scenario,
+    run: Run,
+    outcome: Outcome,
+    document: ContractOptions,
+    pack: DataPack,
+    inputs: Mapping[str, str],
+    given: Mapping[str, Contract] | None = None,
 ) -> OnePlan:
     """The plan of a scenario, its mix and its options.
 
@@ -135,6 +142,7 @@ def whole_plan(
         document: the contract options.
         pack: data pack with the contracts that ship.
         inputs: checksums of the documents of options and problem by name.
+        given: contracts at hand by the name the options use, in place of those of the pack.
 
     Raises:
         CapitationError: the run has no chain by organisation, or nothing is bought; or as its parts.
@@ -144,7 +152,7 @@ def whole_plan(
             f"{run}: found no chain by organisation; expected a scenario whose chain names a book of organisations (key organisations)"
         )
     _, activity, found, money = bought(outcome, run, document)
-    options = evaluate_options(document, pack, run=run, mix=MixCase(activity[MIX], money.costs))
+    options = evaluate_options(document, pack, run=run, given=given, mix=MixCase(activity[MIX], money.costs))
     bridge = with_mix(
         run.bridge, money.by_party, f"problem {outcome.problem.id}: its mix, cost released, savings and spend"
     )

@@ -3,10 +3,21 @@
 Those marked `large` take minutes and gigabytes, and are run by `make bench-large` only.
 """
 
+import datetime as dt
+import math
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from tests.benchmarks import table
+
+STORED = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 HERE = "tests/benchmarks/"
 
@@ -20,6 +31,7 @@ class Ratio:
     against: str
     limit: str
     detail: str
+    file: str = ""
 
 
 RATIOS: list[Ratio] = []
@@ -43,9 +55,50 @@ def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def add(ratio: float, against: str, *, limit: str = "", detail: str = "", of: str = "") -> None:
         if is_timed(request.config):
-            RATIOS.append(Ratio(of or _words(request.node.name), ratio, against, limit, detail))
+            RATIOS.append(Ratio(of or _words(request.node.name), ratio, against, limit, detail, request.node.path.stem))
 
     return add
+
+
+@pytest.fixture
+def alternating(timed):
+    """Gives the least seconds on the wall of several works, which take turns so that other work on the machine meets them alike."""
+
+    def run(works, times=5):
+        least, results = [math.inf] * len(works), [None] * len(works)
+        for _ in range(times if timed else 1):
+            for i, work in enumerate(works):
+                began = time.perf_counter()
+                results[i] = work()
+                least[i] = min(least[i], time.perf_counter() - began)
+        return least, results
+
+    return run
+
+
+@pytest.fixture
+def in_a_process(tmp_path):
+    """Runs Python text in a process of its own; gives what it printed and its peak memory in GB."""
+
+    def run(code, *words):
+        file = tmp_path / "measured.py"
+        file.write_text(code + "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)\n")
+        done = subprocess.run(
+            [sys.executable, file, *map(str, words)], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        *printed, memory = done.stdout.split()
+        return printed, float(memory)
+
+    return run
+
+
+def exponent(sizes, seconds):
+    """The power of the size with which seconds grow, fitted by least squares."""
+    xs, ys = [math.log(n) for n in sizes], [math.log(s) for s in seconds]
+    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,18 +127,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         limit = f" (limit {line.limit})" if line.limit else ""
         detail = f"; {line.detail}" if line.detail else ""
         terminalreporter.write_line(f"{line.subject:{width}}  {line.ratio:9.3f} x {line.against}{limit}{detail}")
+    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    new = [table.Line(r.subject, r.ratio, r.against, r.limit, r.detail, r.file, today) for r in lines]
+    every = table.merged(table.read(STORED), new)
+    STORED.write_text(table.text(every, table.machine()), encoding="utf-8")
+    for line in every:
+        if line.is_worse and line.on == today:
+            terminalreporter.write_line(f"WORSE: {line.subject}: {line.before:.3f} before, {line.ratio:.3f} now")
+    terminalreporter.write_line(f"written: {STORED}")
 
 
 def _groups(config: pytest.Config) -> list[Ratio]:
     groups: dict[str, list[tuple[str, float]]] = {}
+    files: dict[str, str] = {}
     for each in config._benchmarksession.benchmarks:  # type: ignore[attr-defined]  # it has no public name
         if each.group and each.stats.data:
             groups.setdefault(each.group, []).append((_words(each.name), min(each.stats.data)))
+            files[each.group] = Path(each.fullname.split("::")[0]).stem
     found = []
     for group, members in groups.items():
         fastest, least = min(members, key=lambda member: member[1])
         found += [
-            Ratio(f"{group}: {name}", seconds / least, fastest, "", f"{seconds:.3f} s")
+            Ratio(f"{group}: {name}", seconds / least, fastest, "", f"{seconds:.3f} s", files[group])
             for name, seconds in members
             if name != fastest
         ]

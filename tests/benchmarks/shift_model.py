@@ -14,7 +14,7 @@ from optimiser.programme.builder import Builder
 from optimiser.programme.matrix import Matrix
 
 SOLUTIONS, DONORS, RECEIVERS, STAFF, YEARS, NEAREST = 10, 4, 2, 8, 5, 2
-LOCALITIES = {"1k": 2, "10k": 20, "100k": 205, "1M": 2050}
+LOCALITIES = {"1k": 2, "3k6": 7, "10k": 20, "100k": 205, "1M": 2050}
 
 
 @dataclass(frozen=True)

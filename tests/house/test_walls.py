@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["capitation", "contracts", "optimiser", "api"]
-HOUSES = {"capitation": 15, "contracts": 7, "optimiser": 7, "api/service": 16}
+HOUSES = {"capitation": 17, "contracts": 7, "optimiser": 7, "api/service": 16}
 """Most rooms of each package."""
 
 ALBUMS = {"terms", "blocks", "http", "commands", "routes", "kinds"}

@@ -54,6 +54,8 @@ def test_cbc_equals_the_independent_model():
 def test_every_family_of_constraints_has_rows_in_some_of_them():
     missing = {family for part in constraints().values() for family in part.families}
     for seed in MANY:
+        if not missing:
+            break
         matrix = programme_matrix(problem_of(random_problem(seed), f"seed {seed}", Path()))
         missing -= {family.name for family in matrix.rows if family.count}
     assert missing == set()

@@ -13,6 +13,7 @@ from api.service.security.access import ROLE_SCOPES
 from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import STORE_FILE, Settings
 from tests.api.service.conftest import (  # noqa: F401  # fixtures of the service
+    addresses_made_once,
     shipped_pack_hashed_once,
     shipped_scenarios_evaluated_once,
 )

@@ -130,3 +130,19 @@ def test_the_first_key_is_made_on_a_page_and_closes_the_way_in(empty_site):
     issued = again.send("/keys", mark=again.mark("/"), subject="ann", role="analyst", organisation="")
     assert issued.status_code == 201, issued.text
     assert re.search(r"cap_[0-9a-f]{16}_[\w-]{43}", issued.text)
+
+
+def test_places_say_how_many_people_a_practice_has_to_those_who_may_see_it_only(site, monkeypatch):
+    """A map of one's own would tell each practice's people, and a partner sees nobody's but its own."""
+    shown = {}
+    for smallest in (5, 4_000):
+        settings = site.service.settings.model_copy(update={"smallest_shown": smallest})
+        monkeypatch.setattr(site.service, "settings", settings)
+        for role, organisation in (("analyst", "BLMK"), ("finance", "BLMK"), ("partner", "06F")):
+            text = site.signed_in(role, organisation=organisation).get("/places").text
+            assert "Practices on the list" in text
+            shown[role, smallest] = "egistered persons" in text
+    assert shown == {
+        ("analyst", 5): True, ("finance", 5): True, ("partner", 5): False,
+        ("analyst", 4_000): True, ("finance", 4_000): False, ("partner", 4_000): False,
+    }  # fmt: skip

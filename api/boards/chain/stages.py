@@ -10,6 +10,7 @@ from api.boards.tables import console, show
 from capitation.money.pence import board_text
 from capitation.money.rounding import nearest
 from capitation.run.run import Run
+from optimiser.links.under_contracts import UnderContracts
 
 _SHOWN = {
     "opening": "opening",
@@ -131,3 +132,22 @@ def show_plan_positions(run: Run, year: str) -> None:
             f"Together {board_text(int(mine['position_pence'].sum()))}; {tested.filter(pl.col('is_met')).height} of {tested.height} bodies reach their control total.",
             markup=False,
         )
+
+
+def show_who_gains(found: UnderContracts, year: str) -> None:
+    """Print who gains and who loses by the mix under each option in a year, and what the activity that it moves is worth, in £ thousand."""
+    gains = found.parties.filter(pl.col("year") == year).sort("role", "organisation_code")
+    for option in gains.get_column("option").unique().sort():
+        mine = gains.filter(pl.col("option") == option)
+        show(_in_thousands(mine, ["role", "organisation_code"]), f"Gains by the mix under {option}, {year}, £ thousand")
+    worth = found.worth.filter(pl.col("year") == year)
+    show(_in_thousands(worth, ["option"]), f"What the activity it moves is worth, {year}, £ thousand")
+
+
+def _in_thousands(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    amounts = [
+        pl.Series(name.removesuffix("_pence").replace("_", " "), [_thousand(p) for p in rows[name]], dtype=pl.Int64)
+        for name in rows.columns
+        if name.endswith("_pence")
+    ]
+    return rows.select(*key, *amounts)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positions
+from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positions, show_who_gains
 from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, JsonOption
 from api.cli.shipped import pack_for, shipped
@@ -20,6 +20,7 @@ from contracts.options.document import read_options
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
 from optimiser.links.plan import document_inputs, whole_plan
+from optimiser.links.under_contracts import mix_under_contracts
 from optimiser.problem.document import Problem, read_problem
 
 GAP = 0.005
@@ -53,6 +54,14 @@ def plan(
     problem: Annotated[Path, typer.Option(help="Problem document of the mix, or the name of one that ships.")],
     out: Annotated[Path, typer.Option(help="Folder below which the one run is written, in a folder named by its id.")],
     year: Annotated[str | None, typer.Option(help="Year to show; the last one of the chain by default.")] = None,
+    who_gains: Annotated[
+        bool,
+        typer.Option(
+            "--who-gains",
+            help="Also each organisation's gain or loss by the mix under each option against doing nothing, and what the activity "
+            "it moves is worth at tariff and as each contract pays for it.",
+        ),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +77,7 @@ def plan(
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
     written = write_run(done, out, csv=False, xlsx=False)
     shown = year or str(done.bridge.get_column("year").max())
+    gains = mix_under_contracts(outcome, run, contract_options, pack, folder=chosen.parent) if who_gains else None
     if as_json:
         lines = done.bridge.filter((done.bridge["year"] == shown) & (done.bridge["level"] == "system"))
         print_json(
@@ -80,12 +90,15 @@ def plan(
                 },
                 "mix_lines": done.frame("mix_line"),
                 "positions": done.frame("plan_position"),
+                **({"gains": gains.parties, "worth": gains.worth} if gains else {}),
             }
         )
         return
     show_chain(done, shown)
     show_mix_lines(done, shown)
     show_plan_positions(done, shown)
+    if gains:
+        show_who_gains(gains, shown)
     for path in written:
         typer.echo(f"written: {path}")
     notices.print(f"the chain of any year: capitation bridge {written[0]} --year {shown}", markup=False)

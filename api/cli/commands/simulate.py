@@ -38,6 +38,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
+from capitation.workers.crew import crew, scheduler_of_environment
 from contracts.options.document import ContractOptions, read_options
 from contracts.risk.mix import MixInDraws
 from contracts.risk.parties import PartySimulation, party_model
@@ -159,8 +160,9 @@ def simulate_command(
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
     _check_doors(subject, problem, keep)
+    scheduler = scheduler_of_environment()
     own = None if state is None else state.with_name(f"{state.name}.parties")
-    with says_where(state, own), Progress(console=notices, transient=True) as progress:
+    with says_where(state, own), crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
         run = evaluate(subject.scenario, pack)
         outcome = None
@@ -171,7 +173,10 @@ def simulate_command(
         asked = Asked(subject, pack, run, figures, chosen, outcome)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
         progress.update(task, description="drawing", total=draws)
-        work = SimulationWork(threads, state=state, progress=lambda done, _: progress.update(task, completed=done))
+        cluster = workers if scheduler is not None else None
+        work = SimulationWork(
+            threads, crew=cluster, state=state, progress=lambda done, _: progress.update(task, completed=done)
+        )
         found = simulate(_localities(asked, shown, is_chance_alone=layers is None), request, work)
         frames = _locality_frames(found, run, figures)
         parties = None

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import form_of, service_of
+from api.pages.asking import caller_of, form_of, service_of
 from api.pages.rendering import page
 from api.pages.seen import run_of
 from api.pages.tables import PageTable, heading
+from api.service.security.visibility import EVERYTHING, sees_everything, view_of
 from capitation.errors import CapitationError, Fault
 from capitation.pack.sources import DataPack
 from capitation.places import membership as maps
@@ -31,7 +32,7 @@ def places(request: Request) -> Response:
         form = form_of(request)
         text = form.text("file") or form.text("map")
         members, faults = checked(text, published)
-        table = None if members is None else _sizes(members, published, pack)
+        table = None if members is None else _table(request, members, published, pack)
         if members is not None and form.text("do") == "file":
             return Response(
                 members.write_csv(),
@@ -47,7 +48,7 @@ def places(request: Request) -> Response:
     )
     if service_of(request).store.newest("run") is not None:
         members = run_of(request).run.frames["membership"]
-        table = _sizes(members, published, pack)
+        table = _table(request, members, published, pack)
         text = members.select("practice_code", "locality_code").sort("locality_code", "practice_code").write_csv()
         lead = _finding(table)
     return _page(request, lead, table, text, (), 200, published)
@@ -80,6 +81,26 @@ def checked(text: str, published: pl.DataFrame) -> tuple[pl.DataFrame | None, li
             ]
 
 
+def _shows_people(request: Request, published: pl.DataFrame) -> bool:
+    """Whether the caller may see how many people each practice has: a map of one's own would tell it from sums alone."""
+    service, caller = service_of(request), caller_of(request)
+    if view_of(caller, service.system) == EVERYTHING:
+        return True
+    people = published["registered_persons"] if "registered_persons" in published.columns else pl.Series([0.0])
+    has_small = bool(people.is_between(0, service.settings.smallest_shown, closed="none").any())
+    return sees_everything(caller, service.system) and not has_small
+
+
+def _table(request: Request, members: pl.DataFrame, published: pl.DataFrame, pack: DataPack) -> PageTable:
+    """The localities of a map, with their people where the caller may see them."""
+    if _shows_people(request, published):
+        return _sizes(members, published, pack)
+    counted = members.group_by("locality_code").agg(pl.len().cast(pl.Int64).alias("practices")).sort("locality_code")
+    return PageTable(
+        "Localities with their practices", counted, {n: heading(n) for n in counted.columns}, name="localities"
+    )
+
+
 def _sizes(members: pl.DataFrame, published: pl.DataFrame, pack: DataPack) -> PageTable:
     sizes: pl.DataFrame = maps.locality_sizes(members, published, *maps.locality_band(pack, FinancialYear(_YEAR)))
     return PageTable(
@@ -99,7 +120,8 @@ def _finding(table: PageTable | None) -> str:
         if outside
         else 0
     )
-    return f"{table.frame.height} localities; every practice is in one of them, and none in two. {count} are larger or smaller than the plan's band."
+    said = f"{table.frame.height} localities; every practice is in one of them, and none in two."
+    return f"{said} {count} are larger or smaller than the plan's band." if outside else said
 
 
 def _page(
@@ -114,7 +136,7 @@ def _page(
     names = [
         c
         for c in ("practice_code", "practice_name", "name", "registered_persons", "district_code")
-        if c in published.columns
+        if c in published.columns and (c != "registered_persons" or _shows_people(request, published))
     ]
     listing = PageTable(
         "Practices on the list", published.select(names), {n: heading(n) for n in names}, name="practices"

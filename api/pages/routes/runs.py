@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import RefusedError, ask, form_of, may, new_once, service_of
+from api.pages.asking import RefusedError, ask, caller_of, form_of, may, new_once, service_of
 from api.pages.rendering import moved_to, page, page_address
 from api.pages.seen import run_of
 from api.service.kinds import BY_ADDRESS
 from api.service.security.access import ROLE_SCOPES, Role
+from api.service.security.visibility import EVERYTHING, view_of
 from api.service.store import TERMINAL
 
 
@@ -46,7 +47,9 @@ def job(request: Request) -> Response:
     is_over = view["status"] in TERMINAL
     result = page_address(view["result"] or "")
     events = service_of(request).store.events(view["id"], 0)
-    said = [(name, "" if name == "failed" else text) for _, name, text, _ in events][-12:]
+    is_open = view_of(caller_of(request), service_of(request).system) == EVERYTHING  # as streams of events are
+    hidden = {"failed"} if is_open else {"failed", "progress"}
+    said = [(name, "" if name in hidden else text) for _, name, text, _ in events][-12:]
     words = {
         "queued": "waits for a worker",
         "running": "is being worked on",

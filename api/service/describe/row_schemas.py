@@ -12,8 +12,8 @@ import polars as pl
 
 from api.service.kinds import KINDS
 from api.service.records.api_models import MONEY_PATTERN
-from api.service.security.suppression import MARK
 from capitation.records.frames import Column, Schema
+from capitation.records.suppression import MARK
 
 CELL: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
 """A cell of any table."""

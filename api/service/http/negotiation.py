@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from functools import lru_cache
 
 import polars as pl
 import pyarrow as pa
@@ -28,6 +30,7 @@ FRAME_FORMATS = (JSON, NDJSON, CSV, ARROW, PARQUET)
 """Formats in which rows leave, the default first."""
 
 
+@lru_cache(maxsize=1024)
 def chosen(accept: str | None, offered: tuple[str, ...] = FRAME_FORMATS) -> str:
     """The offered format that the Accept header prefers; the first one where it has no preference.
 
@@ -86,7 +89,8 @@ def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) ->
 
 def _text_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Money as texts; a number that is not finite, which JSON has no word for, as nothing."""
-    numbers = [each.name for each in frame.get_columns() if each.dtype.is_float() and not each.is_finite().all()]
+    floats = [each for each in frame.get_columns() if each.dtype.is_float()]
+    numbers = [each.name for each in floats if not math.isfinite(each.sum())]  # of finite numbers, unless they are huge
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
     return _in_pounds(frame.with_columns(finite) if finite else frame)
 

@@ -13,12 +13,13 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from api.service.http.problems import encoded, internal_problem, problem_of
+from api.service.jobs.elsewhere import run_elsewhere, scheduler_of
 from api.service.jobs.runner import run_job
+from api.service.jobs.watch import Watch, log_store_errors
 from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
 from api.service.runtime.webhooks import Webhooks
@@ -30,7 +31,6 @@ from capitation.records.identity import canonical
 
 log = logging.getLogger("capitation.worker")
 
-_SAY_EVERY = 1.0
 _ASK_AGAIN = 1.0
 _TIDY_EVERY = 3600.0
 
@@ -98,7 +98,7 @@ class Worker:
         """Give the job at hand back, so that another worker need not wait for the lease to run out."""
         job = self.current
         if job is not None:
-            with _log_store_errors("job not given back", job):
+            with log_store_errors("job not given back", job):
                 self.store.give_back(job.id, self.name)
 
     def _work(self, job: Job) -> str:
@@ -115,8 +115,12 @@ class Worker:
     def _outcome(self, job: Job) -> tuple[str, Callable[[], bool]]:
         """How the work came out, and what ends the job with it: whether it was still this worker's to end."""
         try:
-            watch = _Watch(self.store, job, self.name)
-            done = run_job(job, self.store, self.packs, watch.report, watch.is_over)
+            watch = Watch(self.store, job, self.name)
+            scheduler = scheduler_of(self.settings)
+            if scheduler is None:
+                done = run_job(job, self.store, self.packs, watch.report, watch.is_over)
+            else:
+                done = run_elsewhere(job, self.settings, self.packs, scheduler, self.name)
             ended = self._event(job, "done", result=f"{KINDS[job.kind].address}/{done.id}")
             content, frames = canonical(done.content), done.stored()
             return "done", partial(self.store.finish, job, self.name, done.id, content, frames, done.files, ended)
@@ -137,42 +141,6 @@ class Worker:
 
     def _keep_lease(self, job: Job, over: threading.Event) -> None:
         while not over.wait(self.settings.lease_seconds / 3):
-            with _log_store_errors("lease not renewed", job):
+            with log_store_errors("lease not renewed", job):
                 if not self.store.keep_lease(job.id, self.name, self.settings.lease_seconds):
                     return
-
-
-class _Watch:
-    """Reports how far a job is, and sees whether it is still this worker's: neither more than once a second."""
-
-    def __init__(self, store: Store, job: Job, worker: str) -> None:
-        self.store, self.job, self.worker = store, job, worker
-        self._said = self._looked = 0.0
-        self._is_over = False
-
-    def report(self, text: str) -> None:
-        """Say how far the work is."""
-        now = time.monotonic()
-        if now - self._said >= _SAY_EVERY:
-            self._said = now
-            with _log_store_errors("progress not reported", self.job):
-                self.store.say(self.job.id, self.worker, text)
-
-    def is_over(self) -> bool:
-        """Whether the job was cancelled or another worker has it, so that its result would not be stored."""
-        now = time.monotonic()
-        if not self._is_over and now - self._looked >= _SAY_EVERY:
-            self._looked = now
-            with _log_store_errors("job not looked up", self.job):
-                found = self.store.job(self.job.id)
-                self._is_over = found is None or found.status != "running" or found.owner != self.worker
-        return self._is_over
-
-
-@contextmanager
-def _log_store_errors(message: str, job: Job) -> Iterator[None]:
-    """Go on where the store cannot be used, and say so in the logs."""
-    try:
-        yield
-    except StoreError as error:
-        log.warning(message, extra={"fields": {"job": job.id, "error": str(error)}})

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from api.service.kinds.run import evaluated
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
+from api.service.records.hidden import MARK
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.chance.answers import SYSTEM, layer_variances, locality_chances, pool_sizes
@@ -27,8 +28,6 @@ from capitation.records.years import FinancialYear
 from capitation.run.scenario import Scenario
 
 MOST_DRAWS = 200_000
-
-_MARK = "is_suppressed"
 
 LAYER_ENUM: dict[str, JsonValue] = {"items": {"type": "string", "enum": list(LAYERS)}}
 """Layers as the description lists them."""
@@ -132,7 +131,7 @@ def _asked(asked: ChanceRequest, _sent: Mapping[str, Any], _store: StoredThings)
 
 def _without_persons(frame: pl.DataFrame, _smallest_shown: int) -> pl.DataFrame:
     """Chances without the numbers of people they are about, from which those of two runs would tell a practice's."""
-    return frame.with_columns(pl.lit(None, dtype=frame.schema["persons"]).alias("persons"), pl.lit(True).alias(_MARK))
+    return frame.with_columns(pl.lit(None, dtype=frame.schema["persons"]).alias("persons"), pl.lit(True).alias(MARK))
 
 
 KIND = JobKind(

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.service.kinds.run import MANIFEST, evaluated, manifest_of_partner, whole_run
+from api.service.kinds.run import FOR_OTHERS, MANIFEST, evaluated, manifest_of_partner, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
@@ -156,6 +156,18 @@ FRAMES = {
 }
 """Rows that a partner sees of each frame."""
 
+PEOPLE = {
+    "outturn": People(
+        "actual_activity",
+        ("year", "activity_case", "commissioner", "line"),
+        ("provider", "service"),
+        ("plan_activity", "plan_value_pence", "actual_value_pence", "plan_cost_pence", "actual_cost_pence"),
+        or_of=("plan_activity",),
+        subject=("commissioner", "provider", "service", "line"),
+    ),
+}
+"""Frames that count people or events."""
+
 KIND = JobKind(
     name="comparison",
     address="comparisons",
@@ -167,16 +179,8 @@ KIND = JobKind(
     document="options",
     more=_made_of,
     frames=FRAMES,
-    people={
-        "outturn": People(
-            "actual_activity",
-            ("year", "activity_case", "commissioner", "line"),
-            ("provider", "service"),
-            ("plan_activity", "plan_value_pence", "actual_value_pence", "plan_cost_pence", "actual_cost_pence"),
-            or_of=("plan_activity",),
-            subject=("commissioner", "provider", "service", "line"),
-        ),
-    },
+    people=PEOPLE,
+    for_others=FOR_OTHERS,
     partners_see=frozenset({"data_pack", "manifest"}),
     narrowed={"manifest": _manifest_of_partner},
     schemas={**SCHEMAS, **STUDY},

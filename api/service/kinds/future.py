@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.service.kinds.optimisation import OptimisationRequest, finite, stored_problem
 from api.service.records.api_models import NAME
+from api.service.records.hidden import without_small_content, without_small_of_units
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Work
 from api.service.records.optimiser_pence import apart_in_pence, pounds_text
 from api.service.records.stored import StoredThings
@@ -141,6 +142,12 @@ KIND = JobKind(
     document="problem",
     more=_asked,
     frames={"futures": OPEN, "regret": OPEN, "losses": OPEN},
+    for_others={
+        "futures": without_small_of_units("value", "best", "bound", "plan", "regret"),
+        "regret": without_small_of_units("value", "best", "regret"),
+        "losses": without_small_of_units("loss"),
+    },
+    content_for_others=without_small_content,
     partners_see=frozenset({"problem", "problem_digest", "status", "goal", "unit", "ask"}),
     tag_after="simulations",
     example=Example(

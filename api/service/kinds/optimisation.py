@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
-from api.service.records.hidden import without_small, without_small_content
+from api.service.records.hidden import without_small_content, without_small_parts
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import price_frame, report_in_pounds
 from api.service.records.stored import StoredThings
@@ -100,9 +100,10 @@ KIND = JobKind(
         "mix": Visibility(own=("place",), area=("place",), totals=("place", "ALL")),
     },
     for_others={
-        "activity": without_small("claimed", "exact", "over_claim", subject=("point_of_delivery",)),
-        "credit": without_small("units", subject=("point_of_delivery",)),
+        "activity": without_small_parts("claimed", "exact", parts=("point_of_delivery",), also=("over_claim",)),
+        "credit": without_small_parts("units", within=("point_of_delivery",), parts=("solution",)),
     },
+    counts_of_mix=("claimed", "exact"),
     content_for_others=without_small_content,
     partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "gap", "engine"}),
     tag_after="positions",

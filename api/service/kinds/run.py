@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
+from api.service.records.hidden import without_small_of_units
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfPeople, People, Visibility, Work
 from api.service.records.pack import Pack
 from api.service.records.stored import StoredThings
@@ -191,6 +192,9 @@ MANIFEST = {
 }
 """A manifest as examples show it, in short."""
 
+FOR_OTHERS = {"set_aside": without_small_of_units("amount")}
+"""What those who do not make runs see of what was set aside."""
+
 KIND = JobKind(
     name="run",
     address="runs",
@@ -205,6 +209,7 @@ KIND = JobKind(
     frames=FRAMES,
     people=PEOPLE,
     made_of_people=MADE_OF_PEOPLE,
+    for_others=FOR_OTHERS,
     narrowed={"manifest": manifest_of_partner},
     partners_see=frozenset({"data_pack", "manifest"}),
     schemas=SCHEMAS,

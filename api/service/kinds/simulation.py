@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.service.kinds.optimisation import best_mix, finite, timeless_report
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
-from api.service.records.hidden import without_small, without_small_content
+from api.service.records.hidden import without_small, without_small_content, without_small_parts
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.optimiser_pence import appraisal_frames, book_frames, book_in_pounds
 from api.service.records.stored import StoredThings
@@ -104,6 +104,8 @@ def _amount(entry: Mapping[str, Any], name: str) -> str:
     return f"{entry[name]:,.6g} {entry['unit']}" if pounds is None else f"£{pounds}"
 
 
+_COUNTS = ("as_planned", "mean", "p10", "p50", "p90", "worst", "best")
+
 KIND = JobKind(
     name="simulation",
     address="simulations",
@@ -128,11 +130,12 @@ KIND = JobKind(
         "organisations": Visibility(own=("organisation",), totals=("organisation", "system")),
     },
     for_others={
-        "activity": without_small("as_planned", "mean", "p10", "p50", "p90", "worst", "best"),
+        "activity": without_small_parts(*_COUNTS, parts=("point_of_delivery",)),
         "draws": without_small("avoided"),
         "chances": without_small("at"),
         "unmonetised": without_small("amount"),
     },
+    counts_of_mix=_COUNTS,
     content_for_others=without_small_content,
     partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count"}),
     tag_after="optimisations",

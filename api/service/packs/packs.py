@@ -15,6 +15,7 @@ import polars as pl
 
 from api.service.documents.kinds import title_of
 from api.service.packs.archive import archive_of, restored
+from api.service.records.hidden import is_count
 from api.service.records.pack import Pack
 from api.service.security.audit import AuditEvent
 from api.service.store import Store
@@ -27,7 +28,10 @@ STALE_SECONDS = 3600.0
 """After how long a folder that was not filled to the end is taken to be of a process that died."""
 
 PEOPLE_COLUMNS = frozenset({"registered_persons", "registered", "persons", "patients", "list_size"})
-"""Headings under which tables of places list numbers of people."""
+"""Headings under which tables of places list numbers of people, beside those that `is_count` knows."""
+
+_OF_PEOPLE = ("places/", "activity/", "problems/")
+"""Rooms of a data pack whose tables list numbers of people, or of what happens to them."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TRIES = 20
@@ -163,12 +167,12 @@ def has_small_numbers(pack: Pack, smallest_shown: int) -> bool:
 @lru_cache(maxsize=16)
 def _has_small_numbers(pack: Pack, _content: str, smallest_shown: int) -> bool:
     for name, path in pack.paths.items():
-        if name.startswith("places/") and path.suffix == ".csv":
+        if name.startswith(_OF_PEOPLE) and path.suffix == ".csv":
             try:
                 rows = read_raw(path)
             except CapitationError:
                 return True  # what cannot be read is not said to hold none
-            for column in PEOPLE_COLUMNS & set(rows.columns):
+            for column in [each for each in rows.columns if each in PEOPLE_COLUMNS or is_count("", each)]:
                 count = rows.get_column(column).cast(pl.Float64, strict=False)
                 if count.is_between(0, smallest_shown, closed="none").any():
                     return True

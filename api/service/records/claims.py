@@ -21,6 +21,17 @@ import polars as pl
 from api.service.records.periods import PostingPeriod, period_of
 from capitation.records.identity import canonical, digest
 
+LOOK_ALIKE = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u04cf"
+    "\u0475\u04af\u0461\u044c\u0585\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b2\u03b6\u03b7\u03bc\u03b3\u0131"
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22",
+    "abekmhopctyxijsdqwhlvywboaeikvoptuxbzhmyiabcdefghijklmnoprstuvwyz",
+)
+"""Greek and Cyrillic letters, and small capitals, that look like Latin letters, by which they are read."""
+
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(n) for n in range(0xFE00, 0xFE10)}
+"""Marks and letters that show nothing, beside what Unicode calls format and control characters."""
+
 ACCOUNT_PARTS = " / "
 """What parts the codes of a contract's account."""
 
@@ -47,8 +58,18 @@ class Claim:
 
 
 def alike(text: str) -> str:
-    """A code without what may differ between two ways of writing it: case, width, spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A code without what may differ between two ways of writing it: case, width, spaces, what cannot be seen, letters that only look alike.
+
+    Example:
+        "RYV", "ryv ", "R\u200bYV" and "RY\u0474" (a Cyrillic letter at its end) are one code.
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(LOOK_ALIKE)
+    seen = "".join(letter for letter in plain if letter.isspace() or not _is_unseen(letter))
+    return " ".join(seen.split())
+
+
+def _is_unseen(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} or letter in _UNSEEN
 
 
 def claims_of(

@@ -204,6 +204,8 @@ class JobKind(Generic[R]):
         for_others: what those who do not make runs see of a frame that counts people or events in a way of its own, from the
             frame and the smallest number shown.
         content_for_others: the same of the content of a result.
+        counts_of_mix: columns of the table `activity` of a mix, by whose point of delivery the counts are; where one is small and too few
+            others are beside it to hide it in their sum, those who do not make runs see what partners see of the content, and no rows.
         made_of_people: frames with columns that follow from the people of practices, left out with them in every frame.
         partners_see: names in the content of a result that a partner sees; others are hidden.
         narrowed: what a partner sees of those among them that say more than is theirs, by name.
@@ -228,6 +230,7 @@ class JobKind(Generic[R]):
     made_of_people: Mapping[str, MadeOfPeople] = field(default_factory=dict)
     made_of_rows: Mapping[str, MadeOfRows] = field(default_factory=dict)
     content_for_others: Callable[[Mapping[str, Any], int], dict[str, Any]] | None = None
+    counts_of_mix: tuple[str, ...] = ()
     for_others: Mapping[str, Callable[[pl.DataFrame, int], pl.DataFrame]] = field(default_factory=dict)
     partners_see: frozenset[str] = frozenset()
     narrowed: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.documents.kinds import SHIPPED
+from api.service.documents.substance import authors_of_the_like
 from api.service.http.paging import number_after, page_of
 from api.service.records.api_models import ApiModel
 from api.service.records.failures import BODY, ServiceError
@@ -187,15 +188,15 @@ def withdraw_approval(
 def makers(service: Service, result: Result) -> list[str]:
     """Everyone who had a hand in a result.
 
-    Whoever asked for it by any job; every author of any version with the content of the scenario, contract, options, formulas or
-    problem that one of these jobs was made of; and whoever sent its data pack.
+    Whoever asked for it by any job; every author of any version that says what the scenario, contract, options, formulas or problem
+    says that one of these jobs was made of, under whatever id and title; and whoever sent its data pack.
     """
     found = {result.author}
     for job in service.store.jobs_of(result.kind, result.id):
         found |= {job.author, *service.store.askers(job.id)}
-        request = plain(job.request)
-        for digest_of_one in _digests(request):
-            found |= {*service.store.authors_of(digest_of_one)}
+        named = _digests(plain(job.request))
+        found |= authors_of_the_like(service.store, named)
+        for digest_of_one in named:
             pack = service.store.pack(digest_of_one)
             found |= set() if pack is None else {pack.author}
     return sorted(found - {SHIPPED})

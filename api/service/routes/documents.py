@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -19,6 +20,7 @@ from api.service.http.etags import ANY, expected_versions, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
 from api.service.records.api_models import NAME
 from api.service.records.failures import BODY, ServiceError
+from api.service.records.hidden import has_small_counts
 from api.service.runtime.request import (
     BodyDep,
     ClientDep,
@@ -34,7 +36,8 @@ from api.service.runtime.request import (
     event,
 )
 from api.service.runtime.service import Service
-from api.service.security.access import Caller
+from api.service.security.access import AccessError, Caller
+from api.service.security.visibility import EVERYTHING, view_of
 from api.service.store import ChangedError, StoredDocument
 from api.service.views.models import DocumentHead, DocumentList, document_head
 from api.service.views.respond import respond
@@ -55,6 +58,53 @@ def _stored(service: Service, noun: DocumentKind, name: str, content_digest: str
     if found is None:
         raise UnknownNameError(noun.kind, name, service.store.document_names(noun.kind))
     return found
+
+
+def _check_counts(service: Service, client: Caller, noun: DocumentKind, found: StoredDocument) -> None:
+    """Refuse a problem that lists small numbers of people or events to whoever does not make runs.
+
+    Raises:
+        AccessError: such numbers are in it.
+    """
+    if noun.kind != "problem" or view_of(client, service.system) == EVERYTHING:
+        return
+    smallest = service.settings.smallest_shown
+    if _lists_small_counts(found.digest, found.content, smallest):
+        raise AccessError(
+            "role",
+            f"problem {found.name}: found role {client.role}; expected analyst, since numbers of people or events below {smallest} are in it",
+        )
+
+
+@lru_cache(maxsize=256)
+def _lists_small_counts(_digest: str, text: str, smallest: int) -> bool:
+    return has_small_counts(stored_content(text), smallest)
+
+
+def _expected(service: Service, noun: DocumentKind, name: str, if_match: str | None) -> StoredDocument:
+    """The newest version of a document, where it is the one that a change is to follow.
+
+    Raises:
+        ServiceError: 428 without If-Match, 412 where it names another version.
+    """
+    wanted = expected_versions(if_match)
+    newest = service.store.document(noun.kind, name)
+    if newest is None and ANY in wanted:  # RFC 9110, section 13.1.1: there is no version that * could stand for
+        raise ServiceError("changed-meanwhile", f"there is no {noun.kind} {name!r}; add it with POST")
+    newest = newest or _stored(service, noun, name)
+    if ANY not in wanted and newest.digest not in wanted:
+        found = " or ".join(sorted(wanted))
+        raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
+    return newest
+
+
+async def _shown(
+    service: Service, client: Caller, noun: DocumentKind, if_none_match: str | None, *named: str
+) -> Response:
+    """A version of a document, by name and, where it is not the newest, digest, as far as the caller may read it."""
+    found = await service.read(_stored, service, noun, *named)
+    _check_counts(service, client, noun, found)
+    return _whole(found, if_none_match)
 
 
 def _whole(found: StoredDocument, if_none_match: str | None) -> Response:
@@ -114,8 +164,8 @@ def _routes(noun: DocumentKind) -> APIRouter:
         return created_once(request, service, client, sent, key, act)
 
     @routes.get("/{name}", name=f"read_{noun.kind}", responses=_document_response(noun))
-    async def read(service: ServiceDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
-        return _whole(await service.read(_stored, service, noun, name), if_none_match)
+    async def read(service: ServiceDep, client: ClientDep, name: Name, if_none_match: IfNoneMatch = None) -> Response:
+        return await _shown(service, client, noun, if_none_match, name)
 
     @routes.put("/{name}", name=f"change_{noun.kind}", response_model=DocumentHead, openapi_extra=body)
     def changed(
@@ -126,14 +176,7 @@ def _routes(noun: DocumentKind) -> APIRouter:
         name: Name,
         if_match: IfMatch = None,
     ) -> Response:
-        wanted = expected_versions(if_match)
-        newest = service.store.document(noun.kind, name)
-        if newest is None and ANY in wanted:  # RFC 9110, section 13.1.1: there is no version that * could stand for
-            raise ServiceError("changed-meanwhile", f"there is no {noun.kind} {name!r}; add it with POST")
-        newest = newest or _stored(service, noun, name)
-        if ANY not in wanted and newest.digest not in wanted:
-            found = " or ".join(sorted(wanted))
-            raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
+        newest = _expected(service, noun, name, if_match)
         content = content_of(request, sent, takes_any_text=True)
         if content.get("id") != name:
             fault = Fault(f"{BODY}: id", repr(content.get("id")), f"{name!r}, as in the address")
@@ -153,9 +196,13 @@ def _routes(noun: DocumentKind) -> APIRouter:
         "/{name}/versions/{content_digest}", name=f"read_{noun.kind}_version", responses=_document_response(noun)
     )
     async def version(
-        service: ServiceDep, name: Name, content_digest: DigestPath, if_none_match: IfNoneMatch = None
+        service: ServiceDep,
+        client: ClientDep,
+        name: Name,
+        content_digest: DigestPath,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
-        return _whole(await service.read(_stored, service, noun, name, content_digest), if_none_match)
+        return await _shown(service, client, noun, if_none_match, name, content_digest)
 
     said: dict[Callable[..., Any], str] = {
         listed: f"The {noun.plural}, newest versions, by name.",

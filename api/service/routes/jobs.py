@@ -17,7 +17,7 @@ from api.service.records.failures import ServiceError
 from api.service.runtime.request import ClientDep, Cursor, Limit, ServiceDep, event
 from api.service.runtime.service import Service
 from api.service.security.access import Caller
-from api.service.security.visibility import sees_everything, without_detail
+from api.service.security.visibility import EVERYTHING, view_of, without_detail
 from api.service.store import TERMINAL, Job, StoreError
 from api.service.views.models import JobList, JobStatus, JobView, job_view, moment
 from api.service.views.respond import respond
@@ -118,7 +118,7 @@ async def _events(service: Service, client: Caller, job_id: str, after: int) -> 
             continue
         for seq, name, message, created in happened:
             after, quiet, since = seq, 0.0, time.monotonic()
-            hidden = name in {"failed", "progress"} and not sees_everything(client, service.system)
+            hidden = name in {"failed", "progress"} and view_of(client, service.system) != EVERYTHING
             said = name if hidden else message  # amounts and rows that are met on the way are as hidden as the result's
             data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
@@ -135,9 +135,9 @@ async def _events(service: Service, client: Caller, job_id: str, after: int) -> 
 
 
 def _view(found: Job, client: Caller, service: Service) -> JobView:
-    """A job as a caller sees it: what went wrong with others' rows is hidden from partners."""
+    """A job as a caller sees it: rows, amounts and numbers of people that an error names are seen by those who make runs only."""
     view = job_view(found)
-    if view.problem is None or sees_everything(client, service.system):
+    if view.problem is None or view_of(client, service.system) == EVERYTHING:
         return view
     return view.model_copy(update={"problem": without_detail(view.problem)})
 

@@ -114,7 +114,10 @@ def _routes(kind: JobKind[Any]) -> APIRouter:
 def _as_seen(service: Service, kind: str, view: ResultView, client: Caller, *, hides: bool) -> ResultView:
     """A result with as much of its content as the caller sees."""
     smallest = service.settings.smallest_shown
-    content = content_seen(kind, view.content, client, service.system, hides=hides, smallest_shown=smallest)
+    whole = hides and service.hidden(kind, view.id).is_whole
+    content = content_seen(
+        kind, view.content, client, service.system, hides=hides, smallest_shown=smallest, is_whole=whole
+    )
     return view.model_copy(update={"content": content})
 
 

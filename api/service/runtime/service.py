@@ -16,19 +16,19 @@ from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
 from api.service.kinds import KINDS
 from api.service.packs.packs import Packs
-from api.service.records.hidden import NOBODY, HiddenPeople
+from api.service.records.hidden import NOBODY, HiddenPeople, left_out_of, sizes_of
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
-from api.service.security.suppression import MARK
 from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
 from api.service.settings import Settings
 from api.service.store import Store
 from capitation.errors import DocumentError, Fault
 from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
+from capitation.records.suppression import MARK
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -149,6 +149,10 @@ class Service:
             if counts is None or result is None:
                 return NOBODY
             return hidden_rows(counts[0], plain(result.content).get("outputs", ()), smallest)
+        if kind in KINDS and KINDS[kind].counts_of_mix:
+            activity = self.frame(kind, result_id, "activity")
+            sizes = {} if activity is None else sizes_of(activity[0], KINDS[kind].counts_of_mix, "point_of_delivery")
+            return found if left_out_of(sizes, smallest)[1] else HiddenPeople(is_whole=True)
         population, membership = (self.frame(kind, result_id, name) for name in ("population", "membership"))
         if population is not None:
             found = hidden_people(population[0], None if membership is None else membership[0], self.system, smallest)

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import unicodedata
 
-_LOOK_ALIKE = str.maketrans(
-    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u04cf"
-    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131",
-    "abekmhopctyxijsdqwhlaeikvoptuxi",
-)
+from api.service.records.claims import LOOK_ALIKE
 
 
 def alike_name(name: str) -> str:
     """A name without what may differ between two spellings of it."""
-    plain = unicodedata.normalize("NFKD", name).casefold().translate(_LOOK_ALIKE)
+    plain = unicodedata.normalize("NFKD", name).casefold().translate(LOOK_ALIKE)
     kept = "".join(letter for letter in plain if letter.isalnum())
     return kept or unicodedata.normalize("NFKC", name).casefold().strip()
 

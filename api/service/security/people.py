@@ -17,7 +17,7 @@ import polars as pl
 
 from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import MadeOfPeople, MadeOfRows
-from api.service.security.suppression import MARK, suppressed
+from capitation.records.suppression import MARK, suppressed
 
 MICRO = 1_000_000
 

@@ -18,8 +18,8 @@ from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
 from api.service.security.people import without_people, without_rows
-from api.service.security.suppression import MARK, suppressed
 from capitation.errors import UnknownNameError
+from capitation.records.suppression import MARK, suppressed
 
 EVERYTHING = "everything"
 """View of those who make runs: all rows, all numbers."""
@@ -118,6 +118,8 @@ def seen(
         UnknownNameError: the frame is hidden from partners.
     """
     if kind in KINDS and view_of(caller, system) != EVERYTHING:
+        if hidden.is_whole:
+            return visible(kind, name, frame.clear(), caller, system, area)
         people, made_of = KINDS[kind].people.get(name), KINDS[kind].made_of_people.get(name)
         for_others = KINDS[kind].for_others.get(name)
         if for_others is not None:
@@ -138,13 +140,30 @@ def sees_frame(kind: str, name: str, caller: Caller, system: str) -> bool:
 
 
 def content_seen(
-    kind: str, content: dict[str, Any], caller: Caller, system: str, *, hides: bool = False, smallest_shown: int = 5
+    kind: str,
+    content: dict[str, Any],
+    caller: Caller,
+    system: str,
+    *,
+    hides: bool = False,
+    smallest_shown: int = 5,
+    is_whole: bool = False,
 ) -> dict[str, Any]:
-    """The content of a result as far as the caller sees it; `hides`: numbers of people are left out of its tables for them."""
+    """The content of a result as far as the caller sees it.
+
+    Args:
+        kind: the kind of job that led to it.
+        content: the content.
+        caller: who asks.
+        system: code of the organisation that runs the system.
+        hides: whether numbers of people are left out of its tables for them.
+        smallest_shown: the smallest number of people other than 0 that is shown.
+        is_whole: whether all of its numbers are left out for whoever does not make runs.
+    """
     if kind in KINDS and view_of(caller, system) != EVERYTHING:
         narrowed_content = KINDS[kind].content_for_others
         content = content if narrowed_content is None else narrowed_content(content, smallest_shown)
-    if sees_everything(caller, system):
+    if sees_everything(caller, system) and not (is_whole and view_of(caller, system) != EVERYTHING):
         return _without_checksums(kind, content) if hides else content
     if kind not in KINDS:
         return {}

@@ -31,6 +31,14 @@ from api.service.store import tables
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
+_LOCK_SECONDS, _STOPPED_SECONDS, _MIGRATION_SECONDS = 30, 60, 900
+"""How long a PostgreSQL store lets one wait for another's lock, lets one who stopped in mid-change keep theirs, and both while it is migrated."""
+
+_REACHED: Mapping[str, int] = {
+    "connect_timeout": 10, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
+}  # fmt: skip
+"""When a connection to a PostgreSQL store counts as lost (seconds, the last one milliseconds), unless its URL says otherwise."""
+
 _LOOK_AGAIN_SECONDS = 0.02
 _FULL: tuple[int | str, ...] = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
 """What the databases say where there is no room; the second is SQLite's word where it cannot even open its files."""
@@ -212,6 +220,8 @@ class Database:
         known = {revision.revision for revision in script.walk_revisions()}
         with self._write() as connection:
             if not self.is_sqlite:
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
+                connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = '{_MIGRATION_SECONDS}s'"))
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264920151)"))
             current = MigrationContext.configure(connection).get_current_revision()
             if current is not None and current not in known:
@@ -294,7 +304,10 @@ def _engine(url: str) -> Engine:
         made = make_url(url)
         if made.get_backend_name() == "postgresql":
             made = made.set(drivername="postgresql+psycopg")
-            return sa.create_engine(made, pool_size=10, max_overflow=50, pool_pre_ping=True)
+            reached = {name: value for name, value in _REACHED.items() if name not in made.query}
+            engine = sa.create_engine(made, pool_size=10, max_overflow=50, pool_pre_ping=True, connect_args=reached)
+            sa.event.listen(engine, "connect", _limit_waiting)
+            return engine
         if made.get_backend_name() != "sqlite":
             raise StoreError(f"the store is a {made.get_backend_name()} database; expected sqlite or postgresql")
         engine = sa.create_engine(made, pool_size=10, max_overflow=50, connect_args={"check_same_thread": False})
@@ -303,6 +316,14 @@ def _engine(url: str) -> Engine:
     sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _limit_waiting(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driver's connection
+    """Nobody waits for ever: neither for a lock that another holds, nor for one who stopped in the middle of a change."""
+    with raw.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{_STOPPED_SECONDS}s'")
+    raw.commit()
 
 
 def _set_up(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driver's connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,11 +135,28 @@ class Documents(KeptBytes):
         row = connection.execute(query.order_by(_document.c.version.desc()).limit(1)).mappings().first()
         return None if row is None else _read(row)
 
-    def authors_of(self, content_digest: str) -> list[str]:
-        """Everyone who wrote a version with this content, of whatever document, in order."""
-        query = sa.select(_document.c.author).where(_document.c.digest == content_digest).distinct()
+    def kinds_of(self, digests: Iterable[str]) -> list[str]:
+        """Kinds of the documents that have versions with these digests, in order."""
+        found: set[str] = set()
         with self._read() as connection:
-            return sorted(connection.execute(query).scalars())
+            for part in _parts(sorted(digests)):
+                query = sa.select(_document.c.kind).where(_document.c.digest.in_(part)).distinct()
+                found |= {*connection.execute(query).scalars()}
+        return sorted(found)
+
+    def written(self, kind: str) -> list[tuple[str, str]]:
+        """Digest and author of every version of every document of a kind."""
+        query = sa.select(_document.c.digest, _document.c.author).where(_document.c.kind == kind).distinct()
+        with self._read() as connection:
+            return [(row.digest, row.author) for row in connection.execute(query)]
+
+    def contents_of(self, digests: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """What stands under each of these digests."""
+        for part in _parts(sorted(digests)):
+            query = _whole().where(_document.c.digest.in_(part))
+            with self._read() as connection:
+                found = {row["digest"]: opened(row).decode() for row in connection.execute(query).mappings()}
+            yield from found.items()
 
     def document_names(self, kind: str) -> list[str]:
         """Names of all documents of a kind, in order."""
@@ -175,6 +192,10 @@ class Documents(KeptBytes):
         )
         with self._read() as connection:
             return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def _parts(digests: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (digests[at : at + 200] for at in range(0, len(digests), 200))
 
 
 def _label(kind: str) -> str:

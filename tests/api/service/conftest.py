@@ -7,8 +7,9 @@ suite only, because the database cannot matter to what they claim.
 import datetime as dt
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -16,9 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from starlette.datastructures import State
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from api.service import app
+from api.service.http.given_again import GivenAgain
 from api.service.jobs.worker import Worker
 from api.service.kinds import run as run_kind
 from api.service.packs import archive
@@ -128,6 +132,23 @@ def shipped_pack_hashed_once() -> Iterator[None]:
     app.pack_at = once
     yield
     app.pack_at = real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def addresses_made_once() -> Iterator[None]:
+    """Work out once what the routes ask for; every service in this process has layers, state and handlers of its own."""
+    real = app.addresses
+    first = real()
+
+    def once(layers: Sequence[Middleware] = (), again: GivenAgain | None = None) -> app.Application:
+        made = copy(first)
+        made.again, made.state, made.user_middleware = again, State(), list(layers)
+        made.exception_handlers, made.middleware_stack = dict(first.exception_handlers), None
+        return made
+
+    app.addresses = once
+    yield
+    app.addresses = real
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,6 +36,11 @@ class SmallDisk:
         """Make room again."""
         self._filler.unlink()
 
+    def writable(self, is_writable):
+        """Let files be written, or not."""
+        way = "remount,rw" if is_writable else "remount,ro"
+        subprocess.run(["mount", "-o", way, str(self.folder)], check=True, capture_output=True)
+
     def remove(self):
         """Take the disk away, with everything on it."""
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True)

@@ -28,7 +28,7 @@ from contracts.options.evaluate import SCHEMAS as OPTION_SCHEMAS
 SYSTEM = "BLMK"
 
 # Read off the sentence "partners read; analysts make; approvers approve; finance exports; administrators administer".
-MADE = "scenarios data-packs formulas contracts problems options runs settlements simulations optimisations futures comparisons chances party-chances designs"
+MADE = "scenarios data-packs formulas contracts problems options runs settlements simulations optimisations futures comparisons chances party-chances designs plans"
 DERIVED = "allocations positions figures jobs catalogue approvals"
 EXPECTED = {
     "analyst": {

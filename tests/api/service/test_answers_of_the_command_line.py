@@ -5,7 +5,9 @@ import io
 import polars as pl
 import pytest
 
+from api.cli.commands import plan as plan_command
 from api.exports.run_difference import run_difference
+from api.service.kinds import plan as plan_kind
 from api.service.kinds.difference import money_apart
 from api.service.records.workbooks import stored_run
 from capitation.chance.answers import layer_variances, locality_chances, pool_sizes
@@ -14,11 +16,16 @@ from capitation.chance.document import read_uncertainty
 from capitation.chance.model import model
 from capitation.chance.simulate import Request, simulate
 from capitation.records.years import FinancialYear
+from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import design_family
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
+from optimiser.answers.optimise import optimise
+from optimiser.answers.whole.former import read_former
+from optimiser.links.plan import document_inputs, whole_plan
+from optimiser.problem.document import read_problem
 
 PARQUET = {"Accept": "application/vnd.apache.parquet"}
 
@@ -185,3 +192,50 @@ def test_a_family_or_an_option_that_there_is_not_is_named(served):
     job = served.client.get(sent.headers["location"]).json()
     assert (job["status"], job["problem"]["type"]) == ("failed", "urn:capitation:problem:unknown-name")
     assert "corridor" in job["problem"]["detail"]
+
+
+PLAN = {"scenario": "blmk", "options": "blmk-contract-options", "problem": "blmk"}
+
+
+@pytest.mark.deep
+def test_a_plan_is_the_one_run_that_the_command_line_makes(served, pack, blmk_run):
+    """From the opening deficit to each position, under the same id, and in a workbook and beside its run like any other run."""
+    settings = ("GAP", "STARTED", "UNSTARTED")
+    assert [getattr(plan_kind, name) for name in settings] == [getattr(plan_command, name) for name in settings]
+    files = {"options": pack.path("options/blmk.toml"), "problems": pack.path("problems/blmk.toml")}
+    former = read_former(files["problems"].with_suffix("") / "start.json")
+    outcome = optimise(read_problem(files["problems"]), gap=plan_kind.GAP, time_limit=plan_kind.STARTED, former=former)
+    wanted = whole_plan(
+        read_scenario(pack.path("scenarios/blmk.toml")), blmk_run, outcome, read_options(files["options"]), pack,
+        document_inputs(pack, files),
+    ).run  # fmt: skip
+    result = served.ask("/v1/plans", PLAN)["result"]
+    assert result == f"/v1/plans/{wanted.id}"
+    whole = content(served, result)
+    assert whole["manifest"]["inputs"] == wanted.manifest.inputs
+    assert whole["manifest"]["frames"].keys() == wanted.frames.keys()
+    for name in ("bridge", "mix_line", "plan_position", "position", "population"):
+        assert table(served, result, name).equals(wanted.frame(name)), name
+    run = served.ask("/v1/runs", {"scenario": "blmk"}, "run")["result"]
+    apart = served.ask("/v1/differences", {"before": run, "after": result}, "apart")["result"]
+    assert "plan_position" in table(served, apart, "summary")["frame"].to_list()
+    book = served.ask("/v1/exports", {"result": result}, "book")["result"]
+    assert content(served, book)["file"] == f"{wanted.id}.xlsx"
+    partner = served.headers("partner", "RC9")
+    assert set(table(served, result, "plan_position", partner)["organisation_code"]) == {"RC9"}
+    assert served.client.get(f"{result}/frames/mix_variables", headers=partner).status_code == 404
+    finance = table(served, result, "mix_variables", served.headers("finance"))
+    counted = finance.filter(pl.col("unit").is_in(["units", "contacts", "spells"]))
+    assert counted["amount"].null_count() == counted.height
+
+
+def test_what_a_plan_is_not_made_of_is_named(served):
+    wrong = {"scenario": "blmk", "options": "blmk-contract-option", "problem": "blnk", "problem_digest": "0" * 64}
+    answer = served.client.post("/v1/plans", json=wrong, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 422
+    faults = {fault["pointer"]: fault for fault in answer.json()["faults"]}
+    assert set(faults) == {"/options", "/problem"}
+    assert "blmk-contract-options" in faults["/options"]["remedy"]
+    old = {**PLAN, "options_digest": "0" * 64}
+    answer = served.client.post("/v1/plans", json=old, headers={"Idempotency-Key": "old"})
+    assert [fault["pointer"] for fault in answer.json()["faults"]] == ["/options_digest"]

@@ -37,7 +37,8 @@ from api.service.security.access import ROLE_SCOPES
 from api.service.security.audit import event, verify_log
 from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import Settings
-from api.service.store import Store
+from api.service.store import Store, StoreError, database
+from api.service.store.database import Database
 from tests.api.service.conftest import DATABASES, empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until
@@ -322,6 +323,97 @@ def test_a_backup_takes_the_place_of_a_store_that_died_and_nothing_of_the_old_on
     assert restored.work() == 2
     check_audit(restored.service.store, settlements_create=2, jobs_done=2)
     assert file.exists()
+
+
+# --- who waits, waits for a while -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.deep
+def test_a_lock_that_another_keeps_for_ever_is_waited_for_a_while_only(
+    own_postgresql, serve_on, settlement, monkeypatch
+):
+    """Somebody who holds the audit log's head and never ends: those who change something are answered 503, readers at once."""
+    monkeypatch.setattr(database, "_LOCK_SECONDS", 1)
+    served = serve_on(own_postgresql.database())
+    client, store = served.client, served.service.store
+    url = store._engine.url.render_as_string(hide_password=False)
+    other = Database(url)
+    with other._write() as holding:
+        holding.execute(sa.text("SELECT 1 FROM audit_head FOR UPDATE")).all()
+        began = time.monotonic()
+        answer = post(client, "/v1/settlements", settlement(1), "key 1")
+        assert is_problem(answer, 503, "store-unavailable")
+        assert 0.9 < time.monotonic() - began < 10
+        assert client.get("/v1/jobs").status_code == 200
+    other.close()
+    assert post(client, "/v1/settlements", settlement(1), "key 1").status_code == 202
+    assert served.work() == 1
+    check_done(store, 1)
+    check_audit(store, settlements_create=1, jobs_done=1)
+
+
+@pytest.mark.deep
+def test_who_stops_in_the_middle_of_a_change_loses_it_and_lets_others_go_on(
+    own_postgresql, serve_on, settlement, monkeypatch
+):
+    """As a process that is stopped, or whose machine sleeps, with the head of the audit log in its hand."""
+    monkeypatch.setattr(database, "_STOPPED_SECONDS", 1)
+    served = serve_on(own_postgresql.database())
+    other = Database(served.service.store._engine.url.render_as_string(hide_password=False))
+    changing = other._write()
+    stopped = changing.__enter__()
+    stopped.execute(sa.text("SELECT 1 FROM audit_head FOR UPDATE")).all()
+    answer = post(served.client, "/v1/settlements", settlement(1), "key 1")
+    assert answer.status_code == 202  # once the other is let go of
+    with pytest.raises(sa.exc.SQLAlchemyError) as lost:
+        stopped.execute(sa.text("SELECT 1")).all()
+    with pytest.raises(StoreError, match="idle-in-transaction"):
+        changing.__exit__(type(lost.value), lost.value, None)
+    other.close()
+    assert served.work() == 1
+    check_audit(served.service.store, settlements_create=1, jobs_done=1)
+
+
+@pytest.mark.deep
+def test_a_store_that_becomes_read_only_is_told_and_nothing_is_lost_or_doubled(serve_on, settlement, tmp_path):
+    """As a file system that the kernel made read-only: SQLite's own refusal. Reads go on, and who changes something is answered 503."""
+    served = serve_on(f"sqlite:///{tmp_path / 'x.db'}")
+    client, store = served.client, served.service.store
+    first = post(client, "/v1/settlements", settlement(1), "key 1")
+
+    read_only = [1]
+    sa.event.listen(store._engine, "begin", lambda made: made.exec_driver_sql(f"PRAGMA query_only={read_only[-1]}"))
+    refused = post(client, "/v1/settlements", settlement(2), "key 2")
+    assert is_problem(refused, 503, "store-unavailable")
+    assert is_problem(client.get("/readyz"), 503, "store-unavailable")
+    assert str(tmp_path) not in refused.text
+    assert client.get(first.headers["location"]).json()["status"] == "queued"
+    with pytest.raises(StoreError):
+        served.work()
+    read_only.append(0)
+    store._engine.dispose()
+    assert client.get("/readyz").status_code == 200
+    assert post(client, "/v1/settlements", settlement(1), "key 1").content == first.content
+    assert post(client, "/v1/settlements", settlement(2), "key 2").status_code == 202
+    assert served.work() == 2
+    check_done(store, 2)
+    check_audit(store, settlements_create=2, jobs_done=2)
+
+
+def test_a_service_does_not_start_on_a_folder_that_cannot_be_written(small_disk, capitation):
+    small_disk.writable(False)
+    try:
+        done = capitation("serve", "--store", f"sqlite:///{small_disk.folder / 'x.db'}", "--port", "0")
+        issued = capitation(
+            "keys", "issue", "ann", "--role", "analyst", "--store", f"sqlite:///{small_disk.folder / 'x.db'}"
+        )
+    finally:
+        small_disk.writable(True)
+    for each in (done, issued):
+        assert each.code == 2, each.err
+        assert "Traceback" not in each.err
+        assert "the store cannot be used" in each.err or "cannot be written" in each.err
+    assert list(small_disk.folder.iterdir()) == []
 
 
 # --- a clock that goes back ---------------------------------------------------------------------------------------------

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.service.kinds import KINDS
-from api.service.records.hidden import NOBODY, HiddenPeople, is_count, without_small, without_small_content
+from api.service.records.hidden import (
+    NOBODY,
+    HiddenPeople,
+    has_small_counts,
+    is_count,
+    left_out_of,
+    sizes_of,
+    without_small,
+    without_small_content,
+    without_small_parts,
+)
 from api.service.security.access import Caller
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
 from api.service.security.visibility import content_seen, seen
@@ -199,11 +209,11 @@ def test_a_small_total_of_the_system_is_left_out_and_one_that_would_tell_a_local
 def test_small_numbers_of_what_a_mix_avoids_are_left_out_for_all_its_years():
     frame = pl.DataFrame(
         {
-            "point_of_delivery": ["ae", "ae", "elective"],
-            "year": ["1", "2", "1"],
-            "claimed": [900.0, 3.5, 80.0],
-            "exact": [890.0, 3.0, -70.0],
-            "over_claim": [10.0, 0.5, 10.0],
+            "point_of_delivery": ["ae", "ae", "elective", "other"],
+            "year": ["1", "2", "1", "1"],
+            "claimed": [900.0, 3.5, 80.0, 80.0],
+            "exact": [890.0, 3.0, -70.0, -80.0],
+            "over_claim": [10.0, 0.5, 150.0, 1e-14],
         }
     )
     shown = seen("optimisation", "activity", frame, FINANCE, SYSTEM, (), 5)
@@ -212,19 +222,23 @@ def test_small_numbers_of_what_a_mix_avoids_are_left_out_for_all_its_years():
         2,
         2,
     )
-    assert shown.filter(point_of_delivery="elective")["exact"].to_list() == [-70.0]
+    beside = shown.filter(point_of_delivery="elective")  # else the total less all others would tell
+    assert (beside["exact"].to_list(), beside["over_claim"].to_list()) == ([None], [None])
+    assert shown.filter(point_of_delivery="other")["exact"].to_list() == [-80.0]
     analyst = Caller("x", SYSTEM, "analyst", frozenset(), "key")
     assert seen("optimisation", "activity", frame, analyst, SYSTEM, (), 5).equals(frame)
     content = {
-        "exact": {"npv": 2.0, "avoided_ae": 3.0, "avoided_elective": 70.0},
+        "exact": {"npv": 2.0, "avoided_ae": 3.0, "avoided_elective": 70.0, "avoided_other": 80.0},
         "measures": {"avoided": {"value": 4.0, "unit": "units"}, "npv": {"value": 4.0, "unit": "£"}},
         "objective": 4.0,
         "bound": 4.5,
         "unit": "units",
         "optimisation": {"objective": 3, "unit": "admissions"},
+        "warnings": ["ae: claimed 3.5, exact 3.0"],
     }
     found = content_seen("optimisation", content, FINANCE, SYSTEM, smallest_shown=5)
-    assert found["exact"] == {"npv": 2.0, "avoided_ae": None, "avoided_elective": 70.0}
+    assert found["exact"] == {"npv": 2.0, "avoided_ae": None, "avoided_elective": None, "avoided_other": 80.0}
+    assert found["warnings"] == []
     assert (found["measures"]["avoided"]["value"], found["measures"]["npv"]["value"]) == (None, 4.0)
     assert (found["objective"], found["bound"]) == (None, None)
     assert content_seen("optimisation", content, analyst, SYSTEM, smallest_shown=5) == content
@@ -314,3 +328,97 @@ def test_every_rule_names_columns_that_its_table_has(blmk_run):
     for name, rule in KINDS["run"].made_of_people.items():
         named = {rule.code, *rule.of_practice, *rule.of_area, *rule.of_line} - {"weight_micro"}
         assert named <= {*blmk_run.frame(name).columns, "weighted_persons"}, name
+
+
+MIX = pl.DataFrame({"point_of_delivery": ["ae"], "year": ["1"], "claimed": [3.0], "exact": [3.0], "over_claim": [0.0]})
+
+
+@pytest.mark.parametrize("others", [[], [80.0], [2.0, 80.0]])
+def test_a_mix_whose_only_count_is_small_is_seen_by_those_who_make_runs_only(others):
+    """Its money divided by the tariff of the problem would tell; with a large count beside it no sum does."""
+    sizes = {"ae": 3.0, **{f"other {n}": size for n, size in enumerate(others)}}
+    left_out, is_enough = left_out_of(sizes, 5)
+    assert is_enough == (80.0 in others)
+    assert left_out == set(sizes)
+    money = pl.DataFrame({"measure": ["npv"], "as_planned_pence": [30_000]})
+    hidden = HiddenPeople(is_whole=not is_enough)
+    assert seen("simulation", "money", money, FINANCE, SYSTEM, (), 5, hidden).height == (80.0 in others)
+    content = {"status": "optimal", "green_book": {"npv_gbp": "300.00"}}
+    shown = content_seen("simulation", content, FINANCE, SYSTEM, smallest_shown=5, is_whole=hidden.is_whole)
+    assert ("green_book" in shown) == (80.0 in others)
+    analyst = Caller("x", SYSTEM, "analyst", frozenset(), "key")
+    assert seen("simulation", "money", money, analyst, SYSTEM, (), 5, hidden).equals(money)
+    assert content_seen("simulation", content, analyst, SYSTEM, smallest_shown=5, is_whole=True) == content
+    assert sizes_of(MIX, ("claimed", "exact"), "point_of_delivery") == {"ae": 3.0}
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 60)))
+def test_what_is_left_out_of_a_mix_never_adds_to_what_tells_a_small_count(sizes):
+    left_out, is_enough = left_out_of({name: float(size) for name, size in sizes.items()}, 5)
+    small = {name for name, size in sizes.items() if 0 < size < 5}
+    assert small <= left_out
+    assert bool(left_out) == bool(small)
+    if small and is_enough:
+        assert sum(sizes[name] for name in left_out - small) >= 5  # each small one may be anything from 1 to 4
+    frame = pl.DataFrame(
+        {"solution": list(sizes), "units": [float(size) for size in sizes.values()]},
+        schema={"solution": pl.String, "units": pl.Float64},
+    )
+    shown = without_small_parts("units", parts=("solution",))(frame, 5)
+    if sizes:
+        hidden = set(shown.filter(pl.col("units").is_null())["solution"])
+        assert hidden == left_out
+
+
+def test_futures_with_counts_as_their_goal_leave_small_ones_out():
+    frame = pl.DataFrame(
+        {"future": ["low", "high"], "value": [3.0, 900.0], "best": [900.0, 901.0], "regret": [897.0, 1.0], "unit": ["units"] * 2}
+    )  # fmt: skip
+    shown = seen("future", "regret", frame, FINANCE, SYSTEM, (), 5)
+    assert shown["best"].to_list() == [None, None]  # the regret of the second follows from its other two
+    money = frame.with_columns(unit=pl.lit("£"))
+    assert seen("future", "regret", money, FINANCE, SYSTEM, (), 5).equals(money)
+    content = {"status": "optimal", "unit": "units", "mean": 3.0, "worst_mean": 700.0}
+    assert content_seen("future", content, FINANCE, SYSTEM, smallest_shown=5)["mean"] is None
+
+
+def test_every_column_that_counts_is_left_out_of_some_table_where_it_is_small():
+    """A table that is added to a kind with a count in it is named by a rule, or this test names it."""
+    for kind in KINDS.values():
+        for name, schema in (kind.schemas or {}).items():
+            people, made_of = kind.people.get(name), kind.made_of_people.get(name)
+            ruled = {*((people and (people.count, *people.also, *people.or_of)) or ())}
+            ruled |= {*made_of.of_practice, *made_of.of_area, *made_of.of_line} if made_of else set()
+            counts = {
+                column
+                for column, about in schema.columns().items()
+                if about.dtype.is_numeric() and (is_count(about.unit, column) or about.unit == "as the unit says")
+            }
+            assert name in kind.for_others or counts <= ruled, (kind.name, name, counts - ruled)
+
+
+DOCUMENT = {
+    "localities": [{"id": "A", "persons": 900}, {"id": "B", "persons": 3}],
+    "activity": [{"locality": "A", "units": 900.0}],
+    "limits": [{"measure": "starts", "at_most": 2}],
+    "blocks": [{"units": 2}],
+}
+
+
+def test_a_problem_that_lists_small_numbers_is_read_by_those_who_make_runs_only(served):
+    assert has_small_counts(DOCUMENT, 5)
+    assert not has_small_counts({**DOCUMENT, "localities": [{"id": "A", "persons": 900}]}, 5)
+    assert has_small_counts({"activity": [{"units": 2.0}]}, 5)
+    analyst = served.headers("analyst")
+    problem = served.client.get("/v1/problems/equity_floor", headers=analyst).json()
+    problem["id"], problem["localities"][0]["persons"] = "small", 3
+    sent = served.client.post("/v1/problems", json=problem, headers={**analyst, "Idempotency-Key": "p"})
+    assert sent.status_code == 201, sent.text
+    where = sent.headers["location"]
+    version = f"{where}/versions/{sent.json()['digest']}"
+    for address in (where, version):
+        assert served.client.get(address, headers=analyst).status_code == 200
+        for role, organisation in (("finance", SYSTEM), ("approver", SYSTEM), ("partner", "RC9")):
+            answer = served.client.get(address, headers=served.headers(role, organisation))
+            assert (answer.status_code, answer.json()["code"]) == (403, "role"), (address, role)
+        assert served.client.get("/v1/problems/equity_floor", headers=served.headers("finance")).status_code == 200

@@ -1,6 +1,7 @@
 """A posting is named by what is paid, not by what it is called; what is posted and restated always adds to the newest figures."""
 
 import datetime as dt
+import json
 from collections import defaultdict
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from api.service.ledger.journals import journal_of_run, journal_of_statement
 from api.service.ledger.lines import Approval, JournalError, net
 from api.service.ledger.parts import part_of, parts_of
 from api.service.ledger.posting import _original, _restated, standing
+from api.service.records.claims import alike
 from api.service.records.failures import ServiceError
 from api.service.records.periods import period_of, year_of
 from api.service.security.audit import event
@@ -194,6 +196,49 @@ def test_everyone_who_ever_wrote_this_content_had_a_hand(served, hands):
     refused = post(served, "/v1/approvals", {"result": run}, eve["approver"], "a")
     assert (refused.status_code, refused.json()["code"]) == (403, "maker-approves")
     assert post(served, "/v1/approvals", {"result": run}, hands["ben"], "a").status_code == 201
+
+
+def test_whoever_wrote_what_a_copy_under_another_name_says_had_a_hand(served, hands):
+    """Eve's growth, sent again by ann under another id and title, is Eve's; an unchanged copy of what ships is nobody's."""
+    eve, fay = ({r: served.headers(r, subject=who) for r in ("analyst", "approver")} for who in ("eve", "fay"))
+    shipped = served.client.get("/v1/scenarios/blmk", headers=hands["ann"]).json()
+    content = json.loads(json.dumps(shipped)) | {"id": "eves"}
+    amount = content["money"]["streams"][0]["amounts"][0]
+    amount["pounds"] = str(int(float(amount["pounds"])) + 1)
+    assert post(served, "/v1/scenarios", content, eve["analyst"], "1").status_code == 201
+    assert post(served, "/v1/scenarios", shipped | {"id": "fays"}, fay["analyst"], "1").status_code == 201
+    copy = content | {"id": "anns", "title": "Mine"}
+    assert post(served, "/v1/scenarios", copy, hands["ann"], "2").status_code == 201
+    approved = {}
+    for scenario in ("anns", "blmk"):
+        asked = post(served, "/v1/runs", {"scenario": scenario}, hands["ann"], f"run {scenario}")
+        served.work()
+        run = served.client.get(asked.headers["location"], headers=hands["ann"]).json()["result"]
+        approved[scenario] = {
+            who: post(served, "/v1/approvals", {"result": run}, hand["approver"], f"{who} {scenario}").status_code
+            for who, hand in (("eve", eve), ("fay", fay))
+        }
+    assert approved == {"anns": {"eve": 403, "fay": 201}, "blmk": {"eve": 201, "fay": 409}}  # eve was first there
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ryv",
+        " RYV",
+        "\uff32\uff39\uff36",
+        "R\u200bYV",
+        "RY\u0474",
+        "R\u00adYV",
+        "R\u034fYV",
+        "\u0280\u028f\u1d20",
+        "RY\ufe0fV",
+    ],
+)
+def test_a_code_is_one_however_it_is_written(code):
+    assert alike(code) == alike("RYV")
+    assert alike(f"{code}1") != alike("RYV")
+    assert alike("RY0") != alike("RYO")
 
 
 @pytest.mark.both_databases("an approval is withdrawn once, and not under a journal, by the database")

@@ -163,3 +163,46 @@ def test_rows_that_are_kept_as_files_come_with_a_name(served, run):
         answer = served.client.get(f"{path}?limit=1", headers={"Accept": media})
         assert answer.headers["content-disposition"] == f'attachment; filename="run-{run["id"]}-code_name.{ending}"'
     assert "content-disposition" not in served.client.get(f"{path}?limit=1").headers
+
+
+def test_if_match_holds_wherever_something_is_changed(served):
+    """Keys, jobs and approvals are changed without naming a version; who names one is answered 412 where it has moved on."""
+    admin = served.headers("administrator")
+    body = {"subject": "dot", "organisation": "BLMK", "role": "finance", "scopes": ["run:read"]}
+    made = served.client.post("/v1/keys", json=body, headers={**admin, "Idempotency-Key": "k"})
+    analyst = served.headers("analyst", **{"Idempotency-Key": "r"})
+    run = served.client.post("/v1/runs", json={"scenario": "blmk"}, headers=analyst)
+    job = run.headers["location"]
+    served.work()
+    result = served.client.get(job, headers=analyst).json()["result"]
+    waiting = served.client.post(
+        "/v1/runs", json={"scenario": "blmk", "accept": {"x": "why"}}, headers={**analyst, "Idempotency-Key": "w"}
+    ).headers["location"]
+    approver = served.headers("approver", **{"Idempotency-Key": "a"})
+    approval = served.client.post("/v1/approvals", json={"result": result}, headers=approver).headers["location"]
+    reason = {"reason": "Another growth rate"}
+    changes = [
+        (
+            made.headers["location"],
+            lambda tag: served.client.delete(made.headers["location"], headers={**admin, **tag}),
+        ),
+        (waiting, lambda tag: served.client.delete(waiting, headers={**analyst, **tag})),
+        (
+            approval,
+            lambda tag: served.client.post(
+                f"{approval}/withdrawal", json=reason, headers={**approver, "Idempotency-Key": f"{tag}", **tag}
+            ),
+        ),
+    ]
+    for where, change in changes:
+        reader = admin if "keys" in where else analyst
+        before = served.client.get(where, headers=reader)
+        stale = change({"If-Match": '"0"'})
+        assert (stale.status_code, stale.json()["type"]) == (412, "urn:capitation:problem:changed-meanwhile"), where
+        assert served.client.get(where, headers=reader).content == before.content
+        done = change({"If-Match": f"W/{before.headers['etag']}"})
+        assert done.is_success, done.text
+        assert served.client.get(where, headers=reader).content != before.content
+        assert change({"If-Match": before.headers["etag"]}).status_code == 412
+    gone = served.client.delete("/v1/jobs/" + "0" * 32, headers={**analyst, "If-Match": '"0"'})
+    assert gone.status_code == 404

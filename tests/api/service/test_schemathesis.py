@@ -95,6 +95,7 @@ READS = (
     "chances",
     "party-chances",
     "designs",
+    "plans",
     "differences",
     "allocations",
     "positions",
@@ -189,6 +190,7 @@ SEEDED = {
     "chance": {"scenario": "blmk", "draws": 200},
     "party_chance": {"options": "blmk-contract-options", "only": ["do-minimum", "blended"], "draws": 100},
     "design": {"scenario": "blmk", "family": "shares", "draws": 1_000},
+    "plan": {"scenario": "blmk", "options": "blmk-contract-options", "problem": "blmk"},
 }
 """One result of each kind but exports, which is made of the run."""
 

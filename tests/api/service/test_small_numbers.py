@@ -1,5 +1,6 @@
 """An audit by differences: whoever puts together all that a role sees of runs finds no small number of people."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -138,3 +139,71 @@ def test_a_partner_learns_neither_rows_nor_checksums_of_tables_from_a_manifest(b
     left = content_seen("run", content, caller("finance"), SYSTEM, hides=True)["manifest"]["frames"]
     assert "sha256" not in left["population"]
     assert "sha256" in left["stream_total"]
+
+
+KEYS = ("practice_code", "code", "area_code", "locality_code", "subject_code")
+"""Columns under which tables name practices and areas."""
+
+
+def figures_by_code(tables, year="2018/19", stream="ccg"):
+    """Every number that tables show of a practice or area in a year and stream, by code and by the name of the column."""
+    found: dict[str, dict[str, float]] = {}
+    for name, frame in tables.items():
+        key = next((each for each in KEYS if each in frame.columns), None)
+        if key is None:
+            continue
+        where = {"year": year, "stream": stream, "case": "unmitigated"}
+        rows = frame.filter(**{column: value for column, value in where.items() if column in frame.columns})
+        rows = rows.filter(pl.col(key).is_not_null()) if rows.height else frame.clear()
+        for column in (each for each in rows.columns if rows.schema[each].is_numeric()):
+            sums = rows.group_by(key).agg(
+                pl.col(column).cast(pl.Float64).sum(), pl.col(column).null_count().alias("__empty")
+            )
+            for code, value in sums.filter(pl.col("__empty") == 0).select(key, column).iter_rows():
+                found.setdefault(code, {})[f"{name}.{column}"] = value
+    return found
+
+
+def told(figures, truth):
+    """How often each quotient, product or difference of two columns gives the people of a practice or area, to a hundredth."""
+    hits: dict[str, int] = {}
+    for code, people in truth.items():
+        mine = figures.get(code, {})
+        names, values = list(mine), np.array(list(mine.values()))
+        for scale in (1.0, MICRO):
+            with np.errstate(all="ignore"):
+                ways = {
+                    "/": values[:, None] / values[None, :] / scale,
+                    "-": (values[:, None] - values[None, :]) / scale,
+                }
+            for sign, table in ways.items():
+                for one, other in zip(*np.nonzero(np.abs(table - people) < 0.01), strict=True):
+                    way = f"{names[one]} {sign} {names[other]}"
+                    hits[way] = hits.get(way, 0) + 1
+    return {way: count for way, count in hits.items() if count >= 3}  # one or two of so many thousand agree by chance
+
+
+@pytest.mark.parametrize("who", [caller("finance"), caller("approver"), caller("partner", "06F")])
+def test_no_two_columns_of_any_tables_tell_the_people_of_those_who_are_left_out(blmk_run, hidden, who):
+    """All quotients and differences of all numbers that a role sees of a practice or area, whatever tables they stand in."""
+    people = (
+        blmk_run.frame("population")
+        .filter(year="2018/19")
+        .select("practice_code", people=pl.col("registered_micro") / MICRO)
+    )
+    practices = dict(people.filter(pl.col("practice_code").is_in(sorted(hidden.practices))).iter_rows())
+    areas = (
+        blmk_run.frame("membership")
+        .join(people, on="practice_code")
+        .group_by("locality_code")
+        .agg(pl.col("people").sum())
+    )
+    of_areas = {code: n for code, n in areas.iter_rows() if code in hidden.areas}
+    assert len(practices) > 10
+    assert len(of_areas) > 3
+    figures = figures_by_code(shown(blmk_run, who, hidden))
+    assert told(figures, practices) == {}
+    assert told(figures, of_areas) == {}
+    whole = figures_by_code(dict(blmk_run.frames))
+    assert told(whole, practices)  # what the audit would find where nothing is left out
+    assert told(whole, of_areas)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.service.security.suppression import MARK, suppressed
 from capitation.errors import FrameError
+from capitation.records.suppression import MARK, suppressed
 
 
 def hide(counts, t=5):

@@ -134,6 +134,7 @@ def test_the_best_mix_is_known(outcome, shipped):
     assert 115_500_000 < outcome.parts_bound < 116_200_000
 
 
+@pytest.mark.deep
 def test_both_engines_find_the_same(outcome, problem):
     """With parts of wards, which both prove in seconds; whole ones take either engine longer than a test should."""
     parts = problem.model_copy(update={"whole_blocks": False})

@@ -1,0 +1,66 @@
+"""`capitation template`: Excel templates of lists, places and assumptions, written and read back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import DataOption
+from capitation.errors import SourceError
+from capitation.pack.layers import pack_folder
+from capitation.pack.sources import DataPack
+
+
+class Kind(StrEnum):
+    """What a template is of."""
+
+    LISTS = "lists"
+    PLACES = "places"
+    ASSUMPTIONS = "assumptions"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    template = typer.Typer(
+        help="Excel templates of lists, places and assumptions: write one, fill it, read it back.", no_args_is_help=True
+    )
+    template.command("write")(write)
+    template.command("read")(read)
+    app.add_typer(template, name="template")
+
+
+def write(
+    kind: Annotated[Kind, typer.Argument(help="What the template is of.")],
+    out: Annotated[Path, typer.Option(help="Workbook to write, .xlsx.")],
+    empty: Annotated[bool, typer.Option("--empty", help="Without the rows of the data pack.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Write a template with the rows of the data pack, or an empty one."""
+    from api.forms.kinds import TEMPLATES
+    from api.forms.sheet import write_template
+
+    if out.suffix.lower() != ".xlsx":
+        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    found = TEMPLATES[kind.value]
+    rows = [] if empty else found.first(DataPack(pack_folder(data)))
+    typer.echo(f"written: {write_template(found, rows, out)}")
+
+
+def read(
+    filled: Annotated[Path, typer.Argument(help="The filled workbook.")],
+    out: Annotated[
+        Path, typer.Option(help="File for lists or the map of places (.csv), or folder for changed assumptions.")
+    ],
+    data: DataOption = None,
+) -> None:
+    """Read a filled template; with faults nothing is written but FILE-faults.xlsx, where each stands beside its cell."""
+    from api.forms.filled import read_template
+
+    made = read_template(filled, out, DataPack(pack_folder(data)))
+    for path in made:
+        typer.echo(f"written: {path}")
+    if not made:
+        typer.echo("the template says what the data pack says; nothing was written")

@@ -1,0 +1,75 @@
+"""If-Match holds wherever something is changed, and not only where a change must name the version that it follows (RFC 9110, 13.1.1).
+
+PUT      the route asks for it and compares it within the change itself
+DELETE   compared with the tag of what stands at the address
+POST     the same; what is only posted to, as a withdrawal is, with the tag of what it belongs to
+"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.service.http.etags import ANY, expected_versions
+from api.service.records.failures import ServiceError
+
+_METHODS = frozenset({"DELETE", "POST"})
+_OF_A_BODY = (b"if-", b"content-", b"transfer-encoding", b"idempotency-key", b"prefer", b"accept", b"range")
+"""How headers begin that are about the request and its body, and not about what stands at the address."""
+
+
+class Preconditions:
+    """The layer that refuses a change of what has another version than the one it was meant for.
+
+    Args:
+        app: the layers inside, which give every resource a tag.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request.
+
+        Raises:
+            ServiceError: 412, what stands there is at another version.
+        """
+        if scope["type"] == "http" and scope["method"] in _METHODS and scope["path"].startswith("/v1/"):
+            if_match = Headers(scope=scope).get("if-match")
+            if if_match is not None:
+                await self._check(scope, if_match)
+        await self.app(scope, receive, send)
+
+    async def _check(self, scope: Scope, if_match: str) -> None:
+        expected = expected_versions(if_match)
+        path = scope["path"]
+        tag = await self._tag(scope, path)
+        if tag is None and scope["method"] == "POST":
+            tag = await self._tag(scope, path.rpartition("/")[0])
+        if tag is not None and ANY not in expected and tag.strip('"') not in expected:
+            raise ServiceError("changed-meanwhile", f"{path} is at version {tag}, not {if_match[:200]}")
+
+    async def _tag(self, scope: Scope, path: str) -> str | None:
+        """The tag of what the caller reads at an address; none where nothing is read there."""
+        headers = [pair for pair in scope["headers"] if not pair[0].lower().startswith(_OF_A_BODY)]
+        asked = {
+            **scope,
+            "method": "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": headers,
+        }
+        started: list[Message] = []
+
+        async def nothing() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                started.append(message)
+
+        await self.app(asked, nothing, noted)
+        if not started or started[0]["status"] != 200:
+            return None
+        return Headers(raw=started[0]["headers"]).get("etag")
