@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from api.boards.options import names_of_organisations
 from api.boards.tables import console, listed, show
-from capitation.allocation.providers import providers
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from contracts.options.document import ContractOptions
@@ -19,7 +19,7 @@ def show_choice(run: Run, document: ContractOptions, pack: DataPack) -> None:
         return
     for says in _ordered(run.frame("option_sentence"), document).get_column("says"):
         console.print(says, soft_wrap=True, markup=False)
-    names = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
+    names = names_of_organisations(pack)
     for line in turning_lines(run, names, document.first_year):
         console.print(line, soft_wrap=True, markup=False)
     beyond = bearing_table(run, document, names)
@@ -29,7 +29,8 @@ def show_choice(run: Run, document: ContractOptions, pack: DataPack) -> None:
     for row in leaps.iter_rows(named=True):
         name = names.get(row["organisation_code"], row["organisation_code"])
         console.print(
-            f"{name}, {row['year']}: position moves by £{row['change_pence'] / 1e8:,.1f}m from the year before: {row['because']}.",
+            f"{name}, {row['year']}: position moves by £{row['change_pence'] / 1e8:,.1f}m from the year before"
+            f"{': ' if row['because'] else ''}{row['because']}.",
             soft_wrap=True, markup=False,
         )  # fmt: skip
     turns = run.frame("tested_range").filter(pl.col("sign") == "turns")
@@ -77,16 +78,20 @@ def bearing_table(run: Run, document: ContractOptions, names: dict[str, str]) ->
     rows = run.frame("worst_case").filter(~pl.col("bearable").fill_null(value=True))
     if rows.is_empty():
         return rows
-    wide = rows.with_columns((pl.col("position_pence") / 1e8).round(1), (pl.col("tolerance_pence") / 1e8).round(1))
-    wide = wide.pivot(
-        "option", index=("organisation_code", "tolerance_pence"), values="position_pence", aggregate_function="min"
+    own = (pl.col("tolerance_pence") / 1e8).round(1)
+    bears = rows.group_by("organisation_code").agg(own.max().alias("least"), own.min().alias("most"))
+    wide = rows.with_columns((pl.col("position_pence") / 1e8).round(1)).pivot(
+        "option", index="organisation_code", values="position_pence", aggregate_function="min"
     )
     options = [option.id for option in document.options if option.id in wide.columns]
-    return wide.sort(pl.min_horizontal(options)).select(
+    said = pl.when(pl.col("least") == pl.col("most")).then(pl.format("{}", "least")).otherwise(
+        pl.format("{} to {}", "least", "most")
+    )  # fmt: skip
+    return wide.join(bears, on="organisation_code", validate="1:1").sort(pl.min_horizontal(options)).select(
         pl.col("organisation_code").replace(names).alias("party"),
-        _millions("tolerance_pence").alias("can bear"),
+        said.fill_null("").alias("can bear"),
         *(_millions(option) for option in options),
-    )
+    )  # fmt: skip
 
 
 def _millions(column: str) -> pl.Expr:

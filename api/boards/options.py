@@ -97,13 +97,14 @@ def who_pays_table(run: Run, document: ContractOptions) -> pl.DataFrame:
     groups = {code: group.title for group in document.groups for code in group.providers}
     rows = run.frame("who_pays").filter(pl.col("activity_case") == document.shown_case)
     years = rows["year"].unique().sort().to_list()
-    titles = ["Commissioners", *(group.title for group in document.groups), "Funds outside the system"]
+    between = "Bodies between commissioners and providers"
+    titles = ["Commissioners", between, *(group.title for group in document.groups), "Funds outside the system"]
     named = rows.with_columns(
         pl.when(pl.col("role") == "commissioner")
         .then(pl.lit(titles[0]))
         .when(pl.col("role") == "payer")
         .then(pl.lit(titles[-1]))
-        .otherwise(pl.col("organisation_code").replace(groups))
+        .otherwise(pl.col("organisation_code").replace_strict(groups, default=between))
         .alias("who bears it")
     )
     by = named.group_by("option", "who bears it", "year").agg(pl.col("borne_pence").sum())
@@ -136,7 +137,9 @@ def position_table(run: Run, document: ContractOptions, pack: DataPack, option: 
         on="year", on_columns=years, index=["role", "organisation_code"], values="position_pence"
     )
     total = wide.select(pl.lit("").alias("role"), pl.lit("the system").alias("organisation"), pl.col(years).sum())
-    rows = wide.select("role", pl.col("organisation_code").replace(_names(pack)).alias("organisation"), *years)
+    rows = wide.select(
+        "role", pl.col("organisation_code").replace(names_of_organisations(pack)).alias("organisation"), *years
+    )
     both = pl.concat([rows, total]).with_columns(pl.sum_horizontal(years).alias("all years"))
     return _thousands(both, [*years, "all years"])
 
@@ -153,7 +156,7 @@ def difference_table(run: Run, document: ContractOptions, pack: DataPack) -> pl.
     titles = _titles(document)
     return wide.select(
         "role",
-        pl.col("organisation_code").replace(_names(pack)).alias("organisation"),
+        pl.col("organisation_code").replace(names_of_organisations(pack)).alias("organisation"),
         *(pl.col(o).alias(f"{titles[o]}_pence") for o in options),
     )
 
@@ -187,6 +190,7 @@ def _in_order(frame: pl.DataFrame, document: ContractOptions) -> pl.DataFrame:
     return ordered.with_columns(pl.col("option").replace(_titles(document)))
 
 
-def _names(pack: DataPack) -> dict[str, str]:
+def names_of_organisations(pack: DataPack) -> dict[str, str]:
+    """Names for people of providers, commissioners, bodies and funds by code."""
     known = dict(providers(pack).select("provider_code", "provider_name").iter_rows())
     return known | organisation_names(pack)

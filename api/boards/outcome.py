@@ -13,6 +13,8 @@ from optimiser.answers.mix_run import mix_frames
 from optimiser.answers.optimise import Outcome
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
+from optimiser.programme.core import ALL
+from optimiser.programme.family import ALL_PROVIDERS
 
 
 def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
@@ -20,6 +22,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
     console.print(f"{title}: {report['status']} ({report['meaning']})", markup=False)
     show_what_must_give(report)
     if outcome.answer.has_mix:
+        console.print(f"  {report['headline']}", markup=False, soft_wrap=True)
         for goal in report["goals"]:
             value = "none" if goal["value"] is None else f"{goal['value']:,.2f} {goal['unit']}"
             console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
@@ -39,7 +42,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             {
                 "solution": m["title"],
                 "scale": m["scale"],
-                "starts": ", ".join(f"{p} {y}" for p, y in m["starts"].items()),
+                "starts": _starts(m["starts"]),
             }
             for m in report["mix"].values()
         ]
@@ -61,9 +64,11 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
         _show_what_it_uses(outcome)
         for driver in report["drivers"]:
             if "pounds" in driver:
-                console.print(f"  of it {driver['driver']}: £{driver['pounds']:,.0f}", markup=False)
+                console.print(f"  of it {driver['driver']}: {pounds(driver['pounds'])}", markup=False)
             elif driver["one_more"] is not None:
-                console.print(f"  {driver['driver']}: one more changes npv by £{driver['one_more']:,.2f}", markup=False)
+                console.print(
+                    f"  {driver['driver']}: one more changes npv by {pounds(driver['one_more'], 2)}", markup=False
+                )
         if report["prices"]:
             columns = ["limit", "at", "unit", "price", "one_more", "one_less", "basis"]
             show(
@@ -108,7 +113,9 @@ def _show_what_it_uses(outcome: Outcome) -> None:
         frame = frames[name]
         if frame.height:
             show(frame.drop("limit", strict=False), title)
-    positions = frames["positions"].with_columns(pl.col("cash").round().cast(pl.Int64, strict=False))
+    positions = named_parties(frames["positions"], "party").with_columns(
+        pl.col("cash").round().cast(pl.Int64, strict=False)
+    )
     show(
         positions.pivot("year", index="party", values="cash", aggregate_function="sum"),
         "Each party's position by year against buying nothing, £ (not discounted)",
@@ -118,6 +125,31 @@ def _show_what_it_uses(outcome: Outcome) -> None:
         part = pl.col("slack") / pl.max_horizontal(pl.col("value").abs(), pl.lit(1.0))
         tight = limits.sort(part).head(_TIGHT).select("limit", "unit", "value", "at_least", "at_most", "slack")
         show(tight, f"Limits with the least room ({limits.height:,} in all; every one stands in the files)")
+
+
+BY_CLAIM = "worth is as the search counts overlapping effects; at part scale the exact product may differ: `capitation optimise` says by how much"
+
+
+def overlap_note(answer: Answer) -> str | None:
+    """What to say of results that are not worked out again by the exact product; None where no two solutions reach one patient."""
+    shared = any(family.name == "hazard" and family.count for family in answer.matrix.columns)
+    return BY_CLAIM if shared else None
+
+
+def pounds(amount: float, decimals: int = 0) -> str:
+    """Pounds with the sign before the mark."""
+    text = f"£{abs(amount):,.{decimals}f}"
+    return f"-{text}" if amount < 0 and text.strip("£0.,") else text
+
+
+def named_parties(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The frame with words for the party that stands for every provider, where none is named."""
+    return frame.with_columns(pl.col(column).replace(ALL, ALL_PROVIDERS))
+
+
+def _starts(starts: dict[str, str]) -> str:
+    """Where and when a solution starts, in words; what is started once for all starts nowhere in particular."""
+    return ", ".join(year if place == ALL else f"{place} {year}" for place, year in starts.items())
 
 
 def show_what_must_give(report: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from api.boards.commissioners import moved_between_commissioners
+from api.boards.commissioners import commissioner_table, moved_between_commissioners
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import distance_from_target
 from capitation.money.pence import board_text, pounds_text
@@ -33,6 +33,8 @@ def show_run(run: Run, pack: DataPack, year: str, *, short: bool = False) -> Non
         show(locality_summary(run, year), f"Allocation to localities, {year}: furthest under target first, £ million")
         return
     show(place_table(run, year), f"Allocation to places, {year}")
+    if not run.commissioner_allocation.is_empty():
+        show(commissioner_table(run, year), f"Allocations of commissioners, {year}, £ thousand")
     show(locality_table(run, year), f"Allocation to localities and distance from target, {year}")
     if not run.provider_allocation.is_empty():
         show(provider_table(run, year), f"Allocation to providers, {year}")
@@ -209,7 +211,11 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
         )
     for row in run.set_aside.iter_rows(named=True):
         amount = f" ({row['amount']:,.0f} {row['unit']})" if row["unit"] != "none" else ""
-        why = f": {row['reason'].rstrip('.')}" if row["subject"].endswith("not modelled") else ""
+        why = (
+            f": {row['reason'].rstrip('.')}"
+            if row["subject"].endswith("not modelled") or row["unit"] == "pounds"
+            else ""
+        )
         console.print(f"To know: {row['subject'].rstrip('.')}{amount}{why}.", style="dim", soft_wrap=True, markup=False)
 
 

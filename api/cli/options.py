@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+from capitation.errors import CapitationError
+
+Number = TypeVar("Number", int, float)
+
+
+def number(
+    words: str, least: float, most: float = math.inf, *, above: bool = False, below: bool = False
+) -> Callable[[typer.CallbackParam, Number | None], Number | None]:
+    """What refuses a number of an option outside `least` to `most` (the ends left out with `above` and `below`), nan and infinity.
+
+    `words` says what is expected, such as "a share from 0 to below 1, such as 0.005 for half a percent".
+    """
+
+    def checked(option: typer.CallbackParam, value: Number | None) -> Number | None:
+        if value is None:
+            return None
+        low = value > least if above else value >= least
+        high = value < most if below else value <= most
+        if not (math.isfinite(value) and low and high):
+            raise CapitationError(f"{option.opts[0]}: found {value:g}; expected {words}")
+        return value
+
+    return checked
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -66,11 +93,17 @@ UncertaintyOption = Annotated[
 GapOption = Annotated[
     float | None,
     typer.Option(
-        help="Relative gap at which the search may stop; 0 proves the best. The problem's own by default.", min=0
+        help="Relative gap at which the search may stop, below 1; 0 proves the best. The problem's own by default.",
+        callback=number("a share from 0 to below 1, such as 0.005 for half a percent", 0, 1, below=True),
     ),
 ]
 
-TimeOption = Annotated[float | None, typer.Option(help="Seconds after which the search stops.", min=0)]
+TimeOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds after which the search stops.", callback=number("seconds, above 0, such as 60", 0, above=True)
+    ),
+]
 
 StartOption = Annotated[
     Path | None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from capitation.activity.printed_plan import PlannedAllocation, PlannedSpend
+from capitation.activity.printed_plan import PlannedSpend
 from capitation.allocation.tree import LevelAllocation
 from capitation.errors import Faults, FrameError, suggest
 from capitation.money.apportion import apportion
@@ -78,7 +78,7 @@ def service_streams(pack: DataPack, file: str = SERVICE_STREAMS_FILE) -> Frame[S
 
 
 def stream_differences(
-    allocation: Frame[PlannedAllocation], spend: Frame[PlannedSpend], mapping: Frame[ServiceStream], year: str
+    allocation: pl.DataFrame, spend: Frame[PlannedSpend], mapping: Frame[ServiceStream], year: str
 ) -> Frame[StreamDifference]:
     """Each stream's allocation of `year` beside the printed spend of its services; the two do not agree in the plan."""
     received = allocation.filter(pl.col("year") == year).select("stream", allocation_pence="total_pence")

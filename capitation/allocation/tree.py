@@ -92,6 +92,35 @@ def allocate_levels(
     return LevelAllocation.validate(nodes.with_columns(pl.col(_PERSONS).cast(pl.Float64) / unit))
 
 
+def add_levels(
+    own: pl.DataFrame, beside: pl.DataFrame, leaves: pl.DataFrame, path: Sequence[str], *, given: str
+) -> pl.DataFrame:
+    """Every level added up from leaves that have money of their own, with their part of other money that is cut out of a level.
+
+    Args:
+        own: year, stream, code of the leaf (column named by the last of `path`) and `allocation_pence`.
+        beside: year, stream, code of the node at the level `given` and `allocation_pence`.
+        leaves: as `allocate_levels` reads them.
+        path: names of the levels from the coarsest to the leaf.
+        given: the level of the other money.
+
+    Example:
+        Leaves of 60 and 40 pence with equal weights, 10 pence beside for their parent: 65 and 45, the parent has 110.
+    """
+    if own.is_empty():
+        return LevelAllocation.empty()
+    leaf = path[-1]
+    key = ["year", "stream", leaf]
+    more = (
+        allocate_levels(beside, leaves, path, given=given)
+        .filter(pl.col("level") == leaf)
+        .select("year", "stream", pl.col("code").alias(leaf), more="allocation_pence")
+    )
+    both = own.join(more, on=key, how="left", validate="1:1")
+    whole = both.select(*key, pl.col("allocation_pence") + pl.col("more"))
+    return allocate_levels(whole, leaves, path, given=leaf)
+
+
 def shared_down(
     parents: pl.DataFrame, leaves: pl.DataFrame, path: Sequence[str], *, weight: str, shown: Mapping[str, str]
 ) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from capitation.money.apportion import apportion
 from capitation.pace.place_rule import PlaceLift, PlacePaceResult, StreamRound, place_based_pace
 from capitation.pace.policy import PacePolicy
 from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
+from capitation.pace.statutory import CommissionerAllocation, Statutory
 from capitation.pace.target import (
     AREA,
     GROUP,
@@ -54,6 +55,8 @@ class PacePath:
         relaxations: rules that gave way.
         summary: one row a year and stream.
         lifts: what the place rule did, one row a year and area.
+        commissioners: commissioners with their own allocations, one row a year, stream and commissioner.
+        practices: what practices of those streams have of it (`Statutory.shared`).
     """
 
     targets: Frame[AreaTarget]
@@ -62,6 +65,8 @@ class PacePath:
     relaxations: Frame[Relaxation]
     summary: Frame[PaceSummary]
     lifts: Frame[PlaceLift]
+    commissioners: Frame[CommissionerAllocation]
+    practices: pl.DataFrame
 
     @classmethod
     def empty(cls) -> PacePath:
@@ -73,6 +78,8 @@ class PacePath:
             Relaxation.validate(pl.DataFrame(schema=Relaxation.dtypes())),
             PaceSummary.validate(pl.DataFrame(schema=PaceSummary.dtypes())),
             PlaceLift.validate(pl.DataFrame(schema=PlaceLift.dtypes())),
+            CommissionerAllocation.empty(),
+            no_practices(),
         )
 
 
@@ -82,6 +89,7 @@ def roll_forward(
     money: Frame[Deployable],
     populations: Frame[AreaPopulation],
     policy: PacePolicy,
+    statutory: Statutory | None = None,
 ) -> PacePath:
     """Allocations of every year and stream of `weights`, each year opening with the recurrent allocation of the year before.
 
@@ -91,6 +99,7 @@ def roll_forward(
         money: deployable money of every year and stream; the recurrent part is paced, the non-recurrent part shared by target.
         populations: registered persons, as in `pace_of_change`.
         policy: rules by stream and year, and the place rule.
+        statutory: commissioners that keep their own allocations of some streams; none means that rounds share the system's money.
 
     Raises:
         FrameError: years are missing, openings are not those of the first year, money and weights do not match, or an area appears
@@ -128,7 +137,8 @@ def roll_forward(
             .select("stream", "recurrent_pence")
             .iter_rows()
         ]
-        rounds.append(place_based_pace(streams, populations, policy))
+        result = place_based_pace(streams, populations, policy)
+        rounds.append(result if statutory is None else statutory.kept(result))
         opening = rounds[-1].allocations.select(
             pl.lit(str(FinancialYear(year).next)).alias("year"),
             "stream",
@@ -136,6 +146,7 @@ def roll_forward(
             pl.col("allocation_pence").alias("opening_pence"),
         )
     allocations = PacedAllocation.validate(pl.concat([r.allocations for r in rounds]))
+    practices = no_practices() if statutory is None else statutory.shared(allocations)
     return PacePath(
         target,
         allocations,
@@ -143,6 +154,16 @@ def roll_forward(
         Relaxation.validate(pl.concat([r.relaxations for r in rounds])),
         PaceSummary.validate(pl.concat([r.summary for r in rounds])),
         PlaceLift.validate(pl.concat([r.lifts for r in rounds])),
+        CommissionerAllocation.empty() if statutory is None else statutory.commissioners(practices),
+        practices,
+    )
+
+
+def no_practices() -> pl.DataFrame:
+    """Practices of streams whose commissioners keep their own allocations, where there are none."""
+    names = ("year", "stream", "area_code", "practice_code", "commissioner_code")
+    return pl.DataFrame(
+        schema={**dict.fromkeys(names, pl.String), "paced_pence": pl.Int64, "allocation_pence": pl.Int64}
     )
 
 

@@ -97,7 +97,12 @@ class PacedAllocation(StreamArea):
     upper_pence = Column(
         pl.Int64, "pence", "Upper bound with all rules standing; empty where there is none", ge=0, nullable=True
     )
-    allocation_pence = ALLOCATION_PENCE.but(about="Allocation of the round; over all areas they add to the quantum")
+    paced_pence = Column(
+        pl.Int64, "pence", "What the round gives within its bounds; over all areas it adds to the quantum", ge=0
+    )
+    allocation_pence = ALLOCATION_PENCE.but(
+        about="Allocation: what the round gives, or where commissioners keep their own allocations the area's part of those"
+    )
     growth_rate = Column(
         pl.Float64, "rate", "Allocation over opening less 1; empty where there was no opening", nullable=True
     )
@@ -313,6 +318,7 @@ def _result(r: RoundState, rows: pl.DataFrame) -> PaceResult:
         lower.alias("lower_pence"),
         upper.alias("upper_pence"),
         floor.alias("floor_pence"),
+        given.alias("paced_pence"),
         held_by.alias("held_by"),
         pl.when(pl.col("is_capped"))
         .then(pl.lit("over_target_cap"))

@@ -19,6 +19,8 @@ UNITS = {
 """Pounds in one unit of money, by the unit's name as tables print it."""
 
 _ENDING = re.compile(r"^(.*?)\s*(k|m|bn)$", re.IGNORECASE)
+_BARE = r"^-?\d{1,15}(\.\d{1,15})?$"
+"""What needs no further look: digits with or without decimals, and no sign that groups or names a unit."""
 _ENDINGS = {"k": 1000, "m": 10**6, "bn": 10**9}
 
 
@@ -28,6 +30,9 @@ def numbers(cells: pl.Series) -> pl.Series:
     Args:
         cells: texts; spaces at their ends do not count.
     """
+    written = cells.str.strip_chars()
+    if written.str.contains(_BARE).all():  # empty cells do not count
+        return written.cast(pl.Float64)
     text = pl.col(cells.name).str.strip_chars()
     below = text.str.contains(r"^\(.*\)$")
     inner = pl.when(below).then(text.str.slice(1).str.head(-1)).otherwise(text)

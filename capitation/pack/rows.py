@@ -225,12 +225,15 @@ def _cast(series: pl.Series, column: Column, table: RawTable, faults: Faults) ->
     given, done = series, series
     if series.dtype == pl.String:
         given = series.str.strip_chars()
-        given = given.set(given == "", None)
+        empty = given == ""
+        given = given.set(empty, None) if empty.any() else given
         done = _from_text(given, column)
     elif series.dtype != column.dtype:
         done = series.cast(column.dtype, strict=False)
         if series.dtype.is_float() and column.dtype.is_integer():
             done = done.set(series != series.floor(), None)
+    if done.null_count() == given.null_count():
+        return done.alias(column.name)
     lost = (given.is_not_null() & done.is_null()).arg_true()
     for row in lost.head(_SHOWN):
         number = column.dtype.is_numeric()

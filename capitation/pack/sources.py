@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -77,6 +77,15 @@ class Source(Document):
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Where the files of a pack were found in one run."""
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    patterns: dict[str, dict[str, Path]] = field(default_factory=dict)
+    inside: dict[Path, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DataPack:
     """The folder of figures: sources, parameters, documents and places. Each file is opened once and kept as it was read.
 
@@ -96,6 +105,8 @@ class DataPack:
     _looked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     _layers: tuple[Path, ...] = field(default=(), compare=False, repr=False)
+    _once_found: _Found | None = field(default=None, compare=False, repr=False)
+    """Where files were found, for the parts of one run; a pack of its own looks anew each time."""
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -111,15 +122,7 @@ class DataPack:
         Raises:
             SourceError: there is no such file, or the name leads out of the pack.
         """
-        places = [folder / relative for folder in self.folders]
-        path = next((place for place in places if place.is_file()), places[0])
-        if relative not in self._opened and not any(
-            path.resolve().is_relative_to(folder.resolve()) for folder in self.folders
-        ):
-            raise SourceError(f"{relative!r}: found a name that leads out of the data pack; expected a file of it")
-        if not path.is_file():
-            near = suggest(path.name, (p.name for place in places for p in place.parent.glob("*")))
-            raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
+        path = self._path(relative)
         if relative not in self._opened:
             if relative not in self._contents:
                 self._contents[relative] = path.read_bytes()
@@ -128,13 +131,47 @@ class DataPack:
             )
         return path
 
+    def _path(self, relative: str) -> Path:
+        """Where a file is, once it is known to be one of the pack."""
+        known = self._once_found
+        if known is not None and relative in known.paths:
+            return known.paths[relative]
+        places = [folder / relative for folder in self.folders]
+        path = next((place for place in places if place.is_file()), places[0])
+        if relative not in self._opened and not self._is_inside(path):
+            raise SourceError(f"{relative!r}: found a name that leads out of the data pack; expected a file of it")
+        if not path.is_file():
+            near = suggest(path.name, (p.name for place in places for p in place.parent.glob("*")))
+            raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
+        if known is not None:
+            known.paths[relative] = path
+        return path
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether a file lies in a folder of the pack, wherever links lead; each folder is looked at once in a run."""
+        known = self._once_found
+        if known is None or path.is_symlink():
+            return any(path.resolve().is_relative_to(folder.resolve()) for folder in self.folders)
+        if path.parent not in known.inside:
+            home = path.parent.resolve()
+            known.inside[path.parent] = any(home.is_relative_to(folder.resolve()) for folder in self.folders)
+        return known.inside[path.parent] and path.name not in {"", ".", ".."}
+
     def afresh(self) -> DataPack:
         """The same pack with no file opened yet, so that a manifest names the files of one run and no others."""
-        return self.part() if self._given else DataPack(self.root)
+        found = _Found()
+        return replace(self.part(), _once_found=found) if self._given else DataPack(self.root, _once_found=found)
 
     def part(self) -> DataPack:
         """The same pack for one stage of a run: what was read is not read again, and `opened` and `listed` name what the stage reads."""
-        return DataPack(self.root, _contents=self._contents, _read=self._read, _given=self._given, _layers=self.folders)
+        return DataPack(
+            self.root,
+            _contents=self._contents,
+            _read=self._read,
+            _given=self._given,
+            _layers=self.folders,
+            _once_found=self._once_found,
+        )
 
     def opened_too(self, relatives: Iterable[str]) -> None:
         """Name files in the manifest that a stage has read."""
@@ -143,8 +180,10 @@ class DataPack:
 
     def state(self, relative: str) -> str:
         """What a file holds now, as a digest: its bytes, and what it is read as where it is varied; empty where there is none."""
-        places = [folder / relative for folder in self.folders]
-        path = next((place for place in places if place.is_file()), None)
+        known = self._once_found
+        path = None if known is None else known.paths.get(relative)
+        if path is None:
+            path = next((folder / relative for folder in self.folders if (folder / relative).is_file()), None)
         if path is None:
             return ""
         if relative not in self._contents:
@@ -186,9 +225,14 @@ class DataPack:
 
     def files(self, pattern: str) -> dict[str, Path]:
         """Files of the pack and of those that it extends, by their path inside it, in order."""
-        found = files_of(self.folders, pattern)
+        known = self._once_found
+        found = None if known is None else known.patterns.get(pattern)
+        if found is None:
+            found = files_of(self.folders, pattern)
+            if known is not None:
+                known.patterns[pattern] = found
         self._listed[pattern] = tuple(found)
-        return found
+        return dict(found)
 
     def names(self, room: str) -> list[str]:
         """Names of the TOML documents of a folder of the pack, without ending, in order."""

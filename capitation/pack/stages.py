@@ -192,6 +192,8 @@ def size_of(value: object) -> int:
     """About how many bytes a value takes, frames above all."""
     if isinstance(value, pl.DataFrame):
         return int(value.estimated_size())
+    if isinstance(value, bytes | str):
+        return 100 + len(value)
     if isinstance(value, Mapping):
         return 100 + sum(size_of(each) for each in value.values())
     if isinstance(value, list | tuple):

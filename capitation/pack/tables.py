@@ -131,9 +131,12 @@ def text_table(content: bytes, where: str, sheet: Sheet | None = None) -> FileTa
 
 
 def _is_bare(text: bytes, delimiter: str) -> bool:
-    """Whether a long text shows at a glance that no cell has spaces at its ends, quotation marks, or a spreadsheet's error."""
-    if len(text) < _LONG or not text.isascii() or any(sign in text for sign in (b'"', b"#", b"=")):
+    """Whether a text shows at a glance that no cell has spaces at its ends, quotation marks, or a spreadsheet's error."""
+    if not text.isascii() or any(sign in text for sign in (b'"', b"#", b"=")):
         return False
+    if len(text) < _LONG:
+        between = re.escape(delimiter.encode())
+        return re.search(rb"[\x00-\x09\x0b-\x1f]|(?:^|[\n%b]) | (?:[\n%b]|$)" % (between, between), text) is None
     import numpy as np  # only a long text waits for it
 
     signs = np.frombuffer(text, dtype=np.uint8)
@@ -212,7 +215,7 @@ def _cells(text: bytes, begins: int, headings: list[str], delimiter: str, where:
         if len([c for c in cells[width:] if c.strip()]) > 0:
             faults.add(f"{where}: line {line}", f"{len(cells)} cells", f"{width}, one under each heading")
     faults.raise_if_any(SourceError, f"{where}: some lines have more cells than headings")
-    padded = [[*cells, *[None] * width][:width] for _, cells in rows]
+    padded = [[*(cell or None for cell in cells), *[None] * width][:width] for _, cells in rows]
     return pl.DataFrame(padded, schema=schema, orient="row")
 
 

@@ -7,7 +7,8 @@ the type checker; at run time it is a plain polars frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, Unpack, cast
 
@@ -91,6 +92,8 @@ class Schema:
 
     _columns: ClassVar[dict[str, Column]] = {}
     _made_checks: ClassVar[dict[str, tuple[str, str, pl.Expr]]]
+    _made_counts: ClassVar[list[pl.Expr]]
+    _made_types: ClassVar[pl.Schema]
 
     def __init_subclass__(cls) -> None:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
@@ -136,7 +139,7 @@ class Schema:
             FrameError: every fault found, each with an example row.
         """
         place = where or cls.__name__
-        faults = list(cls._column_faults(frame, place))
+        faults = [] if frame.schema == cls._types() else list(cls._column_faults(frame, place))
         if not faults:
             faults = list(cls._row_faults(frame, place, line))
         if faults:
@@ -148,21 +151,29 @@ class Schema:
         return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() else ordered)
 
     @classmethod
+    def _types(cls) -> pl.Schema:
+        """Types of the columns, in order, made once."""
+        if "_made_types" not in vars(cls):
+            cls._made_types = pl.Schema(cls.dtypes())
+        return cls._made_types
+
+    @classmethod
     def _column_faults(cls, frame: pl.DataFrame, place: str) -> list[Fault]:
+        has = frame.schema
         faults = [
             Fault(place, f"no column {name!r}", f"{column.about} ({column.unit})", suggest(name, frame.columns))
             for name, column in cls._columns.items()
-            if name not in frame.columns
+            if name not in has
         ]
         faults += [
             Fault(place, f"an unexpected column {name!r}", "only the schema's columns", suggest(name, cls._columns))
-            for name in frame.columns
+            for name in has
             if name not in cls._columns
         ]
         faults += [
-            Fault(f"{place}: column {name!r}", f"type {frame.schema[name]}", f"type {column.dtype}")
+            Fault(f"{place}: column {name!r}", f"type {has[name]}", f"type {column.dtype}")
             for name, column in cls._columns.items()
-            if name in frame.columns and frame.schema[name] != column.dtype
+            if name in has and has[name] != column.dtype
         ]
         return faults
 
@@ -195,6 +206,7 @@ class Schema:
         cls._made_checks = {
             label: (subject, expected, broken.fill_null(False)) for label, (subject, expected, broken) in checks.items()
         }
+        cls._made_counts = [broken.sum().alias(label) for label, (_, _, broken) in cls._made_checks.items()]
         return cls._made_checks
 
     @classmethod
@@ -202,7 +214,7 @@ class Schema:
         checks = cls._checks()
         if frame.is_empty() or not checks:
             return []
-        counts = frame.select(broken.sum().alias(label) for label, (_, _, broken) in checks.items()).row(0, named=True)
+        counts = frame.select(cls._made_counts).row(0, named=True)
         faults = []
         for label, (subject, expected, broken) in checks.items():
             if counts[label]:
@@ -219,5 +231,26 @@ class Schema:
 
 def content_digest(frame: pl.DataFrame) -> str:
     """Checksum of a frame's column names, types and values."""
-    head = ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())
-    return digest(f"{head}\n{frame.write_csv()}")
+    return digest(f"{_head(frame)}\n{frame.write_csv()}")
+
+
+def rows_text(frame: pl.DataFrame) -> bytes:
+    """The rows of a frame as `content_digest` reads them, for `joined_digest`."""
+    return frame.write_csv(include_header=False).encode()
+
+
+def joined_digest(frame: pl.DataFrame, texts: Iterable[bytes]) -> str:
+    """`content_digest` of a frame whose rows are those of several parts, one after the other, from the parts' texts.
+
+    Args:
+        frame: the frame; its columns are read, not its rows.
+        texts: `rows_text` of each part.
+    """
+    total = hashlib.sha256(f"{_head(frame)}\n{frame.clear().write_csv()}".encode())
+    for text in texts:
+        total.update(text)
+    return total.hexdigest()
+
+
+def _head(frame: pl.DataFrame) -> str:
+    return ",".join(f"{name}:{dtype}" for name, dtype in frame.schema.items())

@@ -45,7 +45,7 @@ ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Cells:
+class CountedCells:
     """A folder of cells that can be read."""
 
     folder: Path
@@ -94,7 +94,7 @@ def write_tables(folder: Path, codes: Codes, about: dict[str, Any]) -> None:
     (folder / FILE).write_text(canonical({"form": FORM, "codes": inner, **about}) + "\n", encoding="utf-8")
 
 
-def read_cells(folder: Path) -> Cells:
+def read_cells(folder: Path) -> CountedCells:
     """The cells of a folder.
 
     Raises:
@@ -117,7 +117,7 @@ def read_cells(folder: Path) -> Cells:
         raise SourceError(
             f"{folder}: found other cells than {FILE} says; expected {about['cells']:,}. Build them again"
         )
-    return Cells(folder, codes, about, files)
+    return CountedCells(folder, codes, about, files)
 
 
-__all__ = ["COLUMNS", "Cells", "chunks_of", "read_cells", "unpacked", "write_tables"]
+__all__ = ["COLUMNS", "CountedCells", "chunks_of", "read_cells", "unpacked", "write_tables"]

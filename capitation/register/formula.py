@@ -97,7 +97,7 @@ class PersonFormula(Document):
 
 
 @dataclass(frozen=True)
-class Component:
+class WeightedPart:
     """One component, with its table of weights read."""
 
     id: str
@@ -115,7 +115,7 @@ class RegisterFormula:
 
     id: str
     title: str
-    components: tuple[Component, ...]
+    components: tuple[WeightedPart, ...]
     notes: tuple[str, ...]
     """What it leaves out."""
 
@@ -160,14 +160,14 @@ def read_formula(given: str, pack: DataPack) -> RegisterFormula:
 def of_age_and_sex(formula: AgeSexFormula) -> RegisterFormula:
     """An age and sex formula of the data pack: one component, whose areas' factor is base ^ score."""
     document = formula.document
-    only = Component("need", 1.0, formula.weights, {}, "score", float(document.additional_need.base))
+    only = WeightedPart("need", 1.0, formula.weights, {}, "score", float(document.additional_need.base))
     return RegisterFormula(document.id, document.title, (only,), tuple(document.limits))
 
 
 def _own(path: Path) -> RegisterFormula:
     document = read_document(path, PersonFormula)
     components = tuple(
-        Component(
+        WeightedPart(
             id=each.id,
             share=float(each.share),
             weights=read_rows(path.parent / each.weights, PersonWeight, keep_extra=True),
@@ -214,7 +214,7 @@ def tables(formula: RegisterFormula, codes: Codes) -> Tables:
     return Tables(ids, shares, weights, factors, tuple(units), tuple(notes))
 
 
-def _scale(component: Component, where: str, faults: Faults) -> int:
+def _scale(component: WeightedPart, where: str, faults: Faults) -> int:
     """The power of ten that makes a component's weights whole."""
     given = [Decimal(repr(w)) for w in component.weights.get_column("weight")] + list(component.flags.values())
     places = max((-int(w.normalize().as_tuple().exponent) for w in given), default=0)
@@ -223,7 +223,7 @@ def _scale(component: Component, where: str, faults: Faults) -> int:
     return int(10 ** min(max(places, 0), MOST_PLACES))
 
 
-def _weights(component: Component, codes: Codes, scale: int, where: str, faults: Faults) -> Numbers:
+def _weights(component: WeightedPart, codes: Codes, scale: int, where: str, faults: Faults) -> Numbers:
     """The weight of each class: that of its age and sex, and what its flags add."""
     masks = 2 ** len(codes.flags)
     found = np.zeros((len(codes.age_from), len(SEXES), masks), dtype=np.int64)
@@ -252,7 +252,7 @@ def _weights(component: Component, codes: Codes, scale: int, where: str, faults:
     return found.reshape(-1)
 
 
-def _factors(component: Component, codes: Codes, where: str, faults: Faults) -> Numbers:
+def _factors(component: WeightedPart, codes: Codes, where: str, faults: Faults) -> Numbers:
     """The factor of each area in billionths."""
     column = str(component.area)
     if column not in codes.areas.columns or not codes.areas.schema[column].is_numeric():

@@ -88,7 +88,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Part:
+class MadeFile:
     """Practices whose persons make one file."""
 
     plan: Plan
@@ -130,7 +130,7 @@ def make(
 
     def fill(folder: Path) -> None:
         _tables(plan, folder)
-        work = [Part(plan, i, each, folder) for i, each in enumerate(parts) if len(each)]
+        work = [MadeFile(plan, i, each, folder) for i, each in enumerate(parts) if len(each)]
         crew.each(_file, work, progress)
 
     write_whole_folder(out, fill)
@@ -214,7 +214,7 @@ def _formula(folder: Path) -> None:
     (folder / "formula.toml").write_text("\n".join(head) + "\n\n" + "\n\n".join(components) + "\n", encoding="utf-8")
 
 
-def _file(part: Part) -> int:
+def _file(part: MadeFile) -> int:
     """One file of persons, and one of their lines: practices in turn, persons of a chunk in any order."""
     plan = part.plan
     first, last = plan.first(part.practices.start), plan.first(part.practices.stop)

@@ -197,7 +197,7 @@ def _text_codes(cells: pl.Series, known: Mapping[str, int]) -> Numbers:
 
 
 @dataclass(frozen=True)
-class People:
+class PersonRows:
     """A chunk of persons as whole numbers."""
 
     practice: Numbers
@@ -207,7 +207,7 @@ class People:
     cost: Numbers | None
 
 
-def people(partition: Partition, coded: Coded, *, cost: bool) -> Iterator[People]:
+def people(partition: Partition, coded: Coded, *, cost: bool) -> Iterator[PersonRows]:
     """The chunks of a file of persons; what is wrong with its rows is gathered in `coded`."""
     register = partition.register
     columns, codes = register.document.columns, register.codes
@@ -222,7 +222,7 @@ def people(partition: Partition, coded: Coded, *, cost: bool) -> Iterator[People
         flags = coded.whole(columns.flags, cells[4], (0, masks - 1), row, f"flags of {len(codes.flags)} bits")
         limits = (0, 10**11)
         paid = coded.whole(columns.cost, cells[5], limits, row, "whole pence of at least 0") if cost else None
-        yield People(practice, area, classes(age, sex, flags, codes.bands, masks), paid)
+        yield PersonRows(practice, area, classes(age, sex, flags, codes.bands, masks), paid)
 
 
-__all__ = ["CHUNK", "TEXT", "WHOLE", "Coded", "Partition", "People", "kind_of", "people"]
+__all__ = ["CHUNK", "TEXT", "WHOLE", "Coded", "Partition", "PersonRows", "kind_of", "people"]

@@ -24,7 +24,7 @@ from capitation.errors import Fault, Faults, NothingToShareError, SourceError
 from capitation.money.apportion import apportion
 from capitation.records.identity import canonical, digest
 from capitation.records.suppression import MARK, suppressed
-from capitation.register.cells import Cells, chunks_of
+from capitation.register.cells import CountedCells, chunks_of
 from capitation.register.document import Codes, Register
 from capitation.register.formula import Tables
 from capitation.register.kernel import Sums, kernel, most_rows
@@ -139,7 +139,7 @@ def shown(practices: pl.DataFrame, level: str | None, smallest: int) -> Shown:
     return Shown(rows, whole, int(hidden.sum()))
 
 
-def weigh_cells(cells: Cells, tables: Tables, crew: Crew, progress: Progress | None = None) -> Weighed:
+def weigh_cells(cells: CountedCells, tables: Tables, crew: Crew, progress: Progress | None = None) -> Weighed:
     """A formula's weights over cells."""
     parts = crew.each(partial(_file_of_cells, codes=cells.codes, tables=tables), cells.files, progress)
     return Weighed(cells.codes, tables, _added(parts, cells.codes, tables))

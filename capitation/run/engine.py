@@ -7,6 +7,7 @@ Line ends are normalised, so a checkout on any machine has the digest of the sam
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -31,8 +32,15 @@ def sources_digest(packages: Mapping[str, Path]) -> str:
     """
     total = hashlib.sha256()
     for name in sorted(packages):
-        files = {path.relative_to(packages[name]).as_posix(): path for path in packages[name].rglob("*.py")}
+        files = {
+            Path(folder, each).relative_to(packages[name]).as_posix(): os.path.join(folder, each)  # noqa: PTH118  # many files, read at every start
+            for folder, _, names in os.walk(packages[name])
+            for each in names
+            if each.endswith(".py")
+        }
         for relative in sorted(files):
-            source = files[relative].read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            with open(files[relative], "rb") as file:  # noqa: PTH123  # as above
+                source = file.read()
+            source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             total.update(f"{name}/{relative}\0{hashlib.sha256(source).hexdigest()}\n".encode())
     return total.hexdigest()

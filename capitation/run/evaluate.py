@@ -18,7 +18,7 @@ from capitation.allocation.commissioners import commissioner_money
 from capitation.allocation.deployable import Spendable, spendable
 from capitation.allocation.ledger import LedgerLine
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
-from capitation.allocation.tree import LevelAllocation, allocate_levels
+from capitation.allocation.tree import LevelAllocation, add_levels, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall
 from capitation.errors import Faults, FrameError, UnknownNameError, suggest
 from capitation.money.apportion import apportion
@@ -27,6 +27,7 @@ from capitation.money.weights import exact_sums
 from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
 from capitation.pace.policy import PacePolicy, resolved
+from capitation.pace.statutory import statutory_of
 from capitation.pace.target import (
     AreaAllocation,
     AreaPopulation,
@@ -53,11 +54,11 @@ from capitation.run.parts import (
     code_names,
     delivery,
     optional_parts,
+    practice_needs,
     set_aside,
 )
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
-from capitation.run.tables import PracticeNeed
 from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
@@ -89,7 +90,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     totals = keep("totals", locality_totals, document, money, by_weight, members, path)
     slices = keep("slices", _slices, money, totals)
     distance = keep("distances", distances, path, people, members)
-    allocation = keep("allocation", level_allocations, document, totals, by_weight, members)
+    allocation = keep("allocation", level_allocations, document, totals, by_weight, members, path)
     spending = keep("spending", spendable, allocation, slices)
     parts = keep("parts", optional_parts, document, pack)
     activity = keep("activity", _activity, document, members, pack, parts)
@@ -104,6 +105,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "bridge": chained.part("bridge"),
         "assumption": keep("assumptions", _assumptions, document, pack, needs),
         "code_name": keep("names", code_names, document, pack, dict(chained.value.names)),
+        "commissioner_allocation": path.part("commissioners"),
         "control_total_step": money.part("steps"),
         "deployable": money.part("deployable"),
         "distance_from_target": distance,
@@ -122,7 +124,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
         "place_distance": keep("place distances", _placed, document, distance),
         "place_lift": path.part("lifts"),
         "population": people,
-        "practice_need": keep("practice needs", _practice_needs, needs),
+        "practice_need": keep("practice needs", practice_needs, needs),
         "practice_opening": openings,
         "practice_weight": by_weight,
         "provider_allocation": paid.part("to_providers"),
@@ -304,13 +306,15 @@ def paced_path(
         .agg(pl.col("opening_pence").sum())
         .select(pl.lit(years[0]).alias("year"), "stream", "area_code", "opening_pence")
     )
-    gross = _gross(money).filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
+    gross, policy = _gross(money), pace_policy(scenario, pack)
+    gross = gross.filter(pl.col("stream").is_in(paced) & pl.col("year").is_in(years))
     return roll_forward(
         OpeningBaseline.validate(opening),
         AreaWeight.validate(by_locality),
         Deployable.validate(gross),
         _area_populations(people, members),
-        pace_policy(scenario, pack),
+        policy,
+        statutory_of({rule.stream: rule.statutory for rule in scenario.streams}, gross, mine, members, policy, pack),
     )
 
 
@@ -347,9 +351,16 @@ def locality_totals(
 
 
 def level_allocations(
-    scenario: Scenario, totals: Frame[TotalAllocation], weights: Frame[PracticeWeight], members: Frame[Membership]
+    scenario: Scenario,
+    totals: Frame[TotalAllocation],
+    weights: Frame[PracticeWeight],
+    members: Frame[Membership],
+    path: PacePath,
 ) -> Frame[LevelAllocation]:
-    """Allocations at every level: practices cut out of their locality, places and the system added up from localities."""
+    """Allocations at every level: practices cut out of their locality, places and the system added up from localities.
+
+    Where commissioners keep their own allocations of a stream, practices have their part of those, and localities are added up.
+    """
     homes = members.select(
         "practice_code",
         pl.lit(scenario.system_code).alias("system"),
@@ -361,8 +372,13 @@ def level_allocations(
         .join(homes, on="practice_code", how="left", validate="m:1")
         .rename({"practice_code": "practice"})
     )
-    given = totals.select("year", "stream", locality="area_code", allocation_pence="total_pence")
-    return allocate_levels(given, leaves, ["system", *LEVELS], given="locality")
+    kept = pl.col("stream").is_in(path.practices.get_column("stream").unique().implode())
+    tree, own = ["system", *LEVELS], path.practices.rename({"practice_code": "practice"})
+    given = totals.rename({"area_code": "locality", "total_pence": "allocation_pence"})
+    cut = allocate_levels(given.filter(~kept), leaves.filter(~kept), tree, given="locality")
+    once = given.filter(kept).with_columns(pl.col("non_recurrent_pence").alias("allocation_pence"))
+    added = add_levels(own, once, leaves.filter(kept), tree, given="locality")
+    return LevelAllocation.validate(pl.concat([cut, added]))
 
 
 def distances(path: PacePath, people: Frame[ProjectedList], members: Frame[Membership]) -> Frame[DistanceFromTarget]:
@@ -450,21 +466,6 @@ def _area_populations(people: Frame[ProjectedList], members: Frame[Membership]) 
     return AreaPopulation.validate(
         sums.select("year", "area_code", (pl.col("registered_micro") / MICRO).alias("registered_persons"))
     )
-
-
-def _practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
-    parts = [
-        n.practices.select(
-            pl.lit(stream).alias("stream"),
-            "practice_code",
-            pl.lit(n.formula.id).alias("formula"),
-            "registered_persons",
-            "weighted_persons",
-            "need_index",
-        )
-        for stream, n in needs.items()
-    ]
-    return PracticeNeed.validate(pl.concat(parts))
 
 
 def _require_same_practices(scenario: Scenario, first: Need, members: Frame[Membership]) -> None:

@@ -27,7 +27,13 @@ from capitation.allocation.providers import (
     providers,
     service_lines,
 )
-from capitation.allocation.services import ServiceEnvelope, ServiceStream, envelopes_of, service_streams
+from capitation.allocation.services import (
+    ServiceEnvelope,
+    ServiceStream,
+    envelopes_of,
+    service_streams,
+    stream_differences,
+)
 from capitation.allocation.tree import LevelAllocation
 from capitation.chain.accounts import OrganisationAccount, OrganisationPosition
 from capitation.chain.book import read_book
@@ -44,7 +50,7 @@ from capitation.places.membership import PRACTICES_FILES, Membership, localities
 from capitation.records.frames import Frame
 from capitation.records.years import FinancialYear, financial_years
 from capitation.run.scenario import Scenario
-from capitation.run.tables import CodeName, SetAside
+from capitation.run.tables import CodeName, PracticeNeed, SetAside
 from capitation.streams.control_total import ControlTotal
 from capitation.weighting.formula import Formula, need_catalogue
 from capitation.weighting.inputs import need_inputs
@@ -65,6 +71,8 @@ class OptionalParts:
     """How the plan's activity is read."""
     spend: Frame[PlannedSpend] | None
     """Printed spend by service."""
+    spend_year: FinancialYear | None = None
+    """Year of the printed spend."""
     notes: list[Note] = field(default_factory=list)
     """What is not modelled."""
 
@@ -105,7 +113,8 @@ def optional_parts(scenario: Scenario, pack: DataPack) -> OptionalParts:
         found.lack("activity, unit costs, services and providers", reason)
         return found
     plan = reading(pack, source)
-    found = OptionalParts(source, plan.activity, None if plan.spend is None else spend_by_service(pack, source))
+    spend = None if plan.spend is None else spend_by_service(pack, source)
+    found = OptionalParts(source, plan.activity, spend, None if plan.spend is None else plan.spend.year)
     if found.activity is None:
         found.lack("activity", f"The plan {source} prints no activity.")
     if found.spend is None:
@@ -179,6 +188,7 @@ def delivery(
             parts.spend,
             mapping,
         )
+        _beyond_the_print(scenario, parts, parts.spend, mapping)
         if costs.is_empty():
             pass
         elif not pack.files(files.flows):
@@ -189,6 +199,45 @@ def delivery(
             flow = locality_flows(flows(pack, files.flows), homes, lines, known)
             to_providers = provider_envelopes(envelopes, flow, lines)
     return PaidCare(costs, envelopes, flow, lines, to_providers)
+
+
+def _beyond_the_print(
+    scenario: Scenario, parts: OptionalParts, spend: Frame[PlannedSpend], mapping: Frame[ServiceStream]
+) -> None:
+    """Say what the allocations of the year of the printed spend hold beyond it: services share all of it, so none is as printed."""
+    year = str(parts.spend_year)
+    streams = set(mapping.get_column("stream"))
+    given = [
+        (year, series.stream, sum(a.pence for a in series.amounts if str(a.year) == year))
+        for series in scenario.money.streams
+        if series.stream in streams
+    ]
+    if not sum(pence for *_, pence in given):
+        return
+    planned = pl.DataFrame(
+        given, schema={"year": pl.String, "stream": pl.String, "total_pence": pl.Int64}, orient="row"
+    )
+    rows = stream_differences(planned, spend, mapping, year).sort("stream")
+    whole = int(rows.get_column("difference_pence").sum())
+    if not whole:
+        return
+    by = ", ".join(
+        f"{s} {'+' if d >= 0 else '-'}{board_text(abs(d))}"
+        for s, d in rows.select("stream", "difference_pence").iter_rows()
+    )
+    opening = {each.stream: sum(a.pence for a in each.amounts if a.year == scenario.opening_year) for each in scenario.money.streams}  # fmt: skip
+    older = [
+        f" The printed services of {s} add to {board_text(p)}, near its allocation of {scenario.opening_year} ({board_text(opening[s])}): the column may be money of that year."
+        for s, p in rows.select("stream", "spend_pence").iter_rows()
+        if opening.get(s) and abs(p - opening[s]) * 1000 < opening[s]
+    ]
+    parts.notes.append(
+        (
+            f"allocation not in the printed spend of {year}", whole / 100, "pounds",
+            f"Services share the whole allocation in the printed proportions, so that none is as printed: {by}. Reserves, the planned surplus "
+            f"of commissioners, repayment and growth are paid out of it; the plan prints no line for them.{''.join(older)}",
+        )
+    )  # fmt: skip
 
 
 def calibrated_costs(scenario: Scenario, pack: DataPack, parts: OptionalParts) -> Frame[UnitCost]:
@@ -338,3 +387,19 @@ def set_aside(
     notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))
     rows += [(f"limit of a formula: {note}", 0.0, "none", "Told with every result of the formula.") for note in notes]
     return SetAside.validate(pl.DataFrame(rows, schema=SetAside.dtypes(), orient="row"))
+
+
+def practice_needs(needs: dict[str, Need]) -> Frame[PracticeNeed]:
+    """Every practice's need in the base year, by the formula of each stream."""
+    parts = [
+        n.practices.select(
+            pl.lit(stream).alias("stream"),
+            "practice_code",
+            pl.lit(n.formula.id).alias("formula"),
+            "registered_persons",
+            "weighted_persons",
+            "need_index",
+        )
+        for stream, n in needs.items()
+    ]
+    return PracticeNeed.validate(pl.concat(parts))

@@ -19,6 +19,7 @@ from capitation.allocation.providers import ELSEWHERE_FILE, FLOWS_FILE
 from capitation.allocation.services import SERVICE_STREAMS_FILE
 from capitation.errors import UnknownNameError
 from capitation.pace.opening import CommissionerShares
+from capitation.pace.statutory import StatutoryRule
 from capitation.places.membership import LOCALITIES_FILE, MEMBERSHIP_FILE
 from capitation.places.organisations import ORGANISATIONS_FILE
 from capitation.records.documents import Document, Judged, read_document
@@ -116,6 +117,8 @@ class StreamRule(Judged):
     """Whether pace of change moves it towards target; otherwise it is shared by weighted persons at once."""
     opening: CommissionerShares | None = None
     """Amounts that split the opening total between commissioners; none means that registered persons split it."""
+    statutory: StatutoryRule | None = None
+    """Published allocations that each commissioner keeps in every year; none means that the stream is one pot of the system."""
     service: str | None = None
     """The one service it pays for, where the printed spend by service does not say what a stream buys."""
     buys_care: bool = True
@@ -172,6 +175,11 @@ class Scenario(Document):
         wrong += [f"stream {s!r} has money but no rule in [[streams]]" for s in money if s not in rules]
         wrong += [f"stream {s!r} has a rule but no money in [[money.streams]]" for s in rules if s not in money]
         wrong += [f"stream {s!r} has {rules.count(s)} rules" for s in sorted({r for r in rules if rules.count(r) > 1})]
+        wrong += [
+            f"stream {r.stream!r} is not paced, and yet its commissioners keep their own allocations (statutory); leave one of the two out"
+            for r in self.streams
+            if r.statutory is not None and not r.paced
+        ]
         wrong += [
             f"stream {r.stream!r} buys no care (buys_care = false) and yet the service {r.service!r}; leave one of the two out"
             for r in self.streams

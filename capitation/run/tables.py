@@ -23,6 +23,7 @@ from capitation.pace.opening import PracticeOpening
 from capitation.pace.path import TotalAllocation
 from capitation.pace.place_rule import PlaceLift
 from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
+from capitation.pace.statutory import CommissionerAllocation
 from capitation.pace.target import AreaTarget, DistanceFromTarget, PlaceDistance
 from capitation.pack.assumptions import Assumption
 from capitation.places.membership import Membership
@@ -97,6 +98,7 @@ class RunTables:
     allocation = RunTable(LevelAllocation)
     assumption = RunTable(Assumption)
     code_name = RunTable(CodeName)
+    commissioner_allocation = RunTable(CommissionerAllocation)
     control_total_step = RunTable(ControlTotalStep)
     deployable = RunTable(Deployable)
     distance_from_target = RunTable(DistanceFromTarget)

@@ -98,7 +98,7 @@ class Cost(Sourced):
     """The amount; recurrent amounts are a year's."""
     basis: Literal["scale", "start"] = "scale"
     """"scale": in proportion to scale. "start": in full as soon as it is started, whatever the scale."""
-    years: int = Field(default=1, ge=1)
+    years: int = Field(default=1, ge=1, le=100, strict=True)
     """For non-recurrent and capital costs: over how many years, from the one it is added in, it is spent evenly."""
 
     @property
@@ -183,7 +183,7 @@ class Prerequisite(Document):
 
     solution: Name
     """Which."""
-    years_before: int = Field(default=0, ge=0)
+    years_before: int = Field(default=0, ge=0, le=100, strict=True)
     """How many years earlier it must have started."""
 
 

@@ -124,7 +124,7 @@ def versions() -> dict[str, str]:
 
 
 def _code() -> str:
-    """A short name of the product's own code, so that two states of one version are told apart."""
+    """A short name of the product's own code, so that two states of one version differ."""
     here = Path(__file__).parents[1]
     sums = hashlib.sha256()
     for path in sorted(here.rglob("*.py")):

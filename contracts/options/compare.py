@@ -78,7 +78,7 @@ def option_differences(every: Frame[Position], base: str) -> Frame[OptionDiffere
     rows = (
         every.filter(pl.col("option") != base)
         .join(against, on=key, how="left", validate="m:1")
-        .with_columns((pl.col("position_pence") - pl.col("base_pence")).alias("difference_pence"))
+        .with_columns((pl.col("position_pence") - pl.col("base_pence").fill_null(0)).alias("difference_pence"))
         .filter(pl.col("difference_pence") != 0)
     )
     return OptionDifference.validate(rows.select(*OptionDifference.columns()))

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from capitation.errors import CapitationError, Faults, suggest
 from capitation.pack.sources import DataPack, sha256_of
+from capitation.pack.stages import Stages
 from capitation.records.documents import Document, Figure, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
@@ -138,6 +139,14 @@ class ContractOption(Document):
     """What it is, in a sentence."""
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
+    since: FinancialYear | None = None
+    """First year in which its contracts are paid; every year of the run where none is given, or the first paid year of its body."""
+    before: str | None = None
+    """Id of the option whose contracts and payments for quality hold until then; the base where none is given."""
+    milestone: str | None = None
+    """What a milestone of the plan starts that must be there before the first paid year, such as who is paid."""
+    body: str | None = None
+    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for the care in its scope."""
     quality: tuple[QualityPayment, ...] = ()
     """Payments for quality and improvement beside them, part of every position; `quality_earned` shows what is earned."""
     response: Figure | None = None
@@ -245,7 +254,7 @@ def read_contracts(
     at_hand = given or {}
     found: dict[str, Contract] = {}
     beside: dict[str, str] = {}
-    shipped = pack.names("contracts")
+    shipped, stages = pack.names("contracts"), Stages(document, pack)
     settled = [each.contract for option in document.options for each in option.contracts]
     beside_them = [each.contract for option in document.options for each in option.quality]
     for name in dict.fromkeys([*settled, *beside_them]):
@@ -258,10 +267,7 @@ def read_contracts(
                 found[name] = read_contract(own)
                 beside[f"contracts beside the options/{name}"] = sha256_of(own)
             elif name in shipped:
-                found[name] = read_contract(pack.path(f"contracts/{name}.toml"))
-                for table in found[name].tables:
-                    if table.file:
-                        pack.path(f"contracts/{table.file}")
+                found[name] = stages.keep("contract", _shipped, stages.pack, name).value
             else:
                 faults.add(
                     f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
@@ -271,6 +277,15 @@ def read_contracts(
             if not error.faults:
                 faults.add(f"contract {name!r}", error.message, "a contract that can be read")
     return found, beside
+
+
+def _shipped(pack: DataPack, name: str) -> Contract:
+    """A contract of the pack; the files of its tables are read with it."""
+    contract = read_contract(pack.path(f"contracts/{name}.toml"))
+    for table in contract.tables:
+        if table.file:
+            pack.path(f"contracts/{table.file}")
+    return contract
 
 
 def _checksum(contract: Contract) -> str:

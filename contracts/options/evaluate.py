@@ -17,10 +17,10 @@ from typing import cast
 
 import polars as pl
 
-from capitation.errors import CapitationError, ContractError, Faults, suggest
+from capitation.errors import ContractError, Faults, suggest
 from capitation.pack.sources import DataPack
-from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
-from capitation.records.frames import Column, Frame, Schema
+from capitation.records.columns import ACTIVITY_CASE
+from capitation.records.frames import Frame, Schema
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import read_scenario
@@ -34,7 +34,7 @@ from contracts.options.compare import (
     option_differences,
     option_terms,
 )
-from contracts.options.document import PLAN, ContractOption, ContractOptions, Expectation, option_faults, read_contracts
+from contracts.options.document import PLAN, ContractOptions, Expectation, option_faults, read_contracts
 from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
 from contracts.options.position import (
     CommissionerMoney,
@@ -51,10 +51,13 @@ from contracts.options.position import (
     transfers,
 )
 from contracts.options.quality import quality_earned, quality_faults
+from contracts.options.starts.settling import ContractNotice, settling
+from contracts.options.starts.shadow import ShadowPosition, shadow_positions
+from contracts.options.starts.starts import starts_of
 from contracts.options.study import study
-from contracts.options.trials import Kept, SettleAll, Trials, before_quality, by_response
+from contracts.options.trials import Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays, who_pays
-from contracts.settlement.settle import Settlement, settle
+from contracts.options.whole_population.between import OptionBodyAccount, option_accounts
 
 
 class CaseOutturn(OutturnLine):
@@ -77,18 +80,8 @@ class MixCase:
     """year, provider_code (who bears it), name, cost_pence beside the cost of that activity; below 0 it takes cost away."""
 
 
-class ContractNotice(Schema):
-    """Something that a contract says of the rows it settled, such as a clause that changed none of them."""
-
-    option = OPTION
-    activity_case = ACTIVITY_CASE
-    contract = CONTRACT
-    name = Column(pl.String, "name", "Short name of the notice", key=True)
-    rows = Column(pl.Int64, "rows", "Number of rows it is about", ge=1)
-    says = Column(pl.String, "words", "The sentence")
-
-
 SCHEMAS: dict[str, type[Schema]] = {
+    "body_account": OptionBodyAccount,
     "commissioner_money": CommissionerMoney,
     "contract_notice": ContractNotice,
     "expected_gap": ExpectedGap,
@@ -100,6 +93,7 @@ SCHEMAS: dict[str, type[Schema]] = {
     "position": Position,
     "position_bridge": PositionBridge,
     "set_aside": SetAside,
+    "shadow_position": ShadowPosition,
     "transfer": PartyTransfer,
     "who_pays": WhoPays,
 }
@@ -138,13 +132,14 @@ def evaluate_options(
     contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
+    starts = starts_of(document, pack, made, faults)
     quality_faults(document, contracts, _commissioners(made), faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
     money = commissioner_money(run, pack)
-    trials = Trials(document, contracts, run, plan_lines(run), money, _settling())
+    trials = Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
     activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
     activities |= {} if mix is None else {MIX: mix.activity}
     cases = list(activities)
@@ -164,6 +159,7 @@ def evaluate_options(
     further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
     every = positions(payments, outturns, money, further)
     frames: dict[str, pl.DataFrame] = {
+        "body_account": option_accounts(starts.bodies, payments),
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
         "further_cost": further,
@@ -174,6 +170,7 @@ def evaluate_options(
         "position": every,
         "position_bridge": position_bridge(payments, outturns, money, further),
         "set_aside": _set_aside(tried[PLAN]),
+        "shadow_position": shadow_positions(trials, tried, every, (PLAN, document.shown_case, MIX)),
         "transfer": transfers(payments),
         "who_pays": who_pays(every),
     }
@@ -208,46 +205,14 @@ def trials_of(
     faults = Faults()
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
+    starts = starts_of(document, pack, run, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    return Trials(document, contracts, run, plan_lines(run), commissioner_money(run, pack), _settling())
-
-
-def payments_of(
-    option: ContractOption,
-    document: ContractOptions,
-    contracts: Mapping[str, Contract],
-    rows: Frame[OutturnLine],
-    case: str = PLAN,
-) -> Frame[Payment]:
-    """What an option pays on an outturn, by commissioner, provider and term of contract.
-
-    Args:
-        option: the option.
-        document: the document it stands in, which says who is in each group.
-        contracts: contracts by the name that the option uses.
-        rows: the outturn.
-        case: id of the activity case, carried into the result.
-
-    Raises:
-        ContractError: rows that a contract cannot settle; those of all contracts at once.
-    """
-    faults = Faults()
-    paid, _ = _settle_option(option, document, contracts, _Rows(rows, case), faults, {}, Kept())
-    faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
-    return Payment.validate(paid)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    rows: Frame[OutturnLine]
-    case: str
+    money = commissioner_money(run, pack)
+    return Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
 
 
 _ANSWERS = 100
 """Added to the number of a term for what it pays as activity answers the contract."""
-
-Settled = dict[tuple[str, tuple[str, ...]], Settlement | None]
-Settlements = Kept[Settlement]
 
 
 def _run_of(document: ContractOptions, pack: DataPack, run: Run | None, faults: Faults) -> Run | None:
@@ -302,14 +267,14 @@ def _answers(
     """
     document = trials.document
     paid_more, cost_more = [Payment.empty().clear()], [FurtherCost.empty().clear()]
-    for change, options in by_response(document).items():
+    for (change, since), options in by_response(document, trials.starts).items():
         if not change:
             continue
         mine = document.model_copy(update={"options": options})
         for case, before in cases.items():
             if case == PLAN:
                 continue
-            activity = answered(activities[case], change)
+            activity = answered(activities[case], change, since)
             after = trials.outturn(activity)
             paid, _ = trials.settle_all(mine, trials.contracts, after, case, faults)
             paid_more.append(_beyond(paid, settled[case][0].filter(pl.col("option").is_in([o.id for o in options]))))
@@ -345,105 +310,6 @@ def _beyond(after: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _settling() -> SettleAll:
-    """Settles all options on one outturn; a contract of the same providers on rows that it settled before is not settled again."""
-    kept: Settlements = Kept()
-
-    def settle_all(
-        document: ContractOptions,
-        contracts: Mapping[str, Contract],
-        rows: Frame[OutturnLine],
-        case: str,
-        faults: Faults,
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        once: Settled = {}
-        both = [
-            _settle_option(option, document, contracts, _Rows(rows, case), faults, once, kept)
-            for option in document.options
-        ]
-        return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
-
-    return settle_all
-
-
-def _settle_option(
-    option: ContractOption,
-    document: ContractOptions,
-    contracts: Mapping[str, Contract],
-    tried: _Rows,
-    faults: Faults,
-    once: Settled,
-    kept: Settlements,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    rows, case = tried.rows, tried.case
-    paid: list[pl.DataFrame] = [Payment.empty()]
-    notices: list[pl.DataFrame] = [ContractNotice.empty()]
-    for each in option.contracts:
-        contract, providers = contracts[each.contract], tuple(document.providers_of(each.groups))
-        mine = cast("Frame[OutturnLine]", rows.filter(pl.col("provider").is_in(list(providers))))
-        if (each.contract, providers) not in once:
-            try:
-                once[each.contract, providers] = _settled(contract, each.contract, mine, case, kept)
-            except CapitationError as error:
-                faults.extend(error.faults)
-                if not error.faults:
-                    faults.add(f"contract {each.contract!r}, activity case {case}", error.message, "rows it can settle")
-                once[each.contract, providers] = None
-        done = once[each.contract, providers]
-        if done is not None:
-            paid.append(_payments(option.id, case, contract, mine, done))
-            notices.append(_notices(option.id, case, contract, done))
-    return _added(pl.concat(paid)), pl.concat(notices).unique(ContractNotice.key(), maintain_order=True)
-
-
-def _settled(contract: Contract, name: str, rows: Frame[OutturnLine], case: str, kept: Settlements) -> Settlement:
-    """What a contract pays on rows; settled once where what it reads of them is the same."""
-    reads = {each.heading for each in contract.inputs}
-    used = rows.select(column for column in rows.columns if column in reads)
-    return kept.of(name, used, lambda: settle(contract, rows, where=f"{name}, activity case {case}"))
-
-
-def _payments(option: str, case: str, contract: Contract, rows: Frame[OutturnLine], done: Settlement) -> pl.DataFrame:
-    roles = {party.code: party.role for party in contract.parties}
-    paid = [o for o in contract.outputs if o.payer is not None]
-    return pl.concat(
-        [
-            rows.select(
-                pl.lit(option).alias("option"),
-                pl.lit(case).alias("activity_case"),
-                "year",
-                pl.col("commissioner").alias("commissioner_code"),
-                pl.col("provider").alias("provider_code"),
-                pl.lit(contract.id).alias("contract"),
-                pl.lit(number, dtype=pl.Int64).alias("term_number"),
-                pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
-                pl.lit("contract").alias("kind"),
-                pl.lit("commissioner").alias("payer_role"),
-                done.results.get_column(output.name).alias("amount_pence")
-                * (1 if roles[str(output.payer)] == "commissioner" else -1),
-            )
-            for number, output in enumerate(paid, start=1)
-        ]
-    )
-
-
-def _added(paid: pl.DataFrame) -> pl.DataFrame:
-    """Payments added up over lines, and over groups that have the same contract apart."""
-    key = [*Payment.key(), "term", "kind", "payer_role"]
-    return paid.group_by(key).agg(pl.col("amount_pence").sum()).select(*Payment.columns())
-
-
-def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl.DataFrame:
-    return done.notices.select(
-        pl.lit(option).alias("option"),
-        pl.lit(case).alias("activity_case"),
-        pl.lit(contract.id).alias("contract"),
-        "name",
-        "rows",
-        "says",
-    )
-
-
 def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
     """What every provider is paid under its contracts and spends by an outturn: option, year, provider_code, price and cost."""
     price = (
@@ -452,7 +318,9 @@ def _expected(rows: Frame[OutturnLine], paid: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("amount_pence").sum().alias("price_pence"))
     )
     cost = rows.group_by("year", provider_code="provider").agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
-    return price.join(cost, on=["year", "provider_code"], how="left", validate="m:1")
+    return price.join(
+        cost, on=["year", "provider_code"], how="inner", validate="m:1"
+    )  # a body that stands between gives no care
 
 
 def _expected_gap(

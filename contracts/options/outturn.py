@@ -223,18 +223,20 @@ def case_activity(
     return CaseActivity.validate(both.select(*key, "plan_activity", actual_activity=actual))
 
 
-def answered(activity: Frame[CaseActivity], change: Decimal) -> Frame[CaseActivity]:
+def answered(activity: Frame[CaseActivity], change: Decimal, since: str = "") -> Frame[CaseActivity]:
     """Activity as it answers a contract: actual activity x (1 + change), whole units, nearest; planned activity stays.
 
     Args:
         activity: planned and actual activity.
         change: the response, as a share of actual activity.
+        since: first year of the contract; every year where none is given.
     """
     if not change:
         return activity
     over, under = (1 + change).as_integer_ratio()
     moved = nearest_quotient(pl.col("actual_activity").cast(pl.Int128) * over, pl.lit(under, dtype=pl.Int128))
-    return CaseActivity.validate(cast("pl.DataFrame", activity).with_columns(moved.alias("actual_activity")))
+    begun = pl.when(pl.col("year") >= since).then(moved).otherwise("actual_activity")
+    return CaseActivity.validate(cast("pl.DataFrame", activity).with_columns(begun.alias("actual_activity")))
 
 
 def outturn(

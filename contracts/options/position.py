@@ -2,6 +2,7 @@
 
     commissioner    position = allocation - payments to providers
     provider        position = payments received - cost of actual activity - further cost of the option
+    body            the same less what it pays: one that stands between commissioners and providers, such as an accountable care body
     payer           position = - payments: a body outside the system, such as a national fund, that pays for quality
 
 A payment is a transfer: what one pays another receives, so over all organisations payments add to nothing and the
@@ -52,14 +53,19 @@ class Payment(Schema):
     option = OPTION
     activity_case = ACTIVITY_CASE
     year = YEAR
-    commissioner_code = COMMISSIONER.but(about="Who pays: a commissioner, or a payer outside the system")
+    commissioner_code = COMMISSIONER.but(
+        about="Who pays: a commissioner, a body that stands between, or a payer outside"
+    )
     provider_code = PROVIDER.but(about="Who receives")
     contract = CONTRACT
     term_number = TERM_NUMBER
     term = Column(pl.String, "words", "What is paid for")
     kind = Column(pl.String, "label", "Of the contract, of activity that answers it, or for quality", one_of=KINDS)
     payer_role = Column(
-        pl.String, "role", "Commissioner, or a payer outside the system", one_of=("commissioner", "payer")
+        pl.String,
+        "role",
+        "Commissioner, a body that stands between and is paid itself, or a payer outside the system",
+        one_of=("commissioner", "provider", "payer"),
     )
     amount_pence = Column(pl.Int64, "pence", "Payment")
 
@@ -293,13 +299,17 @@ def positions(
             pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
+    between = bodies_between(payments, outturns).with_columns(zero.alias("cost_pence"))
+    sold = tries.join(cost, on="activity_case", how="left")
+    pays = paid.filter(pl.col("role") == "provider").select(*on, given="amount_pence")
     sellers = (
-        tries.join(cost, on="activity_case", how="left")
+        pl.concat([sold, between.select(sold.columns)])
         .join(got, on=on, how="left", validate="1:1")
+        .join(pays, on=on, how="left", validate="1:1")
         .join(more, on=on, how="left", validate="1:1")
         .select(
             *group, pl.lit("provider").alias("role"), "organisation_code", zero.alias("allocation_pence"),
-            pl.col("amount_pence").fill_null(0).alias("income_pence"), zero.alias("paid_pence"),
+            pl.col("amount_pence").fill_null(0).alias("income_pence"), pl.col("given").fill_null(0).alias("paid_pence"),
             pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
@@ -318,6 +328,15 @@ def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
     """Payers outside the system and every year: year, subject_code; under each option where one of them pays."""
     codes = payments.filter(pl.col("payer_role") == "payer").select(subject_code="commissioner_code").unique()
     return money.select("year").unique().join(codes, how="cross").sort("year", "subject_code")
+
+
+def bodies_between(payments: pl.DataFrame, outturns: pl.DataFrame) -> pl.DataFrame:
+    """Bodies that pay and give no care themselves: option, activity_case, year, organisation_code, in every year of the outturns."""
+    known = outturns.get_column("provider").unique().implode()
+    bodies = payments.filter((pl.col("payer_role") == "provider") & ~pl.col("commissioner_code").is_in(known))
+    years = outturns.select("year").unique()
+    names = bodies.select("option", "activity_case", organisation_code="commissioner_code").unique()
+    return names.join(years, how="cross").select("option", "activity_case", "year", "organisation_code")
 
 
 def _further(further: Frame[FurtherCost] | None) -> pl.DataFrame:
@@ -365,13 +384,14 @@ def _movements(
     """Signed movements of every organisation of a role, with their place in the bridge."""
     sign = 1 if role == "provider" else -1
     cases, fixed = _openings(payments, outturns, money, role)
-    mine = payments if role == "provider" else payments.filter(pl.col("payer_role") == role)
-    who = "provider_code" if role == "provider" else "commissioner_code"
     start = ["option", "activity_case", "year", "subject_code"]
     key = ["option", "year", "subject_code", "contract", "term_number"]
-    sums = mine.group_by(*start[:3], "contract", "term_number", "term", "kind", subject_code=who).agg(
-        pl.col("amount_pence").sum()
-    )
+    pays = payments.filter(pl.col("payer_role") == role).rename({"commissioner_code": "subject_code"})
+    if role == "provider":  # a body that stands between pays, too
+        names = [*start, "contract", "term_number", "term", "kind", "amount_pence"]
+        own = pays.with_columns(-pl.col("amount_pence")).select(names)
+        pays = pl.concat([payments.rename({"provider_code": "subject_code"}).select(names), own])
+    sums = pays.group_by(*start, "contract", "term_number", "term", "kind").agg(pl.col("amount_pence").sum())
     of_contracts = sums.filter(pl.col("kind") == "contract")
     at_plan = of_contracts.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
     beyond = of_contracts.join(at_plan, on=key, how="left", validate="m:1").with_columns(
@@ -432,7 +452,10 @@ def _openings(
             (-pl.col("plan_cost_pence")).alias("second"),
             (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
         ).rename({"plan_value_pence": "first"})
-        return tries.join(plan, on="activity_case", how="left"), (
+        nothing = [pl.lit(0, dtype=pl.Int64).alias(name) for name in ("first", "second", "third")]
+        between = bodies_between(payments, outturns).rename({"organisation_code": "subject_code"}).with_columns(nothing)
+        sold = tries.join(plan, on="activity_case", how="left")
+        return pl.concat([sold.select(between.columns), between]), (
             ("first", "plan income"), ("second", "cost of planned activity"),
             ("third", "cost of activity that differs from plan"),
         )  # fmt: skip
@@ -460,6 +483,7 @@ __all__ = [
     "Payment",
     "Position",
     "PositionBridge",
+    "bodies_between",
     "commissioner_money",
     "funding",
     "funding_payments",

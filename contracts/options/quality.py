@@ -28,6 +28,7 @@ from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, QualityPayment
 from contracts.options.outturn import PlanLine
 from contracts.options.position import FurtherCost, Payment, Position
+from contracts.options.starts.starts import Starts
 from contracts.settlement.settle import settle
 
 _GIVEN = ("provider", "year", "quarter")
@@ -73,10 +74,12 @@ class QualityPayments:
     Args:
         contracts: contracts by name, those of the payments among them.
         lines: plan values.
+        starts: when options begin; until then the payments of the option before hold.
     """
 
     contracts: Mapping[str, Contract]
     lines: Frame[PlanLine]
+    starts: Starts = field(default_factory=Starts)
     _known: dict[tuple[object, ...], list[tuple[int, int, int]]] = field(default_factory=dict, repr=False)
 
     def settled(self, document: ContractOptions, before: pl.DataFrame) -> pl.DataFrame:
@@ -90,19 +93,22 @@ class QualityPayments:
         Raises:
             ContractError: a row that the contract of a payment cannot settle.
         """
-        if not any(option.quality for option in document.options):
+        spans = {option.id: self.starts.spans(option) for option in document.options}
+        if not any(span.option.quality for each in spans.values() for span in each):
             return pl.DataFrame(schema=_SETTLED)
         met = goals_of(document)
         plan = self._plan(met)
         rows: list[tuple[object, ...]] = []
         for (option_id, case), mine in before.partition_by("option", "activity_case", as_dict=True).items():
-            option = next(o for o in document.options if o.id == option_id)
             at = {(y, p): v for y, p, v in mine.select("year", "provider_code", "position_pence").rows()}
-            for number, payment in enumerate(option.quality, start=1):
+            held = [(span, payment) for span in spans[option_id] for payment in span.option.quality]
+            for number, (span, payment) in enumerate(held, start=1):
                 contract = self.contracts[payment.contract]
                 members = set(document.providers_of(payment.groups))
                 about = [
-                    (y, p, pence, at.get((y, p), 0)) for y, p, pence in plan if p in members and in_period(contract, y)
+                    (y, p, pence, at.get((y, p), 0))
+                    for y, p, pence in plan
+                    if p in members and in_period(contract, y) and span.has(y)
                 ]
                 head = (
                     option_id,

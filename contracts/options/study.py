@@ -47,7 +47,9 @@ def study(trials: Trials, every: Frame[Position], earned: Frame[QualityEarned]) 
         earned: what payments for quality earn in the shown case.
     """
     below = below_plan(trials)
-    worst = worst_cases(trials.document, every, below)
+    bodies = trials.starts.bodies.items()
+    reserves = {(option, between.body.code): between.body.reserve.value for option, between in bodies}
+    worst = worst_cases(trials.document, every, below, reserves)
     return {
         "behaviour_response": behaviour_responses(trials),
         "below_plan": below,

@@ -7,6 +7,7 @@ stretch, the value nearest to plan is given.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -103,7 +104,9 @@ def _of(driver: _Driver, document: ContractOptions) -> list[tuple[object, ...]]:
             }
 
     look(set(driver.grid))
-    parties = sorted({(r, p) for _, r, p in tried[driver.grid[0]]})
+    # a body that stands between under one option only has nothing to compare
+    seen = Counter((r, p) for _, r, p in tried[driver.grid[0]])
+    parties = sorted(party for party, times in seen.items() if times == len(document.options))
     pairs = list(combinations(ids(document.options), 2))
 
     def gaps(party: tuple[str, str], pair: tuple[str, str]) -> list[tuple[Decimal, int]]:

@@ -41,6 +41,7 @@ from contracts.options.position import (
     positions,
 )
 from contracts.options.quality import QualityPayments
+from contracts.options.starts.starts import Starts
 
 PARTY = ["role", "organisation_code"]
 _FINE = 1_000_000
@@ -89,6 +90,7 @@ class Trials:
         lines: plan values.
         money: allocations of commissioners.
         settle_all: how the options are settled.
+        starts: when they begin, and their bodies.
     """
 
     document: ContractOptions
@@ -97,6 +99,7 @@ class Trials:
     lines: Frame[PlanLine]
     money: Frame[CommissionerMoney]
     settle_all: SettleAll
+    starts: Starts = field(default_factory=Starts)
     _outturns: Kept[Frame[OutturnLine]] = field(default_factory=Kept, repr=False, compare=False)
 
     def by_change(self, change: Decimal) -> Frame[CaseActivity]:
@@ -188,13 +191,14 @@ class Trials:
     @cached_property
     def quality(self) -> QualityPayments:
         """The payments for quality of the options."""
-        return QualityPayments(self.contracts, self.lines)
+        return QualityPayments(self.contracts, self.lines, self.starts)
 
     def _by_response(
         self, document: ContractOptions, activity: Frame[CaseActivity]
     ) -> list[tuple[tuple[ContractOption, ...], Frame[CaseActivity]]]:
         """Options that answer activity alike, each with the activity that they see."""
-        return [(mine, answered(activity, change)) for change, mine in by_response(document).items()]
+        groups = by_response(document, self.starts)
+        return [(mine, answered(activity, change, since)) for (change, since), mine in groups.items()]
 
     def without_response(self) -> ContractOptions:
         """The options with no response of activity to their contracts."""
@@ -212,12 +216,13 @@ def first_year_of(document: ContractOptions, rows: pl.DataFrame) -> pl.DataFrame
     return rows.filter(pl.col("year") == str(document.first_year))
 
 
-def by_response(document: ContractOptions) -> dict[Decimal, tuple[ContractOption, ...]]:
-    """Options by how activity answers their contracts, in their order."""
-    groups: dict[Decimal, list[ContractOption]] = {}
+def by_response(document: ContractOptions, starts: Starts) -> dict[tuple[Decimal, str], tuple[ContractOption, ...]]:
+    """Options by how activity answers their contracts and since when, in their order."""
+    groups: dict[tuple[Decimal, str], list[ContractOption]] = {}
     for option in document.options:
-        groups.setdefault(option.response.value if option.response else Decimal(0), []).append(option)
-    return {change: tuple(mine) for change, mine in groups.items()}
+        change = option.response.value if option.response else Decimal(0)
+        groups.setdefault((change, str(starts.since.get(option.id, "")) if change else ""), []).append(option)
+    return {key: tuple(mine) for key, mine in groups.items()}
 
 
 def before_quality(every: Frame[Position], margin: pl.DataFrame) -> pl.DataFrame:

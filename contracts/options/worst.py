@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, cast
@@ -74,13 +75,19 @@ def below_plan(trials: Trials) -> Frame[BelowPlan]:
     return BelowPlan.validate(pl.concat(parts))
 
 
-def worst_cases(document: ContractOptions, every: Frame[Position], below: Frame[BelowPlan]) -> Frame[WorstCase]:
+def worst_cases(
+    document: ContractOptions,
+    every: Frame[Position],
+    below: Frame[BelowPlan],
+    reserves: Mapping[tuple[str, str], Decimal] | None = None,
+) -> Frame[WorstCase]:
     """The lowest position of each party and option from the first year on, and whether it is bearable.
 
     Args:
         document: the options, with the tolerances they declare by role.
         every: positions of the document's cases.
         below: positions below plan.
+        reserves: what a body that stands between can lose, as a part of its income, by option and code; it goes before its role's.
     """
     names = ["option", "activity_case", "year", *PARTY, "position_pence"]
     rows = pl.concat([every.select(names), below.select(names)]).filter(
@@ -96,7 +103,10 @@ def worst_cases(document: ContractOptions, every: Frame[Position], below: Frame[
         rows.sort("position_pence", "activity_case", "year").group_by("option", *PARTY, maintain_order=True).first()
     )
     parts = {t.role: float(t.value) for t in document.tolerances}
-    bears = pl.col("role").replace_strict(parts, default=None, return_dtype=pl.Float64)
+    own = [(option, code, float(part)) for (option, code), part in (reserves or {}).items()]
+    kept = pl.DataFrame(own, schema={"option": pl.String, "organisation_code": pl.String, "reserve": pl.Float64}, orient="row")  # fmt: skip
+    lowest = lowest.join(kept, on=["option", "organisation_code"], how="left", validate="m:1")
+    bears = pl.coalesce("reserve", pl.col("role").replace_strict(parts, default=None, return_dtype=pl.Float64))
     found = (
         lowest.join(at_plan, on=["option", "year", *PARTY], how="left", validate="m:1")
         .with_columns((-(pl.col("size") * bears)).round().cast(pl.Int64).alias("tolerance_pence"))

@@ -194,7 +194,7 @@ def cap_chances(found: PartySimulation) -> Frame[CapChance]:
     for k, option in enumerate(model.options):
         sums: dict[tuple[str, str, str, str], np.ndarray] = {}
         for cut in found.cuts:
-            if cut.deal in model.of_option[k] and cut.answer == model.answers[k]:
+            if cut.deal in model.of_option[k] and cut.answer == model.seen_by(k, cut.deal):
                 for year, amounts in cut.by_year.items():
                     key = (cut.contract, cut.step, year, cut.term)
                     sums[key] = sums.get(key, 0.0) + amounts

@@ -193,6 +193,8 @@ def make_deal(contract: Contract, at_plan: pl.DataFrame, providers: Sequence[str
     clauses = tuple((term, _parts(term) or results) for term, results in steps.clauses)
     steps = replace(steps, clauses=clauses)
     numbered = at_plan.with_row_index("__at").filter(pl.col("provider").is_in(list(providers)))
+    if "__held" in numbered.columns:  # only the years in which the contract holds
+        numbered = numbered.filter("__held")
     key = [name for name in dict.fromkeys([*contract.key, *KEY]) if name in numbered.columns]
     mine = numbered.sort(key)
     inputs = [i.name for i in contract.inputs if i.name in mine.columns]

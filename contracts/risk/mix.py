@@ -20,6 +20,7 @@ from capitation.chance.book import Book
 from capitation.chance.curves.normal import Floats
 from capitation.records.frames import Frame
 from capitation.records.identity import canonical, digest
+from capitation.records.years import FinancialYear
 from contracts.options.outturn import CaseActivity
 
 
@@ -86,6 +87,11 @@ class MixInDraws:
                 "year", "organisation_code", "released_pence", "saved_pence", "spent_pence"
             ).iter_rows()
         }
+
+    def gains_of(self, years: Sequence[FinancialYear], parties: Sequence[tuple[str, str]]) -> Floats:
+        """The same by year and party (role and code)."""
+        gains = self.gains()
+        return np.array([[gains.get((str(year), code), 0.0) for _, code in parties] for year in years])
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,15 @@ def drawn_rows(
     return DrawnRows(at_plan, years)
 
 
+def control_totals(run: Run) -> list[tuple[str, str, str, int]]:
+    """Year, role, code and control total of every organisation that has one."""
+    known = run.frames.get("organisation_position")
+    if known is None or known.is_empty():
+        return []
+    rows = known.filter(pl.col("control_total_pence").is_not_null())
+    return rows.select("year", "role", "organisation_code", "control_total_pence").rows()
+
+
 def _year(model: ChanceModel, y: int, at_plan: pl.DataFrame, parts: pl.DataFrame, ppm: Mapping[str, int]) -> YearOfRows:
     book, chance = model.books[y], model.chances[y]
     mine = at_plan.with_row_index("row").filter(pl.col("year") == book.year)
@@ -181,4 +190,4 @@ def _summed(amounts: Floats, factors: Floats) -> Floats:
     return out
 
 
-__all__ = ["KEY", "STOCHASTIC", "DrawnRows", "YearOfRows", "drawn_rows"]
+__all__ = ["KEY", "STOCHASTIC", "DrawnRows", "YearOfRows", "control_totals", "drawn_rows"]

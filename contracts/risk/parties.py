@@ -4,6 +4,8 @@
 
 All options meet the same draws. Positions are pure functions of model, seed and number of the draw, so neither threads nor how
 many draws are under way at a time change a result; a stopped simulation goes on from its state file.
+
+Reason: the model of parties, how it is made of options, bodies and a mix, and its draws are one thought, and the room is full.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +39,13 @@ from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, option_faults, read_contracts
 from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
+from contracts.options.starts.starts import Starts
 from contracts.options.trials import Trials
+from contracts.risk.body import DrawnBody, drawn_body
 from contracts.risk.cuts import CutsOfDraws
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
 from contracts.risk.mix import MixInDraws, MixMoneyOfYear, money_of_year
-from contracts.risk.outturns import DrawnRows, drawn_rows
+from contracts.risk.outturns import DrawnRows, control_totals, drawn_rows
 from contracts.risk.quality import DrawnQuality, drawn_quality
 
 AT_ONCE = 256
@@ -65,7 +69,7 @@ class PartyModel:
     rows: DrawnRows
     deals: tuple[DrawnDeal, ...]
     of_option: tuple[tuple[int, ...], ...]
-    """Numbers of the deals of each option."""
+    """Numbers of the deals of each option, over the years in which each holds."""
     parties: tuple[tuple[str, str], ...]
     """Role and code of every party."""
     allocation: Floats
@@ -78,6 +82,10 @@ class PartyModel:
     """What positions hold besides contracts on outturns, the same in every draw, by option, year and party: such as a fund."""
     quality: tuple[DrawnQuality, ...]
     """Payments for quality of the options."""
+    bodies: Mapping[int, DrawnBody] = field(default_factory=dict)
+    """Bodies that stand between, by number of the option."""
+    begins: tuple[int, ...] = ()
+    """Number of the first year in which activity answers the contract of each option; nil for all where none begins later."""
     margin: np.ndarray | None = None
     """What plan income leaves each party of the cost of planned activity, by year and party; payments for quality look beyond it."""
     totals: np.ndarray | None = None
@@ -112,8 +120,7 @@ class PartyModel:
     def at_plan(self) -> Floats:
         """Positions where nothing moves, by option, year and party; with a mix, where all of it is delivered."""
         if self.mix is not None:
-            columns = {change: self.rows.moved(iter(self._still), slice(0, 1), change) for change in self.answers}
-            with_mix: Floats = self._positions(columns, 0, None)[..., 0]
+            with_mix: Floats = self._positions(self._moved(self._still, slice(0, 1)), 0, None)[..., 0]
             return with_mix
         plan = self.rows.at_plan
         planned = {
@@ -137,10 +144,12 @@ class PartyModel:
         cost = np.zeros((len(self.years), len(self.parties)))
         if self.mix is not None:
             paid = self.rows.moved(iter(self._still), slice(0, 1))["actual_cost_pence"][:, 0]
-            cost -= _gains_of(self.mix, self.years, self.parties)
+            cost -= self.mix.gains_of(self.years, self.parties)
         for y, year in enumerate(self.rows.years):
             np.add.at(cost[y], self.payee[year.rows], paid[year.rows])
         income = self.at_plan + cost
+        for k, body in self.bodies.items():
+            income[k, :, body.party] = np.maximum(body.due.sum(axis=1), income[k, :, body.party])
         return np.where(self.is_commissioner, self.allocation, income)
 
     @property
@@ -157,9 +166,18 @@ class PartyModel:
             first: number of the first draw of the part, for messages.
             cuts: takes what limiting clauses cut.
         """
-        changes = dict.fromkeys(self.answers)
-        columns = {change: self.rows.moved(iter(years), draws, change) for change in changes}
-        return self._positions(columns, first, cuts, missed=self._missed(years, draws))
+        return self._positions(self._moved(years, draws), first, cuts, missed=self._missed(years, draws))
+
+    def _moved(self, years: Sequence[MovedYear], draws: slice) -> dict[float, dict[str, Floats]]:
+        """Columns of the outturn by every way in which activity answers a contract."""
+        changes = dict.fromkeys([*self.answers, *([0.0] if any(self.begins) else [])])
+        return {change: self.rows.moved(iter(years), draws, change) for change in changes}
+
+    def seen_by(self, option: int, deal: int) -> float:
+        """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
+        first = self.begins[option] if self.begins else 0
+        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if held else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
@@ -191,17 +209,23 @@ class PartyModel:
         own = {change: self._own(each, count) for change, each in columns.items()}
         for k, deals in enumerate(self.of_option):
             change = self.answers[k] if answered else 0.0
+            first_year = self.begins[k] if self.begins else 0
             out[k] = own[change] + self.apart[k][:, :, None]
+            if first_year and change:
+                out[k, :first_year] = own[0.0][:first_year] + self.apart[k][:first_year, :, None]
             out[k] += 0.0 if missed is None else missed
+            mine: list[tuple[DrawnDeal, Floats]] = []
             for number in deals:
-                if (number, change) not in paid:
-                    deal = self.deals[number]
+                deal, seen = self.deals[number], self.seen_by(k, number) if answered else 0.0
+                if (number, seen) not in paid:
                     found: list[Cut] = []
-                    payments = deal.payments(columns[change], first, None if cuts is None else found)
-                    paid[number, change] = self._by_party(deal, payments, count)
+                    paid[number, seen] = deal.payments(columns[seen], first, None if cuts is None else found)
                     if cuts is not None:
-                        cuts += [replace(cut, deal=number, answer=change) for cut in found]
-                out[k] += paid[number, change]
+                        cuts += [replace(cut, deal=number, answer=seen) for cut in found]
+                mine.append((deal, paid[number, seen]))
+                out[k] += self._by_party(deal, paid[number, seen], count)
+            if k in self.bodies:
+                self._between(self.bodies[k], out[k], mine, columns[change]["actual_cost_pence"], count)
         before = out.copy() if self.quality else out
         if self.quality and self.margin is not None:
             before -= self.margin[None, :, :, None]
@@ -224,6 +248,17 @@ class PartyModel:
             np.subtract.at(out[y], self.payer[deal.rows[mine]], payments[mine])
             np.add.at(out[y], self.payee[deal.rows[mine]], payments[mine])
         return out
+
+    def _between(
+        self, body: DrawnBody, out: Floats, paid: Sequence[tuple[DrawnDeal, Floats]], cost: Floats, count: int
+    ) -> None:
+        """Put a body between the parties of an option, by what its deals pay row by row."""
+        whole = np.zeros((self.rows.at_plan.height, count))
+        for deal, payments in paid:
+            whole[deal.rows] += payments
+        for y, year in enumerate(self.rows.years):
+            here = year.rows
+            body.add(out[y], y, here, whole[here], cost[here], self.payee[here], self.payer[here])
 
     def only(self, layers: Sequence[str]) -> PartyModel:
         """The same with these layers alone; the others stay at plan."""
@@ -301,18 +336,8 @@ def party_model(
     books = list(planned) or [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
     chance = model(books if mix is None else mix.books(books), uncertainty, layers)
     rows = drawn_rows(chance, document, run, plan_lines(run), mix)
-    made: dict[tuple[str, tuple[str, ...]], int] = {}
-    deals: list[DrawnDeal] = []
-    of_option = []
-    for option in document.options:
-        mine = []
-        for each in option.contracts:
-            providers = tuple(document.providers_of(each.groups))
-            if (each.contract, providers) not in made:
-                made[each.contract, providers] = len(deals)
-                deals.append(make_deal(contracts[each.contract], rows.at_plan, providers))
-            mine.append(made[each.contract, providers])
-        of_option.append(tuple(mine))
+    trials = trials_of(document, pack, run, folder, given)
+    deals, of_option = _deals(document, contracts, rows, trials.starts)
     if not any(deal.moved for deal in deals):
         for deal in deals:
             faults.add(
@@ -320,8 +345,31 @@ def party_model(
                 "Simulate options of which at least one follows activity or cost.",
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
-    trials = trials_of(document, pack, run, folder, given)
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
+
+
+def _deals(
+    document: ContractOptions, contracts: Mapping[str, Contract], rows: DrawnRows, starts: Starts
+) -> tuple[list[DrawnDeal], list[tuple[int, ...]]]:
+    """Contracts over the years in which they hold, each once, and the numbers of those of every option."""
+    made: dict[tuple[str, tuple[str, ...], str, str], int] = {}
+    deals: list[DrawnDeal] = []
+    of_option = []
+    for option in document.options:
+        mine = []
+        for span in starts.spans(option):
+            for each in span.option.contracts:
+                providers = tuple(document.providers_of(each.groups))
+                key = (each.contract, providers, span.first, span.until)
+                at = rows.at_plan.with_columns(span.years().alias("__held"))
+                if not at.filter(pl.col("__held") & pl.col("provider").is_in(list(providers))).height:
+                    continue
+                if key not in made:
+                    made[key] = len(deals)
+                    deals.append(make_deal(contracts[each.contract], at, providers))
+                mine.append(made[key])
+        of_option.append(tuple(mine))
+    return deals, of_option
 
 
 def _assembled(  # what was made, put together
@@ -335,8 +383,10 @@ def _assembled(  # what was made, put together
 ) -> PartyModel:
     without = {"quality": (), "response": None} if mix is None else {"quality": ()}
     plain = tuple(option.model_copy(update=without) for option in document.options)
+    unpaid = {o: b.model_copy(update={"quality": ()}) for o, b in trials.starts.before.items()}
+    bare_trials = replace(trials, starts=replace(trials.starts, before=unpaid))
     activity = trials.by_change(Decimal(0)) if mix is None else mix.activity
-    before = trials.positions(activity, document.model_copy(update={"options": plain}))
+    before = bare_trials.positions(activity, document.model_copy(update={"options": plain}))
     money, payments = trials.money, rows.at_plan
     buyers = sorted({*money.get_column("commissioner_code"), *payments.get_column("commissioner")})
     sellers = sorted({*before.filter(pl.col("role") == PARTY_ROLES[1]).get_column("organisation_code")})
@@ -350,7 +400,29 @@ def _assembled(  # what was made, put together
     payer = np.array([place[PARTY_ROLES[0], code] for code in payments.get_column("commissioner")])
     payee = np.array([place[PARTY_ROLES[1], code] for code in payments.get_column("provider")])
     nothing = np.zeros((len(of_option), len(years), len(parties)))
-    bare = PartyModel(document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, (), mix=mix)
+    order = list(years)
+    bodies = {
+        k: drawn_body(trials.starts.bodies[option.id], payments, order, place)
+        for k, option in enumerate(document.options)
+        if option.id in trials.starts.bodies
+    }
+    begins = tuple(_begins(trials.starts, option.id, order) for option in document.options)
+    bare = PartyModel(
+        document,
+        chance,
+        rows,
+        deals,
+        of_option,
+        parties,
+        allocation,
+        payer,
+        payee,
+        nothing,
+        (),
+        bodies,
+        begins,
+        mix=mix,
+    )
     planned = nothing.copy()
     ids = [option.id for option in document.options]
     for option, role, code, year, pence in before.select(
@@ -358,7 +430,7 @@ def _assembled(  # what was made, put together
     ).rows():
         if year in years and (role, code) in place:
             planned[ids.index(option), years[year], place[role, code]] = pence
-    planned += 0.0 if mix is None else _gains_of(mix, bare.years, parties)
+    planned += 0.0 if mix is None else mix.gains_of(bare.years, parties)
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for year, provider, commissioner, pence in payments.select(
         "year", "provider", "commissioner", "plan_value_pence"
@@ -367,14 +439,14 @@ def _assembled(  # what was made, put together
         mine[commissioner] = mine.get(commissioner, 0) + pence
     quality = drawn_quality(
         document, trials.contracts, sums, list(years), {code: place[PARTY_ROLES[1], code] for code in sellers},
-        {code: place[PARTY_ROLES[0], code] for code in buyers},
+        {code: place[PARTY_ROLES[0], code] for code in buyers}, trials.starts,
     )  # fmt: skip
     margin = np.zeros((len(years), len(parties)))
     for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
         if year in years and (PARTY_ROLES[1], code) in place:
             margin[years[year], place[PARTY_ROLES[1], code]] = pence
     totals = np.zeros((len(years), len(parties)))
-    for year, role, code, pence in _control_totals(trials.run):
+    for year, role, code, pence in control_totals(trials.run):
         if year in years and (role, code) in place:
             totals[years[year], place[role, code]] = pence
     codes = [code for _, code in parties]
@@ -384,19 +456,10 @@ def _assembled(  # what was made, put together
     )
 
 
-def _gains_of(mix: MixInDraws, years: Sequence[FinancialYear], parties: Sequence[tuple[str, str]]) -> Floats:
-    """What a mix brings each party beside activity as planned, by year and party."""
-    gains = mix.gains()
-    return np.array([[gains.get((str(year), code), 0.0) for _, code in parties] for year in years])
-
-
-def _control_totals(run: Run) -> list[tuple[str, str, str, int]]:
-    """Year, role, code and control total of every organisation that has one."""
-    known = run.frames.get("organisation_position")
-    if known is None or known.is_empty():
-        return []
-    rows = known.filter(pl.col("control_total_pence").is_not_null())
-    return rows.select("year", "role", "organisation_code", "control_total_pence").rows()
+def _begins(starts: Starts, option: str, years: Sequence[str]) -> int:
+    """Number of the first year of an option among those that are drawn."""
+    since = str(starts.since.get(option, ""))
+    return next((y for y, year in enumerate(years) if year >= since), len(years) - 1)
 
 
 def simulate_parties(

@@ -16,6 +16,7 @@ from capitation.chance.curves.normal import Floats
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, QualityPayment
 from contracts.options.quality import QUARTERS, goals_of, in_period, outside_payer, payment_row
+from contracts.options.starts.starts import Starts
 from contracts.settlement.compile import Steps, compile_contract
 
 Place = tuple[int, int]
@@ -78,6 +79,7 @@ def drawn_quality(
     years: Sequence[str],
     providers: Mapping[str, int],
     commissioners: Mapping[str, int],
+    starts: Starts | None = None,
 ) -> tuple[DrawnQuality, ...]:
     """The payments for quality of all options, ready for draws.
 
@@ -88,14 +90,17 @@ def drawn_quality(
         years: the years, in order.
         providers: numbers of providers among the parties.
         commissioners: numbers of commissioners among the parties.
+        starts: when options begin; until then the payments of the option before hold.
     """
     met = goals_of(document)
     found = []
     for k, option in enumerate(document.options):
-        for payment in option.quality:
+        spans = (starts or Starts()).spans(option)
+        for span, payment in [(each, paid) for each in spans for paid in each.option.quality]:
             contract = contracts[payment.contract]
             members = set(document.providers_of(payment.groups)) & set(met) & set(providers)
-            about = [(y, p) for y in years for p in sorted(members) if in_period(contract, y) and plan.get((y, p))]
+            held = [y for y in years if in_period(contract, y) and span.has(y)]
+            about = [(y, p) for y in held for p in sorted(members) if plan.get((y, p))]
             if about:
                 found.append(_quality(k, payment, contract, about, plan, met, years, providers, commissioners))
     return tuple(found)

@@ -17,6 +17,7 @@ from optimiser.answers.exact import Exact, effective_scales, exact_results
 from optimiser.answers.in_order import ORDERS, Pairs, skipped_segments
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
+from optimiser.answers.whole.exact_limits import limits_kept
 from optimiser.answers.whole.floors import kept_by_exact
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities
@@ -87,15 +88,22 @@ class Outcome:
             .agg(pl.col("year").min().alias("start"))
         )
         table = scale.rename({"value": "scale"}).join(launched, on=["solution", "place"], how="left")
-        clean = pl.when(pl.col("scale").abs() < 1e-9).then(0.0).otherwise(pl.col("scale"))
-        return table.select("solution", "place", "start", clean.alias("scale"))
+        return table.select("solution", "place", "start", _plain_scale("scale"))
 
     def scales(self) -> dict[str, float]:
         """Scale in the last year by solution; places weigh as their part of system amounts."""
         weights = starts(tables_of(self.problem, self.future)).select("solution", "place", "weight")
         table = self.mix().join(weights, on=["solution", "place"], maintain_order="left")
         sums = table.group_by("solution", maintain_order=True).agg((pl.col("scale") * pl.col("weight")).sum())
-        return dict(sums.iter_rows())
+        return dict(sums.select("solution", _plain_scale("scale")).iter_rows())
+
+
+SCALE_DECIMALS = 9
+"""Scales are given to so many decimals: a solver's last bits are no part of a mix."""
+
+
+def _plain_scale(name: str) -> pl.Expr:
+    return (pl.col(name).round(SCALE_DECIMALS) + 0.0).alias(name)
 
 
 def optimise(
@@ -162,11 +170,14 @@ def optimise(
         seconds["explain"] = time.perf_counter() - started
     elif outcome.answer.has_mix:
         tables = tables_of(problem, future)
-        kept, broken = kept_by_exact(problem, outcome.answer, tables)
+        before, broken = kept_by_exact(problem, outcome.answer, tables)
+        kept, off = limits_kept(problem, before, tables, broken=bool(broken))
+        if kept.values is not before.values:  # it keeps every floor and closure too
+            broken = ()
         outcome = replace(
             outcome,
             answers=(*outcome.answers[:-1], kept),
-            warnings=(*outcome.warnings, *(floor.sentence for floor in broken)),
+            warnings=(*outcome.warnings, *(found.sentence for found in (*broken, *off))),
         )
         credit = credit_by_solution(tables, effective_scales(outcome.answer))
         outcome = replace(

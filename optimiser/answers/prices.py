@@ -148,17 +148,18 @@ def price_sentences(report: pl.DataFrame, most: int = 3) -> list[str]:
         unit = row["price_unit"].split(" of ")[0]
         aim = row["price_unit"].split(" of ")[1].split(" per ")[0]
         more, less = row["one_more"], row["one_less"]
+        end = ""
         if row["price"] is not None:
             worth = f"is worth {_amount(row['price'], unit)}"
         elif more is None or less is None:
             known, side = (more, "less") if less is None else (less, "more")
-            worth = f"is worth {_amount(known or 0.0, unit)}, but one {side} leaves no mix,"
+            worth, end = f"is worth {_amount(known or 0.0, unit)}", f"; one {side} leaves no mix"
         else:
             low, high = sorted((more, less))
             worth = f"is worth between {_amount(low, unit)} and {_amount(high, unit)}"
         whole = " with the chosen starts fixed" if row["basis"] == "whole numbers fixed" else ""
         one = {"£": "one more £", "units": "one more unit"}.get(row["unit"], f"one more unit ({row['unit']})")
-        out.append(f"{row['limit']}: {one} {worth} of {aim}{whole}")
+        out.append(f"{row['limit']}: {one} {worth} of {aim}{whole}{end}")
     return out
 
 

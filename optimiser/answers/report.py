@@ -18,7 +18,7 @@ from optimiser.engines.answer import MEANING
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
     """Everything a reader of the mix needs, as plain values and frames.
 
-    Keys: problem, status, meaning, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, exact, claimed, drivers, prices,
+    Keys: problem, status, meaning, headline, goal, objective, unit, bound, gap, bound_with_parts_of_blocks, closures, knife_edges, goals, mix, measures, activity, credit, exact, claimed, drivers, prices,
     prices_basis, no_prices_because, certificate, binding, infeasible, silent, warnings, notes, engine, versions,
     matrix_hash, seconds. Money is in pounds.
     """
@@ -29,6 +29,7 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "problem": outcome.problem.id,
         "status": outcome.status,
         "meaning": outcome.answers[-1].meaning,
+        "headline": headline_sentence(outcome),
         "goal": headline.matrix.objective,
         "objective": plain(headline.objective),
         "unit": headline.matrix.unit,
@@ -80,6 +81,31 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def headline_sentence(outcome: Outcome) -> str:
+    """What the mix is worth, with the exact product of effects beside the claim wherever the two differ."""
+    headline, exact = outcome.headline, outcome.exact
+    if not headline.has_mix:
+        return headline.meaning
+    unit = headline.matrix.unit
+
+    def amount(value: float) -> str:
+        return f"£{value:,.0f}" if unit == "£" else f"{value:,.2f} {unit}"
+
+    said = f"{headline.matrix.objective}: {amount(plain(headline.objective) or 0.0)}"
+    if exact is None or (abs(exact.over_claim) <= SAME and abs(exact.claimed_npv - exact.npv) < 0.5):
+        return said
+    more = "too much" if exact.claimed_npv >= exact.npv else "too little"
+    return (
+        f"{said} as the search counts it; by the exact product of effects npv is £{exact.npv:,.0f} "
+        f"(£{abs(exact.claimed_npv - exact.npv):,.0f} {more} claimed), and {abs(exact.over_claim):.2%} "
+        f"{'more' if exact.over_claim >= 0 else 'less'} activity is claimed than avoided"
+    )
+
+
+SAME = 1e-6
+"""A claim this near to the exact product, as a share of it, is the same."""
+
+
 def not_reached_notes(outcome: Outcome) -> list[str]:
     """A sentence for each goal that was not reached."""
     return [
@@ -90,7 +116,7 @@ def not_reached_notes(outcome: Outcome) -> list[str]:
 
 def plain(value: float | None) -> float | None:
     """The number, or None where there is none or it is not finite (JSON has no word for those)."""
-    return None if value is None or not math.isfinite(value) else float(value)
+    return None if value is None or not math.isfinite(value) else float(value) + 0.0
 
 
 def mix_report(outcome: Outcome) -> dict[str, Any]:

@@ -27,8 +27,9 @@ _INDEX = ["locality", "point_of_delivery", "cell", "year"]
 class Overlap(Document):
     """How effects of several solutions on the same activity are put together."""
 
-    mode: Literal["multiplicative", "strict"] = "multiplicative"
-    """"multiplicative": chords of 1 - product of (1 - effect), exact for on and off. "strict": never claims too much."""
+    mode: Literal["multiplicative", "strict", "exact"] = "multiplicative"
+    """"multiplicative": chords of 1 - product of (1 - effect), exact for on and off. "strict": never claims too much. "exact": as
+    multiplicative for the search and its bound; the mix is then chosen near it by the exact product, and claims no more."""
     pieces: int = Field(default=8, ge=1, le=64)
     """Most chords for one group of solutions; the more, the closer."""
 

@@ -156,7 +156,8 @@ def receiving_capacity(p: Programme) -> None:
         p.without_effect("receiving_capacity", "no capacity is stated; nothing limits what is received")
         return
     for (place, pod), years in stated.group_by("place", "point_of_delivery", maintain_order=True):
-        p.years_without("receiving_capacity", f"capacity of {pod} in {place}", years)
+        where = "" if place == ALL else f" in {place}"
+        p.years_without("receiving_capacity", f"capacity of {pod}{where}", years)
     system = pl.col("place") == ALL
     everywhere = stated.filter(system).select("place").unique().join(t.localities.select("locality"), how="cross")
     own = stated.filter(~system).select("place", pl.col("place").alias("locality")).unique(maintain_order=True)

@@ -25,7 +25,7 @@ class StartLimit(Document):
 
     year: FinancialYear | None = None
     """Year; every year where it is not given."""
-    most: int = Field(ge=0)
+    most: int = Field(ge=0, strict=True)
     """Most starts (one locality of a locality solution counts as one)."""
 
 

@@ -32,9 +32,9 @@ class CostBlock(Sourced):
     """Activity a year that one block serves."""
     saving_pounds: Pounds
     """Cost a year released by closing one."""
-    lag_years: int = Field(default=0, ge=0)
+    lag_years: int = Field(default=0, ge=0, le=100, strict=True)
     """Years between the fall in activity and the release."""
-    most: int = Field(default=1, ge=1)
+    most: int = Field(default=1, ge=1, strict=True)
     """How many can close."""
     staff_group: Name | None = None
     """Staff it frees, where they can work in the mix."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from capitation.errors import SolverError
+from optimiser.engines import settled
 from optimiser.engines.answer import PROVED, STOPPED_AFTER, STOPPED_WITHOUT_MIX, Answer, PriceBasis, Prices, Status
 from optimiser.engines.certify import certify
 from optimiser.programme.family import Floats
@@ -58,9 +60,14 @@ class Progress:
     gap: float
 
 
+@cache
+def _version() -> str:
+    return version("highspy")
+
+
 def versions() -> dict[str, str]:
     """Which highspy answers."""
-    return {"highspy": version("highspy")}
+    return {"highspy": _version()}
 
 
 def _ok(status: highspy.HighsStatus, action: str) -> None:
@@ -362,12 +369,24 @@ class HighsSession:
         return replace(answer, prices=prices, no_prices_because=reason, seconds=seconds)
 
 
+def fixed_solve(fixed: Matrix, *, prices: bool, time_limit: float) -> Answer:
+    """The answer to a programme whose whole numbers are fixed; a very large one is settled first, which takes far less memory."""
+    rest = settled.settle(fixed) if fixed.column_count >= settled.SETTLE_FROM else None
+    if rest is None:
+        return solve(fixed, prices=prices, time_limit=time_limit)
+    return rest.answer(solve(rest.rest, prices=prices, time_limit=time_limit))
+
+
 def fixed_prices(matrix: Matrix, values: Floats) -> tuple[Prices | None, str]:
     """Certified prices of the linear programme left when whole columns are fixed at `values`; or None and the reason."""
     whole = matrix.integer
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     lower[whole] = upper[whole] = np.round(values[whole])
     fixed = replace(matrix, lower=lower, upper=upper, integer=np.zeros(matrix.column_count, dtype=bool))
+    basis: PriceBasis = "whole numbers fixed" if whole.any() else "linear"
+    if matrix.column_count >= settled.SETTLE_FROM:
+        again = fixed_solve(fixed, prices=True, time_limit=FIXED_SECONDS)
+        return again.prices and replace(again.prices, basis=basis), again.no_prices_because or again.meaning
     holder = HighsSession(fixed)
     answer = holder.solve(prices=False, time_limit=FIXED_SECONDS)
     if answer.values is None:
@@ -379,7 +398,6 @@ def fixed_prices(matrix: Matrix, values: Floats) -> tuple[Prices | None, str]:
     if sign * (found - given) > 1e-6 * (1.0 + abs(given)):
         note = " (the same choices allow a slightly better mix, which these prices belong to)"
     solution = holder._highs.getSolution()
-    basis: PriceBasis = "whole numbers fixed" if whole.any() else "linear"
     prices, reason = _read_prices(holder._highs, fixed, np.array(solution.row_dual), answer.values, basis)
     if prices is not None and note:
         prices = replace(prices, route=prices.route + note)

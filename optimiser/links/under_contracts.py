@@ -27,9 +27,10 @@ from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift, channel_shift
 from capitation.shift.effects import EVERYWHERE, Launch, ShiftLocality, programme_name
 from contracts.options.document import ContractOptions, option_faults, read_contracts
-from contracts.options.evaluate import payments_of
 from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, cost_bases, outturn, plan_lines
 from contracts.options.position import Payment
+from contracts.options.starts.settling import payments_of
+from contracts.options.starts.starts import starts_of
 from optimiser.answers.optimise import Outcome
 
 NOTHING, MIX = "nothing", "mix"
@@ -121,6 +122,7 @@ def mix_under_contracts(
     chosen = [o for o in document.options if not options or o.id in options]
     if not chosen:
         faults.add("options asked for", ", ".join(options), f"ids among {', '.join(o.id for o in document.options)}")
+    starts = starts_of(document, pack, run, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: a mix cannot be put through them")
     shift = shift_of(outcome, run)
     lines = plan_lines(run)
@@ -132,7 +134,7 @@ def mix_under_contracts(
         rows[case] = OutturnLine.validate(made.filter(pl.col("year").is_in(years)))
     parties, worth = [], []
     for option in chosen:
-        paid = {case: payments_of(option, document, contracts, rows[case], case) for case in (NOTHING, MIX)}
+        paid = {case: payments_of(option, document, contracts, rows[case], case, starts) for case in (NOTHING, MIX)}
         parties.append(_parties(option.id, paid, rows, shift))
         worth.append(_worth(option.id, paid, rows))
     return UnderContracts(PartyChange.validate(pl.concat(parties)), ActivityWorth.validate(pl.concat(worth)), shift)
@@ -191,10 +193,7 @@ def _with_mix(run: Run, plan_activity: str, shift: ChannelShift) -> Frame[CaseAc
 def _parties(
     option: str, paid: dict[str, Frame[Payment]], rows: dict[str, Frame[OutturnLine]], shift: ChannelShift
 ) -> pl.DataFrame:
-    moved = [
-        _payments(paid, f"{role}_code", sign).with_columns(pl.lit(role).alias("role"))
-        for role, sign in (("commissioner", 1), ("provider", -1))
-    ]
+    moved = [_payments(paid, role).with_columns(pl.lit(role).alias("role")) for role in ("commissioner", "provider")]
     cost = (
         _difference({case: frame.rename({"provider": "organisation_code"}) for case, frame in rows.items()}, "actual_cost_pence")
         .rename({"less": "cost_saved_pence"})
@@ -228,12 +227,16 @@ def _role() -> pl.Expr:
     )
 
 
-def _payments(paid: dict[str, Frame[Payment]], who: str, sign: int) -> pl.DataFrame:
-    """year, organisation_code, payments_pence: paid less with the mix than with nothing, or with the other sign received."""
-    named = {case: frame.rename({who: "organisation_code"}) for case, frame in paid.items()}
-    return _difference(named, "amount_pence").select(
-        "year", "organisation_code", (sign * pl.col("less")).alias("payments_pence")
-    )
+def _payments(paid: dict[str, Frame[Payment]], role: str) -> pl.DataFrame:
+    """year, organisation_code, payments_pence: paid less with the mix than with nothing, less what is received less."""
+    named = {}
+    for case, frame in paid.items():
+        key = ["year", "organisation_code", "amount_pence"]
+        pays = frame.filter(pl.col("payer_role") == role).rename({"commissioner_code": "organisation_code"}).select(key)
+        got = frame.rename({"provider_code": "organisation_code"}).select(key)
+        received = got.with_columns(-pl.col("amount_pence"))
+        named[case] = pl.concat([pays, received]) if role == "provider" else pays
+    return _difference(named, "amount_pence").select("year", "organisation_code", payments_pence="less")
 
 
 def _difference(frames: dict[str, pl.DataFrame], amount: str) -> pl.DataFrame:
@@ -249,9 +252,10 @@ def _difference(frames: dict[str, pl.DataFrame], amount: str) -> pl.DataFrame:
 def _worth(option: str, paid: dict[str, Frame[Payment]], rows: dict[str, Frame[OutturnLine]]) -> pl.DataFrame:
     system = pl.lit(SYSTEM).alias("organisation_code")
     outturns = {case: frame.with_columns(system) for case, frame in rows.items()}
+    bought = {case: frame.filter(pl.col("payer_role") == "commissioner") for case, frame in paid.items()}
     sums = _difference(outturns, "actual_value_pence").rename({"less": "at_tariff_pence"})
     for name, found in (
-        ("at_contract_pence", _difference({c: f.with_columns(system) for c, f in paid.items()}, "amount_pence")),
+        ("at_contract_pence", _difference({c: f.with_columns(system) for c, f in bought.items()}, "amount_pence")),
         ("cost_saved_pence", _difference(outturns, "actual_cost_pence")),
     ):
         sums = sums.join(found.rename({"less": name}), on=["year", "organisation_code"], how="left", validate="1:1")

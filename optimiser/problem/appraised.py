@@ -24,7 +24,7 @@ class DeliveryRisk(Sourced):
     """Which; every solution where it is not given."""
     late_chance: Share = Decimal(0)
     """Chance that its effects and savings come late."""
-    late_years: int = Field(default=1, ge=1)
+    late_years: int = Field(default=1, ge=1, le=100, strict=True)
     """How many years late they then are."""
     failure_chance: Share = Decimal(0)
     """Chance that its effects and savings never come."""
@@ -54,7 +54,7 @@ class OptimismBias(Sourced):
     """Share by which recurrent spend is taken to rise."""
     non_recurrent: Decimal = Field(default=Decimal("0.1"), ge=0)
     """Share by which spend once is taken to rise."""
-    late_years: int = Field(default=0, ge=0)
+    late_years: int = Field(default=0, ge=0, le=100, strict=True)
     """Years by which every solution is taken to come late, paid for as planned."""
 
 

@@ -8,6 +8,10 @@ Each block of `optimiser/blocks/` names its variables and states its inequalitie
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from capitation.errors import DocumentError, Fault, suggest
 from optimiser.blocks import all_parts
 from optimiser.problem.document import Problem
@@ -40,7 +44,21 @@ def programme_matrix(
     programme.make("measures")
     _check_measures(problem, programme)
     programme.make("constraint")
-    return programme.matrix(objective or problem.goals[0].measure)
+    matrix = programme.matrix(objective or problem.goals[0].measure)
+    return replace(matrix, no_effect=(*matrix.no_effect, *_unmoved(matrix)))
+
+
+def _unmoved(matrix: Matrix) -> list[str]:
+    """A sentence for each family of policy rows of which some can be moved by nothing that may be bought."""
+    said = []
+    empty = np.diff(matrix.start) == 0
+    for family in matrix.rows:
+        rows = np.flatnonzero(empty[family.first : family.last])
+        if family.kind == "Q" and len(rows):
+            more = f" (and {len(rows) - 1:,} more such)" if len(rows) > 1 else ""
+            label = family.labels()[int(rows[0])]
+            said.append(f"{family.name}: nothing that may be bought moves '{label}'{more}, so it decides nothing")
+    return said
 
 
 def _check_measures(problem: Problem, programme: Programme) -> None:

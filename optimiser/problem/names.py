@@ -34,7 +34,7 @@ def check_names(problem: Problem, faults: Faults) -> None:
     check_rows(problem, faults)
     check_reserved(problem, faults)
     _check_limits(problem, faults)
-    if len(problem.providers) > 1:
+    if 1 < len(problem.providers) == len({p.id for p in problem.providers}):
         _check_flows(problem, faults)
     _check_shares(problem, faults)
     _repeated(faults, "goals", problem.goal_names())
@@ -243,7 +243,8 @@ def _check_flows(problem: Problem, faults: Faults) -> None:
     known = [p.id for p in problem.localities] or [ALL]  # others are a fault already
     bad = checked.filter(pl.col("locality").is_in(known) & ((pl.col("flow") - 1).abs() > 1e-6)).sort(place)
     for row in bad.head(10).iter_rows(named=True):
-        where = f"flows of {row['point_of_delivery']} from {row['locality']}"
+        source = "" if row["locality"] == ALL else f" from {row['locality']}"
+        where = f"flows of {row['point_of_delivery']}{source}"
         faults.add(where, f"shares that add to {row['flow']:g}", "1, over the providers")
     if bad.height > 10:
         faults.add("flows", f"{bad.height - 10} more such rows", "shares that add to 1")

@@ -86,7 +86,15 @@ def check_reserved(problem: Problem, faults: Faults) -> None:
     _taken(faults, "locality", [p.id for p in problem.localities], {ALL: "the system as a whole"})
     _taken(faults, "cell", [c.id for c in problem.cells], {"all": "all patients of a point of delivery"})
     pods = {r.point_of_delivery for r in problem.activity} | {p.id for p in problem.points_of_delivery}
-    _taken(faults, "point of delivery", sorted(pods), {"at_tariff": "money", "at_contract": "money"})
+    pods |= {r.point_of_delivery for r in problem.receiving_capacity}
+    every = {ALL: "every one"}
+    _taken(faults, "point of delivery", sorted(pods), {"at_tariff": "money", "at_contract": "money"} | every)
+    groups = {r.staff_group for r in problem.staff} | {r.staff_group for r in problem.receiving_staff}
+    groups |= {b.staff_group for b in problem.blocks if b.staff_group is not None}
+    groups |= {w.staff_group for s in problem.solutions for w in s.workforce}
+    _taken(faults, "staff group", sorted(groups), every)
+    _taken(faults, "block", sorted({b.id for b in problem.blocks}), every)
+    _taken(faults, "benefit", sorted({b.id for s in problem.solutions for b in s.benefits}), every)
     built_in = _built_in(problem)
     units: dict[str, tuple[str, str]] = {}
     for s in problem.solutions:

@@ -43,10 +43,10 @@ class Family:
         """Plain English for each member: the label with its index values for the {names}."""
         if not self.index.width:
             return pl.Series("label", [self.label] * self.count, dtype=pl.String)
-        parts, names = _template(self.label)
+        parts, names = _template(_without_everywhere(self.label))
         if not names:
             return pl.Series("label", [self.label] * self.count, dtype=pl.String)
-        return self.index.select(pl.format(parts, *(pl.col(n).cast(pl.String) for n in names)).alias("label"))["label"]
+        return self.index.select(pl.format(parts, *(_said(n) for n in names)).alias("label"))["label"]
 
     def names(self) -> pl.Series:
         """Names safe in LP files, without their number: family and index values joined by full stops."""
@@ -55,6 +55,28 @@ class Family:
             return pl.Series("name", [self.name] * self.count, dtype=pl.String)
         text = pl.concat_str(columns, separator=".").str.replace_all(r"[^A-Za-z0-9_.]", "_")
         return self.index.select(text.alias("name"))["name"]
+
+
+ALL_PROVIDERS = "all providers"
+"""What a reader meets where no provider is named, or a limit is for every one."""
+
+
+_EVERY = "ALL"
+_WHERE = "where "
+
+
+def _without_everywhere(label: str) -> str:
+    """The label with the place said only where there is one: what is started once for all is in no place."""
+    for name in ("place", "locality"):
+        label = label.replace(f" in {{{name}}}", f"{{{_WHERE}{name}}}")
+    return label
+
+
+def _said(name: str) -> pl.Expr:
+    value = pl.col(name.removeprefix(_WHERE)).cast(pl.String)
+    if name.startswith(_WHERE):
+        return pl.when(value == _EVERY).then(pl.lit("")).otherwise(pl.lit(" in ") + value)
+    return pl.when(value == _EVERY).then(pl.lit(ALL_PROVIDERS)).otherwise(value) if name == "provider" else value
 
 
 def _template(label: str) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""`capitation compare` as its users run it: four options of BLMK, every fault at once, nothing written on error."""
+"""`capitation compare` as its users run it: five options of BLMK, every fault at once, nothing written on error."""
 
 import json
 
@@ -16,7 +16,7 @@ OPTIONS = (
 )
 
 
-def test_four_options_are_shown_for_all_organisations_and_years_and_written(capitation, tmp_path):
+def test_five_options_are_shown_for_all_organisations_and_years_and_written(capitation, tmp_path):
     answer = capitation("compare", "blmk", "--out", tmp_path, "--csv", "--xlsx")
     assert answer.code == 0, answer.err
     for option in OPTIONS:
@@ -26,7 +26,7 @@ def test_four_options_are_shown_for_all_organisations_and_years_and_written(capi
         assert part in answer.out, part
     (run_id,) = [p.name for p in tmp_path.iterdir() if (p / "frames").is_dir()]
     run = load_run(tmp_path / run_id)
-    assert run.frame("position").height == 4 * 3 * 5 * 25
+    assert run.frame("position").height == 5 * 3 * 5 * 25 + 3 * 5
     gap = run.frame("expected_gap").filter(pl.col("is_first_year"), option="do-minimum")["opening_gap_pence"].sum()
     assert f"an opening gap of {board_text(gap)}." in answer.out
     assert (tmp_path / f"{run_id}.xlsx").is_file()
@@ -38,7 +38,7 @@ def test_json_holds_positions_differences_and_who_pays_to_the_penny(capitation, 
     run = load_run(tmp_path / printed["run_id"])
     assert len(printed["position"]) == run.frame("position").height
     borne = [r for r in printed["who_pays"] if r["activity_case"] == "plan-plus-5" and r["year"] == "2018/19"]
-    assert len(borne) == 12  # commissioners, providers and the fund outside the system, under four options
+    assert len(borne) == 15  # commissioners, providers and the fund outside the system, under five options
     for option in {r["option"] for r in borne}:
         mine = [r for r in borne if r["option"] == option]
         pence = [round(float(r["borne_gbp"]) * 100) for r in mine]
@@ -47,6 +47,7 @@ def test_json_holds_positions_differences_and_who_pays_to_the_penny(capitation, 
         "blended",
         "capitation-corridor",
         "capitation-alliance",
+        "whole-population",
     }
 
 

@@ -112,3 +112,31 @@ def test_frontier_alternatives_and_explain_speak(run):
     assert "why not a at scale 1 would cost £40.00" in found.output
     with pytest.raises(CapitationError):
         raise run("explain", FOLDER / "no_mix.toml", "--why-not", "teams").exception
+
+
+OUT_OF_RANGE = [
+    ("optimise", "--gap", ("2", "1", "-1", "nan")),
+    ("frontier", "--gap", ("2",)),
+    ("explain", "--gap", ("2",)),
+    ("optimise", "--time-limit", ("0", "-1", "nan", "inf")),
+    ("alternatives", "--within", ("0", "100", "nan")),
+    ("frontier", "--points", ("1", "1000000000")),
+    ("appraise", "--draws", ("0", "100000000000")),
+    ("appraise", "--seed", ("-1",)),
+    ("robust", "--disappoint", ("-1", "nan", "inf")),
+    ("cvar", "--worst", ("0", "2", "nan")),
+    ("cvar", "--weight", ("-1", "3", "nan")),
+]
+
+
+@pytest.mark.parametrize(("command", "option", "values"), OUT_OF_RANGE)
+def test_a_number_out_of_range_is_refused_with_what_is_expected(run, command, option, values):
+    for value in values:
+        found = run(command, FOLDER / "workforce_bound.toml", f"{option}={value}")
+        assert isinstance(found.exception, CapitationError), (value, found.output)
+        assert str(found.exception).startswith(f"{option}: found {float(value):g}; expected ")
+
+
+def test_a_solver_of_pulp_needs_its_engine(run):
+    found = run("optimise", FOLDER / "workforce_bound.toml", "--solver", "HiGHS")
+    assert "--engine pulp" in str(found.exception)

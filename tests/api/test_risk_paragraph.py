@@ -17,7 +17,10 @@ def test_one_paragraph_says_how_likely_why_and_which_terms_would_be_safe(pack, b
     said = risk_paragraph(document, pack, blmk_run, figures, "shares", draws=300)
     assert "\n" not in said
     for option in document.options:
-        assert f"{option.title}: commissioners miss their control total of 2017/18 with " in said
+        who = (
+            "providers" if option.body else "commissioners"
+        )  # under a body commissioners pay what is agreed, whatever happens
+        assert f"{option.title}: {who} miss their control total of 2018/19 with " in said
     assert "mostly from" in said
     assert "keep every locality's loss within 1.0% of its plan in 9 of 10 years" in said
     assert "a pool of £" in said

@@ -35,9 +35,9 @@ def test_localities_and_parties_of_the_scenario_by_its_id(capitation, folder):
     assert said["party_draws"] == 300
     assert said["party_layers"] == ["chance", "environment", "list-size", "growth", "price"]
     parties = {(row["option"], row["year"], row["role"], row["organisation_code"]) for row in said["parties"]}
-    assert len(parties) == len(said["parties"]) == 4 * 5 * 24
+    assert len(parties) == len(said["parties"]) == 5 * 5 * 25
     assert ("capitation-corridor", "2018/19", "provider", "RC9") in parties
-    assert len(said["says"]) == 4
+    assert len(said["says"]) == 5
     assert all("miss their control total of" in sentence for sentence in said["says"])
     near = {row["locality_code"]: row for row in said["distances"]}["L-U27128"]
     assert near["band_share"] == pytest.approx(1.645 * 0.0210, rel=0.01)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from api.charts.bars import amount
+from api.charts.chances import in_ten
 from api.charts.choice import Choice
 from api.charts.figure import ChartFigure, Spec, pounds
 from api.charts.look import BLUE, INK, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
-from api.charts.risk._parties import choices, in_ten, option_of, party_rows
+from api.charts.risk._parties import choices, option_of, party_rows
 
 _BANDS = ("p5", "p25", "p50", "p75", "p95")
 

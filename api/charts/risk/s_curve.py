@@ -5,12 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from api.charts.bars import amount
+from api.charts.chances import in_ten
 from api.charts.choice import Choice
 from api.charts.figure import ChartFigure, Spec, pounds
 from api.charts.look import DASHES, INK, SERIES, SHAPES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
-from api.charts.risk._parties import choices, first_year, in_ten, party_rows
+from api.charts.risk._parties import choices, first_year, party_rows
 
 _CHANCES = (5, 10, 25, 50, 75, 90, 95)
 

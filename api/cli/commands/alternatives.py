@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from api.boards.outcome import mix_of
+from api.boards.outcome import mix_of, overlap_note
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
-from capitation.errors import CapitationError
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
 from optimiser.answers.alternatives import alternatives as near_optimal
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.whole.former import read_former
@@ -30,7 +29,15 @@ def register(app: typer.Typer) -> None:
 
 def alternatives(
     problem: ProblemFile,
-    within: Annotated[float, typer.Option(help="Percent of the best that may be given up, such as 2.")] = 2.0,
+    within: Annotated[
+        float,
+        typer.Option(
+            help="Percent of the best that may be given up, such as 2.",
+            callback=number(
+                "a percentage of the best above 0 and below 100, such as 2", 0, 100, above=True, below=True
+            ),
+        ),
+    ] = 2.0,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     start: StartOption = None,
@@ -41,10 +48,6 @@ def alternatives(
 
     Reason: seven options, each a choice of whoever searches.
     """
-    if not 0 < within < 100:
-        raise CapitationError(
-            f"--within: found {within:g}; expected a percentage of the best above 0 and below 100, such as 2"
-        )
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     series = Series(time_limit)
@@ -70,6 +73,7 @@ def alternatives(
                 "ranges": found.ranges,
                 "mixes": wide,
                 "ended": found.ended,
+                "note": overlap_note(answer),
             }
         )
         return
@@ -77,6 +81,8 @@ def alternatives(
     if found.ended:
         notices.print(f"note: {found.ended}", markup=False)
     show(wide, "Whole mixes that differ (mix 0 is the best)")
+    if overlap_note(answer):
+        notices.print(f"note: {overlap_note(answer)}", markup=False)
 
 
 def _in_order(document: Problem, answer: Answer, gap: float, time_limit: float | None) -> Answer:

@@ -7,7 +7,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from api.boards.outcome import mix_of
+from api.boards.outcome import mix_of, named_parties
 from api.boards.tables import console, print_json, show, write_frame
 from api.cli.options import (
     GapOption,
@@ -17,6 +17,7 @@ from api.cli.options import (
     StartOption,
     TimeOption,
     UncertaintyOption,
+    number,
 )
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
@@ -28,6 +29,9 @@ from optimiser.futures.appraisal.draws import DRAWS, SEED
 from optimiser.futures.appraisal.green_book import green_book
 from optimiser.problem.document import read_problem
 
+MOST_DRAWS = 1_000_000
+"""More draws than this do not fit into memory and move no figure that is shown."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -36,8 +40,19 @@ def register(app: typer.Typer) -> None:
 
 def appraise(
     problem: ProblemFile,
-    draws: Annotated[int, typer.Option(help="How many draws.", min=1)] = DRAWS,
-    seed: Annotated[int, typer.Option(help="Seed of the draws; the same seed gives the same draws.", min=0)] = SEED,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="How many draws.", callback=number(f"a whole number from 1 to {MOST_DRAWS:,}", 1, MOST_DRAWS)
+        ),
+    ] = DRAWS,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Seed of the draws; the same seed gives the same draws.",
+            callback=number("a whole number, 0 or more", 0),
+        ),
+    ] = SEED,
     uncertainty: UncertaintyOption = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
@@ -85,6 +100,7 @@ def appraise(
         worth = {
             "prices": book.prices,
             "npv": book.npv,
+            "exact_npv": book.npv if book.exact_npv is None else book.exact_npv,
             "benefits": book.benefits,
             "costs": book.costs,
             "bcr": book.bcr,
@@ -117,6 +133,7 @@ def appraise(
         "tornado": "One thing at a time at its bad end, pounds",
         "unmonetised": "Benefits without a price, and spend for each unit",
     }
-    for name, frame in frames.items():
+    shown = frames | {"organisations": named_parties(scored.organisations, "organisation")}
+    for name, frame in shown.items():
         if frame.height:
             show(frame, titles[name])

@@ -8,10 +8,10 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
-from optimiser.futures.appraisal.documented import FUTURES, drawn_futures, without_promises
+from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
@@ -23,12 +23,32 @@ def register(app: typer.Typer) -> None:
 
 def cvar(
     problem: ProblemFile,
-    worst: Annotated[float, typer.Option(help="Share of worst futures that is averaged, above 0 and up to 1.")] = 0.1,
-    weight: Annotated[float, typer.Option(help="0: the mean alone; 1: the worst alone.", min=0, max=1)] = 0.5,
+    worst: Annotated[
+        float,
+        typer.Option(
+            help="Share of worst futures that is averaged, above 0 and up to 1.",
+            callback=number("a share above 0 and up to 1, such as 0.1 for the worst tenth", 0, 1, above=True),
+        ),
+    ] = 0.1,
+    weight: Annotated[
+        float,
+        typer.Option(
+            help="0: the mean alone; 1: the worst alone.",
+            callback=number("a number from 0 (the mean alone) to 1 (the worst alone)", 0, 1),
+        ),
+    ] = 0.5,
     without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
     uncertainty: UncertaintyOption = None,
-    draws: Annotated[int, typer.Option(help="How many futures are drawn with --uncertainty.", min=1)] = FUTURES,
-    seed: Annotated[int, typer.Option(help="Seed of these draws.", min=0)] = 1,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="How many futures are drawn with --uncertainty.",
+            callback=number(f"a whole number from 1 to {MOST_FUTURES}", 1, MOST_FUTURES),
+        ),
+    ] = FUTURES,
+    seed: Annotated[
+        int, typer.Option(help="Seed of these draws.", callback=number("a whole number, 0 or more", 0))
+    ] = 1,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,

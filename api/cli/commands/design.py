@@ -11,8 +11,8 @@ from rich.progress import Progress
 from api.boards.risk.design import design_sentences, trade_off_picture
 from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
-from api.cli.going_on import says_where
 from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.outputs import says_where
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from api.boards.outcome import overlap_note
 from api.boards.tables import notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
 from optimiser.answers.frontier import Frontier
 from optimiser.answers.frontier import frontier as goal_frontier
 from optimiser.answers.in_order import Pairs, kept_in_order
@@ -15,6 +16,9 @@ from optimiser.answers.whole.former import read_former
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import read_problem
+
+MOST_POINTS = 1_000
+"""More levels of a goal than this say nothing more, and take hours."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +29,13 @@ def register(app: typer.Typer) -> None:
 def frontier(
     problem: ProblemFile,
     goals: Annotated[str, typer.Option(help="Two or three measures, the first on the upright axis.")] = "npv,avoided",
-    points: Annotated[int, typer.Option(help="Levels of each goal after the first.", min=2)] = 15,
+    points: Annotated[
+        int,
+        typer.Option(
+            help="Levels of each goal after the first.",
+            callback=number(f"a whole number from 2 to {MOST_POINTS}", 2, MOST_POINTS),
+        ),
+    ] = 15,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     start: StartOption = None,
@@ -48,9 +58,14 @@ def frontier(
     found = kept_in_order(document, solved, lambda points: points.answers)
     if out is not None:
         write_frame(found.points, out / "frontier.csv")
+    note = overlap_note(found.answers[0]) if found.answers else None
     if as_json:
-        print_json({"problem": document.id, "goals": list(names), "points": found.points, "ended": found.ended})
+        print_json(
+            {"problem": document.id, "goals": list(names), "points": found.points, "ended": found.ended, "note": note}
+        )
         return
     if found.ended:
         notices.print(f"note: {found.ended}", markup=False)
     show(found.points, f"Frontier of {document.title}: {' against '.join(names)}")
+    if note:
+        notices.print(f"note: {note}", markup=False)

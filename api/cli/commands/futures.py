@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from api.boards.outcome import overlap_note
 from api.boards.tables import console, notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption
 from optimiser.answers.report import mix_report
@@ -41,5 +42,6 @@ def futures(
     console.print(f"{document.title}: {goal.objective} in {goal.unit}", markup=False)
     show(played.futures, "Each future: its own best mix, and the plan's mix there")
     show(played.regret, "What each mix loses in each future (regret); empty where it breaks a limit")
-    for note in played.notes:
+    said = overlap_note(played.plan.headline)
+    for note in (*played.notes, *([said] if said else [])):
         notices.print(f"note: {note}", markup=False)

@@ -23,6 +23,7 @@ from api.cli.options import (
     TimeOption,
 )
 from api.exports.mix_files import write_mix
+from capitation.errors import CapitationError
 from capitation.records.whole_files import write_text
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
@@ -58,6 +59,10 @@ def optimise(
 
     Reason: nine options, each a choice of whoever searches.
     """
+    if solver is not None and engine is not EngineName.PULP:
+        raise CapitationError(
+            f"--solver: found {solver!r} with --engine {engine.value}; expected --engine pulp, which runs other solvers"
+        )
     document, began = read_problem(problem), time.perf_counter()
     for said in stale_problem(problem):
         notices.print(f"note: {said}", markup=False)

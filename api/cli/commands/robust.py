@@ -7,8 +7,9 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from api.boards.tables import console, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption
+from api.boards.outcome import overlap_note
+from api.boards.tables import console, notices, print_json, show, write_frame
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
 from optimiser.answers.report import mix_report
@@ -24,7 +25,11 @@ def register(app: typer.Typer) -> None:
 def robust(
     problem: ProblemFile,
     disappoint: Annotated[
-        float, typer.Option(help="How many solutions may fall to their low effects and savings at once.", min=0)
+        float,
+        typer.Option(
+            help="How many solutions may fall to their low effects and savings at once.",
+            callback=number("a number of solutions, 0 or more", 0),
+        ),
     ] = 2.0,
     uncertainty: UncertaintyOption = None,
     gap: GapOption = None,
@@ -45,7 +50,15 @@ def robust(
         head = {"problem": document.id, "status": answer.status, "meaning": answer.meaning, "unit": answer.matrix.unit}
         head |= {} if figures is None else {"uncertainty": figures.id}
         worth = {"as_planned": found.as_planned, "worst": found.worst, "bound": answer.best_possible, "gap": answer.gap}
-        print_json({**head, **worth, "mix": mix_report(found.outcome), "losses": found.losses.to_dicts()})
+        print_json(
+            {
+                **head,
+                **worth,
+                "mix": mix_report(found.outcome),
+                "losses": found.losses.to_dicts(),
+                "note": overlap_note(answer),
+            }
+        )
         return
     unit = answer.matrix.unit
     console.print(
@@ -55,4 +68,9 @@ def robust(
     )
     rows = [{"solution": m["title"], "scale": m["scale"]} for m in mix_report(found.outcome).values()]
     show(pl.DataFrame(rows), "The mix")
-    show(found.losses, f"What is lost if one solution disappoints, {unit}")
+    if found.losses.height:
+        show(found.losses, f"What is lost if one solution disappoints, {unit}")
+    else:
+        console.print("  no solution states a low end of its effects or savings, so none can disappoint", markup=False)
+    if overlap_note(answer):
+        notices.print(f"note: {overlap_note(answer)}", markup=False)

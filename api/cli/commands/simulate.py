@@ -17,8 +17,8 @@ from api.boards.risk.paragraph import kept_paragraph
 from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
 from api.cli.commands.plan import mix_of_problem
-from api.cli.going_on import says_where
 from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.outputs import says_where
 from api.cli.shipped import shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of

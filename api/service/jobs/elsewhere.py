@@ -20,7 +20,7 @@ from capitation.workers.crew import Scheduler, crew
 
 
 @dataclass(frozen=True)
-class Part:
+class JobElsewhere:
     """A job, and where the one who does it finds what it takes."""
 
     job: Job
@@ -54,12 +54,14 @@ def run_elsewhere(job: Job, settings: Settings, packs: Packs, scheduler: Schedul
         SchedulerError: the cluster cannot be used, or was lost during the work.
         CapitationError: whatever the engine raises.
     """
-    part = Part(job, settings.store_url, packs.default.folder.absolute(), settings.packs_folder.absolute(), worker)
+    part = JobElsewhere(
+        job, settings.store_url, packs.default.folder.absolute(), settings.packs_folder.absolute(), worker
+    )
     with crew(scheduler) as workers:
         return workers.each(done_here, [part])[0]
 
 
-def done_here(part: Part) -> JobResult:
+def done_here(part: JobElsewhere) -> JobResult:
     """Do the job at this place."""
     store = Store(part.store)
     try:
@@ -71,4 +73,4 @@ def done_here(part: Part) -> JobResult:
         store.close()
 
 
-__all__ = ["Part", "done_here", "run_elsewhere", "scheduler_of"]
+__all__ = ["JobElsewhere", "done_here", "run_elsewhere", "scheduler_of"]

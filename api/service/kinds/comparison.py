@@ -141,6 +141,8 @@ _BY_ORGANISATION = Visibility(own=("organisation_code",))
 
 FRAMES = {
     "set_aside": OPEN,
+    "body_account": _BY_ORGANISATION,
+    "shadow_position": _BY_ORGANISATION,
     "commissioner_money": Visibility(own=("commissioner_code",)),
     "contract_notice": OPEN,
     "option_terms": OPEN,

@@ -30,7 +30,7 @@ class OptimisationRequest(ApiModel):
     """Id of a problem."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the problem; the newest where it is not given."""
-    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
+    gap: float | None = Field(default=None, ge=0, lt=1, examples=[0.005])
     """Relative gap at which a search for whole numbers may stop, 0 to prove the best; the problem's own where it is not given."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""

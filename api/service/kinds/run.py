@@ -109,6 +109,7 @@ FRAMES = {
     "assumption": OPEN,
     "set_aside": OPEN,
     "control_total_step": OPEN,
+    "commissioner_allocation": Visibility(own=("commissioner_code",)),
     "stream_total": OPEN,
     "total_check": OPEN,
     "deployable": OPEN,

@@ -47,7 +47,7 @@ class SimulationRequest(ApiModel):
     """Id of a problem."""
     digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
     """Version of the problem; the newest where it is not given."""
-    gap: float | None = Field(default=None, ge=0, le=1, examples=[0.005])
+    gap: float | None = Field(default=None, ge=0, lt=1, examples=[0.005])
     """Relative gap at which the search for the mix may stop, 0 to prove the best; the problem's own where it is not given."""
     draws: int = Field(default=DRAWS, ge=1, le=20_000, examples=[1000])
     """How many draws of all effects and savings the mix is tried on."""

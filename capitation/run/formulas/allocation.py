@@ -14,6 +14,7 @@ from capitation.run.formulas.leaves import (
     published,
     share_of,
 )
+from capitation.run.formulas.statutory import practice_share, rule_of
 from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 
@@ -43,7 +44,7 @@ def _locality_total(context: Context, row: Row) -> Worked:
 @published(
     "allocation",
     "allocation_pence",
-    "practices: the locality's money by weighted persons; localities: their total; places, system: added up",
+    "practices: the locality's or their commissioner's money by weighted persons; localities: their total; places, system: added up",
 )
 def _allocation(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
@@ -53,6 +54,15 @@ def _allocation(context: Context, row: Row) -> Worked:
         weights = {
             p["code"]: context.row("practice_weight", **key, practice_code=p["code"])["weighted_persons"] for p in peers
         }
+        if rule_of(context, row["stream"]) is not None:
+            total = {**key, "area_code": row["parent_code"]}
+            beside = share_of(context.row("locality_total", **total)["non_recurrent_pence"], weights, row["code"])
+            own, rests = practice_share(context, row)
+            rests += [at("locality_total", "non_recurrent_pence", **total)]
+            words = (
+                "its commissioner's own money within the bounds of the round, by weighted persons, largest remainder"
+            )
+            return Worked(own + beside, rests, words)
         pence = share_of(context.row("allocation", **locality)["allocation_pence"], weights, row["code"])
         parts = [
             at("allocation", "allocation_pence", **locality),

@@ -241,7 +241,7 @@ def _times(pence: int, factor: Decimal, rounding: str) -> int:
 
 @published(
     "pace",
-    "allocation_pence",
+    "paced_pence",
     "money above the lower bounds brings the furthest under target to one common closing distance",
 )
 def _pace(context: Context, row: Row) -> Worked:
@@ -264,7 +264,7 @@ def _pace(context: Context, row: Row) -> Worked:
     amounts = context.memory[memory]
     if amounts is None:
         words = "a rule gave way (see the table 'relaxation') or money goes pro rata: shown as the engine has it, not recomputed"
-        return Worked(row["allocation_pence"], parts, words)
+        return Worked(row["paced_pence"], parts, words)
     return Worked(amounts[row["area_code"]], parts)
 
 

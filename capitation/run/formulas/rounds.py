@@ -71,19 +71,19 @@ def _others(context: Context, row: Row) -> Worked:
         if r["stream"] != _core(context, row)
     ]
     return Worked(
-        sum(r["allocation_pence"] for r in mine),
-        [at("pace", "allocation_pence", **{k: r[k] for k in AREA}) for r in mine],
+        sum(r["paced_pence"] for r in mine),
+        [at("pace", "paced_pence", **{k: r[k] for k in AREA}) for r in mine],
     )
 
 
 def _core_after(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": _core(context, row), "area_code": row["area_code"]}
-    return Worked(context.row("pace", **key)["allocation_pence"], [at("pace", "allocation_pence", **key)])
+    return Worked(context.row("pace", **key)["paced_pence"], [at("pace", "paced_pence", **key)])
 
 
 _lift("place_target_pence", _place_target, "targets of all paced streams of the area")
 _lift("other_streams_pence", _others, "allocations of the area's other paced streams")
-_lift("core_after_pence", _core_after, "the core stream's allocation in the table 'pace'")
+_lift("core_after_pence", _core_after, "what the round gives of the core stream in the table 'pace'")
 
 
 def _lift_share(moment: str) -> None:

@@ -158,14 +158,18 @@ def _side(column: str, sign: int, words: str) -> None:
     """Enter one side of a payment in the books of a party."""
 
     def work(context: Context, row: Row) -> Worked:
-        own, other = (
-            ("provider_code", "commissioner_code")
-            if row["role"] == "provider"
-            else ("commissioner_code", "provider_code")
-        )
         key = {k: row[k] for k in (*TRY, "contract", "term_number")}
-        paid = context.row("payment", **key, **{own: row["organisation_code"], other: row["counterparty_code"]})
-        receives = 1 if row["role"] == "provider" else -1
+        sides = {"provider_code": 1, "commissioner_code": -1}
+        found = []
+        for own, receives in sides.items():
+            other = next(code for code in sides if code != own)
+            named = {own: row["organisation_code"], other: row["counterparty_code"]}
+            found += [
+                (paid, receives)
+                for paid in context.rows("payment", **key, **named)
+                if row["role"] == ("provider" if receives > 0 else paid["payer_role"])
+            ]
+        ((paid, receives),) = found
         return Worked(max(sign * receives * paid["amount_pence"], 0), [_at("payment", "amount_pence", paid)])
 
     _enter("transfer", column, words, work)
@@ -178,13 +182,16 @@ _side("debit_pence", -1, "the payment, where it pays it")
 def _difference(context: Context, row: Row) -> Worked:
     base = str(context.run.manifest.scenario.get("base", ""))
     key = {k: row[k] for k in PARTY}
-    if not context.rows("position", **{**key, "option": base}):
+    if not context.rows("position", option=base):
         base = next(
             o for o in context.run.frame("position")["option"].unique(maintain_order=True) if o != row["option"]
         )
-    mine, theirs = context.row("position", **key), context.row("position", **{**key, "option": base})
-    parts: Parts = [_at("position", "position_pence", mine), _at("position", "position_pence", theirs)]
-    return Worked(mine["position_pence"] - theirs["position_pence"], parts)
+    mine = context.row("position", **key)
+    theirs = context.rows(
+        "position", **{**key, "option": base}
+    )  # a body of one option alone has no position under the base
+    parts: Parts = [_at("position", "position_pence", each) for each in (mine, *theirs)]
+    return Worked(mine["position_pence"] - sum(each["position_pence"] for each in theirs), parts)
 
 
 _enter("option_difference", "difference_pence", "position under the option less position under the base", _difference)

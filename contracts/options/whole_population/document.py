@@ -34,6 +34,28 @@ class YearFigure(Figure):
     """The year."""
 
 
+class Improvement(Document):
+    """A payment for improvement in the body's contract: part of its income is kept back and earned by printed results."""
+
+    contract: str
+    """Id of a contract of contracts/ with an annual sum and a score of outcomes, such as "improvement-payment"."""
+    part: Figure
+    """The annual sum of that contract, as a part of the body's income."""
+    source: str
+    """Source of the plan's waiting-time results."""
+    measures: tuple[str, ...] = Field(min_length=1)
+    """Standards as printed; the score is the part of them that the sharing hospitals meet."""
+
+
+class Pool(Document):
+    """How the body and a council share what a section 75 pool over- or underspends."""
+
+    contract: str
+    """Id of a contract of contracts/ with lines, budgets and shares, such as "section-75"."""
+    body_part: Figure
+    """The body's part; the council bears the rest."""
+
+
 class BodyFlags(Judged):
     """What must be settled before a contract is signed, and is not worked out here."""
 
@@ -90,6 +112,10 @@ class CareBody(Document):
     """Part of what is left that goes into the next year; the rest goes back to the commissioners."""
     reserve: Figure
     """What the body can lose in all, as a part of its income of the year."""
+    improvement: Improvement | None = None
+    """Its improvement payment; none where the budget has none."""
+    pool: Pool | None = None
+    """How pools of the scope are settled; none leaves what a pool over- or underspends with the council."""
     flags: BodyFlags
     """Tax and guarantee."""
 
@@ -116,12 +142,22 @@ class CareBody(Document):
             )
             if not 0 <= figure.value <= 1
         ]
+        shares = [(f"{name}.{key}", each.value) for name, key, each in self._further()]
+        wrong += [
+            f"{name}: found {value}; expected a share from 0 to 1" for name, value in shares if not 0 <= value <= 1
+        ]
+        if self.pool is None and any(row.pooled_with and row.in_scope for row in self.scope):
+            wrong.append("scope: a service pooled with councils, and no [pool] that says who bears what it overspends")
         for name, rows in (("growth", self.growth), ("planned_persons", self.planned_persons)):
             years = [row.year for row in rows]
             wrong += [f"{name}: {y} twice; expected once" for y in sorted({y for y in years if years.count(y) > 1})]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def _further(self) -> list[tuple[str, str, Figure]]:
+        found = [] if self.improvement is None else [("improvement", "part", self.improvement.part)]
+        return found + ([] if self.pool is None else [("pool", "body_part", self.pool.body_part)])
 
     def rate(self, year: FinancialYear) -> Decimal:
         """The rate of a year by the growth rule, before it is rounded to whole pence."""
@@ -137,4 +173,4 @@ def read_body(pack: DataPack, name: str) -> CareBody:
     return pack.document(f"bodies/{name}.toml", CareBody)
 
 
-__all__ = ["BodyFlags", "CareBody", "ScopeRow", "YearFigure", "read_body"]
+__all__ = ["BodyFlags", "CareBody", "Improvement", "Pool", "ScopeRow", "YearFigure", "read_body"]

@@ -2,9 +2,8 @@
 
     on account   = planned persons x rate                by quarter, commissioner and locality by weighted persons
     true-up      = (listed - planned persons) x rate     every quarter, by the lists of the run
-    left         = paid - care in scope                  in paid years; shadow years are worked out and not paid
-    hospitals    = their part of what is left, by what the body pays each
-    carried on   = part of the rest and of what came before, against what the body can lose
+    unearned     = what the improvement payment keeps back and the plan's printed results do not earn
+    left         = paid - unearned - care in scope       in paid years; shadow years are worked out and not paid (`accounts.py`)
 
 Need weighs who gets which part; over the system weighted persons are persons, so a person more is worth one rate. Every sum is whole
 pence, and parts add to it.
@@ -12,14 +11,15 @@ pence, and parts add to it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
 from capitation.aims.milestones import earliest_starts, milestones
+from capitation.aims.outcomes import waiting_results
 from capitation.errors import ContractError, Faults, suggest
-from capitation.money.apportion import split
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
@@ -28,11 +28,11 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
+from contracts.options.whole_population.accounts import IS_SHADOW, BodyAccount, BodyYear, HospitalShare, accounts
 from contracts.options.whole_population.document import CareBody
 from contracts.settlement.settle import settle
 
 QUARTERS = 4
-IS_SHADOW = Column(pl.Boolean, "true or false", "Whether it is worked out and not paid")
 
 
 class BodyScope(Schema):
@@ -90,34 +90,6 @@ class LocalityBudget(Schema):
     left_pence = Column(pl.Int64, "pence", "Budget less care")
 
 
-class BodyAccount(Schema):
-    """The year of the body: paid, spent, shared and carried on."""
-
-    year = YEAR
-    is_shadow = IS_SHADOW
-    listed_persons = Column(pl.Float64, "persons", "Persons of the lists, the sum of weighted persons", ge=0)
-    rate_pence = Column(pl.Int64, "pence per weighted person and year", "Rate", ge=0)
-    income_pence = Column(pl.Int64, "pence", "Weighted persons at the rate, trued up to the lists")
-    care_pence = Column(pl.Int64, "pence", "What it pays for care in scope")
-    left_pence = Column(pl.Int64, "pence", "Income less care")
-    hospitals_pence = Column(pl.Int64, "pence", "Part of it that the hospitals take or bear")
-    returned_pence = Column(pl.Int64, "pence", "Part of the rest that goes back to commissioners, or that they bear")
-    carried_in_pence = Column(pl.Int64, "pence", "Carried in from the year before")
-    carried_on_pence = Column(pl.Int64, "pence", "Carried into the next year")
-    reserve_pence = Column(pl.Int64, "pence", "What the body can lose", ge=0)
-    can_bear = Column(pl.Boolean, "true or false", "Whether what is carried on is within what it can lose")
-    is_rebased = Column(pl.Boolean, "true or false", "Whether the rate is due to be agreed anew")
-
-
-class HospitalShare(Schema):
-    """What one hospital takes of a gain of the body, below nothing bears of its loss."""
-
-    year = YEAR
-    provider_code = PROVIDER
-    is_shadow = IS_SHADOW
-    share_pence = Column(pl.Int64, "pence", "Its part")
-
-
 @dataclass(frozen=True)
 class BodySettlement:
     """Everything that a body's contract says of a run."""
@@ -145,9 +117,9 @@ def settle_body(body: CareBody, pack: DataPack, run: Run) -> BodySettlement:
     _check(body, pack, run, years)
     payments = _payments(body, pack, run, years)
     supply = _supply(body, run, years)
-    shares, accounts = _accounts(body, payments, supply, years)
+    shares, found = accounts(body, _years_of(body, pack, payments, supply, years))
     return BodySettlement(
-        body, _scope(body, run, years), payments, supply, _localities(payments, supply), shares, accounts
+        body, _scope(body, run, years), payments, supply, _localities(payments, supply), shares, found
     )
 
 
@@ -311,47 +283,62 @@ def _localities(payments: Frame[BodyPayment], supply: Frame[BodySupply]) -> Fram
     return LocalityBudget.validate(rows.with_columns(left).select(*LocalityBudget.columns()))
 
 
-def _accounts(
-    body: CareBody, payments: Frame[BodyPayment], supply: Frame[BodySupply], years: list[FinancialYear]
-) -> tuple[Frame[HospitalShare], Frame[BodyAccount]]:
-    """The years of the body in order; what a shadow year leaves is shared by nobody and carried nowhere."""
-    rows: list[tuple[object, ...]] = []
-    shares: list[tuple[object, ...]] = []
-    carried = 0
+def unearned(body: CareBody, pack: DataPack, income: Mapping[str, int]) -> dict[str, int]:
+    """What the body does not earn of its improvement payment, by year; nothing where its contract has none.
+
+    Args:
+        body: the body.
+        pack: data pack with the contract of the payment and the plan's waiting-time results.
+        income: what commissioners owe it by year, in pence.
+
+    Raises:
+        ContractError: a measure that the source does not print for a hospital.
+    """
+    terms = body.improvement
+    if terms is None:
+        return dict.fromkeys(income, 0)
+    found = waiting_results(pack, terms.source).filter(pl.col("organisation_code").is_in(list(body.sharers)))
+    faults = Faults()
+    for measure in terms.measures:
+        lacking = sorted(set(body.sharers) - set(found.filter(measure=measure).get_column("organisation_code")))
+        if lacking:
+            known = sorted(set(found.get_column("measure")))
+            faults.add(
+                f"body {body.id}: improvement.measures", f"no {measure!r} of {', '.join(lacking)} in {terms.source}",
+                "a printed result of each hospital", suggest(measure, known),
+            )  # fmt: skip
+    faults.raise_if_any(ContractError, f"body {body.id}: its improvement payment cannot be settled")
+    mine = found.filter(pl.col("measure").is_in(list(terms.measures)))
+    score = int(mine.get_column("met").sum()) / mine.height
+    rows = pl.DataFrame(
+        [(body.code, year, float(Decimal(pence) * terms.part.value / 100), score) for year, pence in income.items()],
+        schema=["provider", "year", "annual_sum", "outcome_score"], orient="row",
+    )  # fmt: skip
+    contract = read_contract(pack.path(f"contracts/{terms.contract}.toml"))
+    done = settle(contract, rows, where=f"body {body.id}: improvement payment").results
+    return dict(zip(income, done.get_column("not_earned_pence").to_list(), strict=True))
+
+
+def _years_of(
+    body: CareBody, pack: DataPack, payments: Frame[BodyPayment], supply: Frame[BodySupply], years: list[FinancialYear]
+) -> list[BodyYear]:
+    income = {str(y): int(payments.filter(year=str(y)).get_column("due_pence").sum()) for y in years}
+    missed = unearned(body, pack, income)
+    found = []
     for year in years:
-        mine, bought = payments.filter(year=str(year)), supply.filter(year=str(year))
-        shadow = year in body.shadow_years
-        income, care = int(mine.get_column("due_pence").sum()), int(bought.get_column("paid_pence").sum())
-        left = income - care
-        paid = dict(bought.group_by("provider_code").agg(pl.col("paid_pence").sum()).iter_rows())
-        part = nearest(Decimal(left) * body.sharers_part.value)
-        shares += [
-            (str(year), who, shadow, each)
-            for who, each in zip(body.sharers, split(part, [paid.get(who, 0) for who in body.sharers]), strict=True)
-        ]
-        kept = nearest(Decimal(left - part) * body.carried_forward.value)
-        before, carried = (0, carried) if shadow else (carried, carried + kept)
-        on = kept if shadow else carried
-        reserve = nearest(Decimal(income) * body.reserve.value)
-        since = year.years_after(body.first_year)
-        weighed = mine.filter(pl.col("quarter") == 1).get_column("weighted_persons").sum()
-        rows.append(
-            (str(year), shadow, round(float(weighed), 6), nearest(body.rate(year)), income, care, left, part, left - part - kept, before, on,
-             reserve, on >= -reserve, since > 0 and since % body.rebased_every == 0)
-        )  # fmt: skip
-    return (
-        HospitalShare.validate(pl.DataFrame(shares, schema=HospitalShare.dtypes(), orient="row")),
-        BodyAccount.validate(pl.DataFrame(rows, schema=BodyAccount.dtypes(), orient="row")),
-    )
+        weighed = payments.filter(year=str(year), quarter=1).get_column("weighted_persons").sum()
+        bought = supply.filter(year=str(year)).group_by("provider_code").agg(pl.col("paid_pence").sum())
+        key = str(year)
+        found.append(BodyYear(year, round(float(weighed), 6), income[key], missed[key], dict(bought.iter_rows())))
+    return found
 
 
 __all__ = [
-    "BodyAccount",
     "BodyPayment",
     "BodyScope",
     "BodySettlement",
     "BodySupply",
-    "HospitalShare",
     "LocalityBudget",
     "settle_body",
+    "unearned",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from capitation.chance.answers import PoolSize
 from capitation.chance.estimates import Estimates
 from capitation.money.apportion import split
 from capitation.records.columns import LOCALITY
@@ -64,11 +65,11 @@ class DesignedPool(Schema):
         key=True,
         one_of=("gross", "net"),
     )
-    mean_pence = Column(pl.Int64, "pence", "Mean drawn in a year", ge=0)
-    mean_error_pence = Column(pl.Int64, "pence", "Standard error of the mean", ge=0)
-    cover = Column(pl.Float64, "chance", "Share of years it covers", ge=0, le=1)
-    pool_pence = Column(pl.Int64, "pence", "Pool that covers so many years", ge=0)
-    pool_error_pence = Column(pl.Int64, "pence", "Standard error of the pool", ge=0)
+    mean_pence = PoolSize.mean_pence
+    mean_error_pence = PoolSize.mean_error_pence
+    cover = PoolSize.cover
+    pool_pence = PoolSize.pool_pence
+    pool_error_pence = PoolSize.pool_error_pence
 
 
 class PoolPayer(Schema):

@@ -192,10 +192,11 @@ def _rounded_first(found: _Found, search: Search) -> None:
             return
         left = found.left(search)
         limit = ROUNDED_SECONDS if left is None else min(ROUNDED_SECONDS, left)
-        answer = completed(matrix, rounded(matrix, values, up_from), time_limit=limit)
+        answer = completed(matrix, rounded(matrix, values, up_from), prices=True, time_limit=limit)
         if answer is not None:
             found.took(answer)
-            found.better(answer.values)
+            if found.better(answer.values):
+                found.fixed = answer
             return
 
 
@@ -267,7 +268,7 @@ def completed(
     """The best mix that has the whole numbers of `values`, with prices where they are asked for; None where none was found in time."""
     fixed = _fixed(matrix, values, matrix.integer).relaxed()
     try:
-        answer = highs.solve(fixed, prices=prices, time_limit=time_limit)
+        answer = highs.fixed_solve(fixed, prices=prices, time_limit=time_limit)
     except SolverError:  # highspy lost its way: no mix that can be relied on
         return None
     if answer.values is None:

@@ -199,6 +199,9 @@ def _by_locality(outcome: Outcome, table: pl.DataFrame) -> pl.DataFrame:
     rest = once.join(own, on="solution", how="anti").select("benefits", "costs").sum()
     sums.append(where.join(rest, how="cross").select("locality", pl.col("benefits", "costs") * pl.col("weight")))
     total = pl.concat(sums).group_by("locality").agg(pl.col("benefits", "costs").sum())
+    if not problem.localities:  # nobody is counted, so nothing is by head
+        titles[ALL] = "the whole system"
+        where = where.with_columns(pl.lit(None, pl.Float64).alias("persons"))
     return (
         where.join(total, on="locality", how="left", maintain_order="left")
         .with_columns(pl.col("benefits", "costs").fill_null(0.0))

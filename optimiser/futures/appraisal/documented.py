@@ -26,6 +26,9 @@ FUTURES = 20
 """How many futures are drawn for a mix that weighs them unless its caller says otherwise."""
 
 
+MOST_FUTURES = 500
+"""Futures that are drawn at most: each is a programme of its own."""
+
 LEAST = 1e-4
 """Share that a future keeps of what a failing solution promised, so that all futures are programmes of the same columns."""
 
@@ -122,4 +125,4 @@ def _decimal(number: float) -> Decimal:
     return Decimal(f"{float(number):.6f}")
 
 
-__all__ = ["FUTURES", "Documented", "documented", "drawn_futures", "low_share", "without_promises"]
+__all__ = ["FUTURES", "MOST_FUTURES", "Documented", "documented", "drawn_futures", "low_share", "without_promises"]

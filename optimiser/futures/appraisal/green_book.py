@@ -32,6 +32,11 @@ BIAS: Mapping[str, float] = {"capital": 0.44, "recurrent": 0.0, "non_recurrent":
 """Optimism bias by purse where none is stated: assumptions to be replaced by the programme's own."""
 
 
+def pounds(amount: float) -> str:
+    """Whole pounds with the sign before the mark."""
+    return f"{'-' if round(amount) < 0 else ''}£{abs(amount):,.0f}"
+
+
 @dataclass(frozen=True)
 class GreenBook:
     """The appraisal of a mix in the terms of the Green Book; money in discounted pounds."""
@@ -58,6 +63,8 @@ class GreenBook:
     """floor, at, unit, one_more (pounds), cost (pounds; null where it was not worked out): what assumed floors cost."""
     unmonetised: pl.DataFrame
     """benefit, unit, amount, cost_per_unit: what has no price, and net cost (or spend) for each unit of it."""
+    exact_npv: float | None = None
+    """Net present value by the exact product of effects, where the claim is another."""
 
     @property
     def bcr(self) -> float | None:
@@ -76,7 +83,10 @@ class GreenBook:
 
     def sentences(self) -> list[str]:
         """It in plain words."""
-        said = [self.prices, f"The mix is worth £{self.npv:,.0f}; doing nothing is worth £0."]
+        exact = ""
+        if self.exact_npv is not None:
+            exact = f" as the search counts it, {pounds(self.exact_npv)} by the exact product of effects"
+        said = [self.prices, f"The mix is worth {pounds(self.npv)}{exact}; doing nothing is worth £0."]
         if self.bcr is not None and self.costs_may_rise is not None and self.benefits_may_fall is not None:
             said.append(f"Each pound of cost brings £{self.bcr:,.2f} of benefits.")
             said.append(
@@ -85,21 +95,32 @@ class GreenBook:
             )
         back = self.payback_year
         said.append(f"It has paid back by {back}." if back else "It does not pay back within the years.")
-        least = self.do_minimum
-        if least["npv"] is not None:
-            said.append(
-                f"The least spend that keeps every limit is £{least['spend']:,.0f}, worth £{least['npv']:,.0f}."
-            )
+        worth, spend = self.do_minimum["npv"], self.do_minimum["spend"]
+        if isinstance(worth, float) and isinstance(spend, float):
+            said.append(f"The least spend that keeps every limit is {pounds(spend)}, worth {pounds(worth)}.")
         said += floor_sentences(self.floors)
         what = "costs and time" if "time" in self.optimism["purse"] else "costs"
-        said.append(f"With optimism bias on {what} it is worth £{self.npv_after_bias:,.0f}.")
+        said.append(f"With optimism bias on {what} it is worth {pounds(self.npv_after_bias)}.")
         for row in self.tornado.head(3).iter_rows(named=True):
-            said.append(f"{row['what']}: £{row['change']:,.0f}, which leaves £{row['npv']:,.0f}.")
+            said.append(f"{row['what']}: {pounds(row['change'])}, which leaves {pounds(row['npv'])}.")
         for row in self.unmonetised.iter_rows(named=True):
             said.append(
                 f"{row['benefit']}: {row['amount']:,.0f} {row['unit']}, at £{row['cost_per_unit']:,.2f} of spend each."
             )
-        return said + switching_sentences(self.switching)
+        return said + switching_sentences(self.switching) + self._not_stated()
+
+    def _not_stated(self) -> list[str]:
+        """What the document does not state, so that no part of the appraisal is silently missing."""
+        said = []
+        if not self.tornado["what"].str.ends_with(" end").any():
+            said.append("No low or high of an effect or saving is stated: one thing at a time moves spend alone.")
+        if not self.unmonetised.height:
+            said.append("No benefit without a price is stated.")
+        if not self.parts.by_fifth.height:
+            said.append("No deprivation of localities is stated: there are no benefits by fifth.")
+        if not self.floors.height:
+            said.append("No floor is stated that could cost anything.")
+        return said
 
 
 def green_book(
@@ -151,7 +172,13 @@ def green_book(
         prices=_prices(problem),
         floors=floors_cost(outcome, time_limit=time_limit / 2),
         unmonetised=_unmonetised(outcome, float(spend["spend"].sum())),
+        exact_npv=_exact(outcome, npv),
     )
+
+
+def _exact(outcome: Outcome, npv: float) -> float | None:
+    exact = outcome.exact
+    return None if exact is None or abs(exact.npv - npv) < max(0.5, 1e-6 * abs(npv)) else exact.npv
 
 
 def _rates(problem: Problem) -> Mapping[str, float]:

@@ -1,12 +1,14 @@
 """One thing at a time at the low and the high end of its range: what that does to the worth of the mix.
 
-Every low and high in the solution files is tried: each effect and saving by itself, and all of a solution's together. What is
+Every low and high in the solution files is tried: each effect and saving by itself, and all of a solution's together; and the
+ends that `delivery` states for its costs. What is
 built stays built, effects are the exact product, and planned blocks close only as far as the activity has gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -16,7 +18,9 @@ from capitation.money.rounding import MICRO, nearest
 from capitation.records.documents import Document, Figure
 from capitation.records.varied import what_moves
 from optimiser.answers.optimise import Outcome
+from optimiser.futures.appraisal.delivery import as_planned
 from optimiser.futures.appraisal.score import Model
+from optimiser.problem.appraised import delivery_of
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.core import Level
@@ -59,9 +63,33 @@ def tornado(outcome: Outcome, purses: Iterable[tuple[str, float]]) -> pl.DataFra
         for end, amount in (("low", moved.at_low), ("high", moved.at_high)):
             change = (amount - moved.base) / MICRO
             rows.append((f"{name} at the {end} end", change, npv + change))
+    rows += _of_costs(outcome.problem, measure, npv)
     rows += [(f"{purse} spend a tenth higher", -0.1 * spent, npv - 0.1 * spent) for purse, spent in purses]
     table = pl.DataFrame(rows, schema=SCHEMA, orient="row")
     return table.filter(pl.col("change").abs() > 0.005).sort(pl.col("change").abs(), descending=True)
+
+
+def _of_costs(problem: Problem, measure: _Worth, npv: float) -> list[tuple[str, float, float]]:
+    """Each solution's own costs at the ends that `delivery` states for them."""
+    planned = as_planned(problem, 1)
+    effects, each = measure.effects[None, :], [np.array([value]) for value in measure.savings]
+
+    def worth(cost: np.ndarray) -> float:
+        found = measure.model.score_at(effects, each, replace(planned, cost=cost))
+        return float(found["npv"][0]) * THOUSAND
+
+    rows = []
+    base = worth(planned.cost)
+    for i, s in enumerate(problem.solutions):
+        stated = delivery_of(problem.delivery, s.id)
+        if stated is None or stated.cost_low == stated.cost_high:
+            continue
+        for end, factor in (("low", stated.cost_low), ("high", stated.cost_high)):
+            cost = planned.cost.copy()
+            cost[:, i] = float(factor)
+            change = worth(cost) - base
+            rows.append((f"{s.id}: its costs at the {end} end", change, npv + change))
+    return rows
 
 
 def _name_of(place: str) -> str:

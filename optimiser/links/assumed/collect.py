@@ -25,6 +25,7 @@ from capitation.shift.calibration import calibrate
 from capitation.shift.effects import programme_name
 from capitation.shift.solution import Solution, read_solutions
 from capitation.weighting.formula import FormulaDocument
+from contracts.options.whole_population.document import CareBody
 from optimiser.links.assumed.entries import (
     LoggedFigure,
     StandIns,
@@ -266,6 +267,10 @@ def _options(inputs: PlanInputs) -> Iterator[LoggedFigure]:
     for found in groups.values():
         spots, entries = [s for s, _ in found], [e for _, e in found]
         yield entries[0] if entries[0].value is None else together(entries, spots, "options", entries[0].id)
+    for name in dict.fromkeys(o.body for o in (inputs.options.options if inputs.options is not None else ()) if o.body):
+        relative = f"bodies/{name}.toml"
+        if relative in inputs.pack.files(relative):
+            yield from in_pack("options", f"body {name}", relative, CareBody, inputs.pack.document(relative, CareBody))
 
 
 def _problem(inputs: PlanInputs, problem: Problem) -> Iterator[LoggedFigure]:

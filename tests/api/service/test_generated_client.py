@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.service.real_server import COMMAND, Server
+from api.service.security.access import ROLE_SCOPES
+from api.service.security.proofs.api_keys import issue_key
+from api.service.settings import STORE_FILE
+from api.service.store import Store
+from tests.api.service.real_server import Server
 
 ROOT = Path(__file__).parents[3]
 BINARIES = Path(sys.executable).parent
@@ -42,17 +46,14 @@ def generated(tmp_path_factory):
 def server(tmp_path_factory):
     """A service with a worker, started in an empty folder."""
     folder = tmp_path_factory.mktemp("served")
-    keys = {
-        subject: subprocess.run(
-            [*COMMAND, "keys", "issue", subject, "--role", role],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for subject, role in (("ann", "analyst"), ("ben", "approver"), ("cal", "finance"))
-    }
+    store = Store(f"sqlite:///{folder / STORE_FILE}")
+    store.migrate()
+    keys = {}
+    for subject, role in (("ann", "analyst"), ("ben", "approver"), ("cal", "finance")):
+        issued = issue_key(subject, "BLMK", role, ROLE_SCOPES[role], now=dt.datetime.now(dt.UTC))
+        store.add_key(issued.record)
+        keys[subject] = issued.text.get_secret_value()
+    store.close()
     started = Server(folder)
     assert started.wait().json()["status"] == "ready"
     started.keys = keys

@@ -250,3 +250,30 @@ def test_sums_of_floats_are_the_exact_ones_whatever_the_order_and_the_scale(rows
 def test_sums_of_printed_decimals_are_printed_decimals(weights):
     found = exact_sums(pl.DataFrame({"k": ["a", "a"], "w": weights}), ["k"], "w")["w"].to_list()
     assert found == [float(sum(Fraction(str(w)) for w in weights))]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10**12)), min_size=1, max_size=30),
+    st.lists(st.integers(-(10**9), 10**9), min_size=4, max_size=4),
+)
+def test_a_few_rows_are_shared_as_many_are(rows, totals):
+    frame = pl.DataFrame(
+        {
+            "group": [group for group, _ in rows],
+            "code": [f"c{(i * 7) % 31:02}" for i in range(len(rows))],
+            "weight": [weight for _, weight in rows],
+            "total": [totals[group] for group, _ in rows],
+        }
+    )
+    asked = {"total": "total", "weight": "weight", "within": ["group"], "order_by": ["code"], "into": "pence"}
+
+    def shared():
+        try:
+            return apportion(frame, **asked).get_column("pence").to_list()
+        except NothingToShareError as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        few = shared()
+        patch.setattr("capitation.money.apportion._FEW", 0)
+        assert shared() == few

@@ -150,3 +150,16 @@ def test_a_large_file_is_read_in_columns():
     table = text_table(text.getvalue().encode(), "t.csv")
     assert table.frame.height == 200_000
     assert table.line(199_999) == 200_001
+
+
+@pytest.mark.parametrize("spoilt", ["a, b", "a ,b", " a,b", "a,b ", "a,\tb", "a,b\t", "a,b\x0b", '"a",b', "a,=b"])
+def test_a_table_without_spaces_and_signs_is_read_as_one_that_is_looked_at_cell_by_cell(spoilt):
+    def read(line):
+        try:
+            return text_table(f"code,name\n{line}\nc,d e\n".encode(), "t.csv").frame.rows()
+        except SourceError as error:
+            return error.faults[0].found
+
+    assert read("a,b") == [("a", "b"), ("c", "d e")]
+    assert read(spoilt) == ("'=b'" if "=" in spoilt else read("a,b"))
+    assert text_table(b"code;name\na;\n ;d\n", "t.csv").frame.rows() == [("a", None), (None, "d")]

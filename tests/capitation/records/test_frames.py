@@ -9,7 +9,7 @@ import pytest
 from capitation.errors import FrameError
 from capitation.records import columns
 from capitation.records.columns import YEAR
-from capitation.records.frames import Column, Schema
+from capitation.records.frames import Column, Schema, content_digest, joined_digest, rows_text
 
 
 class Share(Schema):
@@ -116,3 +116,17 @@ def test_no_table_declares_a_year_or_a_stream_of_its_own():
         if name in once
     ]
     assert again == [], "a shared column is declared a second time"
+
+
+def test_the_digest_of_a_frame_follows_from_its_parts():
+    frame = pl.DataFrame(
+        {
+            "code": ["a", 'b,"c"', None, "", "é\nd"],
+            "share": [0.1, 1e-9, None, float("inf"), 3.0],
+            "n": [1, -2, 3, None, 5],
+        }
+    )
+    for at in range(6):
+        assert joined_digest(frame, [rows_text(frame[:at]), rows_text(frame[at:])]) == content_digest(frame)
+    assert joined_digest(frame, [rows_text(frame[:2])]) != content_digest(frame)
+    assert joined_digest(frame.clear(), []) == content_digest(frame.clear())

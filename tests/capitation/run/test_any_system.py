@@ -50,7 +50,7 @@ def one_stream(text):
             skip = 'stream = "primary-medical"' not in block
         elif head.startswith(("[[money.totals]]", "[[money.top_slices]]", "[[gaps")) or head == "[gaps.total]":
             skip = True
-        elif head not in {"[streams.opening]", "[[money.streams.amounts]]"}:
+        elif head not in {"[streams.opening]", "[streams.statutory]", "[[money.streams.amounts]]"}:
             skip = False
         if not skip:
             kept.append(block)
@@ -245,7 +245,7 @@ def test_all_streams_straight_to_target_run_without_pace(pack, capsys):
     from api.boards.run import show_run
 
     scenario = read_scenario(pack.path("scenarios/blmk.toml"))
-    straight = tuple(rule.model_copy(update={"paced": False}) for rule in scenario.streams)
+    straight = tuple(rule.model_copy(update={"paced": False, "statutory": None}) for rule in scenario.streams)
     run = evaluate(scenario.model_copy(update={"streams": straight, "place_based_streams": ()}), pack)
     assert run.pace.is_empty()
     assert run.place_distance.is_empty()

@@ -100,7 +100,7 @@ def test_an_opening_gap_of_thirty_million_is_seen_in_the_first_year():
 
 def test_expectations_are_those_of_the_cases_each_side_expects(compared, document):
     gaps = compared.frame("expected_gap")
-    assert gaps.filter(pl.col("is_first_year"))["year"].unique().to_list() == ["2017/18"]
+    assert gaps.filter(pl.col("is_first_year"))["year"].unique().to_list() == ["2018/19"]
     one = gaps.filter(option="blended", year="2017/18", provider_code="RC9").row(0, named=True)
     paid = compared.frame("payment").filter(option="blended", year="2017/18", provider_code="RC9", kind="contract")
     lines = compared.frame("outturn").filter(year="2017/18", provider="RC9")
@@ -136,7 +136,7 @@ def test_without_expectations_there_is_no_frame_of_gaps(document, pack, blmk_run
 def test_only_groups_that_are_contracted_differently_are_listed(compared, document, pack):
     every = compared.frame("option_terms")
     assert set(every["group"]) == {g.id for g in document.groups} - {"bought-by-price", "other-blocks"}
-    assert every.height == 5 * 4
+    assert every.height == 5 * 5
     title = read_contract(pack.path("contracts/blmk-blended.toml")).title
     assert every.filter(group="hospitals", option="blended")["contract_title"].to_list() == [title]
 

@@ -25,7 +25,12 @@ from contracts.options.study import STUDY
 from contracts.settlement.worked_cases import run_cases
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
-OPTIONS = ["blended", "capitation-alliance", "capitation-corridor", "do-minimum"]
+DIRECT = ["blended", "capitation-alliance", "capitation-corridor", "do-minimum"]
+OPTIONS = [*DIRECT, "whole-population"]
+BODY, BODYS_OWN = (
+    "X-ACB",
+    ["blmk-whole-population", "section-75"],
+)  # what it is paid and shares, beside what it pays for care
 OWN = ["blmk-alliance", "blmk-blended", "blmk-block", "blmk-capitation-corridor", "blmk-payment-by-results"]
 
 
@@ -65,7 +70,11 @@ def test_every_organisation_has_a_position_in_every_year_option_and_case(compare
                 found = every.filter(option=option, activity_case=case, year=year)["organisation_code"].to_list()
                 assert set(organisations(pack)["code"]) <= set(found), (option, case, year)
                 assert (
-                    len(found) == 25
+                    len(found)
+                    == 25
+                    + (
+                        option == "whole-population"  # its body
+                    )
                 )  # the fund of the run, what nobody bears, and the fund outside the system that pays hospitals for quality
 
 
@@ -89,7 +98,10 @@ def test_every_payment_is_one_partys_debit_and_the_others_credit(compared):
     assert mirrored.height == sides.height
     assert (mirrored["debit_pence"] == mirrored["other_credit"]).all()
     assert (mirrored["credit_pence"] == mirrored["other_debit"]).all()
-    assert (mirrored["role"] != mirrored["other_role"]).all()
+    between = pl.col("role").eq("provider") & pl.col("other_role").eq("provider")
+    assert mirrored.filter(pl.col("role") == pl.col("other_role")).equals(mirrored.filter(between))
+    ends = mirrored.filter(between).select(pl.concat_list("organisation_code", "counterparty_code").list.contains(BODY))
+    assert ends.to_series().all()
 
 
 def test_commissioners_hold_the_whole_allocation_and_all_reserves(compared, blmk_run):
@@ -117,9 +129,14 @@ def test_positions_add_to_allocation_less_cost_and_no_contract_changes_their_sum
 def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared, blmk_run):
     key = ["year", "commissioner_code", "provider_code"]
     plan = blmk_run.frame("provider_allocation").group_by(key).agg(pl.col("allocation_pence").sum()).sort(key)
-    for option in OPTIONS:
+    for option in DIRECT:
         paid = compared.frame("payment").filter(option=option, activity_case=PLAN, kind="contract")
         assert paid.group_by(key).agg(pl.col("amount_pence").sum()).sort(key).rows() == plan.rows(), option
+    supply = compared.frame("payment").filter(
+        ~pl.col("contract").is_in(BODYS_OWN), option="whole-population", activity_case=PLAN, kind="contract"
+    )
+    by_provider = [f.group_by("year", "provider_code").agg(pl.col("^a.*_pence$").sum()).sort("year", "provider_code") for f in (supply, plan)]  # fmt: skip
+    assert by_provider[0].rows() == by_provider[1].rows()
     # so that at plan the options differ by what they pay for quality and by nothing else
     quality = compared.frame("payment").filter(activity_case=PLAN, kind="quality")
     by = ["year", "organisation_code"]
@@ -128,9 +145,11 @@ def test_where_activity_is_as_planned_every_option_pays_the_plan_value(compared,
             k[:2]: k[2]
             for k in quality.filter(option=option).group_by("year", organisation_code="provider_code").agg(pl.col("amount_pence").sum()).rows()
         }
-        for option in OPTIONS
+        for option in DIRECT
     }  # fmt: skip
-    differs = compared.frame("option_difference").filter(activity_case=PLAN, role="provider")
+    differs = compared.frame("option_difference").filter(
+        pl.col("option") != "whole-population", activity_case=PLAN, role="provider"
+    )
     assert differs.height
     for option, year, code, pence in differs.select("option", *by, "difference_pence").rows():
         assert pence == earned[option].get((year, code), 0) - earned["do-minimum"].get((year, code), 0)
@@ -159,12 +178,12 @@ def test_what_all_bear_is_the_extra_cost_and_is_not_nothing(compared):
     )
     assert (sums["borne_pence"] == sums["extra_cost_pence"]).all()
     more = sums.filter(activity_case="plan-plus-5")
-    assert more.height == 20
+    assert more.height == 25
     assert more["extra_cost_pence"].min() > 2_000_000_000
-    assert more["share"].to_list() == pytest.approx([1.0] * 20)
+    assert more["share"].to_list() == pytest.approx([1.0] * 25)
     still = sums.filter(activity_case="unmitigated", year="2016/17")
-    assert still["extra_cost_pence"].to_list() == [0] * 4  # both cases start from the same year of activity
-    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 25 * 4
+    assert still["extra_cost_pence"].to_list() == [0] * 5  # both cases start from the same year of activity
+    assert borne.filter(activity_case="unmitigated", year="2016/17")["share"].null_count() == 25 * 5 + 1
 
 
 def test_blocks_leave_the_extra_cost_with_the_provider_and_price_moves_it_to_the_commissioner(compared):
@@ -282,9 +301,16 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
         expected["capitation-alliance"][key] += (
             plan + cost - plan_cost + in_alliance[own] if provider in local else aside
         )
+    if year < "2018/19":  # until capitation begins the contracts of the base hold
+        expected |= dict.fromkeys(("capitation-corridor", "capitation-alliance"), expected["do-minimum"])
     every_payment = compared.frame("payment").filter(activity_case="plan-plus-5", year=year)
     paid = every_payment.filter(kind="contract")
-    for option in OPTIONS:
+    supplied = paid.filter(~pl.col("contract").is_in(BODYS_OWN), option="whole-population")
+    care: dict[str, int] = defaultdict(int)
+    for (_, provider), pence in expected["blended" if year >= "2018/19" else "do-minimum"].items():
+        care[provider] += pence
+    assert dict(supplied.group_by("provider_code").agg(pl.col("amount_pence").sum()).iter_rows()) == care
+    for option in DIRECT:
         found = (
             paid.filter(option=option).group_by("commissioner_code", "provider_code").agg(pl.col("amount_pence").sum())
         )
@@ -293,7 +319,8 @@ def test_every_payment_of_every_option_again_in_plain_python(document, compared,
     for (_, provider, _), (_, _, _, cost) in lines.items():
         spent[provider] += cost
     every = compared.frame("position").filter(activity_case="plan-plus-5", year=year, role="provider")
-    for option, provider, position in every.select("option", "organisation_code", "position_pence").iter_rows():
+    direct = every.filter(pl.col("option").is_in(DIRECT))
+    for option, provider, position in direct.select("option", "organisation_code", "position_pence").iter_rows():
         income = sum(a for (_, p), a in expected[option].items() if p == provider)
         income += every_payment.filter(option=option, provider_code=provider, kind="quality")["amount_pence"].sum()
         income += every_payment.filter(option=option, provider_code=provider, kind="funding")["amount_pence"].sum()
@@ -474,7 +501,7 @@ def test_doing_nothing_leaves_what_the_chain_leaves_under_every_option(compared,
         pl.col("cost_pence").sum()
     )  # fmt: skip
     more = {(o, y): pence for o, y, pence in answers.iter_rows()}
-    assert sums.height == 20
+    assert sums.height == 25
     for option, year, position in sums.iter_rows():
         assert position == -left[year] - more.get((option, year), 0), (option, year)
 

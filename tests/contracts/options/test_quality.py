@@ -48,9 +48,9 @@ def test_cquin_earns_its_rate_times_the_goals_met(earned, blmk_run):
 
 
 def test_an_improvement_scheme_inside_plan_income_moves_only_what_is_not_earned(earned, blmk_run):
-    plan = blmk_run.provider_allocation.filter((pl.col("provider_code") == "RD8") & (pl.col("year") == "2017/18"))
+    plan = blmk_run.provider_allocation.filter((pl.col("provider_code") == "RD8") & (pl.col("year") == "2018/19"))
     value = plan.get_column("allocation_pence").sum()
-    rows = earned.filter((pl.col("option") == "capitation-corridor") & (pl.col("year") == "2017/18"))
+    rows = earned.filter((pl.col("option") == "capitation-corridor") & (pl.col("year") == "2018/19"))
     by = {r["provider_code"]: r for r in rows.iter_rows(named=True)}
     assert by["RD8"]["moves_pence"] == pytest.approx(-value * 0.10, abs=1)  # 2 of 5 is below the threshold of 50%
     assert by["RC9"]["moves_pence"] == 0
@@ -128,10 +128,10 @@ def test_payments_for_quality_are_one_partys_and_anothers_and_stand_on_lines_of_
 
 def test_commissioners_keep_what_is_not_earned_by_what_they_plan_to_pay(studied, earned):
     lost = earned.filter(
-        (pl.col("option") == "capitation-corridor") & (pl.col("provider_code") == "RD8") & (pl.col("year") == "2017/18")
+        (pl.col("option") == "capitation-corridor") & (pl.col("provider_code") == "RD8") & (pl.col("year") == "2018/19")
     )["moves_pence"][0]  # fmt: skip
     mine = studied.frame("payment").filter(
-        (pl.col("option") == "capitation-corridor") & (pl.col("provider_code") == "RD8") & (pl.col("year") == "2017/18")
+        (pl.col("option") == "capitation-corridor") & (pl.col("provider_code") == "RD8") & (pl.col("year") == "2018/19")
         & (pl.col("activity_case") == "plan")
     )  # fmt: skip
     parts = dict(mine.filter(pl.col("kind") == "quality").select("commissioner_code", "amount_pence").rows())
@@ -176,10 +176,13 @@ def test_what_earning_costs_and_a_payer_of_ones_own_are_declared(document, pack,
     done = evaluate_options(changed, pack, run=blmk_run)
     spent = done.frame("further_cost")
     assert set(spent["name"]) == {"cost of CQUIN"}
-    assert set(spent["option"]) == {document.options[0].id}
+    later = {o.id for o in document.options if o.since is not None or o.body is not None}
+    assert set(spent["option"]) == {document.options[0].id, *later}  # the base holds until those begin
+    assert spent.filter(pl.col("option").is_in(list(later)))["year"].max() == "2017/18"
     one = spent.filter(
         (pl.col("provider_code") == "RC9") & (pl.col("year") == "2017/18") & (pl.col("activity_case") == "plan")
-    )
+        & (pl.col("option") == document.options[0].id)
+    )  # fmt: skip
     plan = blmk_run.provider_allocation.filter((pl.col("provider_code") == "RC9") & (pl.col("year") == "2017/18"))
     assert one["cost_pence"][0] == pytest.approx(plan["allocation_pence"].sum() * 0.025 / 2, abs=1)
     payers = done.frame("position").filter(pl.col("role") == "payer")

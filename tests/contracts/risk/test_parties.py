@@ -59,7 +59,9 @@ def test_a_draw_that_is_the_plan_or_5_percent_more_gives_the_positions_of_that_o
     years = [MovedYear(np.ones((places, 1, 1)), np.full((lines, 1), use), None, None)] * len(made.years)
     drawn = made.positions(years, slice(0, 1), 0)[..., 0]
     rows = compared.filter(pl.col("activity_case") == case)
-    assert rows.height == drawn.size
+    bodies = sum(len(made.years) for k in range(len(made.options)) if k not in made.bodies)  # no party of those options
+    assert rows.height == drawn.size - bodies
+    assert made.parties.count(("provider", "X-ACB")) == 1
     years_of = [str(year) for year in made.years]
     for option, year, role, code, position in rows.select(
         "option", "year", "role", "organisation_code", "position_pence"
@@ -140,7 +142,8 @@ def test_what_a_limit_cuts_is_of_its_option_and_of_all_its_providers(document, p
     calm = alliance.model_copy(update={"id": "calm", "contracts": tuple(split), "quality": (), "response": None})
     response = alliance.response.model_copy(update={"value": Decimal("-0.03")})
     answers = calm.model_copy(update={"id": "answers", "response": response})
-    both = document.model_copy(update={"options": (calm, answers), "base": "calm"})
+    base = document.options[0].model_copy(update={"quality": ()})
+    both = document.model_copy(update={"options": (base, calm, answers), "base": base.id})
     model = party_model(both, pack, blmk_run, figures, ["growth"])
     one, other = simulate_parties(model, Request(40, 3)), simulate_parties(model, Request(40, 3), at_once=1)
     caps = cap_chances(one)
@@ -321,7 +324,7 @@ def test_answers_have_errors_and_agree_with_the_draws(made, found, document):
         & (pl.col("organisation_code") == "RC9"),
         named=True,
     )
-    assert last["mean_pence"] == pytest.approx(found.positions[k, 1:, j].sum(axis=0).mean(), abs=1)
+    assert last["mean_pence"] == pytest.approx(found.positions[k, 2:, j].sum(axis=0).mean(), abs=1)
     assert carried.get_column("year").min() == str(document.first_year)
 
 
@@ -389,10 +392,11 @@ def test_a_mix_and_contracts_are_drawn_together(made, document, pack, blmk_run, 
     plain, corridor = (model.options.index(name) for name in both)
     assert change[:, :, buyer].max() < 1.0
     assert (
-        change[corridor, :, hospital].max() < 1.0
+        change[corridor, 2:, hospital].max() < 1.0
     )  # a hospital that is paid by price gains by what a mix fails to avoid
     assert change[plain, 1, hospital].mean() > 0
-    assert change[plain, 1, buyer].mean() < change[corridor, 1, buyer].mean() < 0
+    assert change[plain, 2, buyer].mean() < change[corridor, 2, buyer].mean() < 0
+    assert np.array_equal(change[plain, :2], change[corridor, :2])  # until it begins the base holds
 
 
 def test_options_that_pay_whatever_happens_have_nothing_to_simulate(document, pack, blmk_run, figures):

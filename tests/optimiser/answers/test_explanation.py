@@ -109,7 +109,7 @@ def test_physics_that_contradicts_itself_is_not_blamed_on_policy():
     wrong = replace(matrix, row_lower=low, row_upper=high)
     found = relax(wrong)
     assert found.gives.is_empty()
-    assert found.physics_conflict == ("a starts once in ALL",)
+    assert found.physics_conflict == ("a starts once",)
     assert conflict_set(wrong).physics
 
 

@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimiser.answers.optimise import optimise
@@ -100,6 +100,7 @@ def test_both_engines_agree(content):
     assert two.headline.objective == pytest.approx(one.headline.objective, rel=1e-6, abs=1e-6)
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(tiny_problems(), st.integers(1, 40))
 def test_a_larger_budget_never_does_worse(content, more):
     less = optimise(problem_of(content, "tiny", Path())).headline.objective
@@ -107,6 +108,7 @@ def test_a_larger_budget_never_does_worse(content, more):
     assert optimise(problem_of(richer, "tiny", Path())).headline.objective >= less - 1e-4
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(tiny_problems(), st.randoms())
 def test_order_and_names_of_solutions_do_not_matter(content, random):
     best = optimise(problem_of(content, "tiny", Path())).headline.objective

@@ -64,7 +64,7 @@ def test_every_option_shares_what_is_left_and_moves_nothing_into_it(plan):
     left = of_system(plan.run, "left")
     key = ["option", "year"]
     sums = plan.run.frame("plan_position").group_by(key).agg(pl.col("^.*_pence$").sum())
-    assert sums.height == 4 * len(YEARS)
+    assert sums.height == 5 * len(YEARS)
     for row in sums.iter_rows(named=True):
         assert row["position_pence"] == -left[row["year"]], (row["option"], row["year"])
         assert row["contract_pence"] == 0

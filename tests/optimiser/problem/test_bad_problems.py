@@ -2,13 +2,17 @@
 
 import copy
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from capitation.errors import CapitationError, DocumentError
 from optimiser.answers.optimise import optimise
+from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
+
+EVERYTHING = Path(__file__).parents[2] / "lp" / "everything.toml"
 
 GOOD = tomllib.loads("""
 id = "good"
@@ -144,3 +148,50 @@ def test_a_missing_limit_is_named():
     outcome = solve(content)
     assert outcome.status == "unbounded"
     assert any("clinic" in text for text in outcome.answer.missing_limits)
+
+
+WRONG_ROWS = {
+    "points_of_delivery 'ALL'": (lambda d: d["activity"].append({"point_of_delivery": "ALL", "units": 1}), "stands for every one"),
+    "staff group 'ALL'": (lambda d: d["staff"][0].update(staff_group="ALL"), "stands for every one"),
+    "block 'ALL'": (lambda d: d["blocks"][0].update(id="ALL"), "stands for every one"),
+    "a lag of a thousand years": (lambda d: d["blocks"][0].update(lag_years=10**13), "lag_years"),
+    "most of true": (lambda d: d["blocks"][0].update(most=True), "most"),
+    "starts of true": (lambda d: d["start_limits"][0].update(most=True), "most"),
+    "instalments over a thousand years": (lambda d: d["solutions"][0]["costs"][2].update(years=10**6), "years"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG_ROWS)
+def test_reserved_words_and_senseless_counts_are_refused(kind):
+    change, words = WRONG_ROWS[kind]
+    content = tomllib.loads(EVERYTHING.read_text(encoding="utf-8"), parse_float=Decimal)
+    change(content)
+    with pytest.raises(DocumentError, match=words):
+        programme_matrix(problem_of(content, "wrong", Path()))
+
+
+MOVES_NOTHING = {
+    "staff": (lambda d: d["staff"].append({"staff_group": "gp", "wte": 3}), "'gp staff in 2019/20' (and 1 more such)"),
+    "capacity": (
+        lambda d: d["receiving_capacity"].append({"point_of_delivery": "op", "units": 1}),
+        "'capacity of op in 2019/20' (and 1 more such)",
+    ),
+    "beds": (lambda d: d["points_of_delivery"][0].pop("length_of_stay_days"), "'safe bed occupancy of hospital in 2019/20'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MOVES_NOTHING)
+def test_a_limit_that_nothing_moves_is_said_to_decide_nothing(kind):
+    change, words = MOVES_NOTHING[kind]
+    content = tomllib.loads(EVERYTHING.read_text(encoding="utf-8"), parse_float=Decimal)
+    change(content)
+    said = programme_matrix(problem_of(content, "idle", Path())).no_effect
+    assert any(words in sentence and "decides nothing" in sentence for sentence in said), said
+
+
+def test_two_providers_of_one_name_are_one_fault():
+    content = tomllib.loads(EVERYTHING.read_text(encoding="utf-8"), parse_float=Decimal)
+    content["providers"] *= 2
+    with pytest.raises(DocumentError) as found:
+        programme_matrix(problem_of(content, "twice", Path()))
+    assert "(1 fault)" in str(found.value)

@@ -214,7 +214,7 @@ def test_a_year_outside_the_problem_is_refused_in_every_table(key):
         ("beds", {"provider": "east", "beds": 9, "occupancy_most": 1}, "bed occupancy of east"),
         ("stranded_limits", {"provider": "east", "pounds": 1}, "stranded cost of east"),
         ("start_limits", {"most": 1}, "starts"),
-        ("receiving_capacity", {"point_of_delivery": "gp", "units": 9}, "capacity of gp in ALL"),
+        ("receiving_capacity", {"point_of_delivery": "gp", "units": 9}, "capacity of gp"),
         ("budgets", {"kind": "recurrent", "pounds": 9}, "recurrent spend"),
     ],
 )

@@ -1,0 +1,206 @@
+"""Options settled on an outturn: each contract on the rows of its groups, over the years in which it holds.
+
+Before an option begins, the contracts of the one that holds until then are settled in its name. Where a body stands between, it pays
+for the care in scope in the place of commissioners, who pay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+
+from capitation.errors import CapitationError, ContractError, Faults
+from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
+from capitation.records.frames import Column, Frame, Schema
+from contracts.document.models import Contract
+from contracts.options.document import PLAN, ContractOption, ContractOptions
+from contracts.options.outturn import OutturnLine
+from contracts.options.position import Payment
+from contracts.options.starts.starts import Span, Starts
+from contracts.options.trials import Kept, SettleAll
+from contracts.settlement.settle import Settlement, settle
+
+
+class ContractNotice(Schema):
+    """Something that a contract says of the rows it settled, such as a clause that changed none of them."""
+
+    option = OPTION
+    activity_case = ACTIVITY_CASE
+    contract = CONTRACT
+    name = Column(pl.String, "name", "Short name of the notice", key=True)
+    rows = Column(pl.Int64, "rows", "Number of rows it is about", ge=1)
+    says = Column(pl.String, "words", "The sentence")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    rows: Frame[OutturnLine]
+    case: str
+
+
+def payments_of(
+    option: ContractOption,
+    document: ContractOptions,
+    contracts: Mapping[str, Contract],
+    rows: Frame[OutturnLine],
+    case: str = PLAN,
+    starts: Starts | None = None,
+) -> Frame[Payment]:
+    """What an option pays on an outturn, by commissioner, provider and term of contract.
+
+    Args:
+        option: the option.
+        document: the document it stands in, which says who is in each group.
+        contracts: contracts by the name that the option uses.
+        rows: the outturn.
+        case: id of the activity case, carried into the result.
+        starts: when options begin, and their bodies; none means that every option holds in every year.
+
+    Raises:
+        ContractError: rows that a contract cannot settle; those of all contracts at once.
+    """
+    faults = Faults()
+    work = _Work(document, contracts, starts or Starts(), faults, {}, Kept())
+    paid, _ = work.settled(option, _Rows(rows, case))
+    faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
+    return Payment.validate(paid)
+
+
+Once = dict[tuple[object, ...], Settlement | None]
+Settlements = Kept[Settlement]
+
+
+def settling(starts: Starts) -> SettleAll:
+    """Settles all options on one outturn; a contract of the same providers on rows that it settled before is not settled again.
+
+    Args:
+        starts: when options begin, and their bodies.
+    """
+    kept: Settlements = Kept()
+
+    def settle_all(
+        document: ContractOptions,
+        contracts: Mapping[str, Contract],
+        rows: Frame[OutturnLine],
+        case: str,
+        faults: Faults,
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        work = _Work(document, contracts, starts, faults, {}, kept)
+        both = [work.settled(option, _Rows(rows, case)) for option in document.options]
+        return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
+
+    return settle_all
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Options of a document being settled, with what was settled already."""
+
+    document: ContractOptions
+    contracts: Mapping[str, Contract]
+    starts: Starts
+    faults: Faults
+    once: Once
+    kept: Settlements
+
+    def settled(self, option: ContractOption, tried: _Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Payments and notices of an option on an outturn, over all years."""
+        empty = Payment.empty().with_columns(pl.lit(None, dtype=pl.String).alias("service"))
+        paid: list[pl.DataFrame] = [empty]
+        notices: list[pl.DataFrame] = [ContractNotice.empty()]
+        beside: list[pl.DataFrame] = [Payment.empty()]
+        for span in self.starts.spans(option):
+            here: list[pl.DataFrame] = [empty]
+            for each in span.option.contracts:
+                contract, providers = self.contracts[each.contract], tuple(self.document.providers_of(each.groups))
+                mine, done = self._contract(each.contract, providers, span, tried)
+                if done is not None:
+                    here.append(_payments(option.id, tried.case, contract, mine, done, span))
+                    notices.append(_notices(option.id, tried.case, contract, done))
+            paid += here
+            if span.body is not None:
+                rows = tried.rows.filter(span.years())
+                beside.append(span.body.payments(option.id, tried.case, pl.concat(here), rows))
+        added = pl.concat([_added(pl.concat(paid)), *beside])
+        return added, pl.concat(notices).unique(ContractNotice.key(), maintain_order=True)
+
+    def _contract(
+        self, name: str, providers: tuple[str, ...], span: Span, tried: _Rows
+    ) -> tuple[Frame[OutturnLine], Settlement | None]:
+        """The rows of a contract over the years of a span, and its settlement; none where some cannot be settled."""
+        mine = cast("Frame[OutturnLine]", tried.rows.filter(pl.col("provider").is_in(list(providers)) & span.years()))
+        if mine.is_empty():
+            return mine, None
+        key = (name, providers, span.first, span.until)
+        if key not in self.once:
+            try:
+                self.once[key] = _settled(self.contracts[name], name, mine, tried.case, (self.kept, key[2:]))
+            except CapitationError as error:
+                self.faults.extend(error.faults)
+                if not error.faults:
+                    where = f"contract {name!r}, activity case {tried.case}"
+                    self.faults.add(where, error.message, "rows it can settle")
+                self.once[key] = None
+        return mine, self.once[key]
+
+
+def _settled(
+    contract: Contract, name: str, rows: Frame[OutturnLine], case: str, kept: tuple[Settlements, tuple[str, str]]
+) -> Settlement:
+    """What a contract pays on rows; settled once where what it reads of them is the same."""
+    reads = {each.heading for each in contract.inputs}
+    used = rows.select(column for column in rows.columns if column in reads)
+    return kept[0].of((name, *kept[1]), used, lambda: settle(contract, rows, where=f"{name}, activity case {case}"))
+
+
+def _payments(
+    option: str, case: str, contract: Contract, rows: Frame[OutturnLine], done: Settlement, span: Span
+) -> pl.DataFrame:
+    """What a contract pays by row; where a body stands between, it pays for the care in scope in the commissioner's place."""
+    through = pl.lit(value=False) if span.body is None else span.body.goes_through()
+    body = "" if span.body is None else span.body.body.code
+    roles = {party.code: party.role for party in contract.parties}
+    paid = [o for o in contract.outputs if o.payer is not None]
+    return pl.concat(
+        [
+            rows.select(
+                pl.lit(option).alias("option"),
+                pl.lit(case).alias("activity_case"),
+                "year",
+                pl.when(through).then(pl.lit(body)).otherwise("commissioner").alias("commissioner_code"),
+                pl.col("provider").alias("provider_code"),
+                pl.lit(contract.id).alias("contract"),
+                pl.lit(number, dtype=pl.Int64).alias("term_number"),
+                pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
+                pl.lit("contract").alias("kind"),
+                pl.when(through).then(pl.lit("provider")).otherwise(pl.lit("commissioner")).alias("payer_role"),
+                done.results.get_column(output.name).alias("amount_pence")
+                * (1 if roles[str(output.payer)] == "commissioner" else -1),
+                "service",
+            )
+            for number, output in enumerate(paid, start=1)
+        ]
+    )
+
+
+def _added(paid: pl.DataFrame) -> pl.DataFrame:
+    """Payments added up over lines, and over groups that have the same contract apart."""
+    key = [*Payment.key(), "term", "kind", "payer_role"]
+    return paid.group_by(key).agg(pl.col("amount_pence").sum()).select(*Payment.columns())
+
+
+def _notices(option: str, case: str, contract: Contract, done: Settlement) -> pl.DataFrame:
+    return done.notices.select(
+        pl.lit(option).alias("option"),
+        pl.lit(case).alias("activity_case"),
+        pl.lit(contract.id).alias("contract"),
+        "name",
+        "rows",
+        "says",
+    )
+
+
+__all__ = ["ContractNotice", "payments_of", "settling"]

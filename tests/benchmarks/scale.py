@@ -1,0 +1,157 @@
+"""The study docs/at-national-scale.md, made from the constants that stand in it: `python -m tests.benchmarks.scale` writes it anew."""
+
+import re
+from pathlib import Path
+
+from capitation.workers.schedule import Costs, makespan
+
+PAGE = Path(__file__).parents[2] / "docs" / "at-national-scale.md"
+
+PERSONS, SYSTEMS, SCENARIOS = 60_000_000, 42, 1_000
+
+CONSTANTS = {
+    "read_ns": "nanoseconds a person: the fastest reader of practice, area, age, sex and flags",
+    "weigh_ns": "nanoseconds a person: to weighted totals of eight components, compiled loop",
+    "plain_ns": "nanoseconds a person: the same without the compiled loop",
+    "build_ns": "nanoseconds a person: to cells, ids and duplicates checked",
+    "make_ns": "nanoseconds a person: a made-up register written",
+    "disk_bytes": "bytes a person in the register's files",
+    "cell_bytes": "bytes a cell in the files of cells",
+    "weigh_gb": "GB at most while persons are weighed",
+    "product_ns": "nanoseconds a practice and weight set: the product of eight components",
+    "evaluate_s": "seconds: one scenario of one system, five years, the pack read once",
+    "lp_s": "seconds: one optimisation of some 3,600 columns in a warm batch",
+    "handing_s": "seconds: a batch of ten packed and handed over by the client",
+    "placing_s": "seconds: a part placed by the scheduler",
+    "starting_s": "seconds: connecting, comparing versions, first import",
+    "one_s": "seconds: 400 optimisations on a cluster of one process, measured",
+    "two_s": "seconds: the same on a cluster of two processes, measured",
+    "pence_hour": "pence for a processor's hour: an assumption, owner: whoever buys; 2 to 8 were list prices of general machines",
+}
+
+
+def constants(page: str) -> dict[str, float]:
+    """The constants that stand in a page."""
+    return {name: float(value) for name, value in re.findall(r"^\| `(\w+)` \| ([\d.e-]+) \|", page, flags=re.MULTILINE)}
+
+
+def two_predicted(c):
+    """Seconds of 400 optimisations on two processes, from what one took."""
+    each = (c["one_s"] - 40 * (c["handing_s"] + c["placing_s"])) / 40
+    return makespan([each] * 40, 2, Costs(c["handing_s"], c["placing_s"]))
+
+
+def text(c):
+    """The page from its constants."""
+    costs = Costs(c["handing_s"], c["placing_s"], c["starting_s"])
+    lines = [HEAD, "| Constant | Value | What it is |", "|---|---|---|"]
+    lines += [f"| `{name}` | {c[name]:g} | {about} |" for name, about in CONSTANTS.items()]
+    lines += [
+        AFTER_CONSTANTS,
+        "| Persons | Disk, GB | Read, s | Weigh, s | Without the compiled loop, s | To cells, s | Memory, GB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for persons in (500_000, 1_000_000, 10_000_000, PERSONS):
+        cells = [persons * c[k] / 1e9 for k in ("disk_bytes", "read_ns", "weigh_ns", "plain_ns", "build_ns")]
+        lines.append(f"| {persons:,} | " + " | ".join(f"{x:.2f}" for x in cells) + f" | {c['weigh_gb']:.2f} |")
+    sets = [(1, 0.0), (100, 0.0), (10_000, 0.0)]
+    lines += [MANY, "| Weight sets over 6,500 practices | Seconds | Block in memory, GB |", "|---|---|---|"]
+    for count, _ in sets:
+        lines.append(
+            f"| {count:,} | {6_500 * count * c['product_ns'] / 1e9:.3f} | {min(0.256, 6_500 * count * 8 / 1e9):.3f} |"
+        )
+    lines += [SWEEPS, "| Work | Processors | Predicted | Processor hours | Cost |", "|---|---|---|---|---|"]
+    works = [
+        (
+            f"{SYSTEMS} systems x {SCENARIOS:,} scenarios, one part a system and ten scenarios",
+            [10 * c["evaluate_s"]] * (SYSTEMS * SCENARIOS // 10),
+        ),
+        ("10,000 optimisations, batches of ten", [10 * c["lp_s"]] * 1_000),
+        (f"{PERSONS:,} persons weighed, one part a million", [c["weigh_ns"] * 1e6 * 2 / 1e9] * 60),
+    ]
+    for about, parts in works:
+        for workers in (1, 2, 8, 32, 96):
+            seconds = makespan(parts, workers, costs)
+            hours = seconds * workers / 3600
+            lines.append(
+                f"| {about} | {workers} | {_time(seconds)} | {hours:.2f} | £{hours * c['pence_hour'] / 100:.2f} |"
+            )
+    predicted = two_predicted(c)
+    off = predicted / c["two_s"] - 1
+    lines += [
+        CHECK.format(
+            one=c["one_s"], two=c["two_s"], predicted=predicted, off=abs(off), way="below" if off < 0 else "above"
+        ),
+        BUY,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _time(seconds):
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+HEAD = """# At national scale: sizes, costs and limits
+
+What 60 million persons, 42 systems and 1,000 scenarios take, on one machine and on a cluster, from constants that were measured on a
+small one. Ratios of one run are firm, seconds are of that machine (two processors, shared); `docs/benchmarks.md` has what was measured last.
+Sizes that were not run are marked by the word predicted. The page is made from the table of constants by `python -m tests.benchmarks.scale`,
+and a test makes it again.
+
+## Constants
+"""
+
+AFTER_CONSTANTS = """
+A person is a row of seven columns; codes are whole numbers. Time grows in proportion to persons (the powers of growth stand in
+`docs/benchmarks.md`), since each file is read once, its rows are added up in one pass, and nothing but sums by practice is kept.
+
+## Registers on one machine
+"""
+
+MANY = """
+Limits: 2^62 cells (6,500 practices x 34,000 areas x 38 classes of age and sex x 16 flags are 2^37), 100 million persons, sums of weights of any
+size, since they are kept in two halves. Memory does not grow with persons but with the tables (areas x components) and one chunk a thread.
+Cells of a nation are fewer than persons by the flags that few have; with many flags and areas most cells hold one person, so cells save
+time on further formulas and not disk.
+
+## Many formulas at once
+"""
+
+SWEEPS = """
+The register is counted once to practices x components; a set is then a row of a product of matrices. Blocks of practices keep memory below the
+figure shown, whatever the number of sets.
+
+## Sweeps on a cluster, predicted
+
+The schedule is played through part by part (`capitation/workers/schedule.py`): the client hands parts over in turn, the scheduler places
+each on whoever is free first.
+"""
+
+CHECK = """
+## Is the prediction right?
+
+400 optimisations in 40 batches took {one:.2f} s on a cluster of one process, and {two:.2f} s on one of two. From the first the play
+predicts {predicted:.2f} s for the second: {off:.0%} {way} what was measured. What it leaves out: on a machine of two processors the client, the
+scheduler and two workers share them.
+"""
+
+BUY = """## What to buy when
+
+| You have | Buy |
+|---|---|
+| one system, a handful of scenarios | nothing: a laptop of two processors and 4 GB |
+| one system, thousands of scenarios or draws | one machine of 8 processors; threads, no cluster |
+| a region, or a nation's register now and then | the same machine with 50 GB of disk; add `capitation[compiled]` |
+| 42 systems x 1,000 scenarios overnight | one machine of 32 processors, or a cluster of four of 8 |
+| the same within the hour, every day | a cluster of 96 processors beside a shared folder; `capitation[cluster]`, TLS |
+| data that may not leave its database | nothing more: `capitation.register.anywhere` counts the cells there (DuckDB, Spark) |
+
+What a cluster does not help: one large optimisation with whole numbers (it is one part), a register of one file (it is one part: cut it into
+files of a million), and anything under ten seconds (starting costs more). All workers see the same folders; on a cluster without a shared
+folder the register is copied once to each machine.
+"""
+
+if __name__ == "__main__":
+    PAGE.write_text(text(constants(PAGE.read_text(encoding="utf-8"))), encoding="utf-8")
