@@ -36,7 +36,7 @@ from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.models import Contract
-from contracts.options.document import ContractOptions, option_faults, read_contracts
+from contracts.options.document import ContractOptions, option_faults, read_contracts, with_cost_behaviour
 from contracts.options.evaluate import trials_of
 from contracts.options.outturn import plan_lines
 from contracts.options.starts.starts import Starts
@@ -326,7 +326,7 @@ def party_model(
         ContractError: the options contradict themselves, their contracts or the run, or none of their contracts has an
             input that draws move.
     """
-    faults = Faults()
+    faults, document = Faults(), with_cost_behaviour(document, pack)
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, only))
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be simulated")

@@ -29,7 +29,7 @@ from capitation.run.tables import SCHEMAS as OF_SCENARIO
 from capitation.shift.channel_shift import ChannelShift
 from capitation.shift.effects import programme_name
 from contracts.document.contract import Contract
-from contracts.options.document import ContractOptions
+from contracts.options.document import ContractOptions, with_cost_behaviour
 from contracts.options.evaluate import MIX, MixCase, evaluate_options
 from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
 from contracts.options.outturn import CaseActivity, cost_bases, outturn, plan_lines
@@ -151,6 +151,7 @@ def whole_plan(
         raise CapitationError(
             f"{run}: found no chain by organisation; expected a scenario whose chain names a book of organisations (key organisations)"
         )
+    document = with_cost_behaviour(document, pack)
     _, activity, found, money = bought(outcome, run, document)
     options = evaluate_options(document, pack, run=run, given=given, mix=MixCase(activity[MIX], money.costs))
     bridge = with_mix(

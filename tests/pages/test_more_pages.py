@@ -96,7 +96,7 @@ def test_pace_and_corridor_have_sliders_and_a_floor_below_the_cap_is_refused_in_
         assert f'type="range" id="{name}"' in page.text
     moved = words(site.analyst.get("/what-if?floor=1&inner_edge=2"))
     assert (
-        "With the least that anybody grows at 1% and where sharing of gains and losses begins at 2% £880.3k moves between localities"
+        "With the least that anybody grows at 1% and where sharing of gains and losses begins at 2% £2.5m moves between localities"
         in moved
     )
     assert "Under Capitation with a gain and loss corridor: commissioners gain" in moved

@@ -15,7 +15,7 @@ from capitation.records.documents import Document, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_text
 from capitation.run.run import Run
-from contracts.options.document import ContractOptions, read_contracts
+from contracts.options.document import ContractOptions, read_contracts, with_cost_behaviour
 
 ROOM = "risk"
 """Folder of a data pack in which paragraphs are kept."""
@@ -55,6 +55,7 @@ def rests_on(
     folder: Path | None = None,
 ) -> dict[str, str]:
     """Checksums by content of everything that a paragraph rests on, by name."""
+    document = with_cost_behaviour(document, pack)
     found = {f"frame {name}": digest(run.frames[name].write_csv()) for name in FRAMES if name in run.frames}
     contracts, _ = read_contracts(document, pack, folder, Faults())
     found |= {f"contract {name}": _of(contract) for name, contract in contracts.items()}

@@ -39,7 +39,7 @@ from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
 from capitation.workers.crew import crew, scheduler_of_environment
-from contracts.options.document import ContractOptions, read_options
+from contracts.options.document import ContractOptions, read_options, with_cost_behaviour
 from contracts.risk.mix import MixInDraws
 from contracts.risk.parties import PartySimulation, party_model
 from contracts.risk.study import party_risk
@@ -80,7 +80,7 @@ class Asked:
         """The mix as draws see it."""
         if self.outcome is None or self.subject.options is None:
             return None
-        return drawn_mix(self.outcome, self.run, self.subject.options)
+        return drawn_mix(self.outcome, self.run, with_cost_behaviour(self.subject.options, self.pack))
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ _PACES = {
 _EDGES = {"inner_edge": "where sharing of gains and losses begins", "outer_edge": "where the higher share begins"}
 """Sliders of a corridor: parameters of its contract, and words."""
 
+_PLAIN = {
+    "cap_growth needs a floor_total": "the growth of areas over target needs a least growth of anybody",
+    "floor_total": "the least growth of anybody",
+}
+"""Names of figures of a policy in words."""
+
 _SAME = 1_000_000
 """Pence that count as nothing in a sentence."""
 
@@ -99,7 +105,10 @@ def what_if(request: Request) -> Response:
         try:
             moved, changes = _answered(inputs, seen, corridor, sliders, year)
         except CapitationError as error:
-            refused = f"These cannot go together: {'; '.join(f.expected for f in error.faults) or error.message}."
+            said = "; ".join(f.expected for f in error.faults) or error.message
+            for name, words in _PLAIN.items():
+                said = said.replace(name, words)
+            refused = f"These cannot go together: {said}."
     table = _table(seen.run, moved, year)
     plan = WholePlan(moved, year, pack)
     lines = [*_positions(changes, inputs.options), *how_much(plan)[:1], *who_is_furthest(plan)[:1]]

@@ -225,6 +225,8 @@ def without_small_content(content: Mapping[str, Any], smallest_shown: int) -> di
         }
     if hidden:
         made |= {name: [] for name in SAID_OF_COUNTS if made.get(name)}
+    if "headline" in made and (hidden or is_small(made.get("objective"), smallest_shown)):
+        made["headline"] = None  # a sentence of the same numbers
     if isinstance(made.get("goals"), list):
         made["goals"] = [_without(each, ("value",), smallest_shown) for each in made["goals"]]
     if isinstance(made.get("optimisation"), Mapping):

@@ -11,7 +11,7 @@ from capitation.chance.document import read_uncertainty
 from capitation.chance.scores.draws import source
 from capitation.chance.shared import Shared
 from capitation.chance.simulate import Request
-from contracts.options.document import read_options
+from contracts.options.document import read_options, with_cost_behaviour
 from contracts.options.evaluate import MIX, MixCase, evaluate_options
 from contracts.risk.parties import party_model, simulate_parties
 from optimiser.links.drawn_mix import drawn_mix
@@ -21,7 +21,7 @@ from optimiser.links.plan import bought
 @pytest.fixture(scope="module")
 def document(pack):
     """Two options without payments for quality, which leap at the control total by odd pounds."""
-    whole = read_options(pack.path("options/blmk.toml"))
+    whole = with_cost_behaviour(read_options(pack.path("options/blmk.toml")), pack)
     plain = tuple(
         o.model_copy(update={"quality": ()}) for o in whole.options if o.id in {"do-minimum", "capitation-corridor"}
     )
