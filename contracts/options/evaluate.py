@@ -34,7 +34,14 @@ from contracts.options.compare import (
     option_differences,
     option_terms,
 )
-from contracts.options.document import PLAN, ContractOptions, Expectation, option_faults, read_contracts
+from contracts.options.document import (
+    PLAN,
+    ContractOptions,
+    Expectation,
+    option_faults,
+    read_contracts,
+    with_cost_behaviour,
+)
 from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
 from contracts.options.position import (
     CommissionerMoney,
@@ -127,8 +134,8 @@ def evaluate_options(
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
         CapitationError: the scenario cannot be evaluated.
     """
-    pack = pack.afresh()
-    faults = Faults()
+    pack, faults = pack.afresh(), Faults()
+    document = with_cost_behaviour(document, pack)
     contracts, beside = read_contracts(document, pack, folder, faults, given)
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
@@ -202,7 +209,7 @@ def trials_of(
     Raises:
         ContractError: everything in which the options, their contracts and the run contradict each other, at once.
     """
-    faults = Faults()
+    faults, document = Faults(), with_cost_behaviour(document, pack)
     contracts, _ = read_contracts(document, pack, folder, faults, given)
     faults.extend(option_faults(document, run, contracts, ()))
     starts = starts_of(document, pack, run, faults)

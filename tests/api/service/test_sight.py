@@ -203,23 +203,36 @@ def test_what_names_single_organisations_in_a_result_is_not_shown_to_partners(se
     assert not {"binding", "measures", "mix", "infeasible"} & set(shown)
 
 
-def test_a_failed_jobs_rows_are_not_told_to_partners(served):
+@pytest.mark.parametrize(
+    ("role", "organisation"),
+    [("partner", PROVIDER), ("approver", SYSTEM), ("finance", SYSTEM), ("administrator", SYSTEM)],
+)
+def test_a_failed_jobs_rows_and_its_progress_are_told_to_those_who_make_runs_only(served, role, organisation):
     rows = [{"account": "swordfish", "year": "no year"}]
     sent = served.client.post(
         "/v1/settlements",
         json={"contract": "block", "rows": rows},
         headers={**served.headers("analyst"), "Idempotency-Key": "k"},
     )
+    store = served.service.store
+    job = store.claim("a worker", 60, 3)
+    store.say(job.id, "a worker", "best 3 swordfish so far")
+    store.give_back(job.id, "a worker")
     served.work()
     place = sent.headers["location"]
     whole = served.client.get(place, headers=served.headers("analyst")).json()
-    shown = served.client.get(place, headers=served.headers("partner", PROVIDER)).json()
+    other = served.headers(role, organisation)
+    shown = served.client.get(place, headers=other).json()
     assert whole["status"] == shown["status"] == "failed"
     assert whole["problem"]["faults"]
     assert set(shown["problem"]) == {"type", "title", "status"}
     assert "swordfish" not in json.dumps(shown)
-    events = served.client.get(f"{place}/events", headers=served.headers("partner", PROVIDER)).text
+    events = served.client.get(f"{place}/events", headers=other).text
+    assert "event: progress" in events
     assert "swordfish" not in events
+    page = served.client.get(place.removeprefix("/v1"), headers={**other, "Accept": "text/html"})
+    assert (page.status_code, "swordfish" in page.text) == (200, False)
+    assert "swordfish" in served.client.get(f"{place}/events", headers=served.headers("analyst")).text
 
 
 def test_detail_is_taken_from_a_problem_and_nothing_else():

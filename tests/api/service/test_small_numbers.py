@@ -207,3 +207,15 @@ def test_no_two_columns_of_any_tables_tell_the_people_of_those_who_are_left_out(
     whole = figures_by_code(dict(blmk_run.frames))
     assert told(whole, practices)  # what the audit would find where nothing is left out
     assert told(whole, of_areas)
+
+
+def test_a_plan_leaves_out_of_the_tables_of_its_run_and_options_what_they_leave_out():
+    """The tables of a plan are those of its run and of its options, and numbers are left out by what they are and not by where they stand."""
+    plan, run, options = (KINDS[name] for name in ("plan", "run", "comparison"))
+    for name in run.frames:
+        for rules in ("frames", "people", "made_of_people", "for_others"):
+            assert getattr(plan, rules).get(name) == getattr(run, rules).get(name), (rules, name)
+    for name in options.frames:
+        there = f"options_{name}" if name in run.frames else name
+        for rules in ("frames", "people", "for_others"):
+            assert getattr(plan, rules).get(there) == getattr(options, rules).get(name), (rules, name)
