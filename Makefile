@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # tests run in as many processes as there are cores, so that threads within each would only be in the way
 test test-quick test-deep: export POLARS_MAX_THREADS := 1
 
-.PHONY: help demo test test-quick test-deep check bench bench-large client clean
+.PHONY: help demo test test-quick test-deep check bench bench-large docs client clean
 
 help:  ## list the words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -55,6 +55,9 @@ bench: .venv/.developing  ## time the benchmarks and print ratios
 
 bench-large: .venv/.developing  ## the same for programmes of 100,000 and 1,000,000 columns: minutes and 2 GB
 	$(PYTEST) tests/benchmarks --benchmark-enable -q -o faulthandler_timeout=0 -m large
+
+docs: .venv/.developing  ## build the documentation site in build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 
 client: .venv/.developing  ## generate a Python client of the web service in build/
 	rm -rf build/capitation-client

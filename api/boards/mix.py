@@ -107,6 +107,11 @@ def mix_story(
     )
 
 
+def trade_off_of(problem: Problem, outcome: Outcome) -> Frontier:
+    """What more of the second goal costs, with the starts of a mix as they are."""
+    return frontier(_starts_fixed(programme_matrix(problem), outcome), ("npv", SECOND), points=POINTS)
+
+
 def show_mix(story: MixStory, pack: DataPack) -> None:
     """Print the story of a mix: the mix, its activity, the frontier, prices and alternatives."""
     outcome = story.outcome

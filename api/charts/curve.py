@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import polars as pl
 
 from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, GREY, PAPER, Paper, figure_of
+from capitation.errors import ContractError
 from contracts.document.contract import Contract
+from contracts.language.units import range_of
 from contracts.settlement.payoff import Payoff
 
 _MINOR = {"pence": "£", "cents": "dollars", "euro_cents": "euros", "pounds": "£"}
@@ -43,6 +46,39 @@ def curve_figure(curve: Payoff, contract: Contract) -> ChartFigure:
     return figure_of(
         "curve", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, marks, (x_title, y_title))
     )
+
+
+def default_input(agreed: Contract, row: dict[str, Any]) -> str:
+    """The amount of the first clause that works on a number input with a value, else the first such input."""
+    numbers = {name: each.heading for name, each in agreed.input_map().items() if each.type == "number"}
+    known = [name for name, heading in numbers.items() if as_number(row.get(heading))]
+    for term in agreed.terms:
+        if term.before() in known:
+            return str(term.before())
+    if not numbers:
+        message = f"contract {agreed.id}: it has no number input to vary"
+        raise ContractError(message)
+    return (known or list(numbers))[0]
+
+
+def around(agreed: Contract, varied: str, middle: float) -> tuple[float, float]:
+    """A fifth below and above a value, within what the input can be."""
+    low, high = sorted((0.8 * middle, 1.2 * middle))
+    given = agreed.input_map().get(varied)
+    if given is not None:
+        least, most = range_of(given.unit) or (-math.inf, math.inf)
+        least = max(least, -math.inf if given.at_least is None else float(given.at_least))
+        most = min(most, math.inf if given.at_most is None else float(given.at_most))
+        low, high = max(low, least), min(high, most)
+    return low, high
+
+
+def as_number(cell: object) -> float:
+    """A cell as a number; 0 where it is none."""
+    try:
+        return float(str(cell))
+    except ValueError:
+        return 0.0
 
 
 def number(x: float) -> str:
@@ -102,4 +138,4 @@ def _body(sheet: Paper, values: list[dict[str, Any]], marks: list[dict[str, Any]
     }  # fmt: skip
 
 
-__all__ = ["curve_figure", "number"]
+__all__ = ["around", "as_number", "curve_figure", "default_input", "number"]

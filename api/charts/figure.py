@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import polars as pl
@@ -53,6 +54,10 @@ class ChartFigure:
     def digest(self) -> str:
         """Checksum of the picture's content; the same content has the same drawing."""
         return digest(canonical({"title": self.title, "alt": self.alt, "spec": self.spec, "narrow": self.narrow}))[:16]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture, and where its numbers come from."""
+        return f"<figure>{svg(self)}<figcaption>{escape(' '.join(self.notes))}</figcaption></figure>"
 
     def cells(self) -> list[list[str]]:
         """The table's rows as a page shows them: money as "£1,234.56", whole numbers with separators, nothing as a dash."""

@@ -110,6 +110,11 @@ def of_frames(frames: Mapping[str, pl.DataFrame], title: str, source: str, pack:
     return Material(title, source, frames, _names_of(pack), coordinates(pack))
 
 
+def words_of(pack: DataPack) -> Material:
+    """The names and coordinates of a pack, as material without frames, to be joined to that of a result."""
+    return Material("", "", {}, _names_of(pack), coordinates(pack))
+
+
 def coordinates(pack: DataPack) -> dict[str, tuple[float, float]]:
     """Latitude and longitude of the practices of a pack whose tables of practices publish them."""
     found = {}

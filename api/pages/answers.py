@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 from starlette.requests import Request
 
-from api.boards.mix import mix_story
+from api.boards.mix import mix_story, trade_off_of
 from api.boards.questions import (
     ASKED,
     WholePlan,
@@ -24,13 +25,14 @@ from api.boards.questions import (
     who_is_furthest,
 )
 from api.boards.run import localities
-from api.pages.asking import caller_of, service_of
+from api.pages.asking import service_of
 from api.pages.seen import SeenRun
 from capitation.errors import CapitationError
 from capitation.money.pence import board_text
-from capitation.pack.sources import DataPack
+from capitation.records.documents import parse_document
+from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
-from contracts.options.document import read_options
+from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
@@ -41,23 +43,29 @@ LINKS = (
     "/allocations/{run}",
     "/fair-share/{run}",
     "/activity-shift/{run}",
-    "/options",
-    "/optimisations",
+    "/runs/{run}/contracts",
+    "/runs/{run}/investment",
     "/assumptions/{run}",
 )
 """Where each question leads."""
 
+MOST_KEPT = 8
+"""Runs whose worked answers are kept in memory, the latest asked for; others are worked out again where they are asked for."""
+
 
 @dataclass
 class WorkedAnswers:
-    """What is worked out beside the server for one run."""
+    """What is worked out beside the server for one run: its answers by the number of the question, and the tables they are made from."""
 
     answers: dict[int, list[str]] = field(default_factory=dict)
+    frames: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """`mix_line`, `bridge` with the mix in it, and `frontier`."""
     is_over: bool = False
 
 
-_worked: dict[str, WorkedAnswers] = {}
+_worked: OrderedDict[str, WorkedAnswers] = OrderedDict()
 _lock = threading.Lock()
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,8 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
     plan = WholePlan(seen.run, year, pack)
     said: dict[int, list[str]] = {0: money(seen, year, plan), 1: who_is_furthest(plan), 2: what_is_left(plan)}
     is_waiting = False
-    service = service_of(request)
-    if seen.is_whole and not service.hides("run", seen.id, caller_of(request)):
-        worked = _worked_out(request, seen, pack, year)
+    if seen.is_open:
+        worked = worked_out(request, seen)
         is_waiting = not worked.is_over
         said |= worked.answers
     otherwise = (
@@ -110,37 +117,46 @@ def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
     ]
 
 
-def _worked_out(request: Request, seen: SeenRun, pack: DataPack, year: str) -> WorkedAnswers:
+def worked_out(request: Request, seen: SeenRun) -> WorkedAnswers:
+    """What is worked out beside the server for a run that the caller sees whole; begun where it was not."""
     with _lock:
         known = _worked.get(seen.id)
         if known is None:
             known = _worked[seen.id] = WorkedAnswers()
             service = service_of(request)
+            pack = service.packs.named(seen.data_pack).opened()
             whole = {n: f[0] for n in seen.run.frames if (f := service.frame("run", seen.id, n)) is not None}
-            run = replace(seen.run, frames=whole)
-            threading.Thread(target=_work, args=(known, WholePlan(run, year, pack)), daemon=True).start()
+            plan = WholePlan(replace(seen.run, frames=whole), seen.year(None), pack)
+            stored = _stored_options(request, str(seen.run.manifest.scenario.get("id", "")))
+            threading.Thread(target=_work, args=(known, plan, stored), daemon=True).start()
+        _worked.move_to_end(seen.id)
+        over = [each for each, worked in _worked.items() if worked.is_over]
+        for name in over[: max(0, len(_worked) - MOST_KEPT)]:
+            del _worked[name]
     return known
 
 
-def _work(worked: WorkedAnswers, plan: WholePlan) -> None:
+def frames_of(run_id: str) -> dict[str, pl.DataFrame]:
+    """The tables that were worked out beside the server for a run; none where they were not."""
+    known = _worked.get(run_id)
+    return {} if known is None or not known.is_over else dict(known.frames)
+
+
+def _stored_options(request: Request, scenario: str) -> ContractOptions | None:
+    """Options on a scenario that somebody stored."""
+    store = service_of(request).store
+    for name in store.document_names("options"):
+        found = store.document("options", name)
+        if found is not None and plain(found.content).get("scenario") == scenario:
+            return parse_document(plain(found.content), ContractOptions, f"options {name}")
+    return None
+
+
+def _work(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | None) -> None:
     """Answer the last three questions, and the third again with the mix in it."""
-    scenario = Scenario.model_validate(plan.run.manifest.scenario)
     try:
-        chosen, problem = (plan.pack.path(f"{room}/{scenario.id}.toml") for room in ("options", "problems"))
-        document = read_options(chosen)
-        plan = replace(plan, document=document)
-        worked.answers[3] = [_as_page(line) for line in which_contract(plan)]
-        worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
-        start = problem.with_suffix("") / "start.json"
-        story = mix_story(
-            read_problem(problem), plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True
-        )
-        plan = replace(plan, mix=story)
-        worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
-        worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
-        used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
-        chain: pl.DataFrame = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run.bridge
-        worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=chain))]
+        with _one_at_a_time:
+            _work_out(worked, plan, stored)
     except CapitationError as error:
         for number in (3, 4, 5):
             worked.answers.setdefault(number, [f"This could not be worked out: {error.message}."])
@@ -150,6 +166,39 @@ def _work(worked: WorkedAnswers, plan: WholePlan) -> None:
             worked.answers.setdefault(number, ["This could not be worked out; the service's logs say why."])
     finally:
         worked.is_over = True
+
+
+def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | None) -> None:
+    scenario = Scenario.model_validate(plan.run.manifest.scenario)
+    chosen, problem = (
+        plan.pack.files(each).get(each) for each in (f"options/{scenario.id}.toml", f"problems/{scenario.id}.toml")
+    )
+    document = read_options(chosen) if chosen is not None else stored
+    if document is None:
+        worked.answers[3] = [
+            "No contract options are stored on this scenario yet. Copy some under Contracts, and name this scenario in the copy."
+        ]
+    else:
+        plan = replace(plan, document=document)
+        worked.answers[3] = [_as_page(line) for line in which_contract(plan)]
+    worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
+    if problem is None or chosen is None or document is None:
+        worked.answers[4] = [
+            "No problem is stored that was made from this scenario, so no mix is looked for; whoever runs the service can make one."
+        ]
+        return
+    start = problem.with_suffix("") / "start.json"
+    story = mix_story(
+        read_problem(problem), plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True
+    )
+    plan = replace(plan, mix=story)
+    worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
+    worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
+    used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
+    made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
+    worked.frames |= {"mix_line": made.frames["mix_line"], "bridge": made.bridge}
+    worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=made.bridge))]
+    worked.frames["frontier"] = trade_off_of(read_problem(problem), story.outcome).points
 
 
 def _as_page(line: str) -> str:
@@ -162,4 +211,4 @@ def _as_page(line: str) -> str:
         ),
     ):
         line = line.replace(command, words)
-    return line
+    return line[:1].upper() + line[1:]

@@ -86,9 +86,52 @@ def _like(before: Any, value: str) -> Any:  # noqa: ANN401  # any plain value
     return value
 
 
+def with_option(
+    content: dict[str, Any],
+    names: tuple[str, str, str],
+    like: str,
+    contract: str,
+    groups: list[str],
+    why: tuple[str, str],
+) -> dict[str, Any]:
+    """A document of contract options with one more: another one's contracts, but for some groups another contract.
+
+    Args:
+        content: the document.
+        names: short name and title of the new option, and the year in which it starts, empty for the first.
+        like: the option whose other contracts and payments it keeps.
+        contract: the contract of the groups below.
+        groups: groups of providers that it pays.
+        why: reason and owner.
+
+    Raises:
+        DocumentError: no name, no group, no reason or no owner, or there is no such option.
+    """
+    wanted = (("option", names[0], "a short name of small letters, digits and hyphens"), ("option_title", names[1], "a title"),
+              ("groups", ",".join(groups), "at least one group of providers"), ("option_reason", why[0], "why it is added"), ("option_owner", why[1], "who answers for it"))  # fmt: skip
+    faults = [Fault(name, "nothing", what) for name, text, what in wanted if len(text) < 3]
+    made: dict[str, Any] = json.loads(json.dumps(content))
+    from_option = next((each for each in made.get("options", ()) if each["id"] == like), None)
+    if from_option is None:
+        faults.append(Fault("like", repr(like[:80]), "an option of this document"))
+    if any(each["id"] == names[0] for each in made.get("options", ())):
+        faults.append(Fault("option", repr(names[0]), "a name that no option of this document has"))
+    if faults or from_option is None:
+        raise DocumentError("the option cannot be added", faults)
+    rest = [{**each, "groups": [g for g in each["groups"] if g not in groups]} for each in from_option["contracts"]]
+    contracts = [{"contract": contract, "groups": groups}, *(each for each in rest if each["groups"])]
+    quality = [{**each, "groups": kept} for each in from_option.get("quality", ()) if (kept := [g for g in each["groups"] if g in {h for c in contracts for h in c["groups"]}])]  # fmt: skip
+    about = f"As {from_option['title']}, but with {contract}. Added because {why[0].rstrip('.')} ({why[1]})."
+    new = {**from_option, "id": names[0], "title": names[1], "about": about, "contracts": contracts}
+    if names[2]:
+        new["since"] = names[2]
+    made["options"].append({**new, "quality": quality} if quality else new)
+    return made
+
+
 def copied(content: dict[str, Any], name: str, title: str) -> dict[str, Any]:
     """A document under another id and title."""
     return {**content, "id": name, "title": title or content.get("title", name)}
 
 
-__all__ = ["FieldOf", "changed", "copied", "fields_of"]
+__all__ = ["FieldOf", "changed", "copied", "fields_of", "with_option"]

@@ -21,7 +21,7 @@ HERE = files("api.pages")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Vary": VARY,
+    "Vary": f"{VARY}, HX-Request",
 }
 """Headers of a page: nothing of it comes from elsewhere, and none of its scripts or styles stand in it."""
 
@@ -35,8 +35,12 @@ MEDIA = {
 
 NAVIGATION = (
     ("/", "Home"), ("/scenarios", "Scenarios"), ("/allocations", "Allocation"), ("/places", "Places"), ("/options", "Contracts"),
-    ("/optimisations", "Investment"), ("/what-if", "What if"), ("/comparisons", "Compare"), ("/jobs", "Jobs"), ("/help", "Help"),
+    ("/risk", "Risk"), ("/investment", "Investment"), ("/what-if", "What if"), ("/runs/compare", "Compare"), ("/data-checks", "Data"), ("/jobs", "Jobs"), ("/help", "Help"),
 )  # fmt: skip
+
+
+_JOINED = "\u2060"
+"""Keeps a minus sign on the line of its amount; it has no width and is not read out."""
 
 
 @cache
@@ -86,11 +90,13 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "caller": caller,
         "mark": form_mark(cookies),
         "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "refresh": None,
         "lead": "",
         "crumbs": (),
     }
-    return _environment().get_template(template).render(**{**common, **shown})
+    made: str = _environment().get_template(template).render(**{**common, **shown})
+    return made.replace("-£", f"-{_JOINED}£")
 
 
 def page(

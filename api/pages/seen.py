@@ -27,18 +27,20 @@ Fact = tuple[str, str, str]
 
 
 class SeenTables(Mapping[str, pl.DataFrame]):
-    """The tables of a run as far as a caller sees them; those that are hidden have no rows."""
+    """The tables of a result as far as a caller sees them; those that are hidden have no rows."""
 
-    def __init__(self, service: Service, caller: Caller, run_id: str, names: tuple[str, ...]) -> None:
-        self.service, self.caller, self.run_id, self.names = service, caller, run_id, names
+    def __init__(
+        self, service: Service, caller: Caller, result: str, names: tuple[str, ...], kind: str = "run"
+    ) -> None:
+        self.service, self.caller, self.result, self.names, self.kind = service, caller, result, names, kind
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         if name not in self.names:
             raise KeyError(name)
         try:
-            found = self.service.seen("run", self.run_id, name, self.caller)
+            found = self.service.seen(self.kind, self.result, name, self.caller)
         except UnknownNameError:
-            whole = self.service.frame("run", self.run_id, name)
+            whole = self.service.frame(self.kind, self.result, name)
             return pl.DataFrame() if whole is None else whole[0].clear()
         return pl.DataFrame() if found is None else found[0]
 
@@ -58,6 +60,8 @@ class SeenRun:
     data_pack: str
     is_whole: bool
     """Whether the caller sees all of its rows."""
+    is_open: bool
+    """Whether the caller sees all of its rows and numbers: what is worked out of it would give the others away."""
     stale: tuple[str, ...]
     """Why it may not stand any longer."""
     status: str
@@ -138,14 +142,21 @@ def run_of(request: Request, run_id: str | None = None) -> SeenRun:
     content = _content(result.content)
     tables = SeenTables(service, caller, result.id, tuple(content.manifest.frames))
     stale = _stale(service, result, content)
-    approval = service.store.approval_of("run", result.id)
-    status = (
-        "draft, not approved" if approval is None else f"approved by {approval.approved_by} on {_day(approval.created)}"
-    )
-    if stale:
-        status = f"{status}; stale: {'; '.join(stale)}"
+    status = with_stale(approved_words(service, "run", result.id, "draft, not approved"), stale)
     whole = sees_everything(caller, service.system)
-    return SeenRun(result, Run(content.manifest, tables), content.data_pack, whole, stale, status)
+    is_open = whole and not service.hides("run", result.id, caller)
+    return SeenRun(result, Run(content.manifest, tables), content.data_pack, whole, is_open, stale, status)
+
+
+def approved_words(service: Service, kind: str, result: str, otherwise: str) -> str:
+    """Who approved a result and when, or what it is otherwise."""
+    approval = service.store.approval_of(kind, result)
+    return otherwise if approval is None else f"approved by {approval.approved_by} on {_day(approval.created)}"
+
+
+def with_stale(status: str, stale: tuple[str, ...]) -> str:
+    """A status with why it may not stand any longer."""
+    return f"{status}; stale: {'; '.join(stale)}" if stale else status
 
 
 def _day(value: Any) -> str:  # noqa: ANN401  # a moment or seconds

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +16,12 @@ from starlette.responses import Response
 
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
+from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
+_CHECKSUM = re.compile(r"[0-9a-f]{32,}")
 
 Row = Mapping[str, Any]
 Link = Callable[[Row], str]
@@ -44,6 +52,7 @@ class PageTable:
         links: where the cells of a column lead, by column.
         short: columns of money that are shown as a board says them.
         name: what its files are named.
+        most: how many of its rows a page shows; the files have all.
     """
 
     caption: str
@@ -52,6 +61,7 @@ class PageTable:
     links: Mapping[str, Link] = field(default_factory=dict)
     short: frozenset[str] = frozenset()
     name: str = "table"
+    most: int = 200
 
     @property
     def columns(self) -> list[tuple[str, bool]]:
@@ -62,7 +72,7 @@ class PageTable:
     def rows(self) -> list[list[PageCell]]:
         """The cells of each row."""
         found = []
-        for row in self.frame.iter_rows(named=True):
+        for row in self.frame.head(self.most).iter_rows(named=True):
             cells = []
             for name in self.headings:
                 text = shown(name, row[name], is_short=name in self.short)
@@ -72,20 +82,42 @@ class PageTable:
             found.append(cells)
         return found
 
+    @property
+    def has_money(self) -> bool:
+        """Whether it holds money."""
+        return any(name.endswith("_pence") or "£" in name for name in self.headings)
+
+    @property
+    def cut(self) -> str:
+        """How much of it a page shows, where that is not all."""
+        return (
+            f"The first {self.most} of {self.frame.height:,} rows; the files have all."
+            if self.frame.height > self.most
+            else ""
+        )
+
     def download(self, ending: str) -> Response:
         """The table as a file."""
-        whole = plain_cells(in_pounds(self.frame))
-        if ending == "csv":
-            body = whole.write_csv().encode()
-        else:
-            buffer = BytesIO()
-            whole.write_excel(buffer, worksheet="table", table_name="table_1", autofit=True)
-            body = buffer.getvalue()
-        return Response(
-            body,
-            headers={"Content-Disposition": f'attachment; filename="{self.name}.{ending}"'},
-            media_type=ENDINGS[ending],
-        )
+        return plain_download(in_pounds(self.frame), self.name, ending)
+
+
+def plain_download(frame: pl.DataFrame, name: str, ending: str) -> Response:
+    """A frame as a CSV or XLSX file.
+
+    Raises:
+        ServiceError: there is no such kind of file.
+    """
+    if ending not in ENDINGS:
+        raise ServiceError("not-found", f"a table leaves as {' or '.join(ENDINGS)}, not as {ending[:10]!r}")
+    whole = plain_cells(frame)
+    if ending == "csv":
+        body = whole.write_csv().encode()
+    else:
+        buffer = BytesIO()
+        whole.write_excel(buffer, worksheet="table", table_name="table_1", autofit=True)
+        body = buffer.getvalue()
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    return Response(body, headers=headers, media_type=ENDINGS[ending])
 
 
 def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN401  # any cell
@@ -94,8 +126,12 @@ def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN
         return "–"
     if name.endswith("_pence"):
         return board_text(value) if is_short else f"£{pounds_text(value)}".replace("£-", "-£")
+    if name.endswith("_head") and isinstance(value, float):
+        return f"{'-' if value < 0 else ''}£{abs(value):,.2f}"
     if name.endswith(("_share", "growth", "distance")) and isinstance(value, float):
         return f"{value:+.1%}"
+    if isinstance(value, Decimal):
+        return f"{'-' if value < 0 else ''}£{abs(value):,.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -104,7 +140,21 @@ def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
-    return str(value)
+    text = str(value)
+    if _MOMENT.match(text):
+        return _said_moment(text)
+    if text.startswith("/v1/"):
+        kind, _, rest = text.removeprefix("/v1/").partition("/")
+        return f"{kind.replace('-', ' ')} {rest[:16]}".strip()
+    return f"{text[:16]}…" if _CHECKSUM.fullmatch(text) else text
+
+
+def _said_moment(text: str) -> str:
+    """A moment as people say it: "29 November 2026, 09:36"."""
+    try:
+        return dt.datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
+    except ValueError:
+        return text
 
 
 def heading(name: str) -> str:
@@ -125,4 +175,4 @@ def asked_file(request: Request, table: PageTable) -> Response | None:
     return table.download(wanted) if wanted in ENDINGS else None
 
 
-__all__ = ["PageCell", "PageTable", "asked_file", "heading", "shown"]
+__all__ = ["PageCell", "PageTable", "asked_file", "heading", "plain_download", "shown"]

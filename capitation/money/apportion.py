@@ -26,6 +26,7 @@ LARGEST_PENCE = 100_000_000_000_000
 _FEW = 250
 """Rows up to which Python's own numbers are quicker than a frame's."""
 _QUICK = 2.0**61
+_SLICE = 16_384
 _HALF_EXACT = 2**53
 """Whole weights below this are exact as floats, and so is the estimate of their floor to within one."""
 
@@ -148,20 +149,28 @@ def _quickly(work: pl.DataFrame, keys: list[str]) -> pl.Series | None:
         if found is None or cast("int", found.max()) >= _HALF_EXACT:
             return None
         given = found
-    if cast("int", given.max()) >= _HALF_EXACT or cast("float", given.cast(pl.Float64).sum()) >= _QUICK:
+    largest = cast("int", given.max())
+    if largest >= _HALF_EXACT or (
+        largest * float(len(given)) >= _QUICK and float(given.cast(pl.Float64).sum()) >= _QUICK
+    ):
         return None
     weights = given.cast(pl.Int64).to_numpy()
     signed = cast("int", work.item(0, "__total"))
     total, whole = np.int64(abs(signed)), np.int64(weights.sum())
     if not whole:
         return pl.Series(np.zeros(weights.size, np.int64))  # nothing to share, as was checked
-    floors = (weights * (float(total) / float(whole))).astype(np.int64)
-    left = weights * total  # wraps around, as do the products below; the difference does not
-    left -= floors * whole
-    while (low := int(left.min())) < 0 or int(left.max()) >= whole:
-        step = np.where(left < 0, -1, (left >= whole).astype(np.int64)) if low < 0 else (left >= whole).astype(np.int64)
-        floors += step
-        left -= step * whole
+    floors, left = np.empty_like(weights), np.empty_like(weights)
+    ratio = float(total) / float(whole)
+    for first in range(0, weights.size, _SLICE):  # slices stay in the processor's cache
+        part = weights[first : first + _SLICE]
+        floor = (part * ratio).astype(np.int64)
+        rest = part * total  # wraps around, as does the next product; their difference does not
+        rest -= floor * whole
+        while int(rest.min()) < 0 or int(rest.max()) >= whole:
+            step = (rest >= whole).astype(np.int64) - (rest < 0)
+            floor += step
+            rest -= step * whole
+        floors[first : first + _SLICE], left[first : first + _SLICE] = floor, rest
     odd = int(total - floors.sum())
     if odd:
         edge = np.partition(left, left.size - odd)[left.size - odd]

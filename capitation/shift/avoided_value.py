@@ -26,6 +26,9 @@ from capitation.records.columns import CONTRACT, IMPACT, PARTY, POINT_OF_DELIVER
 from capitation.records.frames import Column, Frame, Schema
 from capitation.shift.effects import ShiftedActivity
 
+COSTS_FILE = "evidence/service-costs.csv"
+"""How cost follows activity, once for solutions and contracts."""
+
 COMMISSIONER, SYSTEM = "commissioner", "system"
 """Parties beside the providers."""
 
@@ -118,7 +121,7 @@ def marginal_shares(pack: DataPack) -> Frame[MarginalShare]:
 
 def service_costs(pack: DataPack) -> Frame[ServiceCost]:
     """How the cost of each point of delivery behaves: marked assumptions."""
-    return pack.rows("evidence/service-costs.csv", ServiceCost)
+    return pack.rows(COSTS_FILE, ServiceCost)
 
 
 def unit_values(

@@ -24,6 +24,7 @@ from capitation.records.documents import Document, Figure, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
+from capitation.shift.avoided_value import COSTS_FILE, service_costs
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
 from contracts.options.outturn import OutturnLine
@@ -195,8 +196,8 @@ class ContractOptions(Document):
     """Activity case that reports show."""
     cost_at_plan: Figure
     """What planned activity costs a provider, as a part of its plan income."""
-    cost_behaviour: tuple[CostBehaviour, ...]
-    """Variable part of the unit cost of every point of delivery that is counted."""
+    cost_behaviour: tuple[CostBehaviour, ...] = ()
+    """Variable part of the unit cost of every point of delivery that is counted; those of the pack's evidence where none are given."""
     cases: tuple[ActivityCase, ...] = Field(min_length=1)
     """Activity that may happen instead of the plan."""
     groups: tuple[ProviderGroup, ...] = Field(min_length=1)
@@ -233,6 +234,22 @@ def read_options(path: Path) -> ContractOptions:
         DocumentError: with every fault of form at once.
     """
     return read_document(path, ContractOptions)
+
+
+def with_cost_behaviour(document: ContractOptions, pack: DataPack) -> ContractOptions:
+    """The options with the short-run shares of the pack's evidence, which solutions are valued by too, where they state none."""
+    if document.cost_behaviour or not pack.files(COSTS_FILE):
+        return document
+    names = {"value": "variable_share", "low": "low_share", "high": "high_share"}
+    rows = [
+        CostBehaviour(
+            line=row["point_of_delivery"], unit="share of unit cost", source="assumption",
+            **{name: Decimal(repr(row[column])) for name, column in names.items()},
+            **{name: row[name] for name in ("where", "owner", "quality", "impact")},
+        )
+        for row in service_costs(pack).iter_rows(named=True)
+    ]  # fmt: skip
+    return document.model_copy(update={"cost_behaviour": tuple(rows)})
 
 
 def read_contracts(

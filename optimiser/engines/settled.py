@@ -32,7 +32,7 @@ _Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Settled:
+class RestOfProgramme:
     """The rest of a linear programme, and what its limits settled."""
 
     whole: Matrix
@@ -94,7 +94,7 @@ class Settled:
         return replace(answer, prices=prices)
 
 
-def settle(matrix: Matrix) -> Settled | None:
+def settle(matrix: Matrix) -> RestOfProgramme | None:
     """The rest of a linear programme once its limits have settled what they can; None where they contradict each other."""
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     row, column, value = matrix.row_of, matrix.index, matrix.value
@@ -129,7 +129,7 @@ def settle(matrix: Matrix) -> Settled | None:
     columns, rows = np.flatnonzero(free), np.flatnonzero(has)
     settled = np.where(free, 0.0, lower)
     moved = matrix.product(settled)[rows]
-    return Settled(
+    return RestOfProgramme(
         matrix,
         _rest(matrix, columns, rows, terms, moved, float(matrix.cost @ settled)),
         columns,

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from capitation.chance.document import Uncertainty
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise
@@ -22,7 +23,8 @@ from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
-from optimiser.futures.cvar import RiskAverse, risk_averse
+from optimiser.futures.appraisal.documented import low_share
+from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
 from optimiser.problem.assemble import programme_matrix
@@ -199,16 +201,32 @@ class RobustMix:
     """solution, loss: what the goal loses if that one disappoints (own unit), largest first."""
 
 
-def robust_mix(problem: Problem, *, gamma: float = 2.0, gap: float = 0.0, time_limit: float | None = None) -> RobustMix:
+def robust_mix(
+    problem: Problem,
+    *,
+    gamma: float = 2.0,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    uncertainty: Uncertainty | None = None,
+) -> RobustMix:
     """The mix whose worst case over at most `gamma` disappointments is best.
 
+    Args:
+        problem: the problem.
+        gamma: how many may disappoint at once.
+        gap: relative gap at which the search may stop.
+        time_limit: seconds.
+        uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
+
     Raises:
-        CapitationError: the first goal is minimised, gamma is negative, or no mix keeps every limit.
+        CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
+            without delivery.
     """
+    share = None if uncertainty is None else low_share(uncertainty)
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
-        losses = disappointments(problem, matrix)
+        losses = disappointments(problem, matrix, share)
         return matrix, losses, _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
 
     matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
@@ -235,7 +253,7 @@ class CvarMix:
 
     found: RiskAverse
     values: pl.DataFrame
-    """future, probability, value."""
+    """future, probability, value; on a large programme with blocks also `with_parts`: what it would be if parts of them closed."""
     scales: dict[str, float]
     notes: tuple[str, ...]
 
@@ -250,8 +268,8 @@ def cvar_mix(
 ) -> CvarMix:
     """The mix that weighs the mean of all futures against the mean of the worst share `alpha` of them.
 
-    Where the programme is large, alike localities are put together and parts of blocks may close in each future; the notes
-    say so.
+    Where the programme is large, alike localities are put together and the search lets parts of blocks close in each future;
+    what the mix is worth is then worked out with whole blocks, in each future by itself, and the notes say what no mix can pass.
 
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
@@ -267,13 +285,15 @@ def _cvar(
     problem: Problem, forced: Pairs, *, alpha: float, weight: float, gap: float, time_limit: float | None
 ) -> tuple[CvarMix, Answer]:
     """The mix with the order of some places forced, and its starts and launches as an answer of one future."""
-    chances = named_futures(problem)
+    chances, began = named_futures(problem), time.perf_counter()
     goal = problem.goals[0].measure
-    notes: list[str] = []
-    matrices = [programme_matrix(problem, future=future, in_order=forced).aim(goal) for future, _ in chances]
-    if matrices[0].column_count >= MERGE_FROM:
-        matrices = _smaller(problem, matrices, notes)
-    found = risk_averse(matrices, [p for _, p in chances], alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
+    whole = [programme_matrix(problem, future=future, in_order=forced).aim(goal) for future, _ in chances]
+    large = whole[0].column_count >= MERGE_FROM
+    matrices, columns = _smaller(problem, whole) if large else (whole, None)
+    parts = large and any(matrix.integer[~matrix.first_stage].any() for matrix in whole)
+    odds = [p for _, p in chances]
+    seconds = time_limit if time_limit is None or not parts else _SEARCH * time_limit
+    found = risk_averse(matrices, odds, alpha=alpha, weight=weight, gap=gap, time_limit=seconds)
     if found.answer.values is None:
         alone = [
             future.id
@@ -284,32 +304,75 @@ def _cvar(
         raise CapitationError(
             f"no one mix stands all {len(chances)} futures: {why}. Take a future out (`--without`), or ease its limits"
         )
-    values = [
-        {"future": future.id, "probability": p, "value": value}
-        for (future, p), value in zip(chances, found.values, strict=True)
-    ]
     first = np.zeros(matrices[0].column_count)
     first[matrices[0].first_stage] = found.first_stage
     answer = Answer(matrices[0], found.answer.status, first, None, "highs", {}, {})
-    return CvarMix(found, pl.DataFrame(values), Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
+    values = pl.DataFrame(
+        {"future": [future.id for future, _ in chances], "probability": odds, "value": list(found.values)}
+    )
+    notes: list[str] = []
+    if columns is not None:
+        notes.append("alike localities were put together for the search")
+    if parts:
+        left = None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - began))
+        mix = first if columns is None else first[columns]
+        found, values = _with_whole_blocks(problem, whole, mix, found, values, alpha, left, notes)
+        answer = replace(answer, status=found.answer.status)
+    elif columns is not None:
+        notes.append("floors between localities were left out: values are at most a little too high")
+    return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
 
 
-def _smaller(problem: Problem, matrices: list[Matrix], notes: list[str]) -> list[Matrix]:
-    like = alike_localities(problem)
-    merged = [merge(matrix, like) for matrix in matrices]
-    if all(m is not None for m in merged):
-        matrices = [m.matrix for m in merged if m is not None]
+_SEARCH = 0.7
+"""Part of the time for the search; the rest is for what its mix is worth with whole blocks."""
+
+
+def _with_whole_blocks(
+    problem: Problem,
+    whole: list[Matrix],
+    mix: np.ndarray,
+    found: RiskAverse,
+    values: pl.DataFrame,
+    alpha: float,
+    time_limit: float | None,
+    notes: list[str],
+) -> tuple[RiskAverse, pl.DataFrame]:
+    """What a mix that was found with parts of blocks is worth where only whole ones close, in each future by itself.
+
+    Reason: eight parameters, each a thing that the caller has at hand.
+    """
+    each = (20.0 * len(whole) if time_limit is None else time_limit) / len(whole)
+    search = _search(problem, 0.005, each)
+    worth = [search(fix_first_stage(matrix, mix)).objective for matrix in whole]
+    values = values.rename({"value": "with_parts"}).with_columns(pl.Series("value", worth, dtype=pl.Float64))
+    notes.append(
+        "the search let parts of wards, theatres and clinics close in each future; values are with whole ones. With parts the mean "
+        f"would be {found.mean:,.2f} and the worst {found.cvar:,.2f}: no mix is better by what was weighed"
+    )
+    missed = values.filter(pl.col("value").is_null())["future"].to_list()
+    if missed:
         notes.append(
-            "alike localities were put together, and floors between localities left out: values are at most a little too high"
+            f"with whole ones no closures that keep every limit were found in {', '.join(missed)}: its value there is with parts"
         )
-    blocks = matrices[0].integer & ~matrices[0].first_stage
-    if blocks.any():
-        notes.append(
-            f"parts of wards, theatres and clinics may close in each future: with whole ones there would be "
-            f"{int(blocks.sum()) * len(matrices):,} more whole numbers, too many to prove a mix"
-        )
-        matrices = [_with_parts(matrix) for matrix in matrices]
-    return matrices
+    known = values.with_columns(pl.coalesce("value", "with_parts").alias("known"))
+    amounts, odds = known["known"].to_numpy(), known["probability"].to_numpy()
+    status = "gap" if found.answer.status == "optimal" else found.answer.status
+    return replace(
+        found,
+        answer=replace(found.answer, status=status),
+        values=tuple(amounts.tolist()),
+        mean=float(amounts @ odds),
+        cvar=conditional_value_at_risk(amounts, odds, alpha),
+    ), values.select("future", "probability", "value", "with_parts")
+
+
+def _smaller(problem: Problem, matrices: list[Matrix]) -> tuple[list[Matrix], np.ndarray | None]:
+    """The programmes with parts of blocks and, where that can be, alike localities together; and the new column of each column."""
+    merged = [merge(matrix, alike_localities(problem)) for matrix in matrices]
+    small = [m.matrix for m in merged if m is not None]
+    if len(small) < len(matrices):
+        return [_with_parts(matrix) for matrix in matrices], None
+    return [_with_parts(matrix) for matrix in small], merged[0].column if merged[0] is not None else None
 
 
 def _with_parts(matrix: Matrix) -> Matrix:

@@ -26,7 +26,7 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift, channel_shift
 from capitation.shift.effects import EVERYWHERE, Launch, ShiftLocality, programme_name
-from contracts.options.document import ContractOptions, option_faults, read_contracts
+from contracts.options.document import ContractOptions, option_faults, read_contracts, with_cost_behaviour
 from contracts.options.outturn import CaseActivity, OutturnLine, case_activity, cost_bases, outturn, plan_lines
 from contracts.options.position import Payment
 from contracts.options.starts.settling import payments_of
@@ -113,7 +113,7 @@ def mix_under_contracts(
         FrameError: the mix breaks a promise of its solutions.
         CapitationError: nothing is bought.
     """
-    faults = Faults()
+    faults, document = Faults(), with_cost_behaviour(document, pack)
     contracts, _ = read_contracts(document, pack, folder, faults)
     asked = list(options) if len(options) > 1 else []
     faults.extend(

@@ -62,15 +62,15 @@ def measured(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture
 def alternating(timed):
-    """Gives the least seconds on the wall of several works, which take turns so that other work on the machine meets them alike."""
+    """Gives the least seconds of processor time of several works, all threads added up; they take turns, since the machine may be shared."""
 
     def run(works, times=5):
         least, results = [math.inf] * len(works), [None] * len(works)
         for _ in range(times if timed else 1):
             for i, work in enumerate(works):
-                began = time.perf_counter()
+                began = time.process_time()
                 results[i] = work()
-                least[i] = min(least[i], time.perf_counter() - began)
+                least[i] = min(least[i], time.process_time() - began)
         return least, results
 
     return run

@@ -35,10 +35,14 @@ def constants(page: str) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^\| `(\w+)` \| ([\d.e-]+) \|", page, flags=re.MULTILINE)}
 
 
-def two_predicted(c):
-    """Seconds of 400 optimisations on two processes, from what one took."""
-    each = (c["one_s"] - 40 * (c["handing_s"] + c["placing_s"])) / 40
-    return makespan([each] * 40, 2, Costs(c["handing_s"], c["placing_s"]))
+def two_predicted(c, batches=40):
+    """Seconds of 400 optimisations on two processes, from what one took: its batches came one after another."""
+    costs = Costs(c["handing_s"], c["placing_s"])
+    low, high = 0.0, c["one_s"] / batches
+    for _ in range(60):  # what a batch takes so that one process takes what it took
+        each = (low + high) / 2
+        low, high = (each, high) if makespan([each] * batches, 1, costs) < c["one_s"] else (low, each)
+    return makespan([low] * batches, 2, costs)
 
 
 def text(c):

@@ -3,6 +3,7 @@
 The page docs/at-national-scale.md predicts from these constants; `tests/house/test_scale_study.py` checks its sums.
 """
 
+import pickle
 import time
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 
 from capitation.workers.crew import Scheduler, Threads, crew
 from optimiser.futures.batch import BATCH, solve_batches
+from tests.benchmarks.scale import two_predicted
 from tests.benchmarks.shift_model import build, draw
 from tests.local_cluster import started
 
@@ -50,13 +52,28 @@ def test_two_processes_on_a_sweep_of_four_hundred(timed, measured, tmp_path):
     here = solve_batches(matrices, Threads(1))
     for found in answers.values():
         assert [a.objective for a in found] == [a.objective for a in here]
+    batches = [matrices[i : i + BATCH] for i in range(0, count, BATCH)]
+    began = time.perf_counter()
+    for batch in batches:
+        pickle.dumps((matrix, batch))
+    handing = (time.perf_counter() - began) / len(batches)
+    known = {"one_s": seconds[1], "two_s": seconds[2], "handing_s": handing, "placing_s": tasks[1]}
+    predicted = two_predicted(known, len(batches))
     detail = (
         f"{count} optimisations of {matrix.column_count:,} columns: {seconds[1]:.2f} s and {seconds[2]:.2f} s; an empty task "
-        f"{tasks[1] * 1000:.1f} ms"
+        f"{tasks[1] * 1000:.1f} ms, packing a batch {handing * 1000:.1f} ms"
     )
     measured(seconds[2] / seconds[1], "one process", limit="0.625 (1.6 times as fast)", detail=detail)
+    measured(
+        predicted / seconds[2],
+        "what was measured",
+        limit="0.8 to 1.2",
+        of="the schedule predicted",
+        detail=f"{predicted:.2f} s",
+    )
     if timed:
         assert seconds[1] / seconds[2] >= 1.6
+        assert 0.8 <= predicted / seconds[2] <= 1.2
 
 
 @pytest.fixture(autouse=True)

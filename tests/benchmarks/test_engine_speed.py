@@ -5,6 +5,7 @@
 Limits set for the product: the whole BLMK scenario, five years, under 2 s of own time; England's practices, one year, under 1 s.
 """
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -90,3 +91,33 @@ def test_apportion_exactly_in_frames(benchmark, shares):
         return apportion(shares, total="total", weight="weight", order_by=["key"], into="pence")["pence"].sum()
 
     assert benchmark.pedantic(run, rounds=3) == 2 * 10**13
+
+
+def test_a_million_shares_exactly_beside_largest_remainder_in_numpy(shares, alternating, measured, timed):
+    weights, total = shares["weight"].to_numpy(), 2 * 10**13
+
+    def with_numpy():
+        """Floats and a sort of remainders: quick to write, and not exact at this size."""
+        quotas = total * (weights / weights.sum())
+        floors = np.floor(quotas)
+        floors[np.argsort(floors - quotas, kind="stable")[: int(total - floors.sum())]] += 1
+        return floors
+
+    def ours():
+        return apportion(shares, total="total", weight="weight", order_by=["key"], into="pence")["pence"]
+
+    (numpys, own), results = alternating([with_numpy, ours], 9)
+    assert results[1].sum() == total
+    assert np.abs(results[0] - results[1].to_numpy()).max() <= 1
+    measured(own / numpys, "largest remainder in numpy", limit="0.3", detail=f"{numpys:.3f} s and {own:.3f} s")
+    if timed:
+        assert own / numpys <= 0.3
+
+
+def test_blmk_evaluated_with_the_pack_read(pack, alternating, measured, timed):
+    scenario = read_scenario(pack.path("scenarios/blmk.toml"))
+    evaluate(scenario, pack)
+    (seconds,), _ = alternating([lambda: evaluate(scenario, pack)], 5)
+    measured(seconds / 0.4, "0.4 s", limit="1", detail=f"{seconds:.3f} s")
+    if timed:
+        assert seconds <= 0.4

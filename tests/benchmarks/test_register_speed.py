@@ -1,6 +1,6 @@
 """Speed of registers: persons to weighted totals beside the fastest reader of the same columns, and 10,000 weight sets beside numpy.
 
-The deep suite runs 20,000 persons once; `make bench` 1, 3 and 10 million, `make bench-large` 60 million (4 GB of disk, minutes).
+Seconds are of processor time, all threads added up, since the machine may be shared. The deep suite runs 20,000 persons once; `make bench` 1, 3 and 10 million, `make bench-large` 60 million (4 GB of disk, minutes).
 """
 
 import time

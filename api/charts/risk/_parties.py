@@ -42,17 +42,6 @@ def first_year(material: Material, rows: pl.DataFrame, choice: Choice) -> str:
     )
 
 
-def in_ten(chance: float) -> str:
-    """A chance in words: "about 3 in 10", "less than 1 in 100", "almost certain"."""
-    if chance < 0.01:
-        return "less than 1 in 100"
-    if chance > 0.99:
-        return "more than 99 in 100"
-    if chance < 0.05 or chance > 0.95:
-        return f"about {round(chance * 100)} in 100"
-    return f"about {max(1, min(9, round(chance * 10)))} in 10"
-
-
 def choices(frame: str, *keys: str) -> Callable[[Material], dict[str, tuple[str, ...]]]:
     """What can be chosen of a frame of parties."""
     columns = {"party": "organisation_code", "option": "option", "year": "year"}

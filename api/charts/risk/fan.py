@@ -5,12 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from api.charts.bars import amount
+from api.charts.chances import in_ten
 from api.charts.choice import Choice
 from api.charts.figure import ChartFigure, Spec, pounds
 from api.charts.look import BLUE, INK, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
-from api.charts.risk._parties import choices, in_ten, option_of, party_rows
+from api.charts.risk._parties import choices, option_of, party_rows
 
 _BANDS = ("p5", "p25", "p50", "p75", "p95")
 
@@ -28,15 +29,13 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
                 for name in _BANDS
             ),
             pl.Series(
-                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64
+                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("deficit")], dtype=pl.Float64
             ),
         ]
     )
     last = rows.row(-1, named=True)
     who, how = material.name(party), material.name(option)
-    title = (
-        f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {material.short(option)}"
-    )
+    title = f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['deficit'])} under {material.short(option)}"
     subtitle = "Position by year, £ million: the line is the middle, the dark band half of all years, the light one nine in ten"
     source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"Fan of {who} under {how}: " + "; ".join(

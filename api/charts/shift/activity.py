@@ -91,7 +91,7 @@ def _small(text: str) -> str:
 
 def _body(sheet: Paper, settings: list[Setting], words: dict[str, str]) -> Spec:
     columns = 1 if sheet.is_narrow else 2
-    room, value_room = 118, 70
+    room, value_room = 150, 70
     width = (sheet.width - 30 - (columns - 1) * 30) / columns - room - value_room
     panels = []
     for name, bars in settings:

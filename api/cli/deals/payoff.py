@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import polars as pl
 import typer
 
 from api.boards.tables import print_json, show
+from api.charts.curve import around, as_number, default_input
 from api.cli.options import ContractFile, DataOption, JsonOption
 from api.cli.outputs import check_outputs
 from api.cli.shipped import shipped
@@ -18,7 +18,6 @@ from capitation.errors import ContractError
 from capitation.pack.tables import read_table
 from capitation.records.whole_files import write_all_whole
 from contracts.document.contract import Contract, read_contract
-from contracts.language.units import range_of
 from contracts.settlement.payoff import payoff
 
 
@@ -49,16 +48,14 @@ def payoff_command(
     check_outputs([svg], [document, rows, out], frozenset({".svg"}))
     agreed = read_contract(document)
     given = _rows(agreed, rows)
-    varied = vary or _default_input(agreed, given[0])
+    varied = vary or default_input(agreed, given[0])
     heading = agreed.input_map()[varied].heading if varied in agreed.input_map() else varied
-    middle = _as_number(given[0].get(heading))
+    middle = as_number(given[0].get(heading))
     if (low is None or high is None) and not middle and varied in agreed.input_map():
         message = f"contract {agreed.id}: found no value of {varied!r} to vary around; give --low and --high"
         raise ContractError(message)
-    around = _around(agreed, varied, middle)
-    curve = payoff(
-        agreed, given, varied, around[0] if low is None else low, around[1] if high is None else high, output
-    )
+    ends = around(agreed, varied, middle)
+    curve = payoff(agreed, given, varied, ends[0] if low is None else low, ends[1] if high is None else high, output)
     files: dict[Path, Callable[[Path], object]] = {}
     if svg is not None:
         from api.charts.curve import curve_figure
@@ -113,38 +110,6 @@ def _rows(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
         message = f"contract {agreed.id}: it ships no worked case to start from; give --rows"
         raise ContractError(message)
     return [dict(row) for row in agreed.cases[0].rows]
-
-
-def _default_input(agreed: Contract, row: dict[str, Any]) -> str:
-    """The amount of the first clause that works on a number input with a value, else the first such input."""
-    numbers = {name: each.heading for name, each in agreed.input_map().items() if each.type == "number"}
-    known = [name for name, heading in numbers.items() if _as_number(row.get(heading))]
-    for term in agreed.terms:
-        if term.before() in known:
-            return str(term.before())
-    if not numbers:
-        message = f"contract {agreed.id}: it has no number input to vary"
-        raise ContractError(message)
-    return (known or list(numbers))[0]
-
-
-def _around(agreed: Contract, varied: str, middle: float) -> tuple[float, float]:
-    """A fifth below and above a value, within what the input can be."""
-    low, high = sorted((0.8 * middle, 1.2 * middle))
-    given = agreed.input_map().get(varied)
-    if given is not None:
-        least, most = range_of(given.unit) or (-math.inf, math.inf)
-        least = max(least, -math.inf if given.at_least is None else float(given.at_least))
-        most = min(most, math.inf if given.at_most is None else float(given.at_most))
-        low, high = max(low, least), min(high, most)
-    return low, high
-
-
-def _as_number(cell: object) -> float:
-    try:
-        return float(str(cell))
-    except ValueError:
-        return 0.0
 
 
 __all__ = ["payoff_command"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -9,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import ask
+from api.pages.asking import ask, may, new_once, service_of
 from api.pages.rendering import page, page_address
+from api.pages.seen import approved_words
 from api.pages.tables import ENDINGS, PageTable, heading
 from api.service.security.access import RESOURCES
 
@@ -34,15 +37,46 @@ def resource(request: Request) -> Response:
     if is_rows and "limit" not in query:
         query["limit"] = str(_ROWS if asked != "xlsx" else 100_000)
     content = ask(request, path, query).content
-    words = " ".join(request.url.path.strip("/").replace("_", " ").split("/"))
+    words = " ".join(request.url.path.strip("/").replace("_", " ").replace("-", " ").split("/"))
     title = words[:1].upper() + words[1:]
     table, following = _table(content, title), _following(request, content)
     if table is not None and asked in ENDINGS:
         return table.download(asked)
+    lead = ""
+    if isinstance(content, dict) and isinstance(content.get("items"), list):
+        count = len(content["items"])
+        lead = (
+            f"{'More than ' if following else ''}{count} {'entry' if count == 1 else 'entries'}."
+            if count
+            else "Nothing stands here yet."
+        )
     kept = "".join(f"{n}={v}&" for n in query if n not in {"limit", "cursor"} for v in query[n])
     return page(
-        "resource.html", request, title=title, content=content, table=table, following=following, href=path, query=kept
+        "resource.html",
+        request,
+        title=title,
+        lead=lead,
+        content=content,
+        table=table,
+        following=following,
+        href=path,
+        query=kept,
+        **_decided(request),
     )
+
+
+def _decided(request: Request) -> dict[str, Any]:
+    """For a settlement, whether it is approved, and what the caller may decide of it."""
+    parts = request.url.path.strip("/").split("/")
+    if parts[0] != "settlements" or len(parts) != 2:
+        return {"what": ""}
+    service = service_of(request)
+    approval = service.store.approval_of("settlement", parts[1])
+    return {
+        "what": "settlement", "approval": approval, "result": f"/v1/settlements/{parts[1]}", "once": new_once(), "years": (),
+        "can_approve": approval is None and may(request, "POST", "/v1/approvals"), "can_post": may(request, "POST", "/v1/journals"),
+        "status": approved_words(service, "settlement", parts[1], "draft, not approved"),
+    }  # fmt: skip
 
 
 def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any JSON
@@ -58,10 +92,18 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
     ]
     frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
     wanted = [n for n in frame.columns if n not in {"href", "events"}]
-    links = {}
+    links: dict[str, Any] = {}
     if "href" in frame.columns and wanted:
         links[wanted[0]] = lambda row: page_address(str(row["href"]))
+    for name in wanted:
+        if frame.schema[name] == pl.String and frame[name].drop_nulls().str.starts_with("/v1/").any():
+            links[name] = partial(_page_of, name)
     return PageTable(title, frame, {n: heading(n) for n in wanted}, links, name=title.lower().replace(" ", "-"))
+
+
+def _page_of(name: str, row: Mapping[str, Any]) -> str:
+    """The page of a resource that a column names."""
+    return page_address(str(row[name]))
 
 
 def _following(request: Request, content: Any) -> str:  # noqa: ANN401  # any JSON

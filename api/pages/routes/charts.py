@@ -1,4 +1,4 @@
-"""One figure with its chart, its table, its sources and its files as four addresses to share, and its drawing."""
+"""One figure with its chart, its table, its sources and its files as four addresses to share, and its drawing; of a run or any other result."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.charts.render import svg
-from api.pages.drawn import figure_of, picture
+from api.pages.drawn import Gallery, choice_of, gallery_at, query_of
+from api.pages.outcomes import SeenResult
 from api.pages.rendering import packed, page
-from api.pages.seen import run_of
+from api.pages.seen import SeenRun
+from api.pages.tables import PageTable, plain_download
+from api.service.kinds import BY_ADDRESS
 
 _DRAWING = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -20,52 +23,46 @@ _TABS = ("chart", "table", "sources", "download")
 
 def chart(request: Request) -> Response:
     """A tab of a figure."""
-    seen, name, year = (
-        run_of(request, request.path_params["run"]),
-        request.path_params["name"],
-        request.query_params.get("year"),
-    )
-    figure = figure_of(seen, name, year)
-    shown = picture(seen, name, year)
+    gallery, seen = _gallery(request)
+    name, choice = request.path_params["name"], choice_of(request)
+    figure = gallery.figure(name, choice)
     tab = request.path_params.get("tab", "chart")
-    query = f"?year={year}" if year else ""
-    tabs = [
-        (f"/runs/{seen.id}/charts/{name}{'' if each == 'chart' else '/' + each}{query}", each.capitalize(), each == tab)
-        for each in _TABS
-    ]
+    here, query = f"{gallery.root}/charts/{name}", query_of(choice)
+    tabs = [(f"{here}{'' if each == 'chart' else '/' + each}{query}", each.capitalize(), each == tab) for each in _TABS]
     return page(
-        "chart.html",
-        request,
-        title=figure.title,
-        seen=seen,
-        picture=shown,
-        tabs=tabs,
-        tab=tab,
-        head=list(figure.table.columns),
-        rows=figure.cells(),
-        query=query,
-    )
+        "chart.html", request, title=figure.title, facts=seen.facts, picture=gallery.picture(name, choice), tabs=tabs, tab=tab, here=here,
+        table=PageTable(figure.title, figure.table, {n: n for n in figure.table.columns}), query=query, made_from=seen.data_pack,
+        selects=gallery.selects(name, choice), not_in=getattr(seen, "not_in", ()), root=gallery.root, others=gallery.names,
+    )  # fmt: skip
 
 
 def drawing(request: Request) -> Response:
     """The drawing itself, for a page or for a narrow screen."""
-    seen = run_of(request, request.path_params["run"])
-    figure = figure_of(seen, request.path_params["name"], request.query_params.get("year"))
+    gallery, _ = _gallery(request)
+    figure = gallery.figure(request.path_params["name"], choice_of(request))
     body, headers = packed(request, svg(figure, narrow=request.path_params["width"] == "narrow"))
     return Response(body, headers={**_DRAWING, **headers}, media_type="image/svg+xml")
 
 
 def data(request: Request) -> Response:
-    """The figure's table as CSV."""
-    seen = run_of(request, request.path_params["run"])
-    figure = figure_of(seen, request.path_params["name"], request.query_params.get("year"))
-    headers = {"Content-Disposition": f'attachment; filename="{figure.name}-{seen.id}.csv"'}
-    return Response(figure.csv(), headers=headers, media_type="text/csv")
+    """The figure's table as CSV or XLSX."""
+    gallery, seen = _gallery(request)
+    figure = gallery.figure(request.path_params["name"], choice_of(request))
+    return plain_download(figure.table, f"{figure.name}-{seen.id[:16]}", request.path_params["ending"])
+
+
+def _gallery(request: Request) -> tuple[Gallery, SeenRun | SeenResult]:
+    given = request.path_params
+    return gallery_at(request, request.url.path.split("/")[1], given["result"], given["name"])
 
 
 ROUTES = [
-    Route("/runs/{run}/charts/{name}/drawing-{width}.svg", drawing),
-    Route("/runs/{run}/charts/{name}/data.csv", data),
-    Route("/runs/{run}/charts/{name}/{tab}", chart),
-    Route("/runs/{run}/charts/{name}", chart),
+    route
+    for address in BY_ADDRESS
+    for route in (
+        Route(f"/{address}/{{result}}/charts/{{name}}/drawing-{{width}}.svg", drawing),
+        Route(f"/{address}/{{result}}/charts/{{name}}/data.{{ending}}", data),
+        Route(f"/{address}/{{result}}/charts/{{name}}/{{tab}}", chart),
+        Route(f"/{address}/{{result}}/charts/{{name}}", chart),
+    )
 ]

@@ -8,15 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import Form, RefusedError, ask, form_of, may, new_once
-from api.pages.documents import changed, copied, fields_of
+from api.pages.asking import Form, RefusedError, ask, caller_of, form_of, may, new_once, service_of
+from api.pages.documents import changed, copied, fields_of, with_option
+from api.pages.outcomes import asked_of
 from api.pages.rendering import moved_to, page
 from api.service.documents.kinds import DOCUMENT_KINDS
+from api.service.kinds import BY_ADDRESS
+from api.service.views.models import moment
 from capitation.errors import CapitationError
 
 RUNS = {
     "scenarios": (("runs", "scenario", "Run it"), ("chances", "scenario", "Work out how likely totals are missed")),
-    "options": (("comparisons", "options", "Compare its options"),),
+    "options": (
+        ("comparisons", "options", "Compare its options"),
+        ("party-chances", "options", "Draw how likely each party misses its total"),
+    ),
     "problems": (("optimisations", "problem", "Find the best mix"),),
 }
 """What can be started from a document: the address, the name of the document in the request, and words."""
@@ -29,6 +35,11 @@ ABOUT = {
     "formulas": "How need is weighed.",
 }
 """What each kind of document is."""
+
+
+_LABELS = {"option": "Short name", "option_title": "Title", "groups": "Providers", "option_reason": "Why", "option_owner": "Who answers for it",
+           "reason": "Why", "owner": "Who answers for it", "path": "Value", "like": "As which option"}  # fmt: skip
+"""What fields of the forms are called."""
 
 
 def listed(request: Request) -> Response:
@@ -63,11 +74,43 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
     path = typed.get("path") or request.query_params.get("path", "")
     chosen = next((each for each in fields if each.path == path), None)
     lead = str(content.get("about", "")).split(". ")[0].rstrip(".")
+    is_options = plural == "options"
+    contracts = ask(request, "/v1/contracts", {"limit": "1000"}).content["items"] if is_options else ()
+    used = (
+        {c["contract"] for option in content.get("options", ()) for c in option["contracts"]} if is_options else set()
+    )
+    contracts = sorted(
+        contracts, key=lambda each: (each["author"] == "data-pack", each["id"] not in used, each["title"])
+    )
+    results = _results(request, plural, name)
     return page(
         "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
         plural=plural, name=name, fields=fields, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
         may_change=may(request, "PUT", f"/v1/{plural}/{name}"), once=new_once(), typed=typed, faults=faults, chosen=chosen, kind=DOCUMENT_KINDS[plural].kind,
+        first_year=max((str(each["since"]) for each in content.get("options", ()) if each.get("since")), default="") if is_options else "", contracts=contracts, options=content.get("options", ()) if is_options else (), groups=content.get("groups", ()) if is_options else (),
+        results=results, by_path={field: said for field, said in faults if field},
     )  # fmt: skip
+
+
+def _results(request: Request, plural: str, name: str) -> list[tuple[str, str]]:
+    """The newest results that were made from a document: where each stands, and words."""
+    service, found = service_of(request), []
+    for address, _, _ in RUNS.get(plural, ()):
+        kind = BY_ADDRESS[address]
+        last = service.store.newest(kind.name)
+        if last is None or service.identity.refusal(caller_of(request), "GET", f"/v1/{address}") is not None:
+            continue
+        for stored in reversed(service.store.results(kind.name, last.seq - 50, 50)):
+            asked = asked_of(service, stored)
+            if asked.get(kind.document) == name:
+                made = moment(stored.created).strftime("%-d %B %Y, %H:%M")
+                found.append(
+                    (
+                        f"/{address}/{stored.id}",
+                        f"{kind.name.replace('_', ' ').capitalize()} {stored.id[:16]}, {made}, by {stored.author}",
+                    )
+                )
+    return found[:10]
 
 
 def acted(request: Request) -> Response:
@@ -90,7 +133,10 @@ def acted(request: Request) -> Response:
         return _shown(
             request,
             typed,
-            [(f.where, f"{f.where.capitalize()}: found {f.found}; expected {f.expected}.") for f in error.faults]
+            [
+                (f.where, f"{_LABELS.get(f.where, f.where.capitalize())}: found {f.found}; expected {f.expected}.")
+                for f in error.faults
+            ]
             or [("", error.message)],
             422,
         )
@@ -108,6 +154,14 @@ def _done(request: Request, plural: str, name: str, form: Form) -> Response:
         made = copied(content, form.text("new_id"), form.text("new_title"))
         ask(request, f"/v1/{plural}", method="POST", body=made, headers=form.key)
         return moved_to(f"/{plural}/{made['id']}")
+    if what == "option":
+        names, why = (
+            (form.text("option"), form.text("option_title"), form.text("since")),
+            (form.text("option_reason"), form.text("option_owner")),
+        )
+        made = with_option(content, names, form.text("like"), form.text("contract"), form.all("groups"), why)
+        ask(request, path, method="PUT", body=made, headers={"If-Match": form.text("etag")})
+        return moved_to(f"/{plural}/{name}")
     if what == "back":
         made = ask(request, f"{path}/versions/{form.text('digest')}").content
     else:

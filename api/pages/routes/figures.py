@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.charts.material import SERVICES
 from api.pages.asking import ask
 from api.pages.rendering import page
 from api.pages.seen import run_of
@@ -72,6 +73,7 @@ def _node(tree: dict[str, Any], run: str) -> ShownFigure:
         href = f"/figures/{run}/{found[1]}/{found[2]}?{urlencode({'where': where, 'depth': _LEVELS}, doseq=True)}"
         spoken = _LABEL.match(title)
         rest = _KEY.sub("", title[title.index(" ") :].strip()) if " " in title else ""
+        rest = ", ".join(SERVICES.get(part, part) for part in rest.split(", "))
         if spoken:
             title = (
                 f"{heading(found[2]).replace(' (£)', '')} ({heading(found[1]).lower()}){', ' + rest if rest else ''}"

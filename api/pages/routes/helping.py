@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import ask
-from api.pages.rendering import moved_to, page
+from api.pages.rendering import page
 
 WORDS = (
     ("Allocation", "What an area gets in a year, after pace of change."),
@@ -42,10 +41,4 @@ def helped(request: Request) -> Response:
     )
 
 
-def data_checks(request: Request) -> Response:
-    """Whether the inputs can be trusted: the data packs, and what the newest run said of its numbers."""
-    ask(request, "/v1/data-packs")
-    return moved_to("/data-packs")
-
-
-ROUTES = [Route("/help", helped), Route("/data-checks", data_checks)]
+ROUTES = [Route("/help", helped)]

@@ -35,7 +35,7 @@ def _tasks(request: Request) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for status, tag in (("running", "running"), ("queued", "waiting"), ("failed", "failed")):
         for job in service.store.jobs(0, 5, status):
-            found.append((tag, f"{job.kind} asked for by {job.author}", f"/jobs/{job.id}"))
+            found.append((tag, f"{job.kind.replace('_', ' ')} asked for by {job.author}", f"/jobs/{job.id}"))
     last = service.store.newest("run")
     if last is not None:
         seen = run_of(request, last.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 
 import polars as pl
@@ -12,12 +13,27 @@ from starlette.routing import Route
 
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
 from api.boards.run import localities, place_table, provider_table
-from api.pages.answers import money
+from api.charts.choice import Choice
+from api.charts.material import SERVICES
+from api.pages.answers import money, worked_out
 from api.pages.asking import service_of
-from api.pages.drawn import picture
-from api.pages.rendering import moved_to, page
+from api.pages.drawn import gallery_of, gallery_of_run
+from api.pages.findings import Finding, view_tabs, years_select
+from api.pages.outcomes import newest_of
+from api.pages.rendering import moved_to
 from api.pages.seen import SeenRun, run_of
-from api.pages.tables import Link, PageTable, asked_file, heading
+from api.pages.tables import Link, PageTable, heading
+from capitation.pack.parameters import Parameters
+from capitation.pack.sources import DataPack
+
+_ASSUMED = {"rank": "Rank", "about": "What is assumed, and on what it rests", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
+            "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
+"""Columns of the log of assumptions."""
+
+_MAPS = {"order": "By distance", "tiles": "By place"}
+_SHIFTS = {"money": "Money", "activity": "Activity"}
+_OF_MIX = {"mix", "left"}
+"""Lines of a chain with a mix in it that the run itself has not."""
 
 
 def figure(run: str, table: str, column: str, **key: str) -> Link:
@@ -36,14 +52,19 @@ def allocation(request: Request, seen: SeenRun) -> Response:
     shows = {"localities": _localities, "places": _places, "providers": _providers, "waterfall": _waterfall}
     show = request.query_params.get("show", "localities")
     table = shows.get(show, _localities)(seen, year)
-    file = asked_file(request, table)
-    if file is not None:
-        return file
     pack = service_of(request).packs.named(seen.data_pack).opened()
     lines = money(seen, year, WholePlan(seen.run, year, pack))
     tabs = [(f"?show={name}&year={year}", name.capitalize(), name == show) for name in shows]
-    return page("table_page.html", request, title="Where the money goes", lead=lines[0], drivers=lines[1:], seen=seen, table=table, tabs=tabs,
-                years=seen.years, year=year, keep=f"show={show}&", query=f"show={show}&year={year}&", figure=picture(seen, "waterfall", year))  # fmt: skip
+    figure = gallery_of_run(request, seen).picture("waterfall", Choice(year=year))
+    return Finding(
+        "Where the money goes", lines[0], seen.facts, lines[1:], seen.stale, again(seen), tabs, years_select(seen.years, year), (("show", show),),
+        figure, table, not_in=seen.not_in,
+    ).answer(request)  # fmt: skip
+
+
+def again(seen: SeenRun) -> tuple[str, str]:
+    """Where a run that no longer stands is made again."""
+    return f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"
 
 
 def _localities(seen: SeenRun, year: str) -> PageTable:
@@ -125,7 +146,7 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
         "gap_pence": figure(seen.id, "place_distance", "closing_dft_pence", **key), "distance": figure(seen.id, "place_distance", "closing_dft_share", **key),
     }  # fmt: skip
     heads = {"name": "Locality", "target_pence": "Target", "total_pence": "Money", "gap_pence": "Above or below target", "distance": "As a share",
-             "gap_head": "£ a head", "half_pence": "Closing half costs"}  # fmt: skip
+             "gap_head": "A head", "half_pence": "Closing half costs"}  # fmt: skip
     table = PageTable(
         f"Distance from target, {year}, furthest under first",
         rows,
@@ -134,51 +155,102 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
         frozenset({"target_pence", "total_pence", "gap_pence", "half_pence"}),
         f"fair-share-{seen.id}",
     )
-    file = asked_file(request, table)
-    if file is not None:
-        return file
     pack = service_of(request).packs.named(seen.data_pack).opened()
     lines = who_is_furthest(WholePlan(seen.run, year, pack))
-    return page("table_page.html", request, title="Who is furthest from their fair share", lead=lines[0], drivers=lines[1:], seen=seen, table=table,
-                tabs=(), years=seen.years, year=year, keep="", query=f"year={year}&", figure=picture(seen, "distances", year))  # fmt: skip
+    show = request.query_params.get("show", "order")
+    show = show if show in _MAPS else "order"
+    gallery = gallery_of_run(request, seen)
+    drawn = gallery.picture("tiles", Choice(year=year)) if show == "tiles" else gallery.picture("distances")
+    return Finding(
+        "Who is furthest from their fair share", lines[0], seen.facts, lines[1:], seen.stale, again(seen), view_tabs(_MAPS, show, f"&year={year}"),
+        years_select(seen.years, year), (("show", show),), drawn, table, not_in=seen.not_in,
+        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of it chance alone may make")],
+    ).answer(request)  # fmt: skip
 
 
 def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
     rows = seen.run.frames["assumption"].sort("rank")
-    heads = {n: heading(n) for n in rows.columns if n not in {"document"}}
-    table = PageTable("Assumptions, those that matter most first", rows, heads, name=f"assumptions-{seen.id}")
-    file = asked_file(request, table)
-    if file is not None:
-        return file
+    table = PageTable(
+        "Assumptions, those that matter most first",
+        rows,
+        {n: w for n, w in _ASSUMED.items() if n in rows.columns},
+        name=f"assumptions-{seen.id}",
+    )
     weak = rows.filter(pl.col("quality").cast(pl.String).str.contains("weak|red|low")).height if rows.height else 0
     lead = (
         f"{rows.height} judgements are in this run; {weak} of them rest on weak evidence."
         if rows.height
         else "This run has no log of assumptions."
     )
-    return page("table_page.html", request, title="What is assumed", lead=lead, drivers=("Change one on its scenario's page, with a reason and an owner.",), seen=seen,
-                table=table, tabs=(), years=(), year="", keep="", query="", figure=None)  # fmt: skip
+    most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_open else ()
+    drivers = [*most, "Change one on its scenario's page, with a reason and an owner."]
+    compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
+    drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
+    return Finding(
+        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), figure=drawn, table=table, not_in=seen.not_in,
+    ).answer(request)  # fmt: skip
 
 
 def activity_shift(request: Request, seen: SeenRun) -> Response:
     """From the deficit when nothing is done to what is left."""
-    every = seen.run.frames.get("bridge", pl.DataFrame())
+    show = request.query_params.get("show", "money")
+    show = show if show in _SHIFTS else "money"
+    frames = worked_out(request, seen).frames if seen.is_open else {}
+    every = frames.get("bridge", seen.run.frames.get("bridge", pl.DataFrame()))
     years = list(every["year"].unique().sort()) if every.height else []
-    year = request.query_params.get("year") or (years[-1] if years else "")
+    asked = request.query_params.get("year", "")
+    year = asked if asked in years else (years[-1] if years else "")
     rows = (
         every.filter((pl.col("year") == year) & (pl.col("level") == "system")).sort("step") if every.height else every
     )
-    key = {n: f"{{{n}}}" for n in ("year", "organisation", "level", "line") if n in rows.columns}
-    table = PageTable(f"From doing nothing to what is left, {year}", rows, {"title": "Line", "amount_pence": "Amount", "source": "Where it comes from"} if rows.height else {},
-                  {"amount_pence": figure(seen.id, "bridge", "amount_pence", **key)}, frozenset({"amount_pence"}), f"chain-{seen.id}")  # fmt: skip
-    file = asked_file(request, table)
-    if file is not None:
-        return file
     pack = service_of(request).packs.named(seen.data_pack).opened()
-    lines = what_is_left(WholePlan(seen.run, year, pack))
-    return page("table_page.html", request, title="What is left of the deficit", lead=lines[0], drivers=lines[1:], seen=seen, table=table, tabs=(),
-                years=years, year=year, keep="", query=f"year={year}&", figure=picture(seen, "bridge", year))  # fmt: skip
+    if rows.height:
+        rows = rows.with_columns(pl.col("source").map_elements(partial(source_words, pack), return_dtype=pl.String))
+    key = {n: f"{{{n}}}" for n in ("year", "organisation", "level", "line") if n in rows.columns}
+    trace = figure(seen.id, "bridge", "amount_pence", **key)
+    links: dict[str, Link] = {"amount_pence": lambda row: "" if row["line"] in _OF_MIX else trace(row)}
+    heads = {"title": "Line", "amount_pence": "Amount", "source": "Where it comes from"} if rows.height else {}
+    table = PageTable(
+        f"From doing nothing to what is left, {year}",
+        rows,
+        heads,
+        links,
+        frozenset({"amount_pence"}),
+        f"chain-{seen.id}",
+    )
+    lines = what_is_left(WholePlan(seen.run, year, pack, chain=every if every.height else None))
+    gallery = gallery_of_run(request, seen)
+    chart = gallery.picture("bridge" if show == "money" else "activity", Choice(year=year or None))
+    moved = chart.figure.table if show == "activity" and chart.figure is not None else None
+    if moved is not None:
+        table = PageTable(
+            f"Activity by setting, {year}", moved, {n: n for n in moved.columns}, name=f"activity-{seen.id}"
+        )
+    waits = (
+        ["The mix of investments is being worked out; look again in half a minute."]
+        if seen.is_open and not frames
+        else []
+    )
+    return Finding(
+        "What is left of the deficit", lines[0], seen.facts, [*lines[1:], *waits], seen.stale, again(seen), view_tabs(_SHIFTS, show, f"&year={year}"),
+        years_select(years, year), (("show", show),), chart, table,
+        links=[(f"/runs/{seen.id}/investment", "What should be invested in")], not_in=seen.not_in,
+    ).answer(request)  # fmt: skip
+
+
+def source_words(pack: DataPack, text: str) -> str:
+    """Where a line comes from, with the titles of sources and figures instead of their names."""
+    head, mark, rest = text.partition(": ")
+    if mark and head in pack.sources:
+        return f"{pack.sources[head].title}, {rest.replace('_', ' ')}"
+    known = Parameters(pack)
+    if text in known:
+        return known.parameter(text).about
+    start, mark, streams = text.partition("streams ")
+    if mark:
+        text = f"{start}money for {', '.join(SERVICES.get(each, each).lower() for each in streams.split(', '))}"
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _of_run(path: str, shown: Callable[[Request, SeenRun], Response]) -> Callable[[Request], Response]:

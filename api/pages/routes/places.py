@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.charts.choice import Choice
 from api.pages.asking import caller_of, form_of, service_of
+from api.pages.drawn import gallery_of_run
 from api.pages.rendering import page
 from api.pages.seen import run_of
 from api.pages.tables import PageTable, heading
@@ -28,18 +30,22 @@ def places(request: Request) -> Response:
     """The map in use, and the form for another."""
     pack = service_of(request).pack.opened()
     published = _published(pack)
+    names = _names(request)
     if request.method == "POST":
         form = form_of(request)
         text = form.text("file") or form.text("map")
         members, faults = checked(text, published)
-        table = None if members is None else _table(request, members, published, pack)
+        table = None if members is None else _table(request, members, published, pack, names)
         if members is not None and form.text("do") == "file":
             return Response(
                 members.write_csv(),
                 headers={"Content-Disposition": 'attachment; filename="membership.csv"'},
                 media_type="text/csv",
             )
-        lead = f"The map has {len(faults)} faults; nothing was changed." if faults else _finding(table)
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lead = f"The map has {count}; nothing was changed." if faults else _finding(table)
+        if request.headers.get("hx-request"):
+            return page("places_part.html", request, lead=lead, table=table, faults=faults)
         return _page(request, lead, table, text, faults, 422 if faults else 200, published)
     text, table, lead = (
         "practice_code,locality_code\n",
@@ -48,10 +54,18 @@ def places(request: Request) -> Response:
     )
     if service_of(request).store.newest("run") is not None:
         members = run_of(request).run.frames["membership"]
-        table = _table(request, members, published, pack)
+        table = _table(request, members, published, pack, names)
         text = members.select("practice_code", "locality_code").sort("locality_code", "practice_code").write_csv()
         lead = _finding(table)
     return _page(request, lead, table, text, (), 200, published)
+
+
+def _names(request: Request) -> dict[str, str]:
+    """Names of localities and places, as the newest run has them."""
+    if service_of(request).store.newest("run") is None:
+        return {}
+    seen = run_of(request)
+    return seen.names("place") | seen.names("locality")
 
 
 def _published(pack: DataPack) -> pl.DataFrame:
@@ -91,24 +105,23 @@ def _shows_people(request: Request, published: pl.DataFrame) -> bool:
     return sees_everything(caller, service.system) and not has_small
 
 
-def _table(request: Request, members: pl.DataFrame, published: pl.DataFrame, pack: DataPack) -> PageTable:
+def _table(
+    request: Request, members: pl.DataFrame, published: pl.DataFrame, pack: DataPack, names: dict[str, str]
+) -> PageTable:
     """The localities of a map, with their people where the caller may see them."""
     if _shows_people(request, published):
-        return _sizes(members, published, pack)
+        return _sizes(members, published, pack, names)
     counted = members.group_by("locality_code").agg(pl.len().cast(pl.Int64).alias("practices")).sort("locality_code")
-    return PageTable(
-        "Localities with their practices", counted, {n: heading(n) for n in counted.columns}, name="localities"
-    )
+    counted = counted.with_columns(name=pl.col("locality_code").replace(names))
+    heads = {"name": "Locality", "locality_code": "Locality code", "practices": "Practices"}
+    return PageTable("Localities with their practices", counted, heads, name="localities")
 
 
-def _sizes(members: pl.DataFrame, published: pl.DataFrame, pack: DataPack) -> PageTable:
+def _sizes(members: pl.DataFrame, published: pl.DataFrame, pack: DataPack, names: dict[str, str]) -> PageTable:
     sizes: pl.DataFrame = maps.locality_sizes(members, published, *maps.locality_band(pack, FinancialYear(_YEAR)))
-    return PageTable(
-        "Localities with their registered persons",
-        sizes,
-        {name: heading(name) for name in sizes.columns},
-        name="localities",
-    )
+    named = sizes.with_columns(name=pl.col("locality_code").replace(names), where=pl.col("place_code").replace(names))
+    heads = {"name": "Locality", "where": "Place", **{n: heading(n) for n in sizes.columns if n != "place_code"}}
+    return PageTable("Localities with their registered persons", named, heads, name="localities")
 
 
 def _finding(table: PageTable | None) -> str:
@@ -121,7 +134,11 @@ def _finding(table: PageTable | None) -> str:
         else 0
     )
     said = f"{table.frame.height} localities; every practice is in one of them, and none in two."
-    return f"{said} {count} are larger or smaller than the plan's band." if outside else said
+    return (
+        f"{said} {count or 'None'} {'is' if count < 2 else 'are'} larger or smaller than the plan's band."
+        if outside
+        else said
+    )
 
 
 def _page(
@@ -133,6 +150,7 @@ def _page(
     status: int,
     published: pl.DataFrame,
 ) -> Response:
+    seen = None if service_of(request).store.newest("run") is None else run_of(request)
     names = [
         c
         for c in ("practice_code", "practice_name", "name", "registered_persons", "district_code")
@@ -151,6 +169,8 @@ def _page(
         text=text,
         faults=faults,
         practices=listing,
+        facts=() if seen is None else seen.facts,
+        figure=None if seen is None else gallery_of_run(request, seen).picture("tiles", Choice(year=seen.year(None))),
     )
 
 

@@ -1,7 +1,8 @@
-"""Results that boards choose by: contract options beside each other, and the best mix of investments."""
+"""What a board chooses by: the contracts tried on a run, and the best mix of investments, worked out or asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -9,194 +10,186 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import ask, caller_of, service_of
-from api.pages.rendering import page
+from api.pages.answers import worked_out
+from api.pages.asking import ask, service_of
+from api.pages.drawn import gallery_of_run
+from api.pages.findings import Finding, Start, view_tabs
+from api.pages.outcomes import newest_of, result_of
+from api.pages.rendering import moved_to
 from api.pages.seen import run_of
-from api.pages.tables import PageTable, asked_file, heading
-from api.service.records.failures import ServiceError
-from api.service.views.models import moment
-from capitation.errors import UnknownNameError
-from capitation.money.pence import board_text
+from api.pages.tables import PageTable, heading
+
+VIEWS = {"mix": "The mix by year", "frontier": "What we give up"}
+"""Views of an investment page."""
+
+_GAINS = {"title": "Solution", "year": "Year", "avoided_units": "Activity avoided", "cost_released_pence": "Cost released",
+          "savings_pence": "Savings", "spend_pence": "Spend", "gain_pence": "Gain"}  # fmt: skip
 
 
-def _seen(request: Request, kind: str, result: str, name: str) -> pl.DataFrame:
-    """A table of a result as far as the caller sees it."""
-    try:
-        found = service_of(request).seen(kind, result, name, caller_of(request))
-    except UnknownNameError:
-        return pl.DataFrame()
-    return pl.DataFrame() if found is None else found[0]
+def contracts(request: Request) -> Response:
+    """The newest comparison of contract options on a run's scenario, or where one is asked for."""
+    seen = run_of(request, request.path_params["run"])
+    scenario = str(seen.run.manifest.scenario["id"])
+    found = newest_of(request, "comparisons", scenario)
+    if found is not None:
+        return moved_to(found.root)
+    starts = []
+    for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
+        if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
+            starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
+    said = worked_out(request, seen).answers.get(3, []) if seen.is_open else []
+    lead = said[0] if said else "Contract options on this run have not been compared yet."
+    links = [("/options", "Contract options that are stored"), ("/contracts", "Contracts that they may name")]
+    return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, starts=starts, links=links, not_in=seen.not_in).answer(request)  # fmt: skip
 
 
-def _names(request: Request) -> dict[str, str]:
-    """Names of organisations by code, from the newest run; codes stand where there is none."""
-    if service_of(request).store.newest("run") is None:
-        return {}
-    return dict(run_of(request).run.frames["code_name"].select("code", "name").iter_rows())
-
-
-def _facts(request: Request, kind: str, result: str, address: str) -> list[tuple[str, str, str]]:
-    stored = service_of(request).store.result(kind, result)
-    if stored is None:
-        raise ServiceError("not-found", f"there is no {kind} {result!r}")
-    made = moment(stored.created).strftime("%-d %B %Y, %H:%M")
-    return [
-        (kind.capitalize(), result[:16], f"/v1/{address}/{result}"),
-        ("Made", f"{made} by {stored.author}", ""),
-        ("Status", "for decision, not approved", ""),
+def investment(request: Request) -> Response:
+    """What should be invested in, on a run: the mix that was worked out on it."""
+    seen = run_of(request, request.path_params["run"])
+    show = request.query_params.get("show", "mix")
+    show = show if show in VIEWS else "mix"
+    links = [
+        ("/problems", "What may be invested in, with which money and staff"),
+        ("/optimisations", "Mixes that were asked for"),
     ]
-
-
-def comparison(request: Request) -> Response:
-    """Contract options beside each other: what each organisation is left with, and how that differs from doing the minimum."""
-    result = request.path_params["result"]
-    facts = _facts(request, "comparison", result, "comparisons")
-    content = ask(request, f"/v1/comparisons/{result}").content
-    document: dict[str, Any] = content["content"].get("manifest", {}).get("scenario", {})
-    titles = (
-        {o["id"]: o.get("title", o["id"]) for o in document.get("options", ())}
-        if isinstance(document.get("options"), list)
-        else {}
-    )
-    rows = _seen(request, "comparison", result, "position")
-    names = _names(request)
-    cases = list(rows["activity_case"].unique().sort()) if "activity_case" in rows.columns else []
-    years = list(rows["year"].unique().sort()) if rows.height else []
-    case, year = (
-        request.query_params.get("case")
-        or (document.get("shown_case") if document.get("shown_case") in cases else next(iter(cases), "")),
-        request.query_params.get("year") or next(iter(years), ""),
-    )
-    shown = rows.filter((pl.col("year") == year) & (pl.col("activity_case") == case)) if cases else rows
-    options = list(dict.fromkeys(shown["option"])) if shown.height else []
-    wide = (
-        shown.pivot(on="option", index=["role", "organisation_code"], values="position_pence", aggregate_function="sum")
-        if shown.height
-        else shown
-    )
-    if wide.height:
-        wide = wide.with_columns(pl.col("organisation_code").replace(names).alias("organisation")).rename(
-            {o: f"{o}_pence" for o in options}
-        )
-    heads = (
-        {"organisation": "Organisation", "role": "As", **{f"{o}_pence": titles.get(o, o) for o in options}}
-        if wide.height
-        else {}
-    )
-    table = PageTable(
-        f"What each organisation is left with, {year}, activity {case}",
-        wide,
-        heads,
-        short=frozenset(f"{o}_pence" for o in options),
-        name=f"comparison-{result}",
-    )
-    file = asked_file(request, table)
-    if file is not None:
-        return file
-    lead = _best(wide, options, titles)
-    parts = [
-        ("First-year gap between both parties' expected cost", "expected_gap"),
-        ("Terms in which the options differ", "option_terms"),
-        ("Who pays when activity moves", "who_pays"),
-    ]
-    more = []
-    for caption, name in parts:
-        frame = _seen(request, "comparison", result, name).head(60)
-        if frame.height:
-            for column in frame.columns:
-                if column.endswith("_code"):
-                    frame = frame.with_columns(pl.col(column).replace(names))
-                elif column == "option":
-                    frame = frame.with_columns(pl.col(column).replace(titles))
-            more.append(
-                PageTable(
-                    caption,
-                    frame,
-                    {n: heading(n) for n in frame.columns if frame.schema[n] != pl.List},
-                    short=frozenset(n for n in frame.columns if n.endswith("_pence")),
-                )
-            )
-    return page("result.html", request, title="Contract options beside each other", lead=lead, facts=facts, table=table, more=more, lists=(),
-                choices=(("year", "Year", years, year), ("case", "Activity", cases, case)), query=f"year={year}&case={case}&")  # fmt: skip
-
-
-def _best(wide: pl.DataFrame, options: list[str], titles: dict[str, str]) -> str:
-    if not wide.height or not options:
-        return "None of the positions of this comparison are yours to see."
-    said = []
-    for role in ("commissioner", "provider"):
-        rows = wide.filter(pl.col("role") == role)
-        if rows.height:
-            sums = {o: int(rows[f"{o}_pence"].sum()) for o in options}
-            best = max(sums, key=lambda o: sums[o])
-            said.append(f"{role}s are left with most under {titles.get(best, best)} ({board_text(sums[best])})")
-    words = "; ".join(said) or "nothing is to be compared"
-    return f"{words[0].upper()}{words[1:]}."
+    if not seen.is_open:
+        lead = "This is seen by those who run the system."
+        return Finding("What should be invested in", lead, seen.facts, not_in=seen.not_in).answer(request)
+    worked = worked_out(request, seen)
+    said = worked.answers.get(4, [])
+    lines = worked.frames.get("mix_line", pl.DataFrame())
+    waits = "Being worked out; this page looks again by itself."
+    lead = said[0] if said else waits
+    figure = gallery_of_run(request, seen).picture(show) if lines.height else None
+    rows = lines.sort("year", "gain_pence", descending=[True, True]) if lines.height else lines
+    table = PageTable("What each solution avoids, releases, saves and spends", rows, {n: w for n, w in _GAINS.items() if n in rows.columns},
+                      short=frozenset(n for n in _GAINS if n.endswith("_pence")), name=f"mix-{seen.id}")  # fmt: skip
+    if show == "frontier" and figure is not None and figure.figure is not None:
+        points = figure.figure.table
+        table = PageTable(figure.title, points, {n: n for n in points.columns}, name=f"frontier-{seen.id}")
+    return Finding(
+        "What should be invested in", lead, seen.facts, said[1:], seen.stale, (f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"), tabs=view_tabs(VIEWS, show), figure=figure,
+        table=table if lines.height else None, links=links, not_in=seen.not_in, refresh=None if worked.is_over else 3,
+    ).answer(request)  # fmt: skip
 
 
 def optimisation(request: Request) -> Response:
-    """The best mix, what it is worth, and what more of each limit would be worth; or which limits clash."""
-    result = request.path_params["result"]
-    facts = _facts(request, "optimisation", result, "optimisations")
-    content: dict[str, Any] = ask(request, f"/v1/optimisations/{result}").content["content"]
-    mix, prices = (_seen(request, "optimisation", result, name) for name in ("mix", "prices"))
-    titles = (
-        {code: each.get("title", code) for code, each in (content.get("mix") or {}).items()}
-        if isinstance(content.get("mix"), dict)
-        else {}
-    )
-    if mix.height and "solution" in mix.columns:
-        mix = mix.with_columns(pl.col("solution").replace(titles))
-    table = PageTable("The mix", mix, {n: heading(n) for n in mix.columns}, name=f"mix-{result}")
-    file = asked_file(request, table)
-    if file is not None:
-        return file
-    goals = content.get("goals") or ()
-    worth = "; ".join(
-        f"{g['measure']} {g['value']:,.0f} {g['unit']}"
-        for g in goals
-        if isinstance(g, dict) and isinstance(g.get("value"), int | float)
-    )
-    lead = f"{str(content.get('status', 'ended')).capitalize()}: {content.get('meaning', '')}".rstrip(": .") + (
-        f". The mix reaches {worth}." if worth else "."
-    )
-    must = (content.get("infeasible") or {}).get("must_give", ()) if isinstance(content.get("infeasible"), dict) else ()
-    lists = (
-        [
-            (
-                "These limits cannot all be kept; the smallest change that would do",
-                [f"{g['limit']}: {g['must_give']:,.6g} {g['unit']} {g['side']}" for g in must],
-            )
-        ]
-        if must
-        else []
-    )
-    for name, caption in (("knife_edges", "On a knife edge"), ("warnings", "To know")):
-        if content.get(name):
-            lists.append((caption, [str(each) for each in content[name]]))
-    more = (
-        [
+    """The best mix that was asked for, what it is worth, and what more of each limit would be worth; or which limits clash."""
+    found = result_of(request, "optimisations", request.path_params["result"])
+    content = found.content
+    mix, prices = (found.tables[name] if name in found.tables else pl.DataFrame() for name in ("mix", "prices"))
+    left_out = 0
+    if mix.height:
+        places = pl.col("place").map_elements(_places(request), return_dtype=pl.String)
+        mix = mix.with_columns(pl.col("solution").replace(_titles(content)), places).sort("start", "solution", "place")
+        left_out = mix.filter(pl.col("start").is_null())["solution"].n_unique()
+        mix = mix.filter(pl.col("start").is_not_null())
+    heads = {"solution": "Solution", "place": "Where", "start": "Starts", "scale": "Part of its full size"}
+    table = PageTable("The mix", mix, {n: w for n, w in heads.items() if n in mix.columns}, name=f"mix-{found.id[:16]}")
+    credit = found.tables["credit"] if "credit" in found.tables else pl.DataFrame()
+    more = []
+    if credit.height:
+        sums = (
+            credit.group_by("solution", "year")
+            .agg(pl.col("units").sum())
+            .with_columns(pl.col("solution").replace(_titles(content)))
+        )
+        wide = sums.sort("year").pivot(on="year", index="solution", values="units").sort("solution")
+        more.append(
+            PageTable("Activity that each solution avoids, by year", wide, {n: heading(n) for n in wide.columns})
+        )
+    if prices.height:
+        named = {"limit": "Limit", "unit": "Unit", "at": "Stands at", "price": "One more is worth", "price_unit": "In"}
+        more.append(
             PageTable(
                 "What one more of each limit is worth",
                 prices.head(60),
-                {n: heading(n) for n in prices.columns if prices.schema[n] != pl.List},
+                {n: w for n, w in named.items() if n in prices.columns},
             )
-        ]
-        if prices.height
+        )
+    said = [_say(each) for each in content.get("price_sentences") or ()][:3]
+    said += (
+        [f"{left_out} solutions are not started somewhere or anywhere; the mix below has those that are."]
+        if left_out
         else []
     )
-    return page(
-        "result.html",
-        request,
-        title="The best mix of investments",
-        lead=lead,
-        facts=facts,
-        table=table,
-        more=more,
-        lists=lists,
-        choices=(),
-        query="",
+    return Finding(
+        "The best mix of investments", _mix_lead(content), found.facts, said, found.stale,
+        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and look again"), table=table, more=more, lists=_clashes(content),
+        not_in=[_say(each) for each in content.get("silent") or ()],
+    ).answer(request)  # fmt: skip
+
+
+def _places(request: Request) -> Callable[[str], str]:
+    """The name of a place of a mix, as the newest run has it; a mix writes codes with lines below."""
+    names = run_of(request).names("locality") if service_of(request).store.newest("run") is not None else {}
+    known = {code.replace("-", "_"): name for code, name in names.items()} | {"ALL": "everywhere"}
+    return lambda code: known.get(code.replace("-", "_"), code)
+
+
+def _titles(content: Any) -> dict[str, str]:  # noqa: ANN401  # any JSON
+    mix = content.get("mix")
+    return {code: each.get("title", code) for code, each in mix.items()} if isinstance(mix, dict) else {}
+
+
+def _mix_lead(content: Any) -> str:  # noqa: ANN401  # any JSON
+    """What the best mix reaches, in a sentence."""
+    said = []
+    for goal in content.get("goals") or ():
+        value = goal.get("value_gbp") or goal.get("value")
+        if value is not None:
+            amount = (
+                f"£{float(value) / 1e6:,.1f}m"
+                if goal.get("value_gbp")
+                else f"{float(value):,.0f} {goal.get('unit', '')}"
+            )
+            said.append(f"{_measure(content, str(goal['measure']))} of {amount}")
+    must = content.get("infeasible")
+    if must:
+        return "No mix keeps every limit; which limits clash stands below."
+    count = len(_titles(content))
+    how = _say(str(content.get("meaning", "")))
+    head = f"{count} solutions together reach a {' and '.join(said)}" if said else "The search has ended"
+    return f"{head}; {how[:1].lower()}{how[1:]}" if how else f"{head}."
+
+
+def _measure(content: Any, name: str) -> str:  # noqa: ANN401  # any JSON
+    known = {"npv": "net present value", "avoided": "activity avoided"}
+    return known.get(name, name.replace("_", " "))
+
+
+def _say(text: str) -> str:
+    words = (
+        text.replace(" npv ", " net present value ")
+        .replace("non_recurrent", "non-recurrent")
+        .replace("non_elective", "emergency")
+        .replace("_", " ")
     )
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""
 
 
-ROUTES = [Route("/comparisons/{result}", comparison), Route("/optimisations/{result}", optimisation)]
+def _clashes(content: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401  # any JSON
+    found = content.get("infeasible")
+    must = found.get("must_give", ()) if isinstance(found, dict) else ()
+    lists = []
+    if must:
+        said = [f"{g['limit']}: {g['must_give']:,.6g} {g['unit']} {g['side']}" for g in must]
+        lists.append(("These limits cannot all be kept; the smallest change that would do", said))
+    for name, caption in (("knife_edges", "On a knife edge"),):
+        if content.get(name):
+            lists.append((caption, [_say(str(each)) for each in content[name]]))
+    return lists
+
+
+def newest(request: Request) -> Response:
+    """The page of the newest run."""
+    return moved_to(f"/runs/{run_of(request).id}{request.url.path}")
+
+
+ROUTES = [
+    Route("/investment", newest),
+    Route("/risk", newest),
+    Route("/runs/{run}/contracts", contracts),
+    Route("/runs/{run}/investment", investment),
+    Route("/optimisations/{result}", optimisation),
+]

@@ -57,7 +57,7 @@ def job(request: Request) -> Response:
         "failed": "failed",
         "cancelled": "was cancelled",
     }
-    lead = f"The {view['kind']} {words[view['status']]}."
+    lead = f"The {view['kind'].replace('_', ' ')} {words[view['status']]}."
     return page("job.html", request, title=lead, lead="" if is_over else "You may close this page; the work goes on, and this address shows how far it is.",
                 view=view, said=said, result=result, is_over=is_over, refresh=None if is_over else 2,
                 can_cancel=not is_over and may(request, "DELETE", path))  # fmt: skip
@@ -77,7 +77,7 @@ def run(request: Request) -> Response:
     approval = service_of(request).store.approval_of("run", seen.id)
     return page("run.html", request, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
                 can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
-                faults=(), typed={}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}")  # fmt: skip
+                faults=(), typed={}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
 
 
 def approved(request: Request) -> Response:

@@ -1,7 +1,14 @@
-"""What if: growth of the money moved by a slider, and the headline with it; nothing is kept."""
+"""What if: growth of the money, the pace of change and the corridor of a contract moved by sliders, and the headline with them; nothing is kept.
+
+Answers come from the stages of the run that what was moved does not touch, so that they are there while somebody waits.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,78 +19,260 @@ from starlette.routing import Route
 
 from api.boards.questions import WholePlan, how_much, who_is_furthest
 from api.boards.run import localities
-from api.pages.asking import may, service_of
+from api.pages.asking import service_of
 from api.pages.rendering import page
-from api.pages.seen import run_of
+from api.pages.seen import SeenRun, run_of
 from api.pages.tables import PageTable
 from api.service.security.access import AccessError
+from capitation.errors import CapitationError
 from capitation.money.pence import board_text
+from capitation.pack.parameters import Parameters
+from capitation.pack.sources import DataPack
 from capitation.records.documents import parse_document
+from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
+from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from contracts.document.contract import read_contract
+from contracts.document.models import Contract
+from contracts.options.document import ContractOptions, read_options
+from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.what_if import paced
+from optimiser.links.assumed.what_if import what_if as what_if_of
 
-LEAST, MOST = Decimal(-3), Decimal(3)
+_PACES = {
+    "floor": ("pace.floor_growth", "the least that anybody grows"),
+    "cap": ("pace.largest_growth", "the most that anybody grows"),
+}
+"""Sliders of the pace of change: the dated parameter of each, and words."""
+
+_EDGES = {"inner_edge": "where sharing of gains and losses begins", "outer_edge": "where the higher share begins"}
+"""Sliders of a corridor: parameters of its contract, and words."""
+
+_PLAIN = {
+    "cap_growth needs a floor_total": "the growth of areas over target needs a least growth of anybody",
+    "floor_total": "the least growth of anybody",
+}
+"""Names of figures of a policy in words."""
+
+_SAME = 1_000_000
+"""Pence that count as nothing in a sentence."""
+
+_MOST_KEPT = 8
+_STEP = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A slider: its name, its words, where it stands, and its ends, in percent."""
+
+    name: str
+    words: str
+    short: str
+    now: Decimal
+    least: Decimal
+    most: Decimal
+    typed: str
+    fault: str = ""
+
+    @property
+    def value(self) -> Decimal:
+        """What it is moved to; where it stands now if what was typed is no such number, or the same but for the slider's steps."""
+        if self.fault or abs(Decimal(self.typed) - self.now) < _STEP:
+            return self.now
+        return Decimal(self.typed)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it was moved."""
+        return self.value != self.now
 
 
 def what_if(request: Request) -> Response:
-    """The headline at another growth."""
-    if not may(request, "POST", "/v1/runs"):
-        raise AccessError("role", "trying out another growth belongs to those who make runs")
+    """The headline with other sliders."""
     seen = run_of(request)
-    typed = request.query_params.get("growth", "0")
-    growth, fault = _number(typed)
-    year = seen.year(None)
+    if not seen.is_open:
+        raise AccessError("role", "trying out other figures belongs to those who see the whole system")
     pack = service_of(request).packs.named(seen.data_pack).opened()
-    content: dict[str, Any] = dict(seen.run.manifest.scenario)
-    moved = (
-        seen.run
-        if fault or not growth
-        else evaluate(parse_document(_grown(content, growth, year), Scenario, "what if"), pack)
+    year = seen.year(None)
+    inputs = _inputs(seen, pack)
+    corridor = corridor_of(inputs)
+    sliders = _sliders(request, pack, corridor, year)
+    faults = [(each.name, f"{each.words}: {each.fault[:1].lower()}{each.fault[1:]}") for each in sliders if each.fault]
+    changes: dict[str, int] = {}
+    moved, refused = seen.run, ""
+    if not faults:
+        try:
+            moved, changes = _answered(inputs, seen, corridor, sliders, year)
+        except CapitationError as error:
+            said = "; ".join(f.expected for f in error.faults) or error.message
+            for name, words in _PLAIN.items():
+                said = said.replace(name, words)
+            refused = f"These cannot go together: {said}."
+    table = _table(seen.run, moved, year)
+    plan = WholePlan(moved, year, pack)
+    lines = [*_positions(changes, inputs.options), *how_much(plan)[:1], *who_is_furthest(plan)[:1]]
+    lead = refused or (
+        "Some of this cannot be worked with; what was typed is kept." if faults else _lead(sliders, table.frame, year)
     )
-    before, after = localities(seen.run, year), localities(moved, year)
-    rows = before.select("name", "area_code", "total_pence").join(
-        after.select("area_code", after_pence="total_pence", distance="distance"), on="area_code", how="left", validate="1:1"
-    ).with_columns(change_pence=pl.col("after_pence") - pl.col("total_pence")).sort("distance", nulls_last=True)  # fmt: skip
-    change = int(rows["change_pence"].sum())
-    lines = [*how_much(WholePlan(moved, year, pack))[:1], *who_is_furthest(WholePlan(moved, year, pack))[:1]]
-    lead = f"With {growth:+.1f}% on the money of {year} the localities have {board_text(abs(change))} {'more' if change >= 0 else 'less'} than in the run."
-    heads = {
-        "name": "Locality",
-        "total_pence": "In the run",
-        "after_pence": "With this growth",
-        "change_pence": "Change",
-        "distance": "Distance from target",
-    }
-    table = PageTable(
-        f"Money of localities, {year}", rows, heads, short=frozenset({"total_pence", "after_pence", "change_pence"})
-    )
-    template = "what_if_part.html" if request.headers.get("hx-request") else "what_if.html"
+    is_part = bool(request.headers.get("hx-request"))
+    template = "what_if_part.html" if is_part else "what_if.html"
     return page(
-        template,
-        request,
-        422 if fault else 200,
-        title="What if",
-        lead=lead,
-        lines=lines,
-        seen=seen,
-        table=table,
-        growth=typed,
-        fault=fault,
-        year=year,
-    )
+        template, request, 422 if (faults or refused) and not is_part else 200, title="What if", lead=lead, lines=lines, seen=seen, table=table, sliders=sliders,
+        faults=faults or ([("", refused)] if refused else []), year=year,
+    )  # fmt: skip
 
 
-def _number(text: str) -> tuple[Decimal, str]:
+def _sliders(request: Request, pack: DataPack, corridor: Contract | None, year: str) -> list[Slider]:
+    given = request.query_params
+    made = [
+        _slider(
+            given.get("growth"),
+            "growth",
+            (f"More or less growth of the placed money from {year} on", "growth"),
+            Decimal(0),
+            (Decimal(-3), Decimal(3)),
+        )
+    ]
+    for name, (parameter, words) in _PACES.items():
+        now = _now(pack, parameter, year)
+        if now is not None:
+            made.append(
+                _slider(
+                    given.get(name),
+                    name,
+                    (f"Pace of change: {words} a year, in every year", words),
+                    now,
+                    (Decimal(0), Decimal(15)),
+                )
+            )
+    edges = {} if corridor is None else _edges(corridor)
+    for name, words in _EDGES.items():
+        if name in edges:
+            made.append(
+                _slider(
+                    given.get(name),
+                    name,
+                    (f"Corridor: {words}, of target cost", words),
+                    edges[name],
+                    (Decimal(0), Decimal(10)),
+                )
+            )
+    return made
+
+
+def _slider(
+    typed: str | None, name: str, words: tuple[str, str], now: Decimal, ends: tuple[Decimal, Decimal]
+) -> Slider:
+    least, most = ends
+    text = f"{now.normalize():f}" if typed is None or not typed.strip() else typed.strip()
+    made = Slider(name, *words, now, least, most, text)
     try:
         value = Decimal(text)
     except InvalidOperation:
-        return Decimal(0), f"Found {text[:20]!r}; expected a number of percent such as 1.5"
-    if not value.is_finite() or not LEAST <= value <= MOST:
-        return Decimal(0), f"Found {text[:20]}; expected a number from {LEAST} to {MOST}"
-    return value, ""
+        return replace(made, fault=f"Found {text[:20]!r}; expected a number of percent such as 1.5")
+    if not value.is_finite() or not least <= value <= most:
+        return replace(
+            made, fault=f"Found {text[:20]}; expected a number from {least.normalize():f} to {most.normalize():f}"
+        )
+    return made
 
 
-def _grown(scenario: dict[str, Any], growth: Decimal, year: str) -> dict[str, Any]:
+def _now(pack: DataPack, name: str, year: str) -> Decimal | None:
+    """The value of a dated parameter in a year, in percent; None where the pack has no single one."""
+    path = f"parameters/{name.replace('.', '/')}.toml"
+    if path not in pack.files(path):
+        return None
+    try:
+        value = Parameters(pack).value(name, FinancialYear(year))
+    except CapitationError:
+        return None
+    return (Decimal(value) * 100).normalize() if value is not None else None
+
+
+def _inputs(seen: SeenRun, pack: DataPack) -> PlanInputs:
+    """The plan that the run is of: its scenario, and the contract options of the pack on it where there are some."""
+    scenario = Scenario.model_validate(seen.run.manifest.scenario)
+    name = f"options/{scenario.id}.toml"
+    path = pack.files(name).get(name)
+    return PlanInputs(scenario, pack, None if path is None else read_options(path), path)
+
+
+def corridor_of(inputs: PlanInputs) -> Contract | None:
+    """The first contract of the options that has a corridor with edges to move; None where there is none."""
+    if inputs.options is None:
+        return None
+    for name in dict.fromkeys(each.contract for option in inputs.options.options for each in option.contracts):
+        file = f"contracts/{name}.toml"
+        path = inputs.pack.files(file).get(file)
+        if path is not None:
+            contract = read_contract(path)
+            if {"inner_edge", "outer_edge"} <= {each.name for each in contract.parameters}:
+                return contract
+    return None
+
+
+def _edges(contract: Contract) -> dict[str, Decimal]:
+    """Where the edges of a corridor stand, in percent."""
+    found = {}
+    for each in contract.parameters:
+        value = each.values[-1].value
+        if each.name in _EDGES and isinstance(value, Decimal):
+            found[each.name] = (value * 100).normalize()
+    return found
+
+
+def _answered(
+    inputs: PlanInputs, seen: SeenRun, corridor: Contract | None, sliders: list[Slider], year: str
+) -> tuple[Run, dict[str, int]]:
+    """The run with the sliders as they are moved, and how much better or worse off each role is under each option by it."""
+    at = {each.name: each for each in sliders}
+    pace = {
+        parameter: at[name].value / 100 for name, (parameter, _) in _PACES.items() if name in at and at[name].is_moved
+    }
+    edges = {name: at[name].value / 100 for name in _EDGES if name in at and at[name].is_moved}
+    growth = at["growth"].value
+    if not pace and not edges and not growth:
+        if (
+            inputs.options is not None and seen.id not in _known
+        ):  # while the reader looks, so that the first slider is answered at once
+            threading.Thread(target=_before, args=(seen.id, inputs, seen.run), daemon=True).start()
+        return seen.run, {}
+    scenario = inputs.scenario
+    if growth:
+        scenario = parse_document(_grown(seen.run.manifest.scenario, growth, year), Scenario, "what if")
+    changed = replace(inputs, scenario=scenario, pack=paced(inputs.pack, pace))
+    moved = evaluate(changed.scenario, changed.pack) if pace or growth else seen.run
+    if inputs.options is None:
+        return moved, {}
+    terms = {corridor.id: edges} if corridor is not None and edges else {}
+    now = what_if_of(replace(changed, pack=inputs.pack), pace=pace, terms=terms, run=moved if not pace else None)
+    before = _before(seen.id, inputs, seen.run)
+    return moved, {name: now[name] - before[name] for name in before if name in now}
+
+
+_known: OrderedDict[str, dict[str, int]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _before(run_id: str, inputs: PlanInputs, run: Run) -> dict[str, int]:
+    """Positions under the options with nothing moved, kept for the latest runs."""
+    with _lock:
+        if run_id in _known:
+            return _known[run_id]
+    found = {
+        name: pence
+        for name, pence in what_if_of(inputs, run=run).items()
+        if ":" in name and name.startswith(("commissioners", "providers"))
+    }
+    with _lock:
+        _known[run_id] = found
+        while len(_known) > _MOST_KEPT:
+            _known.popitem(last=False)
+    return found
+
+
+def _grown(scenario: Mapping[str, Any], growth: Decimal, year: str) -> dict[str, Any]:
     """The scenario with so many percent more recurrent money in its placed streams from a year on."""
     factor = 1 + growth / 100
     placed = set(scenario.get("place_based_streams") or ())
@@ -96,6 +285,58 @@ def _grown(scenario: dict[str, Any], growth: Decimal, year: str) -> dict[str, An
 
 def _scaled(amount: dict[str, Any], factor: Decimal) -> dict[str, Any]:
     return {**amount, "pounds": str((Decimal(amount["pounds"]) * factor).quantize(Decimal(1)))}
+
+
+def _table(before: Run, after: Run, year: str) -> PageTable:
+    """Each locality's money in the run and with what was moved, the furthest under target first."""
+    was, now = localities(before, year), localities(after, year)
+    rows = was.select("name", "area_code", "total_pence").join(
+        now.select("area_code", after_pence="total_pence", distance="distance"), on="area_code", how="left", validate="1:1"
+    ).with_columns(change_pence=pl.col("after_pence") - pl.col("total_pence")).sort("distance", nulls_last=True)  # fmt: skip
+    heads = {
+        "name": "Locality",
+        "total_pence": "In the run",
+        "after_pence": "With this",
+        "change_pence": "Change",
+        "distance": "Distance from target",
+    }
+    short = frozenset({"total_pence", "after_pence", "change_pence"})
+    return PageTable(f"Money of localities, {year}", rows, heads, short=short, name="what-if")
+
+
+def _lead(sliders: list[Slider], rows: pl.DataFrame, year: str) -> str:
+    """What was moved, and what it does to the localities' money."""
+    moved = [each for each in sliders if each.is_moved]
+    if not moved:
+        return "Nothing is moved: this is the run as it stands. Move a slider to see what it does."
+    said = " and ".join(
+        f"{each.short} {'at ' if each.name != 'growth' else ''}{each.value:+f}%"
+        if each.name == "growth"
+        else f"{each.short} at {each.value.normalize():f}%"
+        for each in moved
+    )
+    change = int(rows["change_pence"].sum())
+    between = int(rows["change_pence"].abs().sum()) // 2
+    if abs(change) > _SAME:
+        does = f"the localities have {board_text(abs(change))} {'more' if change >= 0 else 'less'} in {year} than in the run"
+    elif between > _SAME:
+        does = f"{board_text(between)} moves between localities in {year}"
+    else:
+        does = f"no locality's money of {year} changes"
+    return f"With {said} {does}."
+
+
+def _positions(changes: dict[str, int], options: ContractOptions | None) -> list[str]:
+    """What the sliders do to the positions of each role, in a sentence an option that moves."""
+    said = []
+    for option in options.options if options is not None else ():
+        parts = [f"{role} {'gain' if changes[key] > 0 else 'lose'} {board_text(abs(changes[key]))}" for role in ("commissioners", "providers")
+                 if abs(changes.get(key := f"{role}:{option.id}", 0)) > _SAME]  # fmt: skip
+        if parts:
+            said.append(
+                f"Under {option.title}: {' and '.join(parts)} in the first year of the contracts, with the activity that is shown there."
+            )
+    return said
 
 
 ROUTES = [Route("/what-if", what_if)]

@@ -118,7 +118,8 @@ def _cvar(problem: Problem, gap: float, worst: float, weight: float) -> Found:
         **_amount("mean", mix.found.mean, matrix.unit),
         **_amount("worst_mean", mix.found.cvar, matrix.unit),
     }
-    return content, {"futures": _money(mix.values, matrix.unit, ("value",))}, matrix.unit
+    amounts = tuple(name for name in ("value", "with_parts") if name in mix.values.columns)
+    return content, {"futures": _money(mix.values, matrix.unit, amounts)}, matrix.unit
 
 
 def _asked(asked: FuturesRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
@@ -143,7 +144,7 @@ KIND = JobKind(
     more=_asked,
     frames={"futures": OPEN, "regret": OPEN, "losses": OPEN},
     for_others={
-        "futures": without_small_of_units("value", "best", "bound", "plan", "regret"),
+        "futures": without_small_of_units("value", "with_parts", "best", "bound", "plan", "regret"),
         "regret": without_small_of_units("value", "best", "regret"),
         "losses": without_small_of_units("loss"),
     },

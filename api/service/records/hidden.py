@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-MARK = "is_suppressed"
-"""Column that says whether a row's numbers were left out."""
+from capitation.records.suppression import MARK
 
 NOTHING = 1e-6
 """What is no larger counts as 0, since a search for the best mix leaves crumbs."""
@@ -225,6 +224,8 @@ def without_small_content(content: Mapping[str, Any], smallest_shown: int) -> di
         }
     if hidden:
         made |= {name: [] for name in SAID_OF_COUNTS if made.get(name)}
+    if "headline" in made and (hidden or is_small(made.get("objective"), smallest_shown)):
+        made["headline"] = None  # a sentence of the same numbers
     if isinstance(made.get("goals"), list):
         made["goals"] = [_without(each, ("value",), smallest_shown) for each in made["goals"]]
     if isinstance(made.get("optimisation"), Mapping):

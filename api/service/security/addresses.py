@@ -16,6 +16,7 @@ PAGE_WORDS: dict[str, Resource] = {
     "assumptions": "runs",
     "activity-shift": "runs",
     "risk": "runs",
+    "investment": "runs",
     "places": "scenarios",
     "data-checks": "data-packs",
     "what-if": "scenarios",

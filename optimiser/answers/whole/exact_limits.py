@@ -43,15 +43,15 @@ class Missed:
     limit: str
     unit: str
     by: float
+    tried: bool = False
+    """Whether a mix that keeps it was looked for, and none found."""
 
     @property
     def sentence(self) -> str:
         """It in words."""
         amount = f"£{self.by:,.0f}" if self.unit == "£" else f"{self.by:,.6g} {self.unit}"
-        return (
-            f"by the exact product of effects the mix misses '{self.limit}' by {amount}; "
-            'overlap = { mode = "exact" } keeps it'
-        )
+        said = f"by the exact product of effects the mix misses '{self.limit}' by {amount}"
+        return said if self.tried else f'{said}; overlap = {{ mode = "exact" }} looks for one that keeps it'
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def limits_kept(
     stands = _solved(decided)
     missed = () if stands is not None else _missed(decided)
     if best:
-        return _moved_to(answer, _refined(answer, tables, cells, free=True), _CHOSEN), ()
+        found = _refined(answer, tables, cells, free=True)
+        return _moved_to(answer, found, _CHOSEN), () if found else tuple(replace(m, tried=True) for m in missed)
     if stands is not None:
         return _near_by(answer, stands, tables, cells), ()
     small = answer.matrix.column_count < MERGE_FROM

@@ -46,14 +46,14 @@ def what_if(
         CapitationError: the changed plan cannot be worked out.
     """
     base = run if run is not None else evaluate(inputs.scenario, inputs.pack)
-    changed = replace(inputs, pack=_paced(inputs.pack, pace or {}))
+    changed = replace(inputs, pack=paced(inputs.pack, pace or {}))
     headlines = Headlines(inputs, base)
     now = evaluate(inputs.scenario, changed.pack) if pace else base
     given = _contracts(inputs, terms or {})
     return headlines.of_run(now) | headlines.of_options(changed, now, given)
 
 
-def _paced(pack: DataPack, values: Mapping[str, Decimal]) -> DataPack:
+def paced(pack: DataPack, values: Mapping[str, Decimal]) -> DataPack:
     """The pack with dated parameters at other values."""
     for name, value in values.items():
         content = _always(Parameters(pack).parameter(name), value)
@@ -89,4 +89,4 @@ def _always(dated: D, value: Decimal) -> D:
     return cast("D", put(dated, ("values",), tuple(put(each, ("value",), value) for each in dated.values)))
 
 
-__all__ = ["what_if"]
+__all__ = ["paced", "what_if"]

@@ -3,13 +3,13 @@
 import pytest
 
 from capitation.errors import ContractError
-from contracts.options.document import ContractOptions, read_options
+from contracts.options.document import ContractOptions, read_options, with_cost_behaviour
 from contracts.options.evaluate import evaluate_options
 
 
 @pytest.fixture(scope="module")
 def document(pack) -> ContractOptions:
-    return read_options(pack.path("options/blmk.toml"))
+    return with_cost_behaviour(read_options(pack.path("options/blmk.toml")), pack)
 
 
 def test_everything_that_is_wrong_is_said_at_once(document, pack, blmk_run):

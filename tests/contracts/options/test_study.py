@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from capitation.errors import ContractError
-from contracts.options.document import read_options
+from capitation.shift.avoided_value import service_costs
+from contracts.options.document import read_options, with_cost_behaviour
 from contracts.options.evaluate import evaluate_options, trials_of
 from contracts.options.study import STUDY
 
@@ -15,7 +16,7 @@ HOSPITALS = ("RC1", "RC9", "RD8")
 
 @pytest.fixture(scope="module")
 def document(pack):
-    return read_options(pack.path("options/blmk.toml"))
+    return with_cost_behaviour(read_options(pack.path("options/blmk.toml")), pack)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_a_response_of_activity_changes_the_extra_cost_of_its_option_alone(docum
 def test_each_option_has_one_sentence(document, studied):
     says = dict(studied.frame("option_sentence").rows())
     assert sorted(says) == sorted(o.id for o in document.options)
-    assert "commissioners bear £27.1m and providers gain £0.5m" in says["do-minimum"]
+    assert "commissioners bear £27.1m and providers gain £6.8m" in says["do-minimum"]
 
 
 def test_a_tolerance_above_all_income_and_a_response_that_ends_all_activity_are_refused_together(
@@ -196,3 +197,22 @@ def test_frames_without_the_study_are_as_they_were(document, pack, blmk_run, stu
         assert schema.validate(studied.frame(name)).equals(studied.frame(name)), name
     for name, frame in plain.frames.items():
         assert frame.equals(studied.frame(name)), name
+
+
+def test_a_body_is_set_against_its_own_reserve_and_not_against_what_its_role_bears(studied):
+    (row,) = studied.frame("worst_case").filter(pl.col("organisation_code") == "X-ACB").iter_rows(named=True)
+    assert row["option"] == "whole-population"
+    mine = studied.frame("position").filter(
+        option="whole-population", activity_case="plan", year=row["year"], organisation_code="X-ACB"
+    )
+    assert row["tolerance_pence"] == pytest.approx(-mine["income_pence"].item() / 100, abs=1)
+    assert row["bearable"] is False  # one year on current trends takes more than 1% of its income
+
+
+def test_contracts_and_solutions_read_one_table_of_how_cost_follows_activity(document, pack, studied):
+    shares = {row["point_of_delivery"]: row for row in service_costs(pack).iter_rows(named=True)}
+    assert {each.line: (float(each.value), float(each.low), float(each.high)) for each in document.cost_behaviour} == {
+        line: (row["variable_share"], row["low_share"], row["high_share"]) for line, row in shares.items()
+    }
+    assert read_options(pack.path("options/blmk.toml")).cost_behaviour == ()
+    assert "evidence/service-costs.csv" in studied.manifest.inputs

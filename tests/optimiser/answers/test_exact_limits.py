@@ -121,3 +121,17 @@ def test_a_limit_that_no_exact_mix_keeps_is_named_with_what_is_missing():
 def test_scales_come_without_the_last_bits_of_a_solver():
     outcome, _ = solved(two())
     assert outcome.scales() == {"care": 0.857142857, "reviews": 1.0}
+
+
+def test_an_exact_mix_that_was_looked_for_in_vain_says_what_is_missed():
+    floor = [{"organisation": "system", "year": "2020/21", "baseline_pounds": 0, "target_pounds": 104000}]
+    _, report = solved(two(control_totals=floor, overlap={"mode": "exact"}))
+    missed = [w for w in report["warnings"] if w.startswith("by the exact product of effects the mix misses")]
+    assert missed
+    assert not any("looks for" in warning for warning in missed)
+
+
+def test_nothing_bought_is_nothing_and_not_below():
+    outcome, report = solved(two(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": 0}]))
+    assert [str(scale) for scale in outcome.scales().values()] == ["0.0", "0.0"]
+    assert str(report["bound"]) == "0.0"

@@ -265,3 +265,39 @@ def test_futures_whose_effects_coincide_are_weighed_with_those_whose_effects_do_
     mix = cvar_mix(problem, alpha=0.5, weight=0.5)
     assert dict(mix.values.select("future", "value").iter_rows()) == pytest.approx({"planned": 51_000, "low": 28_000})
     assert mix.found.cvar == pytest.approx(28_000)
+
+
+def test_a_large_cvar_mix_is_worth_what_whole_wards_bring_in_each_future(monkeypatch):
+    content = {
+        "id": "cv",
+        "title": "Wards close by whole numbers",
+        "years": ["2026/27"],
+        "perspective": "system",
+        "providers": [{"id": "H"}],
+        "activity": [{"point_of_delivery": "ne", "units": 1000}],
+        "prices": [{"point_of_delivery": "ne", "tariff_pounds": 1000, "variable_cost_pounds": 100}],
+        "blocks": [
+            {"id": "w", "provider": "H", "point_of_delivery": "ne", "units": 50, "saving_pounds": 60000, "most": 4}
+        ],
+        "futures": [{"id": "bad", "effects": "low"}, {"id": "mid"}, {"id": "good", "effects": "high"}],
+        "solutions": [
+            {
+                "id": "a",
+                "effects": [{"point_of_delivery": "ne", "low": 0.06, "central": 0.12, "high": 0.2}],
+                "costs": [{"kind": "recurrent", "pounds": 30000}],
+            }
+        ],
+    }
+    monkeypatch.setattr("optimiser.futures.play.MERGE_FROM", 0)
+    mix = cvar_mix(problem_of(content, "cv", Path()), alpha=1 / 3, weight=0.5)
+    x = mix.scales["a"]
+
+    def worth(effect):
+        gone = 1000 * effect * x
+        return 100 * gone + 60_000 * min(4, int(gone / 50 + 1e-9)) - 30_000 * x
+
+    assert mix.values["value"].to_list() == pytest.approx([worth(e) for e in (0.06, 0.12, 0.2)])
+    assert mix.found.mean == pytest.approx(mix.values["value"].mean())
+    assert (mix.values["with_parts"] >= mix.values["value"] - 1e-6).all()
+    assert mix.values["with_parts"].sum() > mix.values["value"].sum()
+    assert any("no mix is better" in note for note in mix.notes)

@@ -7,7 +7,7 @@ import pytest
 
 from capitation.errors import CapitationError, ContractError, DocumentError
 from capitation.shift.effects import Launch
-from contracts.options.document import read_options
+from contracts.options.document import read_options, with_cost_behaviour
 from contracts.options.outturn import case_activity, cost_bases, plan_lines
 from optimiser.links.under_contracts import launches, mix_under_contracts, shift_of
 
@@ -23,7 +23,7 @@ def outcome(blmk_mix):
 
 @pytest.fixture(scope="module")
 def document(pack):
-    return read_options(pack.path("options/blmk.toml"))
+    return with_cost_behaviour(read_options(pack.path("options/blmk.toml")), pack)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,10 @@ def test_a_block_moves_no_money_and_a_price_moves_all_of_it(found, document):
     rows = found.parties.filter((pl.col("option") == "do-minimum") & pl.col("organisation_code").is_in(fixed))
     assert rows.height >= 5 * len(fixed)
     assert rows["payments_pence"].to_list() == [0] * rows.height
-    # continuing care is bought package by package: what is not paid is not spent either, at a cost that outgrows its price
+    # continuing care is bought package by package: what is not paid is 95% not spent at once, at a cost that outgrows its price
     care = found.parties.filter((pl.col("option") == "do-minimum") & (pl.col("organisation_code") == "X-CARE"))
-    saved = dict((care.select("year", pl.col("payments_pence") + pl.col("cost_saved_pence"))).iter_rows())
-    assert abs(saved["2016/17"]) <= 100
-    assert all(pence >= -100 for pence in saved.values())
+    least = -0.95 * care["payments_pence"] - 100
+    assert (care["cost_saved_pence"] >= least).all()
     assert care["cost_saved_pence"].sum() > 0
 
 

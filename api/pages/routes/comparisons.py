@@ -1,0 +1,212 @@
+"""Contract options beside each other: what each organisation is left with, who pays when activity moves, and what matters to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.charts.choice import Choice
+from api.charts.material import Material
+from api.pages.drawn import Gallery, Picture, Select, choice_of, gallery_of
+from api.pages.findings import Finding, Start, view_tabs
+from api.pages.outcomes import SeenResult, result_of
+from api.pages.tables import PageTable, heading
+from capitation.money.pence import board_text
+
+VIEWS = {
+    "payoff": "Who pays when activity moves",
+    "statement": "Statements",
+    "gap": "What each party expects",
+    "matters": "What matters to it",
+    "terms": "Terms",
+}
+"""Views of a comparison."""
+
+_CHARTS = {"payoff": "payoff", "statement": "statement", "matters": "tornado"}
+
+
+def comparison(request: Request) -> Response:
+    """A comparison in the view that is asked for."""
+    found = result_of(request, "comparisons", request.path_params["result"])
+    gallery, choice = gallery_of(request, found), choice_of(request)
+    show = request.query_params.get("show", "payoff")
+    show = show if show in VIEWS else "payoff"
+    material = gallery.charts.material
+    positions = found.tables["position"]
+    selects, choice = _selects(gallery, positions, choice, show)
+    chart = _CHARTS.get(show)
+    shown = choice if show == "statement" else Choice(year=choice.year, party=choice.party, option=choice.option)
+    drawn = None if chart is None else gallery.picture(chart, shown)
+    table = (
+        _of_picture(drawn, found, show) if show in {"statement", "matters"} else _TABLES[show](found, material, choice)
+    )
+    scenario = found.scenario
+    links = [(f"/options/{found.asked.get('options', '')}", "Change the options, their contracts and costs")]
+    return Finding(
+        "Contract options beside each other", best_words(positions, material, choice), found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
+        starts=[Start("party-chances", "Draw how likely each party misses its total", (("options", str(found.asked.get("options", ""))),))],
+        links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
+    ).answer(request)  # fmt: skip
+
+
+def _selects(gallery: Gallery, rows: pl.DataFrame, choice: Choice, show: str) -> tuple[list[Select], Choice]:
+    """What can be chosen in a view, with the year and the activity that count where none is chosen."""
+    material = gallery.charts.material
+    if rows.is_empty():
+        return [], choice
+    years, cases = (list(rows[name].unique().sort()) for name in ("year", "activity_case"))
+    first, case = material.facts.get("first_year", ""), material.facts.get("shown_case", "")
+    made = Choice(
+        choice.year if choice.year in years else (first if first in years else years[0]), None, choice.option, choice.party,
+        choice.case if choice.case in cases else (case if case in cases else cases[0]),
+    )  # fmt: skip
+    own = gallery.selects(_CHARTS[show], made) if show in _CHARTS else []
+    have = {each.name for each in own}
+    if show in {"payoff", "gap"} and "year" not in have and len(years) > 1:
+        own.insert(0, Select("year", "Year", tuple((y, y) for y in years), str(made.year)))
+    if show == "gap":
+        options = list(rows["option"].unique().sort())
+        own.append(
+            Select(
+                "option",
+                "Contract option",
+                tuple((o, material.name(o)) for o in options),
+                made.option or material.facts.get("base", ""),
+            )
+        )
+    if show == "payoff" and len(cases) > 1:
+        own.append(
+            Select("case", "Activity of the table", tuple((c, case_words(c, material)) for c in cases), str(made.case))
+        )
+    return own, made
+
+
+def case_words(case: str, material: Material) -> str:
+    """An activity case in words."""
+    return "Activity as planned" if case == "plan" else material.name(case)
+
+
+def _positions(found: SeenResult, material: Material, choice: Choice) -> PageTable:
+    """What each organisation is left with under each option, and the change on doing the minimum."""
+    rows = found.tables["position"]
+    rows = (
+        rows.filter((pl.col("year") == choice.year) & (pl.col("activity_case") == choice.case)) if rows.height else rows
+    )
+    name = f"comparison-{found.id}"
+    if rows.is_empty():
+        return PageTable("What each organisation is left with", pl.DataFrame(), {}, name=name)
+    base = material.facts.get("base", "")
+    options = sorted(rows["option"].unique(), key=lambda each: (each != base, each))
+    wide = rows.pivot(
+        on="option", index=["role", "organisation_code"], values="position_pence", aggregate_function="sum"
+    )
+    wide = wide.with_columns(
+        pl.col("organisation_code").map_elements(material.name, return_dtype=pl.String).alias("organisation"),
+        *(pl.col(o).alias(f"{o}_pence") for o in options),
+    ).sort("role", "organisation")
+    heads = {"organisation": "Organisation", "role": "As", **{f"{o}_pence": material.name(o) for o in options}}
+    says = f"What each organisation is left with, {choice.year}, {case_words(str(choice.case), material).lower()}"
+    return PageTable(says, wide.drop(options), heads, short=frozenset(f"{o}_pence" for o in options), name=name)
+
+
+def _of_picture(drawn: Picture | None, found: SeenResult, show: str) -> PageTable | None:
+    """The table of a chart."""
+    if drawn is None or drawn.figure is None:
+        return None
+    frame = drawn.figure.table
+    return PageTable(drawn.title, frame, {n: n for n in frame.columns}, name=f"{show}-{found.id}")
+
+
+def _gap(found: SeenResult, material: Material, choice: Choice) -> PageTable:
+    rows = found.tables["expected_gap"]
+    option = choice.option or material.facts.get("base", "")
+    kept = rows.filter((pl.col("year") == choice.year) & (pl.col("option") == option)) if rows.height else rows
+    heads = {"organisation": "Provider", "option": "Option", "commissioner_cost_pence": "Cost the commissioner expects",
+             "provider_cost_pence": "Cost the provider expects", "cost_gap_pence": "Gap", "provider_shortfall_pence": "Shortfall of the provider"}  # fmt: skip
+    return _named(
+        kept, material, f"What each party expects, {choice.year}", heads, f"expected-{found.id}", "provider_code"
+    )
+
+
+def _terms(found: SeenResult, material: Material, _choice: Choice) -> PageTable:
+    heads = {"group": "Providers", "option": "Option", "contract_title": "Contract", "pays": "What is paid"}
+    rows = found.tables["option_terms"]
+    rows = rows.with_columns(pl.col("group").str.replace_all("-", " ")) if rows.height else rows
+    table = _named(rows, material, "Terms in which the options differ", heads, f"terms-{found.id}", "")
+    links = {"contract_title": lambda row: f"/contracts/{row['contract']}"}
+    return PageTable(table.caption, table.frame, table.headings, links, name=table.name)
+
+
+def _named(
+    rows: pl.DataFrame, material: Material, caption: str, heads: dict[str, str], name: str, code: str
+) -> PageTable:
+    """A table with names instead of codes; at most 300 rows of it on the page."""
+    if rows.is_empty():
+        return PageTable(caption, pl.DataFrame(), {}, name=name)
+    said = [pl.col(code).map_elements(material.name, return_dtype=pl.String).alias("organisation")] if code else []
+    frame = rows.with_columns(*said, pl.col("option").map_elements(material.name, return_dtype=pl.String))
+    shown = {n: words for n, words in heads.items() if n in frame.columns}
+    return PageTable(caption, frame, shown or {n: heading(n) for n in frame.columns}, short=frozenset(n for n in shown if n.endswith("_pence")), name=name)  # fmt: skip
+
+
+_TABLES: dict[str, Callable[[SeenResult, Material, Choice], PageTable]] = {
+    "payoff": _positions, "gap": _gap, "terms": _terms,
+}  # fmt: skip
+
+
+def best_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
+    """Under which option commissioners and providers are left with most."""
+    rows = (
+        rows.filter((pl.col("year") == choice.year) & (pl.col("activity_case") == choice.case)) if rows.height else rows
+    )
+    if rows.is_empty():
+        return "None of the positions of this comparison are yours to see."
+    said = []
+    for role in ("commissioner", "provider"):
+        mine = rows.filter(pl.col("role") == role)
+        if mine.height:
+            sums = dict(mine.group_by("option").agg(pl.col("position_pence").sum()).sort("option").iter_rows())
+            best = max(sums, key=lambda each: sums[each])
+            said.append(f"{role}s are left with most under {material.short(best)} ({board_text(sums[best])})")
+    words = "; ".join(said) or "nothing is to be compared"
+    return f"{words[0].upper()}{words[1:]}, in {choice.year} with {case_words(str(choice.case), material).lower()}."
+
+
+def _sentences(found: SeenResult, material: Material) -> list[str]:
+    rows = found.tables["option_sentence"] if "option_sentence" in found.tables else pl.DataFrame()
+    if rows.is_empty():
+        return []
+    base = material.facts.get("base", "")
+    said = {str(o): str(t) for o, t in rows.select("option", "says").iter_rows()}
+    return [_with_names(said[o], material) for o in sorted(said, key=lambda each: (each != base, each))]
+
+
+def _with_names(text: str, material: Material) -> str:
+    """A sentence with the names of the codes in it."""
+    for code in sorted(material.names, key=len, reverse=True):
+        if len(code) >= 3 and code.isupper() and code in text:
+            text = text.replace(f"that of {code},", f"that of {material.name(code)},")
+    for case in ("plan-minus-5", "plan-plus-5", "unmitigated"):
+        text = text.replace(
+            f"({case})",
+            f"({case_words(case, material).lower() if case in material.names else 'activity 5% below plan'})",
+        )
+    return text
+
+
+def _set_aside(found: SeenResult, material: Material) -> list[str]:
+    rows = found.tables["set_aside"] if "set_aside" in found.tables else pl.DataFrame()
+    said = []
+    for row in rows.iter_rows(named=True):
+        head, mark, line = str(row["subject"]).partition("planned spend on ")
+        subject = f"planned spend on {material.name(line).lower()}" if mark and not head else str(row["subject"])
+        said.append(f"{subject[:1].upper()}{subject[1:]}: {row['reason'][:1].lower()}{row['reason'][1:]}")
+    return said
+
+
+ROUTES = [Route("/comparisons/{result}", comparison)]

@@ -1,0 +1,1 @@
+"""Contract terms in a form that is made from the schema of the terms themselves."""
