@@ -96,7 +96,7 @@ def checked(text: str, published: pl.DataFrame) -> tuple[pl.DataFrame | None, li
 
 
 def _shows_people(request: Request, published: pl.DataFrame) -> bool:
-    """Whether the caller may see how many people each practice has: a map of one's own would tell it from sums alone."""
+    """Whether the caller may see how many people each practice has: a map of one's own would give it away by sums alone."""
     service, caller = service_of(request), caller_of(request)
     if view_of(caller, service.system) == EVERYTHING:
         return True

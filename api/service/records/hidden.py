@@ -84,7 +84,7 @@ def has_small_counts(content: Any, smallest_shown: int, name: str = "", unit: st
 
 
 def left_out_of(sizes: Mapping[str, float], smallest_shown: int) -> tuple[frozenset[str], bool]:
-    """Which of several numbers are left out, and whether these are enough for their sum not to tell a small one.
+    """Which of several numbers are left out, and whether these are enough for their sum not to give a small one away.
 
     Args:
         sizes: by name, the smallest number other than 0 of what is shown of each, whatever its sign; 0 where there is none.
@@ -155,7 +155,7 @@ def without_small_of_units(*columns: str) -> Callable[[pl.DataFrame, int], pl.Da
 def without_small_parts(
     *columns: str, within: tuple[str, ...] = (), parts: tuple[str, ...], also: tuple[str, ...] = ()
 ) -> Callable[[pl.DataFrame, int], pl.DataFrame]:
-    """The same of a frame whose rows add to totals that are shown elsewhere: also others beside, so that no total less the others tells.
+    """The same of a frame whose rows add to totals that are shown elsewhere: also others beside, so that no total less the others gives one away.
 
     Args:
         columns: numbers of people or events.
