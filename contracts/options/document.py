@@ -286,9 +286,8 @@ def read_contracts(
             elif name in shipped:
                 found[name] = stages.keep("contract", _shipped, stages.pack, name).value
             else:
-                faults.add(
-                    f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
-                )
+                expected = "a contract of the pack"
+                faults.add(f"options: contract {name!r}", "no such contract", expected, suggest(name, shipped))
         except CapitationError as error:
             faults.extend(error.faults)
             if not error.faults:
@@ -299,16 +298,14 @@ def read_contracts(
 def _shipped(pack: DataPack, name: str) -> Contract:
     """A contract of the pack; the files of its tables are read with it."""
     contract = read_contract(pack.path(f"contracts/{name}.toml"))
-    for table in contract.tables:
-        if table.file:
-            pack.path(f"contracts/{table.file}")
+    for file in (table.file for table in contract.tables if table.file):
+        pack.path(f"contracts/{file}")
     return contract
 
 
 def _checksum(contract: Contract) -> str:
     """Checksum of what a contract says, however its keys are ordered."""
-    content = json.loads(contract.model_dump_json(by_alias=True))
-    return digest(canonical(content))
+    return digest(canonical(json.loads(contract.model_dump_json(by_alias=True))))
 
 
 def option_faults(
