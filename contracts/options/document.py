@@ -145,7 +145,7 @@ class ContractOption(Document):
     milestone: str | None = None
     """What a milestone of the plan starts that must be there before the first paid year, such as who is paid."""
     body: str | None = None
-    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for the care in its scope."""
+    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for care in its scope."""
     quality: tuple[QualityPayment, ...] = ()
     """Payments for quality and improvement beside them, part of every position; `quality_earned` shows what is earned."""
     response: Figure | None = None
@@ -226,11 +226,7 @@ class ContractOptions(Document):
 
 
 def read_options(path: Path) -> ContractOptions:
-    """The options in a TOML, JSON or YAML file; what they name is checked by `option_faults`.
-
-    Raises:
-        DocumentError: with every fault of form at once.
-    """
+    """The options in a TOML, JSON or YAML file, or a DocumentError with every fault of form; what they name `option_faults` checks."""
     return read_document(path, ContractOptions)
 
 
