@@ -103,7 +103,8 @@ SCALE_DECIMALS = 9
 
 
 def _plain_scale(name: str) -> pl.Expr:
-    return (pl.col(name).round(SCALE_DECIMALS) + 0.0).alias(name)
+    clean = pl.col(name).round(SCALE_DECIMALS)
+    return pl.when(clean == 0).then(0.0).otherwise(clean).alias(name)  # nothing is never below nothing
 
 
 def optimise(

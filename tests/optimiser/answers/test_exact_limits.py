@@ -129,3 +129,9 @@ def test_an_exact_mix_that_was_looked_for_in_vain_says_what_is_missed():
     missed = [w for w in report["warnings"] if w.startswith("by the exact product of effects the mix misses")]
     assert missed
     assert not any("looks for" in warning for warning in missed)
+
+
+def test_nothing_bought_is_nothing_and_not_below():
+    outcome, report = solved(two(budgets=[{"kind": "recurrent", "year": "2020/21", "pounds": 0}]))
+    assert [str(scale) for scale in outcome.scales().values()] == ["0.0", "0.0"]
+    assert str(report["bound"]) == "0.0"
