@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 
 
+STOPPED = 130
+"""Exit code where the user stopped the command."""
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     show_version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
@@ -43,7 +47,10 @@ def _refuse(message: str) -> NoReturn:
 def main() -> None:
     """Run the command line: exit code 0 on success, 2 where the input is at fault, 130 where the user stopped it."""
     try:
-        sys.exit(app(prog_name="capitation", standalone_mode=False) or 0)
+        code = app(prog_name="capitation", standalone_mode=False) or 0
+        if code == STOPPED:  # typer has taken the interruption and kept only its exit code
+            raise KeyboardInterrupt
+        sys.exit(code)
     except CapitationError as error:
         _refuse(str(error))
     except MISUSE as error:
@@ -52,4 +59,4 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped by the user", err=True)
-        sys.exit(130)
+        sys.exit(STOPPED)

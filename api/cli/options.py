@@ -82,6 +82,14 @@ ContractFile = Annotated[
 
 ProblemFile = Annotated[Path, typer.Argument(help="A problem document (.toml, .json or .yaml).")]
 
+UncertaintyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uncertainty",
+        help="Uncertainty document, or the id of one that ships: delivery of solutions is drawn from it, as `simulate` does.",
+    ),
+]
+
 GapOption = Annotated[
     float | None,
     typer.Option(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from api.boards.tables import notices
 from capitation.errors import Faults, SourceError
 
 TABLE_ENDINGS = frozenset({".csv", ".parquet"})
@@ -37,4 +39,16 @@ def check_outputs(
     faults.raise_if_any(SourceError, "nothing was written")
 
 
-__all__ = ["TABLE_ENDINGS", "check_outputs"]
+@contextmanager
+def says_where(*states: Path | None) -> Iterator[None]:
+    """Say which of these files keep what was done, where the work within is stopped by Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = [str(state) for state in states if state is not None and state.is_file()]
+        if kept:
+            notices.print(f"kept in {' and '.join(kept)}: run it again to go on", markup=False)
+        raise
+
+
+__all__ = ["TABLE_ENDINGS", "check_outputs", "says_where"]

@@ -17,7 +17,7 @@ ASSUMPTIONS = 60
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PeopleSheet:
     """One table with what a reader needs beside it."""
 
     name: str
@@ -36,7 +36,7 @@ class Sheet:
     """What is to be said of a heading that does not say it itself."""
 
 
-def people_sheets(run: Run, names: Mapping[str, str] | None = None) -> tuple[list[Sheet], list[str]]:
+def people_sheets(run: Run, names: Mapping[str, str] | None = None) -> tuple[list[PeopleSheet], list[str]]:
     """The sheets that a run has material for, and in words what it lacks for the others.
 
     Args:
@@ -92,7 +92,7 @@ def _span(rows: pl.DataFrame) -> str:
     return f"{years[0]} to {years[-1]}"
 
 
-def _summary(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _summary(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     """The figures that a board asks for first."""
     said: list[tuple[str, str, int]] = []
     totals = _frame(run, "locality_total")
@@ -116,7 +116,7 @@ def _summary(run: Run, names: Mapping[str, str]) -> Sheet | None:
     if not said:
         return None
     rows = pl.DataFrame(said, schema={"Figure": pl.String, "Year": pl.String, "£": pl.Int64}, orient="row")
-    return Sheet(
+    return PeopleSheet(
         "Summary",
         "The figures that a board asks for first",
         "Pounds; exact to the penny in the cell.",
@@ -147,7 +147,7 @@ def _positions(run: Run, names: Mapping[str, str]) -> pl.DataFrame:
     return rows.filter(pl.col("role") != "payer").with_columns(_named("option", names))
 
 
-def _places(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _places(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "allocation")
     rows = rows if rows.is_empty() else rows.filter(pl.col("level") == "place")
     if rows.is_empty():
@@ -155,12 +155,12 @@ def _places(run: Run, names: Mapping[str, str]) -> Sheet | None:
     wide = _wide(rows, ["code"], "year", "allocation_pence").with_columns(_named("code", names).alias("Place"))
     years = [name for name in wide.columns if name not in ("code", "Place")]
     wide = wide.select("Place", pl.col("code").alias("Code"), *years)
-    return Sheet(
+    return PeopleSheet(
         "Places", "Allocation to places by year", "Pounds, all streams of money together.", wide, frozenset(years)
     )
 
 
-def _localities(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _localities(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     totals = _frame(run, "locality_total")
     if totals.is_empty():
         return None
@@ -183,7 +183,7 @@ def _localities(run: Run, names: Mapping[str, str]) -> Sheet | None:
         )
     )  # fmt: skip
     money_heads = frozenset(name for name in rows.columns if name.endswith("£"))
-    return Sheet(
+    return PeopleSheet(
         "Localities",
         f"Allocation to localities, {year}",
         "Distance is allocation less target, as a share of target.",
@@ -193,7 +193,7 @@ def _localities(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _streams(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _streams(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "locality_total")
     if rows.is_empty():
         return None
@@ -203,10 +203,12 @@ def _streams(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
     streams = [name for name in wide.columns if name != "area_code"]
     wide = wide.select(_named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), *streams)
-    return Sheet("Streams", f"Allocation to localities by stream of money, {year}", "Pounds.", wide, frozenset(streams))
+    return PeopleSheet(
+        "Streams", f"Allocation to localities by stream of money, {year}", "Pounds.", wide, frozenset(streams)
+    )
 
 
-def _practices(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _practices(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "allocation")
     rows = rows if rows.is_empty() else rows.filter(pl.col("level") == "practice")
     if rows.is_empty():
@@ -228,7 +230,7 @@ def _practices(run: Run, names: Mapping[str, str]) -> Sheet | None:
             pl.col("registered_persons").round(0).cast(pl.Int64).alias("Registered persons"), pl.col("allocation_pence").alias("Allocation, £"),
         )
     )  # fmt: skip
-    return Sheet(
+    return PeopleSheet(
         "Practices",
         f"Allocation to practices, {year}",
         "What a practice's people bring to its locality; not a payment to the practice.",
@@ -237,19 +239,19 @@ def _practices(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _providers(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _providers(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "provider_allocation")
     if rows.is_empty():
         return None
     wide = _wide(rows, ["provider_code"], "year", "allocation_pence")
     years = [name for name in wide.columns if name != "provider_code"]
     wide = wide.select(_named("provider_code", names).alias("Provider"), pl.col("provider_code").alias("Code"), *years)
-    return Sheet(
+    return PeopleSheet(
         "Providers", "What flows to providers by year", "Pounds, by the flows of the data pack.", wide, frozenset(years)
     )
 
 
-def _deficit(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _deficit(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "bridge")
     if rows.is_empty():
         return None
@@ -266,7 +268,7 @@ def _deficit(run: Run, names: Mapping[str, str]) -> Sheet | None:
         .sort("step")
         .select(pl.col("title").alias("Line"), *years, "Where it comes from")
     )
-    return Sheet(
+    return PeopleSheet(
         "Deficit",
         "From the opening deficit to what is left",
         "Pounds; deficits stand above nothing.",
@@ -275,7 +277,7 @@ def _deficit(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _organisations(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _organisations(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "organisation_position")
     if rows.is_empty():
         return None
@@ -289,7 +291,7 @@ def _organisations(run: Run, names: Mapping[str, str]) -> Sheet | None:
         *(pl.col(name).alias(title) for name, title in money.items()),
         pl.when(pl.col("is_met").is_null()).then(pl.lit("has none")).when(pl.col("is_met")).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("Control total reached"),
     )  # fmt: skip
-    return Sheet(
+    return PeopleSheet(
         "Organisations",
         f"Organisations when nothing is done, {last}",
         "Pounds; surpluses stand above nothing.",
@@ -298,7 +300,7 @@ def _organisations(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _options(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _options(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _positions(run, names)
     if rows.is_empty():
         return None
@@ -311,7 +313,7 @@ def _options(run: Run, names: Mapping[str, str]) -> Sheet | None:
         pl.col("role").alias("Role"),
         *options,
     )
-    return Sheet(
+    return PeopleSheet(
         "Contract options",
         f"What each organisation is left with under each contract option, {last}",
         "Pounds; surpluses stand above nothing.",
@@ -320,7 +322,7 @@ def _options(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _who_pays(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _who_pays(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "who_pays")
     if rows.is_empty():
         return None
@@ -335,12 +337,12 @@ def _who_pays(run: Run, names: Mapping[str, str]) -> Sheet | None:
     wide = wide.with_columns(_named("activity_case", names)).rename(
         {"option": "Contract option", "activity_case": "Activity case", "role": "Who bears it"}
     )
-    return Sheet(
+    return PeopleSheet(
         "Who pays", "Who bears the extra cost when activity leaves plan", "Pounds by year.", wide, frozenset(years)
     )
 
 
-def _mix(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _mix(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "mix_line")
     if rows.is_empty():
         return None
@@ -366,7 +368,7 @@ def _mix(run: Run, names: Mapping[str, str]) -> Sheet | None:
         *(pl.col(name).alias(title) for name, title in money.items()),
     )
     years = f"{_span(rows)}"
-    return Sheet(
+    return PeopleSheet(
         "Investment mix",
         f"The mix of investments, {years} together",
         "Gain is cost released and savings less the solution's own spend.",
@@ -375,7 +377,7 @@ def _mix(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _assumptions(run: Run, names: Mapping[str, str]) -> Sheet | None:
+def _assumptions(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "assumption")
     if rows.is_empty():
         return None
@@ -390,7 +392,7 @@ def _assumptions(run: Run, names: Mapping[str, str]) -> Sheet | None:
             if name in rows.columns
         )
     )
-    return Sheet(
+    return PeopleSheet(
         "Assumptions",
         f"The first {first.height} of {rows.height} assumptions",
         "By the marks of their owners; `capitation assumptions` ranks them by what they move.",
@@ -398,7 +400,7 @@ def _assumptions(run: Run, names: Mapping[str, str]) -> Sheet | None:
     )
 
 
-def _words(made: Sequence[Sheet]) -> Sheet:
+def _words(made: Sequence[PeopleSheet]) -> PeopleSheet:
     """What each heading means, sheet by sheet; years and other headings that say it themselves are named once."""
     said = []
     for sheet in made:
@@ -417,14 +419,14 @@ def _words(made: Sequence[Sheet]) -> Sheet:
         .agg(pl.col("Heading").str.join("; "))
         .select("Sheet", "Heading", "Unit")
     )
-    return Sheet("Words", "What the columns hold", "Headings with one unit stand together.", grouped)
+    return PeopleSheet("Words", "What the columns hold", "Headings with one unit stand together.", grouped)
 
 
 def _unit(dtype: pl.DataType) -> str:
     return "whole number" if dtype.is_integer() else "number" if dtype.is_numeric() else "words"
 
 
-def _inputs(run: Run) -> Sheet:
+def _inputs(run: Run) -> PeopleSheet:
     rows = [("Run", run.id), ("Made by", run.made_by)]
     document = {key: value for key, value in run.manifest.scenario.items() if not isinstance(value, (list, dict))}
     rows += [
@@ -434,7 +436,7 @@ def _inputs(run: Run) -> Sheet:
     rows += [(f"Note {number}", note) for number, note in enumerate(run.manifest.notes, 1)]
     rows += [(f"Input {name}", checksum) for name, checksum in run.manifest.inputs.items()]
     frame = pl.DataFrame(rows, schema={"What": pl.String, "Content": pl.String}, orient="row")
-    return Sheet(
+    return PeopleSheet(
         "Inputs",
         "What the run was made of",
         "The checksum of every file it read; the same inputs give the same run.",
@@ -443,7 +445,7 @@ def _inputs(run: Run) -> Sheet:
 
 
 _CHAIN = "the chain from the opening deficit (key chain of the scenario)"
-_MAKERS: tuple[tuple[Callable[[Run, Mapping[str, str]], Sheet | None], str], ...] = (
+_MAKERS: tuple[tuple[Callable[[Run, Mapping[str, str]], PeopleSheet | None], str], ...] = (
     (_localities, "allocations"),
     (_places, ""),
     (_streams, ""),

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
-from api.exports.people_sheets import Sheet, people_sheets
+from api.exports.people_sheets import PeopleSheet, people_sheets
 from capitation.errors import SourceError
 from capitation.records.whole_files import write_whole
 from capitation.run.run import Run
@@ -79,7 +79,7 @@ def _title(run: Run) -> str:
 
 
 def _contents(
-    book: xlsxwriter.Workbook, run: Run, sheets: Sequence[Sheet], lacks: Sequence[str], formats: _Formats
+    book: xlsxwriter.Workbook, run: Run, sheets: Sequence[PeopleSheet], lacks: Sequence[str], formats: _Formats
 ) -> None:
     page = book.add_worksheet("Contents")
     _paper(page, run)
@@ -102,7 +102,7 @@ def _contents(
         page.write_string(row, 1, sheet.title, formats.words)
 
 
-def _sheet(book: xlsxwriter.Workbook, run: Run, sheet: Sheet, formats: _Formats) -> None:
+def _sheet(book: xlsxwriter.Workbook, run: Run, sheet: PeopleSheet, formats: _Formats) -> None:
     page = book.add_worksheet(sheet.name)
     _paper(page, run)
     page.write_string(0, 0, sheet.title, formats.title)
@@ -135,7 +135,7 @@ def _sheet(book: xlsxwriter.Workbook, run: Run, sheet: Sheet, formats: _Formats)
     page.repeat_rows(_HEADING_ROW)
 
 
-def _look(sheet: Sheet, name: str, formats: _Formats) -> object:
+def _look(sheet: PeopleSheet, name: str, formats: _Formats) -> object:
     dtype = sheet.rows.schema[name]
     if name in sheet.money:
         return formats.money
@@ -158,7 +158,7 @@ def _lines(text: str, width: int) -> int:
     return lines
 
 
-def _width(sheet: Sheet, name: str) -> int:
+def _width(sheet: PeopleSheet, name: str) -> int:
     """Characters that a column is wide: the longest cell, within bounds, and room for the longest word of its heading."""
     values = sheet.rows[name]
     if name in sheet.money:

@@ -104,7 +104,7 @@ _LISTS = Template(
     "lists", "Registered lists of practices by year.",
     (
         Heading("year", "Financial year", "Such as 2016/17.", _year),
-        Heading("practice_code", "Practice code", "The national code, such as E81001.", _code),
+        Heading("practice_code", "Practice code", "The national code: a letter and five digits.", _code),
         Heading("registered_persons", "Registered persons", "The list, or the average of the year; not negative.", _not_negative, is_number=True),
     ),
     ("year", "practice_code"), _lists_of,
@@ -130,13 +130,13 @@ def _places_of(pack: DataPack) -> Sequence[Row]:
 def _one_name_a_code(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
     """Rows that call a locality or place otherwise, or put a locality elsewhere, than the first row that has it."""
     faults = []
-    for code, told in (("locality_code", ("locality_name", "place_code")), ("place_code", ("place_name",))):
+    for code, said in (("locality_code", ("locality_name", "place_code")), ("place_code", ("place_name",))):
         first: dict[str, Row] = {}
         for number, row in enumerate(rows):
             known = first.setdefault(row.get(code, ""), row)
             faults += [
                 (number, key, f"{known.get(key, '')!r}, as in the first row of {row.get(code, '')}")
-                for key in told
+                for key in said
                 if row.get(key, "") != known.get(key, "")
             ]
     return faults
@@ -148,7 +148,7 @@ _MAP = Template(
         Heading("practice_code", "Practice code", "One row a practice.", _code),
         Heading("locality_code", "Locality code", "The same code for every practice of a locality.", _code),
         Heading("locality_name", "Locality name", "What people call it."),
-        Heading("place_code", "Place code", "The council area, such as E06000056.", _code),
+        Heading("place_code", "Place code", "The council area, by its national code.", _code),
         Heading("place_name", "Place name", "What people call it."),
     ),
     ("practice_code",), _places_of, lambda rows, _pack: {"map.csv": _csv(rows, _PLACES)}, _one_name_a_code,

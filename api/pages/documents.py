@@ -87,13 +87,18 @@ def _like(before: Any, value: str) -> Any:  # noqa: ANN401  # any plain value
 
 
 def with_option(
-    content: dict[str, Any], names: tuple[str, str], like: str, contract: str, groups: list[str], why: tuple[str, str]
+    content: dict[str, Any],
+    names: tuple[str, str, str],
+    like: str,
+    contract: str,
+    groups: list[str],
+    why: tuple[str, str],
 ) -> dict[str, Any]:
     """A document of contract options with one more: another one's contracts, but for some groups another contract.
 
     Args:
         content: the document.
-        names: short name and title of the new option.
+        names: short name and title of the new option, and the year in which it starts, empty for the first.
         like: the option whose other contracts and payments it keeps.
         contract: the contract of the groups below.
         groups: groups of providers that it pays.
@@ -118,6 +123,8 @@ def with_option(
     quality = [{**each, "groups": kept} for each in from_option.get("quality", ()) if (kept := [g for g in each["groups"] if g in {h for c in contracts for h in c["groups"]}])]  # fmt: skip
     about = f"As {from_option['title']}, but with {contract}. Added because {why[0].rstrip('.')} ({why[1]})."
     new = {**from_option, "id": names[0], "title": names[1], "about": about, "contracts": contracts}
+    if names[2]:
+        new["since"] = names[2]
     made["options"].append({**new, "quality": quality} if quality else new)
     return made
 

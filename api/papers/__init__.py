@@ -7,7 +7,7 @@ write_paper(paper, Path("paper.pdf"))       by the ending: .pdf, .html, .pptx, o
 from __future__ import annotations
 
 from api.papers.board_paper import board_paper
-from api.papers.model import Block, Paper, Section
+from api.papers.model import BoardPaper, PaperTable, Section
 from api.papers.write import KINDS, paper_bytes, write_paper
 
-__all__ = ["KINDS", "Block", "Paper", "Section", "board_paper", "paper_bytes", "write_paper"]
+__all__ = ["KINDS", "BoardPaper", "PaperTable", "Section", "board_paper", "paper_bytes", "write_paper"]

@@ -13,8 +13,8 @@ from api.boards.tables import listed
 from api.charts.folders import material_of
 from api.charts.material import of_run
 from api.charts.registry import Charts, charts_of
-from api.papers.matters import MATTERS, Told, first_starts
-from api.papers.model import Block, Paper, Section
+from api.papers.matters import MATTERS, Gathered, first_starts
+from api.papers.model import BoardPaper, PaperTable, Section
 from capitation.chain.book import organisation_names
 from capitation.errors import ScenarioError
 from capitation.money.pence import board_text
@@ -27,7 +27,7 @@ _INPUTS_SHOWN = 12
 """Inputs that the annex names with their checksums; the others are counted, and all stand in the run's manifest."""
 
 
-def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Sequence[Path] = ()) -> Paper:
+def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Sequence[Path] = ()) -> BoardPaper:
     """The paper of a run.
 
     Args:
@@ -48,20 +48,20 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     for each in beside:
         material = material.joined(material_of(each, pack))
     year = inputs.scenario.need_year
-    told = Told(
+    have = Gathered(
         WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge")),
         charts_of(material),
         kept_log(run, inputs, folder),
         {**organisation_names(pack), **material.names},
     )  # fmt: skip
-    sections = tuple(matter(told) for matter in MATTERS)
-    return Paper(
+    sections = tuple(matter(have) for matter in MATTERS)
+    return BoardPaper(
         f"{inputs.scenario.title}: money for everything its population needs",
         f"The board is asked to settle the allocations of {year}, and to say how the deficit is to be met.",
         run.id,
         _facts(run, inputs),
-        _decisions(told, sections),
-        (*sections, _method(run, told.charts)),
+        _decisions(have, sections),
+        (*sections, _method(run, have.charts)),
     )
 
 
@@ -76,10 +76,10 @@ def _facts(run: Run, inputs: PlanInputs) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _decisions(told: Told, sections: Sequence[Section]) -> tuple[str, ...]:
+def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
     """What is asked of the board, from what the run has."""
-    year, frames = told.plan.year, told.frames
-    rows = localities(told.plan.run, year)
+    year, frames = have.plan.year, have.frames
+    rows = localities(have.plan.run, year)
     asked = [
         f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as section 1 sets out."
     ]
@@ -93,14 +93,14 @@ def _decisions(told: Told, sections: Sequence[Section]) -> tuple[str, ...]:
     left = (
         chain
         if chain.is_empty()
-        else chain.filter((pl.col("year") == told.last) & (pl.col("level") == "system") & (pl.col("line") == "left"))
+        else chain.filter((pl.col("year") == have.last) & (pl.col("level") == "system") & (pl.col("line") == "left"))
     )
     if not left.is_empty():
         asked.append(
-            f"Note that {board_text(int(left['amount_pence'][0]))} of the deficit of {told.last} is left after all that is planned, and ask for a plan for it (section 3)."
+            f"Note that {board_text(int(left['amount_pence'][0]))} of the deficit of {have.last} is left after all that is planned, and ask for a plan for it (section 3)."
         )
-    if told.plan.document is not None:
-        document = told.plan.document
+    if have.plan.document is not None:
+        document = have.plan.document
         asked.append(
             f"Choose one of {len(document.options)} contract options from {document.first_year}: {listed([o.title for o in document.options])} (section 4)."
         )
@@ -113,9 +113,9 @@ def _decisions(told: Told, sections: Sequence[Section]) -> tuple[str, ...]:
         asked.append(
             f"Approve the start in {first} of {listed(begun)}; the mix spends {board_text(int(spent))} in that year (section 5)."
         )
-    if told.log is not None:
+    if have.log is not None:
         asked.append(
-            f"Name owners for the assumptions of section 7: {told.log.weak} of {told.log.count} rest on weak evidence or carry no mark."
+            f"Name owners for the assumptions of section 7: {have.log.weak} of {have.log.count} rest on weak evidence or carry no mark."
         )
     return tuple(asked)
 
@@ -137,7 +137,9 @@ def _method(run: Run, charts: Charts) -> Section:
     rows = [(name, checksum[:16]) for name, checksum in inputs[:_INPUTS_SHOWN]]
     if len(inputs) > _INPUTS_SHOWN:
         rows.append((f"and {len(inputs) - _INPUTS_SHOWN} more, in the run's manifest", ""))
-    table = Block("Inputs of the run with the beginnings of their checksums", ("Input", "Checksum"), tuple(rows), 2)
+    table = PaperTable(
+        "Inputs of the run with the beginnings of their checksums", ("Input", "Checksum"), tuple(rows), 2
+    )
     notes = tuple(f"Implausible number that stands: {note}" for note in run.manifest.notes)
     not_drawn = tuple(f"Not drawn: {name}, for lack of {why}." for name, why in charts.lacking.items())
     return Section(

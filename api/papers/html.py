@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from api.charts import svg
-from api.papers.model import Paper
+from api.papers.model import BoardPaper
 
 
 @cache
@@ -22,7 +22,7 @@ def _template() -> Template:
     return made.get_template("paper.html")
 
 
-def html(paper: Paper) -> str:
+def html(paper: BoardPaper) -> str:
     """The paper as an HTML document with its charts in it."""
     pictures = {section.figure.name: svg(section.figure) for section in paper.sections if section.figure is not None}
     return _template().render(paper=paper, pictures=pictures)

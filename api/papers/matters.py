@@ -13,7 +13,7 @@ from api.boards.risk.parties import party_sentences
 from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
-from api.papers.model import Block, Section
+from api.papers.model import PaperTable, Section
 from capitation.money.pence import board_text
 from capitation.money.rounding import nearest
 from optimiser.links.assumed.kept import AssumptionLog
@@ -24,7 +24,7 @@ _MOST_ROWS = 32
 
 
 @dataclass(frozen=True)
-class Told:
+class Gathered:
     """What the matters are made of."""
 
     plan: WholePlan
@@ -56,18 +56,18 @@ class Told:
         return self.names.get(code, code)
 
 
-def money(told: Told) -> Section:
+def money(have: Gathered) -> Section:
     """How much each locality gets, and why."""
-    said = how_much(told.plan)
-    rows = localities(told.plan.run, told.plan.year).sort("total_pence", descending=True)
+    said = how_much(have.plan)
+    rows = localities(have.plan.run, have.plan.year).sort("total_pence", descending=True)
     total, persons = int(rows["total_pence"].sum()), float(rows["persons"].sum())
     need = (
         (rows["target_pence"] / rows["persons"]) / (float(rows["target_pence"].sum()) / persons)
         if persons
         else rows["persons"]
     )
-    table = Block(
-        f"Allocation to localities, {told.plan.year}; money in £ million unless said otherwise",
+    table = PaperTable(
+        f"Allocation to localities, {have.plan.year}; money in £ million unless said otherwise",
         ("Locality", "Persons", "Allocation", "£ a head", "Need a head, system = 100", "Growth", "Target", "Distance"),
         (
             *(
@@ -90,30 +90,30 @@ def money(told: Told) -> Section:
     )
 
 
-def fair_share(told: Told) -> Section:
+def fair_share(have: Gathered) -> Section:
     """Who is furthest from target, and what closing half of the gap would cost."""
-    first, *more = who_is_furthest(told.plan)
+    first, *more = who_is_furthest(have.plan)
     finding, _, cost = first.partition(". ")
     return Section(
         "Who is furthest under target, and what would closing half of the gap cost?", finding.rstrip(".") + ".",
-        (*([cost] if cost else []), *more), told.figure("distances"),
+        (*([cost] if cost else []), *more), have.figure("distances"),
     )  # fmt: skip
 
 
-def deficit(told: Told) -> Section:
+def deficit(have: Gathered) -> Section:
     """What is left of the deficit, in all and by organisation."""
-    asked, said = "What is left of the deficit?", what_is_left(told.plan)
-    figure = told.figure("bridge", Choice(year=told.last))
-    chain = told.frames.get("bridge", pl.DataFrame())
+    asked, said = "What is left of the deficit?", what_is_left(have.plan)
+    figure = have.figure("bridge", Choice(year=have.last))
+    chain = have.frames.get("bridge", pl.DataFrame())
     if chain.is_empty():
         return Section(
             asked,
             said[0],
             lacks="a chain from the opening deficit: name one in the scenario (key chain)",
         )
-    mine = chain.filter((pl.col("year") == told.last) & (pl.col("level") == "system")).sort("step")
-    lines = Block(
-        f"From the opening deficit to what is left, {told.last}",
+    mine = chain.filter((pl.col("year") == have.last) & (pl.col("level") == "system")).sort("step")
+    lines = PaperTable(
+        f"From the opening deficit to what is left, {have.last}",
         ("Line", "Where it comes from", "£ million"),
         tuple(
             (title, source, _millions(pence))
@@ -126,23 +126,23 @@ def deficit(told: Told) -> Section:
     start = amounts.get("printed_do_nothing", amounts.get("derived_do_nothing"))
     finding = said[0]
     if start is not None and "left" in amounts:
-        finding = f"{board_text(amounts['left'])} of the {board_text(start)} deficit of {told.last} is left."
-    return Section(asked, finding, tuple(said), figure, (lines, *_organisations(told)), lacks=lacks)
+        finding = f"{board_text(amounts['left'])} of the {board_text(start)} deficit of {have.last} is left."
+    return Section(asked, finding, tuple(said), figure, (lines, *_organisations(have)), lacks=lacks)
 
 
-def _organisations(told: Told) -> list[Block]:
-    rows = told.frames.get("organisation_position", pl.DataFrame())
-    rows = rows if rows.is_empty() else rows.filter(pl.col("year") == told.last)
+def _organisations(have: Gathered) -> list[PaperTable]:
+    rows = have.frames.get("organisation_position", pl.DataFrame())
+    rows = rows if rows.is_empty() else rows.filter(pl.col("year") == have.last)
     if rows.is_empty():
         return []
     columns = ("organisation_code", "income_pence", "cost_pence", "position_pence", "control_total_pence", "is_met")
     return [
-        Block(
-            f"Organisations when nothing is done, after sustainability funding, {told.last}",
+        PaperTable(
+            f"Organisations when nothing is done, after sustainability funding, {have.last}",
             ("Organisation", "Income, £ million", "Cost, £ million", "Position, £ million", "Must reach, £ million", "Reached"),
             tuple(
                 (
-                    told.named(code), _millions(income), _millions(cost), _millions(left), "none" if must is None else _millions(must),
+                    have.named(code), _millions(income), _millions(cost), _millions(left), "none" if must is None else _millions(must),
                     "–" if met is None else "yes" if met else "no",
                 )
                 for code, income, cost, left, must, met in rows.select(columns).iter_rows()
@@ -151,29 +151,29 @@ def _organisations(told: Told) -> list[Block]:
     ]  # fmt: skip
 
 
-def contracts(told: Told) -> Section:
+def contracts(have: Gathered) -> Section:
     """Which contract suits whom, and when that turns; the options beside each other."""
     asked = "Which contract suits whom, and when does that turn?"
-    if told.plan.document is None:
+    if have.plan.document is None:
         return Section(
             asked,
             "No contract options were tried on this run.",
             lacks="contract options: `capitation compare` or `capitation plan`",
         )
-    document = told.plan.document
-    said = which_contract(told.plan)
-    rows = told.frames.get("plan_position", pl.DataFrame())
+    document = have.plan.document
+    said = which_contract(have.plan)
+    rows = have.frames.get("plan_position", pl.DataFrame())
     if rows.is_empty():
         return Section(
-            asked, f"{len(document.options)} contract options were tried.", tuple(said), told.figure("payoff"),
+            asked, f"{len(document.options)} contract options were tried.", tuple(said), have.figure("payoff"),
             lacks="positions of organisations under each option: `capitation plan`",
         )  # fmt: skip
     titles = {option.id: option.title for option in document.options}
-    mine = rows.filter((pl.col("year") == told.last) & (pl.col("role") != "payer"))
-    told_apart = mine.group_by("organisation_code").agg(
+    mine = rows.filter((pl.col("year") == have.last) & (pl.col("role") != "payer"))
+    moved_apart = mine.group_by("organisation_code").agg(
         pl.col("position_pence").n_unique() > 1, pl.col("is_met").is_not_null().any()
     )
-    shown = told_apart.filter(pl.col("position_pence") | pl.col("is_met"))["organisation_code"]
+    shown = moved_apart.filter(pl.col("position_pence") | pl.col("is_met"))["organisation_code"]
     options = [option for option in titles if option in mine["option"].unique()]
     wide = (
         mine.filter(pl.col("organisation_code").is_in(shown.implode()))
@@ -184,11 +184,11 @@ def contracts(told: Told) -> Section:
         pl.col("is_met").sum(), pl.col("is_met").count().alias("tested"), pl.col("position_pence").sum()
     )
     reached = {option: (won, tested, left) for option, won, tested, left in met.iter_rows()}
-    table = Block(
-        f"What organisations end {told.last} with under each contract option, mix included, £ million; those without a target whom no option moves are in the sum alone",
+    table = PaperTable(
+        f"What organisations end {have.last} with under each contract option, mix included, £ million; those without a target whom no option moves are in the sum alone",
         ("Organisation", *(titles[option] for option in options)),
         (
-            *((told.named(row["organisation_code"]), *(_millions(row[option]) for option in options)) for row in wide.iter_rows(named=True)),
+            *((have.named(row["organisation_code"]), *(_millions(row[option]) for option in options)) for row in wide.iter_rows(named=True)),
             ("All organisations together", *(_millions(reached[option][2]) for option in options)),
             ("Bodies that reach their control total", *(f"{reached[option][0]} of {reached[option][1]}" for option in options)),
         ),
@@ -196,18 +196,18 @@ def contracts(told: Told) -> Section:
     best = max(options, key=lambda option: (reached[option][0], reached[option][2]))
     won, tested, left = reached[best]
     if not tested:
-        finding = f"With the mix, organisations together end {told.last} with {board_text(left)} under {titles[best]}; none has a control total."
+        finding = f"With the mix, organisations together end {have.last} with {board_text(left)} under {titles[best]}; none has a control total."
     else:
         apart = len({reached[option][0] for option in options}) > 1
         others = ", the most of the options." if apart else ", as under every other option."
-        finding = f"With the mix, {won} of {tested} bodies reach their control total in {told.last} under {titles[best]}{others}"
-    return Section(asked, finding, tuple(said), told.figure("payoff"), (_short(table),))
+        finding = f"With the mix, {won} of {tested} bodies reach their control total in {have.last} under {titles[best]}{others}"
+    return Section(asked, finding, tuple(said), have.figure("payoff"), (_short(table),))
 
 
-def investment(told: Told) -> Section:
+def investment(have: Gathered) -> Section:
     """What to invest in: what starts when, what it avoids, releases, saves and spends."""
     asked = "What should be invested in?"
-    rows = told.frames.get("mix_line", pl.DataFrame())
+    rows = have.frames.get("mix_line", pl.DataFrame())
     if rows.is_empty():
         return Section(
             asked, "No mix of investments is in this run.", lacks="the mix of investments: `capitation plan`"
@@ -217,8 +217,8 @@ def investment(told: Told) -> Section:
     )
     sums = sums.sort("gain_pence", "solution", descending=[True, False])
     spend, gain = int(sums["spend_pence"].sum()), int(sums["gain_pence"].sum())
-    starts, years = first_starts(told.frames), rows["year"].unique().sort().to_list()
-    table = Block(
+    starts, years = first_starts(have.frames), rows["year"].unique().sort().to_list()
+    table = PaperTable(
         f"The mix by solution, {years[0]} to {years[-1]} together",
         ("Solution", "First start", "Activity avoided", "Cost released, £ million", "Savings, £ million", "Own spend, £ million", "Gain, £ million"),
         (
@@ -232,7 +232,7 @@ def investment(told: Told) -> Section:
         ),
         2,
     )  # fmt: skip
-    worth = told.frames.get("mix_worth", pl.DataFrame())
+    worth = have.frames.get("mix_worth", pl.DataFrame())
     said = [
         f"The plan's own savings programmes make {board_text(int(sums['savings_pence'].sum()))} of the gain; the rest is cost that providers no "
         f"longer have ({board_text(int(sums['cost_released_pence'].sum()))}) less what the solutions spend."
@@ -242,7 +242,7 @@ def investment(told: Told) -> Section:
             f"Discounted, the mix is worth {board_text(nearest(Decimal(str(worth['pounds'].sum())) * 100))} to the system."
         )
     finding = f"{sums.filter(pl.col('solution').is_in(list(starts))).height if starts else sums.height} solutions spend {board_text(spend)} over the years and leave the system {board_text(gain)} better off."
-    return Section(asked, finding, tuple(said), told.figure("mix"), (_short(table),))
+    return Section(asked, finding, tuple(said), have.figure("mix"), (_short(table),))
 
 
 def first_starts(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
@@ -254,46 +254,46 @@ def first_starts(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
     return dict(started.sort("solution").iter_rows())
 
 
-def risk(told: Told) -> Section:
+def risk(have: Gathered) -> Section:
     """How likely each party is to miss its total, where a simulation stands beside the run."""
     asked = "How sure are we, and who bears the risk?"
-    chances = told.frames.get("party_chance", pl.DataFrame())
-    figure = told.figure("fan") or told.figure("s-curve") or told.figure("layers")
+    chances = have.frames.get("party_chance", pl.DataFrame())
+    figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
     if chances.is_empty():
         return Section(
             asked, "No chances are given with this paper: its run has not been simulated.", figure=figure,
             lacks="a simulation: `capitation simulate SCENARIO --out DIR`, then `--with DIR`",
         )  # fmt: skip
-    if told.plan.document is None:
+    if have.plan.document is None:
         return Section(
             asked,
             "A simulation stands beside this run, but not the options that it was made of.",
             figure=figure,
             lacks="contract options",
         )
-    said = party_sentences(told.plan.document, told.frames, told.names)
+    said = party_sentences(have.plan.document, have.frames, have.names)
     return Section(asked, said[0], tuple(said[1:]), figure)
 
 
-def assumptions(told: Told) -> Section:
+def assumptions(have: Gathered) -> Section:
     """The assumptions by what they move."""
     asked = "Which assumptions matter most?"
-    said = what_matters(told.plan)
-    if told.log is None:
+    said = what_matters(have.plan)
+    if have.log is None:
         return Section(
             asked,
             "No log of assumptions is kept for this run.",
             tuple(said),
             lacks="its log of assumptions: `capitation assumptions RUN`",
         )
-    log = told.log
+    log = have.log
     first = log.assumptions[:10]
-    table = Block(
+    table = PaperTable(
         "The first ten assumptions, the largest effect first",
         ("Assumption", "Evidence", "Owner", "Headline that it moves most", "At its low end", "As assumed", "At its high end"),
         tuple(
             (
-                subject(each, told.names), EVIDENCE[each.quality], each.owner or "none named",
+                subject(each, have.names), EVIDENCE[each.quality], each.owner or "none named",
                 *(
                     ("none", "–", "–", "–") if effect is None else (
                         log.titles.get(effect.headline, effect.headline),
@@ -307,19 +307,27 @@ def assumptions(told: Told) -> Section:
         4,
     )  # fmt: skip
     finding = f"{log.count} assumptions stand behind this paper; {log.weak} rest on weak evidence or carry no mark, and {log.stand_ins} state no range."
-    return Section(asked, finding, tuple(said), told.figure("tornado"), (table,))
+    return Section(asked, finding, tuple(said), have.figure("tornado"), (table,))
 
 
-MATTERS: tuple[Callable[[Told], Section], ...] = (money, fair_share, deficit, contracts, investment, risk, assumptions)
+MATTERS: tuple[Callable[[Gathered], Section], ...] = (
+    money,
+    fair_share,
+    deficit,
+    contracts,
+    investment,
+    risk,
+    assumptions,
+)
 """The matters in the order of the paper."""
 
 
-def _short(block: Block) -> Block:
+def _short(block: PaperTable) -> PaperTable:
     if len(block.rows) <= _MOST_ROWS:
         return block
     left = len(block.rows) - _MOST_ROWS
     more = (f"and {left} more, in the workbook", *[""] * (len(block.heads) - 1))
-    return Block(block.caption, block.heads, (*block.rows[:_MOST_ROWS], more), block.words)
+    return PaperTable(block.caption, block.heads, (*block.rows[:_MOST_ROWS], more), block.words)
 
 
 def _millions(pence: int | None) -> str:
@@ -331,4 +339,4 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:+.1%}"
 
 
-__all__ = ["MATTERS", "Told", "first_starts"]
+__all__ = ["MATTERS", "Gathered", "first_starts"]

@@ -8,7 +8,7 @@ from api.charts import Figure
 
 
 @dataclass(frozen=True)
-class Block:
+class PaperTable:
     """A table of a paper."""
 
     caption: str
@@ -33,7 +33,7 @@ class Section:
     """What drives the answer, a sentence or two each."""
     figure: Figure | None = None
     """Its main chart."""
-    tables: tuple[Block, ...] = ()
+    tables: tuple[PaperTable, ...] = ()
     """Its tables."""
     points: tuple[str, ...] = ()
     """A list, an item each."""
@@ -42,7 +42,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Paper:
+class BoardPaper:
     """A board paper."""
 
     title: str

@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from api.charts import svg
-from api.papers.model import Block, Paper, Section
+from api.papers.model import BoardPaper, PaperTable, Section
 
 FONT = "Liberation Sans"
 
@@ -42,7 +42,7 @@ _HEAD = """\
 _ASKED = '#block(above: 0pt, below: 0.6em, text(size: 10pt, fill: rgb("#4c6272"), {asked}))'
 
 
-def source(paper: Paper) -> str:
+def source(paper: BoardPaper) -> str:
     """The paper as a Typst document; its charts are files `chart-NAME.svg` beside it."""
     lines = [
         _HEAD.format(title=_text(paper.title), purpose=_text(paper.purpose), run=paper.run_id, footer=_text(paper.tag)),
@@ -60,7 +60,7 @@ def source(paper: Paper) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def pdf(paper: Paper) -> bytes:
+def pdf(paper: BoardPaper) -> bytes:
     """The paper as PDF/UA-1.
 
     Raises:
@@ -78,7 +78,7 @@ def pdf(paper: Paper) -> bytes:
         return bytes(typst.compile(str(main), format="pdf", pdf_standards="ua-1", font_paths=made, timestamp=0))
 
 
-def _section(number: int, section: Section, paper: Paper) -> list[str]:
+def _section(number: int, section: Section, paper: BoardPaper) -> list[str]:
     lines = ["#pagebreak(weak: true)"] if number == 1 or number == len(paper.sections) else []
     lines += [f"== #{_text(f'{number}. {section.finding}')}", _ASKED.format(asked=_text(section.asked))]
     lines += [f"#{_text(each)}" for each in section.paragraphs]
@@ -96,7 +96,7 @@ def _section(number: int, section: Section, paper: Paper) -> list[str]:
     return lines
 
 
-def _table(table: Block, paper: Paper) -> str:
+def _table(table: PaperTable, paper: BoardPaper) -> str:
     align = ", ".join("left" if k < table.words else "right" for k in range(len(table.heads)))
     wide = ", ".join(f"{_weight(table, k)}fr" for k in range(len(table.heads)))
     heads = ", ".join(f"[#{_text(head)}]" for head in table.heads)
@@ -107,7 +107,7 @@ def _table(table: Block, paper: Paper) -> str:
     )
 
 
-def _weight(table: Block, column: int) -> int:
+def _weight(table: PaperTable, column: int) -> int:
     """The part of the page's width that a column needs, from the longest of its cells and of the words in its heading."""
     cells = max((len(row[column]) for row in table.rows), default=0)
     words = max(len(word) for word in table.heads[column].split()) + 2

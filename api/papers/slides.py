@@ -6,13 +6,13 @@ import io
 from typing import Any
 
 from api.charts import png
-from api.papers.model import Block, Paper, Section
+from api.papers.model import BoardPaper, PaperTable, Section
 
 _ROWS = 14
 """Rows of a table that a slide carries; the paper has all."""
 
 
-def slides(paper: Paper) -> bytes:
+def slides(paper: BoardPaper) -> bytes:
     """The paper as a presentation, 16 by 9.
 
     Raises:
@@ -104,7 +104,7 @@ def _chart(book: Any, section: Section, tag: str) -> None:  # noqa: ANN401
     slide.notes_slide.notes_text_frame.text = "\n".join(notes)
 
 
-def _table(book: Any, title: str, table: Block, section: Section, tag: str) -> None:  # noqa: ANN401
+def _table(book: Any, title: str, table: PaperTable, section: Section, tag: str) -> None:  # noqa: ANN401
     from pptx.enum.text import PP_ALIGN
     from pptx.util import Inches, Pt
 
@@ -128,7 +128,7 @@ def _table(book: Any, title: str, table: Block, section: Section, tag: str) -> N
     )
 
 
-def _said(table: Block) -> list[str]:
+def _said(table: PaperTable) -> list[str]:
     return [
         table.caption,
         *("; ".join(f"{head}: {cell}" for head, cell in zip(table.heads, row, strict=True)) for row in table.rows),

@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from api.papers.model import Paper
+from api.papers.model import BoardPaper
 from capitation.errors import CapitationError, SourceError
 from capitation.records.whole_files import write_whole
 
 
-def _pdf(paper: Paper) -> bytes:
+def _pdf(paper: BoardPaper) -> bytes:
     from api.papers.pdf import pdf
 
     return pdf(paper)
 
 
-def _source(paper: Paper) -> bytes:
+def _source(paper: BoardPaper) -> bytes:
     from api.papers.pdf import source
 
     return source(paper).encode()
 
 
-def _html(paper: Paper) -> bytes:
+def _html(paper: BoardPaper) -> bytes:
     from api.papers.html import html
 
     return html(paper).encode()
 
 
-def _slides(paper: Paper) -> bytes:
+def _slides(paper: BoardPaper) -> bytes:
     from api.papers.slides import slides
 
     return slides(paper)
 
 
-KINDS: dict[str, Callable[[Paper], bytes]] = {".pdf": _pdf, ".html": _html, ".pptx": _slides, ".typ": _source}
+KINDS: dict[str, Callable[[BoardPaper], bytes]] = {".pdf": _pdf, ".html": _html, ".pptx": _slides, ".typ": _source}
 """What a paper can be written as, by the ending of the file."""
 
 _NEEDS = "expected the extra that sets papers: pip install 'capitation[paper]'"
@@ -52,7 +52,7 @@ def checked_kind(path: Path) -> str:
     return kind
 
 
-def paper_bytes(paper: Paper, kind: str) -> bytes:
+def paper_bytes(paper: BoardPaper, kind: str) -> bytes:
     """The paper as a file of a kind of `KINDS`.
 
     Raises:
@@ -66,7 +66,7 @@ def paper_bytes(paper: Paper, kind: str) -> bytes:
         ) from None
 
 
-def write_paper(paper: Paper, path: Path) -> Path:
+def write_paper(paper: BoardPaper, path: Path) -> Path:
     """Write a paper; the file appears only once it is whole.
 
     Raises:

@@ -49,6 +49,8 @@ class Book:
     """Planned saving of each solution (a row each) as a share of each locality's plan."""
     cost_share: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     """Planned cost of each solution (a row each) as a share of each locality's plan."""
+    starts: tuple[str, ...] = ()
+    """First year of each solution, which a delay leaves without effect; that from which the uncertainties hold where left out."""
 
     def __post_init__(self) -> None:
         if not self.line_share.size:

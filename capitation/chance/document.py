@@ -102,10 +102,11 @@ class CountAndCost(Document):
     @model_validator(mode="after")
     def _complete(self) -> CountAndCost:
         if self.counts == "negative-binomial" and (self.dispersion is None or self.dispersion.value <= 1):
-            message = "a dispersion above 1 with negative-binomial counts"
+            given = "none" if self.dispersion is None else self.dispersion.value
+            message = f"a dispersion above 1 with negative-binomial counts, not {given}"
             raise ValueError(message)
         if self.counts == "poisson" and self.dispersion is not None:
-            message = "no dispersion with poisson counts, which is 1"
+            message = f"no dispersion with poisson counts, whose own is 1, not {self.dispersion.value}"
             raise ValueError(message)
         if self.cost == "empirical":
             if self.cost_spread is None or self.cost_cv_squared is not None:
@@ -118,7 +119,7 @@ class CountAndCost(Document):
             message = f"cost_cv_squared and no cost_spread with a {self.cost} cost"
             raise ValueError(message)
         if self.cost_cv_squared is not None and self.cost_cv_squared.value <= 0:
-            message = "a variance above 0 (cost_cv_squared)"
+            message = f"a variance above 0 (cost_cv_squared), not {self.cost_cv_squared.value}"
             raise ValueError(message)
         return self
 
@@ -149,11 +150,11 @@ class Chance(Document):
     @model_validator(mode="after")
     def _positive(self) -> Chance:
         if self.cv.value <= 0:
-            message = "a cv above 0"
+            message = f"a cv above 0, not {self.cv.value}"
             raise ValueError(message)
         names = [each.line for each in self.lines]
         if len(set(names)) < len(names):
-            message = "each line once"
+            message = f"each line once, not {', '.join(names)}"
             raise ValueError(message)
         return self
 
@@ -169,7 +170,7 @@ class Shock(Document):
     @model_validator(mode="after")
     def _positive(self) -> Shock:
         if self.sd.value < 0:
-            message = "a standard deviation of at least 0"
+            message = f"a standard deviation of at least 0, not {self.sd.value}"
             raise ValueError(message)
         return self
 
@@ -215,7 +216,7 @@ class Delivery(Document):
     def _shares(self) -> Delivery:
         for name in ("delay", "failure", "correlation"):
             if not 0 <= getattr(self, name).value <= 1:
-                message = f"{name} between 0 and 1"
+                message = f"{name} between 0 and 1, not {getattr(self, name).value}"
                 raise ValueError(message)
         return self
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -12,24 +14,41 @@ from capitation.chance.curves.normal import Floats
 from capitation.errors import SourceError
 from capitation.records.whole_files import write_whole
 
+BESIDE = "beside "
+"""Begins the names of what is kept beside positions."""
 
-def keep(state: Path, name: str, out: Floats, done: int) -> None:
+
+def keep(state: Path, name: str, out: Floats, done: int, beside: Mapping[str, Floats] | None = None) -> None:
     """Write the first `done` draws (the last axis) of a simulation of this name.
+
+    Args:
+        state: the file.
+        name: what the simulation is of.
+        out: positions.
+        done: how many draws were made.
+        beside: whatever else was found in each draw, by name; the draws are the last axis here too.
 
     Raises:
         SourceError: the file cannot be written; an older one is left as it was.
     """
-    made = out[..., :done]
+    about = np.array(json.dumps({"simulation": name, "draws": done}))
+    more: dict[str, Any] = {f"{BESIDE}{key}": values[..., :done] for key, values in (beside or {}).items()}
 
     def write(partial: Path) -> None:
         with partial.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps({"simulation": name, "draws": done})), positions=made)
+            np.savez(file, about=about, positions=out[..., :done], **more)
 
     write_whole(state, write)
 
 
-def resumed(state: Path, name: str, out: Floats) -> int:
+def resumed(state: Path, name: str, out: Floats, beside: dict[str, Floats] | None = None) -> int:
     """Draws of an earlier, stopped piece of work, put where they belong; 0 where there is no such file.
+
+    Args:
+        state: the file.
+        name: what the simulation is of.
+        out: takes positions.
+        beside: takes whatever else was kept of each draw.
 
     Raises:
         SourceError: the file cannot be read, or is of another simulation.
@@ -39,8 +58,10 @@ def resumed(state: Path, name: str, out: Floats) -> int:
     try:
         with state.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             about, positions = json.loads(str(kept["about"])), kept["positions"]
+            more = {key.removeprefix(BESIDE): kept[key] for key in kept.files if key.startswith(BESIDE)}
         done = int(about["draws"])
         fits = positions.shape == (*out.shape[:-1], done) and positions.dtype == out.dtype and done <= out.shape[-1]
+        fits = fits and all(values.shape[-1:] == (done,) for values in more.values())
     except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
         message = f"{state}: found no state of a simulation ({error}); remove the file to begin anew"
         raise SourceError(message) from error
@@ -51,4 +72,6 @@ def resumed(state: Path, name: str, out: Floats) -> int:
         )
         raise SourceError(message)
     out[..., :done] = positions
+    if beside is not None:
+        beside |= more
     return done

@@ -50,6 +50,7 @@ class ChanceModel:
         ]
         years = [str(book.year) for book in self.books]
         named = [years, self.localities, self.books[0].lines, self.books[0].solutions, self.layers, arrays]
+        named += [self.books[0].starts] if self.books[0].starts else []
         return digest(canonical([self.document.model_dump(mode="json"), named]))
 
     @cached_property
@@ -187,7 +188,7 @@ def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | 
             faults.add(f"plan of {book.year}", "a year before the figures hold", f"{document.since} or later")
     faults.raise_if_any(DocumentError, f"uncertainty {document.id} does not go with the plan")
     if "delivery" in chosen and not is_planned:
-        message = "delivery: found no solutions in the plan; expected planned savings, or another layer"
+        message = "delivery: found no solutions in the plan; expected planned savings, such as of a mix that is bought (--problem), or another layer"
         raise ScenarioError(message)
     ordered = tuple(name for name in document.layers if name in chosen)
     return ChanceModel(tuple(books), document, ordered, tuple(calibrated(book, document.chance) for book in books))

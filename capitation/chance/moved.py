@@ -30,6 +30,10 @@ class MovedYear:
     """Price over the planned one, by draw; nothing where it is not drawn."""
     missed: Floats | None
     """Planned savings not delivered and cost above plan, over each locality's plan, by locality and draw."""
+    delivered: Floats | None = None
+    """Share of its promise that each solution delivers, by solution and draw; nothing where it is not drawn."""
+    above: Floats | None = None
+    """Cost of each solution above its plan, as a share of it, by solution and draw."""
 
 
 def moved(model: ChanceModel, source: Source, block: int) -> Iterator[MovedYear]:
@@ -45,4 +49,5 @@ def moved(model: ChanceModel, source: Source, block: int) -> Iterator[MovedYear]
         own = np.ones((len(book.localities), width, source.block))
         for row, code in enumerate(book.localities):
             own[row] = model.own(source, block, f"{code} {book.year}", chance.line_sd[row])
-        yield MovedYear(own, shared.factors(book), price, shared.missed(book))
+        delivered, above = shared.delivered(book) or (None, None)
+        yield MovedYear(own, shared.factors(book), price, shared.missed(book), delivered, above)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,20 @@ from capitation.chance.curves.correlation import factor
 from capitation.chance.curves.normal import STANDARD, Floats
 from capitation.chance.document import EFFECT_BOUNDS, Delivery, Uncertainty, correlations
 from capitation.chance.scores.draws import Source
+
+
+@dataclass(frozen=True)
+class Promises:
+    """How the promises of solutions turn out, by solution and draw."""
+
+    share: Floats
+    """Share of the promise that is delivered by one that neither fails nor is late."""
+    fails: npt.NDArray[np.bool_]
+    """Whether it never delivers."""
+    late: npt.NDArray[np.bool_]
+    """Whether its first year passes without effect."""
+    above: Floats
+    """Cost above plan, as a share of it."""
 
 
 class Shared:
@@ -49,30 +64,47 @@ class Shared:
             drawn = True
         return out if drawn else None
 
+    def promises(self, solutions: int) -> Promises | None:
+        """How the promises of so many solutions turn out; nothing where that is not drawn or there are none."""
+        delivery = self.document.delivery
+        if "delivery" not in self.layers or delivery is None or not solutions:
+            return None
+        return Promises(
+            delivery.effect.fitted(*EFFECT_BOUNDS).curve.at_score(self._alike("effect", solutions, delivery)),
+            self._happens("failure", solutions, delivery, float(delivery.failure.value)),
+            self._happens("delay", solutions, delivery, float(delivery.delay.value)),
+            delivery.cost.curve.at_score(self._alike("cost", solutions, delivery)),
+        )
+
+    def delivered(self, book: Book) -> tuple[Floats, Floats] | None:
+        """Share of its promise that each solution delivers, and its cost above plan, by draw; nothing where none is planned or drawn."""
+        found = self.promises(len(book.solutions))
+        if found is None:
+            return None
+        starts = book.starts or (str(self.document.since),) * len(book.solutions)
+        begins = np.array([start == book.year for start in starts])
+        return np.where(found.fails | (found.late & begins[:, None]), 0.0, found.share), found.above
+
     def missed(self, book: Book) -> Floats | None:
         """Planned savings not delivered plus cost above plan, over each locality's plan; nothing where none is planned."""
-        delivery = self.document.delivery
-        if "delivery" not in self.layers or delivery is None or not book.solutions:
+        found = self.delivered(book)
+        if found is None:
             return None
-        delivered = delivery.effect.fitted(*EFFECT_BOUNDS).curve.at_score(self._alike("effect", book, delivery))
-        delivered = np.where(self._happens("failure", book, delivery, float(delivery.failure.value)), 0.0, delivered)
-        if book.year == self.document.since:
-            delivered = np.where(self._happens("delay", book, delivery, float(delivery.delay.value)), 0.0, delivered)
-        above = delivery.cost.curve.at_score(self._alike("cost", book, delivery))
+        share, above = found
         out = np.zeros((len(book.localities), self.source.block))
         for k in range(len(book.solutions)):
-            out += book.saving_share[k][:, None] * (1 - delivered[k]) + book.cost_share[k][:, None] * above[k]
+            out += book.saving_share[k][:, None] * (1 - share[k]) + book.cost_share[k][:, None] * above[k]
         return out.astype(self.dtype)
 
-    def _happens(self, part: str, book: Book, delivery: Delivery, chance: float) -> npt.NDArray[np.bool_]:
+    def _happens(self, part: str, solutions: int, delivery: Delivery, chance: float) -> npt.NDArray[np.bool_]:
         if chance in (0.0, 1.0):
-            return np.full((len(book.solutions), self.source.block), bool(chance))
-        happens: npt.NDArray[np.bool_] = self._alike(part, book, delivery) < STANDARD.inv_cdf(chance)
+            return np.full((solutions, self.source.block), bool(chance))
+        happens: npt.NDArray[np.bool_] = self._alike(part, solutions, delivery) < STANDARD.inv_cdf(chance)
         return happens
 
-    def _alike(self, part: str, book: Book, delivery: Delivery) -> Floats:
+    def _alike(self, part: str, solutions: int, delivery: Delivery) -> Floats:
         """Scores of the solutions with one correlation between any two: a common score and one of each one's own."""
-        scores = self._scores("delivery", part, len(book.solutions) + 1)
+        scores = self._scores("delivery", part, solutions + 1)
         together = float(delivery.correlation.value)
         alike: Floats = math.sqrt(together) * scores[:1] + math.sqrt(1 - together) * scores[1:]
         return alike

@@ -7,7 +7,7 @@ may stop early at a stated standard error, be cancelled, and go on later from it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -53,6 +53,15 @@ class SimulationWork:
     """Who draws, such as the workers of a cluster; threads of this machine where there is none."""
     state: Path | None = None
     """File in which the draws so far are kept when the work is stopped, and from which it goes on."""
+    is_part: bool = False
+    """Part of a longer piece of work, which takes the state file away itself when all of it is done."""
+
+    def finished(self, name: str, out: Floats, done: int, beside: Mapping[str, Floats] | None = None) -> None:
+        """Take the state file away, or keep the draws that were made in it where more work follows."""
+        if self.state is not None and self.is_part:
+            keep(self.state, name, out, done, beside)
+        elif self.state is not None and self.state.is_file():
+            self.state.unlink()
 
 
 @dataclass(frozen=True)
@@ -117,9 +126,8 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
         if work.state is not None:
             keep(work.state, name, out, min(done * drawn.block, request.draws))
         raise
-    if work.state is not None and work.state.is_file():
-        work.state.unlink()
     made = request.draws if last is None else min((last + 1) * drawn.block, request.draws)
+    work.finished(name, out, made)
     return Simulation(model, request, out[:, :, :made], drawn.block)
 
 

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from api.service.records.hidden import MARK
 from capitation.errors import Faults, FrameError
+
+MARK = "is_suppressed"
+"""Column that says whether a row's numbers were left out."""
 
 
 @dataclass(frozen=True)

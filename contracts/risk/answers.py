@@ -1,7 +1,8 @@
 """Answers: what draws say of every party, option and year, as frames, each estimate with its standard error.
 
-A party's control total is to end the year without a deficit: it misses it where its position is below nil. Its size is its
-allocation (a commissioner's) or its income (a provider's) at plan, by which shares are measured.
+A party misses its control total where its position is below it: the one that the plan sets it, such as the surplus a commissioner
+must keep, or not to end in deficit where the plan sets none. Its size is its allocation (a commissioner's) or its income (a
+provider's) at plan, by which shares are measured.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class PartyChance(Schema):
     role = ROLE
     organisation_code = ORGANISATION
     size_pence = _pence("Allocation or income at plan")
+    control_total_pence = _pence("Position that it must reach; nil where the plan sets it none")
     plan_position_pence = _pence("Position where all is as planned")
     mean_pence = _pence("Mean position")
     mean_error_pence = _error("the mean")
@@ -69,8 +71,10 @@ class PartyChance(Schema):
     p95_error_pence = _error("p95")
     worst_5_pence = _pence("Mean position of the worst 5 years of 100: the conditional value at risk")
     worst_5_error_pence = _error("the mean of the worst 5 in 100")
-    miss = _chance("Chance of a deficit: the control total is missed")
-    miss_error = _chance_error("the chance of a deficit")
+    miss = _chance("Chance of a position below the control total")
+    miss_error = _chance_error("that chance")
+    deficit = _chance("Chance of a deficit")
+    deficit_error = _chance_error("the chance of a deficit")
     over_1 = _chance("Chance of a deficit above 1% of allocation or income at plan")
     over_1_error = _chance_error("the chance of more than 1%")
     over_2 = _chance("Chance of a deficit above 2% of allocation or income at plan")
@@ -104,8 +108,9 @@ class CarriedChance(Schema):
 
 
 class CapChance(Schema):
-    """How often a limiting clause binds, and what it is worth."""
+    """How often a limiting clause binds under an option, and what it is worth."""
 
+    option = OPTION
     contract = CONTRACT
     step = Column(pl.String, "name", "Clause", key=True)
     year = YEAR
@@ -143,13 +148,19 @@ def party_chances(found: PartySimulation) -> Frame[PartyChance]:
     rows = []
     for k, y, j, head in _each(found):
         values, size = found.positions[k, y, j], float(model.sizes[k, y, j])
-        row = {**head, "size_pence": round(size), "plan_position_pence": round(float(model.at_plan[k, y, j]))}
+        total = 0.0 if model.totals is None else float(model.totals[y, j])
+        row = {**head, "size_pence": round(size), "control_total_pence": round(total)}
+        row["plan_position_pence"] = round(float(model.at_plan[k, y, j]))
         row |= _money("mean", estimates.mean(values)) | _money("sd", estimates.sd(values))
         for percent in QUANTILES:
             row |= _money(f"p{percent}", estimates.quantile(values, percent / 100))
         tail = estimates.tail_mean(-values, 0.95)
         row |= _money("worst_5", Estimate(-tail.value, tail.error))
-        for name, hit in (("miss", values < -0.5), *((f"over_{p}", values < -size * p / 100 - 0.5) for p in OVER)):
+        for name, hit in (
+            ("miss", values < total - 0.5),
+            ("deficit", values < -0.5),
+            *((f"over_{p}", values < -size * p / 100 - 0.5) for p in OVER),
+        ):
             row |= _share(name, estimates.chance(hit))
         row |= _money("shortfall", estimates.mean(np.maximum(-values, 0.0)))
         reserve = None if head["role"] not in bears else round(size * bears[str(head["role"])])
@@ -177,19 +188,23 @@ def carried_chances(found: PartySimulation) -> Frame[CarriedChance]:
 
 
 def cap_chances(found: PartySimulation) -> Frame[CapChance]:
-    """How often each limiting clause of the contracts binds, and what it is worth."""
-    estimates = Estimates(found)
+    """How often each limiting clause of each option's contracts binds for any of its providers, and what it is worth."""
+    estimates, model = Estimates(found), found.model
     rows = []
-    for cut in found.cuts:
-        for year, amounts in cut.by_year.items():
-            if len(amounts) < found.draws:
-                continue
-            values = amounts[: found.draws]
-            row: dict[str, object] = {"contract": cut.contract, "step": cut.step, "year": year, "term": cut.term}
-            row |= _share("binds", estimates.chance(values != 0)) | _money("worth", estimates.mean(np.abs(values)))
-            rows.append(row)
-    kept = {(str(row["contract"]), str(row["step"]), str(row["year"])): row for row in rows}
-    return CapChance.validate(pl.DataFrame([kept[key] for key in sorted(kept)], schema=CapChance.dtypes()))
+    for k, option in enumerate(model.options):
+        sums: dict[tuple[str, str, str, str], np.ndarray] = {}
+        for cut in found.cuts:
+            if cut.deal in model.of_option[k] and cut.answer == model.seen_by(k, cut.deal):
+                for year, amounts in cut.by_year.items():
+                    key = (cut.contract, cut.step, year, cut.term)
+                    sums[key] = sums.get(key, 0.0) + amounts
+        for contract, step, year, term in sorted(sums):
+            values = sums[contract, step, year, term]
+            row: dict[str, object] = {
+                "option": option, "contract": contract, "step": step, "year": year, "term": term,
+            }  # fmt: skip
+            rows.append(row | _share("binds", estimates.chance(values > 0)) | _money("worth", estimates.mean(values)))
+    return CapChance.validate(pl.DataFrame(rows, schema=CapChance.dtypes()))
 
 
 def party_pools(found: PartySimulation, cover: float = 0.95) -> Frame[PartyPool]:

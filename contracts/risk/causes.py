@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import ScenarioError
 from capitation.records.columns import OPTION, ORGANISATION, YEAR
 from capitation.records.frames import Column, Frame, Schema
-from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation, simulate_parties
+from contracts.risk.parties import AT_ONCE, PARTY_ROLES, PartyModel, PartySimulation, simulate_parties
 
 ROLE = Column(pl.String, "role", "Commissioner or provider", key=True, one_of=PARTY_ROLES)
 
@@ -65,29 +66,39 @@ class Causes:
     alone: Mapping[str, PartySimulation]
 
 
-def causes(made: PartyModel, request: Request, work: SimulationWork | None = None) -> Causes:
+def causes(made: PartyModel, request: Request, work: SimulationWork | None = None, at_once: int = AT_ONCE) -> Causes:
     """Each layer drawn alone and all together, with the same draws.
 
     Args:
         made: the options, ready.
         request: which draws; a fifth of those of the answers is enough for shares of variance.
-        work: threads and cancel; progress counts the draws of all passes.
+        work: threads and cancel; progress counts the draws of all passes, and each pass has a state file of its own beside the
+            one that is named.
+        at_once: draws that are settled at a time; no more does this.
     """
     work, layers = work or SimulationWork(), made.chance.layers
     request = replace(request, stop_at=None)
     total = request.draws * (len(layers) + 1)
 
-    def pass_number(k: int) -> SimulationWork:
-        report = work.progress
-        return replace(work, state=None, progress=lambda done, _: report(k * request.draws + done, total))
+    states = states_of_causes(made, work.state) if work.state is not None else ()
 
-    whole = simulate_parties(made, request, pass_number(0))
+    def pass_number(k: int) -> SimulationWork:
+        report, state = work.progress, states[k] if states else None
+        return replace(work, state=state, progress=lambda done, _: report(k * request.draws + done, total))
+
+    whole = simulate_parties(made, request, pass_number(0), at_once)
     if len(layers) == 1:
         return Causes(whole, {layers[0]: whole})
     alone = {
-        layer: simulate_parties(made.only((layer,)), request, pass_number(k)) for k, layer in enumerate(layers, start=1)
+        layer: simulate_parties(made.only((layer,)), request, pass_number(k), at_once)
+        for k, layer in enumerate(layers, start=1)
     }
     return Causes(whole, alone)
+
+
+def states_of_causes(made: PartyModel, state: Path) -> tuple[Path, ...]:
+    """The files in which the passes of the causes keep their draws: all layers together, then each alone."""
+    return tuple(state.with_name(f"{state.name}.{name}") for name in ("together", *made.chance.layers))
 
 
 def party_layers(found: Causes) -> Frame[PartyLayer]:
@@ -151,4 +162,12 @@ def _steady(number: float) -> float:
     return float(f"{float(number):.9e}")
 
 
-__all__ = ["Causes", "PartyLayer", "PartyWrongReward", "causes", "party_layers", "party_wrong_rewards"]
+__all__ = [
+    "Causes",
+    "PartyLayer",
+    "PartyWrongReward",
+    "causes",
+    "party_layers",
+    "party_wrong_rewards",
+    "states_of_causes",
+]

@@ -35,12 +35,16 @@ PENNY = 0.5
 
 @dataclass(frozen=True)
 class Cut:
-    """What one limiting clause of a contract cut, by year and draw: nil where it does not bind."""
+    """What one limiting clause of a contract cut, whichever way, by year and draw: nil where it does not bind."""
 
     contract: str
     step: str
     term: str
     by_year: Mapping[str, Floats]
+    deal: int = 0
+    """Number of the deal: the contract with some of the providers."""
+    answer: float = 0.0
+    """How activity answered the contract, as a share of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +165,7 @@ class DrawnDeal:
         if groups:
             rows = rows.unique(["year", DRAW, *groups], maintain_order=True)
         cut = pl.when(pl.col("cut").abs() > PENNY).then(pl.col("cut")).otherwise(0.0)
-        sums = rows.group_by("year", DRAW).agg(cut.sum().alias("cut")).sort("year", DRAW)
+        sums = rows.group_by("year", DRAW).agg(cut.abs().sum().alias("cut")).sort("year", DRAW)
         years = sums.get_column("year").unique().sort().to_list()
         found = {y: sums.filter(pl.col("year") == y).get_column("cut").to_numpy() for y in years}
         return (

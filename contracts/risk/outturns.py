@@ -9,7 +9,7 @@ locality's whole budget therefore falls on its counted lines, so that its total 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.options.document import PLAN, ContractOptions
 from contracts.options.outturn import PlanLine, case_activity, cost_bases, outturn, planned_costs
+from contracts.risk.mix import MixInDraws, MixOfYear, mix_of_year
 
 KEY = ["year", "commissioner", "provider", "service", "line"]
 """What a row of an outturn is about."""
@@ -48,6 +49,8 @@ class YearOfRows:
     """Cost of each row as planned."""
     saved: Floats
     """Part of what a locality misses that falls on each row, by row and locality."""
+    mix: MixOfYear | None = None
+    """A mix that is bought, whose activity the draws move in place of the planned one."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,10 @@ class DrawnRows:
         return {"actual_activity": activity[:, None] * ratio, "actual_value_pence": value, "actual_cost_pence": cost}
 
 
-def drawn_rows(model: ChanceModel, document: ContractOptions, run: Run, lines: Frame[PlanLine]) -> DrawnRows:
-    """The rows of all years of a model, with what each locality puts into each of them."""
+def drawn_rows(
+    model: ChanceModel, document: ContractOptions, run: Run, lines: Frame[PlanLine], mix: MixInDraws | None = None
+) -> DrawnRows:
+    """The rows of all years of a model, with what each locality puts into each of them, and the mix that moves them."""
     activity = case_activity(run, document.plan_activity, PLAN)
     bases = cost_bases(run, lines)
     plan = outturn(lines, activity, document.variable_ppm(), document.cost_at_plan.value, bases)
@@ -96,7 +101,18 @@ def drawn_rows(model: ChanceModel, document: ContractOptions, run: Run, lines: F
         .with_columns(pl.col("counted").fill_null(False))
     )
     years = tuple(_year(model, y, at_plan, parts, document.variable_ppm()) for y in range(len(model.books)))
+    if mix is not None:
+        years = tuple(replace(year, mix=mix_of_year(mix, book)) for year, book in zip(years, model.books, strict=True))
     return DrawnRows(at_plan, years)
+
+
+def control_totals(run: Run) -> list[tuple[str, str, str, int]]:
+    """Year, role, code and control total of every organisation that has one."""
+    known = run.frames.get("organisation_position")
+    if known is None or known.is_empty():
+        return []
+    rows = known.filter(pl.col("control_total_pence").is_not_null())
+    return rows.select("year", "role", "organisation_code", "control_total_pence").rows()
 
 
 def _year(model: ChanceModel, y: int, at_plan: pl.DataFrame, parts: pl.DataFrame, ppm: Mapping[str, int]) -> YearOfRows:
@@ -153,10 +169,12 @@ def _move(mine: YearOfRows, year: MovedYear, draws: slice, times: float, into: t
         if year.shared is not None:
             use = use * year.shared[at, draws]
         use = use * times if times != 1 else use
+        if mine.mix is not None:
+            use = use * mine.mix.use(at, None if year.delivered is None else year.delivered[:, draws])
         value[rows] += _summed(planned, use)
         variable = mine.variable[rows, None]
         cost[rows] += variable * _summed(moving, use - 1)
-    if year.missed is not None:
+    if year.missed is not None and mine.mix is None:
         missed = _summed(mine.saved, year.missed[:, draws])
         value += missed
         cost += missed * mine.variable[:, None]
@@ -172,4 +190,4 @@ def _summed(amounts: Floats, factors: Floats) -> Floats:
     return out
 
 
-__all__ = ["KEY", "STOCHASTIC", "DrawnRows", "YearOfRows", "drawn_rows"]
+__all__ = ["KEY", "STOCHASTIC", "DrawnRows", "YearOfRows", "control_totals", "drawn_rows"]

@@ -4,6 +4,8 @@
 
 All options meet the same draws. Positions are pure functions of model, seed and number of the draw, so neither threads nor how
 many draws are under way at a time change a result; a stopped simulation goes on from its state file.
+
+Reason: the model of parties, how it is made of options, bodies and a mix, and its draws are one thought, and the room is full.
 """
 
 from __future__ import annotations
@@ -40,8 +42,10 @@ from contracts.options.outturn import plan_lines
 from contracts.options.starts.starts import Starts
 from contracts.options.trials import Trials
 from contracts.risk.body import DrawnBody, drawn_body
+from contracts.risk.cuts import CutsOfDraws
 from contracts.risk.deals import Cut, DrawnDeal, make_deal
-from contracts.risk.outturns import DrawnRows, drawn_rows
+from contracts.risk.mix import MixInDraws, MixMoneyOfYear, money_of_year
+from contracts.risk.outturns import DrawnRows, control_totals, drawn_rows
 from contracts.risk.quality import DrawnQuality, drawn_quality
 
 AT_ONCE = 256
@@ -84,6 +88,12 @@ class PartyModel:
     """Number of the first year in which activity answers the contract of each option; nil for all where none begins later."""
     margin: np.ndarray | None = None
     """What plan income leaves each party of the cost of planned activity, by year and party; payments for quality look beyond it."""
+    totals: np.ndarray | None = None
+    """Control total of each party, by year and party: the least position that it must end with; nil where the run has none."""
+    mix: MixInDraws | None = None
+    """A mix that is bought and drawn with the contracts."""
+    mix_money: tuple[MixMoneyOfYear, ...] = ()
+    """What it brings the parties beside activity, by year."""
 
     @property
     def years(self) -> tuple[FinancialYear, ...]:
@@ -99,27 +109,42 @@ class PartyModel:
     def id(self) -> str:
         """A hash of everything that positions depend on, besides the draws."""
         contracts = [deal.contract.model_dump_json(by_alias=True) for deal in self.deals]
+        contracts += [each.steps.contract.model_dump_json(by_alias=True) for each in self.quality]
         rows = digest(self.rows.at_plan.write_csv())
         options = self.document.model_dump_json(by_alias=True)
-        return digest(canonical([self.chance.id, options, contracts, rows, self.allocation.tolist()]))
+        money = [self.allocation.tolist(), self.apart.tolist(), None if self.margin is None else self.margin.tolist()]
+        mix = [] if self.mix is None else [self.mix.id]
+        return digest(canonical([self.chance.id, options, contracts, rows, money, *mix]))
 
     @cached_property
     def at_plan(self) -> Floats:
-        """Positions where nothing moves, by option, year and party."""
+        """Positions where nothing moves, by option, year and party; with a mix, where all of it is delivered."""
+        if self.mix is not None:
+            with_mix: Floats = self._positions(self._moved(self._still, slice(0, 1)), 0, None)[..., 0]
+            return with_mix
         plan = self.rows.at_plan
-        columns = {
+        planned = {
             "actual_activity": plan.get_column("plan_activity").cast(pl.Float64).to_numpy()[:, None],
             "actual_value_pence": plan.get_column("plan_value_pence").to_numpy().astype(float)[:, None],
             "actual_cost_pence": plan.get_column("plan_cost_pence").to_numpy().astype(float)[:, None],
         }
-        found: Floats = self._positions({0.0: columns}, 0, None, answered=False)[..., 0]
+        found: Floats = self._positions({0.0: planned}, 0, None, answered=False)[..., 0]
         return found
+
+    @cached_property
+    def _still(self) -> list[MovedYear]:
+        """Years of one draw in which chance moves nothing."""
+        shape = (len(self.chance.localities), 1, 1)
+        return [MovedYear(np.ones(shape), None, None, None) for _ in self.years]
 
     @cached_property
     def sizes(self) -> Floats:
         """What a year brings each party at plan: a commissioner's allocation, a provider's income; by option, year and party."""
         paid = self.rows.at_plan.get_column("plan_cost_pence").to_numpy().astype(float)
         cost = np.zeros((len(self.years), len(self.parties)))
+        if self.mix is not None:
+            paid = self.rows.moved(iter(self._still), slice(0, 1))["actual_cost_pence"][:, 0]
+            cost -= self.mix.gains_of(self.years, self.parties)
         for y, year in enumerate(self.rows.years):
             np.add.at(cost[y], self.payee[year.rows], paid[year.rows])
         income = self.at_plan + cost
@@ -141,14 +166,32 @@ class PartyModel:
             first: number of the first draw of the part, for messages.
             cuts: takes what limiting clauses cut.
         """
+        return self._positions(self._moved(years, draws), first, cuts, missed=self._missed(years, draws))
+
+    def _moved(self, years: Sequence[MovedYear], draws: slice) -> dict[float, dict[str, Floats]]:
+        """Columns of the outturn by every way in which activity answers a contract."""
         changes = dict.fromkeys([*self.answers, *([0.0] if any(self.begins) else [])])
-        columns = {change: self.rows.moved(iter(years), draws, change) for change in changes}
-        return self._positions(columns, first, cuts)
+        return {change: self.rows.moved(iter(years), draws, change) for change in changes}
+
+    def seen_by(self, option: int, deal: int) -> float:
+        """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
+        first = self.begins[option] if self.begins else 0
+        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if held else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
         """How activity answers the contract of each option, as a share of it."""
         return tuple(float(o.response.value) if o.response is not None else 0.0 for o in self.document.options)
+
+    def _missed(self, years: Sequence[MovedYear], draws: slice) -> Floats | None:
+        """What the mix fails to bring the parties beside activity, by year, party and draw; nothing where that is not drawn."""
+        parts = [
+            money.change(year.delivered[:, draws], year.above[:, draws])
+            for money, year in zip(self.mix_money, years, strict=False)
+            if year.delivered is not None and year.above is not None
+        ]
+        return np.stack(parts) if parts else None
 
     def _positions(
         self,
@@ -157,6 +200,7 @@ class PartyModel:
         cuts: list[Cut] | None,
         *,
         answered: bool = True,
+        missed: Floats | None = None,
     ) -> Floats:
         """Positions from columns of the outturn, by how activity answers."""
         count = next(iter(columns.values()))["actual_cost_pence"].shape[1]
@@ -169,12 +213,15 @@ class PartyModel:
             out[k] = own[change] + self.apart[k][:, :, None]
             if first_year and change:
                 out[k, :first_year] = own[0.0][:first_year] + self.apart[k][:first_year, :, None]
+            out[k] += 0.0 if missed is None else missed
             mine: list[tuple[DrawnDeal, Floats]] = []
             for number in deals:
-                deal = self.deals[number]
-                seen = change if int(deal.rows[0]) >= self.rows.years[first_year].rows.start else 0.0
+                deal, seen = self.deals[number], self.seen_by(k, number) if answered else 0.0
                 if (number, seen) not in paid:
-                    paid[number, seen] = deal.payments(columns[seen], first, cuts)
+                    found: list[Cut] = []
+                    paid[number, seen] = deal.payments(columns[seen], first, None if cuts is None else found)
+                    if cuts is not None:
+                        cuts += [replace(cut, deal=number, answer=seen) for cut in found]
                 mine.append((deal, paid[number, seen]))
                 out[k] += self._by_party(deal, paid[number, seen], count)
             if k in self.bodies:
@@ -228,7 +275,7 @@ class PartySimulation:
     positions: Floats
     """Position in pence by option, year, party and draw; below 0 is a deficit."""
     cuts: tuple[Cut, ...] = ()
-    """What limits cut in the draws that were made in this sitting."""
+    """What limits cut in every draw."""
 
     @property
     def draws(self) -> int:
@@ -257,6 +304,7 @@ def party_model(
     folder: Path | None = None,
     only: Sequence[str] = (),
     planned: Sequence[Book] = (),
+    mix: MixInDraws | None = None,
     given: Mapping[str, Contract] | None = None,
 ) -> PartyModel:
     """Options on the plan of a run, made ready for draws.
@@ -271,6 +319,7 @@ def party_model(
         only: ids of the options to try; none means all.
         planned: plans by year in the place of those of the run, such as the same with the savings of a mix, so that what its
             solutions fail to deliver is drawn with the contracts.
+        mix: a mix that is bought: its activity stands in the place of the planned one, and what it fails to deliver is drawn.
         given: contracts at hand by the name the options use, in place of those beside the document or of the pack.
 
     Raises:
@@ -285,8 +334,8 @@ def party_model(
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
     years = sorted(run.provider_allocation.get_column("year").unique())
     books = list(planned) or [book_of(run, FinancialYear(year), document.plan_activity) for year in years]
-    chance = model(books, uncertainty, layers)
-    rows = drawn_rows(chance, document, run, plan_lines(run))
+    chance = model(books if mix is None else mix.books(books), uncertainty, layers)
+    rows = drawn_rows(chance, document, run, plan_lines(run), mix)
     trials = trials_of(document, pack, run, folder, given)
     deals, of_option = _deals(document, contracts, rows, trials.starts)
     if not any(deal.moved for deal in deals):
@@ -296,7 +345,7 @@ def party_model(
                 "Simulate options of which at least one follows activity or cost.",
             )  # fmt: skip
         faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
-    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials)
+    return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
 
 
 def _deals(
@@ -330,11 +379,14 @@ def _assembled(  # what was made, put together
     deals: tuple[DrawnDeal, ...],
     of_option: tuple[tuple[int, ...], ...],
     trials: Trials,
+    mix: MixInDraws | None,
 ) -> PartyModel:
-    plain = tuple(option.model_copy(update={"quality": (), "response": None}) for option in document.options)
+    without = {"quality": (), "response": None} if mix is None else {"quality": ()}
+    plain = tuple(option.model_copy(update=without) for option in document.options)
     unpaid = {o: b.model_copy(update={"quality": ()}) for o, b in trials.starts.before.items()}
     bare_trials = replace(trials, starts=replace(trials.starts, before=unpaid))
-    before = bare_trials.positions(trials.by_change(Decimal(0)), document.model_copy(update={"options": plain}))
+    activity = trials.by_change(Decimal(0)) if mix is None else mix.activity
+    before = bare_trials.positions(activity, document.model_copy(update={"options": plain}))
     money, payments = trials.money, rows.at_plan
     buyers = sorted({*money.get_column("commissioner_code"), *payments.get_column("commissioner")})
     sellers = sorted({*before.filter(pl.col("role") == PARTY_ROLES[1]).get_column("organisation_code")})
@@ -356,7 +408,20 @@ def _assembled(  # what was made, put together
     }
     begins = tuple(_begins(trials.starts, option.id, order) for option in document.options)
     bare = PartyModel(
-        document, chance, rows, deals, of_option, parties, allocation, payer, payee, nothing, (), bodies, begins
+        document,
+        chance,
+        rows,
+        deals,
+        of_option,
+        parties,
+        allocation,
+        payer,
+        payee,
+        nothing,
+        (),
+        bodies,
+        begins,
+        mix=mix,
     )
     planned = nothing.copy()
     ids = [option.id for option in document.options]
@@ -365,6 +430,7 @@ def _assembled(  # what was made, put together
     ).rows():
         if year in years and (role, code) in place:
             planned[ids.index(option), years[year], place[role, code]] = pence
+    planned += 0.0 if mix is None else mix.gains_of(bare.years, parties)
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for year, provider, commissioner, pence in payments.select(
         "year", "provider", "commissioner", "plan_value_pence"
@@ -379,7 +445,15 @@ def _assembled(  # what was made, put together
     for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
         if year in years and (PARTY_ROLES[1], code) in place:
             margin[years[year], place[PARTY_ROLES[1], code]] = pence
-    return replace(bare, apart=planned - bare.at_plan, quality=quality, margin=margin)
+    totals = np.zeros((len(years), len(parties)))
+    for year, role, code, pence in control_totals(trials.run):
+        if year in years and (role, code) in place:
+            totals[years[year], place[role, code]] = pence
+    codes = [code for _, code in parties]
+    money_of_mix = () if mix is None else tuple(money_of_year(mix, year, codes) for year in years)
+    return replace(
+        bare, apart=planned - bare.at_plan, quality=quality, margin=margin, totals=totals, mix_money=money_of_mix
+    )
 
 
 def _begins(starts: Starts, option: str, years: Sequence[str]) -> int:
@@ -412,13 +486,13 @@ def simulate_parties(
     out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
     stop = None if request.stop_at is None else repr(request.stop_at)
     name = digest(canonical([made.id, request.draws, request.seed, request.method, stop]))
-    done = resumed(work.state, name, out) if work.state is not None else 0
-    cuts: list[tuple[Cut, ...]] = []
+    cuts = CutsOfDraws(request.draws)
+    done = resumed(work.state, name, out, cuts.kept) if work.state is not None else 0
     enough = _enough(made, request, out, range(CHECKED, done + 1, CHECKED))
     try:
         for part, positions, cut in () if enough else _parts(made, drawn, done, work, at_once):
             out[..., part] = positions
-            cuts.append(cut)
+            cuts.take(part, cut)
             before, done = done, part.stop
             work.progress(done, request.draws)
             checks = range(before - before % CHECKED + CHECKED, done + 1, CHECKED)
@@ -427,11 +501,11 @@ def simulate_parties(
                 break
     except (KeyboardInterrupt, StoppedError):
         if work.state is not None:
-            keep(work.state, name, out, done)
+            keep(work.state, name, out, done, cuts.kept)
         raise
-    if work.state is not None and work.state.is_file():
-        work.state.unlink()
-    return PartySimulation(made, request, out[..., : enough or request.draws], _joined(cuts))
+    drawn_in_all = enough or request.draws
+    work.finished(name, out, drawn_in_all, cuts.kept)
+    return PartySimulation(made, request, out[..., :drawn_in_all], cuts.first(drawn_in_all))
 
 
 def _parts(
@@ -477,17 +551,6 @@ def _enough(made: PartyModel, request: Request, out: Floats, checks: range) -> i
         if error <= request.stop_at:
             return count
     return None
-
-
-def _joined(parts: Sequence[tuple[Cut, ...]]) -> tuple[Cut, ...]:
-    if not parts:
-        return ()
-    whole = []
-    for each in zip(*parts, strict=True):
-        first = each[0]
-        years = {y: np.concatenate([cut.by_year[y] for cut in each]) for y in first.by_year}
-        whole.append(Cut(first.contract, first.step, first.term, years))
-    return tuple(whole)
 
 
 __all__ = ["AT_ONCE", "PARTY_ROLES", "PartyModel", "PartySimulation", "party_model", "simulate_parties"]

@@ -19,8 +19,16 @@ from contracts.risk.answers import (
     party_chances,
     party_pools,
 )
-from contracts.risk.causes import Causes, PartyLayer, PartyWrongReward, causes, party_layers, party_wrong_rewards
-from contracts.risk.parties import PartyModel, PartySimulation, simulate_parties
+from contracts.risk.causes import (
+    Causes,
+    PartyLayer,
+    PartyWrongReward,
+    causes,
+    party_layers,
+    party_wrong_rewards,
+    states_of_causes,
+)
+from contracts.risk.parties import AT_ONCE, PartyModel, PartySimulation, simulate_parties
 
 RISK_FRAMES: dict[str, type[Schema]] = {
     "cap_chance": CapChance,
@@ -37,19 +45,24 @@ FEWEST = 1_000
 
 
 def party_risk(
-    made: PartyModel, request: Request, work: SimulationWork | None = None
+    made: PartyModel, request: Request, work: SimulationWork | None = None, at_once: int = AT_ONCE
 ) -> tuple[PartySimulation, dict[str, pl.DataFrame]]:
     """The simulation of all parties and every answer; the causes take an eighth of the draws for each layer.
 
-    Progress counts the draws of both; a cancel or an interruption leaves the state file of the simulation, where one is named.
+    Progress counts the draws of both. A cancel or an interruption leaves the state file of the simulation, where one is named,
+    and one beside it for each layer that was begun; what is run again goes on from all of them and takes them away.
     """
     work = work or SimulationWork()
     few = replace(request, draws=_fewer(request))
     passes = few.draws * (len(made.chance.layers) + (len(made.chance.layers) > 1))
     total, report = request.draws + passes, work.progress
-    found = simulate_parties(made, request, replace(work, progress=lambda done, _: report(done, total)))
+    part = replace(work, is_part=True)
+    found = simulate_parties(made, request, replace(part, progress=lambda done, _: report(done, total)), at_once)
     after = found.request.draws
-    why = causes(made, few, replace(work, state=None, progress=lambda done, _: report(after + done, total)))
+    why = causes(made, few, replace(part, progress=lambda done, _: report(after + done, total)), at_once)
+    if work.state is not None and not work.is_part:
+        for kept in (work.state, *states_of_causes(made, work.state)):
+            kept.unlink(missing_ok=True)
     return found, party_frames(found, why)
 
 

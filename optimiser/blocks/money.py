@@ -43,9 +43,11 @@ BUDGETS = rows(
 @table
 def solution_costs(t: ProblemTables) -> pl.DataFrame:
     """solution, kind, basis, spread (years), thousand (pounds a year)."""
-    factor = float(t.future.cost_factor)
+    factor = {
+        s.id: float(t.future.cost_factor * t.future.cost_factors.get(s.id, Decimal(1))) for s in t.problem.solutions
+    }
     stated = [
-        (s.id, c.kind, c.basis, float(c.pounds) * factor / THOUSAND, c.years)
+        (s.id, c.kind, c.basis, float(c.pounds) * factor[s.id] / THOUSAND, c.years)
         for s in t.problem.solutions
         for c in s.costs
     ]

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
+from capitation.chance.document import Uncertainty
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise
@@ -22,6 +23,7 @@ from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.futures.appraisal.documented import low_share
 from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
@@ -199,16 +201,32 @@ class RobustMix:
     """solution, loss: what the goal loses if that one disappoints (own unit), largest first."""
 
 
-def robust_mix(problem: Problem, *, gamma: float = 2.0, gap: float = 0.0, time_limit: float | None = None) -> RobustMix:
+def robust_mix(
+    problem: Problem,
+    *,
+    gamma: float = 2.0,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    uncertainty: Uncertainty | None = None,
+) -> RobustMix:
     """The mix whose worst case over at most `gamma` disappointments is best.
 
+    Args:
+        problem: the problem.
+        gamma: how many may disappoint at once.
+        gap: relative gap at which the search may stop.
+        time_limit: seconds.
+        uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
+
     Raises:
-        CapitationError: the first goal is minimised, gamma is negative, or no mix keeps every limit.
+        CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
+            without delivery.
     """
+    share = None if uncertainty is None else low_share(uncertainty)
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
-        losses = disappointments(problem, matrix)
+        losses = disappointments(problem, matrix, share)
         return matrix, losses, _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
 
     matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])

@@ -32,7 +32,7 @@ from contracts.document.contract import Contract
 from contracts.options.document import ContractOptions, with_cost_behaviour
 from contracts.options.evaluate import MIX, MixCase, evaluate_options
 from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
-from contracts.options.outturn import cost_bases, outturn, plan_lines
+from contracts.options.outturn import CaseActivity, cost_bases, outturn, plan_lines
 from contracts.options.position import ROLES
 from optimiser.answers.mix_run import mix_frames
 from optimiser.answers.optimise import Outcome
@@ -42,6 +42,12 @@ from optimiser.programme.core import COMMISSIONER, SYSTEM
 BESIDE = "contacts, capacity and recruitment"
 """What the programme spends beside the costs of solutions; a line of its own."""
 _GAINS = ("cost_saved", "savings", "spend")
+COST_NAMES = {
+    "cost_saved": "cost that the mix releases",
+    "savings": "savings of the mix",
+    "spend": "spend on the mix",
+}
+"""Names of what a mix costs and releases, as contract options carry it, by kind."""
 
 
 class MixLine(Schema):
@@ -146,16 +152,7 @@ def whole_plan(
             f"{run}: found no chain by organisation; expected a scenario whose chain names a book of organisations (key organisations)"
         )
     document = with_cost_behaviour(document, pack)
-    shift = shift_of(outcome, run)
-    activity = activity_cases(run, document.plan_activity, shift)
-    lines = plan_lines(run)
-    bases = cost_bases(run, lines)
-    rows = {
-        case: outturn(lines, each, document.variable_ppm(), document.cost_at_plan.value, bases)
-        for case, each in activity.items()
-    }
-    found = mix_frames(outcome)
-    money = _money(outcome, run, shift, rows, found["positions"])
+    _, activity, found, money = bought(outcome, run, document)
     options = evaluate_options(document, pack, run=run, given=given, mix=MixCase(activity[MIX], money.costs))
     bridge = with_mix(
         run.bridge, money.by_party, f"problem {outcome.problem.id}: its mix, cost released, savings and spend"
@@ -168,6 +165,22 @@ def whole_plan(
     done = make_run(scenario, {**run.manifest.inputs, **used, **inputs}, frames)
     noted = done.manifest.model_copy(update={"notes": run.manifest.notes})
     return OnePlan(replace(done, manifest=noted), options)
+
+
+def bought(
+    outcome: Outcome, run: Run, document: ContractOptions
+) -> tuple[ChannelShift, dict[str, Frame[CaseActivity]], dict[str, pl.DataFrame], MixMoney]:
+    """What a mix shifts, the activity without and with it, its frames, and its money."""
+    shift = shift_of(outcome, run)
+    activity = activity_cases(run, document.plan_activity, shift)
+    lines = plan_lines(run)
+    bases = cost_bases(run, lines)
+    rows = {
+        case: outturn(lines, each, document.variable_ppm(), document.cost_at_plan.value, bases)
+        for case, each in activity.items()
+    }
+    found = mix_frames(outcome)
+    return shift, activity, found, _money(outcome, run, shift, rows, found["positions"])
 
 
 def document_inputs(pack: DataPack, documents: Mapping[str, Path]) -> dict[str, str]:
@@ -195,7 +208,7 @@ def _money(
             pence[row["year"], row["party"], kind] = nearest(Decimal(repr(row[kind])) * 100)
     share = _commissioners(run)
     gain: dict[tuple[str, str], int] = {}
-    names = {"cost_saved": "cost that the mix releases", "savings": "savings of the mix", "spend": "spend on the mix"}
+    names = COST_NAMES
     costs: list[tuple[str, str, str, int]] = []
     totals: dict[tuple[str, str], int] = {}
     for (year, party, kind), amount in pence.items():
@@ -306,4 +319,4 @@ def _positions(bridge: Frame[BridgeLine], options: Run, run: Run) -> Frame[PlanP
     return PlanPosition.validate(pl.DataFrame(rows, schema=PlanPosition.dtypes(), orient="row"))
 
 
-__all__ = ["SCHEMAS", "MixLine", "OnePlan", "PlanPosition", "document_inputs", "whole_plan"]
+__all__ = ["SCHEMAS", "MixLine", "OnePlan", "PlanPosition", "bought", "document_inputs", "whole_plan"]

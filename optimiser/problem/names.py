@@ -200,7 +200,7 @@ def _check_tables(problem: Problem, names: _Names) -> None:
     for staff in problem.receiving_staff:
         names.check("receiving_staff", "point of delivery", staff.point_of_delivery, wide)
     for future in problem.futures:
-        for name in future.effect_factors:
+        for name in (*future.effect_factors, *future.cost_factors):
             names.check(f"future {future.id!r}", "solution", name, names.solutions)
     for value in problem.residual_values:
         names.check("residual_values", "solution", value.solution, names.solutions)

@@ -72,6 +72,8 @@ class Future(Document):
     """Activity before any solution times this."""
     cost_factor: Decimal = Field(default=Decimal(1), ge=0)
     """Costs of solutions times this."""
+    cost_factors: dict[str, Decimal] = Field(default_factory=dict, exclude_if=lambda factors: not factors)
+    """By solution: its costs times this as well. Left out where none is given, so that checksums of documents stay."""
     staff_factor: Decimal = Field(default=Decimal(1), ge=0)
     """Staff supply times this."""
 

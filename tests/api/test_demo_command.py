@@ -57,6 +57,8 @@ def test_the_demo_answers_six_questions_on_at_most_four_screens(demo, monkeypatc
     assert "The order turns between the two" in answers[ASKED[3]]
     assert "The best mix for the plan's money and staff is worth" in answers[ASKED[4]]
     assert "1,535,741" in shown
+    assert "would keep every locality's loss within 1.0% of its plan in 9 of 10 years" in shown
+    assert "changed and may be stale" not in shown
 
 
 def test_closing_half_of_the_gap_is_half_of_what_the_table_shows(blmk_run, pack):

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from api.boards.risk.paragraph import risk_paragraph
+from api.boards.risk.kept import keep, shipped_paragraph
+from api.boards.risk.paragraph import kept_paragraph, risk_paragraph, shown_paragraph
 from capitation.chance.document import read_uncertainty
 from contracts.options.document import read_options
 
@@ -19,8 +20,45 @@ def test_one_paragraph_says_how_likely_why_and_which_terms_would_be_safe(pack, b
         who = (
             "providers" if option.body else "commissioners"
         )  # under a body commissioners pay what is agreed, whatever happens
-        assert f"{option.title}: {who} end 2018/19 in deficit with " in said
+        assert f"{option.title}: {who} miss their control total of 2018/19 with " in said
     assert "mostly from" in said
     assert "keep every locality's loss within 1.0% of its plan in 9 of 10 years" in said
     assert "a pool of £" in said
     assert re.search(r"of the next pound saved a locality still keeps 2[4-7]%\.$", said)
+
+
+@pytest.fixture(scope="module")
+def document(pack):
+    return read_options(pack.path("options/blmk.toml"))
+
+
+@pytest.fixture(scope="module")
+def figures(pack):
+    return read_uncertainty(pack.path("uncertainty/blmk.toml"))
+
+
+def test_the_paragraph_that_ships_is_that_of_the_documents_that_ship(pack, blmk_run, document, figures):
+    """If this fails: capitation simulate blmk --keep data/blmk/risk/blmk.json"""
+    assert shown_paragraph(document, pack, blmk_run, figures) == [shipped_paragraph(pack, "blmk").says]
+
+
+def test_a_paragraph_that_rests_on_other_content_says_which_and_how_to_make_it_again(pack, blmk_run, document, figures):
+    other = figures.model_copy(update={"title": "Another"})
+    frames = {**blmk_run.frames, "unit_cost": blmk_run.frames["unit_cost"].head(3)}
+    said = shown_paragraph(document, pack, type(blmk_run)(blmk_run.manifest, frames), other)
+    assert said[0] == shipped_paragraph(pack, "blmk").says
+    assert said[1] == (
+        "This was worked out before frame unit_cost, the uncertainties changed and may be stale; "
+        "`capitation simulate blmk --keep FILE` works it out again in under a minute."
+    )
+    elsewhere = document.model_copy(update={"scenario": "vale"})
+    assert "is not kept for 'vale'" in shown_paragraph(elsewhere, pack, blmk_run, figures)[0]
+
+
+@pytest.mark.deep
+def test_a_kept_paragraph_is_what_draws_say_again(pack, blmk_run, document, figures, tmp_path):
+    shipped = shipped_paragraph(pack, "blmk")
+    made = kept_paragraph(document, pack, blmk_run, figures, shipped.family, shipped.draws, shipped.seed)
+    assert made == shipped
+    path = keep(made, tmp_path / "kept.json")
+    assert path.read_text(encoding="utf-8") == pack.path("risk/blmk.json").read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def test_localities_and_parties_of_the_scenario_by_its_id(capitation, folder):
     assert len(parties) == len(said["parties"]) == 5 * 5 * 25
     assert ("capitation-corridor", "2018/19", "provider", "RC9") in parties
     assert len(said["says"]) == 5
-    assert all("in deficit with" in sentence for sentence in said["says"])
+    assert all("miss their control total of" in sentence for sentence in said["says"])
     near = {row["locality_code"]: row for row in said["distances"]}["L-U27128"]
     assert near["band_share"] == pytest.approx(1.645 * 0.0210, rel=0.01)
     assert near["within_chance"] == (abs(near["distance_share"]) < near["band_share"])
@@ -94,6 +94,8 @@ def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
         (("blmk", "--layers", "weather"), "unknown layer with figures 'weather'"),
         (("blmk", "--uncertainty", "nowhere.toml"), "nowhere.toml: no such file"),
         (("blmc",), "blmc"),
+        (("blmk", "--keep", "said.txt"), "--keep: found the ending '.txt'; expected .json"),
+        (("blmk", "--problem", "nowhere"), "nowhere"),
     ],
 )
 def test_what_cannot_be_simulated_is_said_in_one_message(capitation, words, said):
@@ -101,3 +103,20 @@ def test_what_cannot_be_simulated_is_said_in_one_message(capitation, words, said
     assert answer.code == 2
     assert said in answer.err
     assert answer.out == ""
+
+
+@pytest.mark.deep
+def test_a_mix_and_the_contracts_are_drawn_together(capitation):
+    words = ("simulate", "blmk", "--draws", 200, "--party-draws", 40, "--problem", "blmk", "--layers", "all", "--json")
+    answer = capitation(*words)
+    assert answer.code == 0, answer.err
+    said = json.loads(answer.out)
+    assert said["party_layers"][-1] == said["layers"][-1] == "delivery"
+    assert len(said["mix"]) > 10
+    shares = {
+        row["option"]: row["variance_share"]
+        for row in said["party_layer"]
+        if (row["layer"], row["year"], row["organisation_code"]) == ("delivery", "2020/21", "06F")
+    }
+    assert len(shares) == 4
+    assert max(shares.values()) > 0.1

@@ -2,7 +2,7 @@
 
 import re
 
-from api.pages.terms.form import clauses, faults_by_path, figures, paths_of, read
+from api.pages.terms.form import clauses, faults_by_path, figures, origins, paths_of, read
 from capitation.errors import Fault
 from contracts.terms import all_terms
 from tests.pages.test_pages import words
@@ -107,3 +107,32 @@ def test_a_fault_is_at_the_nearest_field_of_its_path():
     by_path, listed = faults_by_path(faults, known)
     assert set(by_path) == {"terms.0.gains.0.share", "parameters.0.values.0.value", ""}
     assert listed[0] == ("terms.0.gains.0.share", "Terms 1 gains 1 share: found 2; expected 0 to 1.")
+
+
+def test_a_clause_that_was_left_out_and_one_that_was_added_stay_so_over_several_checks():
+    content = {"parameters": [], "terms": [
+        {"term": "fixed", "step": "a", "sum": "plan"}, {"term": "share", "step": "b", "amount": "a", "rates": [0.5]}, {"term": "fixed", "step": "c", "sum": 3},
+    ]}  # fmt: skip
+    first = {
+        "kind.0": "fixed",
+        "from.0": "0",
+        "kind.1": "share",
+        "from.1": "1",
+        "remove.1": "yes",
+        "kind.2": "fixed",
+        "from.2": "2",
+        "terms.2.sum": "4",
+        "add": "share",
+        "add_step": "d",
+    }
+    made = read(content, first)
+    assert [(each["step"], each["term"]) for each in made["terms"]] == [("a", "fixed"), ("c", "fixed"), ("d", "share")]
+    assert made["terms"][1]["sum"] == 4
+    assert origins(content, first) == ["0", "2", ""]
+    again = {f"kind.{n}": each["term"] for n, each in enumerate(made["terms"])} | {
+        f"from.{n}": o for n, o in enumerate(origins(content, first))
+    }
+    again |= {"terms.2.step": "d", "terms.2.amount": "c", "terms.2.rates": "0.25"}
+    later = read(content, again)
+    assert [(each["step"], each.get("sum")) for each in later["terms"][:2]] == [("a", "plan"), ("c", 3)]
+    assert later["terms"][2] == {"term": "share", "status": "unverified", "step": "d", "amount": "c", "rates": [0.25]}

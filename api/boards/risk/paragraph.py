@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
 from api.boards.risk.parties import party_sentences
+from api.charts.material import names_of
 from capitation.chance.document import Uncertainty
 from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import InfeasibleError
@@ -59,7 +61,41 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return " ".join([*party_sentences(made.document, frames), safe])
+    return " ".join([*party_sentences(made.document, frames, names_of(run, pack)), safe])
+
+
+REMAKE = "`capitation simulate {scenario} --keep FILE` works it out again in under a minute"
+
+
+def kept_paragraph(
+    document: ContractOptions,
+    pack: DataPack,
+    run: Run,
+    uncertainty: Uncertainty,
+    family: str = "corridor",
+    draws: int = DRAWS,
+    seed: int = 1,
+    work: SimulationWork | None = None,
+) -> KeptParagraph:
+    """The paragraph of `risk_paragraph` with checksums of what it rests on, to be kept."""
+    says = risk_paragraph(document, pack, run, uncertainty, family, draws, seed, work)
+    inputs = rests_on(document, pack, run, uncertainty, family)
+    return KeptParagraph(
+        scenario=document.scenario, options=document.id, family=family, draws=draws, seed=seed, inputs=inputs, says=says
+    )
+
+
+def shown_paragraph(document: ContractOptions, pack: DataPack, run: Run, uncertainty: Uncertainty) -> list[str]:
+    """The paragraph that the pack keeps for a scenario, and where it may be stale; without draws, in a moment."""
+    remake = REMAKE.format(scenario=document.scenario)
+    found = shipped_paragraph(pack, document.scenario)
+    if found is None:
+        return [f"How likely each party is to miss its total is not kept for {document.scenario!r}; {remake}."]
+    moved = stale_because(found, rests_on(document, pack, run, uncertainty, found.family))
+    if not moved:
+        return [found.says]
+    named = f"{', '.join(moved[:4])}{' ...' if len(moved) > 4 else ''}"
+    return [found.says, f"This was worked out before {named} changed and may be stale; {remake}."]
 
 
 def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.DataFrame]) -> str:
@@ -74,4 +110,4 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     )
 
 
-__all__ = ["risk_paragraph", "safe_sentence"]
+__all__ = ["kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

@@ -96,7 +96,7 @@ def party_sentences(
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
             words.append(
-                f"{role}s end {first} in deficit with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
+                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
                 f"{high['miss']:.0%} ({named.get(high['organisation_code'], high['organisation_code'])})"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )

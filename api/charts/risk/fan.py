@@ -29,15 +29,13 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
                 for name in _BANDS
             ),
             pl.Series(
-                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64
+                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("deficit")], dtype=pl.Float64
             ),
         ]
     )
     last = rows.row(-1, named=True)
     who, how = material.name(party), material.name(option)
-    title = (
-        f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['miss'])} under {material.short(option)}"
-    )
+    title = f"{who} ends {last['year']} in deficit with a chance of {in_ten(last['deficit'])} under {material.short(option)}"
     subtitle = "Position by year, £ million: the line is the middle, the dark band half of all years, the light one nine in ten"
     source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"Fan of {who} under {how}: " + "; ".join(

@@ -27,11 +27,11 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
             pl.Series("Option", options),
             *(pounds(f"{p} in 100 are no better than (£)", rows.get_column(f"p{p}_pence")) for p in _CHANCES),
             pl.Series(
-                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("miss")], dtype=pl.Float64
+                "Chance of a deficit (%)", [round(x * 100, 1) for x in rows.get_column("deficit")], dtype=pl.Float64
             ),
         ]
     )
-    misses = sorted((miss, material.short(o)) for miss, o in rows.select("miss", "option").iter_rows())
+    misses = sorted((miss, material.short(o)) for miss, o in rows.select("deficit", "option").iter_rows())
     who = material.name(party)
     low, high = misses[0], misses[-1]
     if high[0] - low[0] < 0.005:
@@ -41,7 +41,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     subtitle = "Chance that the position is no better than each amount, £ million; a curve further right is better"
     source = f"Source: {material.origin('party_chance')}. Drawn from what the plan cannot know; sizes of doubt are assumed or fitted. What is not drawn is not in it."
     alt = f"S-curves of {who} {year}: " + "; ".join(
-        f"{o}: middle {amount(r['p50_pence'])}, nine in ten between {amount(r['p5_pence'])} and {amount(r['p95_pence'])}, deficit {r['miss']:.0%}"
+        f"{o}: middle {amount(r['p50_pence'])}, nine in ten between {amount(r['p5_pence'])} and {amount(r['p95_pence'])}, deficit {r['deficit']:.0%}"
         for o, r in zip(options, rows.iter_rows(named=True), strict=True)
     ) + "."  # fmt: skip
     values = [
@@ -50,7 +50,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
         for p in _CHANCES
     ]
     values += [
-        {"option": option, "at": 0.0, "chance": r["miss"]}
+        {"option": option, "at": 0.0, "chance": r["deficit"]}
         for option, r in zip(options, rows.iter_rows(named=True), strict=True)
         if r["p5_pence"] < 0 < r["p95_pence"]
     ]

@@ -9,7 +9,18 @@ import typer
 
 from api.boards.outcome import mix_of, named_parties
 from api.boards.tables import console, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, StartOption, TimeOption, number
+from api.cli.options import (
+    GapOption,
+    JsonOption,
+    ProblemFile,
+    ResultsOption,
+    StartOption,
+    TimeOption,
+    UncertaintyOption,
+    number,
+)
+from api.cli.shipped import shipped
+from capitation.chance.document import read_uncertainty
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
@@ -42,6 +53,7 @@ def appraise(
             callback=number("a whole number, 0 or more", 0),
         ),
     ] = SEED,
+    uncertainty: UncertaintyOption = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     start: StartOption = None,
@@ -50,14 +62,15 @@ def appraise(
 ) -> None:
     """The best mix scored on fresh draws of its effects and savings: money, activity, promises kept, regret.
 
-    Reason: eight options, each a choice that the reader of the appraisal makes.
+    Reason: nine options, each a choice that the reader of the appraisal makes.
     """
     document = read_problem(problem)
+    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
     gap = float(document.gap) if gap is None else gap
     former = None if start is None else read_former(start)
     outcome = optimise(document, gap=gap, time_limit=time_limit, former=former)
     mix_of(outcome)
-    scored = score(outcome, draws=draws, seed=seed)
+    scored = score(outcome, draws=draws, seed=seed, uncertainty=figures)
     frames: dict[str, pl.DataFrame] = {
         "money": scored.money,
         "organisations": scored.organisations,
@@ -83,6 +96,7 @@ def appraise(
     if as_json:
         content = {name: frame.to_dicts() for name, frame in frames.items()}
         head = {"problem": document.id, "status": outcome.status, "draws": scored.count, "seed": seed}
+        head |= {} if figures is None else {"uncertainty": figures.id}
         worth = {
             "prices": book.prices,
             "npv": book.npv,

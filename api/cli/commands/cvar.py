@@ -8,7 +8,10 @@ import polars as pl
 import typer
 
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, number
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
+from api.cli.shipped import shipped
+from capitation.chance.document import read_uncertainty
+from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
 
@@ -35,6 +38,17 @@ def cvar(
         ),
     ] = 0.5,
     without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
+    uncertainty: UncertaintyOption = None,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="How many futures are drawn with --uncertainty.",
+            callback=number(f"a whole number from 1 to {MOST_FUTURES}", 1, MOST_FUTURES),
+        ),
+    ] = FUTURES,
+    seed: Annotated[
+        int, typer.Option(help="Seed of these draws.", callback=number("a whole number, 0 or more", 0))
+    ] = 1,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
@@ -42,16 +56,23 @@ def cvar(
 ) -> None:
     """The mix that weighs the mean of all futures against the mean of the worst share of them.
 
-    Reason: seven options, each a choice of whoever weighs the futures.
+    Reason: ten options, each a choice of whoever weighs the futures.
     """
-    document = without_futures(read_problem(problem), [name.strip() for name in without.split(",") if name.strip()])
+    named = read_problem(problem)
+    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    notes: tuple[str, ...] = ()
+    if figures is not None:
+        futures = drawn_futures(named, figures, draws, seed)
+        named, notes = without_promises(named.model_copy(update={"futures": futures}))
+    document = without_futures(named, [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
     mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
     if out is not None:
         write_frame(mix.values, out / "values.csv")
     if as_json:
         head = {"problem": document.id, "status": mix.found.answer.status, "mean": mix.found.mean}
-        tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": mix.notes}
+        head |= {} if figures is None else {"uncertainty": figures.id, "draws": draws, "seed": seed}
+        tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": [*notes, *mix.notes]}
         print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
         return
     console.print(
@@ -61,5 +82,5 @@ def cvar(
     rows = [{"solution": name, "scale": scale} for name, scale in mix.scales.items()]
     show(pl.DataFrame(rows), "The mix")
     show(mix.values, "What it is worth in each future")
-    for note in mix.notes:
+    for note in (*notes, *mix.notes):
         notices.print(f"note: {note}", markup=False)

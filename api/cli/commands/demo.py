@@ -13,9 +13,9 @@ from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positi
 from api.boards.mix import mix_story, show_mix
 from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
-from api.boards.risk.paragraph import risk_paragraph
+from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
-from api.boards.tables import notices
+from api.boards.tables import console, notices
 from api.charts.material import names_of
 from api.cli.commands.serve import serve
 from api.cli.opened_pages import open_pages
@@ -85,6 +85,12 @@ def demo(
     for note in plan.run.manifest.notes:
         notices.print(f"note: {note}", markup=False)
     show_questions(WholePlan(done, scenario.need_year, pack, document, story, plan.run.bridge))
+    uncertain = pack.files("uncertainty/*.toml").get(f"uncertainty/{name}.toml")
+    figures = None if uncertain is None else read_uncertainty(uncertain)
+    if figures is not None and not full:
+        console.print("\nHow likely is each party to miss its total?", style="bold", markup=False)
+        for line in shown_paragraph(document, pack, done, figures):
+            console.print(f"   {line}", markup=False, soft_wrap=True)
     show_run(done, pack, scenario.need_year, short=not full)
     if full:
         last = str(plan.run.bridge.get_column("year").max())
@@ -93,9 +99,8 @@ def demo(
         show_mix(story, pack)
         show_mix_lines(plan.run, last)
         show_plan_positions(plan.run, last)
-        uncertain = pack.files("uncertainty/*.toml").get(f"uncertainty/{name}.toml")
-        if uncertain is not None:
-            typer.echo(risk_paragraph(document, pack, done, read_uncertainty(uncertain)))
+        if figures is not None:
+            typer.echo(risk_paragraph(document, pack, done, figures))
     mix = write_mix(out / f"{name}-mix", story.outcome, outcome_report(story.outcome))
     for path in [*written, mix]:
         typer.echo(f"written: {path}")

@@ -12,10 +12,11 @@ from api.boards.risk.design import design_sentences, trade_off_picture
 from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.outputs import says_where
 from api.cli.shipped import shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import SourceError
+from capitation.errors import SourceError, UnknownNameError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_all_whole
@@ -39,6 +40,9 @@ def design_command(
         Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps what was tried if you stop it (Ctrl-C); run again to go on.")
+    ] = None,
     out: ResultsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -49,17 +53,20 @@ def design_command(
     """
     pack = DataPack(pack_folder(data))
     sought, contract = read_family(shipped(family, "families", data))
+    known = pack.names("scenarios")
+    if sought.scenario not in known:
+        raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
     figures = read_uncertainty(shipped(name, "uncertainty", data))
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
-    with Progress(console=notices, transient=True) as progress:
+    with says_where(state), Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {sought.scenario}", total=None)
         run = evaluate(read_scenario(shipped(Path(sought.scenario), "scenarios", data)), pack)
         progress.update(task, description="drawing")
         found, frames = design_family(
-            sought, contract, run, figures, seed, draws, SimulationWork(threads),
+            sought, contract, run, figures, seed, draws, SimulationWork(threads, state=state),
             lambda words: progress.update(task, description=words),
         )  # fmt: skip
     picture = {"trade-off.svg": trade_off_picture(sought, frames)}

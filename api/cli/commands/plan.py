@@ -17,11 +17,11 @@ from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
-from optimiser.answers.optimise import optimise
+from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.links.under_contracts import mix_under_contracts
-from optimiser.problem.document import read_problem
+from optimiser.problem.document import Problem, read_problem
 
 GAP = 0.005
 """Relative gap at which the search for the mix stops."""
@@ -32,6 +32,18 @@ STARTED, UNSTARTED = 0.5, 60.0
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
+
+
+def mix_of_problem(problem: Problem, path: Path) -> Outcome:
+    """The mix of a problem, from the one that is kept beside it where there is one.
+
+    Args:
+        problem: the problem.
+        path: the file it was read from.
+    """
+    start = path.with_suffix("") / "start.json"
+    former = read_former(start) if start.is_file() else None
+    return optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
 
 
 def plan(
@@ -60,9 +72,7 @@ def plan(
     chosen, of_problem = shipped(options, "options", data), shipped(problem, "problems", data)
     contract_options, mix_problem = read_options(chosen), read_problem(of_problem)
     run = evaluate(document, pack)
-    start = of_problem.with_suffix("") / "start.json"
-    former = read_former(start) if start.is_file() else None
-    outcome = optimise(mix_problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
+    outcome = mix_of_problem(mix_problem, of_problem)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
     written = write_run(done, out, csv=False, xlsx=False)

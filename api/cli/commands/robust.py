@@ -9,7 +9,9 @@ import typer
 
 from api.boards.outcome import overlap_note
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, number
+from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
+from api.cli.shipped import shipped
+from capitation.chance.document import read_uncertainty
 from optimiser.answers.report import mix_report
 from optimiser.futures.play import robust_mix
 from optimiser.problem.document import read_problem
@@ -29,6 +31,7 @@ def robust(
             callback=number("a number of solutions, 0 or more", 0),
         ),
     ] = 2.0,
+    uncertainty: UncertaintyOption = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
@@ -36,14 +39,16 @@ def robust(
 ) -> None:
     """The mix whose worst case over a number of disappointments is best."""
     document = read_problem(problem)
+    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
     gap = float(document.gap) if gap is None else gap
-    found = robust_mix(document, gamma=disappoint, gap=gap, time_limit=time_limit)
+    found = robust_mix(document, gamma=disappoint, gap=gap, time_limit=time_limit, uncertainty=figures)
     answer = found.outcome.headline
     if out is not None:
         write_frame(found.losses, out / "losses.csv")
         write_frame(found.outcome.mix(), out / "mix.csv")
     if as_json:
         head = {"problem": document.id, "status": answer.status, "meaning": answer.meaning, "unit": answer.matrix.unit}
+        head |= {} if figures is None else {"uncertainty": figures.id}
         worth = {"as_planned": found.as_planned, "worst": found.worst, "bound": answer.best_possible, "gap": answer.gap}
         print_json(
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,18 +12,22 @@ import polars as pl
 import typer
 from rich.progress import Progress
 
+from api.boards.risk.kept import keep as keep_paragraph
+from api.boards.risk.paragraph import kept_paragraph
 from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
+from api.cli.commands.plan import mix_of_problem
 from api.cli.options import DataOption, JsonOption, ResultsOption
+from api.cli.outputs import says_where
 from api.cli.shipped import shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
 from capitation.chance.distances import distance_chances
 from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
-from capitation.chance.model import model
+from capitation.chance.model import ChanceModel, model
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, Simulation, SimulationWork, simulate
-from capitation.errors import SourceError
+from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.layers import files_of as pack_files
 from capitation.pack.layers import layers as pack_layers
 from capitation.pack.layers import pack_folder
@@ -34,9 +39,14 @@ from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
 from capitation.workers.crew import crew, scheduler_of_environment
-from contracts.options.document import ContractOptions, read_options
+from contracts.options.document import ContractOptions, read_options, with_cost_behaviour
+from contracts.risk.mix import MixInDraws
 from contracts.risk.parties import PartySimulation, party_model
 from contracts.risk.study import party_risk
+from optimiser.answers.optimise import Outcome
+from optimiser.answers.report import mix_report
+from optimiser.links.drawn_mix import drawn_mix
+from optimiser.problem.document import read_problem
 
 PARTY_DRAWS = 10_000
 """Draws of parties, at most, unless the caller says otherwise."""
@@ -50,6 +60,27 @@ class Subject:
     options: ContractOptions | None
     folder: Path | None
     """Where the options stand, for contracts beside them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is simulated, with what."""
+
+    subject: Subject
+    pack: DataPack
+    run: Run
+    figures: Uncertainty
+    layers: Sequence[str] | None
+    """The layers to draw; all where none are named."""
+    outcome: Outcome | None
+    """A mix that is bought."""
+
+    @cached_property
+    def mix(self) -> MixInDraws | None:
+        """The mix as draws see it."""
+        if self.outcome is None or self.subject.options is None:
+            return None
+        return drawn_mix(self.outcome, self.run, with_cost_behaviour(self.subject.options, self.pack))
 
 
 @dataclass(frozen=True)
@@ -100,6 +131,18 @@ def simulate_command(
     state: Annotated[
         Path | None, typer.Option(help="File that keeps the draws if you stop it (Ctrl-C); run again to go on.")
     ] = None,
+    problem: Annotated[
+        Path | None,
+        typer.Option(
+            help="Problem whose mix is bought and drawn with the contracts, what it fails to deliver too; or the id of one that ships."
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file to keep the paragraph on risk in, with what it rests on; demo shows that of the pack."
+        ),
+    ] = None,
     out: ResultsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -116,18 +159,25 @@ def simulate_command(
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
+    _check_doors(subject, problem, keep)
     scheduler = scheduler_of_environment()
-    with crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
+    own = None if state is None else state.with_name(f"{state.name}.parties")
+    with says_where(state, own), crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {subject.scenario.title}", total=None)
         run = evaluate(subject.scenario, pack)
+        outcome = None
+        if problem is not None:
+            progress.update(task, description="looking for the mix")
+            of_problem = shipped(problem, "problems", data)
+            outcome = mix_of_problem(read_problem(of_problem), of_problem)
+        asked = Asked(subject, pack, run, figures, chosen, outcome)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
-        book = book_of(run, shown)
         progress.update(task, description="drawing", total=draws)
         cluster = workers if scheduler is not None else None
         work = SimulationWork(
             threads, crew=cluster, state=state, progress=lambda done, _: progress.update(task, completed=done)
         )
-        found = simulate(model([book], figures, ["chance"] if layers is None else chosen), request, work)
+        found = simulate(_localities(asked, shown, is_chance_alone=layers is None), request, work)
         frames = _locality_frames(found, run, figures)
         parties = None
         if subject.options is not None:
@@ -138,12 +188,36 @@ def simulate_command(
             def settled(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            own = None if state is None else state.with_name(f"{state.name}.parties")
             parties = _parties(
-                subject, pack, run, figures, chosen, replace(request, draws=of), party or (),
-                SimulationWork(threads, state=own, progress=settled),
-            )  # fmt: skip
-    _report(found, frames, parties, subject, out, as_json)
+                asked, replace(request, draws=of), party or (), SimulationWork(threads, state=own, progress=settled)
+            )
+            if keep is not None:
+                progress.update(task, description="looking for terms that are safe", total=None)
+                keep_paragraph(kept_paragraph(subject.options, pack, run, figures, seed=seed), keep)
+    _report(found, frames, parties, asked, out, as_json)
+
+
+def _check_doors(subject: Subject, problem: Path | None, keep: Path | None) -> None:
+    """Refuse what needs contract options where there are none."""
+    faults = Faults()
+    if subject.options is None:
+        for name, given in (("--problem", problem), ("--keep", keep)):
+            if given is not None:
+                faults.add(
+                    name, f"{given}, and no contract options on {subject.scenario.id}",
+                    "options on the scenario, under which parties are drawn",
+                )  # fmt: skip
+    if keep is not None and keep.suffix != ".json":
+        faults.add("--keep", f"the ending {keep.suffix!r}", ".json")
+    faults.raise_if_any(SourceError, "simulate: this cannot be drawn")
+
+
+def _localities(asked: Asked, year: FinancialYear, *, is_chance_alone: bool) -> ChanceModel:
+    """The localities of a year; with a mix, what it is to save as well."""
+    book = book_of(asked.run, year)
+    if asked.mix is not None:
+        (book,) = asked.mix.books([book])
+    return model([book], asked.figures, ["chance"] if is_chance_alone else asked.layers)
 
 
 def _subject(given: Path, data: Path | None) -> Subject:
@@ -162,6 +236,10 @@ def _subject(given: Path, data: Path | None) -> Subject:
     if not chosen.is_file():
         return Subject(read_scenario(document), None, None)  # which says that there is no such file
     options = read_options(chosen)
+    scenarios = pack_files(pack_layers(folder), "scenarios/*.toml")
+    if f"scenarios/{options.scenario}.toml" not in scenarios:
+        names = [Path(name).stem for name in scenarios]
+        raise UnknownNameError("scenario", options.scenario, names, where=f"options {options.id}")
     return Subject(read_scenario(shipped(Path(options.scenario), "scenarios", data)), options, chosen.parent)
 
 
@@ -176,20 +254,11 @@ def _locality_frames(found: Simulation, run: Run, figures: Uncertainty) -> dict[
     return frames
 
 
-# Reason: what is simulated, with what, and how are each given by the command
-def _parties(
-    subject: Subject,
-    pack: DataPack,
-    run: Run,
-    figures: Uncertainty,
-    layers: Sequence[str] | None,
-    request: Request,
-    pictured: Sequence[str],
-    work: SimulationWork,
-) -> Parties | None:
+def _parties(asked: Asked, request: Request, pictured: Sequence[str], work: SimulationWork) -> Parties | None:
+    subject, pack = asked.subject, asked.pack
     if subject.options is None:
         return None
-    made = party_model(subject.options, pack, run, figures, layers, subject.folder)
+    made = party_model(subject.options, pack, asked.run, asked.figures, asked.layers, subject.folder, mix=asked.mix)
     shown = charted(made, pictured)
     found, frames = party_risk(made, request, work)
     return Parties(found, frames, pictures(found, frames, shown, pack))
@@ -199,10 +268,11 @@ def _report(
     found: Simulation,
     frames: Mapping[str, pl.DataFrame],
     parties: Parties | None,
-    subject: Subject,
+    asked: Asked,
     out: Path | None,
     as_json: bool,
 ) -> None:
+    subject = asked.subject
     every = {**frames, **(parties.frames if parties is not None else {})}
     drawn = parties.drawn if parties is not None else {}
     written = write_all_whole(files_of(every, drawn, out)) if out is not None else []
@@ -228,6 +298,7 @@ def _report(
         if parties is not None:
             content |= {
                 "options": list(parties.found.model.options),
+                "mix": None if asked.outcome is None else mix_report(asked.outcome),
                 "party_layers": list(parties.found.model.chance.layers),
                 "party_draws": parties.found.draws,
                 "parties": parties.frames["party_chance"],
@@ -259,9 +330,9 @@ def _report(
 def _show_parties(parties: Parties) -> None:
     made = parties.found.model
     first = str(made.document.first_year)
-    columns = ["option", "organisation_code", "miss", "over_1", "over_2", "over_5"]
+    columns = ["option", "organisation_code", "miss", "deficit", "over_1", "over_2", "over_5"]
     rows = parties.frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
-    title = f"Chance of a deficit {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
+    title = f"Chance of missing the control total, and of a deficit, {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
     show(_in_percent(rows.select(columns)), title)
     for sentence in party_sentences(made.document, parties.frames):
         typer.echo(sentence)

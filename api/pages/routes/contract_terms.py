@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from api.pages.asking import Form, RefusedError, ask, form_of, may
 from api.pages.rendering import moved_to, page
-from api.pages.terms.form import clauses, faults_by_path, figures, paths_of, read
+from api.pages.terms.form import clauses, faults_by_path, figures, origins, paths_of, read
 from api.pages.terms.redrawn import redrawn
 from capitation.errors import CapitationError, Fault
 from contracts.document.contract import parse_contract
@@ -31,6 +31,7 @@ def changed(request: Request) -> Response:
     reply = ask(request, path)
     typed = {key: form.text(key) for key in form.values if key not in {"mark"}}
     made = read(reply.content, typed)
+    request.state.origins = origins(reply.content, typed)
     if form.text("do") != "keep":
         return _shown(request, made, typed, form.text("etag") or reply.headers["etag"], given=True)
     lacking = [(key, f"{words}: found nothing; expected a few words") for key, words in (("reason", "Why"), ("owner", "Who answers for it")) if len(form.text(key)) < 3]  # fmt: skip
@@ -82,7 +83,7 @@ def _shown(
         "contract_terms_part.html" if is_part else "contract_terms.html", request, status if listed and not is_part else 200,
         title=f"Terms of {content.get('title', name)}", lead=lead, name=name, figures=figures(content, by_path), clauses=clauses(content, by_path),
         faults=listed, typed=typed, etag=etag, curve=curve, kinds=sorted(all_terms()), may_change=may(request, "PUT", f"/v1/contracts/{name}"),
-        by_path=by_path, version=content.get("version", ""),
+        by_path=by_path, version=content.get("version", ""), origins=getattr(request.state, "origins", None) or [str(n) for n in range(len(content.get("terms") or ()))],
     )  # fmt: skip
 
 

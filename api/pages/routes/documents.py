@@ -87,7 +87,7 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
         "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
         plural=plural, name=name, fields=fields, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
         may_change=may(request, "PUT", f"/v1/{plural}/{name}"), once=new_once(), typed=typed, faults=faults, chosen=chosen, kind=DOCUMENT_KINDS[plural].kind,
-        contracts=contracts, options=content.get("options", ()) if is_options else (), groups=content.get("groups", ()) if is_options else (),
+        first_year=max((str(each["since"]) for each in content.get("options", ()) if each.get("since")), default="") if is_options else "", contracts=contracts, options=content.get("options", ()) if is_options else (), groups=content.get("groups", ()) if is_options else (),
         results=results, by_path={field: said for field, said in faults if field},
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ def _done(request: Request, plural: str, name: str, form: Form) -> Response:
         return moved_to(f"/{plural}/{made['id']}")
     if what == "option":
         names, why = (
-            (form.text("option"), form.text("option_title")),
+            (form.text("option"), form.text("option_title"), form.text("since")),
             (form.text("option_reason"), form.text("option_owner")),
         )
         made = with_option(content, names, form.text("like"), form.text("contract"), form.all("groups"), why)

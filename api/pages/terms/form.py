@@ -157,17 +157,37 @@ def read(content: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]
         if field.path in typed:
             number, at = (int(part) for part in field.path.split(".")[1:4:2])
             made["parameters"][number]["values"][at]["value"] = _number(typed[field.path])
-    terms = []
-    for number, clause in enumerate(made.get("terms") or ()):
-        if typed.get(f"remove.{number}"):
-            continue
+    stored, terms = made.get("terms") or [], []
+    for origin, kind, number in _typed_clauses(stored, typed):
+        known = stored[int(origin)] if origin else {"term": kind, "status": "unverified"}
         path = f"terms.{number}"
         is_typed = any(name.startswith(f"{path}.") for name in typed)
-        terms.append(_read_group(clause, schema_of(str(clause.get("term", ""))), path, typed) if is_typed else clause)
+        terms.append(_read_group(known, schema_of(kind), path, typed) if is_typed else known)
     if typed.get("add"):
         terms.append({"term": typed["add"], "step": typed.get("add_step") or typed["add"], "status": "unverified"})
     made["terms"] = terms
     return made
+
+
+def origins(content: Mapping[str, Any], typed: Mapping[str, str]) -> list[str]:
+    """For each clause of a contract as it was typed, its number in the stored contract; empty for a new one."""
+    found = [origin for origin, _, _ in _typed_clauses(content.get("terms") or [], typed)]
+    return [*found, ""] if typed.get("add") else found
+
+
+def _typed_clauses(stored: list[Any], typed: Mapping[str, str]) -> list[tuple[str, str, int]]:
+    """Number in the stored contract, kind, and number in the form of each clause that stays; the form names them where clauses came or went."""
+    numbers = sorted(int(name.removeprefix("kind.")) for name in typed if re.fullmatch(r"kind\.\d+", name))
+    if not numbers:
+        rows = [(str(number), str(clause.get("term", "")), number) for number, clause in enumerate(stored)]
+    else:
+        rows = [(typed.get(f"from.{number}", ""), typed[f"kind.{number}"], number) for number in numbers]
+    found = []
+    for origin, kind, number in rows:
+        is_known = origin.isdigit() and int(origin) < len(stored) and stored[int(origin)].get("term") == kind
+        if not typed.get(f"remove.{number}"):
+            found.append((origin if is_known else "", kind, number))
+    return found
 
 
 def _read_group(
@@ -256,4 +276,4 @@ def paths_of(fields: list[FormField], groups: list[FormGroup]) -> Iterator[str]:
         yield from paths_of(list(group.fields), list(group.groups))
 
 
-__all__ = ["FormField", "FormGroup", "clauses", "faults_by_path", "figures", "paths_of", "read"]
+__all__ = ["FormField", "FormGroup", "clauses", "faults_by_path", "figures", "origins", "paths_of", "read"]

@@ -11,7 +11,6 @@ from pydantic import Field, JsonValue
 from api.service.kinds.run import evaluated
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
-from api.service.records.hidden import MARK
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.chance.answers import SYSTEM, layer_variances, locality_chances, pool_sizes
@@ -24,6 +23,7 @@ from capitation.errors import Faults, suggest
 from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
+from capitation.records.suppression import MARK
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import Scenario
 

@@ -17,13 +17,14 @@ from api.service.kinds.comparison import changed_contracts, options_of, versions
 from api.service.kinds.run import MANIFEST, evaluated, manifest_of_partner, whole_run, without_notes
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
-from api.service.records.hidden import MARK, is_count, without_small, without_small_parts
+from api.service.records.hidden import is_count, without_small, without_small_parts
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, suggest
 from capitation.pack.layers import default_pack
 from capitation.records.documents import parse_document, read_mapping
 from capitation.records.identity import plain
+from capitation.records.suppression import MARK
 from capitation.run.scenario import Scenario
 from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import FormerMix, read_former

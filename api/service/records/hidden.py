@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-MARK = "is_suppressed"
-"""Column that says whether a row's numbers were left out."""
+from capitation.records.suppression import MARK
 
 NOTHING = 1e-6
 """What is no larger counts as 0, since a search for the best mix leaves crumbs."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -71,17 +72,16 @@ def design(search: Trial, fresh: Trial, say: Callable[[str], object] = lambda wo
         if better is None:
             raise _none(search, scales)
         found = better
-    borne = fresh.borne(found)
-    measures = tuple(fresh.measured(borne, limit) for limit in family.limits)
+    measures = fresh.estimated(found)
     say("drawing the trade-off")
     return Designed(found, fresh.incentive(found), measures, tuple(_trade_off(search, found)), tuple(_pareto(search)))
 
 
 def _tighter(fresh: Trial, found: Figures, scales: Sequence[float]) -> list[float]:
     """The scales of the limits, tightened where fresh draws show by more than their error that one does not hold."""
-    borne, out = fresh.borne(found), list(scales)
-    for k, limit in enumerate(fresh.family.limits):
-        measure, level = fresh.measured(borne, limit), float(limit.level.value)
+    out = list(scales)
+    for k, (limit, measure) in enumerate(zip(fresh.family.limits, fresh.estimated(found), strict=True)):
+        level = float(limit.level.value)
         if measure.value - 2 * measure.error > level:
             out[k] *= level / measure.value
     return out
@@ -148,35 +148,62 @@ def _strongest(trial: Trial, fixed: Figures, scales: Sequence[float]) -> Figures
 
 def _exposed(trial: Trial, figures: Figures) -> float:
     """The mean loss of the worst tenth of years of the locality that bears most."""
-    borne = trial.borne(figures)
-    return float(np.sort(borne.locality, axis=1)[:, -borne.locality.shape[1] // 10 :].mean(axis=1).max())
+
+    def number() -> Iterator[float]:
+        borne = trial.borne(figures)
+        yield float(np.sort(borne.locality, axis=1)[:, -borne.locality.shape[1] // 10 :].mean(axis=1).max())
+
+    return trial.remembered("worst tenth", figures, number)[0]
 
 
 def _none(trial: Trial, scales: Sequence[float]) -> InfeasibleError:
-    """Why there are no terms: the limits that fail at the terms that miss them least, and which alone rule out the family."""
+    """Why there are no terms: the limits that fail at the terms that miss them least, and which alone rule out the family.
+
+    Limits that fresh draws have tightened are measured by their tightened levels, so that none is named that would hold.
+    """
     family = trial.family
+    levels = [float(limit.level.value) * scale for limit, scale in zip(family.limits, scales, strict=True)]
     tried = [(figures, trial.measures(figures)) for figures in _corners(family)]
 
     def excess(measures: Sequence[float]) -> list[float]:
-        return [max(m - float(x.level.value), 0.0) for m, x in zip(measures, family.limits, strict=True)]
+        return [max(m - level, 0.0) for m, level in zip(measures, levels, strict=True)]
 
     figures, measures = min(tried, key=lambda pair: sum(excess(pair[1])))
     faults = []
     for k, (limit, over) in enumerate(zip(family.limits, excess(measures), strict=True)):
         least = min(each[k] for _, each in tried)
-        alone = least > float(limit.level.value) * scales[k] + 1e-12
-        if over > 0 or alone:
-            faults.append(
-                Fault(
-                    f"limit of the {limit.party}, {words_of(limit)}",
-                    f"{(least if alone else measures[k]):.3%} of plan {'at least' if alone else 'where the others hold best'}",
-                    f"at most {float(limit.level.value):.3%}",
-                    f"It would have to give {(least if alone else measures[k]) - float(limit.level.value):.3%}"
-                    + (", whatever the other limits are." if alone else "."),
-                )
+        alone = least > levels[k] + 1e-12
+        found = least if alone else measures[k]
+        if over <= 0 and not alone:
+            continue
+        faults.append(
+            Fault(
+                f"limit of the {limit.party}, {words_of(limit)}",
+                f"{found:.3%} of plan {'at least' if alone else 'where the others hold best'}",
+                f"at most {levels[k]:.3%}"
+                + ("" if scales[k] == 1 else f", so that fresh draws keep to {float(limit.level.value):.3%}"),
+                f"It would have to give {found - levels[k]:.3%}"
+                + (", whatever the other limits are." if alone else "."),
             )
+        )
     nearest = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    if not faults:
+        faults = _between(family, levels, scales)
     return InfeasibleError(f"family {family.id}: no terms meet every limit; the nearest are {nearest}", faults)
+
+
+def _between(family: TermFamily, levels: Sequence[float], scales: Sequence[float]) -> list[Fault]:
+    """Where some terms meet every limit but the search for the strongest, limit by limit, found none: the limits themselves."""
+    return [
+        Fault(
+            f"limit of the {limit.party}, {words_of(limit)}",
+            "terms that meet it only where another limit fails",
+            f"at most {level:.3%}"
+            + ("" if scale == 1 else f", so that fresh draws keep to {float(limit.level.value):.3%}"),
+            "Ease one of the limits, or give the open figures more values between their ends.",
+        )
+        for limit, level, scale in zip(family.limits, levels, scales, strict=True)
+    ]
 
 
 def words_of(limit: DesignLimit) -> str:
@@ -216,9 +243,7 @@ def _pareto(trial: Trial) -> Iterator[tuple[Figures, float, float, float]]:
     """Of terms all over the family, those that no others beat for localities, the pool and the incentive at once."""
     points = []
     for figures in _corners(trial.family):
-        borne = trial.borne(figures)
-        locality = float(np.quantile(borne.locality, 0.95, axis=1).max())
-        pool = float(np.quantile(borne.pool, 0.95))
+        locality, pool = trial.remembered("tails", figures, partial(_tails, trial, figures))
         points.append((figures, locality, max(pool, 0.0), trial.incentive(figures).value))
     for mine in points:
         beaten = any(
@@ -227,6 +252,12 @@ def _pareto(trial: Trial) -> Iterator[tuple[Figures, float, float, float]]:
         )
         if not beaten:
             yield mine
+
+
+def _tails(trial: Trial, figures: Figures) -> tuple[float, float]:
+    """The 1-in-20 loss of the locality that bears most, and the 1-in-20 payment of the pool."""
+    borne = trial.borne(figures)
+    return float(np.quantile(borne.locality, 0.95, axis=1).max()), float(np.quantile(borne.pool, 0.95))
 
 
 __all__ = ["Designed", "design", "words_of"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
@@ -11,11 +12,13 @@ from capitation.chance.book import book_of
 from capitation.chance.document import Uncertainty
 from capitation.chance.model import model
 from capitation.chance.simulate import Request, SimulationWork, simulate
-from capitation.errors import ContractError
+from capitation.errors import ContractError, StoppedError
+from capitation.records.identity import canonical, digest
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.risk.design.answers import design_frames
 from contracts.risk.design.family import TermFamily
+from contracts.risk.design.kept import keep_search, resumed_search
 from contracts.risk.design.search import Designed, design
 from contracts.risk.design.trial import Trial
 
@@ -44,17 +47,41 @@ def design_family(
     Raises:
         ContractError: the run is of another scenario.
         InfeasibleError: no terms meet every limit.
+        SourceError: the state file is of another design, or cannot be read or written.
+        StoppedError: the work was cancelled; what was tried so far is in the state file, where one was named.
     """
     made = run.manifest.scenario.get("id")
     if made != family.scenario:
         message = f"family {family.id}: found a run of {made!r}; expected one of {family.scenario!r}"
         raise ContractError(message)
-    work = replace(work or SimulationWork(), state=None)
+    work = work or SimulationWork()
+    own = replace(work, state=None)
     drawn = model([book_of(run, family.year)], uncertainty, family.layers)
-    fresh = Trial(family, contract, simulate(drawn, Request(draws, seed + 1), work))
-    search = Trial(family, contract, simulate(drawn, Request(searched, seed, "sobol"), work))
-    found = design(search, fresh, say)
-    return found, design_frames(found, fresh)
+    stop = partial(_stop, work)
+    fresh = Trial(family, contract, simulate(drawn, Request(draws, seed + 1), own), before=stop)
+    search = Trial(family, contract, simulate(drawn, Request(searched, seed, "sobol"), own), before=stop)
+    if work.state is None:
+        found = design(search, fresh, say)
+        return found, design_frames(found, fresh)
+    about = [family.model_dump_json(by_alias=True), contract.model_dump_json(by_alias=True)]
+    name = digest(canonical([drawn.id, *about, draws, seed, searched]))
+    resumed_search(work.state, name, (search, fresh))
+    try:
+        found = design(search, fresh, say)
+        frames = design_frames(found, fresh)
+    except (KeyboardInterrupt, StoppedError):
+        keep_search(work.state, name, (search, fresh))
+        raise
+    work.state.unlink(missing_ok=True)
+    return found, frames
+
+
+def _stop(work: SimulationWork) -> None:
+    """Stop where that is asked for."""
+    if work.is_cancelled():
+        kept = f"; what was tried is kept in {work.state}: run it again to go on" if work.state is not None else ""
+        message = f"stopped on request while searching for terms{kept}"
+        raise StoppedError(message)
 
 
 __all__ = ["SEARCHED", "VERIFIED", "design_family"]

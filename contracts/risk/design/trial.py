@@ -6,7 +6,7 @@ of the contract's parameters. All figures meet the same draws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -48,8 +48,10 @@ class Trial:
     family: TermFamily
     contract: Contract
     simulation: Simulation
-    memory: dict[tuple[float, ...], tuple[float, ...]] = field(default_factory=dict)
-    """What was tried already."""
+    memory: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """What was tried already, by what was asked and the figures."""
+    before: Callable[[], object] = lambda: None  # reads as what it is
+    """Called before anything is tried; raises where the work is to stop."""
 
     @cached_property
     def _payment(self) -> tuple[Steps, pl.Expr]:
@@ -82,13 +84,34 @@ class Trial:
         loss = (self.spend - plan[:, None] - passed) / plan[:, None]
         return Borne(figures, loss, passed, passed.sum(axis=0) / plan.sum())
 
+    def remembered(self, asked: str, figures: Figures, work_out: Callable[[], Iterable[float]]) -> tuple[float, ...]:
+        """Numbers about some figures, worked out once; what a stopped search has kept is not worked out again."""
+        key = f"{asked}: {', '.join(f'{name} {figures[name]!r}' for name in sorted(figures))}"
+        if key not in self.memory:
+            self.before()
+            self.memory[key] = tuple(float(number) for number in work_out())
+        return self.memory[key]
+
     def measures(self, figures: Figures) -> tuple[float, ...]:
         """What each limit is about, in the order of the limits."""
-        key = tuple(figures[name] for name in sorted(figures))
-        if key not in self.memory:
+
+        def numbers() -> Iterable[float]:
             found = self.borne(figures)
-            self.memory[key] = tuple(max(self._worst(found, limit)[1], 0.0) for limit in self.family.limits)
-        return self.memory[key]
+            return [max(self._worst(found, limit)[1], 0.0) for limit in self.family.limits]
+
+        return self.remembered("limits", figures, numbers)
+
+    def estimated(self, figures: Figures) -> tuple[Estimate, ...]:
+        """What each limit is about with its standard error, in the order of the limits."""
+
+        def numbers() -> Iterable[float]:
+            found = self.borne(figures)
+            for limit in self.family.limits:
+                one = self.measured(found, limit)
+                yield from (one.value, one.error)
+
+        flat = self.remembered("limits and errors", figures, numbers)
+        return tuple(Estimate(value, error) for value, error in zip(flat[::2], flat[1::2], strict=True))
 
     def measured(self, found: Borne, limit: DesignLimit) -> Estimate:
         """What a limit is about, of the locality that bears most or of the pool, with its standard error."""
@@ -114,6 +137,10 @@ class Trial:
 
         In each draw one locality spends a little more, so that what a pool takes from all is not mistaken for its own.
         """
+        value, error = self.remembered("incentive", figures, lambda: self._incentive(figures))
+        return Estimate(value, error)
+
+    def _incentive(self, figures: Figures) -> tuple[float, float]:
         plan = self.simulation.model.books[0].plan_pence.astype(float)
         draws = np.arange(self.simulation.draws)
         who = draws % len(plan)
@@ -121,7 +148,7 @@ class Trial:
         more[who, draws] += np.rint(plan[who] * NUDGE)
         before, after = self.passed(figures), self.passed(figures, more)
         kept = 1 - (after[who, draws] - before[who, draws]) / np.rint(plan[who] * NUDGE)
-        return Estimate(float(kept.mean()), float(kept.std() / np.sqrt(len(kept))))
+        return float(kept.mean()), float(kept.std() / np.sqrt(len(kept)))
 
 
 __all__ = ["Borne", "Figures", "Trial"]

@@ -22,9 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from capitation.chance.document import Uncertainty
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.optimise import Outcome
 from optimiser.futures.appraisal.delivery import LAYERS, Delivered, draw_delivery
+from optimiser.futures.appraisal.documented import documented
 from optimiser.futures.appraisal.draws import DRAWS, SEED
 from optimiser.futures.appraisal.score import Model
 from optimiser.problem.document import Problem
@@ -84,6 +86,7 @@ def appraise(
     draws: int = DRAWS,
     seed: int = SEED,
     plan: Mapping[str, float] | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> Appraisal:
     """The mix of `outcome` scored on fresh draws of its effects and savings.
 
@@ -93,9 +96,11 @@ def appraise(
         seed: of the draws; the same seed gives the same draws.
         plan: units that a published plan avoids in the last year by point of delivery, whose chance is shown beside
             the chance of what the mix itself promises.
+        uncertainty: what is uncertain of delivery, in place of the ends of the solutions and the problem's `delivery`: the draws
+            are those of a simulation of contracts with the same document and seed.
 
     Raises:
-        CapitationError: there is no mix, or fewer than one draw.
+        CapitationError: there is no mix, fewer than one draw, or an uncertainty document without delivery.
         UnknownNameError: the plan names a point of delivery at which the mix avoids nothing.
 
     Example:
@@ -107,30 +112,50 @@ def appraise(
     if draws < 1:
         raise CapitationError(f"a mix is scored on at least one draw, not {draws}")
     model = Model(outcome.problem, outcome.answer, tables_of(outcome.problem, outcome.future))
-    generator = np.random.default_rng(seed)
-    even = generator.random((draws, len(outcome.problem.solutions)))
-    delivered = draw_delivery(outcome.problem, draws, generator)
-    parts = [model.score(even[i : i + _CHUNK], delivered[i : i + _CHUNK]) for i in range(0, draws, _CHUNK)]
+    drawn = _drawn(outcome.problem, draws, seed, uncertainty)
+    parts = [drawn.score(model, i) for i in range(0, draws, _CHUNK)]
     score = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    layers = _layers(model, even, delivered, score["npv"]) if outcome.problem.delivery else {}
+    shown = outcome.problem.delivery or uncertainty is not None
+    layers = _layers(model, drawn, score["npv"]) if shown else {}
     return _appraisal(outcome, model, score, seed, dict(plan or {}), layers)
 
 
-def _layers(model: Model, even: Floats, delivered: Delivered, every: Floats) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class _Drawn:
+    """The draws: even numbers for effects between their ends, or the share of them that comes."""
+
+    delivered: Delivered
+    even: Floats | None = None
+    share: Floats | None = None
+
+    def score(self, model: Model, first: int, layer: str | None = None) -> dict[str, Floats]:
+        """What a chunk of the draws is worth; with one layer alone drawn where it is named, all else as planned."""
+        mine = slice(first, first + _CHUNK)
+        delivered = self.delivered[mine] if layer is None else self.delivered[mine].only(layer)
+        moves = layer in {None, "effects"}
+        if moves and self.even is not None:
+            return model.score(self.even[mine], delivered)
+        count = len(delivered.late)
+        share = np.ones((count, len(model.ids))) if self.share is None or not moves else self.share[mine]
+        effects = model.planned_effects() * share[:, model.acting["s"].to_numpy()]
+        owner = [i for i, s in enumerate(model.problem.solutions) for _ in s.savings]
+        savings = [saving * share[:, i] for i, saving in zip(owner, model.planned_savings(), strict=True)]
+        return model.score_at(effects, savings, delivered)
+
+
+def _drawn(problem: Problem, draws: int, seed: int, uncertainty: Uncertainty | None) -> _Drawn:
+    if uncertainty is not None:
+        found = documented(problem, uncertainty, draws, seed)
+        return _Drawn(found.delivered, share=found.share)
+    generator = np.random.default_rng(seed)
+    even = generator.random((draws, len(problem.solutions)))
+    return _Drawn(draw_delivery(problem, draws, generator), even=even)
+
+
+def _layers(model: Model, drawn: _Drawn, every: Floats) -> dict[str, Floats]:
     """Net present value by draw with one thing drawn and all else as planned, and with everything drawn."""
-    found: dict[str, Floats] = {}
-    planned, saved = model.planned_effects(), model.planned_savings()
-    for layer in LAYERS:
-        worth = []
-        for i in range(0, len(even), _CHUNK):
-            now, own = even[i : i + _CHUNK], delivered[i : i + _CHUNK].only(layer)
-            if layer == "effects":
-                part = model.score(now, own)
-            else:
-                each = [np.full(len(now), value) for value in saved]
-                part = model.score_at(np.tile(planned, (len(now), 1)), each, own)
-            worth.append(part["npv"])
-        found[layer] = np.concatenate(worth)
+    chunks = range(0, len(drawn.delivered.late), _CHUNK)
+    found = {layer: np.concatenate([drawn.score(model, i, layer)["npv"] for i in chunks]) for layer in LAYERS}
     return {**found, "all together": every}
 
 

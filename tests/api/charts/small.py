@@ -63,7 +63,7 @@ def frames():
              "option": ["block"] * 2, "role": ["provider"] * 2, "organisation_code": ["H"] * 2,
              "at_low_pence": [900, 120], "position_pence": [100, 100], "at_high_pence": [-700, 80]}
         ),
-        "party_chance": pl.DataFrame({"option": options, **party, "size_pence": [1_000] * 4, **chance, "miss": [0.07, 0.3, 0.07, 0.1]}),
+        "party_chance": pl.DataFrame({"option": options, **party, "size_pence": [1_000] * 4, **chance, "deficit": [0.07, 0.3, 0.07, 0.1]}),
         "party_layer": pl.DataFrame(
             {"option": ["block"] * 2, "year": ["2017/18"] * 2, "role": ["provider"] * 2, "organisation_code": ["H"] * 2,
              "layer": ["chance", "price"], "sd_pence": [5, 9], "p10_pence": [-50, -90], "p90_pence": [50, 90], "variance_share": [0.2, 0.8]}

@@ -9,7 +9,7 @@ import pytest
 from pptx import Presentation
 
 from api.charts import charts_of, of_frames
-from api.papers import Block, Paper, Section, paper_bytes, write_paper
+from api.papers import BoardPaper, PaperTable, Section, paper_bytes, write_paper
 from capitation.errors import SourceError
 
 ODD = 'Costs of "A & B" <b>\\ #let $x$ *not bold* _no_ @here'
@@ -24,8 +24,8 @@ def paper():
         schema=["year", "organisation", "level", "step", "line", "title", "amount_pence", "is_total", "source"], orient="row",
     )  # fmt: skip
     figure = charts_of(of_frames({"bridge": frame}, "made up", "run abc")).figure("bridge")
-    table = Block("Money by place", ("Place", "£ million"), ((ODD, "1.5"), ("South", "-2.0")))
-    return Paper(
+    table = PaperTable("Money by place", ("Place", "£ million"), ((ODD, "1.5"), ("South", "-2.0")))
+    return BoardPaper(
         "A made-up system", "The board is asked to decide.", "abc", (("Run", "abc"),), ("Agree this.", ODD),
         (
             Section("What is left?", "20p is left.", ("Why it is.",), figure, (table,)),

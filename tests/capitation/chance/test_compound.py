@@ -1,7 +1,6 @@
 """Sums of losses on a grid: the study's worked example, closed forms, published pools, and simulation as the check."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -112,19 +111,3 @@ def test_a_percentile_curve_can_be_a_loss():
     case = on_grid(curve, 10.0, 2**12, 1_000.0, 2_000.0)
     draws = np.clip(np.interp((np.arange(10**6) + 0.5) / 10**6, curve.shares, curve.values) - 1_000.0, 0.0, 2_000.0)
     assert case @ (10.0 * np.arange(2**12)) == pytest.approx(draws.mean(), rel=1e-6)
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize(
-    ("limit", "attachment", "count"), [(150_000, 50_000, 200), (100_000, 25_000, 120), (50_000, 10_000, 300)]
-)
-def test_a_public_library_of_compound_distributions_agrees(limit, attachment, count):
-    """`aggregate` as an outside opinion; skipped where it is not installed."""
-    aggregate = pytest.importorskip("aggregate", exc_type=ImportError)
-    words = f"agg Layer {count} claims {limit} xs {attachment} sev {math.exp(7.5)!r} * lognorm 1.6 ! poisson"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        outside = aggregate.build(words, log2=16, bs=50)
-        theirs = (float(outside.est_m), float(outside.est_sd), float(outside.sf(200_000.0)))
-    ours = compound(on_grid(CLAIM, 50.0, 2**16, float(attachment), float(limit)), 50.0, float(count))
-    assert (ours.mean, ours.sd, ours.over(200_000.0)) == pytest.approx(theirs, rel=1e-3)

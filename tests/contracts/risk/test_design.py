@@ -11,12 +11,12 @@ import pytest
 from capitation.chance.curves.normal import mean_excess
 from capitation.chance.document import read_uncertainty
 from capitation.chance.model import model
-from capitation.chance.simulate import Request, simulate
-from capitation.errors import ContractError, DocumentError, InfeasibleError
+from capitation.chance.simulate import Request, SimulationWork, simulate
+from capitation.errors import ContractError, DocumentError, InfeasibleError, SourceError, StoppedError
 from contracts.document.contract import parse_contract
 from contracts.risk.design.answers import design_frames
 from contracts.risk.design.family import TermFamily, read_family
-from contracts.risk.design.search import design
+from contracts.risk.design.search import _none, design
 from contracts.risk.design.study import design_family
 from contracts.risk.design.trial import Trial
 from tests.capitation.chance.places import book, by_person
@@ -115,6 +115,56 @@ def test_limits_that_no_terms_meet_are_named_with_what_they_would_have_to_give(o
     with pytest.raises(InfeasibleError) as raised:
         design(search, fresh)
     assert "whatever the other limits are" in str(raised.value.faults[0])
+
+
+def test_no_limit_is_named_that_would_hold_once_fresh_draws_have_tightened_it(of):
+    """A limit that holds on every corner but the tightened one is named by its tightened level, and never by a negative amount."""
+    search, _ = of("shares", [_limit("locality", "loss", 0.02), _limit("pool", "loss", 0.02)], [40_000.0])
+    for scales in ([0.3, 0.1], [0.9, 0.01], [1.0, 0.02], [1e-9, 1.0], [0.999, 0.999]):
+        error = _none(search, scales)
+        assert error.faults
+        for fault in map(str, error.faults):
+            assert "give -" not in fault
+            assert "give 0.000%" not in fault
+    tight = str(_none(search, [1e-9, 1e-9]).faults[0])
+    assert "so that fresh draws keep to 2.000%" in tight
+
+
+@pytest.mark.deep
+def test_a_stopped_design_goes_on_where_it_was_and_leaves_no_file(pack, blmk_run, tmp_path):
+    family, contract = read_family(pack.path("families/shares.toml"))
+    figures = read_uncertainty(pack.path("uncertainty/blmk.toml"))
+    state, asked = tmp_path / "state.json", [0]
+
+    def found(seed=1, **work):
+        made = design_family(
+            family, contract, blmk_run, figures, seed, 400, SimulationWork(state=state, **work), searched=512
+        )
+        return made[0], {name: frame.rows() for name, frame in made[1].items()}
+
+    def is_cancelled():
+        asked[0] += 1
+        return asked[0] % 50 == 0  # so many trials a sitting, counted with the chunks of draws
+
+    whole = found()
+    assert list(tmp_path.iterdir()) == []
+    said = []
+    while True:
+        try:
+            again = found(is_cancelled=is_cancelled)
+            break
+        except StoppedError as error:
+            said.append(str(error))
+            if len(said) == 1:
+                with pytest.raises(SourceError, match="another design"):
+                    found(seed=2)
+    assert len(said) > 2
+    assert all("kept in" in each for each in said)
+    assert again == whole
+    assert list(tmp_path.iterdir()) == []
+    state.write_text("{}", encoding="utf-8")
+    with pytest.raises(SourceError, match="no state of a design"):
+        found()
 
 
 def test_terms_of_a_family_are_verified_on_draws_that_were_not_searched(of):

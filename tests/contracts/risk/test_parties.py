@@ -1,5 +1,6 @@
 """Parties in draws: the same positions as one outturn, the same draws for all options, and the same figures however the work is cut."""
 
+import tomllib
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,11 +12,13 @@ from capitation.chance.document import read_uncertainty
 from capitation.chance.moved import MovedYear
 from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import ContractError, ScenarioError, SourceError, StoppedError, UnknownNameError
+from contracts.document.contract import parse_contract
 from contracts.options.document import GroupContract, read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.risk.answers import cap_chances, carried_chances, party_chances, party_pools
 from contracts.risk.causes import causes, party_layers, party_wrong_rewards
 from contracts.risk.parties import party_model, simulate_parties
+from contracts.risk.study import party_risk
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +94,166 @@ def test_a_stopped_simulation_goes_on_where_it_was_and_leaves_no_file(made, foun
         made, Request(450, 3), SimulationWork(state=state, progress=lambda n, _: done.append(n)), at_once=200
     )
     assert after.hash == found.hash
+    assert cap_chances(after).equals(cap_chances(found))
+    assert cap_chances(found).height > 0
     assert min(done) > 300
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.deep
+def test_a_study_stopped_anywhere_goes_on_to_the_same_frames_and_leaves_no_file(
+    document, pack, blmk_run, figures, tmp_path
+):
+    """Stopped before each of its parts in turn, in the answers and in the causes; what limits cut is kept as well."""
+    both = ("do-minimum", "capitation-alliance")
+    model = party_model(document, pack, blmk_run, figures, ["environment", "price"], only=both)
+    request, cut = Request(24, 3), 8
+    whole, frames = party_risk(model, request, at_once=cut)
+    assert frames["cap_chance"].get_column("binds").max() > 0
+    state, stops, asked = tmp_path / "state", 0, [0]
+
+    def is_cancelled():
+        asked[0] += 1
+        return asked[0] == 2  # one part a sitting
+
+    while True:
+        asked[0] = 0
+        try:
+            found, again = party_risk(model, request, SimulationWork(state=state, is_cancelled=is_cancelled), cut)
+        except StoppedError:
+            stops += 1
+            assert state.is_file()
+            continue
+        break
+    assert stops == 11  # three parts each of the answers, of all layers together and of either alone
+    assert found.hash == whole.hash
+    assert frames.keys() == again.keys()
+    for name, frame in frames.items():
+        assert frame.equals(again[name]), name
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_limit_cuts_is_of_its_option_and_of_all_its_providers(document, pack, blmk_run, figures):
+    """Two deals of one contract in one option are one row; an option in which activity answers cuts by its own outturn."""
+    alliance = next(o for o in document.options if o.id == "capitation-alliance")
+    split = [
+        GroupContract(contract=each.contract, groups=(group,)) for each in alliance.contracts for group in each.groups
+    ]
+    calm = alliance.model_copy(update={"id": "calm", "contracts": tuple(split), "quality": (), "response": None})
+    response = alliance.response.model_copy(update={"value": Decimal("-0.03")})
+    answers = calm.model_copy(update={"id": "answers", "response": response})
+    base = document.options[0].model_copy(update={"quality": ()})
+    both = document.model_copy(update={"options": (base, calm, answers), "base": base.id})
+    model = party_model(both, pack, blmk_run, figures, ["growth"])
+    one, other = simulate_parties(model, Request(40, 3)), simulate_parties(model, Request(40, 3), at_once=1)
+    caps = cap_chances(one)
+    assert caps.equals(cap_chances(other))  # how many draws are settled at a time changes no row
+    assert caps.filter(pl.col("option") == "calm").height == caps.filter(pl.col("option") == "answers").height > 0
+    less, more = (
+        caps.filter(pl.col("option") == name).sort("year").get_column("worth_pence")[-1] for name in ("answers", "calm")
+    )
+    assert less != more
+
+
+@pytest.mark.deep
+def test_what_a_contract_carries_into_later_years_stays_within_its_draw(document, pack, blmk_run, figures):
+    """A corridor settled a year late, and gains out of which earlier losses are taken first: by one draw or by six at a time, and as an outturn."""
+    content = tomllib.loads(pack.path("contracts/blmk-capitation-corridor.toml").read_text(encoding="utf-8"))
+    steps = {term["step"]: term for term in content["terms"]}
+    account = ["commissioner", "provider", "line"]
+    later = {"step": "late", "term": "lag", "amount": "due", "order_by": "year", "within": account, "gap": "opening"}
+    owed = {"step": "loss", "term": "aggregate", "of": ["line_gain"], "weights": [-1]}
+    taken = {
+        "step": "taken", "term": "recoup", "amount": "line_gain", "balance": 0, "added": "loss_alone",
+        "order_by": "year", "within": account,
+    }  # fmt: skip
+    alone = {
+        "step": "loss_alone",
+        "term": "floor",
+        "amount": "loss",
+        "limits": [{"base": "plan_value_pence", "rate": 0}],
+    }
+    terms = [*(steps[k] for k in ("capitation", "line_gain")), owed, alone, taken]
+    terms += [
+        *(steps[k] for k in ("gain", "target", "commissioners_part", "due")),
+        later,
+        {**steps["corridor"], "amount": "late"},
+    ]
+    text = [{**term, "about": "A test", "status": "unverified"} for term in terms]
+    paid = {
+        **content["outputs"][1],
+        "name": "taken_pence",
+        "of": "taken",
+        "about": "taken of gains",
+        "payer": "provider",
+        "payee": "commissioner",
+    }
+    carried = parse_contract(
+        {**content, "id": "carried", "terms": text, "outputs": [*content["outputs"], paid], "cases": []}
+    )
+    option = next(o for o in document.options if o.id == "capitation-corridor").model_copy(update={"quality": ()})
+    contracts = tuple(
+        each.model_copy(update={"contract": "carried"}) if each.contract == "blmk-capitation-corridor" else each
+        for each in option.contracts
+    )
+    base = document.options[0].model_copy(update={"quality": ()})
+    own = option.model_copy(update={"contracts": contracts})
+    both = document.model_copy(update={"options": (base, own), "base": base.id})
+    model = party_model(both, pack, blmk_run, figures, given={"carried": carried})
+    one, many = (simulate_parties(model, Request(6, 3), at_once=n) for n in (1, 6))
+    assert one.hash == many.hash
+    places, lines = len(model.chance.localities), len(model.chance.books[0].lines)
+    years = [MovedYear(np.ones((places, 1, 1)), np.full((lines, 1), 1.05), None, None)] * len(model.years)
+    drawn = model.positions(years, slice(0, 1), 0)[..., 0]
+    rows = evaluate_options(both, pack, run=blmk_run, given={"carried": carried}).frame("position")
+    mine = rows.filter(pl.col("activity_case") == "plan-plus-5", pl.col("role") != "payer", pl.col("option") == own.id)
+    plain = compared_option(pack, document, blmk_run, option, base)
+    names = [str(year) for year in model.years]
+    for year, role, code, pence in mine.select("year", "role", "organisation_code", "position_pence").iter_rows():
+        assert drawn[1, names.index(year), _of(model, role, code)] == pytest.approx(pence, abs=600_000)
+    assert (
+        not mine.sort(mine.columns).select("position_pence").equals(plain.sort(plain.columns).select("position_pence"))
+    )
+
+
+def compared_option(pack, document, run, option, base):
+    """Positions of an option without what is carried."""
+    both = document.model_copy(update={"options": (base, option), "base": base.id})
+    rows = evaluate_options(both, pack, run=run).frame("position")
+    return rows.filter(
+        pl.col("activity_case") == "plan-plus-5", pl.col("role") != "payer", pl.col("option") == option.id
+    )
+
+
+def test_values_at_risk_and_chances_stand_in_order_for_every_party(found):
+    for row in party_chances(found).iter_rows(named=True):
+        ladder = [row[f"{name}_pence"] for name in ("worst_5", "p5", "p10", "p25", "p50", "p75", "p90", "p95")]
+        assert ladder == sorted(ladder)
+        assert row["deficit"] >= row["over_1"] >= row["over_2"] >= row["over_5"]
+        assert row["miss"] >= row["deficit"] or row["control_total_pence"] < 0
+        assert row["shortfall_pence"] >= 0
+
+
+@pytest.mark.deep
+def test_a_tighter_cap_binds_more_often_and_is_worth_more(document, pack, blmk_run, figures):
+    content = tomllib.loads(pack.path("contracts/blmk-alliance.toml").read_text(encoding="utf-8"))
+    option = next(o for o in document.options if o.id == "capitation-alliance").model_copy(update={"quality": ()})
+    base = document.options[0].model_copy(update={"quality": ()})
+    both = document.model_copy(update={"options": (base, option), "base": base.id})
+    (cap,) = [term for term in content["terms"] if term["term"] == "cap"]
+    named = {limit["rate"] for limit in cap["limits"] if isinstance(limit.get("rate"), str)}
+    found = []
+    for times in (0.5, 1.0, 2.0, 50.0):
+        changed = [
+            {**p, "values": [{**v, "value": v["value"] * times} for v in p["values"]]} if p["name"] in named else p
+            for p in content["parameters"]
+        ]
+        contract = parse_contract({**content, "parameters": changed, "cases": []})
+        model = party_model(both, pack, blmk_run, figures, ["price"], given={"blmk-alliance": contract})
+        rows = cap_chances(simulate_parties(model, Request(200, 4))).filter(pl.col("option") == option.id)
+        found.append((rows["binds"].sum(), rows["worth_pence"].sum()))
+    assert found == sorted(found, reverse=True)
+    assert found[0][0] > found[1][0] > found[3][0] == 0.0 == found[3][1]
 
 
 def test_options_meet_the_same_chances(made, found):
@@ -149,7 +310,8 @@ def test_answers_have_errors_and_agree_with_the_draws(made, found, document):
     drawn = found.positions[k, 2, j]
     assert row["mean_pence"] == round(drawn.mean())
     assert row["mean_error_pence"] == pytest.approx(drawn.std() / np.sqrt(450), abs=1)
-    assert row["miss"] == pytest.approx((drawn < 0).mean())
+    assert row["deficit"] == pytest.approx((drawn < 0).mean())
+    assert row["miss"] == pytest.approx((drawn < row["control_total_pence"]).mean())
     assert row["over_1"] == pytest.approx((drawn < -0.01 * row["size_pence"]).mean())
     assert row["shortfall_pence"] == round(np.maximum(-drawn, 0).mean())
     assert row["worst_5_pence"] < row["p5_pence"] < row["p50_pence"] < row["p95_pence"]
