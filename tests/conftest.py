@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker("large") is not None:
                 item.add_marker(pytest.mark.timeout(0))
             elif item.get_closest_marker("deep") is not None:
-                item.add_marker(pytest.mark.timeout(900))
+                item.add_marker(pytest.mark.timeout(1500))
 
 
 @pytest.hookimpl(trylast=True)

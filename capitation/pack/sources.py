@@ -8,7 +8,7 @@ documents, and parameters.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -177,6 +177,12 @@ class DataPack:
         """Name files in the manifest that a stage has read."""
         for relative in relatives:
             self.path(relative)
+
+    def read_too(self, opened: Iterable[str], looked: Iterable[str], listed: Mapping[str, tuple[str, ...]]) -> None:
+        """Take over what a stage within a stage has read: files for the manifest, files looked at, and patterns with what they found."""
+        self.opened_too(opened)
+        self._looked.update(looked)
+        self._listed.update(listed)
 
     def state(self, relative: str) -> str:
         """What a file holds now, as a digest: its bytes, and what it is read as where it is varied; empty where there is none."""

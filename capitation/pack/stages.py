@@ -123,17 +123,28 @@ class Stages:
 
     Args:
         document: the document; stages that are given it see `self.document`.
-        pack: the pack; stages that are given it see `self.pack`.
+        pack: the pack; stages that are given it see `self.pack`. None where no stage reads one.
         memory: where stages are kept.
     """
 
-    def __init__(self, document: object, pack: DataPack, memory: Memory | None = None) -> None:
-        self.pack, self._memory = pack, MEMORY if memory is None else memory
+    def __init__(self, document: object, pack: DataPack | None, memory: Memory | None = None) -> None:
+        self._pack, self._memory = pack, MEMORY if memory is None else memory
         self._plain = document
         self.document = Watched(document)
         self._digests: dict[str, str] = {}
         self.made: list[str] = []
         """Names of the stages that were worked out and not taken from memory, in order."""
+
+    @property
+    def pack(self) -> DataPack:
+        """The pack.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self._pack is None:
+            raise ValueError("stages without a pack were asked for one")
+        return self._pack
 
     def keep(self, name: str, make: Callable[..., T], *reads: object) -> Stage[T]:
         """The stage that `make` gives from what it reads.
@@ -149,25 +160,27 @@ class Stages:
         base = digest(canonical([name, make.__module__, make.__qualname__, [self._named(each) for each in reads]]))
         for entry in self._memory.entries(base):
             if self._holds(entry):
-                self.pack.opened_too(entry.opened)
+                if self._pack is not None:
+                    self._pack.read_too(entry.opened, entry.files, entry.listed)
                 return cast("Stage[T]", entry.stage)
-        part, watched = self.pack.part(), Watched(self._plain)
+        part, watched = None if self._pack is None else self._pack.part(), Watched(self._plain)
         given = [
-            part if each is self.pack else watched if each is self.document else each.value if isinstance(each, Stage) else each
+            part if each is self._pack and part is not None else watched if each is self.document else each.value if isinstance(each, Stage) else each
             for each in reads
         ]  # fmt: skip
         value = make(*given)
         seen = {attribute: self._digest(attribute) for attribute in sorted(watched._seen)}
-        files, listed, opened = part.looked_at, part.listed, tuple(part.opened)
+        files, listed, opened = ({}, {}, ()) if part is None else (part.looked_at, part.listed, tuple(part.opened))
         key = digest(canonical([base, seen, files, listed]))
-        self.pack.opened_too(opened)
+        if self._pack is not None:
+            self._pack.read_too(opened, files, listed)
         stage = Stage(value, key)
         self._memory.keep(base, _Entry(stage, seen, files, listed, opened, size_of(value)))
         self.made.append(name)
         return stage
 
     def _named(self, read: object) -> Any:  # noqa: ANN401  # plain content
-        if read is self.pack:
+        if read is self._pack and read is not None:
             return "the pack"
         if read is self.document:
             return "the document"

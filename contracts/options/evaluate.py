@@ -42,7 +42,9 @@ from contracts.options.document import (
     read_contracts,
     with_cost_behaviour,
 )
-from contracts.options.outturn import CaseActivity, OutturnLine, answered, plan_lines
+from contracts.options.kept.left import left_by_options
+from contracts.options.kept.on_run import OnRun
+from contracts.options.outturn import CaseActivity, OutturnLine, answered
 from contracts.options.position import (
     CommissionerMoney,
     FurtherCost,
@@ -50,12 +52,8 @@ from contracts.options.position import (
     Payment,
     Position,
     PositionBridge,
-    commissioner_money,
-    funding,
     funding_payments,
-    position_bridge,
     positions,
-    transfers,
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.starts.settling import ContractNotice, settling
@@ -63,7 +61,7 @@ from contracts.options.starts.shadow import ShadowPosition, shadow_positions
 from contracts.options.starts.starts import starts_of
 from contracts.options.study import study
 from contracts.options.trials import Trials, before_quality, by_response
-from contracts.options.who_pays import WhoPays, who_pays
+from contracts.options.who_pays import WhoPays
 from contracts.options.whole_population.between import OptionBodyAccount, option_accounts
 
 
@@ -122,7 +120,7 @@ def evaluate_options(
 
     Args:
         document: the options.
-        pack: data pack with the scenario and the contracts that ship.
+        pack: the data pack.
         run: the scenario's run, where it has been made.
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try, the base among them; none means all.
@@ -145,18 +143,18 @@ def evaluate_options(
     run = cast("Run", made)  # where there is none, that is a fault
     if only:
         document = document.model_copy(update={"options": tuple(o for o in document.options if o.id in only)})
-    money = commissioner_money(run, pack)
-    trials = Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
+    on = OnRun(document, run, pack)
+    money = on.money.value
+    trials = Trials(document, contracts, run, on.lines.value, money, settling(starts), on, starts)
     activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
     activities |= {} if mix is None else {MIX: mix.activity}
-    cases = list(activities)
     tried = {case: trials.outturn(activity) for case, activity in activities.items()}
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
     settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    funded = funding_payments(document.options, cases, funding(run))
+    funded = funding_payments(document.options, list(activities), trials.fund)
     payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = FurtherCost.validate(pl.concat([moved, _of_mix(document, mix)]))
     quality = trials.quality.settled(
@@ -164,7 +162,8 @@ def evaluate_options(
     )
     payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
     further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
-    every = positions(payments, outturns, money, further)
+    left, digests = left_by_options(on, payments, further, outturns)
+    every = cast("Frame[Position]", left["position"])
     frames: dict[str, pl.DataFrame] = {
         "body_account": option_accounts(starts.bodies, payments),
         "commissioner_money": money,
@@ -174,12 +173,9 @@ def evaluate_options(
         "option_terms": option_terms(document.options, document.groups, contracts),
         "outturn": CaseOutturn.validate(outturns),
         "payment": payments,
-        "position": every,
-        "position_bridge": position_bridge(payments, outturns, money, further),
         "set_aside": _set_aside(tried[PLAN]),
         "shadow_position": shadow_positions(trials, tried, every, (PLAN, document.shown_case, MIX)),
-        "transfer": transfers(payments),
-        "who_pays": who_pays(every),
+        **left,
     }
     if document.expectations:
         frames["expected_gap"] = _expected_gap(trials, tried, settled)
@@ -187,7 +183,7 @@ def evaluate_options(
         earned = quality_earned(quality, every, document)
         frames |= study(trials, every, earned)
     inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
-    return make_run(document, inputs, frames)
+    return make_run(document, inputs, frames, digests)
 
 
 def trials_of(
@@ -214,8 +210,8 @@ def trials_of(
     faults.extend(option_faults(document, run, contracts, ()))
     starts = starts_of(document, pack, run, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
-    money = commissioner_money(run, pack)
-    return Trials(document, contracts, run, plan_lines(run), money, settling(starts), starts)
+    on = OnRun(document, run, pack)
+    return Trials(document, contracts, run, on.lines.value, on.money.value, settling(starts), on, starts)
 
 
 _ANSWERS = 100

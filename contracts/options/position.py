@@ -19,7 +19,6 @@ import polars as pl
 
 from capitation.allocation.commissioners import CommissionerMoney
 from capitation.allocation.commissioners import commissioner_money as money_of_commissioners
-from capitation.allocation.ledger import LedgerLine, waterfall
 from capitation.allocation.services import service_streams
 from capitation.pack.sources import DataPack
 from capitation.records.columns import (
@@ -247,6 +246,7 @@ def positions(
     outturns: pl.DataFrame,
     money: Frame[CommissionerMoney],
     further: Frame[FurtherCost] | None = None,
+    outside: pl.DataFrame | None = None,
 ) -> Frame[Position]:
     """The position of every organisation in every year, option and activity case.
 
@@ -255,6 +255,7 @@ def positions(
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
         further: cost that options add to that of the outturns; nothing where none is given.
+        outside: payers outside the system, as `outside_payers` gives them for all options; those of the payments by default.
     """
     tries = payments.select("option", "activity_case").unique()
     group = ["option", "activity_case", "year"]
@@ -280,7 +281,7 @@ def positions(
                 organisation_code="commissioner_code",
                 cost_pence="other_cost_pence",
             ),
-            outside_payers(payments, money).select(
+            (outside_payers(payments, money) if outside is None else outside).select(
                 "year",
                 pl.lit("payer").alias("role"),
                 zero.alias("allocation_pence"),
@@ -348,6 +349,7 @@ def position_bridge(
     outturns: pl.DataFrame,
     money: Frame[CommissionerMoney],
     further: Frame[FurtherCost] | None = None,
+    outside: pl.DataFrame | None = None,
 ) -> Frame[PositionBridge]:
     """The way from allocation or plan income to every position: plan, activity, each term of the contracts, further lines.
 
@@ -360,30 +362,39 @@ def position_bridge(
         outturns: outturn lines of every case, with `activity_case`.
         money: allocations of commissioners.
         further: cost that options add to that of the outturns; nothing where none is given.
+        outside: payers outside the system, as `outside_payers` gives them for all options; those of the payments by default.
     """
-    tries = payments.select("option", "activity_case").unique().sort("option", "activity_case").rows()
-    moves = {role: _movements(payments, outturns, money, role, _further(further)) for role in ROLES}
-    parts = [_bridge(moves[role], role, option, case) for role in ROLES for option, case in tries]
+    payers = outside_payers(payments, money) if outside is None else outside
+    parts = []
+    for role in ROLES:
+        openings = _openings(payments, outturns, money, role, payers)
+        parts.append(_lines(_movements(payments, money, role, openings, _further(further)), role))
     return PositionBridge.validate(pl.concat(parts))
 
 
-def _bridge(movements: pl.DataFrame, role: str, option: str, case: str) -> pl.DataFrame:
-    mine = movements.filter((pl.col("option") == option) & (pl.col("activity_case") == case))
-    per = ["year", "subject_code"]
-    stages = mine.sort(*per, "place", "contract", "term_number").with_columns(
-        pl.int_range(pl.len(), dtype=pl.Int64).over(per).alias("step"),
-        pl.col("amount_pence").cum_sum().over(per).alias("balance_pence"),
+def _lines(movements: pl.DataFrame, role: str) -> pl.DataFrame:
+    """Movements one after the other, each with the sum of it and all before it."""
+    per = ["option", "activity_case", "year", "subject_code"]
+    return (
+        movements.sort(*per, "place", "contract", "term_number", maintain_order=True)
+        .with_columns(
+            pl.int_range(pl.len(), dtype=pl.Int64).over(per).alias("step"),
+            pl.col("amount_pence").cum_sum().over(per).alias("balance_pence"),
+            pl.lit(role).alias("subject_kind"),
+        )
+        .select(*PositionBridge.columns())
     )
-    lines = waterfall(stages.select(*per, "step", "name", "balance_pence"), subject_kind=role)
-    return lines.select(pl.lit(option).alias("option"), pl.lit(case).alias("activity_case"), *LedgerLine.columns())
+
+
+_Openings = tuple[pl.DataFrame, tuple[tuple[str, str], ...]]
 
 
 def _movements(
-    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, further: pl.DataFrame
+    payments: Frame[Payment], money: Frame[CommissionerMoney], role: str, openings: _Openings, further: pl.DataFrame
 ) -> pl.DataFrame:
     """Signed movements of every organisation of a role, with their place in the bridge."""
     sign = 1 if role == "provider" else -1
-    cases, fixed = _openings(payments, outturns, money, role)
+    cases, fixed = openings
     start = ["option", "activity_case", "year", "subject_code"]
     key = ["option", "year", "subject_code", "contract", "term_number"]
     pays = payments.filter(pl.col("payer_role") == role).rename({"commissioner_code": "subject_code"})
@@ -440,8 +451,8 @@ def _movements(
 
 
 def _openings(
-    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str
-) -> tuple[pl.DataFrame, tuple[tuple[str, str], ...]]:
+    payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, payers: pl.DataFrame
+) -> _Openings:
     """What each organisation of a role begins with in every option and case, and the names of those lines."""
     tries = payments.select("option", "activity_case").unique()
     if role == "provider":
@@ -461,7 +472,7 @@ def _openings(
         )  # fmt: skip
     if role == "payer":
         zero = pl.lit(0, dtype=pl.Int64)
-        outside = outside_payers(payments, money).with_columns(zero.alias("first"))
+        outside = payers.with_columns(zero.alias("first"))
         return tries.join(outside, how="cross"), (("first", "allocation: none in the system"),)
     plan = money.select(
         "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence"),

@@ -26,10 +26,10 @@ from capitation.records.columns import CONTRACT, OPTION, PROVIDER, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, QualityPayment
+from contracts.options.kept.settled import settled_once
 from contracts.options.outturn import PlanLine
 from contracts.options.position import FurtherCost, Payment, Position
 from contracts.options.starts.starts import Starts
-from contracts.settlement.settle import settle
 
 _GIVEN = ("provider", "year", "quarter")
 _NAMES = ("plan_value", "fund", "goals_met", "position")
@@ -231,7 +231,7 @@ def _settled(
 ) -> list[tuple[int, int, int]]:
     quarters = range(1, QUARTERS + 1) if "quarter" in contract.input_map() else (None,)
     rows = [payment_row(payment, met[row[1]], row, quarter) for row in about for quarter in quarters]
-    done = settle(contract, pl.DataFrame(rows, infer_schema_length=None), where=f"payment for quality {contract.id}")
+    done = settled_once(contract, pl.DataFrame(rows, infer_schema_length=None), f"payment for quality {contract.id}")
     earned = done.results.get_column(payment.earned).to_list()
     lost = done.results.get_column(payment.lost).to_list() if payment.lost else [0] * len(earned)
     out = []

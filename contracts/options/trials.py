@@ -21,22 +21,13 @@ from capitation.records.frames import Frame
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
-from contracts.options.outturn import (
-    CaseActivity,
-    CostBase,
-    OutturnLine,
-    PlanLine,
-    answered,
-    case_activity,
-    cost_bases,
-    outturn,
-)
+from contracts.options.kept.on_run import OnRun, given
+from contracts.options.outturn import CaseActivity, CostBase, OutturnLine, PlanLine, answered
 from contracts.options.position import (
     CommissionerMoney,
     FurtherCost,
     Payment,
     Position,
-    funding,
     funding_payments,
     positions,
 )
@@ -90,6 +81,7 @@ class Trials:
         lines: plan values.
         money: allocations of commissioners.
         settle_all: how the options are settled.
+        on: what the options read of the run, kept by content.
         starts: when they begin, and their bodies.
     """
 
@@ -99,21 +91,21 @@ class Trials:
     lines: Frame[PlanLine]
     money: Frame[CommissionerMoney]
     settle_all: SettleAll
+    on: OnRun
     starts: Starts = field(default_factory=Starts)
-    _outturns: Kept[Frame[OutturnLine]] = field(default_factory=Kept, repr=False, compare=False)
 
     def by_change(self, change: Decimal) -> Frame[CaseActivity]:
         """Activity a share above or below plan on all lines."""
-        return case_activity(self.run, self.document.plan_activity, PLAN, change)
+        return self.on.activity(PLAN, change).value
 
     def by_case(self, case: str, document: ContractOptions | None = None) -> Frame[CaseActivity]:
         """Activity of a case of the document."""
         named = (document or self.document).case_of(case)
-        return case_activity(self.run, self.document.plan_activity, named.of, named.change, named.lines)
+        return self.on.activity(named.of, named.change, tuple(named.lines)).value
 
     def by_shift(self, trends: str, delivered: Decimal) -> Frame[CaseActivity]:
         """Activity where a part of the planned shift away from a case of current trends is delivered."""
-        rows = case_activity(self.run, self.document.plan_activity, trends)
+        rows = self.on.activity(trends).value
         part = int(delivered * _FINE)
         moved = (
             pl.col("actual_activity").cast(pl.Int128) * (_FINE - part) + pl.col("plan_activity").cast(pl.Int128) * part
@@ -160,33 +152,22 @@ class Trials:
     def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
         """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
         used = document or self.document
-        parts, at_plan = used.variable_ppm(), used.cost_at_plan.value
-        return self._outturns.of(
-            (tuple(parts.items()), at_plan),
-            activity,
-            lambda: outturn(self.lines, activity, parts, at_plan, self.bases),
-        )
+        return self.on.outturn(given(activity), used.variable_ppm(), used.cost_at_plan.value).value
 
-    @cached_property
+    @property
     def fund(self) -> pl.DataFrame:
         """Who earns the sustainability funding of the run."""
-        return funding(self.run)
+        return self.on.fund.value
 
-    @cached_property
+    @property
     def bases(self) -> Frame[CostBase] | None:
         """The cost that each line starts from when nothing is done; none where the run has no chain."""
-        return cost_bases(self.run, self.lines)
+        return self.on.bases.value
 
-    @cached_property
+    @property
     def margin(self) -> pl.DataFrame:
         """Plan income less the cost of planned activity: year, provider_code, margin_pence; nothing where cost is plan income."""
-        if self.bases is None:
-            return pl.DataFrame(schema={"year": pl.String, "provider_code": pl.String, "margin_pence": pl.Int64})
-        document = self.document
-        activity = self.by_case(PLAN)
-        rows = outturn(self.lines, activity, document.variable_ppm(), Decimal(1), self.bases)
-        left = (pl.col("plan_value_pence") - pl.col("plan_cost_pence")).sum().alias("margin_pence")
-        return rows.group_by("year", provider_code="provider").agg(left)
+        return self.on.margin.value
 
     @cached_property
     def quality(self) -> QualityPayments:

@@ -13,15 +13,18 @@ from typing import cast
 import polars as pl
 
 from capitation.errors import CapitationError, ContractError, Faults
+from capitation.pack.stages import Stage, Stages
 from capitation.records.columns import ACTIVITY_CASE, CONTRACT, OPTION
 from capitation.records.frames import Column, Frame, Schema
+from capitation.records.identity import canonical, digest
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
+from contracts.options.kept.settled import Keys, settled
 from contracts.options.outturn import OutturnLine
 from contracts.options.position import Payment
 from contracts.options.starts.starts import Span, Starts
 from contracts.options.trials import Kept, SettleAll
-from contracts.settlement.settle import Settlement, settle
+from contracts.settlement.settle import Settlement
 
 
 class ContractNotice(Schema):
@@ -63,10 +66,18 @@ def payments_of(
         ContractError: rows that a contract cannot settle; those of all contracts at once.
     """
     faults = Faults()
-    work = _Work(document, contracts, starts or Starts(), faults, {}, Kept())
+    work = _Work(document, contracts, starts or Starts(), faults, {}, Kept(), Keys())
     paid, _ = work.settled(option, _Rows(rows, case))
     faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
     return Payment.validate(paid)
+
+
+class _Refused(Exception):  # noqa: N818  # not an error: it carries what was found
+    """Some rows of an option cannot be settled; what was found is used and not kept."""
+
+    def __init__(self, found: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+        super().__init__()
+        self.found = found
 
 
 Once = dict[tuple[object, ...], Settlement | None]
@@ -79,7 +90,7 @@ def settling(starts: Starts) -> SettleAll:
     Args:
         starts: when options begin, and their bodies.
     """
-    kept: Settlements = Kept()
+    kept, keys = Kept[Settlement](), Keys()
 
     def settle_all(
         document: ContractOptions,
@@ -88,8 +99,8 @@ def settling(starts: Starts) -> SettleAll:
         case: str,
         faults: Faults,
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        work = _Work(document, contracts, starts, faults, {}, kept)
-        both = [work.settled(option, _Rows(rows, case)) for option in document.options]
+        work = _Work(document, contracts, starts, faults, {}, kept, keys)
+        both = [work.once_for_all(option, _Rows(rows, case)) for option in document.options]
         return pl.concat([paid for paid, _ in both]), pl.concat([notices for _, notices in both])
 
     return settle_all
@@ -105,6 +116,29 @@ class _Work:
     faults: Faults
     once: Once
     kept: Settlements
+    keys: Keys
+
+    def once_for_all(self, option: ContractOption, tried: _Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The same as `settled`, kept where nothing is refused: later runs find it by what it rests on."""
+        spans = self.starts.spans(option)
+
+        def settled(*_: object) -> tuple[pl.DataFrame, pl.DataFrame]:
+            found = self.settled(option, tried)
+            if any(done is None for done in self.once.values()):  # also where another option was refused for it
+                raise _Refused(found)
+            return found
+
+        groups = [group.model_dump_json() for group in self.document.groups]
+        held = [
+            [s.option.model_dump_json(), s.first, s.until, None if s.body is None else s.body.rests_on()] for s in spans
+        ]
+        names = sorted({each.contract for span in spans for each in span.option.contracts})
+        says = [self.keys.of_contract(self.contracts[name]).key for name in names]
+        rests_on = [option.id, tried.case, groups, held, names, says, self.keys.of_rows(tried.rows).key]
+        try:
+            return Stages(None, None).keep("settled option", settled, rests_on).value
+        except _Refused as refused:
+            return refused.found
 
     def settled(self, option: ContractOption, tried: _Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Payments and notices of an option on an outturn, over all years."""
@@ -137,7 +171,7 @@ class _Work:
         key = (name, providers, span.first, span.until)
         if key not in self.once:
             try:
-                self.once[key] = _settled(self.contracts[name], name, mine, tried.case, (self.kept, key[2:]))
+                self.once[key] = self._settled(name, mine, tried, key)
             except CapitationError as error:
                 self.faults.extend(error.faults)
                 if not error.faults:
@@ -146,14 +180,16 @@ class _Work:
                 self.once[key] = None
         return mine, self.once[key]
 
-
-def _settled(
-    contract: Contract, name: str, rows: Frame[OutturnLine], case: str, kept: tuple[Settlements, tuple[str, str]]
-) -> Settlement:
-    """What a contract pays on rows; settled once where what it reads of them is the same."""
-    reads = {each.heading for each in contract.inputs}
-    used = rows.select(column for column in rows.columns if column in reads)
-    return kept[0].of((name, *kept[1]), used, lambda: settle(contract, rows, where=f"{name}, activity case {case}"))
+    def _settled(
+        self, name: str, rows: Frame[OutturnLine], tried: _Rows, key: tuple[str, tuple[str, ...], str, str]
+    ) -> Settlement:
+        """What a contract pays on rows; settled once where what it says and what it reads of them is the same."""
+        contract, where = self.contracts[name], f"{name}, activity case {tried.case}"
+        reads = {each.heading for each in contract.inputs}
+        used = rows.select(column for column in rows.columns if column in reads)
+        of_rows = Stage(used, digest(canonical([self.keys.of_rows(tried.rows).key, key[1:], used.columns])))
+        says = self.keys.of_contract(contract)
+        return self.kept.of((name, *key[2:]), used, lambda: settled(says, of_rows, where))
 
 
 def _payments(

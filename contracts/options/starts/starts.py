@@ -13,6 +13,7 @@ import polars as pl
 from capitation.aims.milestones import earliest_starts, milestones
 from capitation.errors import CapitationError, Faults, suggest
 from capitation.pack.sources import DataPack
+from capitation.pack.stages import Stages
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.options.document import ContractOption, ContractOptions
@@ -150,7 +151,7 @@ def _check_milestone(option: ContractOption, first: FinancialYear, pack: DataPac
     """Whoever is paid is there before the first paid year begins."""
     if option.milestone is None:
         return
-    known = milestones(pack)
+    known = Stages(None, pack).keep("milestones", milestones, pack).value
     starts = earliest_starts(known)
     where = f"options ({option.id})"
     if option.milestone not in starts:

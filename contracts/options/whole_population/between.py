@@ -17,17 +17,20 @@ import polars as pl
 
 from capitation.money.apportion import split
 from capitation.pack.sources import DataPack
+from capitation.pack.stages import Stage, Stages
 from capitation.records.columns import ACTIVITY_CASE, OPTION, ORGANISATION
-from capitation.records.frames import Frame
+from capitation.records.frames import Frame, content_digest
+from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
+from contracts.options.kept.on_run import written
+from contracts.options.kept.settled import settled_once
 from contracts.options.position import Payment
 from contracts.options.whole_population.accounts import BodyAccount, BodyYear, account_rows, hospital_shares, returned
 from contracts.options.whole_population.document import CareBody
 from contracts.options.whole_population.settlement import settle_body
-from contracts.settlement.settle import settle
 
 ON_ACCOUNT, TRUE_UP, UNEARNED, RETURNED, SHARED, POOLED = 1, 2, 3, 4, 11, 1
 """Numbers of the body's terms: its contract's own, what its improvement loses, what it returns, its hospitals' part, its pools'."""
@@ -58,6 +61,12 @@ class BodyBetween:
     """Weighted persons of the lists, by year."""
     first: FinancialYear
     """First year in which it is paid."""
+
+    def rests_on(self) -> list[object]:
+        """All that it is, as plain content, for what is kept by it."""
+        pool = None if self.pool is None else written(self.pool).key
+        said = [self.body.model_dump_json(), written(self.contract).key, pool, content_digest(self.due)]
+        return [*said, dict(self.unearned), dict(self.persons), str(self.first)]
 
     @property
     def inside(self) -> list[str]:
@@ -169,19 +178,30 @@ class BodyBetween:
             pl.lit(0.0).alias("partner_budget"), (pl.col("actual_cost_pence").fill_null(0) / 100).alias("outturn"),
             pl.lit(part).alias("host_share"), pl.lit(1 - part).alias("partner_share"),
         )  # fmt: skip
-        done = settle(self.pool, lines, where=f"body {self.body.id}: section 75 pools").results
+        done = settled_once(self.pool, lines, f"body {self.body.id}: section 75 pools").results
         over = done.get_column("host_over_pence").to_list()
         for (year, council, _), pence in zip(both.select(key).iter_rows(), over, strict=True):
             found[year, council] = found.get((year, council), 0) + int(pence)
         return found
 
 
+_READ = ("allocation", "code_name", "membership", "provider_allocation", "service_envelope")
+"""Frames of a run that a body's contract reads; no other is given to it."""
+
+
 def body_between(body: CareBody, pack: DataPack, run: Run) -> BodyBetween:
-    """A body's contract on a run, ready for an option.
+    """A body's contract on a run, ready for an option; kept by what it reads.
 
     Raises:
         ContractError: as `settle_body`.
     """
+    frames = {name: run.frames[name] for name in _READ if name in run.frames}
+    says = [run.manifest.scenario, {name: content_digest(frame) for name, frame in frames.items()}]
+    of_run = Stage(Run(run.manifest, frames), digest(canonical(says)))
+    return Stages(None, pack).keep("body between", _between, body, pack, of_run).value
+
+
+def _between(body: CareBody, pack: DataPack, run: Run) -> BodyBetween:
     done = settle_body(body, pack, run)
     amounts = pl.col("on_account_pence", "true_up_pence").sum()
     due = done.payments.group_by("year", "commissioner_code").agg(amounts).sort("year", "commissioner_code")

@@ -23,14 +23,15 @@ from capitation.errors import ContractError, Faults, suggest
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
+from capitation.pack.stages import Stages
 from capitation.records.columns import COMMISSIONER, LOCALITY, PROVIDER, SERVICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
+from contracts.options.kept.settled import settled_once
 from contracts.options.whole_population.accounts import IS_SHADOW, BodyAccount, BodyYear, HospitalShare, accounts
 from contracts.options.whole_population.document import CareBody
-from contracts.settlement.settle import settle
 
 QUARTERS = 4
 
@@ -175,7 +176,7 @@ def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear])
 
 def _check_start(body: CareBody, pack: DataPack, years: list[FinancialYear], faults: Faults) -> None:
     """The body is there before its first paid year begins, and the run reaches that year."""
-    known = milestones(pack)
+    known = Stages(None, pack).keep("milestones", milestones, pack).value
     starts = earliest_starts(known)
     where = f"body {body.id}: first_year"
     if body.milestone not in starts:
@@ -217,7 +218,7 @@ def _payments(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYea
     )
     rows = rows.sort("year", "quarter", "commissioner", "locality")
     contract = read_contract(pack.path(f"contracts/{body.contract}.toml"))
-    done = settle(contract, rows, where=f"body {body.id}").results
+    done = settled_once(contract, rows, f"body {body.id}").results
     parts = rows.with_columns(done.get_column(name) for name in ("on_account_pence", "true_up_pence"))
     due = pl.col("on_account_pence") + pl.col("true_up_pence")
     return BodyPayment.validate(
@@ -315,7 +316,7 @@ def unearned(body: CareBody, pack: DataPack, income: Mapping[str, int]) -> dict[
         schema=["provider", "year", "annual_sum", "outcome_score"], orient="row",
     )  # fmt: skip
     contract = read_contract(pack.path(f"contracts/{terms.contract}.toml"))
-    done = settle(contract, rows, where=f"body {body.id}: improvement payment").results
+    done = settled_once(contract, rows, f"body {body.id}: improvement payment").results
     return dict(zip(income, done.get_column("not_earned_pence").to_list(), strict=True))
 
 

@@ -583,7 +583,7 @@ def crowd(request, tmp_path_factory):
     url = store._engine.url.set(drivername=request.param).render_as_string(hide_password=False)
     settings = {"CAPITATION_WORKERS": "0", "CAPITATION_RATE_REQUESTS": "1000000", "CAPITATION_STREAMS_EACH": "100"}
     server = Server(folder, "--processes", "2", "--store", url, **settings)
-    until(lambda: _started(server) == 2, 120)
+    until(lambda: _started(server) == 2, 300)
     packs = Packs(pack_at(None), folder / "packs", store.pack_archive)
     yield Crowd(server, store, keys, Worker(store, packs, Settings(store=url)))
     server.stop()

@@ -4,25 +4,7 @@ import tomllib
 
 import pytest
 
-CHOICE = """
-id = "choice"
-title = "One purse, two solutions"
-years = ["2020/21"]
-budgets = [{ kind = "recurrent", year = "2020/21", pounds = 100 }]
-[[solutions]]
-id = "sure"
-costs = [{ kind = "recurrent", pounds = 100 }]
-savings = [{ id = "a", pounds = 200, low_pounds = 190, high_pounds = 200 }]
-[[solutions]]
-id = "bold"
-costs = [{ kind = "recurrent", pounds = 100 }]
-savings = [{ id = "b", pounds = 300, low_pounds = 120, high_pounds = 400 }]
-[[futures]]
-id = "as_planned"
-[[futures]]
-id = "poor"
-effects = "low"
-"""
+from tests.optimiser.futures.test_play import TEXT as CHOICE
 
 
 @pytest.fixture

@@ -123,3 +123,28 @@ def test_a_stage_that_fails_is_not_kept_and_old_ones_go_where_there_is_no_room(p
     last.keep("frame", lambda n: pl.DataFrame({"n": range(n)}), 100)
     assert last.made == ["frame"]
     assert size_of([pl.DataFrame({"n": range(1000)})]) > 8_000
+
+
+def test_a_stage_within_a_stage_hands_on_what_it_read(pack, tmp_path):
+    memory = Memory()
+
+    def outer(own):
+        return Stages(None, own, memory).keep("inner", words, own).value[0]
+
+    def again():
+        stages = Stages(None, pack.afresh(), memory)
+        return stages.keep("outer", outer, stages.pack).value
+
+    assert again() == again() == []
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.toml").write_text("", encoding="utf-8")
+    assert again() == ["notes/a.toml"]
+
+
+def test_stages_without_a_pack_keep_by_values_alone():
+    memory = Memory()
+    first, second = (Stages(None, None, memory).keep("double", double, 2, 3) for _ in range(2))
+    assert first.value == 6
+    assert first is second
+    with pytest.raises(ValueError, match="without a pack"):
+        Stages(None, None, memory).pack  # noqa: B018
