@@ -61,7 +61,7 @@ class SeenRun:
     is_whole: bool
     """Whether the caller sees all of its rows."""
     is_open: bool
-    """Whether the caller sees all of its rows and numbers: what is worked out of it would tell the others."""
+    """Whether the caller sees all of its rows and numbers: what is worked out of it would give the others away."""
     stale: tuple[str, ...]
     """Why it may not stand any longer."""
     status: str

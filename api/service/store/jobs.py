@@ -177,6 +177,7 @@ class Jobs(Messages, KeptBytes):
                 says = json.dumps({"type": "urn:capitation:problem:internal", "lost_workers": row["attempts"]})
                 connection.execute(mine.values(status="failed", problem=says, owner=None, changed=now))
                 self._say(connection, row["id"], "failed", f"given up after {row['attempts']} lost workers")
+                self._announce(connection, row["id"])
                 return None
             connection.execute(
                 mine.values(
