@@ -50,7 +50,11 @@ class Cluster:
         """
         dask: Any = import_module("distributed")  # it has types for some of its functions only
         lost, killed = dask.client.FutureCancelledError, dask.scheduler.KilledWorker
-        futures = self._client.map(function, list(parts), pure=False, retries=0, batch_size=100)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # advice on large parts, which is meant for those who write against Dask itself
+            futures = self._client.map(function, list(parts), pure=False, retries=0, batch_size=100)
         where = {future.key: i for i, future in enumerate(futures)}
         results: dict[int, R] = {}
         try:

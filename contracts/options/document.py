@@ -1,8 +1,7 @@
 """Contract options: two to six ways of contracting one allocation, and the activity and cost on which they are compared.
 
-An option names the contract of every group of providers. Activity cases say what may happen instead of the plan; cost
-behaviour says what part of a unit's cost moves when activity leaves plan; expectations say what each party believes
-when it signs. Everything a document can contradict is looked at together, with the run it is to be tried on.
+An option names the contract of every group of providers. Activity cases say what may happen instead of the plan; cost behaviour says what
+part of a unit's cost moves with activity; expectations what each party believes. What contradicts the run or itself is said together.
 """
 
 from __future__ import annotations
@@ -103,8 +102,7 @@ def _number_or_name(given: object) -> object:
 class QualityPayment(Document):
     """A payment for quality or improvement beside the contracts of some groups, settled under a contract of its own.
 
-    It moves positions: its payer's contract says whether the providers' commissioners pay it, out of their allocation, or
-    a body outside the system, such as a national fund. What is earned is income without cost unless `cost` says otherwise.
+    Its payer's contract says whether commissioners or a body outside the system pay it; it is income without cost unless `cost` says otherwise.
     """
 
     contract: str
@@ -141,13 +139,13 @@ class ContractOption(Document):
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
     """Contracts by groups; every group once."""
     since: FinancialYear | None = None
-    """First year in which its contracts are paid; every year of the run where none is given, or the first paid year of its body."""
+    """First year in which its contracts are paid; every year where none is given, or the first paid year of its body."""
     before: str | None = None
     """Id of the option whose contracts and payments for quality hold until then; the base where none is given."""
     milestone: str | None = None
     """What a milestone of the plan starts that must be there before the first paid year, such as who is paid."""
     body: str | None = None
-    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for the care in its scope."""
+    """Id of an accountable care body (bodies/) that stands between: commissioners pay it, and it pays for care in its scope."""
     quality: tuple[QualityPayment, ...] = ()
     """Payments for quality and improvement beside them, part of every position; `quality_earned` shows what is earned."""
     response: Figure | None = None
@@ -228,11 +226,7 @@ class ContractOptions(Document):
 
 
 def read_options(path: Path) -> ContractOptions:
-    """The options in a TOML, JSON or YAML file; what they name is checked by `option_faults`.
-
-    Raises:
-        DocumentError: with every fault of form at once.
-    """
+    """The options in a TOML, JSON or YAML file, or a DocumentError with every fault of form; what they name `option_faults` checks."""
     return read_document(path, ContractOptions)
 
 
@@ -286,9 +280,8 @@ def read_contracts(
             elif name in shipped:
                 found[name] = stages.keep("contract", _shipped, stages.pack, name).value
             else:
-                faults.add(
-                    f"options: contract {name!r}", "no such contract", "a contract of the pack", suggest(name, shipped)
-                )
+                expected = "a contract of the pack"
+                faults.add(f"options: contract {name!r}", "no such contract", expected, suggest(name, shipped))
         except CapitationError as error:
             faults.extend(error.faults)
             if not error.faults:
@@ -299,16 +292,14 @@ def read_contracts(
 def _shipped(pack: DataPack, name: str) -> Contract:
     """A contract of the pack; the files of its tables are read with it."""
     contract = read_contract(pack.path(f"contracts/{name}.toml"))
-    for table in contract.tables:
-        if table.file:
-            pack.path(f"contracts/{table.file}")
+    for file in (table.file for table in contract.tables if table.file):
+        pack.path(f"contracts/{file}")
     return contract
 
 
 def _checksum(contract: Contract) -> str:
     """Checksum of what a contract says, however its keys are ordered."""
-    content = json.loads(contract.model_dump_json(by_alias=True))
-    return digest(canonical(content))
+    return digest(canonical(json.loads(contract.model_dump_json(by_alias=True))))
 
 
 def option_faults(
@@ -500,4 +491,5 @@ __all__ = [
     "option_faults",
     "read_contracts",
     "read_options",
+    "with_cost_behaviour",
 ]

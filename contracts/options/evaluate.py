@@ -120,7 +120,7 @@ def evaluate_options(
 
     Args:
         document: the options.
-        pack: data pack with the scenario and the contracts that ship.
+        pack: the data pack.
         run: the scenario's run, where it has been made.
         folder: where the document stands, for contracts beside it.
         only: ids of the options to try, the base among them; none means all.
@@ -148,14 +148,13 @@ def evaluate_options(
     trials = Trials(document, contracts, run, on.lines.value, money, settling(starts), on, starts)
     activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
     activities |= {} if mix is None else {MIX: mix.activity}
-    cases = list(activities)
     tried = {case: trials.outturn(activity) for case, activity in activities.items()}
     outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
     settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
-    funded = funding_payments(document.options, cases, trials.fund)
+    funded = funding_payments(document.options, list(activities), trials.fund)
     payments = Payment.validate(pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = FurtherCost.validate(pl.concat([moved, _of_mix(document, mix)]))
     quality = trials.quality.settled(

@@ -266,11 +266,8 @@ def positions(
     cost = outturns.group_by("activity_case", "year", organisation_code="provider").agg(
         pl.col("actual_cost_pence").sum().alias("cost_pence")
     )
-    more = (
-        _further(further)
-        .group_by(*group, organisation_code="provider_code")
-        .agg(pl.col("cost_pence").sum().alias("further_pence"))
-    )
+    added = _further(further).group_by(*group, organisation_code="provider_code")
+    more = added.agg(pl.col("cost_pence").sum().alias("further_pence"))
     zero = pl.lit(0, dtype=pl.Int64)
     opening = pl.concat(
         [
@@ -484,22 +481,7 @@ def _openings(
 
 
 __all__ = [
-    "FUNDING",
-    "FUNDING_TERM",
-    "KINDS",
-    "ROLES",
-    "CommissionerMoney",
-    "FurtherCost",
-    "PartyTransfer",
-    "Payment",
-    "Position",
-    "PositionBridge",
-    "bodies_between",
-    "commissioner_money",
-    "funding",
-    "funding_payments",
-    "outside_payers",
-    "position_bridge",
-    "positions",
-    "transfers",
-]
+    "FUNDING", "FUNDING_TERM", "KINDS", "ROLES", "CommissionerMoney", "FurtherCost", "PartyTransfer", "Payment",
+    "Position", "PositionBridge", "bodies_between", "commissioner_money", "funding", "funding_payments",
+    "outside_payers", "position_bridge", "positions", "transfers",
+]  # fmt: skip

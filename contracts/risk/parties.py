@@ -445,15 +445,21 @@ def _assembled(  # what was made, put together
     for year, code, pence in trials.margin.select("year", "provider_code", "margin_pence").rows():
         if year in years and (PARTY_ROLES[1], code) in place:
             margin[years[year], place[PARTY_ROLES[1], code]] = pence
-    totals = np.zeros((len(years), len(parties)))
-    for year, role, code, pence in control_totals(trials.run):
-        if year in years and (role, code) in place:
-            totals[years[year], place[role, code]] = pence
+    totals = _totals(trials.run, years, place)
     codes = [code for _, code in parties]
     money_of_mix = () if mix is None else tuple(money_of_year(mix, year, codes) for year in years)
     return replace(
         bare, apart=planned - bare.at_plan, quality=quality, margin=margin, totals=totals, mix_money=money_of_mix
     )
+
+
+def _totals(run: Run, years: Mapping[str, int], place: Mapping[tuple[str, str], int]) -> Floats:
+    """Control totals by year and party; nil where there is none."""
+    totals = np.zeros((len(years), len(place)))
+    for year, role, code, pence in control_totals(run):
+        if year in years and (role, code) in place:
+            totals[years[year], place[role, code]] = pence
+    return totals
 
 
 def _begins(starts: Starts, option: str, years: Sequence[str]) -> int:

@@ -16,11 +16,10 @@ from capitation.run.formulas import (
     pace,
     providers,
     rounds,
-    statutory,
     streams,
 )
 from capitation.run.formulas.leaves import FORMULAS
 
-ROOMS = (streams, need, pace, allocation, providers, derived, rounds, statutory, care, given_way, deficit, chain)
+ROOMS = (streams, need, pace, allocation, providers, derived, rounds, care, given_way, deficit, chain)
 
 __all__ = ["FORMULAS"]

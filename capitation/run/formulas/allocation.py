@@ -14,7 +14,7 @@ from capitation.run.formulas.leaves import (
     published,
     share_of,
 )
-from capitation.run.formulas.statutory import practice_share, rule_of
+from capitation.run.formulas.streams import practice_share, rule_of
 from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 

@@ -33,7 +33,7 @@ def settled(contract: Stage[Contract], rows: Stage[pl.DataFrame], where: str) ->
         return settle(contract.value, rows.value, where=where)  # refused again, under the name that was asked for
 
 
-class Keys:
+class KnownKeys:
     """What contracts and frames are kept by, worked out once for each of them at hand."""
 
     def __init__(self) -> None:
@@ -58,4 +58,4 @@ class Keys:
 _MOST = 16
 """Frames whose keys are known at a time."""
 
-__all__ = ["Keys", "settled", "settled_once"]
+__all__ = ["KnownKeys", "settled", "settled_once"]

@@ -19,7 +19,7 @@ from capitation.records.frames import Column, Frame, Schema
 from capitation.records.identity import canonical, digest
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
-from contracts.options.kept.settled import Keys, settled
+from contracts.options.kept.settled import KnownKeys, settled
 from contracts.options.outturn import OutturnLine
 from contracts.options.position import Payment
 from contracts.options.starts.starts import Span, Starts
@@ -66,7 +66,7 @@ def payments_of(
         ContractError: rows that a contract cannot settle; those of all contracts at once.
     """
     faults = Faults()
-    work = _Work(document, contracts, starts or Starts(), faults, {}, Kept(), Keys())
+    work = _Work(document, contracts, starts or Starts(), faults, {}, Kept(), KnownKeys())
     paid, _ = work.settled(option, _Rows(rows, case))
     faults.raise_if_any(ContractError, f"option {option.id}: some rows cannot be settled")
     return Payment.validate(paid)
@@ -90,7 +90,7 @@ def settling(starts: Starts) -> SettleAll:
     Args:
         starts: when options begin, and their bodies.
     """
-    kept, keys = Kept[Settlement](), Keys()
+    kept, keys = Kept[Settlement](), KnownKeys()
 
     def settle_all(
         document: ContractOptions,
@@ -116,7 +116,7 @@ class _Work:
     faults: Faults
     once: Once
     kept: Settlements
-    keys: Keys
+    keys: KnownKeys
 
     def once_for_all(self, option: ContractOption, tried: _Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The same as `settled`, kept where nothing is refused: later runs find it by what it rests on."""
