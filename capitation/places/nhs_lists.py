@@ -2,7 +2,7 @@
 
     EXTRACT_DATE, ORG_CODE (or CODE), SEX, AGE or AGE_GROUP_5, NUMBER_OF_PATIENTS
 
-Rows of ALL sexes or ALL ages are sums of other rows: they are never added to them, but compared with them. A count that was held back
+Rows of ALL sexes or ALL ages are sums of other rows: they are never added to them, but compared with them. A count that was left out
 (`*`) is what remains of its practice's ALL row where it is the only one; otherwise the practice's counts are set aside, and said.
 """
 
@@ -153,7 +153,7 @@ def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
         (
             "persons",
             (persons.is_null() & ~held) | (persons < 0).fill_null(value=False),
-            "a number of persons, or * where it was held back",
+            "a number of persons, or * where it was left out",
         ),
     ):
         for row in bad.fill_null(value=True).arg_true().head(_SHOWN):
@@ -195,7 +195,7 @@ def _ages(text: str) -> tuple[int, int] | None:
 
 
 def _against_all(rows: pl.DataFrame, table: RawTable, faults: Faults) -> tuple[pl.DataFrame, list[str]]:
-    """Details filled where one was held back, compared with their ALL row, and the practices whose counts are set aside."""
+    """Details filled where one was left out, compared with their ALL row, and the practices whose counts are set aside."""
     detail = (pl.col("sex") != "all") & (pl.col("from") >= 0)
     whole = rows.filter((pl.col("sex") == "all") & (pl.col("from") < 0)).select("practice_code", whole="persons")
     sums = (
@@ -221,17 +221,17 @@ def _against_all(rows: pl.DataFrame, table: RawTable, faults: Faults) -> tuple[p
     notes = []
     if one.height:
         notes.append(
-            f"{table.where}: one count of each of {one.height} practice(s) was held back and is what remains of its ALL row"
+            f"{table.where}: one count of each of {one.height} practice(s) was left out and is what remains of its ALL row"
         )
     if lost.height:
         shown = ", ".join(lost["practice_code"].head(5))
         notes.append(
-            f"{table.where}: counts by age of {lost.height} practice(s) were held back and are set aside: {shown}"
+            f"{table.where}: counts by age of {lost.height} practice(s) were left out and are set aside: {shown}"
         )
     unlisted = lost.filter(pl.col("whole").is_null())
     for code in unlisted["practice_code"].head(_SHOWN):
         faults.add(
-            f"{table.where}: practice {code}", "counts that were held back, and no row ALL", "its list in a row ALL"
+            f"{table.where}: practice {code}", "counts that were left out, and no row ALL", "its list in a row ALL"
         )
     aside = pl.col("practice_code").is_in(lost["practice_code"].implode()) & detail
     return filled.drop("left").filter(~aside), notes

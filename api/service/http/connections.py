@@ -1,6 +1,6 @@
 """Connections: answers leave at once, and nobody keeps others waiting by being slow.
 
-Every connection is told to send what there is (TCP_NODELAY): the socket that several processes share is made without its
+Every connection sends what there is at once (TCP_NODELAY): the socket that several processes share is made without its
 protocol's number, by which asyncio would have seen that it is TCP, and header and body would wait for each other for 40 ms.
 
 A request that does not come whole in time, headers that are larger than is read, and a reader that takes nothing for too long

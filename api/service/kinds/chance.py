@@ -130,7 +130,7 @@ def _asked(asked: ChanceRequest, _sent: Mapping[str, Any], _store: StoredThings)
 
 
 def _without_persons(frame: pl.DataFrame, _smallest_shown: int) -> pl.DataFrame:
-    """Chances without the numbers of people they are about, from which those of two runs would tell a practice's."""
+    """Chances without the numbers of people they are about, from which those of two runs would give a practice's away."""
     return frame.with_columns(pl.lit(None, dtype=frame.schema["persons"]).alias("persons"), pl.lit(True).alias(MARK))
 
 

@@ -60,7 +60,7 @@ def test_one_held_back_count_is_what_remains_and_several_are_set_aside(tmp_path)
     assert lists(found) == {"A1": 90, "A2": 5}
     assert set(counts(found)) == {("A2", "male", "0-4")}
     assert any("set aside: A1" in note for note in found.notes)
-    with pytest.raises(SourceError, match="held back, and no row ALL"):
+    with pytest.raises(SourceError, match="left out, and no row ALL"):
         read(tmp_path, whole[1:])
 
 
