@@ -120,7 +120,7 @@ REFUSED = {
         "csv", ("wp_general_acute", "--accept"),
     ),
     "lists-total-row": ("lists", added("ALL,107000,"), "csv", ("line 6", TOTAL)),
-    "lists-suppressed": ("lists", swapped("12000", "*"), "csv", ("line 4", "'*'", "left out")),
+    "lists-suppressed": ("lists", swapped("12000", "*"), "csv", ("line 4", "'*'", "held back")),
     "map-excel-error": ("map", swapped("L2", "#N/A"), "csv", ("line 3", "#N/A")),
     "map-spelling": ("map", swapped("E81004,L3", "E81004,l3"), "csv", ("'L3' and 'l3'",)),
     "later-still-listed": ("later", added("E81003,12000"), "csv", ("E81003", "merged into E81002", "stand twice")),
