@@ -77,7 +77,7 @@ class Run(RunTables):
 
     @property
     def made_by(self) -> str:
-        """Who made the run, such as "capitation 0.1.0"; a run of other code says so."""
+        """Who made the run, such as "capitation 0.2.0"; a run of other code says so."""
         engine = f"capitation {self.manifest.engine_version}"
         if self.is_of_this_code:
             return engine

@@ -186,7 +186,7 @@ def _accepted(asked: RunRequest, _sent: Mapping[str, Any], _store: StoredThings)
 
 MANIFEST = {
     "run_id": RUN_EXAMPLE,
-    "engine_version": "0.1.0",
+    "engine_version": "0.2.0",
     "scenario": {"id": default_pack()},
     "inputs": {"pack.toml": DIGEST_EXAMPLE},
     "frames": {"allocation": {"columns": ["year", "allocation_pence"], "rows": 2720, "sha256": DIGEST_EXAMPLE}},

@@ -148,7 +148,7 @@ class Readiness(ApiModel):
 
     status: str = Field(examples=["ready"])
     """ready."""
-    version: str = Field(examples=["0.1.0"])
+    version: str = Field(examples=["0.2.0"])
     """Version of the engine."""
     store: str = Field(examples=["0006"])
     """Version of the store's tables."""
