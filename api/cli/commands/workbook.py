@@ -31,13 +31,15 @@ def workbook(
     from api.charts.material import names_of
     from api.exports.people_workbook import people_workbook
     from api.exports.workbook import export_xlsx
+    from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
+    from contracts.options.study import STUDY
     from optimiser.links.plan import SCHEMAS
 
     if out.suffix.lower() != ".xlsx":
         raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
     found = load_run(run)
     if everything:
-        export_xlsx(found, out, SCHEMAS)
+        export_xlsx(found, out, {**OF_OPTIONS, **STUDY, **SCHEMAS})
     else:
         people_workbook(found, out, names_of(found, DataPack(pack_folder(data))))
     typer.echo(f"written: {out}")

@@ -167,6 +167,13 @@ PEOPLE = {
         or_of=("plan_activity",),
         subject=("commissioner", "provider", "service", "line"),
     ),
+    "body_account": People(
+        "listed_persons",
+        ("option", "activity_case"),
+        ("organisation_code", "year"),
+        ("income_pence",),
+        subject=("organisation_code",),
+    ),
 }
 """Frames that count people or events."""
 

@@ -26,7 +26,7 @@ from capitation.run.formulas.leaves import (
     scenario_of,
     share_of,
 )
-from capitation.run.formulas.providers import _printed_spend, _spend_reading
+from capitation.run.formulas.providers import printed_spend, spend_reading
 from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 
@@ -119,8 +119,8 @@ def _relative(context: Context, row: Row) -> Worked:
     "the printed spend of its service; acute spend by activity times relative cost, after a stated share",
 )
 def _line_spend(context: Context, row: Row) -> Worked:
-    source, part = _spend_reading(context)
-    total = _printed_spend(context)[row["service_code"]]
+    source, part = spend_reading(context)
+    total = printed_spend(context)[row["service_code"]]
     label = next(name for name, code in part.rows.items() if code == row["service_code"])
     leaf = cell(
         context, source, f"{part.table}, row {label}, column {part.column}", f"printed spend on {row['service_code']}"

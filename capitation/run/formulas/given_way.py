@@ -13,6 +13,7 @@ from capitation.pace.policy import rate
 from capitation.run.formulas.derived import AREA
 from capitation.run.formulas.leaves import Row, all_rows, at, choice, policy_of, published, rules_of, scenario_of
 from capitation.run.formulas.pace import _times, fill_level
+from capitation.run.formulas.providers import printed_spend, service_stream_of, spend_reading
 from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 Parts = list[FigureAddress | Node]
@@ -159,9 +160,13 @@ def _reached(context: Context, row: Row) -> Worked:
 
 
 @published(
-    "set_aside", "amount", "its size: persons between the projection and the lists; 0 where it is a limit in words"
+    "set_aside",
+    "amount",
+    "its size: persons between the projection and the lists, or pounds of allocations beyond the printed spend; 0 where it is a limit in words",
 )
 def _set_aside(context: Context, row: Row) -> Worked:
+    if row["unit"] == "pounds":
+        return _beyond_the_print(context)
     if row["unit"] != "persons":
         return Worked(0.0, [choice("size", "0", row["reason"])])
     base = scenario_of(context).population.base_year
@@ -173,3 +178,24 @@ def _set_aside(context: Context, row: Row) -> Worked:
         choice("listed", f"{listed:,.3f}", f"persons of {base} on the lists", "persons"),
     ]
     return Worked(round(projected - listed, 3), parts)
+
+
+def _beyond_the_print(context: Context) -> Worked:
+    """The allocations of the year of the printed spend less that spend, over the streams that buy its services."""
+    spend, streams = printed_spend(context), service_stream_of(context)
+    _, reading = spend_reading(context)
+    bought = {stream for stream, _ in streams.values()}
+    given = {
+        series.stream: sum(a.pence for a in series.amounts if a.year == reading.year)
+        for series in scenario_of(context).money.streams
+        if series.stream in bought
+    }
+    spent = sum(pence for service, pence in spend.items() if service in streams and streams[service][0] in given)
+    parts: Parts = [
+        *(
+            choice(f"allocation of {stream}", pounds_text(pence), f"of {reading.year} by the scenario", "pounds")
+            for stream, pence in given.items()
+        ),
+        choice("printed spend", pounds_text(spent), f"on all services of {reading.year}", "pounds"),
+    ]
+    return Worked((sum(given.values()) - spent) / 100, parts)

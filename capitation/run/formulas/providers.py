@@ -24,7 +24,7 @@ PENCE_OF_UNIT = {"£": 100, "£'000": 100_000, "£m": 100_000_000}
 """Pence in one of a printed unit of money."""
 
 
-def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
+def service_stream_of(context: Context) -> dict[str, tuple[str, str | None]]:
     """Stream and buyer of each service."""
     if "service streams" not in context.memory:
         rows = service_streams(context.pack, scenario_of(context).files.service_streams).iter_rows(named=True)
@@ -33,9 +33,10 @@ def _service_streams(context: Context) -> dict[str, tuple[str, str | None]]:
     return streams
 
 
-def _printed_spend(context: Context) -> dict[str, int]:
+def printed_spend(context: Context) -> dict[str, int]:
+    """Pence printed for each service."""
     if "spend" not in context.memory:
-        source, part = _spend_reading(context)
+        source, part = spend_reading(context)
         cells = _cells(context, source, part.table)
         found = {code: cells[label, part.column] for label, code in part.rows.items()}
         context.memory["spend"] = {
@@ -45,7 +46,7 @@ def _printed_spend(context: Context) -> dict[str, int]:
     return spend
 
 
-def _spend_reading(context: Context) -> tuple[str, SpendReading]:
+def spend_reading(context: Context) -> tuple[str, SpendReading]:
     """The source of the printed spend by service, and how it is read."""
     source, plan = printed_plan(context)
     if plan.spend is None:
@@ -73,7 +74,7 @@ def _stream_sums(context: Context, year: str, locality: str) -> dict[tuple[str, 
     "spendable money of the streams that pay for the service, by the printed spend",
 )
 def _service_envelope(context: Context, row: Row) -> Worked:
-    spend, streams = _printed_spend(context), _service_streams(context)
+    spend, streams = printed_spend(context), service_stream_of(context)
     single: dict[str, str] = {r.stream: r.service for r in scenario_of(context).streams if r.service}
     service, buyer = row["service_code"], row["commissioner_code"]
     total = 0
@@ -90,7 +91,7 @@ def _service_envelope(context: Context, row: Row) -> Worked:
         for r in context.rows("spendable", year=row["year"], parent_code=row["locality_code"])
         if r["stream"] in paying and (streams[service][1] == buyer or home[r["code"]][1] == buyer)
     ]
-    source, part = _spend_reading(context)
+    source, part = spend_reading(context)
     label = next((name for name, code in part.rows.items() if code == service), None)
     if label is not None:
         where = f"{part.table}, row {label}, column {part.column}"

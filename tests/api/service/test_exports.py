@@ -7,6 +7,7 @@ import pytest
 
 from api.cli.commands.compare import compare
 from api.cli.commands.run import run
+from api.cli.commands.workbook import workbook
 from api.service.records.workbooks import XLSX
 from capitation.pack.layers import default_data_folder
 
@@ -15,10 +16,12 @@ TWO = ["do-minimum", "blended"]
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """The workbooks that `capitation run --xlsx` and `capitation compare --xlsx` write, by their names."""
+    """The workbooks that `capitation workbook --all` writes of a run and of a comparison, by their names."""
     out = tmp_path_factory.mktemp("workbooks")
-    run(default_data_folder() / "scenarios" / "blmk.toml", out, xlsx=True, as_json=True)
-    compare(Path("blmk"), out, option=TWO, xlsx=True, as_json=True)
+    run(default_data_folder() / "scenarios" / "blmk.toml", out, as_json=True)
+    compare(Path("blmk"), out, option=TWO, as_json=True)
+    for folder in [each.parent for each in out.glob("*/manifest.json")]:
+        workbook(folder, folder.with_suffix(".xlsx"), everything=True)
     return {path.name: path.read_bytes() for path in out.glob("*.xlsx")}
 
 

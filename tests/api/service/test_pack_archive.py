@@ -478,7 +478,7 @@ def test_a_document_that_keeps_its_reader_busy_is_given_up(tmp_path, monkeypatch
     only(zipped(busy), tmp_path, words, look=trial_faults)
 
 
-def test_where_no_other_process_can_be_started_the_pack_is_not_to_blame(tmp_path, monkeypatch):
+def test_where_no_other_process_can_be_started_the_pack_is_not_to_blame(tmp_path, tried_as_served, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SourceError, match="does not start"):
         unpacked(zipped(SOUND), tmp_path / "pack")
@@ -652,6 +652,12 @@ NO_PATHS = {
     "term": "looked up among the registered terms",
     "solution_ids": "a name without / or .",
     "gap": "a number",
+    "person": "name of a column",
+    "practice": "name of a column",
+    "service": "name of a column",
+    "persons": "a pattern of files below a register's own folder, which no pack has",
+    "lines": "a pattern of files below a register's own folder, which no pack has",
+    "cost_factors": "numbers by solution",
     "contract_documents": "rows that name documents, each by `document`",
 }
 """Fields of documents whose description speaks of a file, folder or document without being one's path."""
