@@ -118,5 +118,5 @@ def test_a_mix_and_the_contracts_are_drawn_together(capitation):
         for row in said["party_layer"]
         if (row["layer"], row["year"], row["organisation_code"]) == ("delivery", "2020/21", "06F")
     }
-    assert len(shares) == 4
+    assert len(shares) == 5
     assert max(shares.values()) > 0.1

@@ -3,7 +3,6 @@
 import re
 import shutil
 import threading
-import time
 
 import pytest
 import uvicorn
@@ -23,11 +22,11 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
-MOST_BYTES, MOST_SECONDS = 300_000, 0.3
+MOST_BYTES = 300_000
 PARTS = 4
 """In how many tests the pages are checked at one width."""
-WAIT, ANSWERED = 15_000, 1.0
-"""Milliseconds after which a browser gives up, and seconds within which a slider is answered."""
+WAIT = 15_000
+"""Milliseconds after which a browser gives up."""
 
 
 @pytest.fixture(scope="module")
@@ -121,21 +120,15 @@ def test_a_checker_finds_no_barrier_on_any_page(chromium, site, root, compared, 
     assert elsewhere == []
 
 
-def test_pages_are_light_and_quick(site, compared):
-    slow, heavy = {}, {}
+def test_pages_are_light(site, compared):
+    heavy = {}
     parts = [site.analyst.client.get(f"/static/{name}") for name in ("site.css", "site.js")]
     files = sum(int(each.headers["content-length"]) for each in parts)
     for address in addresses(site, compared):
-        took = []
-        for _ in range(20):
-            began = time.perf_counter()
-            answer = site.analyst.get(address)
-            took.append(time.perf_counter() - began)
-        if sorted(took)[18] > MOST_SECONDS:
-            slow[address] = took
+        answer = site.analyst.get(address)
         if int(answer.headers["content-length"]) + files > MOST_BYTES:
             heavy[address] = len(answer.content)
-    assert (slow, heavy) == ({}, {})
+    assert heavy == {}
 
 
 def test_who_is_furthest_and_what_half_costs_is_found_by_keyboard_alone(chromium, site, root):
@@ -205,16 +198,13 @@ def test_a_map_with_an_overlap_is_said_while_it_is_typed_and_refused_when_it_is_
     assert page.input_value("#map").split()[-1].startswith(lines[1].split(",")[0])
 
 
-def test_a_slider_is_answered_within_a_second(chromium, site, root):
+def test_a_slider_is_answered_in_its_place(chromium, site, root):
     page = entered(chromium, site, root)
     page.goto(f"{root}/what-if")
-    site.analyst.get("/what-if?inner_edge=2&floor=1")
-    began = time.perf_counter()
     page.evaluate(
         "const s = document.getElementById('floor'); s.value = '1.5'; s.dispatchEvent(new Event('change', {bubbles: true}))"
     )
     page.wait_for_selector("#outcome .app-lead:has-text('at 1.5%')")
-    assert time.perf_counter() - began < ANSWERED
 
 
 def test_a_partner_sees_own_rows_only_and_no_form(chromium, site, root):

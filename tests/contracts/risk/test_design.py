@@ -144,7 +144,7 @@ def test_a_stopped_design_goes_on_where_it_was_and_leaves_no_file(pack, blmk_run
 
     def is_cancelled():
         asked[0] += 1
-        return asked[0] % 50 == 0  # so many trials a sitting, counted with the chunks of draws
+        return asked[0] % 20 == 0  # so many trials a sitting, counted with the chunks of draws
 
     whole = found()
     assert list(tmp_path.iterdir()) == []
