@@ -8,6 +8,7 @@ POST     the same; what is only posted to, as a withdrawal is, with the tag of w
 from __future__ import annotations
 
 from starlette.datastructures import Headers
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.service.http.etags import ANY, expected_versions
@@ -36,7 +37,7 @@ class Preconditions:
         """
         if scope["type"] == "http" and scope["method"] in _METHODS and scope["path"].startswith("/v1/"):
             if_match = Headers(scope=scope).get("if-match")
-            if if_match is not None:
+            if if_match is not None and _is_offered(scope):
                 await self._check(scope, if_match)
         await self.app(scope, receive, send)
 
@@ -73,3 +74,8 @@ class Preconditions:
         if not started or started[0]["status"] != 200:
             return None
         return Headers(raw=started[0]["headers"]).get("etag")
+
+
+def _is_offered(scope: Scope) -> bool:
+    """Whether the method is one that the address has; where it is not, the routes say so, whatever the version."""
+    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
