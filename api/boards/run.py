@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import pairwise
 
 import polars as pl
@@ -10,8 +9,7 @@ import polars as pl
 from api.boards.commissioners import commissioner_table, moved_between_commissioners
 from api.boards.tables import console, show
 from capitation.activity.printed_plan import distance_from_target
-from capitation.money.pence import board_text, pounds_text
-from capitation.money.rounding import nearest
+from capitation.money.pence import board_text, millions_text, pounds_text
 from capitation.pack.sources import DataPack
 from capitation.run.parts import plan_of
 from capitation.run.run import Run
@@ -144,9 +142,7 @@ def localities(run: Run, year: str) -> pl.DataFrame:
 
 
 def _millions(column: str) -> pl.Expr:
-    return pl.col(column).map_elements(
-        lambda pence: f"{nearest(Decimal(pence) / 10_000_000) / 10:,.1f}", return_dtype=pl.String
-    )
+    return pl.col(column).map_elements(millions_text, return_dtype=pl.String)
 
 
 def provider_table(run: Run, year: str) -> pl.DataFrame:

@@ -346,7 +346,6 @@ def _mix(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = _frame(run, "mix_line")
     if rows.is_empty():
         return None
-    launches = _frame(run, "mix_launches")
     money = {
         "cost_released_pence": "Cost released, £",
         "savings_pence": "Savings, £",
@@ -356,25 +355,29 @@ def _mix(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     sums = rows.group_by("solution", "title").agg(
         pl.col("avoided_units").sum(), *(pl.col(name).sum() for name in money)
     )
-    if launches.is_empty():
-        sums = sums.with_columns(pl.lit("").alias("First start"))
-    else:
-        first = launches.filter(pl.col("start") > 0).group_by("solution").agg(pl.col("year").min().alias("First start"))
-        sums = sums.join(first, on="solution", how="left")
+    starts = first_starts(run.frames)
     sums = sums.sort("gain_pence", "solution", descending=[True, False]).select(
         pl.col("title").alias("Solution"),
-        "First start",
+        pl.col("solution").replace_strict(starts, default=None, return_dtype=pl.String).alias("First start"),
         pl.col("avoided_units").alias("Activity avoided"),
         *(pl.col(name).alias(title) for name, title in money.items()),
     )
-    years = f"{_span(rows)}"
     return PeopleSheet(
         "Investment mix",
-        f"The mix of investments, {years} together",
+        f"The mix of investments, {_span(rows)} together",
         "Gain is cost released and savings less the solution's own spend.",
         sums,
         frozenset(money.values()),
     )
+
+
+def first_starts(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """The year in which each solution of the mix first starts anywhere."""
+    rows = frames.get("mix_launches", pl.DataFrame())
+    if rows.is_empty():
+        return {}
+    started = rows.filter(pl.col("start") > 0).group_by("solution").agg(pl.col("year").min())
+    return dict(started.sort("solution").iter_rows())
 
 
 def _assumptions(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:

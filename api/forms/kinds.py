@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from capitation.errors import DataError
 from capitation.money.written_numbers import exact_number
-from capitation.pack.parameters import Parameter
+from capitation.pack.parameters import Parameter, Parameters
 from capitation.pack.sources import DataPack
+from capitation.records.documents import Rating
 from capitation.records.years import FinancialYear
 
 Row = Mapping[str, str]
@@ -82,7 +84,7 @@ def _code(text: str) -> str:
 
 
 def _rating(text: str) -> str:
-    return "" if text in ("", "red", "amber", "green") else "red, amber or green"
+    return "" if text in ("", *get_args(Rating)) else "red, amber or green"
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -157,7 +159,9 @@ _MAP = Template(
 
 def _assumptions_of(pack: DataPack) -> Sequence[Row]:
     rows: list[Row] = []
-    for name, found in _parameters(pack).items():
+    known = Parameters(pack)
+    for name in known:
+        found = known.parameter(name)
         for each in found.values:
             rows.append(
                 {"parameter": name, "from": each.since, "value": str(each.value), "unit": found.unit, "source": each.source, "where": each.where,
@@ -167,22 +171,14 @@ def _assumptions_of(pack: DataPack) -> Sequence[Row]:
     return rows
 
 
-def _parameters(pack: DataPack) -> dict[str, Parameter]:
-    topics = sorted({relative.split("/")[1] for relative in pack.files("parameters/*/*.toml")})
-    return {
-        f"{topic}.{name}": each
-        for topic in topics
-        for name, each in pack.documents(f"parameters/{topic}", Parameter).items()
-    }
-
-
 def _text(value: Decimal | None) -> str:
     return "" if value is None else str(value)
 
 
 def _documents(rows: Sequence[Row], pack: DataPack) -> dict[str, str]:
     """The parameters that differ from those of the pack, a document each, as a folder that stands before the pack has them."""
-    known = _parameters(pack)
+    every = Parameters(pack)
+    known = {name: every.parameter(name) for name in every}
     by: dict[str, list[Row]] = {}
     for row in rows:
         by.setdefault(row["parameter"], []).append(row)

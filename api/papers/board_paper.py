@@ -13,7 +13,8 @@ from api.boards.tables import listed
 from api.charts.folders import material_of
 from api.charts.material import of_run
 from api.charts.registry import Charts, charts_of
-from api.papers.matters import MATTERS, Gathered, first_starts
+from api.exports.people_sheets import first_starts
+from api.papers.matters import MATTERS, Gathered
 from api.papers.model import BoardPaper, PaperTable, Section
 from capitation.chain.book import organisation_names
 from capitation.errors import ScenarioError

@@ -13,8 +13,9 @@ from api.boards.risk.parties import party_sentences
 from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
+from api.exports.people_sheets import first_starts
 from api.papers.model import PaperTable, Section
-from capitation.money.pence import board_text
+from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
@@ -245,15 +246,6 @@ def investment(have: Gathered) -> Section:
     return Section(asked, finding, tuple(said), have.figure("mix"), (_short(table),))
 
 
-def first_starts(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
-    """The year in which each solution of the mix first starts anywhere."""
-    rows = frames.get("mix_launches", pl.DataFrame())
-    if rows.is_empty():
-        return {}
-    started = rows.filter(pl.col("start") > 0).group_by("solution").agg(pl.col("year").min())
-    return dict(started.sort("solution").iter_rows())
-
-
 def risk(have: Gathered) -> Section:
     """How likely each party is to miss its total, where a simulation stands beside the run."""
     asked = "How sure are we, and who bears the risk?"
@@ -332,11 +324,11 @@ def _short(block: PaperTable) -> PaperTable:
 
 def _millions(pence: int | None) -> str:
     """Pence as millions of pounds with one decimal, as the tables of a board have them."""
-    return "–" if pence is None else f"{Decimal(nearest(Decimal(pence) / 10_000_000)) / 10:,.1f}"
+    return "–" if pence is None else millions_text(pence)
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:+.1%}"
 
 
-__all__ = ["MATTERS", "Gathered", "first_starts"]
+__all__ = ["MATTERS", "Gathered"]

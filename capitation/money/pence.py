@@ -41,6 +41,11 @@ def pounds_text(pence: int) -> str:
     return f"{'-' if pence < 0 else ''}{abs(pence) // 100:,}.{abs(pence) % 100:02d}"
 
 
+def millions_text(pence: int) -> str:
+    """Millions of pounds with one decimal and separators, for tables of a board: 153574100000 pence is "1,535.7"."""
+    return f"{Decimal(nearest(Decimal(pence) / 10_000_000)) / 10:,.1f}"
+
+
 def board_text(pence: int) -> str:
     """A short amount for a board: "£51.2m", "£1,535.7m", "£12.3k", "£9.50"."""
     sign, size = ("-" if pence < 0 else ""), abs(pence)
@@ -49,4 +54,4 @@ def board_text(pence: int) -> str:
     tenths = nearest(Decimal(size) / 10_000)  # of a thousand pounds
     if tenths < 10_000:
         return f"{sign}£{Decimal(tenths) / 10:,.1f}k"
-    return f"{sign}£{Decimal(nearest(Decimal(size) / 10_000_000)) / 10:,.1f}m"
+    return f"{sign}£{millions_text(size)}m"

@@ -152,10 +152,7 @@ class Trials:
     def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
         """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
         used = document or self.document
-        variable = (
-            used.variable_ppm() or self.document.variable_ppm()
-        )  # options that state none have what the pack says
-        return self.on.outturn(given(activity), variable, used.cost_at_plan.value).value
+        return self.on.outturn(given(activity), used.variable_ppm(), used.cost_at_plan.value).value
 
     @property
     def fund(self) -> pl.DataFrame:

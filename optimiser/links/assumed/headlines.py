@@ -31,7 +31,7 @@ from capitation.shift.calibration import Calibration, calibrate
 from capitation.shift.solution import read_solutions
 from capitation.streams.control_total import control_total
 from contracts.document.models import Contract
-from contracts.options.document import ContractOptions
+from contracts.options.document import ContractOptions, with_cost_behaviour
 from contracts.options.evaluate import trials_of
 from contracts.options.trials import Trials, first_year_of
 from optimiser.answers.whole.former import FormerMix, read_former
@@ -170,9 +170,9 @@ class Headlines:
 
     def of_options(self, inputs: PlanInputs, run: Run, given: Mapping[str, Contract] | None = None) -> Amounts:
         """Headlines of the contract options on a run, with contracts at hand in place of those that they name."""
-        document = inputs.options
-        if document is None:
+        if inputs.options is None:
             return {}
+        document = with_cost_behaviour(inputs.options, inputs.pack)
         folder = None if inputs.options_file is None else inputs.options_file.parent
         changed = None if given is None else trials_of(document, inputs.pack, run, folder, given)
         trials = changed or self._trials_on(document, inputs, run)
