@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,12 @@ from contracts.terms._base import ColumnName, Name, Term
 Values = Mapping[str, npt.NDArray[Any] | float | str | dt.date]
 """Values by name: an array with one value a row (not-a-number is an empty cell), or one value for all rows."""
 
+Clauses = Sequence[tuple[Term, Mapping[str, pl.Expr] | None]]
+"""Each term with its results as expressions; None where it works on whole frames."""
+
+ENGINE: Final = "in-memory"
+"""Rows are settled in one piece: cut into morsels by the number of threads, a quotient's last digit hangs on that number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -52,16 +58,16 @@ class Steps:
     results: tuple[str, ...]
     apart: str | None
     promises: tuple[Promise, ...]
-    clauses: tuple[tuple[Term, Mapping[str, pl.Expr] | None], ...]
+    clauses: Clauses
     used: frozenset[str]
 
     def on_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame of inputs, typed, with every further value of the contract as a column: dates, parameters, steps."""
-        return self.run(self._completed(frame.lazy(), frame.columns, only=None).collect())
+        return self.run(self._completed(frame.lazy(), frame.columns, only=None).collect(engine=ENGINE))
 
     def run(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame that has inputs, dates and parameters already, with every step."""
-        return self._run(frame, self.clauses).collect()
+        return self._run(frame, self.clauses).collect(engine=ENGINE)
 
     def on_arrays(self, values: Values, *, rounded: bool = False, checked: bool = False) -> dict[str, npt.NDArray[Any]]:
         """The results by name, one value a row in the order given; what has no value is not-a-number.
@@ -80,10 +86,10 @@ class Steps:
         """
         frame = self._frame(values)
         clauses = [each for each in self.clauses if self.used.intersection(each[0].outputs())]
-        completed = self._completed(frame.lazy(), frame.columns, only=self.used).collect()
+        completed = self._completed(frame.lazy(), frame.columns, only=self.used).collect(engine=ENGINE)
         waiting = self._run(completed, clauses, refusing=not (rounded or checked))
         if rounded or checked:
-            done = waiting.collect()
+            done = waiting.collect(engine=ENGINE)
             asked = self.contract.model_copy(
                 update={
                     "outputs": tuple(o for o in self.contract.outputs if o.name in self.results),
@@ -100,7 +106,7 @@ class Steps:
                 name
             )
             for name in self.results
-        ).collect()
+        ).collect(engine=ENGINE)
         return {name: found.get_column(name).to_numpy() for name in self.results}
 
     def refused(self, frame: pl.DataFrame) -> bool:
@@ -131,7 +137,7 @@ class Steps:
     def _run(
         self,
         given: pl.DataFrame,
-        clauses: Sequence[tuple[Term, Mapping[str, pl.Expr] | None]],
+        clauses: Clauses,
         *,
         refusing: bool = False,
     ) -> pl.LazyFrame:
@@ -153,7 +159,7 @@ class Steps:
         for term, results in clauses:
             known = known_rows(term, frozenset(empty), meant) if empty else None
             if results is None:
-                done = self._applied(term, frame.collect(), known, refusing=refusing)
+                done = self._applied(term, frame.collect(engine=ENGINE), known, refusing=refusing)
                 empty.update(name for name in term.outputs() if done.get_column(name).null_count())
                 frame = done.lazy()
             elif known is None:
