@@ -75,14 +75,14 @@ def how_much(plan: WholePlan) -> list[str]:
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
     said = [
         f"{board_text(total)} in {plan.year} for {rows.height} localities, £{total / 100 / persons:,.0f} a head: from £{least['head']:,.0f} in "
-        f"{least['name']} to £{most['head']:,.0f} in {most['name']}, because need a head is {least['need']:.0%} of the system's in the one and "
-        f"{most['need']:.0%} in the other, and pace of change lets money follow need only so fast."
+        f"{least['name']} to £{most['head']:,.0f} in {most['name']}, because need a head is {least['need']:.0%} of the system average in the first and "
+        f"{most['need']:.0%} in the second, and pace of change limits how fast money follows need."
     ]
     grown = rows.filter(pl.col("growth").is_not_null()).sort("growth", "area_code")
     if grown.height:
         slow, fast = grown.row(0, named=True), grown.row(-1, named=True)
         said.append(
-            f"On last year, most is gained by {fast['name']} ({fast['growth']:+.1%}) and least by {slow['name']} ({slow['growth']:+.1%})."
+            f"Against last year, {fast['name']} grows most ({fast['growth']:+.1%}) and {slow['name']} least ({slow['growth']:+.1%})."
         )
     return said
 
@@ -97,14 +97,14 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
     if under["gap_pence"] < 0:
         said.append(
             f"{under['name']} is {-under['distance']:.1%} ({board_text(-under['gap_pence'])}) under its target. Closing half of that would cost "
-            f"{board_text(_half(under['gap_pence']))} a year; for every locality under target, {board_text(_half_of_all(rows))}."
+            f"{board_text(_half(under['gap_pence']))} a year; doing so for every locality under target would cost {board_text(_half_of_all(rows))}."
         )
     else:
         said.append(f"No locality closes {plan.year} under its target.")
     if over["gap_pence"] > 0:
         said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
     said.append(
-        "What a locality had before is not published: inside a commissioner openings follow registered persons, which makes part of the spread."
+        "Localities' earlier allocations were never published, so within each commissioner opening positions follow registered lists; part of the spread comes from that."
     )
     return said
 
@@ -113,7 +113,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
     """The chain of the last year: the deficit when nothing is done, what meets it, and what is left."""
     every = plan.chain if plan.chain is not None else plan.run.frames.get("bridge")
     if every is None or every.is_empty():
-        return ["This run has no chain from a deficit: its scenario names none."]
+        return ["This run has no bridge from a deficit: its scenario names none."]
     last = str(every["year"].max())
     lines = every.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
     amounts = dict(lines.select("line", "amount_pence").iter_rows())
@@ -125,12 +125,12 @@ def what_is_left(plan: WholePlan) -> list[str]:
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
     said = [
-        f"Doing nothing leaves {board_text(amounts[start])} in {last}; {' and '.join(met) or 'nothing'} meets a part, and "
-        f"{board_text(amounts['left'])} is left."
+        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {_upper(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
+        f"{board_text(amounts['left'])} remains."
     ]
     if "not_explained" in amounts:
         said.append(
-            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of it and not the other {board_text(amounts['not_explained'])}."
+            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of the gap; the other {board_text(amounts['not_explained'])} is unexplained."
         )
     return said
 
@@ -138,7 +138,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
 def which_contract(plan: WholePlan) -> list[str]:
     """The best option of commissioners, hospitals and the others with activity above and below plan."""
     if plan.document is None:
-        return ["No contract options were tried on this run: `capitation compare`."]
+        return ["No contract options have been compared on this run: see `capitation compare`."]
     document, year = plan.document, str(plan.document.first_year)
     trials = trials_of(document, plan.pack, plan.run)
     at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
@@ -158,13 +158,13 @@ def which_contract(plan: WholePlan) -> list[str]:
         if best[_STEP] is None or best[-_STEP] is None:
             continue
         (up, gains), (down, loses) = best[_STEP], best[-_STEP]  # type: ignore[misc]  # neither is None
-        turns = "" if up == down else " The order turns between the two."
+        turns = "" if up == down else " The ranking changes in between."
         said.append(
-            f"{_upper(party)}: best with activity {_STEP:.0%} above plan is {titles[up]} ({_gain(gains)}), {_STEP:.0%} below it "
+            f"{_upper(party)}: with activity {_STEP:.0%} above plan, {titles[up]} is best ({_gain(gains)}); {_STEP:.0%} below plan, "
             f"{titles[down]} ({_gain(loses)}).{turns}"
         )
     said.append(
-        f"Sums of {year}, the first year, against planned activity; `capitation compare` says where each party turns."
+        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes."
     )
     return said
 
@@ -186,7 +186,7 @@ def _best(rows: pl.DataFrame, codes: list[str]) -> tuple[str, int] | None:
 def what_to_buy(plan: WholePlan) -> list[str]:
     """The mix, its worth beside the bound, and the largest solutions in it."""
     if plan.mix is None:
-        return ["No mix was looked for: `capitation optimise`."]
+        return ["No mix has been sought: see `capitation optimise`."]
     outcome = plan.mix.outcome
     titles = {solution.id: solution.name for solution in outcome.problem.solutions}
     started = outcome.mix().filter(pl.col("start").is_not_null()).group_by("solution").agg(pl.col("start").min())
@@ -194,7 +194,11 @@ def what_to_buy(plan: WholePlan) -> list[str]:
     for code, year in started.sort("start", "solution").iter_rows():
         by_year.setdefault(str(year), []).append(titles[code])
     said = [f"{year}: start {listed(names)}." for year, names in by_year.items()]
-    return [headline_sentence(plan.mix), *said, "It rests on " + "; ".join(driver_lines(plan.mix)[:4]) + "."]
+    return [
+        headline_sentence(plan.mix),
+        *said,
+        "What makes up the value: " + "; ".join(driver_lines(plan.mix)[:4]) + ".",
+    ]
 
 
 def what_matters(plan: WholePlan) -> list[str]:
@@ -204,7 +208,7 @@ def what_matters(plan: WholePlan) -> list[str]:
     first = foremost(plan.run, PlanInputs(scenario, plan.pack, options=plan.document, problem=problem))
     if not first.sentences:
         return list(first.stale)
-    return [*first.sentences, *([f"This log may be stale: {'; '.join(first.stale)}."] if first.stale else [])]
+    return [*first.sentences, *([f"This list may be out of date: {'; '.join(first.stale)}."] if first.stale else [])]
 
 
 def _half(gap_pence: int) -> int:
@@ -217,7 +221,7 @@ def _half_of_all(rows: pl.DataFrame) -> int:
 
 
 def _gain(pence: int) -> str:
-    return f"{'+' if pence >= 0 else ''}{board_text(pence)}"
+    return f"{'+' if pence > 0 else ''}{board_text(pence)}" if pence else "no change"
 
 
 def _lower(title: str) -> str:

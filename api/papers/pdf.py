@@ -60,6 +60,11 @@ def source(paper: BoardPaper) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def pictures(paper: BoardPaper) -> dict[str, str]:
+    """The charts that the Typst document refers to, as SVG by file name."""
+    return {_picture(each): _own_fonts(svg(each.figure)) for each in paper.sections if each.figure is not None}
+
+
 def pdf(paper: BoardPaper) -> bytes:
     """The paper as PDF/UA-1.
 
@@ -71,9 +76,8 @@ def pdf(paper: BoardPaper) -> bytes:
     with tempfile.TemporaryDirectory() as folder, as_file(files("api.papers") / "fonts") as fonts:
         main = Path(folder) / "paper.typ"
         main.write_text(source(paper), encoding="utf-8")
-        for section in paper.sections:
-            if section.figure is not None:
-                (Path(folder) / _picture(section)).write_text(_own_fonts(svg(section.figure)), encoding="utf-8")
+        for name, picture in pictures(paper).items():
+            (Path(folder) / name).write_text(picture, encoding="utf-8")
         made = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts)])
         return bytes(typst.compile(str(main), format="pdf", pdf_standards="ua-1", font_paths=made, timestamp=0))
 

@@ -74,6 +74,17 @@ def _write_picture(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+_CAUSES = {
+    "chance": "chance",
+    "environment": "differences between years",
+    "list-size": "list sizes",
+    "growth": "activity growth",
+    "price": "prices",
+    "delivery": "under-delivery of the mix",
+}
+"""What a board calls the layers of what is drawn."""
+
+
 def party_sentences(
     document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -95,9 +106,13 @@ def party_sentences(
             if mine.is_empty():
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
+            ends = [
+                f"{row['miss']:.0%} ({named.get(row['organisation_code'], row['organisation_code'])})"
+                for row in (low, high)
+            ]
+            runs = f"is {ends[0]}" if ends[0] == ends[1] else f"runs from {ends[0]} to {ends[1]}"
             words.append(
-                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
-                f"{high['miss']:.0%} ({named.get(high['organisation_code'], high['organisation_code'])})"
+                f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
         out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")
@@ -113,8 +128,8 @@ def _because(layers: pl.DataFrame) -> str:
         .filter(pl.col("share") >= 0.1)
         .sort("share", descending=True)
     )
-    parts = [f"{name} {share:.0%}" for name, share in weighed.head(2).rows()]
-    return f", mostly from {' and '.join(parts)}" if parts else ""
+    parts = [f"{_CAUSES.get(name, name)} ({share:.0%} of the spread)" for name, share in weighed.head(2).rows()]
+    return f", mostly because of {' and '.join(parts)}" if parts else ""
 
 
 __all__ = ["charted", "files_of", "party_sentences", "pictures"]
