@@ -28,6 +28,7 @@ from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.assumed.shown import foremost
+from optimiser.problem.document import Problem
 
 _STEP = Decimal("0.05")
 """How far activity lies above and below plan where contracts are set beside each other."""
@@ -53,6 +54,8 @@ class WholePlan:
     mix: MixStory | None = None
     chain: pl.DataFrame | None = None
     """Lines of the chain with the mix in it; those of the run where none are given."""
+    problem: Problem | None = None
+    """The problem of the mix, where the mix itself is not at hand."""
 
 
 def show_questions(plan: WholePlan) -> None:
@@ -121,7 +124,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
     after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
     met = [
-        f"{_lower(titles[line])} {board_text(-pence)}"
+        f"{_lower(titles[line].partition(':')[0])} ({board_text(-pence)})"
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
     said = [
@@ -203,7 +206,7 @@ def what_to_buy(plan: WholePlan) -> list[str]:
 
 def what_matters(plan: WholePlan) -> list[str]:
     """The three assumptions that move a headline most, from the log that ships, and whether it is stale."""
-    problem = None if plan.mix is None else plan.mix.outcome.problem
+    problem = plan.problem if plan.mix is None else plan.mix.outcome.problem
     scenario = Scenario.model_validate(plan.run.manifest.scenario)
     first = foremost(plan.run, PlanInputs(scenario, plan.pack, options=plan.document, problem=problem))
     if not first.sentences:

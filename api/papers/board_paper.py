@@ -50,7 +50,7 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
         material = material.joined(material_of(each, pack))
     year = inputs.scenario.need_year
     have = Gathered(
-        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge")),
+        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge"), inputs.problem),
         charts_of(material),
         kept_log(run, inputs, folder),
         {**organisation_names(pack), **material.names},

@@ -252,7 +252,10 @@ def risk(have: Gathered) -> Section:
     figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
     kept = current_paragraph(have.plan.document, have.plan.pack, have.plan.run) if have.plan.document else []
     if chances.is_empty() and kept:
-        return Section(asked, kept[0], tuple(kept[1:]), figure)
+        return Section(
+            asked, _at_risk(have), tuple(kept), figure,
+            lacks="a simulation of its own, which adds charts of these chances: `capitation simulate SCENARIO --out DIR`, then `--with DIR`",
+        )  # fmt: skip
     if chances.is_empty():
         return Section(
             asked, "This paper gives no probabilities: its run has not been simulated.", figure=figure,
@@ -266,7 +269,13 @@ def risk(have: Gathered) -> Section:
             lacks="contract options",
         )
     said = party_sentences(have.plan.document, have.frames, have.names)
-    return Section(asked, said[0], tuple(said[1:]), figure)
+    return Section(asked, _at_risk(have), tuple(said), figure)
+
+
+def _at_risk(have: Gathered) -> str:
+    document = have.plan.document
+    year = "" if document is None else f" in {document.first_year}"
+    return f"The chance that an organisation misses its control total{year} depends on the contract chosen."
 
 
 def assumptions(have: Gathered) -> Section:

@@ -20,7 +20,7 @@ def test_one_paragraph_says_how_likely_why_and_which_terms_would_be_safe(pack, b
         who = (
             "provider" if option.body else "commissioner"
         )  # under a body commissioners pay what is agreed, whatever happens
-        assert f"{option.title}: a {who}'s chance of missing its control total of 2018/19 runs from " in said
+        assert f"{option.title}. A {who}'s chance of missing its control total of 2018/19 runs from " in said
     assert re.search(r"mostly because of [a-z ]+ \(\d+% of the spread\)", said)
     assert "keep every locality's loss within 1.0% of its plan in 9 of 10 years" in said
     assert "a pool of £" in said

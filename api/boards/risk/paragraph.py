@@ -15,7 +15,6 @@ from capitation.errors import InfeasibleError
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from contracts.options.document import ContractOptions
-from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily, read_family
 from contracts.risk.design.search import Designed
 from contracts.risk.design.study import design_family
@@ -116,9 +115,18 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     pool = frames["designed_pool"].row(by_predicate=pl.col("basis") == "net", named=True)
     years = f"{(1 - float(limit.chance)) * 10:g} of 10 years"
     return (
-        f"{family.title} ({words(found.figures).replace('_', ' ')}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
+        f"{family.title} ({_terms(family, found)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
         f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and a locality still keeps "
         f"{found.incentive.value:.0%} of the next pound it saves."
+    )
+
+
+def _terms(family: TermFamily, found: Designed) -> str:
+    """The figures that were found, shares as percent."""
+    shares = {each.name for each in family.open_figures if each.unit.startswith("share")}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
+        for name, value in found.figures.items()
     )
 
 

@@ -115,7 +115,8 @@ def party_sentences(
                 f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
-        out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")
+        said = "; ".join(words)
+        out.append(f"{option.title}. {said[:1].upper()}{said[1:]}." if words else f"{option.title}. Nothing moves.")
     return out
 
 

@@ -39,7 +39,7 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
     if log is None:
         return Foremost((), (f"no log of assumptions is stored; {REMAKE}",))
     names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
-    stale = stale_because(log, rests_on(inputs, run))
+    stale = stale_because(log, rests_on(inputs, run, log))
     return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
 
 
