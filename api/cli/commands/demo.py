@@ -17,8 +17,6 @@ from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
 from api.boards.tables import console, notices
 from api.charts.material import names_of
-from api.cli.commands.serve import serve
-from api.cli.opened_pages import open_pages
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
@@ -60,6 +58,9 @@ def demo(
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), default_pack())
     if opened:
+        from api.cli.commands.serve import serve  # the service takes a second to load, and only --open serves
+        from api.cli.opened_pages import open_pages
+
         open_pages(out, name, lambda port: serve(port=port, data=data))
         return
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
