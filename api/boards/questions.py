@@ -12,15 +12,17 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
-from api.boards.mix import MixStory, driver_lines, headline_sentence
+from api.boards.mix import MixStory, headline_sentence, worth_sentence
 from api.boards.run import localities
-from api.boards.tables import console, listed
-from capitation.money.pence import board_text
+from api.boards.tables import console, listed, say
+from capitation.chain.bridge import OWN
+from capitation.money.pence import board_text, millions_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -61,7 +63,7 @@ def show_questions(plan: WholePlan) -> None:
     for number, (asked, answer) in enumerate(zip(ASKED, answers, strict=True), 1):
         console.print(f"\n{number}. {asked}", style="bold", markup=False, soft_wrap=True)
         for line in answer(plan):
-            console.print(f"   {line}", markup=False, soft_wrap=True)
+            say(line)
 
 
 def how_much(plan: WholePlan) -> list[str]:
@@ -82,7 +84,7 @@ def how_much(plan: WholePlan) -> list[str]:
     if grown.height:
         slow, fast = grown.row(0, named=True), grown.row(-1, named=True)
         said.append(
-            f"On last year, most is gained by {fast['name']} ({fast['growth']:+.1%}) and least by {slow['name']} ({slow['growth']:+.1%})."
+            f"Growth on last year runs from {slow['growth']:+.1%} in {slow['name']} to {fast['growth']:+.1%} in {fast['name']}."
         )
     return said
 
@@ -104,7 +106,7 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
     if over["gap_pence"] > 0:
         said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
     said.append(
-        "What a locality had before is not published: inside a commissioner openings follow registered persons, which makes part of the spread."
+        "What each locality had before is not published; sharing it by registered persons within each commissioner makes part of the spread."
     )
     return said
 
@@ -121,18 +123,38 @@ def what_is_left(plan: WholePlan) -> list[str]:
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
     after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
     met = [
-        f"{_lower(titles[line])} {board_text(-pence)}"
+        f"{board_text(-pence)} is met by {_in_brackets(_lower(titles[line]))}"
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
+    meets = f"{' and '.join(met)}; " if met else ""
     said = [
-        f"Doing nothing leaves {board_text(amounts[start])} in {last}; {' and '.join(met) or 'nothing'} meets a part, and "
-        f"{board_text(amounts['left'])} is left."
+        f"Doing nothing leaves {board_text(amounts[start])} in {last}. {meets}{board_text(amounts['left'])} is left."
     ]
     if "not_explained" in amounts:
         said.append(
-            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of it and not the other {board_text(amounts['not_explained'])}."
+            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of the {board_text(amounts[start])}; the other "
+            f"{board_text(amounts['not_explained'])} is printed without its parts and is no organisation's yet."
         )
-    return said
+    return [*said, *_on_whom(plan.run, every.filter((pl.col("year") == last) & (pl.col("level") == "organisation")))]
+
+
+def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
+    """The organisations on which most of what is left falls, in one sentence; none where the chain has no organisations."""
+    names = dict(run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").rows())
+    nobodys = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"]))["organisation_code"].unique()
+    left = rows.filter(
+        (pl.col("line") == OWN["left"])
+        & (pl.col("amount_pence") > 0)
+        & ~pl.col("organisation").is_in(nobodys.implode())
+    )
+    largest = left.sort("amount_pence", "organisation", descending=[True, False]).head(most)
+    if largest.is_empty():
+        return []
+    said = [
+        f"{names.get(code, code)} ({board_text(pence)})"
+        for code, pence in largest.select("organisation", "amount_pence").iter_rows()
+    ]
+    return [f"Before contracts, most of what is left falls on {listed(said)}."]
 
 
 def which_contract(plan: WholePlan) -> list[str]:
@@ -152,20 +174,48 @@ def which_contract(plan: WholePlan) -> list[str]:
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
     parties |= {_lower(group.title): list(group.providers) for group in document.groups}
-    said = []
+    bests: dict[str, dict[Decimal, tuple[str, int]]] = {}
     for party, codes in parties.items():
-        best = {change: _best(rows, codes) for change, rows in moved.items()}
-        if best[_STEP] is None or best[-_STEP] is None:
-            continue
-        (up, gains), (down, loses) = best[_STEP], best[-_STEP]  # type: ignore[misc]  # neither is None
-        turns = "" if up == down else " The order turns between the two."
-        said.append(
-            f"{_upper(party)}: best with activity {_STEP:.0%} above plan is {titles[up]} ({_gain(gains)}), {_STEP:.0%} below it "
-            f"{titles[down]} ({_gain(loses)}).{turns}"
-        )
-    said.append(
-        f"Sums of {year}, the first year, against planned activity; `capitation compare` says where each party turns."
+        found = {change: _best(rows, codes) for change, rows in moved.items()}
+        if all(found.values()):
+            bests[party] = {change: best for change, best in found.items() if best is not None}
+    return [
+        *_in_one(bests, titles),
+        *_by_party(bests, titles, year),
+        "`capitation compare` says where each party turns.",
+    ]
+
+
+def _in_one(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+    """The options that suit the first two parties, above plan and below it."""
+    if not bests:
+        return []
+    first = list(bests)[:2]
+    above, below = ([titles[bests[party][change][0]] for party in first] for change in (_STEP, -_STEP))
+    said = " and ".join(
+        f"{party} {'do best ' if n == 0 else ''}under {title}"
+        for n, (party, title) in enumerate(zip(first, above, strict=True))
     )
+    return [f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(below)}."]
+
+
+def _by_party(
+    bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str], year: str
+) -> list[str]:
+    """A sentence a party: its best option above plan, then below it, and what it gains there."""
+    if not bests:
+        return []
+    said = [
+        f"Gains in {year}, the first year of new contracts, on activity as planned: best option above plan, then below it."
+    ]
+    for party, best in bests.items():
+        (up, gains), (down, loses) = best[_STEP], best[-_STEP]
+        if up == down:
+            said.append(f"{_upper(party)}: {titles[up]} in both ({_gain(gains)} and {_gain(loses)}).")
+        else:
+            said.append(
+                f"{_upper(party)}: {titles[up]} ({_gain(gains)}), then {titles[down]} ({_gain(loses)}). The order turns between the two."
+            )
     return said
 
 
@@ -194,7 +244,7 @@ def what_to_buy(plan: WholePlan) -> list[str]:
     for code, year in started.sort("start", "solution").iter_rows():
         by_year.setdefault(str(year), []).append(titles[code])
     said = [f"{year}: start {listed(names)}." for year, names in by_year.items()]
-    return [headline_sentence(plan.mix), *said, "It rests on " + "; ".join(driver_lines(plan.mix)[:4]) + "."]
+    return [headline_sentence(plan.mix), *said, *worth_sentence(plan.mix)]
 
 
 def what_matters(plan: WholePlan) -> list[str]:
@@ -217,7 +267,16 @@ def _half_of_all(rows: pl.DataFrame) -> int:
 
 
 def _gain(pence: int) -> str:
-    return f"{'+' if pence >= 0 else ''}{board_text(pence)}"
+    """A gain or a loss in millions, as every sum of these answers."""
+    millions = millions_text(abs(pence))
+    sign = "" if millions == "0.0" else "-" if pence < 0 else "+"
+    return f"{sign}£{millions}m"
+
+
+def _in_brackets(title: str) -> str:
+    """A title with a colon as one that stands within a sentence: what follows the colon in brackets."""
+    name, colon, rest = title.partition(": ")
+    return f"{name} ({rest})" if colon else title
 
 
 def _lower(title: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
-from api.boards.risk.parties import party_sentences
+from api.boards.risk.parties import party_summary
 from api.charts.material import names_of
 from capitation.chance.document import Uncertainty
 from capitation.chance.simulate import Request, SimulationWork
@@ -15,7 +15,6 @@ from capitation.errors import InfeasibleError
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from contracts.options.document import ContractOptions
-from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily, read_family
 from contracts.risk.design.search import Designed
 from contracts.risk.design.study import design_family
@@ -61,7 +60,7 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return " ".join([*party_sentences(made.document, frames, names_of(run, pack)), safe])
+    return " ".join([*party_summary(made.document, frames, names_of(run, pack)), safe])
 
 
 REMAKE = "`capitation simulate {scenario} --keep FILE` works it out again in under a minute"
@@ -103,11 +102,19 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     limit = next((each for each in family.limits if each.party == "locality"), family.limits[0])
     pool = frames["designed_pool"].row(by_predicate=pl.col("basis") == "net", named=True)
     years = f"{(1 - float(limit.chance)) * 10:g} of 10 years"
+    about = {str(each.get("name")): str(each.get("about", "")) for each in family.contract.get("parameters", [])}
+    terms = "; ".join(
+        f"{_lower(about.get(each.name) or each.name)} {found.figures[each.name]:.1%}" for each in family.open_figures
+    )
     return (
-        f"{family.title} ({words(found.figures)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
+        f"{family.title} ({terms}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
         f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and of the next pound "
         f"saved a locality still keeps {found.incentive.value:.0%}."
     )
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 __all__ = ["kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

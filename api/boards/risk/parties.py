@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from api.boards.tables import listed
 from api.charts import Choice, Material, charts_of, of_frames, svg
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
@@ -15,6 +16,16 @@ from capitation.errors import UnknownNameError
 from capitation.pack.sources import DataPack
 from contracts.options.document import ContractOptions
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
+
+LAYER_WORDS = {
+    "chance": "chance of who falls ill",
+    "environment": "shocks of the year",
+    "growth": "growth of activity",
+    "list-size": "size of lists",
+    "price": "prices",
+    "delivery": "delivery of solutions",
+}
+"""What a layer of uncertainty is called by a board."""
 
 
 def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
@@ -104,6 +115,48 @@ def party_sentences(
     return out
 
 
+def party_summary(
+    document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
+) -> list[str]:
+    """One sentence a role: how likely its parties miss their totals in the first year, option by option, and why.
+
+    Options under which the least and the most likely party are the same with the same chance stand together.
+
+    Args:
+        document: the options.
+        frames: `party_chance` and `party_layer` of a simulation.
+        names: names of organisations by code, where they are to stand instead.
+    """
+    first, named = str(document.first_year), names or {}
+    rows = frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
+    layers = frames["party_layer"].filter(pl.col("year") == first, pl.col("layer") != "together")
+    out = []
+    for role in PARTY_ROLES:
+        alike: dict[str, list[str]] = {}
+        for option in document.options:
+            mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role).sort("miss", "organisation_code")
+            if mine.is_empty():
+                continue
+            ends = [mine.row(at, named=True) for at in (0, -1)]
+            low, high = (
+                f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})" for end in ends
+            )
+            alike.setdefault(f"{low} to {high}", []).append(option.title)
+        if not alike:
+            continue
+        every = len(alike) == 1 and len(next(iter(alike.values()))) == len(document.options)
+        said = [f"{chance} under {'every option' if every else listed(titles)}" for chance, titles in alike.items()]
+        still = [
+            option.title
+            for option in document.options
+            if option.title not in {x for titles in alike.values() for x in titles}
+        ]
+        why = _because(layers.filter(pl.col("role") == role))
+        none = f"; under {listed(still)} chance moves nothing of theirs" if still else ""
+        out.append(f"In {first} {role}s miss their control total with a chance of {'; '.join(said)}{why}{none}.")
+    return out
+
+
 def _because(layers: pl.DataFrame) -> str:
     """The layers behind the variance of a role's positions, the largest first."""
     weighed = (
@@ -113,8 +166,8 @@ def _because(layers: pl.DataFrame) -> str:
         .filter(pl.col("share") >= 0.1)
         .sort("share", descending=True)
     )
-    parts = [f"{name} {share:.0%}" for name, share in weighed.head(2).rows()]
+    parts = [f"{LAYER_WORDS.get(name, name)} {share:.0%}" for name, share in weighed.head(2).rows()]
     return f", mostly from {' and '.join(parts)}" if parts else ""
 
 
-__all__ = ["charted", "files_of", "party_sentences", "pictures"]
+__all__ = ["charted", "files_of", "party_sentences", "party_summary", "pictures"]
