@@ -125,19 +125,19 @@ def show_mix(story: MixStory, pack: DataPack) -> None:
     )
     show(
         activity_table(story, pack),
-        f"Activity of {outcome.problem.years[-1]}: change by the mix against the plan's printed table, and units avoided in draws",
+        f"Activity in {outcome.problem.years[-1]}: the mix's change against the plan's printed table, and units avoided in draws",
     )
     show(frontier_table(story), "What more bed-days would cost, with the same starts")
     for sentence in story.edges:
-        console.print(f"On a knife edge: {sentence}.", markup=False, soft_wrap=True)
+        console.print(f"Finely balanced: {sentence}.", markup=False, soft_wrap=True)
     for sentence in story.plans:
         console.print(f"Nearly as good: {sentence}.", markup=False, soft_wrap=True)
     console.print("The three limits that matter most:", markup=False)
     for sentence in story.prices:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
     console.print(
-        "Effects, costs and staff of solutions are marked assumptions, calibrated to the plan's activity. Draws lie "
-        "between their low and high ends; exact overlap is worked out anew in each.",
+        "Solutions' effects, costs and staffing are marked as assumptions, calibrated to the plan's activity. Draws lie "
+        "between their low and high ends, and overlaps are worked out exactly in each.",
         style="dim",
         soft_wrap=True,
     )
@@ -147,17 +147,17 @@ def headline_sentence(story: MixStory) -> str:
     """What the mix is worth, how sure that is, and what it was searched to."""
     outcome, scored = story.outcome, story.appraisal
     npv = scored.money.filter(measure="npv").row(0, named=True)
-    within = f", proved within {outcome.headline.gap:.1%}" if outcome.headline.gap else ""
+    within = f", proved to within {outcome.headline.gap:.1%} of the best possible" if outcome.headline.gap else ""
     if outcome.headline.best_possible is not None:
-        within += f" (no mix can pass {_millions(outcome.headline.best_possible)}"
+        within += f" (no mix can exceed {_millions(outcome.headline.best_possible)}"
         if outcome.parts_bound is not None:
             within += f"; {_millions(outcome.parts_bound)} if parts of wards, theatres and clinics could close"
         within += ")"
     return (
         f"The best mix for the plan's money and staff is worth {_millions(npv['as_planned'])} to the "
         f"{outcome.problem.perspective} over {len(outcome.problem.years)} years{within}. In {scored.count:,} draws of its "
-        f"effects{' and delivery' if outcome.problem.delivery else ''} it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} (8 in 10), at least what is promised "
-        f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
+        f"effects{' and delivery' if outcome.problem.delivery else ''} it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} in 8 out of 10, at least the promised value "
+        f"in {scored.chance('npv as promised'):.0%}, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )
 
@@ -200,7 +200,7 @@ def _named(driver: str) -> str:
 def driver_lines(story: MixStory) -> list[str]:
     """What the worth of the mix rests on, one line each."""
     exact = story.outcome.exact
-    lines = [] if exact is None else [f"by the exact product of effects {_millions(exact.npv)}"]
+    lines = [] if exact is None else [f"value with overlapping effects worked out exactly: {_millions(exact.npv)}"]
     for driver in drivers(story.outcome):
         if "pounds" in driver:
             lines.append(f"{driver['driver']}: {_millions(float(str(driver['pounds'])))}")

@@ -17,16 +17,6 @@ from capitation.pack.sources import DataPack
 from contracts.options.document import ContractOptions
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
-LAYER_WORDS = {
-    "chance": "chance of who falls ill",
-    "environment": "shocks of the year",
-    "growth": "growth of activity",
-    "list-size": "size of lists",
-    "price": "prices",
-    "delivery": "delivery of solutions",
-}
-"""What a layer of uncertainty is called by a board."""
-
 
 def charted(made: PartyModel, named: Sequence[str]) -> list[tuple[str, str]]:
     """Role and code of the parties to draw: those named, else the largest of each role.
@@ -85,6 +75,17 @@ def _write_picture(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+_CAUSES = {
+    "chance": "chance",
+    "environment": "differences between years",
+    "list-size": "list sizes",
+    "growth": "activity growth",
+    "price": "prices",
+    "delivery": "under-delivery of the mix",
+}
+"""What a board calls the layers of what is drawn."""
+
+
 def party_sentences(
     document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -106,12 +107,17 @@ def party_sentences(
             if mine.is_empty():
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
+            ends = [
+                f"{row['miss']:.0%} ({named.get(row['organisation_code'], row['organisation_code'])})"
+                for row in (low, high)
+            ]
+            runs = f"is {ends[0]}" if ends[0] == ends[1] else f"runs from {ends[0]} to {ends[1]}"
             words.append(
-                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
-                f"{high['miss']:.0%} ({named.get(high['organisation_code'], high['organisation_code'])})"
+                f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
-        out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")
+        said = "; ".join(words)
+        out.append(f"{option.title}. {said[:1].upper()}{said[1:]}." if words else f"{option.title}. Nothing moves.")
     return out
 
 
@@ -133,27 +139,26 @@ def party_summary(
     out = []
     for role in PARTY_ROLES:
         alike: dict[str, list[str]] = {}
+        still = []
         for option in document.options:
             mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role).sort("miss", "organisation_code")
             if mine.is_empty():
+                still.append(option.title)
                 continue
-            ends = [mine.row(at, named=True) for at in (0, -1)]
             low, high = (
-                f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})" for end in ends
+                f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})"
+                for end in (mine.row(0, named=True), mine.row(-1, named=True))
             )
-            alike.setdefault(f"{low} to {high}", []).append(option.title)
+            alike.setdefault(f"from {low} to {high}", []).append(option.title)
         if not alike:
             continue
-        every = len(alike) == 1 and len(next(iter(alike.values()))) == len(document.options)
+        every = not still and len(alike) == 1
         said = [f"{chance} under {'every option' if every else listed(titles)}" for chance, titles in alike.items()]
-        still = [
-            option.title
-            for option in document.options
-            if option.title not in {x for titles in alike.values() for x in titles}
-        ]
-        why = _because(layers.filter(pl.col("role") == role))
         none = f"; under {listed(still)} chance moves nothing of theirs" if still else ""
-        out.append(f"In {first} {role}s miss their control total with a chance of {'; '.join(said)}{why}{none}.")
+        out.append(
+            f"A {role}'s chance of missing its control total of {first} runs {'; '.join(said)}"
+            f"{_because(layers.filter(pl.col('role') == role))}{none}."
+        )
     return out
 
 
@@ -166,8 +171,8 @@ def _because(layers: pl.DataFrame) -> str:
         .filter(pl.col("share") >= 0.1)
         .sort("share", descending=True)
     )
-    parts = [f"{LAYER_WORDS.get(name, name)} {share:.0%}" for name, share in weighed.head(2).rows()]
-    return f", mostly from {' and '.join(parts)}" if parts else ""
+    parts = [f"{_CAUSES.get(name, name)} ({share:.0%} of the spread)" for name, share in weighed.head(2).rows()]
+    return f", mostly because of {' and '.join(parts)}" if parts else ""
 
 
 __all__ = ["charted", "files_of", "party_sentences", "party_summary", "pictures"]

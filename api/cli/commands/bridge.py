@@ -1,4 +1,4 @@
-"""`capitation bridge`: from the opening deficit through doing nothing to what is left, line by line."""
+"""`capitation bridge`: from the opening deficit, through doing nothing, to the gap that is left, line by line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bridge_command(
     svg: Annotated[Path | None, typer.Option(help="Also write the waterfall of the year as an SVG picture.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the chain from the opening deficit to what is left: what is derived, what is not explained, what is printed."""
+    """Show the bridge from the opening deficit to the gap that is left: what is derived, what is unexplained and what the plan prints."""
     found = load_run(run)
     lines = found.bridge
     if lines.is_empty():

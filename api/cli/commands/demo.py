@@ -1,4 +1,4 @@
-"""`capitation demo`: run the scenario of the system that ships, try its contract options, find its best mix."""
+"""`capitation demo`: run the scenario that ships, compare its contract options and find its best mix."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
 from api.boards.tables import console, notices, say
 from api.charts.material import names_of
-from api.cli.commands.serve import serve
-from api.cli.opened_pages import open_pages
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
@@ -43,23 +41,27 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder under which the run is written.")] = Path("demo"),
     full: Annotated[
         bool,
         typer.Option(
             "--full",
-            help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes; and the risk of every party.",
+            help="Every table: providers, waterfalls, options, the mix, its frontier, near-optimal mixes; and every party's risk.",
         ),
     ] = False,
     opened: Annotated[
-        bool, typer.Option("--open", help="Serve the pages from that folder, run the scenario there, and open Home.")
+        bool,
+        typer.Option("--open", help="Serve the web pages from that folder, run the scenario there, and open Home."),
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Answer the six questions of a board from the system that ships: its money, its deficit, its contracts, its best mix."""
+    """Answer a board's six questions for the system that ships: its money, its deficit, its contracts, its best mix."""
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), default_pack())
     if opened:
+        from api.cli.commands.serve import serve  # the service takes a second to load, and only --open serves
+        from api.cli.opened_pages import open_pages
+
         open_pages(out, name, lambda port: serve(port=port, data=data))
         return
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
@@ -108,8 +110,8 @@ def demo(
         typer.echo(f"written: {path}")
     code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(
-        f"explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
+        f"to explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
         f"stream={scenario.streams[0].stream} level=practice code={code}'"
     )
     if not full:
-        typer.echo("every table of the run, the options and the mix: capitation demo --full")
+        typer.echo("for every table of the run, the options and the mix: capitation demo --full")

@@ -11,7 +11,7 @@ from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.assumed.kept import AssumptionLog, kept_in, rests_on, shipped_log, stale_because
 from optimiser.links.assumed.words import sentences
 
-REMAKE = "`capitation assumptions RUN` works it out again in a few minutes"
+REMAKE = "`capitation assumptions RUN` updates it in a few minutes"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
     """
     log = kept_log(run, inputs, folder)
     if log is None:
-        return Foremost((), (f"no log of assumptions is kept; {REMAKE}",))
+        return Foremost((), (f"no log of assumptions is stored; {REMAKE}",))
     names = names_in_log(run, inputs)
-    stale = stale_because(log, rests_on(inputs, run))
+    stale = stale_because(log, rests_on(inputs, run, log))
     return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
 
 

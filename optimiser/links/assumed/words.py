@@ -13,7 +13,7 @@ EVIDENCE = {
     "red": "weak evidence",
     "amber": "partial evidence",
     "green": "strong evidence",
-    None: "no mark of evidence",
+    None: "evidence not graded",
 }
 
 
@@ -32,16 +32,16 @@ def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mappi
     """One assumption in words.
 
     Example:
-        "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence, Director of commissioning):
-        the position of providers under blended in 2017/18 is -£8.1m at the low end and -£1.2m at the high end, -£4.6m as assumed."
+        "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence; owner: Director of commissioning):
+        the position of providers under blended in 2017/18 is -£8.1m at the low end and -£1.2m at the high end, against -£4.6m as assumed."
     """
     largest = assumption.largest
-    said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}, {assumption.owner or 'no owner named'})"
-    fitted = " It was set so that a printed figure is met." if assumption.fitted else ""
+    said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}; owner: {assumption.owner or 'none named'})"
+    fitted = " It was set so as to reproduce a printed figure." if assumption.fitted else ""
     if largest is None:
         return f"{said}: {assumption.note or 'it moves no headline'}.{fitted}"
     title = titles.get(largest.headline, largest.headline)
-    return f"{said}: {title} is {_ends(largest)}, {board_text(largest.base_pence)} as assumed.{fitted}"
+    return f"{said}: {title} is {_ends(largest)}, against {board_text(largest.base_pence)} as assumed.{fitted}"
 
 
 def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
@@ -89,10 +89,10 @@ _DOTS = re.compile(r"\.(?![^()]*\))")
 
 def _range(assumption: KeptAssumption) -> str:
     if assumption.value is None:
-        return "a rule in words"
+        return "a rule stated in words"
     unit = assumption.unit
     ends = f"{_number(assumption.low, unit)} to {_number(assumption.high, unit)}"
-    stand_in = ", a stand-in range" if assumption.range_from == "stand-in" else ""
+    stand_in = ", a placeholder range" if assumption.range_from == "stand-in" else ""
     each = unit.removeprefix("pence ") if unit.startswith("pence per ") else ""
     return f"{_number(assumption.value, unit)}{each and f' {each}'}, tested from {ends}{stand_in}"
 
