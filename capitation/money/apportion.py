@@ -12,6 +12,7 @@ penny.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import cast
 
 import numpy as np
@@ -23,7 +24,7 @@ from capitation.money.weights import Number, exact_weights, whole_weights
 LARGEST_PENCE = 100_000_000_000_000
 """The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
 
-_FEW = 250
+_FEW = 1000
 """Rows up to which Python's own numbers are quicker than a frame's."""
 _QUICK = 2.0**61
 _SLICE = 16_384
@@ -110,16 +111,18 @@ def _of_few(
 ) -> pl.Series | None:
     """The shares of a few rows in Python's own whole numbers; None where something is amiss, which is named the other way."""
     totals, weights = frame.get_column(total), frame.get_column(weight)
-    if not (totals.dtype.is_integer() and weights.dtype.is_integer()) or totals.null_count() or weights.null_count():
+    if not totals.dtype.is_integer() or totals.null_count() or weights.null_count():
         return None
+    pence, parts = totals.to_list(), _whole_parts(weights)
+    if parts is None or max(map(abs, pence)) > LARGEST_PENCE:
+        return None
+    if not weights.dtype.is_integer() and max(1, *map(abs, pence)) * sum(parts) * 1.01 >= _BITS_128:
+        return None  # such weights are taken as the decimals that they print as
     groups: dict[object, list[int]] = {}
     for row, group in enumerate(_rows_of(frame, within)):
         groups.setdefault(group, []).append(row)
-    keys = _rows_of(frame, order_by)
+    keys, shares = _rows_of(frame, order_by), [0] * frame.height
     if not all(isinstance(part, str | int) for key in keys for part in key):
-        return None
-    pence, parts, shares = totals.to_list(), weights.to_list(), [0] * frame.height
-    if max(map(abs, pence)) > LARGEST_PENCE or min(parts) < 0:
         return None
     for rows in groups.values():
         rows.sort(key=keys.__getitem__)
@@ -130,6 +133,14 @@ def _of_few(
         for row, share in zip(rows, split(whole, mine), strict=True):
             shares[row] = share
     return pl.Series(shares, dtype=pl.Int64)
+
+
+def _whole_parts(weights: pl.Series) -> list[int] | None:
+    """Weights as whole numbers in the same proportions; None where one is negative or no number, or 128 bits cannot hold them."""
+    if not weights.dtype.is_numeric() or not all(0 <= weight < inf for weight in weights.to_list()):
+        return None
+    found = weights if weights.dtype.is_integer() else whole_weights(weights)
+    return None if found is None else found.to_list()
 
 
 def _rows_of(frame: pl.DataFrame, names: Sequence[str]) -> list[tuple[object, ...]]:
