@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from api.boards.tables import console, show
+from api.boards.tables import console, listed, show
 from capitation.activity.printed_plan import activity_plan
 from capitation.money.pence import board_text
 from capitation.pack.sources import DataPack
@@ -160,6 +160,41 @@ def headline_sentence(story: MixStory) -> str:
         f"in {scored.chance('npv as promised'):.0%}, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )
+
+
+def worth_sentence(story: MixStory) -> list[str]:
+    """What the worth of the mix is made of, in one sentence, with what one more of a floor that binds costs; none without a mix."""
+    sums = [(str(d["driver"]), float(str(d["pounds"]))) for d in drivers(story.outcome) if "pounds" in d]
+    adds = [f"{_named(said)} {_millions(pounds)}" for said, pounds in sums if pounds > 0]
+    takes = [f"{_named(said)} {_millions(-pounds)}" for said, pounds in sums if pounds < 0]
+    if not adds:
+        return []
+    less = f", less {listed(takes)}" if takes else ""
+    floors = [_floor(str(d["driver"]), float(str(d["one_more"]))) for d in drivers(story.outcome) if d.get("one_more")]
+    return [f"That worth is {listed(adds)}{less}.", *floors[:2]]
+
+
+_AVOIDED = {
+    "ae": "attendance at A&E",
+    "ambulance": "ambulance journey",
+    "elective": "elective admission",
+    "non_elective": "emergency admission",
+    "outpatient": "outpatient appointment",
+}
+"""One of what a floor asks to avoid, by its point of delivery."""
+
+
+def _floor(limit: str, price: float) -> str:
+    """What one more of a floor costs, in a sentence."""
+    pod = limit.removeprefix("limit on ").partition(" avoided")[0]
+    what = f"{_AVOIDED[pod]} avoided" if pod in _AVOIDED and " avoided" in limit else f"of the {limit}"
+    verb = "costs" if price < 0 else "earns"
+    return f"One more {what} {verb} £{abs(price):,.0f} net at these assumptions."
+
+
+def _named(driver: str) -> str:
+    """A driver within a sentence: what follows its colon is left to the long table."""
+    return driver.partition(": ")[0]
 
 
 def driver_lines(story: MixStory) -> list[str]:

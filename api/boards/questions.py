@@ -12,15 +12,17 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
-from api.boards.mix import MixStory, driver_lines, headline_sentence
+from api.boards.mix import MixStory, headline_sentence, worth_sentence
 from api.boards.run import localities
-from api.boards.tables import console, listed
-from capitation.money.pence import board_text
+from api.boards.tables import console, listed, say
+from capitation.chain.bridge import OWN
+from capitation.money.pence import board_text, millions_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -64,7 +66,7 @@ def show_questions(plan: WholePlan) -> None:
     for number, (asked, answer) in enumerate(zip(ASKED, answers, strict=True), 1):
         console.print(f"\n{number}. {asked}", style="bold", markup=False, soft_wrap=True)
         for line in answer(plan):
-            console.print(f"   {line}", markup=False, soft_wrap=True)
+            say(line)
 
 
 def how_much(plan: WholePlan) -> list[str]:
@@ -133,9 +135,29 @@ def what_is_left(plan: WholePlan) -> list[str]:
     ]
     if "not_explained" in amounts:
         said.append(
-            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of the gap; the other {board_text(amounts['not_explained'])} is unexplained."
+            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of the gap; the other {board_text(amounts['not_explained'])} is unexplained, "
+            "and no organisation has it yet."
         )
-    return said
+    return [*said, *_on_whom(plan.run, every.filter((pl.col("year") == last) & (pl.col("level") == "organisation")))]
+
+
+def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
+    """The organisations on which most of what is left falls, in one sentence; none where the chain has no organisations."""
+    names = dict(run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").rows())
+    nobodys = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"]))["organisation_code"].unique()
+    left = rows.filter(
+        (pl.col("line") == OWN["left"])
+        & (pl.col("amount_pence") > 0)
+        & ~pl.col("organisation").is_in(nobodys.implode())
+    )
+    largest = left.sort("amount_pence", "organisation", descending=[True, False]).head(most)
+    if largest.is_empty():
+        return []
+    said = [
+        f"{names.get(code, code)} ({board_text(pence)})"
+        for code, pence in largest.select("organisation", "amount_pence").iter_rows()
+    ]
+    return [f"Before contracts, most of what is left falls on {listed(said)}."]
 
 
 def which_contract(plan: WholePlan) -> list[str]:
@@ -155,20 +177,42 @@ def which_contract(plan: WholePlan) -> list[str]:
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
     parties |= {_lower(group.title): list(group.providers) for group in document.groups}
-    said = []
+    bests: dict[str, dict[Decimal, tuple[str, int]]] = {}
     for party, codes in parties.items():
-        best = {change: _best(rows, codes) for change, rows in moved.items()}
-        if best[_STEP] is None or best[-_STEP] is None:
-            continue
-        (up, gains), (down, loses) = best[_STEP], best[-_STEP]  # type: ignore[misc]  # neither is None
-        turns = "" if up == down else " The ranking changes in between."
-        said.append(
-            f"{_upper(party)}: with activity {_STEP:.0%} above plan, {titles[up]} is best ({_gain(gains)}); {_STEP:.0%} below plan, "
-            f"{titles[down]} ({_gain(loses)}).{turns}"
-        )
-    said.append(
-        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes."
+        found = {change: _best(rows, codes) for change, rows in moved.items()}
+        if all(found.values()):
+            bests[party] = {change: best for change, best in found.items() if best is not None}
+    return [
+        *_in_one(bests, titles),
+        *_by_party(bests, titles),
+        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+    ]
+
+
+def _in_one(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+    """The options that suit the first two parties, above plan and below it."""
+    if not bests:
+        return []
+    first = list(bests)[:2]
+    above, below = ([titles[bests[party][change][0]] for party in first] for change in (_STEP, -_STEP))
+    said = " and ".join(
+        f"{party} {'do best ' if n == 0 else ''}under {title}"
+        for n, (party, title) in enumerate(zip(first, above, strict=True))
     )
+    return [f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(below)}."]
+
+
+def _by_party(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+    """A sentence a party: its best option above plan and below it, and what it gains there."""
+    said = []
+    for party, best in bests.items():
+        (up, gains), (down, loses) = best[_STEP], best[-_STEP]
+        if up == down:
+            said.append(f"{_upper(party)}: {titles[up]} above plan ({_gain(gains)}) and below it ({_gain(loses)}).")
+        else:
+            said.append(
+                f"{_upper(party)}: above plan {titles[up]} ({_gain(gains)}), below it {titles[down]} ({_gain(loses)}). The ranking changes in between."
+            )
     return said
 
 
@@ -197,11 +241,7 @@ def what_to_buy(plan: WholePlan) -> list[str]:
     for code, year in started.sort("start", "solution").iter_rows():
         by_year.setdefault(str(year), []).append(titles[code])
     said = [f"{year}: start {listed(names)}." for year, names in by_year.items()]
-    return [
-        headline_sentence(plan.mix),
-        *said,
-        "What makes up the value: " + "; ".join(driver_lines(plan.mix)[:4]) + ".",
-    ]
+    return [headline_sentence(plan.mix), *said, *worth_sentence(plan.mix)]
 
 
 def what_matters(plan: WholePlan) -> list[str]:
@@ -224,7 +264,11 @@ def _half_of_all(rows: pl.DataFrame) -> int:
 
 
 def _gain(pence: int) -> str:
-    return f"{'+' if pence > 0 else ''}{board_text(pence)}" if pence else "no change"
+    """A gain or a loss in millions, as every sum of these answers."""
+    millions = millions_text(abs(pence))
+    if millions == "0.0":
+        return "no change" if not pence else "£0.0m"
+    return f"{'-' if pence < 0 else '+'}£{millions}m"
 
 
 def _lower(title: str) -> str:

@@ -34,6 +34,7 @@ from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
 from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -188,9 +189,8 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
         ]
         return
     start = problem.with_suffix("") / "start.json"
-    story = mix_story(
-        read_problem(problem), plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True
-    )
+    standing = on_run(read_problem(problem), problem, plan.run, plan.pack).problem
+    story = mix_story(standing, plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True)
     plan = replace(plan, mix=story)
     worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
@@ -198,7 +198,7 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
     worked.frames |= {"mix_line": made.frames["mix_line"], "bridge": made.bridge}
     worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=made.bridge))]
-    worked.frames["frontier"] = trade_off_of(read_problem(problem), story.outcome).points
+    worked.frames["frontier"] = trade_off_of(standing, story.outcome).points
 
 
 def _as_page(line: str) -> str:

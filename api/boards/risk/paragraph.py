@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
-from api.boards.risk.parties import party_sentences
+from api.boards.risk.parties import party_summary
 from api.charts.material import names_of
 from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.chance.simulate import Request, SimulationWork
@@ -40,7 +40,7 @@ def risk_paragraph(  # what is simulated, and how closely
 ) -> str:
     """How likely each party is to miss its total under each option and why, then the terms of a family that make localities safe.
 
-    One line an option, and one for the terms.
+    One line a role, and one for the terms.
 
     Args:
         document: the options.
@@ -62,7 +62,7 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return "\n".join([*party_sentences(made.document, frames, names_of(run, pack)), safe])
+    return "\n".join([*party_summary(made.document, frames, names_of(run, pack)), safe])
 
 
 REMAKE = "`capitation simulate {scenario} --keep FILE` updates it in under a minute"
@@ -124,10 +124,15 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
 def _terms(family: TermFamily, found: Designed) -> str:
     """The figures that were found, shares as percent."""
     shares = {each.name for each in family.open_figures if each.unit.startswith("share")}
-    return ", ".join(
-        f"{name.replace('_', ' ')} {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
+    about = {str(each.get("name")): str(each.get("about", "")) for each in family.contract.get("parameters", [])}
+    return "; ".join(
+        f"{_lower(about.get(name) or name.replace('_', ' '))}: {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
         for name, value in found.figures.items()
     )
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 __all__ = ["current_paragraph", "kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

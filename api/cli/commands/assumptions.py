@@ -18,6 +18,7 @@ from capitation.pack.sources import DataPack
 from capitation.run.run import Run, load_run, require_same_inputs
 from optimiser.links.assumed.inputs import PlanInputs, inputs_of
 from optimiser.links.assumed.kept import FILE, AssumptionLog, KeptAssumption, keep, kept_in
+from optimiser.links.assumed.shown import names_in_log
 from optimiser.links.assumed.study import SECONDS, study
 from optimiser.links.assumed.words import sentences
 
@@ -67,9 +68,9 @@ def assumptions(
         keep(log, out, top or None)
     shown = log.assumptions[: top or None]
     if as_json:
-        print_json(_as_json(found, log, shown))
+        print_json(_as_json(found, log, shown, names_in_log(found, inputs)))
         return
-    _show(found, log, shown)
+    _show(log, shown, names_in_log(found, inputs))
 
 
 def _of_scenario(run: Run) -> Run:
@@ -91,8 +92,7 @@ def _lacking(log: AssumptionLog) -> list[str]:
     return [_WITHOUT[stage] for stage in STAGES if stage not in log.stages]
 
 
-def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> None:
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+def _show(log: AssumptionLog, shown: tuple[KeptAssumption, ...], names: dict[str, str]) -> None:
     console.print(
         f"{log.count} assumptions over {log.figures} marked figures; {log.weak} on weak evidence or without a mark; {log.stand_ins} state no "
         f"range and are tested within a stand-in one. Covered: {', '.join(log.stages)}.",
@@ -108,8 +108,7 @@ def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> No
         console.print(f"{number}. {said}", markup=False)
 
 
-def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> dict[str, Any]:
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...], names: dict[str, str]) -> dict[str, Any]:
     said = sentences(log, names, len(shown))
     return {
         "run": run.id,

@@ -15,7 +15,7 @@ from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
 from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
-from api.boards.tables import console, notices
+from api.boards.tables import console, notices, say
 from api.charts.material import names_of
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
@@ -30,6 +30,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -73,7 +74,8 @@ def demo(
         document = read_options(chosen)
         start = problem.with_suffix("") / "start.json"
         former = read_former(start) if start.is_file() else None
-        story = mix_story(read_problem(problem), done, pack, former, short=not full)
+        standing = on_run(read_problem(problem), problem, done, pack)
+        story = mix_story(standing.problem, done, pack, former, short=not full)
         progress.update(task, description="trying the contract options on the mix")
         used = document_inputs(pack, {"options": chosen, "problems": problem})
         plan = whole_plan(scenario, done, story.outcome, document, pack, used)
@@ -84,7 +86,7 @@ def demo(
             export_csv(tables, out),
             people_workbook(plan.run, out / f"{plan.run.id}.xlsx", names_of(plan.run, pack)),
         ]
-    for note in plan.run.manifest.notes:
+    for note in [*plan.run.manifest.notes, *standing.says]:
         notices.print(f"note: {note}", markup=False)
     show_questions(WholePlan(done, scenario.need_year, pack, document, story, plan.run.bridge))
     uncertain = pack.files("uncertainty/*.toml").get(f"uncertainty/{name}.toml")
@@ -92,8 +94,8 @@ def demo(
     if figures is not None and not full:
         console.print("\nHow likely is each party to miss its total?", style="bold", markup=False)
         for line in shown_paragraph(document, pack, done, figures):
-            console.print(f"   {line}", markup=False, soft_wrap=True)
-    show_run(done, pack, scenario.need_year, short=not full)
+            say(line)
+    show_run(tables, pack, scenario.need_year, short=not full)
     if full:
         last = str(plan.run.bridge.get_column("year").max())
         show_chain(plan.run, last)

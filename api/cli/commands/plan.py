@@ -19,6 +19,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.links.under_contracts import mix_under_contracts
 from optimiser.problem.document import Problem, read_problem
@@ -72,10 +73,13 @@ def plan(
     chosen, of_problem = shipped(options, "options", data), shipped(problem, "problems", data)
     contract_options, mix_problem = read_options(chosen), read_problem(of_problem)
     run = evaluate(document, pack)
-    outcome = mix_of_problem(mix_problem, of_problem)
+    standing = on_run(mix_problem, of_problem, run, pack)
+    outcome = mix_of_problem(standing.problem, of_problem)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
     written = write_run(done, out, csv=False, xlsx=False)
+    for note in standing.says:
+        notices.print(f"note: {note}", markup=False, soft_wrap=True)
     shown = year or str(done.bridge.get_column("year").max())
     gains = mix_under_contracts(outcome, run, contract_options, pack, folder=chosen.parent) if who_gains else None
     if as_json:

@@ -46,6 +46,7 @@ from contracts.risk.study import party_risk
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.report import mix_report
 from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.on_run import on_run
 from optimiser.problem.document import read_problem
 
 PARTY_DRAWS = 10_000
@@ -167,7 +168,8 @@ def simulate_command(
         if problem is not None:
             progress.update(task, description="looking for the mix")
             of_problem = shipped(problem, "problems", data)
-            outcome = mix_of_problem(read_problem(of_problem), of_problem)
+            standing = on_run(read_problem(of_problem), of_problem, run, pack)
+            outcome = mix_of_problem(standing.problem, of_problem)
         asked = Asked(subject, pack, run, figures, chosen, outcome)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
         progress.update(task, description="drawing", total=draws)

@@ -38,9 +38,16 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
     log = kept_log(run, inputs, folder)
     if log is None:
         return Foremost((), (f"no log of assumptions is stored; {REMAKE}",))
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    names = names_in_log(run, inputs)
     stale = stale_because(log, rests_on(inputs, run, log))
     return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
+
+
+def names_in_log(run: Run, inputs: PlanInputs) -> dict[str, str]:
+    """Names of organisations and places of a run and titles of contract options, by the codes that a log has."""
+    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    options = () if inputs.options is None else inputs.options.options
+    return names | {option.id: option.title for option in options}
 
 
 def kept_log(run: Run, inputs: PlanInputs, folder: Path | None = None) -> AssumptionLog | None:
@@ -54,4 +61,4 @@ def kept_log(run: Run, inputs: PlanInputs, folder: Path | None = None) -> Assump
         return None
 
 
-__all__ = ["Foremost", "foremost", "kept_log"]
+__all__ = ["Foremost", "foremost", "kept_log", "names_in_log"]
