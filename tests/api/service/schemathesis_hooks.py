@@ -121,7 +121,9 @@ def before_call(context, case, kwargs):
     if case.method == "POST" and case.meta is not None and case.meta.generation.mode.is_positive:
         number = next(_number)
         case.headers["Idempotency-Key"] = f"request {number}"
-        if number % 8:  # few made-up versions are what stands there, and what is refused for that is not looked at further
+        if (
+            number % 8
+        ):  # few made-up versions are what stands there, and what is refused for that is not looked at further
             case.headers.pop("If-Match", None)
 
 
