@@ -24,6 +24,7 @@ from api.boards.questions import (
     which_contract,
     who_is_furthest,
 )
+from api.boards.risk.paragraph import current_paragraph
 from api.boards.run import localities
 from api.pages.asking import service_of
 from api.pages.seen import SeenRun
@@ -34,6 +35,10 @@ from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
 from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
+from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.shown import kept_log, names_in_log
+from optimiser.links.assumed.words import log_table
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -59,7 +64,13 @@ class WorkedAnswers:
 
     answers: dict[int, list[str]] = field(default_factory=dict)
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
-    """`mix_line`, `bridge` with the mix in it, and `frontier`."""
+    """`mix_line`, `bridge` with the mix in it, `plan_position`, `frontier`, and the `log` of assumptions in words."""
+    risk: tuple[str, ...] = ()
+    """What the pack keeps of how likely each party is to miss its total, where that is of this run."""
+    assumed: str = ""
+    """How many assumptions the whole log has, in a sentence."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Titles of the contract options by id."""
     is_over: bool = False
 
 
@@ -90,9 +101,9 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
         is_waiting = not worked.is_over
         said |= worked.answers
     otherwise = (
-        "Being worked out; this page looks again by itself."
+        "Being worked out; this page refreshes by itself."
         if is_waiting
-        else "This is seen by those who run the system."
+        else "Only those who run the system can see this."
     )
     links = [link.format(run=seen.id) for link in LINKS]
     found = []
@@ -109,7 +120,7 @@ def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
         return how_much(plan)
     rows = localities(seen.run, year).sort("total_pence")
     if rows.is_empty():
-        return [f"None of the localities of {year} are yours to see; the system's totals stand under Allocation."]
+        return [f"You have no access to any of the localities of {year}; the system's totals are under Allocation."]
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
     return [
         f"{board_text(int(rows['total_pence'].sum()))} in {year} for the {rows.height} localities that you see: from "
@@ -161,7 +172,7 @@ def _work(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | None
         for number in (3, 4, 5):
             worked.answers.setdefault(number, [f"This could not be worked out: {error.message}."])
     except Exception:
-        log.exception("the questions of a board met a fault")
+        log.exception("the board's questions met a fault")
         for number in (3, 4, 5):
             worked.answers.setdefault(number, ["This could not be worked out; the service's logs say why."])
     finally:
@@ -176,37 +187,46 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     document = read_options(chosen) if chosen is not None else stored
     if document is None:
         worked.answers[3] = [
-            "No contract options are stored on this scenario yet. Copy some under Contracts, and name this scenario in the copy."
+            "No contract options are stored for this scenario yet. Copy a set under Contracts, and name this scenario in the copy."
         ]
     else:
         plan = replace(plan, document=document)
         worked.answers[3] = [_as_page(line) for line in which_contract(plan)]
+        worked.options = {option.id: option.title for option in document.options}
+        worked.risk = tuple(current_paragraph(document, plan.pack, plan.run))
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
     if problem is None or chosen is None or document is None:
         worked.answers[4] = [
-            "No problem is stored that was made from this scenario, so no mix is looked for; whoever runs the service can make one."
+            "No problem made from this scenario is stored, so no mix is sought; whoever runs the service can make one."
         ]
         return
     start = problem.with_suffix("") / "start.json"
-    story = mix_story(
-        read_problem(problem), plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True
-    )
+    standing = on_run(read_problem(problem), problem, plan.run, plan.pack).problem
+    story = mix_story(standing, plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True)
     plan = replace(plan, mix=story)
     worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
+    inputs = PlanInputs(scenario, plan.pack, options=document, problem=standing)
+    log = kept_log(plan.run, inputs)
+    if log is not None:
+        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs))
+        worked.assumed = f"The plan rests on {log.count} assumptions over {log.figures} marked figures; {log.weak} have weak evidence or none stated."
     used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
-    worked.frames |= {"mix_line": made.frames["mix_line"], "bridge": made.bridge}
+    worked.frames |= {name: made.frames[name] for name in ("mix_line", "bridge", "plan_position")}
     worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=made.bridge))]
-    worked.frames["frontier"] = trade_off_of(read_problem(problem), story.outcome).points
+    worked.frames["frontier"] = trade_off_of(standing, story.outcome).points
 
 
 def _as_page(line: str) -> str:
     """A sentence without the commands that the terminal names."""
     for command, words in (
-        ("`capitation compare` says where each party turns", "Compare says where each party turns"),
         (
-            "`capitation assumptions RUN` works it out again in a few minutes",
+            "`capitation compare` shows where each party's ranking changes",
+            "Compare shows where each party's ranking changes",
+        ),
+        (
+            "`capitation assumptions RUN` updates it in a few minutes",
             "whoever runs the service can work it out again",
         ),
     ):

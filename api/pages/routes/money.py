@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boards.chain.stages import organisation_table
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
 from api.boards.run import localities, place_table, provider_table
 from api.charts.choice import Choice
@@ -26,12 +28,15 @@ from api.pages.tables import Link, PageTable, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
 
-_ASSUMED = {"rank": "Rank", "about": "What is assumed, and on what it rests", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
+_ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
             "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
 """Columns of the log of assumptions."""
 
 _MAPS = {"order": "By distance", "tiles": "By place"}
-_SHIFTS = {"money": "Money", "activity": "Activity"}
+_SHIFTS = {"money": "Money", "organisations": "By organisation", "activity": "Activity"}
+_LOGS = {"effect": "By what they move", "judgements": "Judgements of the scenario"}
+_LOGGED = {"rank": "Rank", "assumed": "What is assumed", "tested": "Value and range", "evidence": "Evidence", "owner": "Owner", "headline": "Headline it moves most",
+           "low_pence": "At its low end", "base_pence": "As assumed", "high_pence": "At its high end"}  # fmt: skip
 _OF_MIX = {"mix", "left"}
 """Lines of a chain with a mix in it that the run itself has not."""
 
@@ -164,7 +169,7 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
     return Finding(
         "Who is furthest from their fair share", lines[0], seen.facts, lines[1:], seen.stale, again(seen), view_tabs(_MAPS, show, f"&year={year}"),
         years_select(seen.years, year), (("show", show),), drawn, table, not_in=seen.not_in,
-        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of it chance alone may make")],
+        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of this may be chance alone")],
     ).answer(request)  # fmt: skip
 
 
@@ -172,7 +177,7 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
     rows = seen.run.frames["assumption"].sort("rank")
     table = PageTable(
-        "Assumptions, those that matter most first",
+        "Assumptions, the most important first",
         rows,
         {n: w for n, w in _ASSUMED.items() if n in rows.columns},
         name=f"assumptions-{seen.id}",
@@ -183,12 +188,21 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
         if rows.height
         else "This run has no log of assumptions."
     )
-    most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_open else ()
-    drivers = [*most, "Change one on its scenario's page, with a reason and an owner."]
+    worked = worked_out(request, seen) if seen.is_open else None
+    most = () if worked is None else worked.answers.get(5) or ()
+    log = None if worked is None else worked.frames.get("log")
+    show = request.query_params.get("show", "effect") if log is not None else ""
+    if worked is not None and log is not None and show != "judgements":
+        lead = worked.assumed
+        table = PageTable(
+            f"The {log.height} assumptions that move a headline most", log, _LOGGED, short=frozenset(n for n in _LOGGED if n.endswith("_pence")),
+            name=f"assumptions-by-effect-{seen.id}",
+        )  # fmt: skip
+    drivers = [*most, "Change one on its scenario's page, giving a reason and an owner."]
     compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
     drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
     return Finding(
-        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), figure=drawn, table=table, not_in=seen.not_in,
+        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), view_tabs(_LOGS, show if show in _LOGS else "effect") if log is not None else (), figure=drawn, table=table, not_in=seen.not_in,
     ).answer(request)  # fmt: skip
 
 
@@ -221,14 +235,21 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
     )
     lines = what_is_left(WholePlan(seen.run, year, pack, chain=every if every.height else None))
     gallery = gallery_of_run(request, seen)
-    chart = gallery.picture("bridge" if show == "money" else "activity", Choice(year=year or None))
+    chart = gallery.picture("activity" if show == "activity" else "bridge", Choice(year=year or None))
     moved = chart.figure.table if show == "activity" and chart.figure is not None else None
     if moved is not None:
         table = PageTable(
             f"Activity by setting, {year}", moved, {n: n for n in moved.columns}, name=f"activity-{seen.id}"
         )
+    if show == "organisations" and rows.height:
+        mine = replace(seen.run, frames={**seen.run.frames, "bridge": every})
+        parts = organisation_table(mine, year)
+        table = PageTable(
+            f"The same by organisation, {year}, £ thousand; deficits above nothing", parts,
+            {n: f"{n[:1].upper()}{n[1:]}" for n in parts.columns}, name=f"chain-organisations-{seen.id}",
+        )  # fmt: skip
     waits = (
-        ["The mix of investments is being worked out; look again in half a minute."]
+        ["The mix of investments is being worked out; come back in half a minute."]
         if seen.is_open and not frames
         else []
     )
