@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from capitation.errors import CapitationError, ContractError, Faults
+from capitation.records.described import sentences
 from contracts.language.pieces import worst
 from contracts.language.tables import Table
 from contracts.terms._base import Case, Term
@@ -83,8 +84,8 @@ def lacking_of(term: type[Term]) -> Faults:
         faults.add(where, "no kind", "its own kind: linear, convex, concave, piecewise, curved or jump")
     if term.primary not in term.model_fields:
         faults.add(where, f"no field {term.primary!r}", "the field of the amount it works on, or another `primary`")
-    for field, info in term.model_fields.items():
-        if not info.description:
+    for field, sentence in sentences(term).items():
+        if not sentence:
             faults.add(f"{where}: {field}", "no sentence", "a docstring below the field")
     for case in term.cases:
         figures = [x for values in case.expected.values() for x in values]

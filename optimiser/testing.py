@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import get_args
 
+from capitation.records.described import sentences
 from capitation.records.documents import Document
 from optimiser.blocks import all_parts, own
 from optimiser.problem.assemble import programme_matrix
@@ -72,6 +73,6 @@ def _undescribed(entry: DocumentKey[object]) -> list[str]:
         lacks.append(f"key {entry.field}: the problem document does not have it")
     for model in (entry.shape, *get_args(entry.shape)):
         if isinstance(model, type) and issubclass(model, Document):
-            silent = [name for name, field in model.model_fields.items() if not field.description]
+            silent = [name for name, sentence in sentences(model).items() if not sentence]
             lacks += [f"key {entry.field}: {model.__name__}.{name} has no sentence" for name in silent]
     return lacks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from api.boards.tables import console, show
+from api.boards.tables import console, listed, show
 from capitation.activity.printed_plan import activity_plan
 from capitation.money.pence import board_text
 from capitation.pack.sources import DataPack
@@ -125,19 +125,19 @@ def show_mix(story: MixStory, pack: DataPack) -> None:
     )
     show(
         activity_table(story, pack),
-        f"Activity of {outcome.problem.years[-1]}: change by the mix against the plan's printed table, and units avoided in draws",
+        f"Activity in {outcome.problem.years[-1]}: the mix's change against the plan's printed table, and units avoided in draws",
     )
     show(frontier_table(story), "What more bed-days would cost, with the same starts")
     for sentence in story.edges:
-        console.print(f"On a knife edge: {sentence}.", markup=False, soft_wrap=True)
+        console.print(f"Finely balanced: {sentence}.", markup=False, soft_wrap=True)
     for sentence in story.plans:
         console.print(f"Nearly as good: {sentence}.", markup=False, soft_wrap=True)
     console.print("The three limits that matter most:", markup=False)
     for sentence in story.prices:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
     console.print(
-        "Effects, costs and staff of solutions are marked assumptions, calibrated to the plan's activity. Draws lie "
-        "between their low and high ends; exact overlap is worked out anew in each.",
+        "Solutions' effects, costs and staffing are marked as assumptions, calibrated to the plan's activity. Draws lie "
+        "between their low and high ends, and overlaps are worked out exactly in each.",
         style="dim",
         soft_wrap=True,
     )
@@ -147,25 +147,60 @@ def headline_sentence(story: MixStory) -> str:
     """What the mix is worth, how sure that is, and what it was searched to."""
     outcome, scored = story.outcome, story.appraisal
     npv = scored.money.filter(measure="npv").row(0, named=True)
-    within = f", proved within {outcome.headline.gap:.1%}" if outcome.headline.gap else ""
+    within = f", proved to within {outcome.headline.gap:.1%} of the best possible" if outcome.headline.gap else ""
     if outcome.headline.best_possible is not None:
-        within += f" (no mix can pass {_millions(outcome.headline.best_possible)}"
+        within += f" (no mix can exceed {_millions(outcome.headline.best_possible)}"
         if outcome.parts_bound is not None:
             within += f"; {_millions(outcome.parts_bound)} if parts of wards, theatres and clinics could close"
         within += ")"
     return (
         f"The best mix for the plan's money and staff is worth {_millions(npv['as_planned'])} to the "
         f"{outcome.problem.perspective} over {len(outcome.problem.years)} years{within}. In {scored.count:,} draws of its "
-        f"effects{' and delivery' if outcome.problem.delivery else ''} it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} (8 in 10), at least what is promised "
-        f"in {scored.chance('npv as promised'):.0%} of them, and more than doing nothing in "
+        f"effects{' and delivery' if outcome.problem.delivery else ''} it is worth {_millions(npv['p10'])} to {_millions(npv['p90'])} in 8 out of 10, at least the promised value "
+        f"in {scored.chance('npv as promised'):.0%}, and more than doing nothing in "
         f"{scored.chance('better than nothing'):.0%}."
     )
+
+
+def worth_sentence(story: MixStory) -> list[str]:
+    """What the worth of the mix is made of, in one sentence, with what one more of a floor that binds costs; none without a mix."""
+    sums = [(str(d["driver"]), float(str(d["pounds"]))) for d in drivers(story.outcome) if "pounds" in d]
+    adds = [f"{_named(said)} {_millions(pounds)}" for said, pounds in sums if pounds > 0]
+    takes = [f"{_named(said)} {_millions(-pounds)}" for said, pounds in sums if pounds < 0]
+    if not adds:
+        return []
+    less = f", less {listed(takes)}" if takes else ""
+    floors = [_floor(str(d["driver"]), float(str(d["one_more"]))) for d in drivers(story.outcome) if d.get("one_more")]
+    return [f"That worth is {listed(adds)}{less}.", *floors[:2]]
+
+
+_AVOIDED = {
+    "ae": "attendance at A&E",
+    "ambulance": "ambulance journey",
+    "elective": "elective admission",
+    "non_elective": "emergency admission",
+    "outpatient": "outpatient appointment",
+}
+"""One of what a floor asks to avoid, by its point of delivery."""
+
+
+def _floor(limit: str, price: float) -> str:
+    """What one more of a floor costs, in a sentence."""
+    pod = limit.removeprefix("limit on ").partition(" avoided")[0]
+    what = f"{_AVOIDED[pod]} avoided" if pod in _AVOIDED and " avoided" in limit else f"of the {limit}"
+    verb = "costs" if price < 0 else "earns"
+    return f"One more {what} {verb} £{abs(price):,.0f} net at these assumptions."
+
+
+def _named(driver: str) -> str:
+    """A driver within a sentence: what follows its colon is left to the long table."""
+    return driver.partition(": ")[0]
 
 
 def driver_lines(story: MixStory) -> list[str]:
     """What the worth of the mix rests on, one line each."""
     exact = story.outcome.exact
-    lines = [] if exact is None else [f"by the exact product of effects {_millions(exact.npv)}"]
+    lines = [] if exact is None else [f"value with overlapping effects worked out exactly: {_millions(exact.npv)}"]
     for driver in drivers(story.outcome):
         if "pounds" in driver:
             lines.append(f"{driver['driver']}: {_millions(float(str(driver['pounds'])))}")

@@ -30,12 +30,12 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
         if report["bound_with_parts_of_blocks"] is not None:
             console.print(
-                f"  with parts of wards, theatres and clinics at most {report['bound_with_parts_of_blocks']:,.2f}; "
-                "only whole ones close here",
+                f"  with part-closures of wards, theatres and clinics, at most {report['bound_with_parts_of_blocks']:,.2f}; "
+                "here only whole ones close",
                 markup=False,
             )
         for sentence in report["knife_edges"]:
-            console.print(f"  on a knife edge: {sentence}", markup=False)
+            console.print(f"  finely balanced: {sentence}", markup=False)
         for plan in report.get("near_plans", ()):
             console.print(f"  nearly as good: {plan['sentence']}", markup=False)
         rows = [
@@ -52,11 +52,11 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
         if shut:
             show(
                 pl.DataFrame(shut).drop("year"),
-                f"Closed by {last}: activity gone, served by closed blocks, and the margin",
+                f"Closed by {last}: activity gone, capacity of the closed blocks, and the margin",
             )
         if report["activity"]:
             activity = pl.DataFrame(report["activity"]).filter(pl.col("year") == last)
-            show(activity, f"Activity avoided in {last}: as claimed, and by the exact product")
+            show(activity, f"Activity avoided in {last}: as claimed, and with overlaps worked out exactly")
             console.print(
                 f"  npv as claimed {report['claimed_npv']:,.0f}, with exact overlap {report['exact_npv']:,.0f}",
                 markup=False,
@@ -64,7 +64,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
         _show_what_it_uses(outcome)
         for driver in report["drivers"]:
             if "pounds" in driver:
-                console.print(f"  of it {driver['driver']}: {pounds(driver['pounds'])}", markup=False)
+                console.print(f"  of which {driver['driver']}: {pounds(driver['pounds'])}", markup=False)
             elif driver["one_more"] is not None:
                 console.print(
                     f"  {driver['driver']}: one more changes npv by {pounds(driver['one_more'], 2)}", markup=False
@@ -124,10 +124,10 @@ def _show_what_it_uses(outcome: Outcome) -> None:
     if limits.height:
         part = pl.col("slack") / pl.max_horizontal(pl.col("value").abs(), pl.lit(1.0))
         tight = limits.sort(part).head(_TIGHT).select("limit", "unit", "value", "at_least", "at_most", "slack")
-        show(tight, f"Limits with the least room ({limits.height:,} in all; every one stands in the files)")
+        show(tight, f"Limits with the least room ({limits.height:,} in all; the files list every one)")
 
 
-BY_CLAIM = "worth is as the search counts overlapping effects; at part scale the exact product may differ: `capitation optimise` says by how much"
+BY_CLAIM = "values are as the search counts overlapping effects; at part scale the exact figure may differ: `capitation optimise` shows by how much"
 
 
 def overlap_note(answer: Answer) -> str | None:

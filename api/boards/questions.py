@@ -12,15 +12,17 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
-from api.boards.mix import MixStory, driver_lines, headline_sentence
+from api.boards.mix import MixStory, headline_sentence, worth_sentence
 from api.boards.run import localities
-from api.boards.tables import console, listed
-from capitation.money.pence import board_text
+from api.boards.tables import console, listed, say
+from capitation.chain.bridge import OWN
+from capitation.money.pence import board_text, millions_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -28,6 +30,7 @@ from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.assumed.shown import foremost
+from optimiser.problem.document import Problem
 
 _STEP = Decimal("0.05")
 """How far activity lies above and below plan where contracts are set beside each other."""
@@ -53,6 +56,8 @@ class WholePlan:
     mix: MixStory | None = None
     chain: pl.DataFrame | None = None
     """Lines of the chain with the mix in it; those of the run where none are given."""
+    problem: Problem | None = None
+    """The problem of the mix, where the mix itself is not at hand."""
 
 
 def show_questions(plan: WholePlan) -> None:
@@ -61,7 +66,7 @@ def show_questions(plan: WholePlan) -> None:
     for number, (asked, answer) in enumerate(zip(ASKED, answers, strict=True), 1):
         console.print(f"\n{number}. {asked}", style="bold", markup=False, soft_wrap=True)
         for line in answer(plan):
-            console.print(f"   {line}", markup=False, soft_wrap=True)
+            say(line)
 
 
 def how_much(plan: WholePlan) -> list[str]:
@@ -75,14 +80,14 @@ def how_much(plan: WholePlan) -> list[str]:
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
     said = [
         f"{board_text(total)} in {plan.year} for {rows.height} localities, £{total / 100 / persons:,.0f} a head: from £{least['head']:,.0f} in "
-        f"{least['name']} to £{most['head']:,.0f} in {most['name']}, because need a head is {least['need']:.0%} of the system's in the one and "
-        f"{most['need']:.0%} in the other, and pace of change lets money follow need only so fast."
+        f"{least['name']} to £{most['head']:,.0f} in {most['name']}, because need a head is {least['need']:.0%} of the system average in the first and "
+        f"{most['need']:.0%} in the second, and pace of change limits how fast money follows need."
     ]
     grown = rows.filter(pl.col("growth").is_not_null()).sort("growth", "area_code")
     if grown.height:
         slow, fast = grown.row(0, named=True), grown.row(-1, named=True)
         said.append(
-            f"On last year, most is gained by {fast['name']} ({fast['growth']:+.1%}) and least by {slow['name']} ({slow['growth']:+.1%})."
+            f"Against last year, {fast['name']} grows most ({fast['growth']:+.1%}) and {slow['name']} least ({slow['growth']:+.1%})."
         )
     return said
 
@@ -97,14 +102,14 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
     if under["gap_pence"] < 0:
         said.append(
             f"{under['name']} is {-under['distance']:.1%} ({board_text(-under['gap_pence'])}) under its target. Closing half of that would cost "
-            f"{board_text(_half(under['gap_pence']))} a year; for every locality under target, {board_text(_half_of_all(rows))}."
+            f"{board_text(_half(under['gap_pence']))} a year; doing so for every locality under target would cost {board_text(_half_of_all(rows))}."
         )
     else:
         said.append(f"No locality closes {plan.year} under its target.")
     if over["gap_pence"] > 0:
         said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
     said.append(
-        "What a locality had before is not published: inside a commissioner openings follow registered persons, which makes part of the spread."
+        "Localities' earlier allocations were never published, so within each commissioner opening positions follow registered lists; part of the spread comes from that."
     )
     return said
 
@@ -113,7 +118,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
     """The chain of the last year: the deficit when nothing is done, what meets it, and what is left."""
     every = plan.chain if plan.chain is not None else plan.run.frames.get("bridge")
     if every is None or every.is_empty():
-        return ["This run has no chain from a deficit: its scenario names none."]
+        return ["This run has no bridge from a deficit: its scenario names none."]
     last = str(every["year"].max())
     lines = every.filter((pl.col("year") == last) & (pl.col("level") == "system")).sort("step")
     amounts = dict(lines.select("line", "amount_pence").iter_rows())
@@ -121,24 +126,44 @@ def what_is_left(plan: WholePlan) -> list[str]:
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
     after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
     met = [
-        f"{_lower(titles[line])} {board_text(-pence)}"
+        f"{_lower(titles[line].partition(':')[0])} ({board_text(-pence)})"
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
     said = [
-        f"Doing nothing leaves {board_text(amounts[start])} in {last}; {' and '.join(met) or 'nothing'} meets a part, and "
-        f"{board_text(amounts['left'])} is left."
+        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {_upper(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
+        f"{board_text(amounts['left'])} remains."
     ]
     if "not_explained" in amounts:
         said.append(
-            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of it and not the other {board_text(amounts['not_explained'])}."
+            f"Published figures explain {board_text(amounts['derived_do_nothing'])} of the gap; the other {board_text(amounts['not_explained'])} is unexplained, "
+            "and no organisation has it yet."
         )
-    return said
+    return [*said, *_on_whom(plan.run, every.filter((pl.col("year") == last) & (pl.col("level") == "organisation")))]
+
+
+def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
+    """The organisations on which most of what is left falls, in one sentence; none where the chain has no organisations."""
+    names = dict(run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").rows())
+    nobodys = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"]))["organisation_code"].unique()
+    left = rows.filter(
+        (pl.col("line") == OWN["left"])
+        & (pl.col("amount_pence") > 0)
+        & ~pl.col("organisation").is_in(nobodys.implode())
+    )
+    largest = left.sort("amount_pence", "organisation", descending=[True, False]).head(most)
+    if largest.is_empty():
+        return []
+    said = [
+        f"{names.get(code, code)} ({board_text(pence)})"
+        for code, pence in largest.select("organisation", "amount_pence").iter_rows()
+    ]
+    return [f"Before contracts, most of what is left falls on {listed(said)}."]
 
 
 def which_contract(plan: WholePlan) -> list[str]:
     """The best option of commissioners, hospitals and the others with activity above and below plan."""
     if plan.document is None:
-        return ["No contract options were tried on this run: `capitation compare`."]
+        return ["No contract options have been compared on this run: see `capitation compare`."]
     document, year = plan.document, str(plan.document.first_year)
     trials = trials_of(document, plan.pack, plan.run)
     at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
@@ -152,20 +177,42 @@ def which_contract(plan: WholePlan) -> list[str]:
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
     parties |= {_lower(group.title): list(group.providers) for group in document.groups}
-    said = []
+    bests: dict[str, dict[Decimal, tuple[str, int]]] = {}
     for party, codes in parties.items():
-        best = {change: _best(rows, codes) for change, rows in moved.items()}
-        if best[_STEP] is None or best[-_STEP] is None:
-            continue
-        (up, gains), (down, loses) = best[_STEP], best[-_STEP]  # type: ignore[misc]  # neither is None
-        turns = "" if up == down else " The order turns between the two."
-        said.append(
-            f"{_upper(party)}: best with activity {_STEP:.0%} above plan is {titles[up]} ({_gain(gains)}), {_STEP:.0%} below it "
-            f"{titles[down]} ({_gain(loses)}).{turns}"
-        )
-    said.append(
-        f"Sums of {year}, the first year, against planned activity; `capitation compare` says where each party turns."
+        found = {change: _best(rows, codes) for change, rows in moved.items()}
+        if all(found.values()):
+            bests[party] = {change: best for change, best in found.items() if best is not None}
+    return [
+        *_in_one(bests, titles),
+        *_by_party(bests, titles),
+        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+    ]
+
+
+def _in_one(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+    """The options that suit the first two parties, above plan and below it."""
+    if not bests:
+        return []
+    first = list(bests)[:2]
+    above, below = ([titles[bests[party][change][0]] for party in first] for change in (_STEP, -_STEP))
+    said = " and ".join(
+        f"{party} {'do best ' if n == 0 else ''}under {title}"
+        for n, (party, title) in enumerate(zip(first, above, strict=True))
     )
+    return [f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(below)}."]
+
+
+def _by_party(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+    """A sentence a party: its best option above plan and below it, and what it gains there."""
+    said = []
+    for party, best in bests.items():
+        (up, gains), (down, loses) = best[_STEP], best[-_STEP]
+        if up == down:
+            said.append(f"{_upper(party)}: {titles[up]} above plan ({_gain(gains)}) and below it ({_gain(loses)}).")
+        else:
+            said.append(
+                f"{_upper(party)}: above plan {titles[up]} ({_gain(gains)}), below it {titles[down]} ({_gain(loses)}). The ranking changes in between."
+            )
     return said
 
 
@@ -186,7 +233,7 @@ def _best(rows: pl.DataFrame, codes: list[str]) -> tuple[str, int] | None:
 def what_to_buy(plan: WholePlan) -> list[str]:
     """The mix, its worth beside the bound, and the largest solutions in it."""
     if plan.mix is None:
-        return ["No mix was looked for: `capitation optimise`."]
+        return ["No mix has been sought: see `capitation optimise`."]
     outcome = plan.mix.outcome
     titles = {solution.id: solution.name for solution in outcome.problem.solutions}
     started = outcome.mix().filter(pl.col("start").is_not_null()).group_by("solution").agg(pl.col("start").min())
@@ -194,17 +241,17 @@ def what_to_buy(plan: WholePlan) -> list[str]:
     for code, year in started.sort("start", "solution").iter_rows():
         by_year.setdefault(str(year), []).append(titles[code])
     said = [f"{year}: start {listed(names)}." for year, names in by_year.items()]
-    return [headline_sentence(plan.mix), *said, "It rests on " + "; ".join(driver_lines(plan.mix)[:4]) + "."]
+    return [headline_sentence(plan.mix), *said, *worth_sentence(plan.mix)]
 
 
 def what_matters(plan: WholePlan) -> list[str]:
     """The three assumptions that move a headline most, from the log that ships, and whether it is stale."""
-    problem = None if plan.mix is None else plan.mix.outcome.problem
+    problem = plan.problem if plan.mix is None else plan.mix.outcome.problem
     scenario = Scenario.model_validate(plan.run.manifest.scenario)
     first = foremost(plan.run, PlanInputs(scenario, plan.pack, options=plan.document, problem=problem))
     if not first.sentences:
         return list(first.stale)
-    return [*first.sentences, *([f"This log may be stale: {'; '.join(first.stale)}."] if first.stale else [])]
+    return [*first.sentences, *([f"This list may be out of date: {'; '.join(first.stale)}."] if first.stale else [])]
 
 
 def _half(gap_pence: int) -> int:
@@ -217,7 +264,11 @@ def _half_of_all(rows: pl.DataFrame) -> int:
 
 
 def _gain(pence: int) -> str:
-    return f"{'+' if pence >= 0 else ''}{board_text(pence)}"
+    """A gain or a loss in millions, as every sum of these answers."""
+    millions = millions_text(abs(pence))
+    if millions == "0.0":
+        return "no change" if not pence else "£0.0m"
+    return f"{'-' if pence < 0 else '+'}£{millions}m"
 
 
 def _lower(title: str) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
@@ -98,6 +100,14 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401  # any cell of a frame
         text = f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
         return text.removeprefix("-") if not text.strip("-0.,") else text
     return str(value)
+
+
+def say(sentence: str, indent: int = 3) -> None:
+    """Print a sentence, indented: whole words to the width of a terminal, one line where it goes to a file."""
+    if console.is_terminal:
+        console.print(Padding(Text(sentence), (0, 0, 0, indent)))
+    else:
+        console.print(f"{' ' * indent}{sentence}", markup=False, soft_wrap=True)
 
 
 def listed(words: list[str]) -> str:

@@ -33,7 +33,9 @@ def recover_command(
         Path | None, typer.Option(help="File with the components of each practice; the published file by default.")
     ] = None,
     formula: Annotated[str | None, typer.Option(help="Id of the formula; that of the year by default.")] = None,
-    column: Annotated[str | None, typer.Option(help="Heading of the published column, where it is another.")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Heading of the published column, if it is a different one.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Area column to follow; the district by default.")] = None,
     year: FileYearOption = None,
     column_map: MapOption = None,
@@ -49,10 +51,10 @@ def recover_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recover the cost coefficient of every district from an overall column that was published.
+    """Recover each district's cost coefficient from a published overall column.
 
     With the formula's national weights known, the coefficient of a district is the median over its practices of
-    (published - prescribing and inequality terms) / blend. How far each practice is from it is said.
+    (published - prescribing and inequality terms) / blend. How far each practice is from it is reported.
     """
     catalogue = need_catalogue(DataPack(pack_folder(data)))
     mapping = parse_column_map(column_map or [])

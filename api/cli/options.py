@@ -37,41 +37,41 @@ def number(
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the data pack; the one that ships by default.")
-]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Data pack folder; by default the one that ships.")]
 
 RunsOption = Annotated[
-    Path, typer.Option("--out", help="Folder below which the run is written, in a folder named by its id.")
+    Path, typer.Option("--out", help="Folder under which the run is written, in a folder named by its id.")
 ]
 
 TableOption = Annotated[Path | None, typer.Option("--out", help="CSV or parquet file for the result.")]
 
-CsvOption = Annotated[bool, typer.Option("--csv", help="Export every frame as CSV as well.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Also export every frame as CSV.")]
 
-XlsxOption = Annotated[bool, typer.Option("--xlsx", help="Export one accessible workbook as well.")]
+XlsxOption = Annotated[bool, typer.Option("--xlsx", help="Also export one accessible workbook.")]
 
-FileYearOption = Annotated[str | None, typer.Option("--year", help="Year to use, where the file has several.")]
+FileYearOption = Annotated[str | None, typer.Option("--year", help="Year to use, if the file has several.")]
 
-MapOption = Annotated[list[str] | None, typer.Option("--map", help="Our column = the file's column; repeat for more.")]
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", help="OURS=THEIRS: our column name and the file's; repeat for more.")
+]
 
 SheetOption = Annotated[
     list[str] | None,
-    typer.Option("--sheet", help="Sheet of a workbook; FILE=SHEET where several tables are given."),
+    typer.Option("--sheet", help="Sheet of a workbook; FILE=SHEET if several tables are given."),
 ]
 
 HeadingOption = Annotated[
     list[str] | None,
-    typer.Option("--heading", help="Line of the headings, counted from 1; FILE=LINE where several tables are given."),
+    typer.Option("--heading", help="Row of the headings, counted from 1; FILE=ROW if several tables are given."),
 ]
 
 NoTotalOption = Annotated[
-    bool, typer.Option("--no-total-row", help="No row is the sum of the others, whatever it is called or adds up to.")
+    bool, typer.Option("--no-total-row", help="Treat no row as a total, whatever it is called or adds up to.")
 ]
 
 AcceptOption = Annotated[
     list[str] | None,
-    typer.Option("--accept", help="NAME=REASON: an implausible number that stands, and why; repeat for more."),
+    typer.Option("--accept", help="NAME=REASON: an implausible number to accept, and why; repeat for more."),
 ]
 
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a written run.")]
@@ -93,7 +93,7 @@ UncertaintyOption = Annotated[
 GapOption = Annotated[
     float | None,
     typer.Option(
-        help="Relative gap at which the search may stop, below 1; 0 proves the best. The problem's own by default.",
+        help="Relative gap at which the search may stop, below 1; 0 proves the optimum. The problem's own by default.",
         callback=number("a share from 0 to below 1, such as 0.005 for half a percent", 0, 1, below=True),
     ),
 ]
@@ -107,7 +107,7 @@ TimeOption = Annotated[
 
 StartOption = Annotated[
     Path | None,
-    typer.Option("--start", help="A mix found before (start.json of an earlier --out), to start the search from."),
+    typer.Option("--start", help="An earlier mix (start.json in an earlier --out folder) to start the search from."),
 ]
 
 ResultsOption = Annotated[Path | None, typer.Option("--out", help="Folder for the results.")]

@@ -34,6 +34,7 @@ from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
 from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -90,9 +91,9 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
         is_waiting = not worked.is_over
         said |= worked.answers
     otherwise = (
-        "Being worked out; this page looks again by itself."
+        "Being worked out; this page refreshes by itself."
         if is_waiting
-        else "This is seen by those who run the system."
+        else "Only those who run the system can see this."
     )
     links = [link.format(run=seen.id) for link in LINKS]
     found = []
@@ -109,7 +110,7 @@ def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
         return how_much(plan)
     rows = localities(seen.run, year).sort("total_pence")
     if rows.is_empty():
-        return [f"None of the localities of {year} are yours to see; the system's totals stand under Allocation."]
+        return [f"You have no access to any of the localities of {year}; the system's totals are under Allocation."]
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
     return [
         f"{board_text(int(rows['total_pence'].sum()))} in {year} for the {rows.height} localities that you see: from "
@@ -161,7 +162,7 @@ def _work(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | None
         for number in (3, 4, 5):
             worked.answers.setdefault(number, [f"This could not be worked out: {error.message}."])
     except Exception:
-        log.exception("the questions of a board met a fault")
+        log.exception("the board's questions met a fault")
         for number in (3, 4, 5):
             worked.answers.setdefault(number, ["This could not be worked out; the service's logs say why."])
     finally:
@@ -176,7 +177,7 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     document = read_options(chosen) if chosen is not None else stored
     if document is None:
         worked.answers[3] = [
-            "No contract options are stored on this scenario yet. Copy some under Contracts, and name this scenario in the copy."
+            "No contract options are stored for this scenario yet. Copy a set under Contracts, and name this scenario in the copy."
         ]
     else:
         plan = replace(plan, document=document)
@@ -184,13 +185,12 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
     if problem is None or chosen is None or document is None:
         worked.answers[4] = [
-            "No problem is stored that was made from this scenario, so no mix is looked for; whoever runs the service can make one."
+            "No problem made from this scenario is stored, so no mix is sought; whoever runs the service can make one."
         ]
         return
     start = problem.with_suffix("") / "start.json"
-    story = mix_story(
-        read_problem(problem), plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True
-    )
+    standing = on_run(read_problem(problem), problem, plan.run, plan.pack).problem
+    story = mix_story(standing, plan.run, plan.pack, read_former(start) if start.is_file() else None, short=True)
     plan = replace(plan, mix=story)
     worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
@@ -198,15 +198,18 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
     worked.frames |= {"mix_line": made.frames["mix_line"], "bridge": made.bridge}
     worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=made.bridge))]
-    worked.frames["frontier"] = trade_off_of(read_problem(problem), story.outcome).points
+    worked.frames["frontier"] = trade_off_of(standing, story.outcome).points
 
 
 def _as_page(line: str) -> str:
     """A sentence without the commands that the terminal names."""
     for command, words in (
-        ("`capitation compare` says where each party turns", "Compare says where each party turns"),
         (
-            "`capitation assumptions RUN` works it out again in a few minutes",
+            "`capitation compare` shows where each party's ranking changes",
+            "Compare shows where each party's ranking changes",
+        ),
+        (
+            "`capitation assumptions RUN` updates it in a few minutes",
             "whoever runs the service can work it out again",
         ),
     ):

@@ -92,7 +92,7 @@ class Gallery:
             return Picture(name, "This chart cannot be drawn", fault=_reason(error))
         except Exception:
             log.exception("the chart %s of %s met a fault", name, self.root)
-            said = "This chart could not be drawn; the service's log says why. The table has the same data."
+            said = "This chart could not be drawn; the service's log says why. The table shows the same data."
             return Picture(name, "This chart cannot be drawn", fault=said)
         root, query = f"{self.root}/charts/{name}", query_of(choice)
         return Picture(
@@ -210,7 +210,7 @@ def gallery_at(request: Request, address: str, result: str, name: str) -> tuple[
         seen = run_of(request, result)
         if name in OF_THE_MIX and seen.is_open and not worked_out(request, seen).is_over:
             raise ServiceError(
-                "not-found", "the mix of investments of this run is being worked out; look again in half a minute"
+                "not-found", "the mix of investments of this run is being worked out; come back in half a minute"
             )
         return gallery_of_run(request, seen), seen
     found = result_of(request, address, result)

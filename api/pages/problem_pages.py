@@ -11,7 +11,7 @@ from api.service.http.problems import Problem
 from api.service.security.addresses import PUBLIC
 
 NEXT = {
-    "unauthorised": "Sign in with the key you were given, or open the address that was printed when the service was started.",
+    "unauthorised": "Sign in with the key you were given, or open the address printed when the service started.",
     "forbidden": "Your key does not allow this. Sign in with another key, or ask whoever gave it to you.",
     "not-found": "Check the address, or start again from Home. Results are listed under Jobs.",
     "unknown-name": "Check the name, or choose one from the list it belongs to.",

@@ -52,7 +52,7 @@ class PageTable:
         links: where the cells of a column lead, by column.
         short: columns of money that are shown as a board says them.
         name: what its files are named.
-        most: how many of its rows a page shows; the files have all.
+        most: how many of its rows a page shows; the files have all of them.
     """
 
     caption: str
@@ -91,7 +91,7 @@ class PageTable:
     def cut(self) -> str:
         """How much of it a page shows, where that is not all."""
         return (
-            f"The first {self.most} of {self.frame.height:,} rows; the files have all."
+            f"The first {self.most} of {self.frame.height:,} rows; the files have all of them."
             if self.frame.height > self.most
             else ""
         )

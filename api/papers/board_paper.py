@@ -50,7 +50,7 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
         material = material.joined(material_of(each, pack))
     year = inputs.scenario.need_year
     have = Gathered(
-        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge")),
+        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge"), inputs.problem),
         charts_of(material),
         kept_log(run, inputs, folder),
         {**organisation_names(pack), **material.names},
@@ -58,7 +58,7 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     sections = tuple(matter(have) for matter in MATTERS)
     return BoardPaper(
         f"{inputs.scenario.title}: money for everything its population needs",
-        f"The board is asked to settle the allocations of {year}, and to say how the deficit is to be met.",
+        f"The board is asked to agree allocations for {year} and to decide how the deficit is to be met.",
         run.id,
         _facts(run, inputs),
         _decisions(have, sections),
@@ -82,13 +82,13 @@ def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
     year, frames = have.plan.year, have.frames
     rows = localities(have.plan.run, year)
     asked = [
-        f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as section 1 sets out."
+        f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as set out in section 1."
     ]
     under = rows.filter(pl.col("gap_pence") < 0)
     if under.height:
         cost = sum(-(gap // 2) for gap in under["gap_pence"])
         asked.append(
-            f"Say whether pace should be faster: closing half of the gap of the {under.height} localities under target costs {board_text(cost)} a year (section 2)."
+            f"Decide whether pace of change should be faster: closing half the gap of the {under.height} localities under target would cost {board_text(cost)} a year (section 2)."
         )
     chain = frames.get("bridge", pl.DataFrame())
     left = (
@@ -98,12 +98,12 @@ def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
     )
     if not left.is_empty():
         asked.append(
-            f"Note that {board_text(int(left['amount_pence'][0]))} of the deficit of {have.last} is left after all that is planned, and ask for a plan for it (section 3)."
+            f"Note that {board_text(int(left['amount_pence'][0]))} of the {have.last} deficit remains after everything planned, and commission a plan to close it (section 3)."
         )
     if have.plan.document is not None:
         document = have.plan.document
         asked.append(
-            f"Choose one of {len(document.options)} contract options from {document.first_year}: {listed([o.title for o in document.options])} (section 4)."
+            f"Choose one of {len(document.options)} contract options to apply from {document.first_year}: {listed([o.title for o in document.options])} (section 4)."
         )
     starts = first_starts(frames)
     if starts:
@@ -112,11 +112,11 @@ def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
         begun = sorted(titles.get(code, code) for code, when in starts.items() if when == first)
         spent = frames["mix_line"].filter(pl.col("year") == first)["spend_pence"].sum()
         asked.append(
-            f"Approve the start in {first} of {listed(begun)}; the mix spends {board_text(int(spent))} in that year (section 5)."
+            f"Approve the {first} starts: {listed(begun)}. The mix spends {board_text(int(spent))} in that year (section 5)."
         )
     if have.log is not None:
         asked.append(
-            f"Name owners for the assumptions of section 7: {have.log.weak} of {have.log.count} rest on weak evidence or carry no mark."
+            f"Appoint owners for the assumptions in section 7: {have.log.weak} of {have.log.count} rest on weak evidence or have not been graded."
         )
     return tuple(asked)
 
@@ -125,29 +125,29 @@ def _method(run: Run, charts: Charts) -> Section:
     """How the figures are worked out, what they rest on, and what is not in the paper."""
     points = (
         "Target share of an area = its weighted persons / weighted persons of the system. Weighted persons = registered persons x need index, "
-        "by the published formula of each stream of money.",
-        "Target = target share x money to share. Distance from target = allocation / target - 1. Pace of change moves an area's opening money "
-        "towards its target between a lower and an upper bound of growth, so that all areas together get the money exactly.",
-        "Money is whole pence. Parts are rounded so that they add to the whole at every level (largest remainder, ties by code).",
-        "Deficits are as printed in the published plan where it prints them; what published figures do not explain is a line of its own.",
-        "Contract options are settled by their own terms on the same activity; what one party pays another receives.",
-        "The mix of investments is found by linear programming with whole starts and whole wards, within limits of money, staff and room.",
-        "Figures that are assumed are marked so in the data, each with owner, evidence and range; section 7 ranks them by what they move.",
+        "by the published formula for each funding stream.",
+        "Target = target share x money to share. Distance from target = allocation / target - 1. Pace of change moves an area's opening allocation "
+        "towards its target within a minimum and a maximum growth, so that the areas' allocations add up exactly to the total.",
+        "Money is in whole pence. Parts are rounded so that they add up to the whole at every level (largest remainder, ties by code).",
+        "Deficits are those printed in the published plan where it gives them; whatever published figures do not explain is shown on a line of its own.",
+        "Contract options are settled on their own terms against the same activity; what one party pays, another receives.",
+        "The mix of investments is found by mixed-integer linear programming, with whole starts and whole wards, within limits on money, staff and capacity.",
+        "Assumed figures are marked as such in the data, each with an owner, its evidence and a range; section 7 ranks them by their effect.",
     )
     inputs = sorted(run.manifest.inputs.items())
     rows = [(name, checksum[:16]) for name, checksum in inputs[:_INPUTS_SHOWN]]
     if len(inputs) > _INPUTS_SHOWN:
-        rows.append((f"and {len(inputs) - _INPUTS_SHOWN} more, in the run's manifest", ""))
+        rows.append((f"and {len(inputs) - _INPUTS_SHOWN} more, listed in the run's manifest", ""))
     table = PaperTable(
-        "Inputs of the run with the beginnings of their checksums", ("Input", "Checksum"), tuple(rows), 2
+        "Inputs of the run, with the first digits of their checksums", ("Input", "Checksum"), tuple(rows), 2
     )
-    notes = tuple(f"Implausible number that stands: {note}" for note in run.manifest.notes)
-    not_drawn = tuple(f"Not drawn: {name}, for lack of {why}." for name, why in charts.lacking.items())
+    notes = tuple(f"Implausible figure accepted: {note}" for note in run.manifest.notes)
+    not_drawn = tuple(f"Chart not drawn: {name}, which needs {why}." for name, why in charts.lacking.items())
     return Section(
         "How was this worked out?",
         "Method, sources and what this paper does not show",
         (
-            f"Every figure comes from run {run.id}; `capitation trace` and the pages lead from any of them to the printed cell it rests on.",
+            f"Every figure comes from run {run.id}. `capitation trace` and the web pages lead from any of them back to the printed cell it rests on.",
         ),
         None,
         (table,),

@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from api.boards.questions import WholePlan, how_much, what_is_left, what_matters, which_contract, who_is_furthest
+from api.boards.risk.paragraph import current_paragraph
 from api.boards.risk.parties import party_sentences
 from api.boards.run import localities
 from api.charts import Choice, Figure
@@ -68,8 +69,8 @@ def money(have: Gathered) -> Section:
         else rows["persons"]
     )
     table = PaperTable(
-        f"Allocation to localities, {have.plan.year}; money in £ million unless said otherwise",
-        ("Locality", "Persons", "Allocation", "£ a head", "Need a head, system = 100", "Growth", "Target", "Distance"),
+        f"Allocation to localities, {have.plan.year}; £ million unless stated otherwise",
+        ("Locality", "Persons", "Allocation", "£ a head", "Need a head (system = 100)", "Growth", "Target", "Distance"),
         (
             *(
                 (
@@ -110,12 +111,12 @@ def deficit(have: Gathered) -> Section:
         return Section(
             asked,
             said[0],
-            lacks="a chain from the opening deficit: name one in the scenario (key chain)",
+            lacks="a bridge from the opening deficit: name one in the scenario (key chain)",
         )
     mine = chain.filter((pl.col("year") == have.last) & (pl.col("level") == "system")).sort("step")
     lines = PaperTable(
-        f"From the opening deficit to what is left, {have.last}",
-        ("Line", "Where it comes from", "£ million"),
+        f"From the opening deficit to the gap that remains, {have.last}",
+        ("Line", "Source", "£ million"),
         tuple(
             (title, source, _millions(pence))
             for title, source, pence in mine.select("title", "source", "amount_pence").iter_rows()
@@ -127,7 +128,7 @@ def deficit(have: Gathered) -> Section:
     start = amounts.get("printed_do_nothing", amounts.get("derived_do_nothing"))
     finding = said[0]
     if start is not None and "left" in amounts:
-        finding = f"{board_text(amounts['left'])} of the {board_text(start)} deficit of {have.last} is left."
+        finding = f"{board_text(amounts['left'])} of the {board_text(start)} deficit in {have.last} remains."
     return Section(asked, finding, tuple(said), figure, (lines, *_organisations(have)), lacks=lacks)
 
 
@@ -139,8 +140,8 @@ def _organisations(have: Gathered) -> list[PaperTable]:
     columns = ("organisation_code", "income_pence", "cost_pence", "position_pence", "control_total_pence", "is_met")
     return [
         PaperTable(
-            f"Organisations when nothing is done, after sustainability funding, {have.last}",
-            ("Organisation", "Income, £ million", "Cost, £ million", "Position, £ million", "Must reach, £ million", "Reached"),
+            f"Organisations' positions if nothing is done, after sustainability funding, {have.last}",
+            ("Organisation", "Income, £ million", "Cost, £ million", "Position, £ million", "Control total, £ million", "Met"),
             tuple(
                 (
                     have.named(code), _millions(income), _millions(cost), _millions(left), "none" if must is None else _millions(must),
@@ -158,7 +159,7 @@ def contracts(have: Gathered) -> Section:
     if have.plan.document is None:
         return Section(
             asked,
-            "No contract options were tried on this run.",
+            "No contract options have been compared on this run.",
             lacks="contract options: `capitation compare` or `capitation plan`",
         )
     document = have.plan.document
@@ -166,7 +167,7 @@ def contracts(have: Gathered) -> Section:
     rows = have.frames.get("plan_position", pl.DataFrame())
     if rows.is_empty():
         return Section(
-            asked, f"{len(document.options)} contract options were tried.", tuple(said), have.figure("payoff"),
+            asked, f"{len(document.options)} contract options were compared.", tuple(said), have.figure("payoff"),
             lacks="positions of organisations under each option: `capitation plan`",
         )  # fmt: skip
     titles = {option.id: option.title for option in document.options}
@@ -186,22 +187,22 @@ def contracts(have: Gathered) -> Section:
     )
     reached = {option: (won, tested, left) for option, won, tested, left in met.iter_rows()}
     table = PaperTable(
-        f"What organisations end {have.last} with under each contract option, mix included, £ million; those without a target whom no option moves are in the sum alone",
+        f"Organisations' positions in {have.last} under each contract option, including the mix, £ million; organisations that have no control total and are unaffected by the options appear only in the total",
         ("Organisation", *(titles[option] for option in options)),
         (
             *((have.named(row["organisation_code"]), *(_millions(row[option]) for option in options)) for row in wide.iter_rows(named=True)),
             ("All organisations together", *(_millions(reached[option][2]) for option in options)),
-            ("Bodies that reach their control total", *(f"{reached[option][0]} of {reached[option][1]}" for option in options)),
+            ("Organisations that meet their control total", *(f"{reached[option][0]} of {reached[option][1]}" for option in options)),
         ),
     )  # fmt: skip
     best = max(options, key=lambda option: (reached[option][0], reached[option][2]))
     won, tested, left = reached[best]
     if not tested:
-        finding = f"With the mix, organisations together end {have.last} with {board_text(left)} under {titles[best]}; none has a control total."
+        finding = f"With the mix, organisations together end {have.last} at {board_text(left)} under {titles[best]}; none has a control total."
     else:
         apart = len({reached[option][0] for option in options}) > 1
-        others = ", the most of the options." if apart else ", as under every other option."
-        finding = f"With the mix, {won} of {tested} bodies reach their control total in {have.last} under {titles[best]}{others}"
+        others = ", the most under any option." if apart else ", the same number as under every other option."
+        finding = f"With the mix, {won} of {tested} organisations meet their control total in {have.last} under {titles[best]}{others}"
     return Section(asked, finding, tuple(said), have.figure("payoff"), (_short(table),))
 
 
@@ -210,9 +211,7 @@ def investment(have: Gathered) -> Section:
     asked = "What should be invested in?"
     rows = have.frames.get("mix_line", pl.DataFrame())
     if rows.is_empty():
-        return Section(
-            asked, "No mix of investments is in this run.", lacks="the mix of investments: `capitation plan`"
-        )
+        return Section(asked, "This run has no mix of investments.", lacks="the mix of investments: `capitation plan`")
     sums = rows.group_by("solution", "title").agg(
         pl.col("avoided_units", "cost_released_pence", "savings_pence", "spend_pence", "gain_pence").sum()
     )
@@ -220,8 +219,8 @@ def investment(have: Gathered) -> Section:
     spend, gain = int(sums["spend_pence"].sum()), int(sums["gain_pence"].sum())
     starts, years = first_starts(have.frames), rows["year"].unique().sort().to_list()
     table = PaperTable(
-        f"The mix by solution, {years[0]} to {years[-1]} together",
-        ("Solution", "First start", "Activity avoided", "Cost released, £ million", "Savings, £ million", "Own spend, £ million", "Gain, £ million"),
+        f"The mix by solution, {years[0]} to {years[-1]} in total",
+        ("Solution", "First start", "Activity avoided", "Cost released, £ million", "Savings, £ million", "Cost of solution, £ million", "Net gain, £ million"),
         (
             *(
                 (title, starts.get(code, "–"), f"{avoided:,}", *(_millions(pence) for pence in money_of))
@@ -235,14 +234,14 @@ def investment(have: Gathered) -> Section:
     )  # fmt: skip
     worth = have.frames.get("mix_worth", pl.DataFrame())
     said = [
-        f"The plan's own savings programmes make {board_text(int(sums['savings_pence'].sum()))} of the gain; the rest is cost that providers no "
-        f"longer have ({board_text(int(sums['cost_released_pence'].sum()))}) less what the solutions spend."
+        f"The plan's own savings programmes account for {board_text(int(sums['savings_pence'].sum()))} of the gain; the rest is cost that providers no "
+        f"longer bear ({board_text(int(sums['cost_released_pence'].sum()))}), less what the solutions cost."
     ]
     if not worth.is_empty():
         said.append(
-            f"Discounted, the mix is worth {board_text(nearest(Decimal(str(worth['pounds'].sum())) * 100))} to the system."
+            f"The net present value of the mix to the system is {board_text(nearest(Decimal(str(worth['pounds'].sum())) * 100))}."
         )
-    finding = f"{sums.filter(pl.col('solution').is_in(list(starts))).height if starts else sums.height} solutions spend {board_text(spend)} over the years and leave the system {board_text(gain)} better off."
+    finding = f"{sums.filter(pl.col('solution').is_in(list(starts))).height if starts else sums.height} solutions cost {board_text(spend)} over the period and leave the system {board_text(gain)} better off."
     return Section(asked, finding, tuple(said), have.figure("mix"), (_short(table),))
 
 
@@ -251,20 +250,32 @@ def risk(have: Gathered) -> Section:
     asked = "How sure are we, and who bears the risk?"
     chances = have.frames.get("party_chance", pl.DataFrame())
     figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
+    kept = current_paragraph(have.plan.document, have.plan.pack, have.plan.run) if have.plan.document else []
+    if chances.is_empty() and kept:
+        return Section(
+            asked, _at_risk(have), tuple(kept), figure,
+            lacks="a simulation of its own, which adds charts of these chances: `capitation simulate SCENARIO --out DIR`, then `--with DIR`",
+        )  # fmt: skip
     if chances.is_empty():
         return Section(
-            asked, "No chances are given with this paper: its run has not been simulated.", figure=figure,
+            asked, "This paper gives no probabilities: its run has not been simulated.", figure=figure,
             lacks="a simulation: `capitation simulate SCENARIO --out DIR`, then `--with DIR`",
         )  # fmt: skip
     if have.plan.document is None:
         return Section(
             asked,
-            "A simulation stands beside this run, but not the options that it was made of.",
+            "This run was simulated, but the contract options it was simulated under are missing.",
             figure=figure,
             lacks="contract options",
         )
     said = party_sentences(have.plan.document, have.frames, have.names)
-    return Section(asked, said[0], tuple(said[1:]), figure)
+    return Section(asked, _at_risk(have), tuple(said), figure)
+
+
+def _at_risk(have: Gathered) -> str:
+    document = have.plan.document
+    year = "" if document is None else f" in {document.first_year}"
+    return f"The chance that an organisation misses its control total{year} depends on the contract chosen."
 
 
 def assumptions(have: Gathered) -> Section:
@@ -274,15 +285,15 @@ def assumptions(have: Gathered) -> Section:
     if have.log is None:
         return Section(
             asked,
-            "No log of assumptions is kept for this run.",
+            "This run has no log of assumptions.",
             tuple(said),
             lacks="its log of assumptions: `capitation assumptions RUN`",
         )
     log = have.log
     first = log.assumptions[:10]
     table = PaperTable(
-        "The first ten assumptions, the largest effect first",
-        ("Assumption", "Evidence", "Owner", "Headline that it moves most", "At its low end", "As assumed", "At its high end"),
+        "The ten assumptions with the largest effect",
+        ("Assumption", "Evidence", "Owner", "Headline it moves most", "At the low end", "As assumed", "At the high end"),
         tuple(
             (
                 subject(each, have.names), EVIDENCE[each.quality], each.owner or "none named",
@@ -298,7 +309,7 @@ def assumptions(have: Gathered) -> Section:
         ),
         4,
     )  # fmt: skip
-    finding = f"{log.count} assumptions stand behind this paper; {log.weak} rest on weak evidence or carry no mark, and {log.stand_ins} state no range."
+    finding = f"{log.count} assumptions lie behind this paper: {log.weak} rest on weak evidence or have not been graded, and {log.stand_ins} have no stated range."
     return Section(asked, finding, tuple(said), have.figure("tornado"), (table,))
 
 
@@ -318,7 +329,7 @@ def _short(block: PaperTable) -> PaperTable:
     if len(block.rows) <= _MOST_ROWS:
         return block
     left = len(block.rows) - _MOST_ROWS
-    more = (f"and {left} more, in the workbook", *[""] * (len(block.heads) - 1))
+    more = (f"and {left} more in the workbook", *[""] * (len(block.heads) - 1))
     return PaperTable(block.caption, block.heads, (*block.rows[:_MOST_ROWS], more), block.words)
 
 

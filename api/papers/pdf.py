@@ -50,14 +50,19 @@ def source(paper: BoardPaper) -> str:
         f"#text(size: 13pt, {_text(paper.purpose)})",
         "#table(columns: (auto, 1fr), stroke: none, inset: (x: 0pt, y: 2.5pt), column-gutter: 12pt, "
         f"table.header([Filed under], []), {', '.join(f'[#strong({_text(name)})], [#{_text(said)}]' for name, said in paper.facts)})",
-        '== #"Decisions asked of the board"',
+        '== #"Decisions sought from the board"',
         *(f"+ #{_text(each)}" for each in paper.decisions),
-        '== #"The answers in short"',
+        '== #"The answers in brief"',
         *(f"- #strong({_text(section.asked)}) #{_text(section.finding)}" for section in paper.sections[:-1]),
     ]
     for number, section in enumerate(paper.sections, 1):
         lines += _section(number, section, paper)
     return "\n\n".join(lines) + "\n"
+
+
+def pictures(paper: BoardPaper) -> dict[str, str]:
+    """The charts that the Typst document refers to, as SVG by file name."""
+    return {_picture(each): _own_fonts(svg(each.figure)) for each in paper.sections if each.figure is not None}
 
 
 def pdf(paper: BoardPaper) -> bytes:
@@ -71,9 +76,8 @@ def pdf(paper: BoardPaper) -> bytes:
     with tempfile.TemporaryDirectory() as folder, as_file(files("api.papers") / "fonts") as fonts:
         main = Path(folder) / "paper.typ"
         main.write_text(source(paper), encoding="utf-8")
-        for section in paper.sections:
-            if section.figure is not None:
-                (Path(folder) / _picture(section)).write_text(_own_fonts(svg(section.figure)), encoding="utf-8")
+        for name, picture in pictures(paper).items():
+            (Path(folder) / name).write_text(picture, encoding="utf-8")
         made = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts)])
         return bytes(typst.compile(str(main), format="pdf", pdf_standards="ua-1", font_paths=made, timestamp=0))
 
@@ -88,7 +92,7 @@ def _section(number: int, section: Section, paper: BoardPaper) -> list[str]:
         figure = section.figure
         notes = " ".join([*figure.notes, f"({paper.tag})"])
         lines.append(
-            f'#figure(image("{_picture(section)}", width: 100%, height: {_height(section)}, alt: {_text(figure.alt)}), kind: image, supplement: none, alt: {_text(figure.alt)}, '
+            f'#figure(image("{_picture(section)}", width: 100%, height: {_height(section)}, fit: "contain", alt: {_text(figure.alt)}), kind: image, supplement: none, alt: {_text(figure.alt)}, '
             f"caption: [#{_text(notes)}])"
         )
     lines += [_table(table, paper) for table in section.tables]
@@ -100,18 +104,23 @@ def _table(table: PaperTable, paper: BoardPaper) -> str:
     align = ", ".join("left" if k < table.words else "right" for k in range(len(table.heads)))
     wide = ", ".join(f"{_weight(table, k)}fr" for k in range(len(table.heads)))
     heads = ", ".join(f"[#{_text(head)}]" for head in table.heads)
-    rows = ",\n  ".join(", ".join(f"[#{_text(cell)}]" for cell in row) for row in table.rows)
+    rows = ",\n  ".join(", ".join(_cell(cell) for cell in row) for row in table.rows)
     return (
         f"#figure(kind: table, supplement: none, caption: [#{_text(f'{table.caption} ({paper.tag})')}], "
         f"table(columns: ({wide},), align: ({align},), table.header({heads}),\n  {rows}))"
     )
 
 
+def _cell(words: str) -> str:
+    """A cell; one figure stays on one line, its minus with it."""
+    return f"[#{_text(words)}]" if " " in words or len(words) > 12 else f"[#box({_text(words)})]"
+
+
 def _weight(table: PaperTable, column: int) -> int:
     """The part of the page's width that a column needs, from the longest of its cells and of the words in its heading."""
     cells = max((len(row[column]) for row in table.rows), default=0)
     words = max(len(word) for word in table.heads[column].split()) + 2
-    return max(words, min(cells, 30 if column < table.words else 12) + 2, 7)
+    return max(words, min(cells, 28) + 2 if column < table.words else min(cells, 12) + 6, 7)
 
 
 def _picture(section: Section) -> str:

@@ -29,7 +29,7 @@ def slides(paper: BoardPaper) -> bytes:
     about.title, about.author, about.language, about.keywords = paper.title, "Capitation", "en-GB", paper.tag
     about.created = about.modified = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
     _words(book, paper.title, (paper.purpose, *(f"{name}: {said}" for name, said in paper.facts)), paper.tag)
-    _words(book, "Decisions asked of the board", paper.decisions, paper.tag, numbered=True)
+    _words(book, "Decisions sought from the board", paper.decisions, paper.tag, numbered=True)
     for section in paper.sections:
         if section.figure is not None:
             _chart(book, section, paper.tag)
@@ -109,7 +109,10 @@ def _table(book: Any, title: str, table: PaperTable, section: Section, tag: str)
     from pptx.util import Inches, Pt
 
     slide = _titled(book, title, tag)
-    rows = table.rows[:_ROWS]
+    rows = table.rows
+    if len(rows) > _ROWS:  # the last row is the sum
+        left = (f"{len(rows) - _ROWS} more rows in the paper", *[""] * (len(table.heads) - 1))
+        rows = (*rows[: _ROWS - 2], left, rows[-1])
     shape = slide.shapes.add_table(
         len(rows) + 1, len(table.heads), Inches(0.6), Inches(1.75), Inches(12.1), Inches(0.3 * (len(rows) + 1))
     )

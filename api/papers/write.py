@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from api.papers.model import BoardPaper
 from capitation.errors import CapitationError, SourceError
-from capitation.records.whole_files import write_whole
+from capitation.records.whole_files import write_all_whole
 
 
 def _pdf(paper: BoardPaper) -> bytes:
@@ -20,6 +21,12 @@ def _source(paper: BoardPaper) -> bytes:
     from api.papers.pdf import source
 
     return source(paper).encode()
+
+
+def _pictures(paper: BoardPaper) -> dict[str, str]:
+    from api.papers.pdf import pictures
+
+    return pictures(paper)
 
 
 def _html(paper: BoardPaper) -> bytes:
@@ -67,11 +74,18 @@ def paper_bytes(paper: BoardPaper, kind: str) -> bytes:
 
 
 def write_paper(paper: BoardPaper, path: Path) -> Path:
-    """Write a paper; the file appears only once it is whole.
+    """Write a paper; the file appears only once it is whole, as a .typ with the charts that it refers to beside it.
 
     Raises:
         SourceError: the ending is none of `KINDS`, or the file cannot be written.
         CapitationError: a library that sets papers is not installed.
     """
-    content = paper_bytes(paper, checked_kind(path))
-    return write_whole(path, lambda partial: partial.write_bytes(content) and None)
+    kind = checked_kind(path)
+    content = paper_bytes(paper, kind)
+    beside = _pictures(paper) if kind == ".typ" else {}
+    files = {path: content, **{path.with_name(name): text.encode() for name, text in beside.items()}}
+    return write_all_whole({each: partial(_fill, bytes_of) for each, bytes_of in files.items()})[0]
+
+
+def _fill(content: bytes, path: Path) -> None:
+    path.write_bytes(content)

@@ -73,7 +73,7 @@ class RegisterDocument(Document):
     id: str
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """What it holds, and for which day or year."""
     is_synthetic: bool

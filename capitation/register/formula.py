@@ -56,7 +56,7 @@ class PersonComponent(Document):
     id: str
     """Short name, unique in the formula."""
     title: str
-    """Name for people."""
+    """Display name."""
     share: Decimal = Field(ge=0)
     """Its share of the weighted persons; shares add to 1."""
     weights: str
@@ -75,7 +75,7 @@ class PersonFormula(Document):
     id: str
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """The formula in words and symbols."""
     source: str

@@ -133,7 +133,7 @@ class Scenario(Document):
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str = ""
     """What it shows."""
     system_code: str

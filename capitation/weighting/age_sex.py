@@ -93,7 +93,7 @@ class AgeSexDocument(Document):
     id: str
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """The formula in words and symbols."""
     weights: str

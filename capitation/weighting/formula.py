@@ -72,7 +72,7 @@ class Component(Document):
     id: str
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """What is weighted."""
     kind: Literal["service", "inequality", "published overall"]
@@ -93,7 +93,7 @@ class CostIndex(Document):
     id: str
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """What cost it stands for."""
     column: str
@@ -127,7 +127,7 @@ class Vintage(Document):
     year: FinancialYear
     """Allocation year of the columns."""
     title: str
-    """Name for people."""
+    """Display name."""
     contains: tuple[str, ...]
     """Ids of the cost indices that the columns already contain."""
     contained_in: tuple[str, ...]
@@ -172,7 +172,7 @@ class Block(Document):
     id: str
     """Short name, unique in the formula."""
     title: str
-    """Name for people."""
+    """Display name."""
     components: tuple[WeightedComponent, ...] = Field(min_length=1)
     """The components blended; their weights add to 1."""
     inequality: WeightedComponent | None = None
@@ -205,7 +205,7 @@ class FormulaDocument(Document):
     id: str
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """The formula in words and symbols."""
     years: tuple[FinancialYear, ...] = Field(min_length=1)

@@ -60,7 +60,7 @@ class PlaceToolLayout(Document):
     id: str
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     years: tuple[FinancialYear, ...]
     """Years published under these headings."""
     source: str

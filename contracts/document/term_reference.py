@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from capitation.records.described import sentences
 from contracts.document.schema import any_term
 from contracts.terms import all_terms
 from contracts.terms._base import Case, Term
@@ -20,7 +21,7 @@ def _term(name: str, term: type[Term]) -> str:
     built = any_term().validate_python({"term": name, "step": "result", **case.fields})
     common = set(Term.model_fields)
     fields = [
-        f"- `{info.alias or field}`{'' if info.is_required() else ' (optional)'}: {' '.join((info.description or '').split())}"
+        f"- `{info.alias or field}`{'' if info.is_required() else ' (optional)'}: {' '.join(sentences(term)[field].split())}"
         for field, info in term.model_fields.items()
         if field not in common
     ]

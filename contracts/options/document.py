@@ -44,7 +44,7 @@ class ActivityCase(Document):
     id: str = Field(pattern=ID)
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     of: str
     """What it starts from: "plan", or a case of the run's activity such as "unmitigated"."""
     change: Decimal = Field(default=Decimal(0), ge=-1)
@@ -66,7 +66,7 @@ class ProviderGroup(Document):
     id: str = Field(pattern=ID)
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     providers: tuple[str, ...] = Field(min_length=1)
     """Codes of the providers."""
 
@@ -133,7 +133,7 @@ class ContractOption(Document):
     id: str = Field(pattern=ID)
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str = ""
     """What it is, in a sentence."""
     contracts: tuple[GroupContract, ...] = Field(min_length=1)
@@ -179,7 +179,7 @@ class ContractOptions(Document):
     id: str = Field(pattern=ID)
     """Short name."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str = ""
     """What is compared."""
     scenario: str

@@ -51,7 +51,7 @@ def test_people_see_sentences_with_owner_evidence_and_both_ends(capitation, writ
     assert answer.code == 0
     said = " ".join(answer.out.split())
     assert (
-        "1. Cost at plan (1.00, tested from 0.97 to 1.05; weak evidence, System finance director): the position of "
+        "1. Cost at plan (1.00, tested from 0.97 to 1.05; weak evidence; owner: System finance director): the position of "
         in said
     )
     assert "at the low end and" in said

@@ -58,6 +58,16 @@ def test_people_see_one_year_in_words(capitation, written):
     assert "bodies reach their control total" in answer.out
 
 
+def test_people_see_every_year_in_short_and_the_last_one_in_full(capitation, written):
+    out = capitation("bridge", written).out
+    (left,) = re.findall(r"│ What is left +│ +([\d.]+) │ +[\d.]+ │ +[\d.]+ │ +[\d.]+ │ +([\d.]+) │", out)
+    assert left == ("2.2", "140.5")
+    assert out.count("203,000,000.00") == 1
+    assert "printed deficit is kept as printed" in out
+    assert "The same by organisation, deficits above nothing, 2020/21" in out
+    assert "The same by organisation, deficits above nothing, 2016/17" not in out
+
+
 def test_a_smaller_run_says_which_stages_it_lacks_and_draws_its_waterfall(capitation, written, tmp_path):
     answer = capitation("bridge", written, "--year", "2020/21", "--svg", tmp_path / "chain.svg")
     assert answer.code == 0

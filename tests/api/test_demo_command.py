@@ -52,13 +52,18 @@ def test_the_demo_answers_six_questions_on_at_most_four_screens(demo, monkeypatc
     )
     assert "£1,535.7m in 2018/19 for 25 localities" in answers[ASKED[0]]
     assert "Closing half of that would cost" in answers[ASKED[1]]
-    assert "Doing nothing leaves £203.0m in 2020/21" in answers[ASKED[2]]
-    assert re.search(r"funding £62\.5m and the mix .* £\d+\.\dm meets a part, and £\d+\.\dm is left", answers[ASKED[2]])
-    assert "The order turns between the two" in answers[ASKED[3]]
+    assert "Doing nothing leaves a gap of £203.0m in 2020/21" in answers[ASKED[2]]
+    assert re.search(
+        r"funding \(£62\.5m\) and the mix of investments \(£\d+\.\dm\) meet part of it; £\d+\.\dm remains",
+        answers[ASKED[2]],
+    )
+    assert "most of what is left falls on" in answers[ASKED[2]]
+    assert not re.search(r"£[\d.,]+k|£0\.00", shown)  # a first screen in one unit
+    assert "The ranking changes in between" in answers[ASKED[3]]
     assert "The best mix for the plan's money and staff is worth" in answers[ASKED[4]]
     assert "1,535,741" in shown
     assert "would keep every locality's loss within 1.0% of its plan in 9 of 10 years" in shown
-    assert "changed and may be stale" not in shown
+    assert "changed and may be out of date" not in shown
 
 
 def test_closing_half_of_the_gap_is_half_of_what_the_table_shows(blmk_run, pack):
@@ -68,13 +73,13 @@ def test_closing_half_of_the_gap_is_half_of_what_the_table_shows(blmk_run, pack)
     assert f"({board_text(-furthest['closing_dft_pence'])}) under its target" in first
     assert f"would cost {board_text(-(furthest['closing_dft_pence'] // 2))} a year" in first
     halves = sum(-(pence // 2) for pence in distances["closing_dft_pence"] if pence < 0)
-    assert f"every locality under target, {board_text(halves)}" in first
+    assert f"every locality under target would cost {board_text(halves)}" in first
 
 
 def test_a_stage_that_a_run_lacks_is_said(blmk_run, pack):
     plan = WholePlan(blmk_run, "2018/19", pack)
-    assert which_contract(plan) == ["No contract options were tried on this run: `capitation compare`."]
-    assert what_to_buy(plan) == ["No mix was looked for: `capitation optimise`."]
+    assert which_contract(plan) == ["No contract options have been compared on this run: see `capitation compare`."]
+    assert what_to_buy(plan) == ["No mix has been sought: see `capitation optimise`."]
     assert "has no localities in 1999/00" in how_much(WholePlan(blmk_run, "1999/00", pack))[0]
 
 

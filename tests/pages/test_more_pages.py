@@ -96,12 +96,12 @@ def test_pace_and_corridor_have_sliders_and_a_floor_below_the_cap_is_refused_in_
         assert f'type="range" id="{name}"' in page.text
     moved = words(site.analyst.get("/what-if?floor=1&inner_edge=2"))
     assert (
-        "With the least that anybody grows at 1% and where sharing of gains and losses begins at 2% £2.5m moves between localities"
+        "With the minimum growth for any area at 1% and where sharing of gains and losses begins at 2% £2.5m moves between localities"
         in moved
     )
     assert "Under Capitation with a gain and loss corridor: commissioners gain" in moved
     same = words(site.analyst.get("/what-if?cap=5.05&floor=2&growth=0"))
-    assert "Nothing is moved" in same
+    assert "Nothing has been changed" in same
     refused = site.analyst.get("/what-if?floor=0")
     assert refused.status_code == 422
     assert "These cannot go together" in words(refused)

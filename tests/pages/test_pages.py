@@ -16,7 +16,7 @@ def test_home_answers_the_first_three_questions_from_the_numbers(site):
     said = words(site.analyst.get("/"))
     assert "£1,535.7m in 2018/19 for 25 localities" in said
     assert "Crown is 4.0% (£2.8m) under its target. Closing half of that would cost £1.4m a year" in said
-    assert "Doing nothing leaves £203.0m in 2020/21" in said
+    assert "Doing nothing leaves a gap of £203.0m in 2020/21" in said
 
 
 @pytest.mark.parametrize("address", [href for href, _ in NAVIGATION] + ["/runs", "/catalogue", "/data-packs"])
@@ -113,7 +113,7 @@ def test_a_partner_sees_own_rows_only(site):
     own = partner.get(f"/allocations/{site.run_id}?as=csv").text.splitlines()
     assert len(own) < len(whole)
     assert set(own) <= set(whole)
-    assert "This is seen by those who run the system" in words(partner.get("/"))
+    assert "Only those who run the system can see this" in words(partner.get("/"))
 
 
 def test_the_first_key_is_made_on_a_page_and_closes_the_way_in(empty_site):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 
 from api.boards.tables import console, show
-from capitation.money.pence import board_text
+from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
 from capitation.run.run import Run
 from optimiser.links.under_contracts import UnderContracts
@@ -37,11 +37,28 @@ def show_chain(run: Run, year: str) -> None:
         console.print(targets_sentence(run, year), markup=False, soft_wrap=True)
 
 
+def show_years(run: Run) -> None:
+    """Print the system's chain of every year beside each other, in £ million."""
+    system = run.bridge.filter(pl.col("level") == "system").sort("year", "step")
+    years = system.get_column("year").unique().sort().to_list()
+    lines = system.sort("step").group_by("line", maintain_order=True).agg(pl.col("title").first())
+    amounts = {(line, year): pence for line, year, pence in system.select("line", "year", "amount_pence").iter_rows()}
+    columns = {
+        year: [f"{millions_text(amounts[line, year]) if (line, year) in amounts else '':>7}" for line in lines["line"]]
+        for year in years
+    }
+    show(pl.DataFrame({"line": lines["title"], **columns}), "From the opening deficit to what is left, £ million")
+    if "printed_do_nothing" in lines["line"]:
+        console.print(
+            "The printed deficit is kept as printed: a changed assumption moves what is derived, and what is not explained by as much the other way.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def organisation_table(run: Run, year: str) -> pl.DataFrame:
     """One row an organisation: its part of each line of the chain, and by how much it misses its control total."""
-    named = dict(
-        run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").iter_rows()
-    )
+    named = _names(run)
     growth = ["volume", "price", "drugs", "specialised_growth"]
     lines = run.bridge.filter((pl.col("year") == year) & (pl.col("level") == "organisation")).with_columns(
         pl.when(pl.col("line").is_in(growth)).then(pl.lit("growth")).otherwise(pl.col("line")).alias("line")
@@ -105,13 +122,32 @@ def show_mix_lines(run: Run, year: str) -> None:
     show(table, f"The mix by solution, {year}, £ thousand")
 
 
+def show_plan_ends(run: Run, year: str) -> None:
+    """Print where each organisation ends a year under every option, beside its control total, in £ thousand."""
+    if "plan_position" not in run.frames:
+        return
+    rows = run.frame("plan_position").filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    options = rows.get_column("option").unique().sort().to_list()
+    wide = rows.pivot(
+        on="option",
+        on_columns=options,
+        index=["role", "organisation_code", "control_total_pence"],
+        values="position_pence",
+    ).sort("role", "organisation_code")
+    table = wide.select(
+        pl.col("organisation_code").replace(_names(run)).alias("organisation"),
+        *(_thousands(wide[option], option.replace("-", " ")) for option in options),
+        _thousands(wide["control_total_pence"], "must reach"),
+    )
+    show(table, f"Positions with the mix under each contract option, surpluses above nothing, {year}, £ thousand")
+    for option in options:
+        console.print(_targets_under(rows.filter(pl.col("option") == option), option), markup=False, soft_wrap=True)
+
+
 def show_plan_positions(run: Run, year: str) -> None:
     """Print each option's positions against control totals in a year, in £ thousand."""
     if "plan_position" not in run.frames:
         return
-    named = dict(
-        run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").iter_rows()
-    )
     rows = run.frame("plan_position").filter((pl.col("year") == year) & (pl.col("role") != "payer"))
     for option in rows.get_column("option").unique().sort():
         mine = rows.filter(pl.col("option") == option).sort("role", "organisation_code")
@@ -120,18 +156,28 @@ def show_plan_positions(run: Run, year: str) -> None:
             "control_total_pence": "must reach",
         }  # fmt: skip
         table = mine.select(
-            pl.col("organisation_code").replace(named).alias("organisation"),
-            *(
-                pl.Series(title, [None if p is None else _thousand(p) for p in mine[name]], dtype=pl.Int64)
-                for name, title in columns.items()
-            ),
+            pl.col("organisation_code").replace(_names(run)).alias("organisation"),
+            *(_thousands(mine[name], title) for name, title in columns.items()),
         )
-        show(table, f"Positions under {option}, {year}, £ thousand")
-        tested = mine.drop_nulls("is_met")
-        console.print(
-            f"Together {board_text(int(mine['position_pence'].sum()))}; {tested.filter(pl.col('is_met')).height} of {tested.height} bodies reach their control total.",
-            markup=False,
-        )
+        show(table, f"Positions under {option}, surpluses above nothing, {year}, £ thousand")
+        console.print(_targets_under(mine, option), markup=False, soft_wrap=True)
+
+
+def _targets_under(rows: pl.DataFrame, option: str) -> str:
+    tested = rows.drop_nulls("is_met")
+    return (
+        f"Under {option.replace('-', ' ')}: together {board_text(int(rows['position_pence'].sum()))}; "
+        f"{tested.filter(pl.col('is_met')).height} of {tested.height} bodies reach their control total."
+    )
+
+
+def _thousands(pence: pl.Series, title: str) -> pl.Series:
+    return pl.Series(title, [None if p is None else _thousand(p) for p in pence], dtype=pl.Int64)
+
+
+def _names(run: Run) -> dict[str, str]:
+    named = run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"]))
+    return dict(named.select("code", "name").iter_rows())
 
 
 def show_who_gains(found: UnderContracts, year: str) -> None:

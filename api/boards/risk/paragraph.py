@@ -7,15 +7,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
-from api.boards.risk.parties import party_sentences
+from api.boards.risk.parties import party_summary
 from api.charts.material import names_of
-from capitation.chance.document import Uncertainty
+from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import InfeasibleError
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from contracts.options.document import ContractOptions
-from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily, read_family
 from contracts.risk.design.search import Designed
 from contracts.risk.design.study import design_family
@@ -41,6 +40,8 @@ def risk_paragraph(  # what is simulated, and how closely
 ) -> str:
     """How likely each party is to miss its total under each option and why, then the terms of a family that make localities safe.
 
+    One line a role, and one for the terms.
+
     Args:
         document: the options.
         pack: data pack with the contracts and families that ship.
@@ -61,10 +62,10 @@ def risk_paragraph(  # what is simulated, and how closely
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
-    return " ".join([*party_sentences(made.document, frames, names_of(run, pack)), safe])
+    return "\n".join([*party_summary(made.document, frames, names_of(run, pack)), safe])
 
 
-REMAKE = "`capitation simulate {scenario} --keep FILE` works it out again in under a minute"
+REMAKE = "`capitation simulate {scenario} --keep FILE` updates it in under a minute"
 
 
 def kept_paragraph(
@@ -90,12 +91,22 @@ def shown_paragraph(document: ContractOptions, pack: DataPack, run: Run, uncerta
     remake = REMAKE.format(scenario=document.scenario)
     found = shipped_paragraph(pack, document.scenario)
     if found is None:
-        return [f"How likely each party is to miss its total is not kept for {document.scenario!r}; {remake}."]
+        return [f"No paragraph on risk is stored for {document.scenario!r}; {remake}."]
     moved = stale_because(found, rests_on(document, pack, run, uncertainty, found.family))
     if not moved:
-        return [found.says]
+        return found.says.splitlines()
     named = f"{', '.join(moved[:4])}{' ...' if len(moved) > 4 else ''}"
-    return [found.says, f"This was worked out before {named} changed and may be stale; {remake}."]
+    return [*found.says.splitlines(), f"This was worked out before {named} changed and may be out of date; {remake}."]
+
+
+def current_paragraph(document: ContractOptions, pack: DataPack, run: Run) -> list[str]:
+    """The lines that the pack keeps for a scenario where all that they rest on is as in this run; none otherwise."""
+    relative = f"uncertainty/{document.scenario}.toml"
+    found, uncertain = shipped_paragraph(pack, document.scenario), pack.files(relative)
+    if found is None or relative not in uncertain or found.options != document.id:
+        return []
+    now = rests_on(document, pack, run, read_uncertainty(uncertain[relative]), found.family)
+    return [] if stale_because(found, now) else found.says.splitlines()
 
 
 def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.DataFrame]) -> str:
@@ -104,10 +115,24 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     pool = frames["designed_pool"].row(by_predicate=pl.col("basis") == "net", named=True)
     years = f"{(1 - float(limit.chance)) * 10:g} of 10 years"
     return (
-        f"{family.title} ({words(found.figures)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
-        f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and of the next pound "
-        f"saved a locality still keeps {found.incentive.value:.0%}."
+        f"{family.title} ({_terms(family, found)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
+        f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and a locality still keeps "
+        f"{found.incentive.value:.0%} of the next pound it saves."
     )
 
 
-__all__ = ["kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]
+def _terms(family: TermFamily, found: Designed) -> str:
+    """The figures that were found, shares as percent."""
+    shares = {each.name for each in family.open_figures if each.unit.startswith("share")}
+    about = {str(each.get("name")): str(each.get("about", "")) for each in family.contract.get("parameters", [])}
+    return "; ".join(
+        f"{_lower(about.get(name) or name.replace('_', ' '))}: {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
+        for name, value in found.figures.items()
+    )
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+__all__ = ["current_paragraph", "kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

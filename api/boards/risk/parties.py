@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from api.boards.tables import listed
 from api.charts import Choice, Material, charts_of, of_frames, svg
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
@@ -74,6 +75,17 @@ def _write_picture(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+_CAUSES = {
+    "chance": "chance",
+    "environment": "differences between years",
+    "list-size": "list sizes",
+    "growth": "activity growth",
+    "price": "prices",
+    "delivery": "under-delivery of the mix",
+}
+"""What a board calls the layers of what is drawn."""
+
+
 def party_sentences(
     document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -95,12 +107,58 @@ def party_sentences(
             if mine.is_empty():
                 continue
             low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
+            ends = [
+                f"{row['miss']:.0%} ({named.get(row['organisation_code'], row['organisation_code'])})"
+                for row in (low, high)
+            ]
+            runs = f"is {ends[0]}" if ends[0] == ends[1] else f"runs from {ends[0]} to {ends[1]}"
             words.append(
-                f"{role}s miss their control total of {first} with {low['miss']:.0%} ({named.get(low['organisation_code'], low['organisation_code'])}) to "
-                f"{high['miss']:.0%} ({named.get(high['organisation_code'], high['organisation_code'])})"
+                f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
-        out.append(f"{option.title}: {'; '.join(words)}." if words else f"{option.title}: nothing moves.")
+        said = "; ".join(words)
+        out.append(f"{option.title}. {said[:1].upper()}{said[1:]}." if words else f"{option.title}. Nothing moves.")
+    return out
+
+
+def party_summary(
+    document: ContractOptions, frames: Mapping[str, pl.DataFrame], names: Mapping[str, str] | None = None
+) -> list[str]:
+    """One sentence a role: how likely its parties miss their totals in the first year, option by option, and why.
+
+    Options under which the least and the most likely party are the same with the same chance stand together.
+
+    Args:
+        document: the options.
+        frames: `party_chance` and `party_layer` of a simulation.
+        names: names of organisations by code, where they are to stand instead.
+    """
+    first, named = str(document.first_year), names or {}
+    rows = frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
+    layers = frames["party_layer"].filter(pl.col("year") == first, pl.col("layer") != "together")
+    out = []
+    for role in PARTY_ROLES:
+        alike: dict[str, list[str]] = {}
+        still = []
+        for option in document.options:
+            mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role).sort("miss", "organisation_code")
+            if mine.is_empty():
+                still.append(option.title)
+                continue
+            low, high = (
+                f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})"
+                for end in (mine.row(0, named=True), mine.row(-1, named=True))
+            )
+            alike.setdefault(f"from {low} to {high}", []).append(option.title)
+        if not alike:
+            continue
+        every = not still and len(alike) == 1
+        said = [f"{chance} under {'every option' if every else listed(titles)}" for chance, titles in alike.items()]
+        none = f"; under {listed(still)} chance moves nothing of theirs" if still else ""
+        out.append(
+            f"A {role}'s chance of missing its control total of {first} runs {'; '.join(said)}"
+            f"{_because(layers.filter(pl.col('role') == role))}{none}."
+        )
     return out
 
 
@@ -113,8 +171,8 @@ def _because(layers: pl.DataFrame) -> str:
         .filter(pl.col("share") >= 0.1)
         .sort("share", descending=True)
     )
-    parts = [f"{name} {share:.0%}" for name, share in weighed.head(2).rows()]
-    return f", mostly from {' and '.join(parts)}" if parts else ""
+    parts = [f"{_CAUSES.get(name, name)} ({share:.0%} of the spread)" for name, share in weighed.head(2).rows()]
+    return f", mostly because of {' and '.join(parts)}" if parts else ""
 
 
-__all__ = ["charted", "files_of", "party_sentences", "pictures"]
+__all__ = ["charted", "files_of", "party_sentences", "party_summary", "pictures"]

@@ -1,4 +1,4 @@
-"""`capitation aims`: the plan's milestones and what they start, its risks, its results against England and against standards."""
+"""`capitation aims`: the plan's milestones and what each one starts, its risks, and its results against England and national standards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def aims(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the plan aims at and by when: milestones and what they start, risks, results of health and waiting times, context."""
+    """Show what the plan aims at and by when: milestones and what each one starts, risks, health outcomes, waiting times and context."""
     pack = DataPack(pack_folder(data))
     found = milestones(pack, first_year(pack))
     health = outcomes(pack)

@@ -1,4 +1,4 @@
-"""`capitation appraise`: the best mix on a thousand draws of its effects: what it avoids, what it is worth, how sure that is."""
+"""`capitation appraise`: the best mix over a thousand draws of its effects: what it avoids, what it is worth and how certain that is."""
 
 from __future__ import annotations
 

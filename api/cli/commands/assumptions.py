@@ -1,4 +1,4 @@
-"""`capitation assumptions`: every assumption of a plan, ranked by what its lowest and highest value move of each headline."""
+"""`capitation assumptions`: every assumption in a plan, ranked by how far its low and high values move each headline."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from capitation.pack.sources import DataPack
 from capitation.run.run import Run, load_run, require_same_inputs
 from optimiser.links.assumed.inputs import PlanInputs, inputs_of
 from optimiser.links.assumed.kept import FILE, AssumptionLog, KeptAssumption, keep, kept_in
+from optimiser.links.assumed.shown import names_in_log
 from optimiser.links.assumed.study import SECONDS, study
 from optimiser.links.assumed.words import sentences
 
@@ -38,24 +39,20 @@ def register(app: typer.Typer) -> None:
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def assumptions(
     run: RunFolder,
-    top: Annotated[int, typer.Option(help="How many to show, those that move most first; 0 shows all.", min=0)] = 10,
+    top: Annotated[int, typer.Option(help="How many to show, the largest first; 0 shows all.", min=0)] = 10,
     options: Annotated[
-        Path | None, typer.Option(help="Contract options; those of the pack for the scenario by default.")
+        Path | None, typer.Option(help="Contract options; by default the pack's for this scenario.")
     ] = None,
-    problem: Annotated[
-        Path | None, typer.Option(help="Problem; the one of the pack for the scenario by default.")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Work it out anew even where it is kept.")] = False,
+    problem: Annotated[Path | None, typer.Option(help="Problem; by default the pack's for this scenario.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Work it out again even if a log is already stored.")] = False,
     seconds: Annotated[
-        float, typer.Option(help="Seconds after which it stops; what was not reached says so.", min=1)
+        float, typer.Option(help="Seconds after which it stops; whatever was not reached is marked.", min=1)
     ] = SECONDS,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="JSON file to keep what is shown of the log in as well.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file for what is shown, as well.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Every assumption of a plan with owner, evidence, range and what both ends of it move of each headline, what moves most first."""
+    """Every assumption in a plan with its owner, evidence, range and how far each end of the range moves each headline; the largest first."""
     found = load_run(run)
     pack = DataPack(pack_folder(data))
     require_same_inputs(_of_scenario(found), pack)
@@ -71,9 +68,9 @@ def assumptions(
         keep(log, out, top or None)
     shown = log.assumptions[: top or None]
     if as_json:
-        print_json(_as_json(found, log, shown))
+        print_json(_as_json(found, log, shown, names_in_log(found, inputs)))
         return
-    _show(found, log, shown)
+    _show(log, shown, names_in_log(found, inputs))
 
 
 def _of_scenario(run: Run) -> Run:
@@ -95,8 +92,7 @@ def _lacking(log: AssumptionLog) -> list[str]:
     return [_WITHOUT[stage] for stage in STAGES if stage not in log.stages]
 
 
-def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> None:
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+def _show(log: AssumptionLog, shown: tuple[KeptAssumption, ...], names: dict[str, str]) -> None:
     console.print(
         f"{log.count} assumptions over {log.figures} marked figures; {log.weak} on weak evidence or without a mark; {log.stand_ins} state no "
         f"range and are tested within a stand-in one. Covered: {', '.join(log.stages)}.",
@@ -112,8 +108,7 @@ def _show(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> No
         console.print(f"{number}. {said}", markup=False)
 
 
-def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...]) -> dict[str, Any]:
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+def _as_json(run: Run, log: AssumptionLog, shown: tuple[KeptAssumption, ...], names: dict[str, str]) -> dict[str, Any]:
     said = sentences(log, names, len(shown))
     return {
         "run": run.id,

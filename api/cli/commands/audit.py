@@ -18,7 +18,7 @@ from capitation.records.whole_files import write_whole
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(no_args_is_help=True, help="The audit log: who did what, chained so that a change shows.")
+    group = typer.Typer(no_args_is_help=True, help="The audit log: who did what, chained so that tampering shows.")
     group.command("verify")(verify_command)
     group.command("export")(export_command)
     app.add_typer(group, name="audit")
@@ -30,12 +30,12 @@ def verify_command(
     ] = None,
     head: Annotated[
         list[str] | None,
-        typer.Option("--head", help="A head noted earlier elsewhere, NUMBER:CHECKSUM; it must stand in the chain."),
+        typer.Option("--head", help="A head noted elsewhere earlier, NUMBER:CHECKSUM; it must be in the chain."),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that no record was changed, lost, added or moved, and that all postings hold together; exit code 1 where not."""
+    """Check that no record was changed, lost, added or moved, and that all postings agree; exit code 1 if not."""
     faults: list[Fault] = []
     noted = [parse_head(text) for text in head or []]
     if log is not None:

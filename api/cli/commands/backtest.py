@@ -1,4 +1,4 @@
-"""`capitation backtest`: the plan against what happened since, as growth from the first year, with a sentence for each measure."""
+"""`capitation backtest`: the plan against the outturn, as growth from the first year, with a sentence on each measure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def backtest_command(
     run: RunFolder, out: TableOption = None, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
-    """Compare the plan of a run with what was counted and published since: attendances, emergency admissions, allocations."""
+    """Compare a run's plan with the outturn published since: attendances, emergency admissions, allocations."""
     pack = DataPack(pack_folder(data))
     found = load_run(run)
     rows = backtest(pack, found)

@@ -1,4 +1,4 @@
-"""`capitation backup`: a whole and checked copy of the embedded store, while the service may run."""
+"""`capitation backup`: a complete, checked copy of the embedded store, taken while the service runs."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def backup_command(
     to: Annotated[Path, typer.Argument(help="File of the copy.")],
     store: StoreOption = None,
 ) -> None:
-    """Copy the embedded store, whole and checked; the service may run meanwhile."""
+    """Copy the embedded store, complete and checked; the service may keep running."""
     typer.echo(f"written: {backup(settings_of(store=store).store_url, to)}")

@@ -1,4 +1,4 @@
-"""`capitation body`: the whole-population contract of an accountable care body on a run, year by year and locality by locality."""
+"""`capitation body`: an accountable care body's whole-population contract on a run, year by year and locality by locality."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def register(app: typer.Typer) -> None:
 
 def body_command(
     run: RunFolder,
-    body: Annotated[str | None, typer.Option("--body", help="Body to settle; the pack's only one by default")] = None,
+    body: Annotated[
+        str | None, typer.Option("--body", help="Body to settle; by default the only one in the pack.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Settle the whole-population contract of an accountable care body: weighted persons at a rate, trued up to the lists.
+    """Settle an accountable care body's whole-population contract: weighted persons at a rate, trued up to registered lists.
 
-    Of a comparison or a plan also its account under the options that it is part of, by activity case, against its reserve.
+    For a comparison or a plan, also its account under each option it is part of, by activity case, against its reserve.
     """
     pack = DataPack(pack_folder(data))
     known = pack.names("bodies")

@@ -1,4 +1,4 @@
-"""`capitation bridge`: from the opening deficit through doing nothing to what is left, line by line."""
+"""`capitation bridge`: from the opening deficit, through doing nothing, to the gap that is left, line by line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.boards.chain.stages import lacking, show_chain, show_mix_lines, show_plan_positions
+from api.boards.chain.stages import lacking, show_chain, show_mix_lines, show_plan_ends, show_plan_positions, show_years
 from api.boards.tables import notices, print_json
 from api.cli.options import JsonOption
 from capitation.chain.bridge import unclosed
@@ -24,11 +24,16 @@ def register(app: typer.Typer) -> None:
 
 def bridge_command(
     run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
-    year: Annotated[str | None, typer.Option(help="One year; every year by default.")] = None,
+    year: Annotated[
+        str | None,
+        typer.Option(
+            help="One year, with every part of each position; by default every year in short and the last one in full."
+        ),
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write the waterfall of the year as an SVG picture.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the chain from the opening deficit to what is left: what is derived, what is not explained, what is printed."""
+    """Show the bridge from the opening deficit to the gap that is left: what is derived, what is unexplained and what the plan prints."""
     found = load_run(run)
     lines = found.bridge
     if lines.is_empty():
@@ -75,10 +80,16 @@ def bridge_command(
             }
         )
         return
-    for each in [year] if year is not None else years:
-        show_chain(found, each)
-        show_mix_lines(found, each)
-        show_plan_positions(found, each)
+    if year is None:
+        show_years(found)
+    show_chain(found, year or years[-1])
+    show_mix_lines(found, year or years[-1])
+    if year is None:
+        show_plan_ends(found, years[-1])
+        if len(years) > 1:
+            notices.print("one year with every part of each position: --year", markup=False)
+    else:
+        show_plan_positions(found, year)
     if lacks:
         notices.print(
             f"This run lacks {', '.join(lacks)}; `capitation plan` makes one run of all stages.", markup=False

@@ -1,4 +1,4 @@
-"""`capitation chart`: any chart of a written run, simulation, mix or frontier, as a picture, a table or a document."""
+"""`capitation chart`: any chart of a written run, simulation, mix or frontier, as a picture, a table or JSON."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def chart(
     ],
     name: Annotated[str | None, typer.Argument(help="Name of the chart; --list names them.")] = None,
     list_all: Annotated[
-        bool, typer.Option("--list", help="List the charts: which can be drawn, what is lacking for the others.")
+        bool, typer.Option("--list", help="List the charts: which can be drawn, and what the others lack.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="File for the chart: .svg, .png, .csv (its table) or .json (all of it).")
     ] = None,
     beside: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="Another folder whose stages the chart may use as well; give it again for each."),
+        typer.Option("--with", help="Another folder whose results the chart may use as well; repeat for more."),
     ] = None,
-    narrow: Annotated[bool, typer.Option("--narrow", help="Draw for a screen as narrow as a phone's.")] = False,
+    narrow: Annotated[bool, typer.Option("--narrow", help="Draw for a phone-sized screen.")] = False,
     year: Annotated[str | None, typer.Option(help="Year to show.")] = None,
-    stream: Annotated[str | None, typer.Option(help="Stream of money to show; all together by default.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Funding stream to show; all of them together by default.")] = None,
     option: Annotated[str | None, typer.Option(help="Contract option to show.")] = None,
     party: Annotated[str | None, typer.Option(help="Code of the organisation to show.")] = None,
     case: Annotated[str | None, typer.Option(help="Activity case to show.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw a chart of a run: its finding as the title, the picture, the table behind it and its words for who cannot see it."""
+    """Draw a chart of a run, titled with its finding: the picture, the table behind it and a text description for those who cannot see it."""
     from api.charts import Choice, charts_of, png, svg
     from api.charts.folders import material_of
 

@@ -24,9 +24,9 @@ def check(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate a data pack and say every fault; exit code 2 where there is one.
+    """Check a data pack and report every fault; exit code 2 if there are any.
 
-    A file that nothing can read, by its folder or ending, is a fault; one that no scenario uses is a note.
+    A file that nothing reads, given its folder or ending, is a fault; one that no scenario uses is a note.
     """
     folder = pack_folder(data)
     pack = DataPack(folder)

@@ -1,4 +1,4 @@
-"""`capitation compare`: two to six contract options side by side, to the position of everyone in every year."""
+"""`capitation compare`: two to six contract options side by side, down to every party's position in every year."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def compare(
         Path | None,
         typer.Option(
             "--out",
-            help="Folder below which the run is written, in a folder named by its id; may be left out with --json.",
+            help="Folder under which the run is written, in a folder named by its id; optional with --json.",
         ),
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="Id of an option to compare, the base among them; give it again for each.")
+        list[str] | None, typer.Option(help="Id of an option to compare; repeat for each, and include the base.")
     ] = None,
-    case: Annotated[str | None, typer.Option(help="Activity case to show; the document's own by default.")] = None,
+    case: Annotated[str | None, typer.Option(help="Activity case to show; the document's default otherwise.")] = None,
     differences: Annotated[
         bool, typer.Option("--differences", help="Show only what differs between the options.")
     ] = False,
@@ -51,7 +51,7 @@ def compare(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare contract options on one allocation: a sentence each, where the order turns, worst cases, who pays, positions; written as a run."""
+    """Compare contract options on one allocation: a sentence on each, where their ranking changes, worst cases, who pays, positions; written as a run."""
     if out is None and (not as_json or csv or xlsx):
         message = "found no --out; expected a folder for the run, or --json alone to print it and write nothing"
         raise SourceError(message)

@@ -1,4 +1,4 @@
-"""`capitation contract`: begin and check a contract, read it in words, export its schema; payoff and books stand in files of their own."""
+"""`capitation contract`: start a contract, check it, read it in words, see what it pays, restate it, export its schema."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from contracts.terms import all_terms
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Begin, check, read and try a contract.", no_args_is_help=True)
+    group = typer.Typer(help="Start, check, read and try a contract.", no_args_is_help=True)
     group.command("check")(check)
     group.command("new")(new)
     group.command("show")(show_contract)
@@ -37,14 +37,14 @@ def register(app: typer.Typer) -> None:
 
 
 def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or the contract's id.")]) -> None:
-    """Write a filled and commented contract to begin from, with the name of its file as its id."""
+    """Write a complete, commented contract to start from; its file name becomes its id."""
     written = begin(file, CONTRACT)
     typer.echo(f"written: {written}")
     typer.echo(f"check it: capitation contract check {written}")
 
 
 def check(contract: ContractFile, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Say every fault of a contract at once and run its worked cases; exit code 2 where there is a fault."""
+    """Report every fault in a contract at once and run its worked cases; exit code 2 if there is a fault."""
     agreed = read_contract(shipped(contract, "contracts", data))
     passed = run_cases(agreed)
     unverified = [p.name for p in agreed.parameters if p.status == "unverified"]
@@ -60,7 +60,7 @@ def check(contract: ContractFile, data: DataOption = None, as_json: JsonOption =
 
 
 def show_contract(contract: ContractFile, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Print a contract in words: parties, inputs, dated parameters, the terms in order, outputs."""
+    """Print a contract in words: parties, inputs, dated parameters, terms in order, outputs."""
     agreed = read_contract(shipped(contract, "contracts", data))
     if as_json:
         print_json(agreed.model_dump(mode="json", by_alias=True))
@@ -127,9 +127,9 @@ def _parameter_rows(agreed: Contract) -> list[dict[str, Any]]:
 
 
 def schema(
-    out: Annotated[Path | None, typer.Option(help="JSON file; printed where none is given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file; printed if not given.")] = None,
 ) -> None:
-    """Export the JSON Schema of a contract document, with the sentence of every field."""
+    """Export the JSON Schema of a contract document, with a description of every field."""
     text = json.dumps(contract_schema(), indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
@@ -139,7 +139,7 @@ def schema(
 
 
 def terms(as_json: JsonOption = False) -> None:
-    """List every clause that a contract can use."""
+    """List every clause a contract can use."""
     rows = [
         {
             "term": name,

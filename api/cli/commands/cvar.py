@@ -1,4 +1,4 @@
-"""`capitation cvar`: the mix that weighs the mean of the named futures against the mean of the worst of them."""
+"""`capitation cvar`: the mix that balances the average of the named futures against the average of the worst of them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def cvar(
     worst: Annotated[
         float,
         typer.Option(
-            help="Share of worst futures that is averaged, above 0 and up to 1.",
+            help="Share of futures, counted from the worst, that is averaged: above 0 and up to 1.",
             callback=number("a share above 0 and up to 1, such as 0.1 for the worst tenth", 0, 1, above=True),
         ),
     ] = 0.1,
     weight: Annotated[
         float,
         typer.Option(
-            help="0: the mean alone; 1: the worst alone.",
+            help="0: the average only; 1: the worst futures only.",
             callback=number("a number from 0 (the mean alone) to 1 (the worst alone)", 0, 1),
         ),
     ] = 0.5,
-    without: Annotated[str, typer.Option(help="Futures to leave out, such as those that no mix survives: a,b.")] = "",
+    without: Annotated[str, typer.Option(help="Futures to leave out, such as those no mix can meet: a,b.")] = "",
     uncertainty: UncertaintyOption = None,
     draws: Annotated[
         int,
@@ -47,14 +47,14 @@ def cvar(
         ),
     ] = FUTURES,
     seed: Annotated[
-        int, typer.Option(help="Seed of these draws.", callback=number("a whole number, 0 or more", 0))
+        int, typer.Option(help="Seed of those draws.", callback=number("a whole number, 0 or more", 0))
     ] = 1,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The mix that weighs the mean of all futures against the mean of the worst share of them.
+    """The mix that balances the average of all futures against the average of the worst share of them.
 
     Reason: ten options, each a choice of whoever weighs the futures.
     """

@@ -1,4 +1,4 @@
-"""`capitation demo`: run the scenario of the system that ships, try its contract options, find its best mix."""
+"""`capitation demo`: run the scenario that ships, compare its contract options and find its best mix."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from api.boards.options import show_options
 from api.boards.questions import WholePlan, show_questions
 from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
-from api.boards.tables import console, notices
+from api.boards.tables import console, notices, say
 from api.charts.material import names_of
-from api.cli.commands.serve import serve
-from api.cli.opened_pages import open_pages
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
@@ -32,6 +30,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -42,23 +41,27 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder below which the run is written.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder under which the run is written.")] = Path("demo"),
     full: Annotated[
         bool,
         typer.Option(
             "--full",
-            help="Every table: providers, waterfalls, options, the mix, its frontier, near mixes; and the risk of every party.",
+            help="Every table: providers, waterfalls, options, the mix, its frontier, near-optimal mixes; and every party's risk.",
         ),
     ] = False,
     opened: Annotated[
-        bool, typer.Option("--open", help="Serve the pages from that folder, run the scenario there, and open Home.")
+        bool,
+        typer.Option("--open", help="Serve the web pages from that folder, run the scenario there, and open Home."),
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Answer the six questions of a board from the system that ships: its money, its deficit, its contracts, its best mix."""
+    """Answer a board's six questions for the system that ships: its money, its deficit, its contracts, its best mix."""
     pack = DataPack(pack_folder(data))
     name = next(iter(pack.names("scenarios")), default_pack())
     if opened:
+        from api.cli.commands.serve import serve  # the service takes a second to load, and only --open serves
+        from api.cli.opened_pages import open_pages
+
         open_pages(out, name, lambda port: serve(port=port, data=data))
         return
     scenario = read_scenario(pack.path(f"scenarios/{name}.toml"))
@@ -71,7 +74,8 @@ def demo(
         document = read_options(chosen)
         start = problem.with_suffix("") / "start.json"
         former = read_former(start) if start.is_file() else None
-        story = mix_story(read_problem(problem), done, pack, former, short=not full)
+        standing = on_run(read_problem(problem), problem, done, pack)
+        story = mix_story(standing.problem, done, pack, former, short=not full)
         progress.update(task, description="trying the contract options on the mix")
         used = document_inputs(pack, {"options": chosen, "problems": problem})
         plan = whole_plan(scenario, done, story.outcome, document, pack, used)
@@ -82,7 +86,7 @@ def demo(
             export_csv(tables, out),
             people_workbook(plan.run, out / f"{plan.run.id}.xlsx", names_of(plan.run, pack)),
         ]
-    for note in plan.run.manifest.notes:
+    for note in [*plan.run.manifest.notes, *standing.says]:
         notices.print(f"note: {note}", markup=False)
     show_questions(WholePlan(done, scenario.need_year, pack, document, story, plan.run.bridge))
     uncertain = pack.files("uncertainty/*.toml").get(f"uncertainty/{name}.toml")
@@ -90,8 +94,8 @@ def demo(
     if figures is not None and not full:
         console.print("\nHow likely is each party to miss its total?", style="bold", markup=False)
         for line in shown_paragraph(document, pack, done, figures):
-            console.print(f"   {line}", markup=False, soft_wrap=True)
-    show_run(done, pack, scenario.need_year, short=not full)
+            say(line)
+    show_run(tables, pack, scenario.need_year, short=not full)
     if full:
         last = str(plan.run.bridge.get_column("year").max())
         show_chain(plan.run, last)
@@ -106,8 +110,8 @@ def demo(
         typer.echo(f"written: {path}")
     code = done.allocation.filter(level="practice")["code"].sort()[0]
     typer.echo(
-        f"explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
+        f"to explain any figure: capitation trace {written[0]} 'allocation.allocation_pence year={scenario.need_year} "
         f"stream={scenario.streams[0].stream} level=practice code={code}'"
     )
     if not full:
-        typer.echo("every table of the run, the options and the mix: capitation demo --full")
+        typer.echo("for every table of the run, the options and the mix: capitation demo --full")

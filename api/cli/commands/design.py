@@ -1,4 +1,4 @@
-"""`capitation design`: the terms of a family that keep the strongest incentive while every party can bear its risk."""
+"""`capitation design`: the terms within a family that keep the strongest incentive while every party can bear its risk."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def register(app: typer.Typer) -> None:
 # Reason: each of its parameters is an option of the command line
 def design_command(
     family: Annotated[Path, typer.Argument(help="Family of terms, or the id of one that ships, such as corridor.")],
-    draws: Annotated[int, typer.Option(help="Fresh draws by which the answer is verified.")] = VERIFIED,
-    seed: Annotated[int, typer.Option(help="Seed; the same one gives the same draws on any machine.")] = 1,
+    draws: Annotated[int, typer.Option(help="Fresh draws used to verify the answer.")] = VERIFIED,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same draws on any machine.")] = 1,
     uncertainty: Annotated[
-        Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
+        Path | None, typer.Option(help="Uncertainty document; by default the one that ships for the scenario.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Threads; the number changes no figure.", min=1)] = 1,
     state: Annotated[
-        Path | None, typer.Option(help="File that keeps what was tried if you stop it (Ctrl-C); run again to go on.")
+        Path | None, typer.Option(help="File that stores progress if you stop it (Ctrl-C); run again to continue.")
     ] = None,
     out: ResultsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the terms that leave localities the strongest incentive while each party can bear what chance does to it.
+    """Find the terms that leave localities the strongest incentive while every party can bear the risk it carries.
 
-    Where no terms of the family do, the message says which limit prevents it and by how much it would have to give.
+    If no terms in the family do, the message names the limit that prevents it and how far it would have to give.
     """
     pack = DataPack(pack_folder(data))
     sought, contract = read_family(shipped(family, "families", data))

@@ -30,7 +30,7 @@ def diff(
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for every figure that moved.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two runs of any kind: choices and data that differ, and the figures that moved, by how much."""
+    """Compare two runs of any kind: the choices and data that differ, and which figures moved and by how much."""
     check_outputs([out], [])
     one, two = load_run(before), load_run(after)
     found = run_difference(one, two)

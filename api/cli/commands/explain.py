@@ -1,4 +1,4 @@
-"""`capitation explain`: why the mix is what it is, what each limit is worth, and why not another solution."""
+"""`capitation explain`: why the mix is what it is, what each limit is worth, and why another solution is left out."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def register(app: typer.Typer) -> None:
 def explain(
     problem: ProblemFile,
     why_not_solution: Annotated[
-        str | None, typer.Option("--why-not", help="A solution: what would it cost to have it in the mix?")
+        str | None, typer.Option("--why-not", help="A solution left out of the mix: what would including it cost?")
     ] = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Why the mix is what it is: prices in plain words, what binds, and what leaving it would cost."""
+    """Why the mix is what it is: prices in plain words, which limits bind, and what departing from it would cost."""
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     series = Series(time_limit)

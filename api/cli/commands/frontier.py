@@ -1,4 +1,4 @@
-"""`capitation frontier`: what more of one goal costs of another, as the best of the first for each level of the others."""
+"""`capitation frontier`: what more of one goal costs in another: the best of the first at each level of the others."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ def register(app: typer.Typer) -> None:
 
 def frontier(
     problem: ProblemFile,
-    goals: Annotated[str, typer.Option(help="Two or three measures, the first on the upright axis.")] = "npv,avoided",
+    goals: Annotated[
+        str, typer.Option(help="Two or three measures; the first goes on the vertical axis.")
+    ] = "npv,avoided",
     points: Annotated[
         int,
         typer.Option(
-            help="Levels of each goal after the first.",
+            help="Number of levels of each goal after the first.",
             callback=number(f"a whole number from 2 to {MOST_POINTS}", 2, MOST_POINTS),
         ),
     ] = 15,
@@ -42,7 +44,7 @@ def frontier(
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The frontier between goals: the best of the first for each level of the others, with the exchange rates.
+    """The frontier between goals: the best of the first at each level of the others, with exchange rates.
 
     Reason: eight options, each a choice of whoever searches.
     """

@@ -1,4 +1,4 @@
-"""`capitation futures`: the best mix in each future that a problem names, and what the plan's mix would lose there."""
+"""`capitation futures`: the best mix in each future a problem names, and what the plan's mix would lose there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def futures(
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The best mix of every future, and what each of these mixes loses in every other (regret)."""
+    """The best mix for every future, and what each of those mixes loses in every other (regret)."""
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     former = None if start is None else read_former(start)

@@ -44,7 +44,7 @@ def import_place_tool(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a published file of NHS England's place-based tool and report every trap found in it."""
+    """Read a published file of NHS England's place-based tool and report every anomaly found in it."""
     pack = DataPack(pack_folder(data))
     catalogue = need_catalogue(pack)
     at = GivenTables(sheet, heading).place(file)
@@ -89,20 +89,20 @@ def import_place_tool(
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def import_nhs_lists(
     file: Annotated[
-        Path, typer.Argument(help="Registered lists as NHS Digital publishes them, one row a sex and age.")
+        Path, typer.Argument(help="Registered lists as NHS Digital publishes them, one row per sex and age.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for practice-lists.csv and age-sex.csv, or a file for the lists.")],
     bands: Annotated[
-        str | None, typer.Option(help="Age and sex formula whose bands are used; the first of the pack by default.")
+        str | None, typer.Option(help="Age and sex formula whose bands are used; the pack's first by default.")
     ] = None,
-    date: Annotated[str | None, typer.Option(help="Extract date to use, where the file has several.")] = None,
+    date: Annotated[str | None, typer.Option(help="Extract date to use, if the file has several.")] = None,
     sheet: SheetOption = None,
     heading: HeadingOption = None,
     column_map: MapOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read registered lists in NHS Digital's long layouts: rows of ALL are sums and never added, held-back counts are named."""
+    """Read registered lists in NHS Digital's long layouts: ALL rows are totals and never added in, suppressed counts are named."""
     pack = DataPack(pack_folder(data))
     formula = age_sex_formula(pack, bands or age_sex_formula_ids(pack)[0])
     tables = GivenTables(sheet, heading, column_map)

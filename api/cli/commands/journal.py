@@ -47,17 +47,17 @@ def journal_command(
         Path | None, typer.Option(help="CSV file of account codes; the pack's example mapping by default.")
     ] = None,
     chart: Annotated[
-        Path | None, typer.Option(help="CSV file of the ledger's account codes; codes it lacks are refused.")
+        Path | None, typer.Option(help="CSV file of the ledger's account codes; any code not in it is refused.")
     ] = None,
     year: Annotated[str | None, typer.Option(help="Year to export; every year of the run by default.")] = None,
     source: Annotated[str, typer.Option(help="provider_allocation or locality_total.")] = "provider_allocation",
-    every: Annotated[str, typer.Option(help="year, quarter or month: how long a journal's period is.")] = "year",
+    every: Annotated[str, typer.Option(help="year, quarter or month: the length of a journal's period.")] = "year",
     profile: Annotated[
-        str, typer.Option(help="Profile of the data pack that parts a year into its months.")
+        str, typer.Option(help="Profile in the data pack that spreads a year over its months.")
     ] = "twelfths",
     date: Annotated[str | None, typer.Option(help="Posting date YYYY-MM-DD; the year's last day by default.")] = None,
     restates: Annotated[
-        Path | None, typer.Option(help="JSON file of a posted journal that these figures put right.")
+        Path | None, typer.Option(help="JSON file of a posted journal that these figures correct.")
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,

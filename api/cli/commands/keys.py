@@ -1,4 +1,4 @@
-"""`capitation keys`: who may use the service: issue, list and take back its keys, straight in its store."""
+"""`capitation keys`: who may use the service: issue, list and revoke keys, directly in its store."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def issue(
         str | None, typer.Option(help="Code of their organisation; the one that runs the system by default.")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may be used for; all that the role may have by default.")
+        list[str] | None, typer.Option(help="What it may be used for; by default everything the role allows.")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="How many days it lives; without end by default.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never by default.")] = None,
     store: StoreOption = None,
     data: DataOption = None,
 ) -> None:
-    """Issue a key and print it, once; only its checksum is kept. From the first key on, everybody needs one."""
+    """Issue a key and print it once; only its checksum is stored. Once a first key exists, everybody needs one."""
     import polars as pl
 
     from api.service.records.pack import pack_at
@@ -67,7 +67,7 @@ def listed(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the keys that were issued; their secret parts are kept nowhere."""
+    """List the keys issued; their secret parts are not stored."""
     import polars as pl
 
     with opened_store(settings_of(store=store)) as kept:
@@ -86,7 +86,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="Public part of the key: the 16 digits after cap_.")],
     store: StoreOption = None,
 ) -> None:
-    """Take a key back; running servers refuse it within seconds."""
+    """Revoke a key; running servers refuse it within seconds."""
     from api.service.security.audit import event
     from capitation.errors import UnknownNameError
 

@@ -1,4 +1,4 @@
-"""`capitation months`: cash and activity of a run by month, what organisations owe each other, and where two parties differ."""
+"""`capitation months`: a run's cash and activity by month, what organisations owe each other, and where two parties disagree."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def months(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a year by month: cash paid and earned, activity, balances between organisations; compare another party's balances."""
+    """Show a year by month: cash paid and earned, activity, inter-organisation balances; compare another party's balances."""
     found = load_run(run)
     pack = DataPack(pack_folder(data))
     known = found.provider_allocation.get_column("year").unique().sort().to_list()

@@ -1,4 +1,4 @@
-"""`capitation need`: the weighted persons of every practice of a file by a need formula."""
+"""`capitation need`: weighted persons for every practice in a file, by a need formula."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def need_command(
         str | None, typer.Option(help="Id of the formula, such as ccg-core-2018-19 or core-2023-24.")
     ] = None,
     practices: Annotated[
-        Path | None, typer.Option(help="CSV, Excel or parquet file, one row a practice (and year).")
+        Path | None, typer.Option(help="CSV, Excel or parquet file, one row per practice (and year).")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the result, one row a practice.")] = None,
     year: FileYearOption = None,
@@ -61,17 +61,17 @@ def need_command(
     no_total_row: NoTotalOption = False,
     accept: AcceptOption = None,
     base: Annotated[
-        str, typer.Option(help="Normalise to: published, file, or the code of a system or CCG of the file.")
+        str, typer.Option(help="Normalise to: published, file, or the code of a system or CCG in the file.")
     ] = "published",
     cost_index: Annotated[
         Path | None, typer.Option(help="CSV or parquet with practice_code or lad_code, and cost_index.")
     ] = None,
     contains: Annotated[
         str | None,
-        typer.Option(help="Cost indices the columns already contain, such as mff, or none; else as published."),
+        typer.Option(help="Cost indices the columns already contain, such as mff, or none; as published by default."),
     ] = None,
     contributions: Annotated[
-        Path | None, typer.Option(help="CSV or parquet file for what each component adds to each practice.")
+        Path | None, typer.Option(help="CSV or parquet file for what each component adds for each practice.")
     ] = None,
     waterfall: Annotated[
         Path | None, typer.Option(help="CSV or parquet file for the steps from registered to weighted persons.")
@@ -83,7 +83,7 @@ def need_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Weigh the practices of a file for need and unavoidable cost by a published or your own formula."""
+    """Weight the practices in a file for need and unavoidable cost, by a published formula or your own."""
     if ctx.invoked_subcommand is not None:
         return
     if formula is None or practices is None:

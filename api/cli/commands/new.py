@@ -1,4 +1,4 @@
-"""`capitation new`: the folder of another system, from published tables or from tables of one's own."""
+"""`capitation new`: the folder for another system, from published tables or your own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def new(
     system: Annotated[str, typer.Argument(help="Name of the system: letters, digits and hyphens, such as norfolk.")],
-    out: Annotated[Path, typer.Option(help="Folder to write, which may not be there yet.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")],
     area: Annotated[
         str | None, typer.Option(help="Code of a system or commissioner in the tables; ENG for all practices.")
     ] = None,
@@ -39,18 +39,18 @@ def new(
         Path | None, typer.Option(help="Your own map: practice_code, locality_code, place_code and their names.")
     ] = None,
     totals: Annotated[Path | None, typer.Option(help="Money: a table of year, stream and pounds.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name for people.")] = None,
+    name: Annotated[str | None, typer.Option(help="Display name.")] = None,
     year: Annotated[
-        str | None, typer.Option(help="First year to allocate, whose need is used; the first that the tables have.")
+        str | None, typer.Option(help="First year to allocate, whose need is used; by default the first in the tables.")
     ] = None,
     last_year: Annotated[str | None, typer.Option(help="Last year to allocate; three years in all by default.")] = None,
-    low: Annotated[int | None, typer.Option(help="Fewest registered persons of a locality.")] = None,
-    high: Annotated[int | None, typer.Option(help="Most registered persons of a locality.")] = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Write commented templates of the tables only.")] = False,
+    low: Annotated[int | None, typer.Option(help="Fewest registered persons in a locality.")] = None,
+    high: Annotated[int | None, typer.Option(help="Most registered persons in a locality.")] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Write only commented templates of the tables.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the folder of another system: practices, localities, money, policy and scenario, ready for check and run."""
+    """Write the folder for another system: practices, localities, money, policy and scenario, ready to check and run."""
     if empty:
         given = [
             f"--{n}" for n, v in (("area", area), ("inputs", inputs), ("practices", practices), ("places", places)) if v

@@ -16,9 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def openapi(
-    out: Annotated[Path | None, typer.Option(help="File to write; printed where it is not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; printed if not given.")] = None,
 ) -> None:
-    """Describe the web service as /openapi.json does, keys sorted; api/openapi.json is kept by it."""
+    """Describe the web service as /openapi.json does, keys sorted; api/openapi.json is written by it."""
     from api.service.app import addresses
     from api.service.describe.openapi import text_of
 

@@ -52,7 +52,7 @@ def optimise(
     out: ResultsOption = None,
     as_json: JsonOption = False,
     write_lp: Annotated[
-        Path | None, typer.Option(help="Write the programme as an LP file (MPS where the name ends in .mps).")
+        Path | None, typer.Option(help="Write the programme as an LP file (MPS if the name ends in .mps).")
     ] = None,
 ) -> None:
     """The best mix of channel-shift investments, with prices of the limits; or which limits would have to give.

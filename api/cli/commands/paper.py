@@ -20,17 +20,22 @@ def register(app: typer.Typer) -> None:
 
 
 def paper(
-    run: Annotated[Path, typer.Argument(help="Folder of a written run; a run of `capitation plan` has every matter.")],
-    out: Annotated[list[Path], typer.Option(help="File to write: .pdf, .html, .pptx or .typ; give it again for each.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a written run; a run of `capitation plan` covers every section.")
+    ],
+    out: Annotated[
+        list[Path],
+        typer.Option(help="File to write: .pdf, .html, .pptx, or .typ with its charts beside it; repeat for more."),
+    ],
     beside: Annotated[
         list[Path] | None,
         typer.Option(
-            "--with", help="Another folder whose stages the paper may use, such as the --out folder of simulate."
+            "--with", help="Another folder whose results the paper may use, such as the --out folder of simulate."
         ),
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Write the board paper of a run: decisions asked, the six answers with charts, options, risks, assumptions, method."""
+    """Write a run's board paper: decisions sought, the six answers with charts, options, risks, assumptions, method."""
     from api.papers import board_paper, write_paper
     from api.papers.write import checked_kind
 

@@ -1,4 +1,4 @@
-"""`capitation places`: define localities, check a map, follow practices between two lists, and index places by need."""
+"""`capitation places`: define localities, check a map, trace practices between two lists, and index places by need."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import parse_column_map
 from capitation.weighting.place_index import place_indices_from_files
 
-Low = Annotated[int | None, typer.Option(help="Fewest registered persons of a locality; the plan's by default.")]
-High = Annotated[int | None, typer.Option(help="Most registered persons of a locality; the plan's by default.")]
+Low = Annotated[int | None, typer.Option(help="Fewest registered persons in a locality; the plan's by default.")]
+High = Annotated[int | None, typer.Option(help="Most registered persons in a locality; the plan's by default.")]
 Year = Annotated[str, typer.Option(help="Financial year of the lists.")]
 
 
@@ -48,7 +48,7 @@ class LocalityRule(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Practices, localities and places: define, check, follow and index them.", no_args_is_help=True
+        help="Practices, localities and places: define, check, trace and index them.", no_args_is_help=True
     )
     group.command("define")(define)
     group.command("check")(check)
@@ -59,11 +59,13 @@ def register(app: typer.Typer) -> None:
 
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def define(
-    practices: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row a practice with its list.")],
+    practices: Annotated[
+        Path, typer.Argument(help="CSV, Excel or parquet file, one row per practice with its list size.")
+    ],
     out: Annotated[
         Path,
         typer.Option(
-            help="CSV or parquet file for the map, or a folder for all that a run needs: map, localities, practices."
+            help="CSV or parquet file for the map, or a folder for everything a run needs: map, localities, practices."
         ),
     ],
     given: Annotated[
@@ -75,12 +77,12 @@ def define(
     ] = None,
     low: Low = None,
     high: High = None,
-    number: Annotated[int | None, typer.Option(help="How many localities; with --rule nearest.")] = None,
+    number: Annotated[int | None, typer.Option(help="Number of localities, with --rule nearest.")] = None,
     across: Annotated[
         bool, typer.Option("--across-districts", help="Localities may cross districts, inside one commissioner.")
     ] = False,
     year: Year = "2018/19",
-    steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the steps the rule took.")] = None,
+    steps: Annotated[Path | None, typer.Option(help="CSV or parquet file for the rule's steps.")] = None,
     sheet: SheetOption = None,
     heading: HeadingOption = None,
     column_map: MapOption = None,
@@ -88,7 +90,7 @@ def define(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Define localities from a map or by a rule, and report gaps, overlaps and sizes; nothing is written where one is found."""
+    """Define localities from a map or by a rule, and report gaps, overlaps and sizes; if any is found, nothing is written."""
     if (given is None) == (rule is None):
         message = "found both or neither of --from and --rule; expected one of them"
         raise ScenarioError(message)
@@ -153,13 +155,13 @@ def define(
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def check(
     places: Annotated[Path, typer.Argument(help="CSV, Excel or parquet with practice_code and locality_code.")],
-    practices: Annotated[Path, typer.Option(help="CSV, Excel or parquet file, one row a practice with its list.")],
+    practices: Annotated[
+        Path, typer.Option(help="CSV, Excel or parquet file, one row per practice with its list size.")
+    ],
     low: Low = None,
     high: High = None,
     year: Year = "2018/19",
-    allow_outside: Annotated[
-        bool, typer.Option(help="Report sizes outside the band without counting them as faults.")
-    ] = False,
+    allow_outside: Annotated[bool, typer.Option(help="Report sizes outside the band, but not as faults.")] = False,
     sheet: SheetOption = None,
     heading: HeadingOption = None,
     column_map: MapOption = None,
@@ -167,7 +169,7 @@ def check(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that a map is a partition of the practices; every fault is reported at once and ends with exit code 2."""
+    """Check that a map puts every practice in exactly one locality; all faults are reported at once, with exit code 2."""
     pack = DataPack(pack_folder(data))
     band = _band(pack, FinancialYear(year), low, high)
     tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
@@ -200,9 +202,7 @@ def lineage(
         ),
     ] = None,
     out: TableOption = None,
-    strict: Annotated[
-        bool, typer.Option(help="End with exit code 2 where a practice is not explained, or stands twice.")
-    ] = False,
+    strict: Annotated[bool, typer.Option(help="Exit code 2 if a practice is unexplained or appears twice.")] = False,
     sheet: SheetOption = None,
     heading: HeadingOption = None,
     column_map: MapOption = None,
@@ -210,7 +210,7 @@ def lineage(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Report what became of each practice between two lists: continued, merged into another, closed, new, or not explained."""
+    """Report what became of each practice between two lists: continued, merged, closed, new, or unexplained."""
     tables = GivenTables(sheet, heading, column_map, may_total=no_total_row)
     earlier, later, happened = tables.read(old), tables.read(new), tables.read(events) if events else None
     tables.done()
@@ -249,12 +249,12 @@ def index(
     ],
     out: Annotated[Path, typer.Option(help="CSV or parquet file, one row a place and component.")],
     year: FileYearOption = None,
-    system: Annotated[str | None, typer.Option(help="Code of the system, where the practices lie in several.")] = None,
+    system: Annotated[str | None, typer.Option(help="Code of the system, if the practices are in several.")] = None,
     by: Annotated[
         str | None, typer.Option(help="Column of the map that names the place, such as locality_code.")
     ] = None,
     formula: Annotated[
-        list[str] | None, typer.Option(help="Formula whose overall need is indexed as well; repeat for more.")
+        list[str] | None, typer.Option(help="Formula whose overall need is also indexed; repeat for more.")
     ] = None,
     column_map: MapOption = None,
     sheet: SheetOption = None,
@@ -263,7 +263,7 @@ def index(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Index each place's need per head against its system, three decimals half up, the unrounded number beside."""
+    """Index each place's need per head against its system, to three decimals (half up), with the unrounded number."""
     catalogue = need_catalogue(DataPack(pack_folder(data)))
     tables = GivenTables(sheet, heading, may_total=no_total_row)
     mapped, lists = tables.read(places), tables.read(practices)

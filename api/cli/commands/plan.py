@@ -1,4 +1,4 @@
-"""`capitation plan`: scenario, mix and contract options as one run, and the chain from the opening deficit to each position."""
+"""`capitation plan`: scenario, mix and contract options as one run, with the bridge from the opening deficit to each position."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.answers.optimise import Outcome, optimise
 from optimiser.answers.whole.former import read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.links.under_contracts import mix_under_contracts
 from optimiser.problem.document import Problem, read_problem
@@ -48,34 +49,37 @@ def mix_of_problem(problem: Problem, path: Path) -> Outcome:
 
 def plan(
     scenario: Annotated[
-        Path, typer.Argument(help="Scenario document (TOML, JSON or YAML), or the id of one that the data pack has.")
+        Path, typer.Argument(help="Scenario document (TOML, JSON or YAML), or the id of one in the data pack.")
     ],
     options: Annotated[Path, typer.Option(help="Document of contract options, or the name of one that ships.")],
     problem: Annotated[Path, typer.Option(help="Problem document of the mix, or the name of one that ships.")],
-    out: Annotated[Path, typer.Option(help="Folder below which the one run is written, in a folder named by its id.")],
-    year: Annotated[str | None, typer.Option(help="Year to show; the last one of the chain by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder under which the run is written, in a folder named by its id.")],
+    year: Annotated[str | None, typer.Option(help="Year to show; the bridge's last by default.")] = None,
     who_gains: Annotated[
         bool,
         typer.Option(
             "--who-gains",
-            help="Also each organisation's gain or loss by the mix under each option against doing nothing, and what the activity "
-            "it moves is worth at tariff and as each contract pays for it.",
+            help="Also show what each organisation gains or loses from the mix under each option, against doing nothing, and what the "
+            "activity moved is worth at tariff and as each contract pays for it.",
         ),
     ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make one run of scenario, mix and contract options: from the opening deficit to what is left and to each organisation's position."""
+    """Combine scenario, mix and contract options in one run: from the opening deficit to the gap that is left and each organisation's position."""
     asked = shipped(scenario, "scenarios", data)
     pack = DataPack(pack_for(asked, data))
     document = read_scenario(asked)
     chosen, of_problem = shipped(options, "options", data), shipped(problem, "problems", data)
     contract_options, mix_problem = read_options(chosen), read_problem(of_problem)
     run = evaluate(document, pack)
-    outcome = mix_of_problem(mix_problem, of_problem)
+    standing = on_run(mix_problem, of_problem, run, pack)
+    outcome = mix_of_problem(standing.problem, of_problem)
     used = document_inputs(pack, {"options": chosen, "problems": of_problem})
     done = whole_plan(document, run, outcome, contract_options, pack, used).run
     written = write_run(done, out, csv=False, xlsx=False)
+    for note in standing.says:
+        notices.print(f"note: {note}", markup=False, soft_wrap=True)
     shown = year or str(done.bridge.get_column("year").max())
     gains = mix_under_contracts(outcome, run, contract_options, pack, folder=chosen.parent) if who_gains else None
     if as_json:

@@ -1,4 +1,4 @@
-"""`capitation problem`: begin a problem document, or write one again from its policy and run."""
+"""`capitation problem`: start a problem document, or regenerate one from its policy and run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from optimiser.links.from_run import problem_from_run, written_problem
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Begin a problem document, or write one again from its policy.", no_args_is_help=True)
+    group = typer.Typer(help="Start a problem document, or regenerate one from its policy.", no_args_is_help=True)
     group.command("new")(new)
     group.command("write")(write)
     app.add_typer(group, name="problem")
 
 
 def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or the problem's id.")]) -> None:
-    """Write a small whole problem to begin from; `capitation optimise FILE` solves it."""
+    """Write a small, complete problem to start from; `capitation optimise FILE` solves it."""
     written = begin(file, PROBLEM, NAME)
     typer.echo(f"written: {written}")
     typer.echo(f"solve it: capitation optimise {written}")
@@ -33,11 +33,11 @@ def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or
 
 def write(
     policy: Annotated[
-        Path, typer.Argument(help="The policy of the problem: a document that names its run and its solutions.")
+        Path, typer.Argument(help="The problem's policy: a document that names its run and its solutions.")
     ],
-    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 2 where it is stale.")] = False,
+    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 2 if it is stale.")] = False,
 ) -> None:
-    """Write a problem again from its policy, its run and the solution files of its pack; or check that it is not stale."""
+    """Regenerate a problem from its policy, its run and its pack's solution files; or check that it is not stale."""
     files = written_problem(problem_from_run(policy), policy.parent.parent)
     stale = [path for path, content in files.items() if not path.is_file() or path.read_bytes() != content]
     if only_check:

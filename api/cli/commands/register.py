@@ -1,4 +1,4 @@
-"""`capitation register`: person-level registers of any size to cells, weighted totals, and the stability of many formulas."""
+"""`capitation register`: person-level registers of any size: count them to cells, weight them, and test how stable many formulas are."""
 
 from __future__ import annotations
 
@@ -37,19 +37,17 @@ FormulaOption = Annotated[
     str, typer.Option("--formula", help="An age and sex formula of the data pack, or a formula document (.toml).")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option(help="Threads; all processors by default. They change no figure.", min=1)
+    int | None, typer.Option(help="Threads; all processors by default. The number changes no figure.", min=1)
 ]
-SmallestOption = Annotated[int, typer.Option(help="Smallest number of persons, other than 0, that is shown.", min=3)]
-ByOption = Annotated[str | None, typer.Option(help="Level above practices to add up by, such as locality or system.")]
-CellsArgument = Annotated[
-    Path, typer.Argument(help="Folder of cells, or of a register, which is then read in one pass.")
-]
+SmallestOption = Annotated[int, typer.Option(help="Smallest number of persons shown, other than 0.", min=3)]
+ByOption = Annotated[str | None, typer.Option(help="Level above practice to total by, such as locality or system.")]
+CellsArgument = Annotated[Path, typer.Argument(help="Folder of cells, or of a register (read in one pass).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command, and the words that stand under it."""
     group = typer.Typer(
-        no_args_is_help=True, help="Registers of persons: made up, counted to cells, weighed by formulas."
+        no_args_is_help=True, help="Person-level registers: synthesise one, count it to cells, weight it by formulas."
     )
     group.command("make")(make_command)
     group.command("build")(build_command)
@@ -61,12 +59,12 @@ def register(app: typer.Typer) -> None:
 def make_command(
     people: Annotated[int, typer.Option("--people", help="How many persons.")],
     out: Annotated[Path, typer.Option(help="Folder for the register.")],
-    seed: Annotated[int, typer.Option(help="Seed; the same one makes the same register.")] = 1,
-    lines: Annotated[bool, typer.Option("--lines", help="Make lines of activity too, three a person.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed makes the same register.")] = 1,
+    lines: Annotated[bool, typer.Option("--lines", help="Also make activity lines, three per person.")] = False,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make up a register of any size: practices, areas, ages, conditions and costs like a nation's; and a formula for it."""
+    """Make a synthetic register of any size, with practices, areas, ages, conditions and costs like a nation's, and a formula for it."""
     with _progress("making persons") as report, crew(threads=threads) as workers:
         made = make(people, out, workers, seed=seed, has_lines=lines, progress=report)
     if as_json:
@@ -87,7 +85,7 @@ def build_command(
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count a register's persons to cells of practice, area, age band, sex and flags; stopped work goes on where it was."""
+    """Count a register's persons to cells of practice, area, age band, sex and flags; an interrupted build resumes where it stopped."""
     given = read_register(folder)
     with crew(scheduler_of_environment(), threads) as workers, _progress("counting persons") as report:
         built = build(given, out, workers, report)
@@ -108,7 +106,7 @@ def build_command(
 def weigh_command(
     cells: CellsArgument,
     formula: FormulaOption,
-    out: Annotated[Path, typer.Option(help="CSV or parquet file for the result, one row a practice or level.")],
+    out: Annotated[Path, typer.Option(help="CSV or parquet file for the result, one row per practice or level.")],
     by: ByOption = None,
     total: Annotated[str | None, typer.Option(help="Pounds to share by weighted persons, exact to the penny.")] = None,
     smallest_shown: SmallestOption = 5,
@@ -116,7 +114,7 @@ def weigh_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Weigh a register's practices by a formula; small numbers of persons, and what would give them away, are left out."""
+    """Weight a register's practices by a formula; small numbers of persons, and anything that would reveal them, are suppressed."""
     check_outputs([out], [cells])
     chosen = read_formula(formula, DataPack(pack_folder(data)))
     pence = None if total is None else pence_of(total)
@@ -148,11 +146,9 @@ def sets_command(
     formula: FormulaOption,
     out: Annotated[Path, typer.Option(help="CSV or parquet file for the stability table.")],
     sets: Annotated[
-        str, typer.Option(help="File of weight sets (set, and a share a component), or how many to draw.")
+        str, typer.Option(help="File of weight sets (set, then a share per component), or how many to draw.")
     ] = "1000",
-    spread: Annotated[
-        float, typer.Option(help="How far drawn shares spread around the formula's, 0.1 is a tenth.")
-    ] = 0.1,
+    spread: Annotated[float, typer.Option(help="Spread of drawn shares around the formula's; 0.1 is a tenth.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of drawn sets.", min=0)] = 1,
     by: ByOption = None,
     smallest_shown: SmallestOption = 5,
@@ -160,7 +156,7 @@ def sets_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Weigh a register by thousands of weight sets at once, and say which locality moves by how much: formula noise or need."""
+    """Weight a register by thousands of weight sets at once, and report how far each locality moves: formula noise or real need."""
     given = Path(sets)
     is_count = sets.replace(",", "").isdecimal()
     check_outputs([out], [cells, *([] if is_count else [given])])

@@ -1,4 +1,4 @@
-"""`capitation restore`: the embedded store put back from a copy that `capitation backup` wrote."""
+"""`capitation restore`: restore the embedded store from a copy that `capitation backup` wrote."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def restore_command(
     copy: Annotated[Path, typer.Argument(help="File that `capitation backup` wrote.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a store that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a store that already exists.")] = False,
     store: StoreOption = None,
 ) -> None:
-    """Put the embedded store back from a copy; the service must be stopped."""
+    """Restore the embedded store from a copy; the service must be stopped."""
     typer.echo(f"written: {restore(copy, settings_of(store=store).store_url, replace=replace)}")

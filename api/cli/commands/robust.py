@@ -1,4 +1,4 @@
-"""`capitation robust`: the mix that is best when some solutions disappoint, whichever of them hurt most."""
+"""`capitation robust`: the mix that holds up best when some solutions disappoint, whichever hurt most."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def robust(
     disappoint: Annotated[
         float,
         typer.Option(
-            help="How many solutions may fall to their low effects and savings at once.",
+            help="How many solutions may fall to their low effects and savings at the same time.",
             callback=number("a number of solutions, 0 or more", 0),
         ),
     ] = 2.0,
@@ -37,7 +37,7 @@ def robust(
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The mix whose worst case over a number of disappointments is best."""
+    """The mix with the best worst case over a number of disappointments."""
     document = read_problem(problem)
     figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
     gap = float(document.gap) if gap is None else gap

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     scenario: Annotated[
-        Path, typer.Argument(help="Scenario document (TOML, JSON or YAML), or the id of one that the data pack has.")
+        Path, typer.Argument(help="Scenario document (TOML, JSON or YAML), or the id of one in the data pack.")
     ],
     out: RunsOption,
     data: DataOption = None,

@@ -39,7 +39,7 @@ def serve(
     store: StoreOption = None,
     data: DataOption = None,
 ) -> None:
-    """Serve the API; the store is made in this folder, or migrated to this version."""
+    """Serve the API; the store is created in this folder, or migrated to this version."""
     setting = settings_of(store=store, data=data, workers=workers)
     for note in unknown_variables():
         notices.print(f"note: {note}")

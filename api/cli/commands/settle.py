@@ -1,4 +1,4 @@
-"""`capitation settle`: a file of accounts or lines through a contract, one result a row, with every step on request."""
+"""`capitation settle`: settle a file of accounts or lines under a contract, one result per row, with every step on request."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def register(app: typer.Typer) -> None:
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def settle_command(
     contract: ContractFile,
-    rows: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row an account, line or period.")],
-    out: Annotated[Path, typer.Option(help="CSV or parquet file for the results, one row each in the same order.")],
+    rows: Annotated[Path, typer.Argument(help="CSV, Excel or parquet file, one row per account, line or period.")],
+    out: Annotated[Path, typer.Option(help="CSV or parquet file for the results, one row each, in the same order.")],
     explain: Annotated[
         Path | None, typer.Option(help="CSV or parquet file for every step of every row: before, after, rule, clause.")
     ] = None,
@@ -40,7 +40,7 @@ def settle_command(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Settle a file of rows under a contract; nothing is written where any row is at fault."""
+    """Settle a file of rows under a contract; nothing is written if any row is at fault."""
     document = shipped(contract, "contracts", data)
     check_outputs([out, explain], [document, rows])
     agreed = read_contract(document)

@@ -46,6 +46,7 @@ from contracts.risk.study import party_risk
 from optimiser.answers.optimise import Outcome
 from optimiser.answers.report import mix_report
 from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.on_run import on_run
 from optimiser.problem.document import read_problem
 
 PARTY_DRAWS = 10_000
@@ -103,7 +104,7 @@ def simulate_command(
         Path, typer.Argument(help="Scenario or contract options document, or the id of one that ships.")
     ],
     draws: Annotated[int, typer.Option(help="Draws; 100,000 give chances to a tenth of a percent.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Seed; the same one gives the same draws on any machine.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same draws on any machine.")] = 1,
     layers: Annotated[
         str | None,
         typer.Option(
@@ -111,45 +112,43 @@ def simulate_command(
         ),
     ] = None,
     uncertainty: Annotated[
-        Path | None, typer.Option(help="Uncertainty document; the shipped one of the scenario's id by default.")
+        Path | None, typer.Option(help="Uncertainty document; by default the one that ships for the scenario.")
     ] = None,
-    year: Annotated[str | None, typer.Option(help="Year of the localities; that of the need data by default.")] = None,
+    year: Annotated[str | None, typer.Option(help="Year for localities; that of the need data by default.")] = None,
     method: Annotated[
         Method, typer.Option(help="monte-carlo, or sobol (16 times a power of two draws).")
     ] = "monte-carlo",
     party_draws: Annotated[
-        int | None, typer.Option(help=f"Draws of the parties; as --draws, at most {PARTY_DRAWS:,}, by default.")
+        int | None, typer.Option(help=f"Draws for parties; by default as --draws, at most {PARTY_DRAWS:,}.")
     ] = None,
     party: Annotated[
-        list[str] | None, typer.Option(help="Code of a party to picture; the largest of each role by default.")
+        list[str] | None, typer.Option(help="Code of a party to chart; by default the largest of each role.")
     ] = None,
     standard_error: Annotated[
         float | None,
-        typer.Option(help="Stop early once the standard error of mean positions, as a share, is as small as this."),
+        typer.Option(help="Stop early once the standard error of mean positions, as a share, is this small."),
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads; they change no figure.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Threads; the number changes no figure.", min=1)] = 1,
     state: Annotated[
-        Path | None, typer.Option(help="File that keeps the draws if you stop it (Ctrl-C); run again to go on.")
+        Path | None, typer.Option(help="File that stores the draws if you stop it (Ctrl-C); run again to continue.")
     ] = None,
     problem: Annotated[
         Path | None,
         typer.Option(
-            help="Problem whose mix is bought and drawn with the contracts, what it fails to deliver too; or the id of one that ships."
+            help="Problem (or the id of one that ships) whose mix is bought and drawn with the contracts, including under-delivery."
         ),
     ] = None,
     keep: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON file to keep the paragraph on risk in, with what it rests on; demo shows that of the pack."
-        ),
+        typer.Option(help="JSON file for the paragraph on risk, with what it rests on; demo shows the pack's."),
     ] = None,
     out: ResultsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw what a plan cannot know and say how likely each locality is to overspend, and each party under each contract option.
+    """Draw what a plan cannot know, and report how likely each locality is to overspend, and each party under each contract option.
 
-    Localities are before any contract; parties are the commissioners and providers of the options on the scenario.
+    Localities are shown before any contract; parties are the options' commissioners and providers.
     """
     pack = DataPack(pack_folder(data))
     subject = _subject(scenario, data)
@@ -169,7 +168,8 @@ def simulate_command(
         if problem is not None:
             progress.update(task, description="looking for the mix")
             of_problem = shipped(problem, "problems", data)
-            outcome = mix_of_problem(read_problem(of_problem), of_problem)
+            standing = on_run(read_problem(of_problem), of_problem, run, pack)
+            outcome = mix_of_problem(standing.problem, of_problem)
         asked = Asked(subject, pack, run, figures, chosen, outcome)
         shown = FinancialYear(year) if year else FinancialYear(subject.scenario.need_year)
         progress.update(task, description="drawing", total=draws)

@@ -1,4 +1,4 @@
-"""`capitation solution`: begin a solution, one investment that moves care to another place."""
+"""`capitation solution`: start a solution: one investment that moves care to another setting."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from api.cli.templates.documents import SOLUTION
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Begin a solution.", no_args_is_help=True)
+    group = typer.Typer(help="Start a solution.", no_args_is_help=True)
     group.callback()(lambda: None)  # one command alone would otherwise take the word of the group
     group.command("new")(new)
     app.add_typer(group, name="solution")
 
 
 def new(file: Annotated[Path, typer.Argument(help="The file to write (.toml), or the solution's id.")]) -> None:
-    """Write a filled and commented solution to begin from, with the name of its file as its id."""
+    """Write a complete, commented solution to start from; its file name becomes its id."""
     written = begin(file, SOLUTION, NAME)
     typer.echo(f"written: {written}")
     typer.echo(

@@ -33,12 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def write(
-    kind: Annotated[Kind, typer.Argument(help="What the template is of.")],
+    kind: Annotated[Kind, typer.Argument(help="What the template is for.")],
     out: Annotated[Path, typer.Option(help="Workbook to write, .xlsx.")],
-    empty: Annotated[bool, typer.Option("--empty", help="Without the rows of the data pack.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Leave out the data pack's rows.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Write a template with the rows of the data pack, or an empty one."""
+    """Write a template with the data pack's rows, or an empty one."""
     from api.forms.kinds import TEMPLATES
     from api.forms.sheet import write_template
 
@@ -50,13 +50,13 @@ def write(
 
 
 def read(
-    filled: Annotated[Path, typer.Argument(help="The filled workbook.")],
+    filled: Annotated[Path, typer.Argument(help="The completed workbook.")],
     out: Annotated[
-        Path, typer.Option(help="File for lists or the map of places (.csv), or folder for changed assumptions.")
+        Path, typer.Option(help="File for lists or the place map (.csv), or folder for changed assumptions.")
     ],
     data: DataOption = None,
 ) -> None:
-    """Read a filled template; with faults nothing is written but FILE-faults.xlsx, where each stands beside its cell."""
+    """Read a completed template; if it has faults, only FILE-faults.xlsx is written, with each fault beside its cell."""
     from api.forms.filled import read_template
 
     made = read_template(filled, out, DataPack(pack_folder(data)))

@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 def trace(
     run: RunFolder,
     figure: Annotated[
-        list[str], typer.Argument(help="table.column key=value ...; an incomplete key says what is missing.")
+        list[str],
+        typer.Argument(help="table.column key=value ...; if the key is incomplete, the message says what is missing."),
     ],
     data: DataOption = None,
     depth: Annotated[int, typer.Option(help="How many levels to open.")] = 3,

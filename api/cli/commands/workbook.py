@@ -1,4 +1,4 @@
-"""`capitation workbook`: a written run as a workbook for people, or all of it."""
+"""`capitation workbook`: a written run as a workbook for people, or in full."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def workbook(
     run: Annotated[Path, typer.Argument(help="Folder of a written run.")],
     out: Annotated[Path, typer.Option(help="File to write, .xlsx.")],
     everything: Annotated[
-        bool, typer.Option("--all", help="A sheet for every table of the run, with a data dictionary.")
+        bool, typer.Option("--all", help="A sheet for every table in the run, with a data dictionary.")
     ] = False,
     data: DataOption = None,
 ) -> None:

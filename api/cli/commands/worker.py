@@ -1,4 +1,4 @@
-"""`capitation worker`: a further worker for the service's jobs, beside its servers, until it is stopped."""
+"""`capitation worker`: an extra worker for the service's jobs, until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(store: StoreOption = None, data: DataOption = None) -> None:
-    """Work on jobs of the service, beside it, until stopped."""
+    """Work on the service's jobs until stopped."""
     setting = settings_of(store=store, data=data)
     log_as_json()
     with opened_store(setting) as kept:

@@ -31,21 +31,22 @@ from contracts.settlement.settle import settle
 # Reason: typer makes an option of each parameter, so the command's function has as many as the command has options.
 def restate_command(
     contract: ContractFile,
-    before: Annotated[Path, typer.Argument(help="Rows of the version that stands, CSV or parquet.")],
+    before: Annotated[Path, typer.Argument(help="Rows of the current version, CSV or parquet.")],
     after: Annotated[Path, typer.Argument(help="All rows of the later figures, CSV or parquet.")],
-    out: Annotated[Path, typer.Option(help="Folder for the entries, the differences and what each party has in all.")],
+    out: Annotated[Path, typer.Option(help="Folder for the entries, the differences and each party's total.")],
     reason: Annotated[str, typer.Option(help="Why there is a later version.")] = "",
     status: Annotated[
         str, typer.Option(help="`final` after provisional figures, `restated` after final ones.")
     ] = "final",
     issued: Annotated[str | None, typer.Option(help="Date of the later version, such as 2020-07-01.")] = None,
     corrected: Annotated[
-        Path | None, typer.Option("--contract", help="The contract where it was put right too; the same by default.")
+        Path | None,
+        typer.Option("--contract", help="The corrected contract, if that changed too; the same one by default."),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a settlement right: the entries that moved are reversed and replaced, nothing is edited; says what moved and why."""
+    """Restate a settlement: entries that moved are reversed and replaced, nothing is edited; what moved, and why, is reported."""
     faults = Faults()
     if status not in {"final", "restated"}:
         faults.add("--status", repr(status), "final or restated")
@@ -84,12 +85,12 @@ def restate_command(
 
 def carry_command(
     contract: ContractFile,
-    rows: Annotated[list[Path], typer.Argument(help="Rows of one period or more, in the order of the periods.")],
+    rows: Annotated[list[Path], typer.Argument(help="Rows of one or more periods, in order.")],
     out: Annotated[Path, typer.Option(help="CSV or parquet file for the ledger.")],
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The balances a contract carries from period to period, and what each account takes into its next one."""
+    """The balances a contract carries from period to period, and what each account brings forward into the next."""
     check_outputs([out], [*rows, shipped(contract, "contracts", data)])
     agreed = read_contract(shipped(contract, "contracts", data))
     ledger: Frame[CarriedBalance] | None = None
@@ -112,12 +113,14 @@ def split_command(
     contract: ContractFile,
     first: Annotated[Path, typer.Argument(help="Rows of the first part of the period.")],
     second: Annotated[Path, typer.Argument(help="Rows of the second part, with the same keys.")],
-    flows: Annotated[str, typer.Option(help="Inputs that add up over the parts, with commas, such as spend,activity.")],
+    flows: Annotated[
+        str, typer.Option(help="Inputs that add up across the parts, separated by commas, such as spend,activity.")
+    ],
     out: Annotated[Path, typer.Option(help="CSV or parquet file for each output settled once and in two parts.")],
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a period settled once pays, what its two parts pay alone, and the difference that a limit or a gate makes."""
+    """What a period pays settled as one, what its two parts pay separately, and the difference made by a limit or gate."""
     check_outputs([out], [first, second, shipped(contract, "contracts", data)])
     agreed = read_contract(shipped(contract, "contracts", data))
     names = [name.strip() for name in flows.split(",") if name.strip()]

@@ -26,7 +26,7 @@ def import_mssp(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a published file of any performance year, its headings by name, into rows that `capitation settle mssp` takes."""
+    """Read a published file of any performance year, matching headings by name, into rows for `capitation settle mssp`."""
     check_outputs([out], [file])
     agreed = read_contract(shipped(Path("mssp"), "contracts", data))
     found_in = layers(pack_folder(data))

@@ -25,23 +25,23 @@ from contracts.settlement.payoff import payoff
 def payoff_command(
     contract: ContractFile,
     vary: Annotated[
-        str | None, typer.Option(help="Number input that varies; the last one of the first gap by default.")
+        str | None, typer.Option(help="The input that varies; by default the last one of the first gap.")
     ] = None,
     low: Annotated[float | None, typer.Option(help="Its lowest value; four fifths of the row's by default.")] = None,
     high: Annotated[float | None, typer.Option(help="Its highest value; six fifths of the row's by default.")] = None,
     output: Annotated[str | None, typer.Option(help="Output to follow; the first by default.")] = None,
     rows: Annotated[
         Path | None,
-        typer.Option(help="CSV or parquet whose first row gives the other figures; else the first worked case."),
+        typer.Option(help="CSV or parquet whose first row gives the other figures; otherwise the first worked case."),
     ] = None,
-    svg: Annotated[Path | None, typer.Option(help="SVG file for the curve with its table beside it.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="SVG file for the curve, with its table.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or parquet file for the table.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a contract pays as one figure varies: every bend and leap, in the unit the output declares.
+    """What a contract pays as one figure varies: every kink and jump, in the unit the output declares.
 
-    Rows that settle together (a pool) stay together: the first row's figure varies, the others stay.
+    Rows that settle together (a pool) stay together: only the first row's figure varies.
     """
     document = shipped(contract, "contracts", data)
     check_outputs([out], [document, rows])

@@ -48,7 +48,7 @@ def resource(request: Request) -> Response:
         lead = (
             f"{'More than ' if following else ''}{count} {'entry' if count == 1 else 'entries'}."
             if count
-            else "Nothing stands here yet."
+            else "There is nothing here yet."
         )
     kept = "".join(f"{n}={v}&" for n in query if n not in {"limit", "cursor"} for v in query[n])
     return page(

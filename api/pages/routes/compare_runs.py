@@ -32,7 +32,7 @@ def compare(request: Request) -> Response:
     year, table, lead = (
         "",
         None,
-        f"Choose {FEWEST} to {MOST} runs; the first of them in the list is the one that the others are set against.",
+        f"Choose {FEWEST} to {MOST} runs; the others are compared with the first in the list.",
     )
     if seen:
         years = [each for each in seen[0].years if all(each in other.years for other in seen)]

@@ -1,4 +1,4 @@
-"""Contract options beside each other: what each organisation is left with, who pays when activity moves, and what matters to that."""
+"""Contract options side by side: what each organisation is left with, who pays when activity moves, and what matters to that."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def comparison(request: Request) -> Response:
     scenario = found.scenario
     links = [(f"/options/{found.asked.get('options', '')}", "Change the options, their contracts and costs")]
     return Finding(
-        "Contract options beside each other", best_words(positions, material, choice), found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        "Contract options side by side", best_words(positions, material, choice), found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
-        starts=[Start("party-chances", "Draw how likely each party misses its total", (("options", str(found.asked.get("options", ""))),))],
+        starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
     ).answer(request)  # fmt: skip
 
@@ -165,7 +165,7 @@ def best_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
         rows.filter((pl.col("year") == choice.year) & (pl.col("activity_case") == choice.case)) if rows.height else rows
     )
     if rows.is_empty():
-        return "None of the positions of this comparison are yours to see."
+        return "You have no access to the positions in this comparison."
     said = []
     for role in ("commissioner", "provider"):
         mine = rows.filter(pl.col("role") == role)

@@ -62,8 +62,8 @@ def data_checks(request: Request) -> Response:
     keep = (("show", show), *((("pack", named),) if named else ()))
     found = Finding(
         "Can the inputs be trusted", lead, facts, drivers, tabs=view_tabs(VIEWS, show, f"&pack={named}" if named else ""), keep=keep, table=table,
-        links=[("/data-packs", "All data packs"), ("/assumptions", "What is assumed, and on whose word")],
-        not_in=["A check finds what contradicts itself or its source's form; whether a source is right is for its owner to say.", str(about.get("licence", ""))], refresh=3 if show == "checks" and not _of(pack, opened).is_over else None,
+        links=[("/data-packs", "All data packs"), ("/assumptions", "What is assumed, and on whose authority")],
+        not_in=["A check finds contradictions and departures from a source's format; whether a source is right is for its owner to say.", str(about.get("licence", ""))], refresh=3 if show == "checks" and not _of(pack, opened).is_over else None,
     )  # fmt: skip
     return found.answer(request)
 
@@ -120,9 +120,9 @@ def _checks(opened: DataPack, pack: Pack) -> tuple[PageTable, str, list[str]]:
     lead = (
         f"No fault was found in the {len(pack.paths):,} files from {count} sources."
         if not fails
-        else f"{fails} fault{'s' if fails > 1 else ''} found: do not rely on results until mended."
+        else f"{fails} fault{'s' if fails > 1 else ''} found: do not rely on results until they are corrected."
     )
-    drivers = [f"{len(rows) - fails} notes say what to know of them."] if len(rows) > fails else []
+    drivers = [f"{len(rows) - fails} notes say what to bear in mind."] if len(rows) > fails else []
     return table, lead, drivers
 
 
@@ -169,12 +169,12 @@ def _ends(opened: DataPack, pack: Pack) -> tuple[PageTable, str, list[str]]:
         "name": "Name",
     }
     table = PageTable(
-        "Dated figures, those that end first", frame, heads if rows else {}, name=f"figures-{pack.digest[:12]}"
+        "Dated figures, soonest to expire first", frame, heads if rows else {}, name=f"figures-{pack.digest[:12]}"
     )
     ending = sum(bool(row["until"]) for row in rows)
     return (
         table,
-        f"{ending or 'None'} of the {len(rows)} dated figures {'ends' if ending == 1 else 'end'} at a known date; the others hold until a newer value is added.",
+        f"{ending or 'None'} of the {len(rows)} dated figures {'ends' if ending == 1 else 'end'} at a known date; the others apply until a newer value is added.",
         [],
     )
 

@@ -18,21 +18,24 @@ from api.service.views.models import moment
 from capitation.errors import CapitationError
 
 RUNS = {
-    "scenarios": (("runs", "scenario", "Run it"), ("chances", "scenario", "Work out how likely totals are missed")),
+    "scenarios": (
+        ("runs", "scenario", "Run it"),
+        ("chances", "scenario", "Work out how likely totals are to be missed"),
+    ),
     "options": (
         ("comparisons", "options", "Compare its options"),
-        ("party-chances", "options", "Draw how likely each party misses its total"),
+        ("party-chances", "options", "Work out how likely each party is to miss its total"),
     ),
     "problems": (("optimisations", "problem", "Find the best mix"),),
 }
 """What can be started from a document: the address, the name of the document in the request, and words."""
 
 ABOUT = {
-    "scenarios": "Which money, people and rules a run is made of.",
-    "contracts": "Who pays whom for what, and who bears what when activity or cost moves.",
-    "options": "Two to six contract options that are set beside each other on one allocation.",
-    "problems": "What may be invested in, with which money and staff, to which end.",
-    "formulas": "How need is weighed.",
+    "scenarios": "Which money, people and rules a run is made from.",
+    "contracts": "Who pays whom for what, and who bears the risk when activity or cost moves.",
+    "options": "Two to six contract options compared on one allocation.",
+    "problems": "What may be invested in, with what money and staff, and to what end.",
+    "formulas": "How need is weighted.",
 }
 """What each kind of document is."""
 

@@ -26,7 +26,7 @@ from api.pages.tables import Link, PageTable, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
 
-_ASSUMED = {"rank": "Rank", "about": "What is assumed, and on what it rests", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
+_ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
             "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
 """Columns of the log of assumptions."""
 
@@ -164,7 +164,7 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
     return Finding(
         "Who is furthest from their fair share", lines[0], seen.facts, lines[1:], seen.stale, again(seen), view_tabs(_MAPS, show, f"&year={year}"),
         years_select(seen.years, year), (("show", show),), drawn, table, not_in=seen.not_in,
-        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of it chance alone may make")],
+        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of this may be chance alone")],
     ).answer(request)  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
     rows = seen.run.frames["assumption"].sort("rank")
     table = PageTable(
-        "Assumptions, those that matter most first",
+        "Assumptions, the most important first",
         rows,
         {n: w for n, w in _ASSUMED.items() if n in rows.columns},
         name=f"assumptions-{seen.id}",
@@ -184,7 +184,7 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
         else "This run has no log of assumptions."
     )
     most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_open else ()
-    drivers = [*most, "Change one on its scenario's page, with a reason and an owner."]
+    drivers = [*most, "Change one on its scenario's page, giving a reason and an owner."]
     compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
     drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
     return Finding(
@@ -228,7 +228,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
             f"Activity by setting, {year}", moved, {n: n for n in moved.columns}, name=f"activity-{seen.id}"
         )
     waits = (
-        ["The mix of investments is being worked out; look again in half a minute."]
+        ["The mix of investments is being worked out; come back in half a minute."]
         if seen.is_open and not frames
         else []
     )

@@ -58,7 +58,7 @@ def _open(request: Request) -> SeenRun:
     if not seen.is_open:
         raise ServiceError(
             "forbidden",
-            "the paper and the workbook of a run hold everybody's rows; they are for those who run the system",
+            "the paper and the workbook of a run contain everybody's rows; they are for those who run the system",
         )
     return seen
 

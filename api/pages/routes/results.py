@@ -39,7 +39,7 @@ def contracts(request: Request) -> Response:
             starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
     said = worked_out(request, seen).answers.get(3, []) if seen.is_open else []
     lead = said[0] if said else "Contract options on this run have not been compared yet."
-    links = [("/options", "Contract options that are stored"), ("/contracts", "Contracts that they may name")]
+    links = [("/options", "Stored contract options"), ("/contracts", "Contracts they may name")]
     return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, starts=starts, links=links, not_in=seen.not_in).answer(request)  # fmt: skip
 
 
@@ -49,16 +49,16 @@ def investment(request: Request) -> Response:
     show = request.query_params.get("show", "mix")
     show = show if show in VIEWS else "mix"
     links = [
-        ("/problems", "What may be invested in, with which money and staff"),
-        ("/optimisations", "Mixes that were asked for"),
+        ("/problems", "What may be invested in, with what money and staff"),
+        ("/optimisations", "Mixes requested"),
     ]
     if not seen.is_open:
-        lead = "This is seen by those who run the system."
+        lead = "Only those who run the system can see this."
         return Finding("What should be invested in", lead, seen.facts, not_in=seen.not_in).answer(request)
     worked = worked_out(request, seen)
     said = worked.answers.get(4, [])
     lines = worked.frames.get("mix_line", pl.DataFrame())
-    waits = "Being worked out; this page looks again by itself."
+    waits = "Being worked out; this page refreshes by itself."
     lead = said[0] if said else waits
     figure = gallery_of_run(request, seen).picture(show) if lines.height else None
     rows = lines.sort("year", "gain_pence", descending=[True, True]) if lines.height else lines
@@ -109,13 +109,13 @@ def optimisation(request: Request) -> Response:
         )
     said = [_say(each) for each in content.get("price_sentences") or ()][:3]
     said += (
-        [f"{left_out} solutions are not started somewhere or anywhere; the mix below has those that are."]
+        [f"{left_out} solutions are not started somewhere or anywhere; the mix below lists those that are."]
         if left_out
         else []
     )
     return Finding(
         "The best mix of investments", _mix_lead(content), found.facts, said, found.stale,
-        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and look again"), table=table, more=more, lists=_clashes(content),
+        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and search again"), table=table, more=more, lists=_clashes(content),
         not_in=[_say(each) for each in content.get("silent") or ()],
     ).answer(request)  # fmt: skip
 
@@ -146,7 +146,7 @@ def _mix_lead(content: Any) -> str:  # noqa: ANN401  # any JSON
             said.append(f"{_measure(content, str(goal['measure']))} of {amount}")
     must = content.get("infeasible")
     if must:
-        return "No mix keeps every limit; which limits clash stands below."
+        return "No mix keeps within every limit; the limits that clash are listed below."
     count = len(_titles(content))
     how = _say(str(content.get("meaning", "")))
     head = f"{count} solutions together reach a {' and '.join(said)}" if said else "The search has ended"
@@ -174,8 +174,8 @@ def _clashes(content: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401  # an
     lists = []
     if must:
         said = [f"{g['limit']}: {g['must_give']:,.6g} {g['unit']} {g['side']}" for g in must]
-        lists.append(("These limits cannot all be kept; the smallest change that would do", said))
-    for name, caption in (("knife_edges", "On a knife edge"),):
+        lists.append(("These limits cannot all be met; the smallest change that would suffice", said))
+    for name, caption in (("knife_edges", "Finely balanced"),):
         if content.get(name):
             lists.append((caption, [_say(str(each)) for each in content[name]]))
     return lists

@@ -27,7 +27,7 @@ VIEWS = {
 }
 """Views of the page: chances of parties, their spread by year, what drives it, and chances of localities."""
 
-_UNQUANTIFIED = "What no figure is drawn for is not in these chances: a service that closes, a change of law, a plan that is not carried out."
+_UNQUANTIFIED = "These chances leave out anything no figure is drawn for: a service that closes, a change in the law, a plan that is not carried out."
 
 
 def risk(request: Request) -> Response:
@@ -63,7 +63,7 @@ def _none(request: Request, seen: SeenRun, show: str, what: str) -> Response:
     scenario = str(seen.run.manifest.scenario["id"])
     lead = f"How likely {what} are to miss their totals has not been worked out for this scenario yet."
     return Finding(
-        "How likely is each to miss its total", lead, seen.facts, ("It takes about half a minute; you may close the page meanwhile.",),
+        "How likely is each to miss its total", lead, seen.facts, ("It takes about half a minute; you may close this page in the meantime.",),
         tabs=view_tabs(VIEWS, show), starts=_starts(request, scenario), not_in=seen.not_in,
     ).answer(request)  # fmt: skip
 
@@ -78,7 +78,7 @@ def _parties(request: Request, found: SeenResult | None, seen: SeenRun | None) -
     material, rows = gallery.charts.material, found.tables["party_chance"]
     if rows.is_empty():
         return Finding(
-            "How likely is each to miss its total", "None of these chances are yours to see.", found.facts
+            "How likely is each to miss its total", "You have no access to any of these chances.", found.facts
         ).answer(request)
     years = list(rows["year"].unique().sort())
     first = material.facts.get("first_year", "")
@@ -86,7 +86,7 @@ def _parties(request: Request, found: SeenResult | None, seen: SeenRun | None) -
     wide = party_table(rows.filter(pl.col("year") == year), material)
     lead, drivers, likeliest = party_words(rows.filter(pl.col("year") == year), material, year)
     table = PageTable(
-        f"Chance of a deficit, {year}: the part of drawn years in which a party misses its total", wide,
+        f"Chance of a deficit, {year}: the share of drawn years in which a party misses its total", wide,
         {"party": "Organisation", "role": "As", **{o: material.name(o) for o in wide.columns if o not in {"party", "role"}}},
         name=f"chances-{found.id[:16]}",
     )  # fmt: skip
@@ -137,7 +137,7 @@ def party_words(rows: pl.DataFrame, material: Material, year: str) -> tuple[str,
     now = rows.filter(pl.col("option") == base).sort("miss", "organisation_code", descending=[True, False])
     worst = now.row(0, named=True)
     lead = (
-        f"{material.name(worst['organisation_code'])} is likeliest to miss its total in {year}: {in_ten(worst['miss'])} under "
+        f"{material.name(worst['organisation_code'])} is most likely to miss its total in {year}: {in_ten(worst['miss'])} under "
         f"{material.short(base)}, with a position between {board_text(worst['p10_pence'])} and {board_text(worst['p90_pence'])} in eight years of ten "
         f"and {board_text(worst['p50_pence'])} in the middle."
     )
@@ -170,16 +170,16 @@ def _localities(request: Request, found: SeenResult | None, seen: SeenRun | None
     rows = rows.with_columns(
         pl.col(f"over_{n}").map_elements(chance_words, return_dtype=pl.String).alias(f"over_{n}_words") for n in (1, 2, 3)
     ).with_columns(spread=pl.format("{}%", (pl.col("sd_share") * 100).round(1))).sort("over_1", descending=True)  # fmt: skip
-    table = PageTable("Chance that a locality spends more than its plan", rows, heads, name=f"chances-{found.id[:16]}")
+    table = PageTable("Chance that a locality overspends its plan", rows, heads, name=f"chances-{found.id[:16]}")
     whole = rows.filter(pl.col("code") != "system")
-    lead = "None of these chances are yours to see."
+    lead = "You have no access to any of these chances."
     if whole.height:
         top = whole.row(0, named=True)
         lead = f"By chance alone {top['name']} is likeliest to spend more than 1% over its plan in {top['year']}: {in_ten(top['over_1'])}."
     pools = found.tables["pool_size"] if "pool_size" in found.tables else pl.DataFrame()
     drivers = [
         f"A pool of {board_text(r['pool_pence'])} covers {r['cover']:.0%} of years where "
-        + ("gains stay where they fall." if r["basis"] == "gross" else "gains of some pay for losses of others.")
+        + ("gains stay where they fall." if r["basis"] == "gross" else "some localities' gains pay for others' losses.")
         for r in pools.iter_rows(named=True)
     ]  # fmt: skip
     drawn = ", ".join(each.replace("-", " ") for each in found.content.get("layers", ()))

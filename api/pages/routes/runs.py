@@ -58,7 +58,7 @@ def job(request: Request) -> Response:
         "cancelled": "was cancelled",
     }
     lead = f"The {view['kind'].replace('_', ' ')} {words[view['status']]}."
-    return page("job.html", request, title=lead, lead="" if is_over else "You may close this page; the work goes on, and this address shows how far it is.",
+    return page("job.html", request, title=lead, lead="" if is_over else "You may close this page; the work carries on, and this address shows its progress.",
                 view=view, said=said, result=result, is_over=is_over, refresh=None if is_over else 2,
                 can_cancel=not is_over and may(request, "DELETE", path))  # fmt: skip
 

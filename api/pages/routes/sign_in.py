@@ -100,7 +100,7 @@ def first_key(request: Request) -> Response:
     """The form that makes the first key, for whoever showed the token of this start; nobody once there is a key."""
     service, caller = service_of(request), caller_of(request)
     if caller.means != "local" or service.store.has_keys():
-        raise ServiceError("forbidden", "the first key was made already; an administrator issues the others")
+        raise ServiceError("forbidden", "the first key has already been made; an administrator issues the others")
     shown: dict[str, Any] = {"title": "Make the first key", "issued": "", "faults": (), "subject": ""}
     if request.method == "GET":
         return page("first_key.html", request, **shown)

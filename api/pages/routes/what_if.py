@@ -41,8 +41,8 @@ from optimiser.links.assumed.what_if import paced
 from optimiser.links.assumed.what_if import what_if as what_if_of
 
 _PACES = {
-    "floor": ("pace.floor_growth", "the least that anybody grows"),
-    "cap": ("pace.largest_growth", "the most that anybody grows"),
+    "floor": ("pace.floor_growth", "the minimum growth for any area"),
+    "cap": ("pace.largest_growth", "the maximum growth for any area"),
 }
 """Sliders of the pace of change: the dated parameter of each, and words."""
 
@@ -50,8 +50,8 @@ _EDGES = {"inner_edge": "where sharing of gains and losses begins", "outer_edge"
 """Sliders of a corridor: parameters of its contract, and words."""
 
 _PLAIN = {
-    "cap_growth needs a floor_total": "the growth of areas over target needs a least growth of anybody",
-    "floor_total": "the least growth of anybody",
+    "cap_growth needs a floor_total": "the growth of areas over target needs a minimum growth for every area",
+    "floor_total": "the minimum growth for any area",
 }
 """Names of figures of a policy in words."""
 
@@ -92,7 +92,7 @@ def what_if(request: Request) -> Response:
     """The headline with other sliders."""
     seen = run_of(request)
     if not seen.is_open:
-        raise AccessError("role", "trying out other figures belongs to those who see the whole system")
+        raise AccessError("role", "trying out other figures is for those who see the whole system")
     pack = service_of(request).packs.named(seen.data_pack).opened()
     year = seen.year(None)
     inputs = _inputs(seen, pack)
@@ -113,7 +113,7 @@ def what_if(request: Request) -> Response:
     plan = WholePlan(moved, year, pack)
     lines = [*_positions(changes, inputs.options), *how_much(plan)[:1], *who_is_furthest(plan)[:1]]
     lead = refused or (
-        "Some of this cannot be worked with; what was typed is kept." if faults else _lead(sliders, table.frame, year)
+        "Some of this cannot be used; what you typed is kept." if faults else _lead(sliders, table.frame, year)
     )
     is_part = bool(request.headers.get("hx-request"))
     template = "what_if_part.html" if is_part else "what_if.html"
@@ -129,7 +129,7 @@ def _sliders(request: Request, pack: DataPack, corridor: Contract | None, year: 
         _slider(
             given.get("growth"),
             "growth",
-            (f"More or less growth of the placed money from {year} on", "growth"),
+            (f"More or less growth in place-based funding from {year} on", "growth"),
             Decimal(0),
             (Decimal(-3), Decimal(3)),
         )
@@ -170,7 +170,7 @@ def _slider(
     try:
         value = Decimal(text)
     except InvalidOperation:
-        return replace(made, fault=f"Found {text[:20]!r}; expected a number of percent such as 1.5")
+        return replace(made, fault=f"Found {text[:20]!r}; expected a percentage such as 1.5")
     if not value.is_finite() or not least <= value <= most:
         return replace(
             made, fault=f"Found {text[:20]}; expected a number from {least.normalize():f} to {most.normalize():f}"
@@ -308,7 +308,7 @@ def _lead(sliders: list[Slider], rows: pl.DataFrame, year: str) -> str:
     """What was moved, and what it does to the localities' money."""
     moved = [each for each in sliders if each.is_moved]
     if not moved:
-        return "Nothing is moved: this is the run as it stands. Move a slider to see what it does."
+        return "Nothing has been changed: this is the run as it is. Move a slider to see its effect."
     said = " and ".join(
         f"{each.short} {'at ' if each.name != 'growth' else ''}{each.value:+f}%"
         if each.name == "growth"
@@ -334,7 +334,7 @@ def _positions(changes: dict[str, int], options: ContractOptions | None) -> list
                  if abs(changes.get(key := f"{role}:{option.id}", 0)) > _SAME]  # fmt: skip
         if parts:
             said.append(
-                f"Under {option.title}: {' and '.join(parts)} in the first year of the contracts, with the activity that is shown there."
+                f"Under {option.title}: {' and '.join(parts)} in the first year of the contracts, at the activity shown there."
             )
     return said
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from api.service.describe.catalogue_schemas import DIALECT, first_sentences, schema_href
 from api.service.records.api_models import ApiModel
+from capitation.records.described import sentences
 from contracts.document.schema import any_term
 from contracts.language.pieces import Kind, Pieces
 from contracts.language.tables import Table
@@ -168,7 +169,7 @@ def _fields(term: type[Term]) -> list[TermField]:
     return [
         TermField(
             name=info.alias or field,
-            meaning=" ".join((info.description or "").split()),
+            meaning=" ".join(sentences(term)[field].split()),
             required=info.is_required(),
         )
         for field, info in own.items()

@@ -35,7 +35,7 @@ class DesignRequest(ApiModel):
     uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[default_pack()])
     """Id of a document of the data pack that says what is uncertain; the scenario's own id where it is not given."""
     draws: int = Field(default=VERIFIED, ge=1_000, le=MOST_DRAWS, examples=[VERIFIED])
-    """Fresh draws by which the answer is verified."""
+    """Fresh draws used to verify the answer."""
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED, examples=[1])
     """Where the draws begin; the same seed gives the same draws on any machine."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])

@@ -58,7 +58,7 @@ class WantedSystem:
     totals: Path | None = None
     """Money by year and stream: year, stream, pounds."""
     name: str | None = None
-    """Name for people."""
+    """Display name."""
     year: FinancialYear | None = None
     """First year to allocate, and year of the need; none means the first that the tables have."""
     last_year: FinancialYear | None = None

@@ -75,7 +75,7 @@ class CareBody(Document):
     id: str
     """Name of the body, the file's own."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """What it rests on."""
     code: str

@@ -60,7 +60,7 @@ class TermFamily(Document):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Short name, the same as the file's."""
     title: str
-    """Name for people."""
+    """Display name."""
     about: str
     """How the terms work."""
     scenario: str

@@ -40,6 +40,7 @@ from optimiser.answers.whole.search import Search, solve_whole
 from optimiser.engines.highs import HighsSession
 from optimiser.links.assumed.inputs import PlanInputs, policy_of
 from optimiser.links.from_run import RunRows, parts_of_run
+from optimiser.links.on_run import FROM_RUN
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem, document_model
 from optimiser.programme.matrix import Matrix
@@ -49,17 +50,6 @@ Amounts = dict[str, int]
 
 _SECONDS = 20.0
 """Seconds for one relaxation: it takes less than one, or goes in circles."""
-
-_FROM_RUN = (
-    "prices",
-    "providers",
-    "flows",
-    "receiving_capacity",
-    "stranded_limits",
-    "control_totals",
-    "activity",
-    "points_of_delivery",
-)
 
 
 def titles(inputs: PlanInputs, run: Run) -> dict[str, str]:
@@ -80,11 +70,11 @@ def titles(inputs: PlanInputs, run: Run) -> dict[str, str]:
         for option in inputs.options.options:
             for role in ("commissioners", "providers"):
                 found[f"{role}:{option.id}"] = (
-                    f"the position of {role} under {option.id} in {inputs.options.first_year}"
+                    f"the position of {role} under {option.title} in {inputs.options.first_year}"
                 )
     if inputs.problem is not None:
-        found["mix_last_year"] = f"what the mix gains in {inputs.problem.years[-1]}"
-        found["npv"] = "the net present value of the mix"
+        found["mix_last_year"] = f"what the mix gains in {inputs.problem.years[-1]}, as this log's own search finds it"
+        found["npv"] = "the net present value of the mix, as this log's own search finds it"
     return found
 
 
@@ -194,11 +184,11 @@ class Headlines:
         known = all(getattr(run, name).equals(getattr(self.run, name)) for name in ("unit_cost", "locality_activity"))
         prices = problem.prices if known else None
         made = parts_of_run(self._rows, problem.years, run, self._calibration, inputs.pack, prices)
-        content = {name: made[name] for name in _FROM_RUN}
+        content = {name: made[name] for name in FROM_RUN}
         bare = parse_document(
             {"id": problem.id, "title": problem.title, "years": problem.years, **content}, document_model(), problem.id
         )
-        return problem.model_copy(update={name: getattr(bare, name) for name in _FROM_RUN})
+        return problem.model_copy(update={name: getattr(bare, name) for name in FROM_RUN})
 
     @cached_property
     def _rows(self) -> RunRows | None:

@@ -121,9 +121,25 @@ class AssumptionLog(Document):
     """The assumptions in order of rank; all of them, or the first."""
 
 
-def rests_on(inputs: PlanInputs, run: Run) -> dict[str, str]:
-    """Checksums of the files of a run, and of the documents of its options and problem."""
-    found = {name: checksum for name, checksum in run.manifest.inputs.items() if name != "run of the scenario"}
+_OF_SCENARIO = "run of the scenario"
+"""What a comparison names beside the files of its own."""
+
+_OF_PLANS = ("options/", "problems/")
+"""Folders of documents that a plan reads and no run of a scenario does."""
+
+
+def rests_on(inputs: PlanInputs, run: Run, log: AssumptionLog | None = None) -> dict[str, str]:
+    """Checksums of the files of a run, and of the documents of its options and problem.
+
+    Args:
+        inputs: the documents.
+        run: the scenario's run, or a run that holds it and more.
+        log: the log it is for: of a run that holds more, files that no run of the scenario reads are left out.
+    """
+    named = run.manifest.inputs
+    found = {name: checksum for name, checksum in named.items() if name != _OF_SCENARIO}
+    if log is not None and any(name == _OF_SCENARIO or name.startswith(_OF_PLANS) for name in named):
+        found = {name: checksum for name, checksum in found.items() if name in log.inputs}
     for name in ("scenario", "options", "problem"):
         document = inputs.of(name)
         if document is not None:

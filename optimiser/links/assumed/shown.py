@@ -11,7 +11,7 @@ from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.assumed.kept import AssumptionLog, kept_in, rests_on, shipped_log, stale_because
 from optimiser.links.assumed.words import sentences
 
-REMAKE = "`capitation assumptions RUN` works it out again in a few minutes"
+REMAKE = "`capitation assumptions RUN` updates it in a few minutes"
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,17 @@ def foremost(run: Run, inputs: PlanInputs, folder: Path | None = None, most: int
     """
     log = kept_log(run, inputs, folder)
     if log is None:
-        return Foremost((), (f"no log of assumptions is kept; {REMAKE}",))
-    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
-    stale = stale_because(log, rests_on(inputs, run))
+        return Foremost((), (f"no log of assumptions is stored; {REMAKE}",))
+    names = names_in_log(run, inputs)
+    stale = stale_because(log, rests_on(inputs, run, log))
     return Foremost(tuple(sentences(log, names, most)), tuple(stale and [*stale, REMAKE]), log.count)
+
+
+def names_in_log(run: Run, inputs: PlanInputs) -> dict[str, str]:
+    """Names of organisations and places of a run and titles of contract options, by the codes that a log has."""
+    names = dict(run.frames["code_name"].select("code", "name").iter_rows()) if "code_name" in run.frames else {}
+    options = () if inputs.options is None else inputs.options.options
+    return names | {option.id: option.title for option in options}
 
 
 def kept_log(run: Run, inputs: PlanInputs, folder: Path | None = None) -> AssumptionLog | None:
@@ -54,4 +61,4 @@ def kept_log(run: Run, inputs: PlanInputs, folder: Path | None = None) -> Assump
         return None
 
 
-__all__ = ["Foremost", "foremost", "kept_log"]
+__all__ = ["Foremost", "foremost", "kept_log", "names_in_log"]

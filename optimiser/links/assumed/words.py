@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ EVIDENCE = {
     "red": "weak evidence",
     "amber": "partial evidence",
     "green": "strong evidence",
-    None: "no mark of evidence",
+    None: "evidence not graded",
 }
 
 
@@ -31,21 +32,27 @@ def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mappi
     """One assumption in words.
 
     Example:
-        "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence, Director of commissioning):
-        the position of providers under blended in 2017/18 is -£8.1m at the low end and -£1.2m at the high end, -£4.6m as assumed."
+        "Share of ae that goes to one hospital (0.84, tested from 0.67 to 1; partial evidence; owner: Director of commissioning):
+        the position of providers under blended in 2017/18 is -£8.1m at the low end and -£1.2m at the high end, against -£4.6m as assumed."
     """
     largest = assumption.largest
-    said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}, {assumption.owner or 'no owner named'})"
-    fitted = " It was set so that a printed figure is met." if assumption.fitted else ""
+    said = f"{subject(assumption, names)} ({_range(assumption)}; {EVIDENCE[assumption.quality]}; owner: {assumption.owner or 'none named'})"
+    fitted = " It was set so as to reproduce a printed figure." if assumption.fitted else ""
     if largest is None:
         return f"{said}: {assumption.note or 'it moves no headline'}.{fitted}"
     title = titles.get(largest.headline, largest.headline)
-    return f"{said}: {title} is {_ends(largest)}, {board_text(largest.base_pence)} as assumed.{fitted}"
+    return f"{said}: {title} is {_ends(largest)}, against {board_text(largest.base_pence)} as assumed.{fitted}"
 
 
 def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
     """What is assumed, in words."""
-    place, document = assumption.place, assumption.document
+    place, document = _named(assumption.place, names), assumption.document
+    if assumption.part == "organisations":
+        return f"{place[:1].upper()}{place[1:]}".replace("_", " ")
+    if document.startswith("body "):
+        return f"Accountable care body: {_each(place)}"
+    if assumption.part == "options":
+        return _each(place)[:1].upper() + _each(place)[1:]
     if assumption.part == "flows":
         line, _, provider = place.partition(", ")
         return f"Share of {line} that goes to {names.get(provider, provider)}"
@@ -62,17 +69,43 @@ def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
     return f"{where[:1].upper()}{where[1:]}{place}".replace("_", " ")
 
 
+def _named(place: str, names: Mapping[str, str]) -> str:
+    """A place in a document with names where it has codes in brackets."""
+    return _IN_BRACKETS.sub(lambda found: f"({names.get(found[1], found[1])})", place)
+
+
+def _each(place: str) -> str:
+    """A place in a document as words: "options (The alliance).quality (Scheme).cost" is "The alliance, Scheme, cost"."""
+    parts = []
+    for part in _DOTS.split(place):
+        found = _IN_BRACKETS.search(part)
+        parts.append(found[1] if found else part.removesuffix("_pence").replace("_", " "))
+    return ", ".join(parts)
+
+
+_IN_BRACKETS = re.compile(r"\(([^()]+)\)")
+_DOTS = re.compile(r"\.(?![^()]*\))")
+
+
 def _range(assumption: KeptAssumption) -> str:
     if assumption.value is None:
-        return "a rule in words"
-    ends = f"{_number(assumption.low)} to {_number(assumption.high)}"
-    stand_in = ", a stand-in range" if assumption.range_from == "stand-in" else ""
-    return f"{_number(assumption.value)}, tested from {ends}{stand_in}"
+        return "a rule stated in words"
+    unit = assumption.unit
+    ends = f"{_number(assumption.low, unit)} to {_number(assumption.high, unit)}"
+    stand_in = ", a placeholder range" if assumption.range_from == "stand-in" else ""
+    each = unit.removeprefix("pence ") if unit.startswith("pence per ") else ""
+    return f"{_number(assumption.value, unit)}{each and f' {each}'}, tested from {ends}{stand_in}"
 
 
-def _number(value: Decimal | None) -> str:
+def _number(value: Decimal | None, unit: str = "") -> str:
     if value is None:
         return "none"
+    if unit.startswith("1 where"):
+        return "met" if value else "not met"
+    if unit.startswith("pence"):
+        return f"£{value / 100:,.2f}"
+    if unit.startswith("pounds") and abs(value) >= 1000:
+        return f"£{value:,.0f}"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{Decimal(f'{value:.3g}'):f}" if value else "0"

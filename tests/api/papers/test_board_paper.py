@@ -38,7 +38,7 @@ def test_the_deficit_is_the_chain_of_the_run(small, blmk_run):
     chain = blmk_run.bridge.filter((pl.col("year") == "2020/21") & (pl.col("level") == "system"))
     left = chain.filter(pl.col("line") == "left")["amount_pence"][0]
     deficit = small.sections[2]
-    assert deficit.finding == f"{board_text(left)} of the £203.0m deficit of 2020/21 is left."
+    assert deficit.finding == f"{board_text(left)} of the £203.0m deficit in 2020/21 remains."
     assert len(deficit.tables[0].rows) == chain.height
 
 

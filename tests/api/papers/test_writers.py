@@ -108,7 +108,7 @@ def test_the_page_escapes_its_words_and_asks_for_nothing_outside(paper):
 def test_slides_carry_the_findings_and_the_words_of_the_picture(paper):
     deck = Presentation(io.BytesIO(paper_bytes(paper, ".pptx")))
     titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
-    assert titles == [paper.title, "Decisions asked of the board", *(section.finding for section in paper.sections)]
+    assert titles == [paper.title, "Decisions sought from the board", *(section.finding for section in paper.sections)]
     picture = next(shape for shape in deck.slides[2].shapes if shape.shape_type == 13)
     assert picture._element._nvXxPr.cNvPr.get("descr") == paper.sections[0].figure.alt
     assert "South" in deck.slides[2].notes_slide.notes_text_frame.text

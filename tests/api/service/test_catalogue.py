@@ -24,6 +24,7 @@ from api.service.records.examples import example_of
 from api.service.records.pack import pack_at
 from api.service.routes import catalogue
 from capitation.pack.layers import files_of, layers
+from capitation.records.described import sentences
 from capitation.records.documents import read_mapping
 from capitation.records.identity import canonical, digest, plain
 from capitation.shift.solution import Cost, Solution, read_solutions
@@ -196,7 +197,7 @@ def test_what_is_sent_fits_its_description(served):
 def test_every_field_has_a_sentence_and_examples_that_fit_it(model):
     assert model.__doc__
     for name, info in model.model_fields.items():
-        assert info.description, name
+        assert sentences(model)[name], name
         for example in info.examples or ():
             TypeAdapter(info.annotation).validate_python(example)
     assert model.model_validate(example_of(model))

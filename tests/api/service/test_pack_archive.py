@@ -37,6 +37,7 @@ from api.service.records.pack import Pack, pack_at
 from capitation.errors import CapitationError, DocumentError, SourceError, UnknownNameError
 from capitation.pack.layers import alone, default_data_folder
 from capitation.pack.sources import DataPack
+from capitation.records.described import sentences
 from capitation.records.documents import Document
 from capitation.records.identity import canonical, digest
 from capitation.run.checks import check_pack
@@ -678,8 +679,8 @@ def test_every_field_of_a_document_that_names_a_file_is_a_known_key():
         f"{model.__module__}.{model.__name__}.{name}": name
         for model in _models(Document)
         if model.__module__.split(".")[0] in {"capitation", "contracts", "optimiser"}
-        for name, field in model.model_fields.items()
-        if words.search(field.description or "") or re.search("file|folder|path", name)
+        for name, sentence in sentences(model).items()
+        if words.search(sentence) or re.search("file|folder|path", name)
     }
     assert [place for place, name in found.items() if name not in FILE_KEYS and name not in NO_PATHS] == []
     assert set(FILE_KEYS) <= set(found.values())

@@ -1,6 +1,7 @@
 """Documents: strict, described, and all faults at once."""
 
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
@@ -74,3 +75,17 @@ def test_an_assumption_needs_an_owner():
 
 def test_the_sentence_under_a_field_is_its_published_description():
     assert Plan.model_json_schema()["properties"]["name"]["description"] == "What it is called."
+
+
+def test_a_field_that_is_narrowed_has_its_own_sentence_and_others_that_of_their_first_class():
+    class Narrow(Figure):
+        """A figure of one unit."""
+
+        unit: Literal["pence"]
+        """Always pence."""
+        value: int
+
+    written = Narrow.model_json_schema()["properties"]
+    assert written["unit"]["description"] == "Always pence."
+    assert written["where"]["description"].startswith("Page, table, row and column")
+    assert "description" not in written["value"]

@@ -1,0 +1,83 @@
+"""A written problem on a run at hand: what it takes from a run is taken from this one, so that a quantity has one value in both.
+
+A problem is written once from its policy and a run. Where a price, a flow or how cost follows activity has changed since, the mix
+would go on with the old figures while contracts and the chain have the new ones; here it gets the new ones, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from capitation.activity.printed_plan import activity_plan
+from capitation.pack.sources import DataPack
+from capitation.records.documents import parse_document, read_mapping
+from capitation.run.run import Run
+from capitation.shift.calibration import calibrate
+from capitation.shift.solution import read_solutions
+from optimiser.links.from_run import RunRows, parts_of_run
+from optimiser.problem.document import Problem, problem_of
+
+FROM_RUN = (
+    "prices",
+    "providers",
+    "flows",
+    "receiving_capacity",
+    "stranded_limits",
+    "control_totals",
+    "activity",
+    "points_of_delivery",
+)
+"""Fields of a problem that it takes from a run, besides its localities and solutions."""
+_FACTS = ("activity", "flows", "points_of_delivery", "prices")
+"""Those of them that are the run's alone, by which it is known whether a problem was made from another run."""
+
+
+@dataclass(frozen=True)
+class OnRun:
+    """A problem as it stands on a run."""
+
+    problem: Problem
+    """The problem, with what it takes from a run taken from this one."""
+    says: tuple[str, ...] = ()
+    """What was taken anew, and what the problem still has otherwise than its pack; nothing where all is as written."""
+
+
+def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> OnRun:
+    """A problem on a run at hand: the same quantity has one value in both.
+
+    A problem without a policy beside it (`NAME/policy.toml`) stays as it is, and so does one whose activity, flows, points of
+    delivery and prices are those of the run.
+
+    Args:
+        problem: the problem as it is written.
+        file: the file it was read from.
+        run: the run that it is to stand on.
+        pack: the pack of that run.
+
+    Raises:
+        DocumentError: the problem's policy names what the run does not have.
+    """
+    policy = file.with_suffix("") / "policy.toml"
+    content = read_mapping(policy) if policy.is_file() else {}
+    if "run" not in content:
+        return OnRun(problem)
+    spec = parse_document(content.pop("run"), RunRows, f"{policy}: run")
+    stated = problem_of(content, str(policy), policy.parent)
+    calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
+    made = parts_of_run(spec, problem.years, run, calibration, pack)
+    for name, rows in made.items():
+        content[name] = [*getattr(stated, name), *rows]
+    fresh = problem_of(content, str(policy), policy.parent)
+    moved = [name for name in FROM_RUN if getattr(fresh, name) != getattr(problem, name)]
+    said, remake = [], f"`capitation problem write {policy}` writes it again"
+    if fresh.solutions != problem.solutions:
+        said.append(f"{file.name} has other solutions than the files of its pack, and keeps its own; {remake}")
+    if not any(name in moved for name in _FACTS):
+        return OnRun(problem, tuple(said))
+    named = ", ".join(name.replace("_", " ") for name in moved)
+    said.append(f"{file.name} was written from another run: {named} are taken from this one; {remake}")
+    return OnRun(problem.model_copy(update={name: getattr(fresh, name) for name in moved}), tuple(said))
+
+
+__all__ = ["FROM_RUN", "OnRun", "on_run"]
