@@ -174,10 +174,7 @@ def studied_blmk(studied_folder) -> Run:
 
 @pytest.fixture(scope="session", autouse=True)
 def options_studied_once(tmp_path_factory) -> Iterator[None]:
-    """Try the same options on the same run once in all processes; whatever leads to them is worked out each time.
-
-    A mix that was bought moves none of what is tried, so that runs with it and without share it.
-    """
+    """Try the same options on the same run once in all processes; whatever leads to them is worked out each time."""
     home = shared_folder(tmp_path_factory, "studies")
     parts = ("behaviour_responses", "below_plan", "switching", "tested_ranges")
 

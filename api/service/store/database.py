@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +215,7 @@ class Database:
         Raises:
             StoreError: the store was written by a newer version, or cannot be reached.
         """
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        script = ScriptDirectory.from_config(config)
-        known = {revision.revision for revision in script.walk_revisions()}
+        known, head = _versions()
         with self._write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
@@ -227,10 +225,12 @@ class Database:
             if current is not None and current not in known:
                 raise StoreError(
                     f"the store is at version {current!r}, which this version does not know (it knows up to "
-                    f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
+                    f"{head!r}). Start the newer version, or restore a backup of this one"
                 )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if current != head:
+                config = _migrations()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
         if self._file is not None:
             made = self._file.stat()
             self._file_was = (made.st_dev, made.st_ino)
@@ -297,6 +297,20 @@ class Database:
             )
         )
         connection.execute(sa.update(tables.audit_head).values(number=record.number, sha256=record.sha256))
+
+
+def _migrations() -> Config:
+    """What the migration tool needs to know."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@cache
+def _versions() -> tuple[frozenset[str], str | None]:
+    """All versions that a store may be at, and the newest; read once a process."""
+    script = ScriptDirectory.from_config(_migrations())
+    return frozenset(revision.revision for revision in script.walk_revisions()), script.get_current_head()
 
 
 def _engine(url: str) -> Engine:

@@ -50,7 +50,9 @@ def refused(served, body):
 
 
 def test_a_comparison_is_the_one_that_the_command_line_makes(served, written, chosen):
-    job = served.ask("/v1/comparisons", {"options": OPTIONS, "case": "unmitigated", **({"only": chosen} if chosen else {})})
+    job = served.ask(
+        "/v1/comparisons", {"options": OPTIONS, "case": "unmitigated", **({"only": chosen} if chosen else {})}
+    )
     frames, result = frames_of(served, job)
     assert result["id"] == written.id
     assert result["content"]["manifest"] == written.manifest.model_dump(mode="json")
