@@ -12,6 +12,7 @@ penny.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import cast
 
 import numpy as np
@@ -23,7 +24,7 @@ from capitation.money.weights import Number, exact_weights, whole_weights
 LARGEST_PENCE = 100_000_000_000_000
 """The largest total shared in one group, in pence (a thousand billion pounds), far inside 64-bit limits."""
 
-_FEW = 250
+_FEW = 1000
 """Rows up to which Python's own numbers are quicker than a frame's."""
 _QUICK = 2.0**61
 _SLICE = 16_384
@@ -76,7 +77,8 @@ def apportion(
     if quick is not None:
         return frame.with_columns(quick.alias(into))
     whole = whole_weights(work.get_column("__weight"))
-    most = cast("int", work.get_column("__total").abs().max())
+    lowest, highest = _ends(work.get_column("__total"))
+    most = max(-lowest, highest)
     if whole is None or max(most, 1) * float(whole.cast(pl.Float64).sum()) * 1.01 >= _BITS_128:
         return frame.with_columns(_at_any_scale(work, group, keys).alias(into))
     work = work.with_columns(whole.alias("__weight"))
@@ -109,16 +111,18 @@ def _of_few(
 ) -> pl.Series | None:
     """The shares of a few rows in Python's own whole numbers; None where something is amiss, which is named the other way."""
     totals, weights = frame.get_column(total), frame.get_column(weight)
-    if not (totals.dtype.is_integer() and weights.dtype.is_integer()) or totals.null_count() or weights.null_count():
+    if not totals.dtype.is_integer() or totals.null_count() or weights.null_count():
         return None
+    pence, parts = totals.to_list(), _whole_parts(weights)
+    if parts is None or max(map(abs, pence)) > LARGEST_PENCE:
+        return None
+    if not weights.dtype.is_integer() and max(1, *map(abs, pence)) * sum(parts) * 1.01 >= _BITS_128:
+        return None  # such weights are taken as the decimals that they print as
     groups: dict[object, list[int]] = {}
     for row, group in enumerate(_rows_of(frame, within)):
         groups.setdefault(group, []).append(row)
-    keys = _rows_of(frame, order_by)
+    keys, shares = _rows_of(frame, order_by), [0] * frame.height
     if not all(isinstance(part, str | int) for key in keys for part in key):
-        return None
-    pence, parts, shares = totals.to_list(), weights.to_list(), [0] * frame.height
-    if max(map(abs, pence)) > LARGEST_PENCE or min(parts) < 0:
         return None
     for rows in groups.values():
         rows.sort(key=keys.__getitem__)
@@ -129,6 +133,14 @@ def _of_few(
         for row, share in zip(rows, split(whole, mine), strict=True):
             shares[row] = share
     return pl.Series(shares, dtype=pl.Int64)
+
+
+def _whole_parts(weights: pl.Series) -> list[int] | None:
+    """Weights as whole numbers in the same proportions; None where one is negative or no number, or 128 bits cannot hold them."""
+    if not weights.dtype.is_numeric() or not all(0 <= weight < inf for weight in weights.to_list()):
+        return None
+    found = weights if weights.dtype.is_integer() else whole_weights(weights)
+    return None if found is None else found.to_list()
 
 
 def _rows_of(frame: pl.DataFrame, names: Sequence[str]) -> list[tuple[object, ...]]:
@@ -198,6 +210,8 @@ def _at_any_scale(work: pl.DataFrame, group: list[str], keys: list[str]) -> pl.S
 
 def _check_sums(work: pl.DataFrame, *, total: str, weight: str, group: list[str], within: Sequence[str]) -> None:
     """Refuse groups that have money to share and no weight above 0."""
+    if not group and cast("float", work.get_column("__weight").max()) > 0:
+        return
     empty = work.filter((_per(group, pl.col("__weight").max()) == 0) & (pl.col("__total") != 0))
     if empty.height:
         faults = [
@@ -237,18 +251,25 @@ def _check_shares(
         nulls = work.get_column(col).null_count()
         if nulls:
             faults.append(Fault(f"column {name!r}", f"{nulls} empty values", "a whole number in every row"))
-    for test, expected in ((pl.col("__weight") < 0, "a weight of 0 or more"), (_no_number(work), "a finite number")):
+    weights = work.get_column("__weight")
+    if not weights.is_empty() and not weights.dtype.is_float() and cast("int", weights.min() or 0) >= 0:
+        tests = []
+    else:
+        tests = [(pl.col("__weight") < 0, "a weight of 0 or more"), (_no_number(work), "a finite number")]
+    for test, expected in tests:
         faults += [
             Fault(_place(row, within), f"{weight} {row['__weight']}", expected)
             for row in work.filter(test).head(5).iter_rows(named=True)
         ]
-    if (work.get_column("__total").abs().max() or 0) > LARGEST_PENCE:  # type: ignore[operator]  # an integer column
+    lowest, highest = _ends(work.get_column("__total"))
+    if max(-lowest, highest) > LARGEST_PENCE:
         faults.append(
             Fault(f"column {total!r}", "a total above a thousand billion pounds", f"at most {LARGEST_PENCE} pence")
         )
-    spread = _per(group, pl.col("__total").max()) != _per(group, pl.col("__total").min())
-    for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
-        faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
+    if lowest != highest:
+        spread = _per(group, pl.col("__total").max()) != _per(group, pl.col("__total").min())
+        for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
+            faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
     names = work.select(*group, *keys)
     if not _rises(names) and (names.to_series() if names.width == 1 else names.to_struct()).n_unique() < work.height:
         repeated = work.filter(names.is_duplicated())
@@ -259,6 +280,11 @@ def _check_shares(
         )
     if faults:
         raise FrameError("these rows cannot be apportioned", faults)
+
+
+def _ends(totals: pl.Series) -> tuple[int, int]:
+    """The lowest and the highest of whole numbers; 0 where there are none."""
+    return cast("int", totals.min() or 0), cast("int", totals.max() or 0)
 
 
 def _rises(names: pl.DataFrame) -> bool:

@@ -19,8 +19,8 @@ from fractions import Fraction
 
 import polars as pl
 
-from capitation.errors import InfeasibleError
-from capitation.money.apportion import apportion
+from capitation.errors import FrameError, InfeasibleError
+from capitation.money.apportion import split
 from capitation.money.pence import pounds_text
 
 
@@ -57,75 +57,60 @@ def water_fill(
     Example:
         100 pence over weights 1, 1, 2 with the first kept at or above 40: 40, 20, 40, level 20.
     """
-    rows = frame.select(
-        *order_by,
-        pl.col(weight).cast(pl.Int128).alias("__w"),
-        pl.col(lower).cast(pl.Int128).alias("__lo"),
-        pl.col(upper).cast(pl.Int128).alias("__hi"),
-    ).with_row_index("__row")
-    _check_limits(rows, total)
-    fixed = pl.when((pl.col("__w") == 0) | (pl.col("__lo") == pl.col("__hi"))).then(pl.col("__lo"))
-    rows = rows.with_columns(fixed.cast(pl.Int128).alias("__held"))
+    weights, least, most = (frame.get_column(name).to_list() for name in (weight, lower, upper))
+    _check_limits(weights, least, most, total)
+    amounts = [lo if w == 0 or lo == hi else None for w, lo, hi in zip(weights, least, most, strict=True)]
     while True:
-        left = total - int(rows.get_column("__held").sum())
-        free = rows.filter(pl.col("__held").is_null())
-        if free.is_empty():
-            return WaterFill(_with_amounts(frame, rows.with_columns(pl.col("__held").alias("__amount")), into), None)
-        weights = int(free.get_column("__w").sum())
-        reach = pl.col("__w") * pl.lit(left, dtype=pl.Int128)
-        below = (pl.col("__lo") * pl.lit(weights, dtype=pl.Int128) - reach).clip(lower_bound=0)
-        above = (reach - pl.col("__hi") * pl.lit(weights, dtype=pl.Int128)).clip(lower_bound=0).fill_null(0)
-        open_row = pl.col("__held").is_null()
-        rows = rows.with_columns(
-            pl.when(open_row).then(below).otherwise(pl.lit(0, dtype=pl.Int128)).alias("__below"),
-            pl.when(open_row).then(above).otherwise(pl.lit(0, dtype=pl.Int128)).alias("__above"),
-        )
-        short, surplus = int(rows.get_column("__below").sum()), int(rows.get_column("__above").sum())
-        if short == 0 and surplus == 0:
+        free = [row for row, amount in enumerate(amounts) if amount is None]
+        left = total - sum(amount for amount in amounts if amount is not None)
+        if not free:
+            return WaterFill(frame.with_columns(pl.Series(into, amounts, dtype=pl.Int64)), None)
+        whole = sum(weights[row] for row in free)
+        # what the trial level, left / whole, takes each row past its limits, times `whole`
+        below = {row: least[row] * whole - left * weights[row] for row in free}
+        above = {row: left * weights[row] - most[row] * whole for row in free if most[row] is not None}
+        short, surplus = (sum(max(0, past) for past in side.values()) for side in (below, above))
+        if not short and not surplus:
             break
-        keep = pl.col("__held")
-        if short >= surplus:
-            keep = pl.when(pl.col("__below") > 0).then(pl.col("__lo")).otherwise(keep)
-        if surplus >= short:
-            keep = pl.when(pl.col("__above") > 0).then(pl.col("__hi")).otherwise(keep)
-        rows = rows.with_columns(keep.alias("__held"))
-    shared = apportion(
-        free.select(*order_by, "__row", pl.col("__w").cast(pl.Int64), pl.lit(left, dtype=pl.Int64).alias("__left")),
-        total="__left",
-        weight="__w",
-        order_by=order_by,
-        into="__share",
-    ).select("__row", "__share")
-    rows = rows.join(shared, on="__row", how="left", validate="1:1", maintain_order="left")
-    rows = rows.with_columns(pl.coalesce(pl.col("__held"), pl.col("__share").cast(pl.Int128)).alias("__amount"))
-    return WaterFill(_with_amounts(frame, rows, into), Fraction(left, weights))
+        for side, limit, stays in ((below, least, short >= surplus), (above, most, surplus >= short)):
+            for row in (row for row, past in side.items() if stays and past > 0):
+                amounts[row] = limit[row]
+    keys = list(zip(*(frame.get_column(name).to_list() for name in order_by), strict=True))
+    if len({keys[row] for row in free}) < len(free):
+        raise FrameError(f"rows share a key: {', '.join(order_by)} must name each row alone")
+    free.sort(key=keys.__getitem__)
+    for row, share in zip(free, split(left, [weights[row] for row in free]), strict=True):
+        amounts[row] = share
+    return WaterFill(frame.with_columns(pl.Series(into, amounts, dtype=pl.Int64)), Fraction(left, whole))
 
 
-def _check_limits(rows: pl.DataFrame, total: int) -> None:
-    crossed = rows.filter(pl.col("__lo") > pl.col("__hi")).height
+def _check_limits(weights: list[int], least: list[int], most: list[int | None], total: int) -> None:
+    crossed = sum(hi is not None and lo > hi for lo, hi in zip(least, most, strict=True))
     if crossed:
         raise InfeasibleError(f"{crossed} row(s) have a lower limit above their upper limit")
-    lowest = int(rows.get_column("__lo").sum())
+    lowest = sum(least)
     if lowest > total:
         raise InfeasibleError(
             f"lower limits cost {pounds_text(lowest)} pounds against {pounds_text(total)} to place: "
             f"short by {pounds_text(lowest - total)} pounds"
         )
-    most = largest_placeable(rows, weight="__w", lower="__lo", upper="__hi")
-    if most is not None and most < total:
+    highest = _largest(weights, least, most)
+    if highest is not None and highest < total:
         raise InfeasibleError(
-            f"upper limits hold {pounds_text(most)} pounds against {pounds_text(total)} to place: "
-            f"{pounds_text(total - most)} pounds cannot be placed"
+            f"upper limits hold {pounds_text(highest)} pounds against {pounds_text(total)} to place: "
+            f"{pounds_text(total - highest)} pounds cannot be placed"
         )
 
 
 def largest_placeable(frame: pl.DataFrame, *, weight: str, lower: str, upper: str) -> int | None:
     """The largest total the limits allow in pence; None where some row with weight has no upper limit."""
-    can_grow = pl.col(weight) > 0
-    if frame.select((can_grow & pl.col(upper).is_null()).any()).item():
-        return None
-    return int(frame.select(pl.when(can_grow).then(pl.col(upper)).otherwise(pl.col(lower)).sum()).item() or 0)
+    return _largest(*(frame.get_column(name).to_list() for name in (weight, lower, upper)))
 
 
-def _with_amounts(frame: pl.DataFrame, rows: pl.DataFrame, into: str) -> pl.DataFrame:
-    return frame.with_columns(rows.sort("__row").get_column("__amount").cast(pl.Int64).alias(into))
+def _largest(weights: list[int], least: list[int], most: list[int | None]) -> int | None:
+    reached = 0
+    for weight, lower, upper in zip(weights, least, most, strict=True):
+        if weight > 0 and upper is None:
+            return None
+        reached += upper if weight > 0 and upper is not None else lower
+    return reached

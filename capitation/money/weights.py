@@ -108,6 +108,8 @@ def exact_weights(weights: Sequence[Number]) -> list[int]:
 
     A float means the decimal that it prints as.
     """
+    if all(isinstance(w, int) for w in weights):
+        return [int(w) for w in weights]
     fractions = [Fraction(Decimal(repr(w))) if isinstance(w, float) else Fraction(w) for w in weights]
     under = lcm(*(f.denominator for f in fractions)) if fractions else 1
     return [f.numerator * (under // f.denominator) for f in fractions]

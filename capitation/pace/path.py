@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import polars as pl
 
 from capitation.errors import Fault, FrameError
 from capitation.money.apportion import apportion
-from capitation.pace.place_rule import PlaceLift, PlacePaceResult, StreamRound, place_based_pace
+from capitation.pace.place_rule import PlaceLift, PlacePaceResult, StreamRound, place_based_pace, together
 from capitation.pace.policy import PacePolicy
 from capitation.pace.round import PacedAllocation, PaceSummary, Relaxation
 from capitation.pace.statutory import CommissionerAllocation, Statutory
@@ -129,8 +130,8 @@ def roll_forward(
         _require_openings(opening, here, year)
         streams = [
             StreamRound(
-                OpeningBaseline.validate(opening.filter(pl.col("stream") == stream)),
-                AreaTarget.validate(here.filter(pl.col("stream") == stream)),
+                cast("Frame[OpeningBaseline]", opening.filter(pl.col("stream") == stream)),
+                cast("Frame[AreaTarget]", here.filter(pl.col("stream") == stream)),
                 int(quantum),
             )
             for stream, quantum in checked.filter(pl.col("year") == year)
@@ -145,15 +146,15 @@ def roll_forward(
             "area_code",
             pl.col("allocation_pence").alias("opening_pence"),
         )
-    allocations = PacedAllocation.validate(pl.concat([r.allocations for r in rounds]))
+    allocations = together(PacedAllocation, [r.allocations for r in rounds])
     practices = no_practices() if statutory is None else statutory.shared(allocations)
     return PacePath(
         target,
         allocations,
         _totals(allocations, checked),
-        Relaxation.validate(pl.concat([r.relaxations for r in rounds])),
-        PaceSummary.validate(pl.concat([r.summary for r in rounds])),
-        PlaceLift.validate(pl.concat([r.lifts for r in rounds])),
+        together(Relaxation, [r.relaxations for r in rounds]),
+        together(PaceSummary, [r.summary for r in rounds]),
+        together(PlaceLift, [r.lifts for r in rounds]),
         CommissionerAllocation.empty() if statutory is None else statutory.commissioners(practices),
         practices,
     )

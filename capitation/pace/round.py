@@ -222,14 +222,13 @@ def pace_of_change(
 
 
 def _only(target: pl.DataFrame) -> tuple[str, str]:
-    pairs = target.select("year", "stream").unique().sort("year", "stream")
-    if pairs.height != 1:
-        shown = ", ".join(f"{y} {s}" for y, s in pairs.head(6).iter_rows()) or "no rows"
+    pairs = sorted(set(zip(target.get_column("year").to_list(), target.get_column("stream").to_list(), strict=True)))
+    if len(pairs) != 1:
+        shown = ", ".join(f"{y} {s}" for y, s in pairs[:6]) or "no rows"
         raise FrameError(
             f"pace of change runs on one stream and one year; found {shown}. Filter the targets, or use roll_forward"
         )
-    year, stream = pairs.row(0)
-    return year, stream
+    return pairs[0]
 
 
 def _place_money(r: RoundState) -> pl.DataFrame:
@@ -251,23 +250,14 @@ def _place_money(r: RoundState) -> pl.DataFrame:
 
 def _report_growth_limited(r: RoundState) -> None:
     """A row of `Relaxation` for each area whose growth limit keeps it further under target than a rule allows."""
-    for rule, wanted in (
-        ("max_under", pl.when(~pl.col("is_capped")).then(pl.col("__under"))),
-        ("place_max_under", pl.col("__raised")),
-    ):
-        missing = r.rows.select("area_code", wanted.alias("asked"), "__lower").filter(
-            pl.col("asked") > pl.col("__lower")
-        )
-        for area, asked, lower in missing.iter_rows():
-            r.relax(
-                rule,
-                asked - lower,
-                asked - lower,
-                "pence of the area's lower bound, held down by max_growth",
-                asked,
-                lower,
-                area,
-            )
+    under = pl.when(~pl.col("is_capped")).then(pl.col("__under")).fill_null(0)
+    areas = r.rows.select("area_code", "__lower", under.alias("max_under"), pl.col("__raised").alias("place_max_under"))
+    measure = "pence of the area's lower bound, held down by max_growth"
+    for rule in ("max_under", "place_max_under"):
+        for row in areas.iter_rows(named=True):
+            asked, lower = row[rule], row["__lower"]
+            if asked > lower:
+                r.relax(rule, asked - lower, asked - lower, measure, asked, lower, row["area_code"])
 
 
 def _fill(r: RoundState, rows: pl.DataFrame) -> pl.DataFrame:
@@ -349,5 +339,5 @@ def _result(r: RoundState, rows: pl.DataFrame) -> PaceResult:
         },
         schema=PaceSummary.dtypes(),
     )
-    relaxations = pl.DataFrame(r.relaxed, schema=Relaxation.dtypes())
-    return PaceResult(allocations, Relaxation.validate(relaxations), PaceSummary.validate(summary))
+    relaxations = Relaxation.validate(pl.DataFrame(r.relaxed, schema=Relaxation.dtypes()))
+    return PaceResult(allocations, relaxations, PaceSummary.validate(summary))

@@ -163,11 +163,12 @@ class Statutory:
             paced.group_by(piece).agg(pl.col("paced_pence").sum()), on=piece, validate="1:1"
         )
         parts = parts.join(allocations.drop("paced_pence"), on=[*GROUP, "area_code"], validate="m:1")
+        bounded = pl.col("upper_pence").is_not_null().alias("bounded")
+        parts = parts.with_columns(bounded, pl.col("upper_pence").fill_null(0))
         for name in ("target_pence", "lower_pence", "upper_pence", "opening_pence"):
-            # an area without an upper bound has none in its parts either
-            whole = parts.with_columns(pl.col(name).fill_null(0).alias("whole"), pl.col(name).is_null().alias("open"))
-            cut = _split(whole.drop(name), "whole", [*GROUP, "area_code"], "commissioner_code", name)
-            parts = cut.with_columns(pl.when(~pl.col("open")).then(name).alias(name)).drop("whole", "open")
+            parts = _split(parts, name, [*GROUP, "area_code"], "commissioner_code", name)
+        # an area without an upper bound has none in its parts either
+        parts = parts.with_columns(pl.when("bounded").then("upper_pence").alias("upper_pence")).drop("bounded")
         # where a rule gave way in the round, its bound gives way here as far
         parts = parts.with_columns(
             pl.min_horizontal("lower_pence", "paced_pence").alias("least"),

@@ -334,7 +334,7 @@ def _tidy(
         bare: whether it is known that no cell needs stripping or holds a spreadsheet's error.
     """
     texts = frame
-    for name in () if bare else texts.columns:  # one column after the other, so that no second table is in memory
+    for name in () if bare else _untidy(texts):  # one column after the other, so that no second table is in memory
         given = texts.get_column(name)
         stripped = given.str.strip_chars()
         empty = (stripped == "").fill_null(value=False)
@@ -364,6 +364,15 @@ def _tidy(
     return table
 
 
+def _untidy(texts: pl.DataFrame) -> list[str]:
+    """Columns that may have cells to strip or to empty: of a short table those that have, of a long one all."""
+    if texts.height > _STRIDE or not texts.width:
+        return texts.columns
+    given = pl.all()
+    has = texts.select(((given == "") | (given.str.strip_chars() != given)).any()).row(0)
+    return [name for name, found in zip(texts.columns, has, strict=True) if found]
+
+
 def _below(texts: pl.DataFrame, blank: pl.Series) -> pl.Series:
     """Rows that are notes below a table: all that follow a blank line, if each fills its first cell only."""
     single = texts.select(pl.all_horizontal(pl.all().exclude(texts.columns[0]).is_null())).to_series()
@@ -381,9 +390,8 @@ def _picked(numbers: Sequence[int], kept: Iterable[int]) -> list[int]:
 def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: FileTable | Sequence[int]) -> None:
     """Refuse cells in which a spreadsheet says that it has no value, and formulas that were saved as text."""
     faults = Faults()
-    for name, dtype in frame.schema.items():
-        if dtype != pl.String:
-            continue
+    signs = frame.select(pl.col(pl.String).str.contains("^[#=]").any())
+    for name in (name for name, *_ in zip(signs.columns, *signs.rows(), strict=False) if signs.get_column(name).any()):
         cells = frame.get_column(name)
         bad = (cells.str.starts_with("#") | cells.str.starts_with("=")).fill_null(value=False)
         rows = [r for r in bad.arg_true() if _SPREADSHEET.match(frame.get_column(name)[r])]

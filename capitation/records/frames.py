@@ -147,8 +147,8 @@ class Schema:
                 f"{place}: rows do not keep the schema {cls.__name__} ({len(faults)} fault{'s' if len(faults) > 1 else ''})",
                 faults,
             )
-        ordered = frame.select(list(cls._columns))
-        return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() else ordered)
+        ordered = frame if frame.columns == list(cls._columns) else frame.select(list(cls._columns))
+        return cast("Frame[S]", ordered.sort(cls.key()) if cls.key() and ordered.height > 1 else ordered)
 
     @classmethod
     def _types(cls) -> pl.Schema:

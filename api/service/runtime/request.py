@@ -81,9 +81,16 @@ def content_of(request: Request, body: bytes, *, takes_any_text: bool = False) -
 
 
 def created_once(
-    request: Request, service: Service, client: Caller, body: bytes, key: str | None, act: Callable[[], Response]
+    request: Request,
+    service: Service,
+    client: Caller,
+    body: bytes,
+    key: str | None,
+    act: Callable[[], Response],
+    *,
+    is_quick: bool = False,
 ) -> Response:
-    """The answer of a creating request, carried out once for its Idempotency-Key."""
+    """The answer of a creating request, carried out once for its Idempotency-Key; `is_quick` where that takes no time."""
     return once(
         service.store,
         client=client.client,
@@ -92,6 +99,7 @@ def created_once(
         body=body,
         keep_hours=service.settings.idempotency_hours,
         act=act,
+        is_quick=is_quick,
     )
 
 

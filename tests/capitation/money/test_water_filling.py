@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.errors import InfeasibleError
+from capitation.errors import FrameError, InfeasibleError
 from capitation.money.water_filling import largest_placeable, water_fill
 
 ROW = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.none() | st.integers(0, 10**6))
@@ -91,6 +91,12 @@ def test_too_little_and_too_much_are_refused_with_the_size():
 def test_a_lower_limit_above_the_upper_is_refused():
     with pytest.raises(InfeasibleError, match="lower limit above"):
         fill(rows_of([(1, 10, -1)]), 10)
+
+
+def test_rows_that_share_a_key_are_refused():
+    rows = rows_of([(1, 0, None), (1, 0, None)]).with_columns(code=pl.lit("same"))
+    with pytest.raises(FrameError, match="share a key"):
+        fill(rows, 10)
 
 
 def test_money_of_national_size_is_exact():
