@@ -77,7 +77,8 @@ def apportion(
     if quick is not None:
         return frame.with_columns(quick.alias(into))
     whole = whole_weights(work.get_column("__weight"))
-    most = cast("int", work.get_column("__total").abs().max())
+    lowest, highest = _ends(work.get_column("__total"))
+    most = max(-lowest, highest)
     if whole is None or max(most, 1) * float(whole.cast(pl.Float64).sum()) * 1.01 >= _BITS_128:
         return frame.with_columns(_at_any_scale(work, group, keys).alias(into))
     work = work.with_columns(whole.alias("__weight"))
@@ -209,6 +210,8 @@ def _at_any_scale(work: pl.DataFrame, group: list[str], keys: list[str]) -> pl.S
 
 def _check_sums(work: pl.DataFrame, *, total: str, weight: str, group: list[str], within: Sequence[str]) -> None:
     """Refuse groups that have money to share and no weight above 0."""
+    if not group and cast("float", work.get_column("__weight").max()) > 0:
+        return
     empty = work.filter((_per(group, pl.col("__weight").max()) == 0) & (pl.col("__total") != 0))
     if empty.height:
         faults = [
@@ -248,18 +251,25 @@ def _check_shares(
         nulls = work.get_column(col).null_count()
         if nulls:
             faults.append(Fault(f"column {name!r}", f"{nulls} empty values", "a whole number in every row"))
-    for test, expected in ((pl.col("__weight") < 0, "a weight of 0 or more"), (_no_number(work), "a finite number")):
+    weights = work.get_column("__weight")
+    if not weights.is_empty() and not weights.dtype.is_float() and cast("int", weights.min() or 0) >= 0:
+        tests = []
+    else:
+        tests = [(pl.col("__weight") < 0, "a weight of 0 or more"), (_no_number(work), "a finite number")]
+    for test, expected in tests:
         faults += [
             Fault(_place(row, within), f"{weight} {row['__weight']}", expected)
             for row in work.filter(test).head(5).iter_rows(named=True)
         ]
-    if (work.get_column("__total").abs().max() or 0) > LARGEST_PENCE:  # type: ignore[operator]  # an integer column
+    lowest, highest = _ends(work.get_column("__total"))
+    if max(-lowest, highest) > LARGEST_PENCE:
         faults.append(
             Fault(f"column {total!r}", "a total above a thousand billion pounds", f"at most {LARGEST_PENCE} pence")
         )
-    spread = _per(group, pl.col("__total").max()) != _per(group, pl.col("__total").min())
-    for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
-        faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
+    if lowest != highest:
+        spread = _per(group, pl.col("__total").max()) != _per(group, pl.col("__total").min())
+        for row in work.filter(spread).unique(group or None, maintain_order=True).head(5).iter_rows(named=True):
+            faults.append(Fault(_place(row, within), "different totals", "one total in each group"))
     names = work.select(*group, *keys)
     if not _rises(names) and (names.to_series() if names.width == 1 else names.to_struct()).n_unique() < work.height:
         repeated = work.filter(names.is_duplicated())
@@ -270,6 +280,11 @@ def _check_shares(
         )
     if faults:
         raise FrameError("these rows cannot be apportioned", faults)
+
+
+def _ends(totals: pl.Series) -> tuple[int, int]:
+    """The lowest and the highest of whole numbers; 0 where there are none."""
+    return cast("int", totals.min() or 0), cast("int", totals.max() or 0)
 
 
 def _rises(names: pl.DataFrame) -> bool:

@@ -48,7 +48,9 @@ def units_per(rounded: Unit, amounts: Unit) -> float:
 def nearest_units(amount: pl.Expr, per: float = 1.0) -> pl.Expr:
     """`amount x per` as whole numbers (Int64), each on its own, halves away from zero."""
     scaled = amount * per if per != 1.0 else amount
-    return ((scaled.abs() * (1.0 + _LAST_DIGITS) + (0.5 + _GUARD)).floor() * scaled.sign()).cast(pl.Int64)
+    half = 0.5 + _GUARD
+    # the cast cuts towards zero, which is the floor of the size
+    return (scaled * (1.0 + _LAST_DIGITS) + pl.when(scaled < 0.0).then(-half).otherwise(half)).cast(pl.Int64)
 
 
 def nearest_unit(amount: float, per: float = 1.0) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
@@ -25,6 +26,8 @@ from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of
 from contracts.settlement.part_year import on_period, stated, undeclared
 
 _SHOWN = 5
+_SLICE = 32_768
+"""Rows whose numbers stay in the processor's cache while they are ticked off."""
 _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
 
 
@@ -387,21 +390,27 @@ def _all_differ(column: pl.Series) -> bool:
     height = len(column)
     if column.dtype.is_float() and height and not column.null_count():
         values = column.to_numpy()
-        low, high = float(values.min()), float(values.max())
-        if high - low < 4 * height + 1000:
-            above = values - low
-            whole = above.astype(np.int32 if high - low < 2**31 else np.int64)
-            if low.is_integer() and bool((whole == above).all()):
-                seen = np.zeros(int(high - low) + 1, dtype=np.bool_)
-                seen[whole] = True
+        low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+        if high - low < 4 * height + 1000 and low.is_integer():
+            seen = np.zeros(int(high - low) + 1, dtype=np.bool_)
+            if all(_ticked(seen, values[first : first + _SLICE] - low) for first in range(0, height, _SLICE)):
                 return int(np.count_nonzero(seen)) == height
     return column.n_unique() == height
 
 
+def _ticked(seen: npt.NDArray[np.bool_], above: npt.NDArray[np.float64]) -> bool:
+    """Tick off whole numbers; False where some are not whole."""
+    whole = above.astype(np.int64)
+    if not bool((whole == above).all()):
+        return False
+    seen[whole] = True
+    return True
+
+
 def _check_parameter(parameter: ContractParameter, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
-    column = frame.get_column(parameter.name)
-    if not column.null_count():
+    if not frame.select(pl.col(parameter.name).null_count()).item():  # one value for all rows is not written out
         return
+    column = frame.get_column(parameter.name)
     found = "no value" if parameter.by is None else f"no value for some {parameter.by}"
     dated = [v.since for v in parameter.values if v.since is not None]
     on = pl.Series(["no value"] * frame.height)

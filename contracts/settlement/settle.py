@@ -162,6 +162,9 @@ def _steps(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts).sort("row", "step_number")
 
 
+_FIRST = 1_000
+"""Rows that are looked at first for a change."""
+
 _NAMED = 12
 """Rows that a notice names."""
 
@@ -176,13 +179,13 @@ def _notices(contract: Contract, frame: pl.DataFrame, read: ReadRows) -> pl.Data
     idle = [
         term for term in contract.terms if isinstance(getattr(term, term.primary, None), Name) and term.may_be_idle()
     ]
+    unchanged = {term.step: (pl.col(term.step) == pl.col(str(term.before()))).all() for term in idle}
+    # a clause that changed one of the first rows need not be asked for all of them
+    first = frame.head(_FIRST).select(**unchanged).row(0, named=True) if unchanged else {}
     asked += [
-        (
-            term.step,
-            f"the clause {term.step} ({term.term}) changed no row",
-            (pl.col(term.step) == pl.col(str(term.before()))).all(),
-        )
+        (term.step, f"the clause {term.step} ({term.term}) changed no row", unchanged[term.step])
         for term in idle
+        if first[term.step]
     ]
     if asked:
         answers = frame.lazy().select(expr.alias(str(i)) for i, (_, _, expr) in enumerate(asked)).collect().row(0)

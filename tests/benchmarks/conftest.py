@@ -6,6 +6,7 @@ Those marked `large` take minutes and gigabytes, and are run by `make bench-larg
 import datetime as dt
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -76,13 +77,22 @@ def alternating(timed):
     return run
 
 
+def peak_gigabytes() -> float:
+    """The most memory that this program has had at once, in GB."""
+    kept = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(kept[1]) / 1e6 if kept else math.nan
+
+
 @pytest.fixture
 def in_a_process(tmp_path):
-    """Runs Python text in a process of its own; gives what it printed and its peak memory in GB."""
+    """Runs Python text in a process of its own; gives what it printed and its peak memory in GB.
+
+    The peak is read where Linux keeps that of the program alone: `ru_maxrss` starts from what the process that started it had reached.
+    """
 
     def run(code, *words):
         file = tmp_path / "measured.py"
-        file.write_text(code + "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)\n")
+        file.write_text(code + "\nfrom tests.benchmarks.conftest import peak_gigabytes\nprint(peak_gigabytes())\n")
         done = subprocess.run(
             [sys.executable, file, *map(str, words)], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},

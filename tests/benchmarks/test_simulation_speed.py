@@ -6,7 +6,6 @@ checks that threads and chunks change no bit. Ratios are of CPU time.
 """
 
 import hashlib
-import resource
 import time
 
 import numpy as np
@@ -39,12 +38,45 @@ def _normals_alone(draws):
         numbers.standard_normal((LOCALITIES * SERVICES, min(BLOCK, draws - first)))
 
 
+def _asked(draws):
+    plans, document = by_line(np.linspace(30_000, 50_000, LOCALITIES), lines=SERVICES)
+    return plans, document, model([plans], document), Request(draws, 1, is_single=True)
+
+
+def simulated(draws, threads=2, chunk=2):
+    """That many draws of every locality and service."""
+    _, _, made, request = _asked(draws)
+    return simulate(made, request, SimulationWork(threads=threads, chunk=chunk))
+
+
+def through_four_terms(draws, threads=2, chunk=2, at_once=BLOCK):
+    """The same, and what the contract passes on in each."""
+    found = simulated(draws, threads, chunk)
+    return found, passed(found, _corridor(), threads=threads, at_once=at_once)
+
+
+def _check_figures(draws, ours, alone, work, timed, measured, in_a_process):
+    """The ratio to normals alone, and the memory of the work in a process of its own, both within their limits."""
+    if not timed:
+        return
+    name = f"draws of {LOCALITIES} x {SERVICES}, {work.__name__.replace('_', ' ')} [{draws:,}]"
+    measured(
+        ours / alone, "generating as many normals", limit="1.5", detail=f"{ours:.2f} s and {alone:.2f} s of CPU", of=name
+    )  # fmt: skip
+    code = f"import sys\nfrom tests.benchmarks.test_simulation_speed import {work.__name__}\n{work.__name__}(int(sys.argv[1]))"
+    _, gigabytes = in_a_process(code, draws)
+    measured(
+        gigabytes, "1 GB", limit="1", detail=f"{gigabytes:.2f} GB at most, imports among it", of=f"memory of {name}"
+    )
+    assert ours / alone < 1.5
+    assert gigabytes < 1.0
+
+
 @pytest.mark.benchmark_subject
 @pytest.mark.parametrize("draws", [100_000, pytest.param(1_000_000, marks=pytest.mark.large)])
-def test_draws_of_thirty_localities_by_ten_services(benchmark, draws):
-    draws = draws if benchmark.enabled else 25_000
-    plans, document = by_line(np.linspace(30_000, 50_000, LOCALITIES), lines=SERVICES)
-    made, request = model([plans], document), Request(draws, 1, is_single=True)
+def test_draws_of_thirty_localities_by_ten_services(draws, timed, measured, in_a_process):
+    draws = draws if timed else 25_000
+    plans, document, made, request = _asked(draws)
     _, alone = _cpu(lambda: _normals_alone(draws))
     found, ours = _cpu(lambda: simulate(made, request, SimulationWork(threads=2, chunk=2)))
     again = simulate(made, request, SimulationWork(threads=1, chunk=5))
@@ -55,16 +87,7 @@ def test_draws_of_thirty_localities_by_ten_services(benchmark, draws):
         + sum((s * float(k.sd.value)) ** 2 for s, k in zip(plans.line_share[0], document.shocks, strict=True))
     )
     assert found.positions[0].std(axis=1) == pytest.approx(sd, rel=5 / np.sqrt(draws))
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    benchmark.extra_info.update(draws=draws, times_normals_alone=ours / alone, peak_gigabytes=gigabytes)
-    print(  # noqa: T201  # the ratios are what this benchmark is read for
-        f"\n{draws:,} draws x {LOCALITIES} x {SERVICES}: {ours:.2f} s of CPU, normals alone {alone:.2f} s "
-        f"({ours / alone:.2f} times), {gigabytes:.2f} GB at most"
-    )
-    if benchmark.enabled:
-        assert ours / alone < 1.5
-        assert gigabytes < 1.0
-    benchmark.pedantic(simulate, args=(made, request), rounds=1)
+    _check_figures(draws, ours, alone, simulated, timed, measured, in_a_process)
 
 
 def _corridor():
@@ -114,10 +137,12 @@ def _corridor():
 
 @pytest.mark.benchmark_subject
 @pytest.mark.parametrize("draws", [100_000, pytest.param(1_000_000, marks=pytest.mark.large)])
-def test_draws_of_thirty_localities_by_ten_services_through_a_contract_of_four_terms(benchmark, draws):
-    draws = draws if benchmark.enabled else 25_000
-    plans, document = by_line(np.linspace(30_000, 50_000, LOCALITIES), lines=SERVICES)
-    made, request, contract = model([plans], document), Request(draws, 1, is_single=True), _corridor()
+def test_draws_of_thirty_localities_by_ten_services_through_a_contract_of_four_terms(
+    draws, timed, measured, in_a_process
+):
+    draws = draws if timed else 25_000
+    _, _, made, request = _asked(draws)
+    contract = _corridor()
 
     def whole(threads, chunk, at_once):
         found = simulate(made, request, SimulationWork(threads=threads, chunk=chunk))
@@ -125,7 +150,6 @@ def test_draws_of_thirty_localities_by_ten_services_through_a_contract_of_four_t
 
     _, alone = _cpu(lambda: _normals_alone(draws))
     (found, ours_passed), ours = _cpu(lambda: whole(2, 2, BLOCK))
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     few = found.positions[0, :, -10_000:].astype(float)
     by_hand = np.clip(-0.8 * few, -0.02, 0.02) + few
     assert np.abs(ours_passed[:, -10_000:] - by_hand).max() < 1e-6
@@ -134,28 +158,19 @@ def test_draws_of_thirty_localities_by_ten_services_through_a_contract_of_four_t
         _, again = whole(1, 5, 10_000)
         hashes.add(hashlib.sha256(np.ascontiguousarray(again).tobytes()).hexdigest())
     assert len(hashes) == 1
-    benchmark.extra_info.update(draws=draws, times_normals_alone=ours / alone, peak_gigabytes=gigabytes)
-    print(  # noqa: T201  # the ratios are what this benchmark is read for
-        f"\n{draws:,} draws x {LOCALITIES} x {SERVICES} through four terms: {ours:.2f} s of CPU, normals alone {alone:.2f} s "
-        f"({ours / alone:.2f} times), {gigabytes:.2f} GB at most"
-    )
-    if benchmark.enabled:
-        assert ours / alone < 1.5
-        assert gigabytes < 1.0
-    benchmark.pedantic(whole, args=(2, 2, BLOCK), rounds=1)
+    _check_figures(draws, ours, alone, through_four_terms, timed, measured, in_a_process)
 
 
 @pytest.mark.benchmark_subject
-def test_four_options_over_five_years(benchmark, pack, blmk_run):
+def test_four_options_over_five_years(timed, measured, pack, blmk_run):
     """10,000 draws of all parties with every answer in less than 20 seconds of processor time."""
     document = read_options(pack.path("options/blmk.toml"))
     figures = read_uncertainty(pack.path("uncertainty/blmk.toml"))
-    draws = 10_000 if benchmark.enabled else 100
+    draws = 10_000 if timed else 100
     made = party_model(document, pack, blmk_run, figures)
     (found, frames), seconds = _cpu(lambda: party_risk(made, Request(draws, 1)))
     assert found.draws == draws
     assert frames["party_chance"].height == found.positions[..., 0].size
-    benchmark.extra_info.update(draws=draws, processor_seconds=seconds)
-    if benchmark.enabled:
+    measured(seconds / 20, "20 s of processor time", limit="1", detail=f"{draws:,} draws: {seconds:.2f} s")
+    if timed:
         assert seconds < 20
-    benchmark.pedantic(lambda: None, rounds=1)
