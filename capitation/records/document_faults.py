@@ -244,6 +244,9 @@ def _shown(value: Any) -> str:  # noqa: ANN401  # whatever stood in the document
         return str(value)
     if isinstance(value, Mapping):
         text = f"keys {', '.join(map(str, value))}" if value else "no keys"
+        plain = [f"{key} = {each}" for key, each in value.items() if isinstance(each, Decimal | float | int | str)]
+        if value and len(plain) == len(value) and len(", ".join(plain)) <= _LONGEST:
+            text = ", ".join(plain)
     elif isinstance(value, list | tuple):
         text = f"a list of {len(value)}: {', '.join(_shown(v) for v in value[:3])}" if value else "an empty list"
     else:
