@@ -184,6 +184,11 @@ def system_of(pack: Pack) -> str:
     Raises:
         DocumentError: there is none, or more than one, so that the setting must say.
     """
+    return _system_of(pack, pack.digest)
+
+
+@lru_cache(maxsize=32)
+def _system_of(pack: Pack, _content: str) -> str:
     paths = pack.documents("scenarios")
     codes = sorted({str(read_mapping(path).get("system_code", "")) for path in paths} - {""})
     if len(codes) != 1:

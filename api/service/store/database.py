@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -246,10 +246,7 @@ class Database:
         Raises:
             StoreError: the store was written by a newer version, or cannot be reached.
         """
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        script = ScriptDirectory.from_config(config)
-        known = {revision.revision for revision in script.walk_revisions()}
+        known, head = _versions()
         with self._write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
@@ -259,10 +256,12 @@ class Database:
             if current is not None and current not in known:
                 raise StoreError(
                     f"the store is at version {current!r}, which this version does not know (it knows up to "
-                    f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
+                    f"{head!r}). Start the newer version, or restore a backup of this one"
                 )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if current != head:
+                config = _migrations()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
         if self._file is not None:
             made = self._file.stat()
             self._file_was = (made.st_dev, made.st_ino)
@@ -331,6 +330,20 @@ _HEAD_MOVED = sa.update(tables.audit_head)
 def _added_if_absent(table: sa.Table, *, is_sqlite: bool) -> ReturningInsert[tuple[int]]:
     insert = sqlite_insert if is_sqlite else postgresql_insert
     return insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+
+
+def _migrations() -> Config:
+    """What the migration tool needs to know."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@cache
+def _versions() -> tuple[frozenset[str], str | None]:
+    """All versions that a store may be at, and the newest; read once a process."""
+    script = ScriptDirectory.from_config(_migrations())
+    return frozenset(revision.revision for revision in script.walk_revisions()), script.get_current_head()
 
 
 def _engine(url: str) -> Engine:
