@@ -2,6 +2,7 @@
 
 import faulthandler
 import fcntl
+import gc
 import json
 import os
 import pickle
@@ -25,7 +26,7 @@ from capitation.records.identity import digest
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run, load_run, save_run
 from capitation.run.scenario import read_scenario
-from contracts.options import evaluate as options_module
+from contracts.options import study as study_module
 from contracts.options.document import read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.options.trials import Trials
@@ -45,30 +46,60 @@ ROOT = Path(__file__).parent.parent
 TOGETHER = {
     "PostgreSQL": r"\[(postgresql|on_small_postgresql_disk)",
     "the best mix": r"/test_(blmk_problem|under_contracts|demo_command)\.py::",
-    "servers that fail": r"/test_failures\.py::",
-    "what two runs differ in": r"/test_diff_command\.py::",
-    "the generated client": r"/test_generated_client\.py::",
-    "a server with narrow limits": r"/test_connections\.py::",
-    "packs at fault": r"/test_checks\.py::",
+    "options compared": r"/(options/test_(study|quality)|test_(comparisons|(body|compare|diff)_command)|pages/test_doing)\.py::",
 }
-"""Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts."""
+"""Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts.
+All others stay with their file."""
+
+FIRST = (
+    "PostgreSQL",
+    "the best mix",
+    "options compared",
+    *(f"tests/api/service/test_{name}.py" for name in ("pack_archive", "readme_calls", "serve_command", "openapi")),
+    *(f"tests/api/service/test_{name}.py" for name in ("failures", "data_packs", "every_address", "connections")),
+    "tests/contracts/terms/test_laws.py",
+    "tests/api/service/test_jobs.py",
+    "tests/api/charts/test_charts.py",
+    "tests/contracts/risk/test_parties.py",
+    "tests/optimiser/links/test_assumption_log.py",
+    "tests/optimiser/test_independent.py",
+    "tests/optimiser/engines/test_exhaustive.py",
+    "tests/api/service/test_exports.py",
+    "tests/house/test_walls.py",
+    "tests/api/service/test_generated_client.py",
+)
+"""Groups and files that take longest, which begin first, so that no process ends long after the others."""
 
 
 def group_of(nodeid: str) -> str:
-    """The group of a test; its own id where it may run anywhere."""
-    return next((name for name, pattern in TOGETHER.items() if re.search(pattern, nodeid)), nodeid)
+    """The group of a test; its file where it has no other."""
+    return next((name for name, pattern in TOGETHER.items() if re.search(pattern, nodeid)), nodeid.split("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Send each group of tests to one process, the largest first, and all other tests to whoever is free."""
+    """Send each group of tests to one process: those that take longest first, then those of most tests, to whoever is free."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Grouped(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return group_of(nodeid)
 
+        def _assign_work_unit(self, node: Any) -> None:
+            for name in reversed(FIRST):
+                if name in self.workqueue:
+                    self.workqueue.move_to_end(name, last=False)
+            super()._assign_work_unit(node)
+
     return Grouped(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the modules and tests that stay to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -144,25 +175,34 @@ def studied_blmk(studied_folder) -> Run:
 
 @pytest.fixture(scope="session", autouse=True)
 def options_studied_once(tmp_path_factory) -> Iterator[None]:
-    """Study the same positions of the same options once in all processes; whatever leads to them is worked out each time."""
-    real, home = options_module.study, shared_folder(tmp_path_factory, "studies")
+    """Try the same options on the same run once in all processes; whatever leads to them is worked out each time."""
+    home = shared_folder(tmp_path_factory, "studies")
+    parts = ("behaviour_responses", "below_plan", "switching", "tested_ranges")
 
-    def once(trials: Trials, every: pl.DataFrame, earned: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        rests_on = [
-            trials.document.model_dump_json(),
-            *(f"{name} {contract.model_dump_json()}" for name, contract in sorted(trials.contracts.items())),
-            *(frame.write_json() for frame in (trials.money, trials.lines, trials.fund, every, earned)),
-            trials.run.id,
-        ]
-        kept = home / f"{digest(json.dumps(rests_on))}.pickle"
-        with made_by_one(home):
-            if not kept.exists():
-                kept.write_bytes(pickle.dumps(real(trials, every, earned)))
-        return pickle.loads(kept.read_bytes())
+    def once(part: str, real: Callable[[Trials], pl.DataFrame]) -> Callable[[Trials], pl.DataFrame]:
+        def shared(trials: Trials) -> pl.DataFrame:
+            rests_on = [
+                trials.document.model_dump_json(),
+                *(f"{name} {contract.model_dump_json()}" for name, contract in sorted(trials.contracts.items())),
+                *(frame.write_json() for frame in (trials.money, trials.lines, trials.fund)),
+                trials.run.id,
+            ]
+            of_these = home / digest(json.dumps(rests_on))
+            of_these.mkdir(exist_ok=True)
+            kept = of_these / f"{part}.pickle"
+            with made_by_one(of_these):  # others are studied meanwhile
+                if not kept.exists():
+                    kept.write_bytes(pickle.dumps(real(trials)))
+            return pickle.loads(kept.read_bytes())
 
-    options_module.study = once
+        return shared
+
+    real = {part: getattr(study_module, part) for part in parts}
+    for part, work in real.items():
+        setattr(study_module, part, once(part, work))
     yield
-    options_module.study = real
+    for part, work in real.items():
+        setattr(study_module, part, work)
 
 
 @dataclass(frozen=True)

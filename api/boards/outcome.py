@@ -24,7 +24,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
     if outcome.answer.has_mix:
         console.print(f"  {report['headline']}", markup=False, soft_wrap=True)
         for goal in report["goals"]:
-            value = "none" if goal["value"] is None else f"{goal['value']:,.2f} {goal['unit']}"
+            value = "none" if goal["value"] is None else amount(goal["value"], goal["unit"])
             console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
         if report["gap"]:
             console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
@@ -142,6 +142,11 @@ def pounds(amount: float, decimals: int = 0) -> str:
     return f"-{text}" if amount < 0 and text.strip("£0.,") else text
 
 
+def amount(value: float, unit: str, decimals: int = 2) -> str:
+    """A value with its unit; pounds with the mark before the figure."""
+    return pounds(value, decimals) if unit == "£" else f"{value:,.{decimals}f} {unit}"
+
+
 def named_parties(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """The frame with words for the party that stands for every provider, where none is named."""
     return frame.with_columns(pl.col(column).replace(ALL, ALL_PROVIDERS))
@@ -162,13 +167,13 @@ def show_what_must_give(report: dict[str, Any]) -> None:
         for label in reason["physics"]:
             console.print(f"  {label}", markup=False)
         return
-    console.print("The limits cannot all be kept. Smallest change that would allow a mix:", markup=False)
+    console.print("The limits cannot all be met. The smallest change that would allow a mix:", markup=False)
     for give in reason["must_give"]:
         console.print(
             f"  {give['limit']}: {give['must_give']:,.6g} {give['unit']} {give['side']} than {give['at']:,.6g}",
             markup=False,
         )
-    console.print("These cannot all be kept together:", markup=False)
+    console.print("These cannot all be met together:", markup=False)
     for label in reason["cannot_all_be_kept"]:
         console.print(f"  {label}", markup=False)
 

@@ -14,6 +14,7 @@ MISUSE = misuses.ClickException
 
 
 _WRONG = re.compile(r"^('.*?') is not (a valid|one of) (.*)$")
+_OUTSIDE = re.compile(r"^(\S+) is not in the range (.*)$")
 _KINDS = {"float": "a number", "int": "a whole number", "boolean": "true or false"}
 
 
@@ -34,6 +35,12 @@ def misuse(error: misuses.ClickException) -> str:
     if isinstance(error, misuses.BadParameter):
         said = said.partition(": ")[2] or said
         wrong = _WRONG.match(said)
+        limits = _OUTSIDE.match(said)
+        if limits is not None:
+            about = f"{where}: {_name(error.param)}"
+            return str(
+                Fault(about, limits[1], f"a number, {_limits(limits[2])}", f"It is: {_about(error.param)}. {remedy}")
+            )
         found, expected = (
             (said[0].lower() + said[1:], _about(error.param)) if wrong is None else (wrong[1], _kind(wrong))
         )
@@ -49,6 +56,15 @@ def _kind(wrong: re.Match[str]) -> str:
     if wrong[2] == "one of":
         return f"one of {wrong[3]}"
     return next((kind for word, kind in _KINDS.items() if wrong[3].startswith(word)), f"a {wrong[3]}")
+
+
+def _limits(bounds: str) -> str:
+    """The bounds of a number in words: "x>=3" and "0<x<=1"."""
+    low, _, rest = bounds.partition("x")
+    ends = [(low[: -len(sign)], word) for sign, word in (("<=", "at least"), ("<", "above")) if low.endswith(sign)][:1]
+    signs = ((">=", "at least"), (">", "above"), ("<=", "at most"), ("<", "below"))
+    ends += [(rest[len(sign) :], word) for sign, word in signs if rest.startswith(sign)][:1]
+    return " and ".join(f"{word} {end}" for end, word in ends) or bounds
 
 
 def _name(parameter: Any) -> str:  # noqa: ANN401  # the parameter of a command, whose classes are typer's own

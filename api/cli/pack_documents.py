@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from capitation.allocation.services import ServiceStream
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_document
+from capitation.run.scenario import read_scenario
 from contracts.document.contract import read_contract
 from contracts.options.document import ContractOptions, read_options
 from contracts.options.whole_population.document import CareBody
+from contracts.options.whole_population.start import start_faults
 from optimiser.problem.document import read_problem
 
 
@@ -24,6 +27,8 @@ def document_faults(pack: DataPack) -> Iterator[Fault]:
     for pattern, read in readers:
         for path in pack.files(pattern).values():
             yield from _caught(read, path)
+    for path in pack.files("bodies/*.toml").values():
+        yield from _body(path, pack)
     for path in pack.files("options/*.toml").values():
         yield from _caught(read_options, path)
         try:
@@ -31,6 +36,27 @@ def document_faults(pack: DataPack) -> Iterator[Fault]:
         except CapitationError:
             continue
         yield from _names(path, options, pack)
+
+
+def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
+    """A body whose contract begins before it is there, or whose scope leaves the money of a service nowhere."""
+    try:
+        body = read_document(path, CareBody)
+        scenario = read_scenario(pack.path(f"scenarios/{body.scenario}.toml"))
+        yield from start_faults(body, pack, list(scenario.years))
+        table = scenario.files.service_streams
+        services = set() if table is None else set(pack.rows(table, ServiceStream).get_column("service_code"))
+    except CapitationError as error:
+        if not error.faults:
+            yield Fault(str(path), error.message, "a body of a scenario of the pack")
+        return  # faults of documents and tables are said where they are read
+    named = {row.service for row in body.scope}
+    for service in sorted(services - named):
+        yield Fault(f"{path}: scope", f"no row for {service!r}, whose money then goes nowhere", "every service, once")
+    for service in sorted(named - services) if services else ():
+        yield Fault(
+            f"{path}: scope", f"unknown service {service!r}", "a service of the scenario", suggest(service, services)
+        )
 
 
 def _names(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:

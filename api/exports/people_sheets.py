@@ -93,7 +93,7 @@ def _span(rows: pl.DataFrame) -> str:
 
 
 def _summary(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
-    """The figures that a board asks for first."""
+    """The figures a board asks for first."""
     said: list[tuple[str, str, int]] = []
     totals = _frame(run, "locality_total")
     if not totals.is_empty():
@@ -118,7 +118,7 @@ def _summary(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = pl.DataFrame(said, schema={"Figure": pl.String, "Year": pl.String, "£": pl.Int64}, orient="row")
     return PeopleSheet(
         "Summary",
-        "The figures that a board asks for first",
+        "The figures a board asks for first",
         "Pounds; exact to the penny in the cell.",
         rows,
         frozenset({"£"}),
@@ -156,7 +156,7 @@ def _places(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     years = [name for name in wide.columns if name not in ("code", "Place")]
     wide = wide.select("Place", pl.col("code").alias("Code"), *years)
     return PeopleSheet(
-        "Places", "Allocation to places by year", "Pounds, all streams of money together.", wide, frozenset(years)
+        "Places", "Allocation to places by year", "Pounds, all funding streams together.", wide, frozenset(years)
     )
 
 
@@ -204,7 +204,7 @@ def _streams(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     streams = [name for name in wide.columns if name != "area_code"]
     wide = wide.select(_named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), *streams)
     return PeopleSheet(
-        "Streams", f"Allocation to localities by stream of money, {year}", "Pounds.", wide, frozenset(streams)
+        "Streams", f"Allocation to localities by funding stream, {year}", "Pounds.", wide, frozenset(streams)
     )
 
 
@@ -233,7 +233,7 @@ def _practices(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     return PeopleSheet(
         "Practices",
         f"Allocation to practices, {year}",
-        "What a practice's people bring to its locality; not a payment to the practice.",
+        "What a practice's registered patients bring to its locality; not a payment to the practice.",
         rows,
         frozenset({"Allocation, £"}),
     )
@@ -247,7 +247,11 @@ def _providers(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     years = [name for name in wide.columns if name != "provider_code"]
     wide = wide.select(_named("provider_code", names).alias("Provider"), pl.col("provider_code").alias("Code"), *years)
     return PeopleSheet(
-        "Providers", "What flows to providers by year", "Pounds, by the flows of the data pack.", wide, frozenset(years)
+        "Providers",
+        "What flows to providers by year",
+        "Pounds, by the data pack's patient flows.",
+        wide,
+        frozenset(years),
     )
 
 
@@ -258,20 +262,14 @@ def _deficit(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = rows.filter(pl.col("level") == "system")
     wide = _wide(rows, ["step", "title"], "year", "amount_pence")
     years = [name for name in wide.columns if name not in ("step", "title")]
-    sources = (
-        rows.sort("year")
-        .group_by("title", maintain_order=True)
-        .agg(pl.col("source").last().alias("Where it comes from"))
-    )
+    sources = rows.sort("year").group_by("title", maintain_order=True).agg(pl.col("source").last().alias("Source"))
     wide = (
-        wide.join(sources, on="title", how="left")
-        .sort("step")
-        .select(pl.col("title").alias("Line"), *years, "Where it comes from")
+        wide.join(sources, on="title", how="left").sort("step").select(pl.col("title").alias("Line"), *years, "Source")
     )
     return PeopleSheet(
         "Deficit",
         "From the opening deficit to what is left",
-        "Pounds; deficits stand above nothing.",
+        "Pounds; deficits are positive.",
         wide,
         frozenset(years),
     )
@@ -284,17 +282,17 @@ def _organisations(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     last = str(rows["year"].max())
     money = {
         "income_pence": "Income, £", "cost_pence": "Cost, £", "sustainability_pence": "Sustainability funding, £", "position_pence": "Position, £",
-        "control_total_pence": "Must reach, £", "margin_pence": "Margin, £",
+        "control_total_pence": "Control total, £", "margin_pence": "Margin, £",
     }  # fmt: skip
     rows = rows.filter(pl.col("year") == last).sort("role", "organisation_code").select(
         _named("organisation_code", names).alias("Organisation"), pl.col("organisation_code").alias("Code"), pl.col("role").alias("Role"),
         *(pl.col(name).alias(title) for name, title in money.items()),
-        pl.when(pl.col("is_met").is_null()).then(pl.lit("has none")).when(pl.col("is_met")).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("Control total reached"),
+        pl.when(pl.col("is_met").is_null()).then(pl.lit("none set")).when(pl.col("is_met")).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("Control total met"),
     )  # fmt: skip
     return PeopleSheet(
         "Organisations",
-        f"Organisations when nothing is done, {last}",
-        "Pounds; surpluses stand above nothing.",
+        f"Organisations if nothing is done, {last}",
+        "Pounds; surpluses are positive.",
         rows,
         frozenset(money.values()),
     )
@@ -316,7 +314,7 @@ def _options(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     return PeopleSheet(
         "Contract options",
         f"What each organisation is left with under each contract option, {last}",
-        "Pounds; surpluses stand above nothing.",
+        "Pounds; surpluses are positive.",
         wide,
         frozenset(options),
     )
@@ -349,8 +347,8 @@ def _mix(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     money = {
         "cost_released_pence": "Cost released, £",
         "savings_pence": "Savings, £",
-        "spend_pence": "Own spend, £",
-        "gain_pence": "Gain, £",
+        "spend_pence": "Cost of solution, £",
+        "gain_pence": "Net gain, £",
     }
     sums = rows.group_by("solution", "title").agg(
         pl.col("avoided_units").sum(), *(pl.col(name).sum() for name in money)
@@ -365,7 +363,7 @@ def _mix(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     return PeopleSheet(
         "Investment mix",
         f"The mix of investments, {_span(rows)} together",
-        "Gain is cost released and savings less the solution's own spend.",
+        "Net gain is cost released plus savings, less the cost of the solution.",
         sums,
         frozenset(money.values()),
     )
@@ -398,7 +396,7 @@ def _assumptions(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     return PeopleSheet(
         "Assumptions",
         f"The first {first.height} of {rows.height} assumptions",
-        "By the marks of their owners; `capitation assumptions` ranks them by what they move.",
+        "In order of their owners' ratings; `capitation assumptions` ranks them by their effect.",
         first,
     )
 
@@ -422,7 +420,7 @@ def _words(made: Sequence[PeopleSheet]) -> PeopleSheet:
         .agg(pl.col("Heading").str.join("; "))
         .select("Sheet", "Heading", "Unit")
     )
-    return PeopleSheet("Words", "What the columns hold", "Headings with one unit stand together.", grouped)
+    return PeopleSheet("Words", "What the columns contain", "Headings that share a unit are listed together.", grouped)
 
 
 def _unit(dtype: pl.DataType) -> str:
@@ -441,7 +439,7 @@ def _inputs(run: Run) -> PeopleSheet:
     frame = pl.DataFrame(rows, schema={"What": pl.String, "Content": pl.String}, orient="row")
     return PeopleSheet(
         "Inputs",
-        "What the run was made of",
+        "What the run was made from",
         "The checksum of every file it read; the same inputs give the same run.",
         frame,
     )

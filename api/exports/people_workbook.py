@@ -88,8 +88,8 @@ def _contents(
     page.write_string(0, 0, _title(run), formats.title)
     facts = [
         f"Run {run.id}, made by {run.made_by}.",
-        "Money is in pounds: cells hold pence exactly and show whole pounds. Parts add to the whole at every level.",
-        "Each sheet holds one table that starts in row 4, under its title and a sentence on what it says.",
+        "Money is in pounds: cells are exact to the penny and show whole pounds. Parts add up to the whole at every level.",
+        "Each sheet contains one table, which starts in row 4 under its title and a sentence on what it shows.",
         *([f"Not in this run: {'; '.join(lacks)}."] if lacks else []),
         "The full workbook, a sheet for every table of the run: capitation workbook RUN --all.",
     ]

@@ -78,7 +78,7 @@ def _cover(book: xlsxwriter.Workbook, run: Run) -> None:
         (f"Run {run.id}, made by {run.made_by}.", None),
         ("Money is in pounds; every level adds up to the penny. Shares and rates are fractions of 1.", None),
         ("The sheet 'manifest' lists the inputs with their checksums; 'data dictionary' explains each column.", None),
-        ("Each of the other sheets holds one table that starts in cell A1.", None),
+        ("Each of the other sheets contains one table, which starts in cell A1.", None),
     ]
     for row, (text, style) in enumerate(lines):
         sheet.write_string(row, 0, text, style)

@@ -24,6 +24,7 @@ from api.boards.questions import (
     which_contract,
     who_is_furthest,
 )
+from api.boards.risk.paragraph import current_paragraph
 from api.boards.run import localities
 from api.pages.asking import service_of
 from api.pages.seen import SeenRun
@@ -34,6 +35,9 @@ from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
 from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
+from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.shown import kept_log, names_in_log
+from optimiser.links.assumed.words import log_table
 from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
@@ -60,7 +64,13 @@ class WorkedAnswers:
 
     answers: dict[int, list[str]] = field(default_factory=dict)
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
-    """`mix_line`, `bridge` with the mix in it, and `frontier`."""
+    """`mix_line`, `bridge` with the mix in it, `plan_position`, `frontier`, and the `log` of assumptions in words."""
+    risk: tuple[str, ...] = ()
+    """What the pack keeps of how likely each party is to miss its total, where that is of this run."""
+    assumed: str = ""
+    """How many assumptions the whole log has, in a sentence."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Titles of the contract options by id."""
     is_over: bool = False
 
 
@@ -182,6 +192,8 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     else:
         plan = replace(plan, document=document)
         worked.answers[3] = [_as_page(line) for line in which_contract(plan)]
+        worked.options = {option.id: option.title for option in document.options}
+        worked.risk = tuple(current_paragraph(document, plan.pack, plan.run))
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
     if problem is None or chosen is None or document is None:
         worked.answers[4] = [
@@ -194,9 +206,14 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     plan = replace(plan, mix=story)
     worked.answers[4] = [_as_page(line) for line in what_to_buy(plan)]
     worked.answers[5] = [_as_page(line) for line in what_matters(plan)]
+    inputs = PlanInputs(scenario, plan.pack, options=document, problem=standing)
+    log = kept_log(plan.run, inputs)
+    if log is not None:
+        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs))
+        worked.assumed = f"The plan rests on {log.count} assumptions over {log.figures} marked figures; {log.weak} have weak evidence or none stated."
     used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
-    worked.frames |= {"mix_line": made.frames["mix_line"], "bridge": made.bridge}
+    worked.frames |= {name: made.frames[name] for name in ("mix_line", "bridge", "plan_position")}
     worked.answers[2] = [_as_page(line) for line in what_is_left(replace(plan, chain=made.bridge))]
     worked.frames["frontier"] = trade_off_of(standing, story.outcome).points
 

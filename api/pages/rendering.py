@@ -40,7 +40,7 @@ NAVIGATION = (
 
 
 _JOINED = "\u2060"
-"""Keeps a minus sign on the line of its amount; it has no width and is not read out."""
+"""Keeps a sign on the line of its amount; it has no width and is not read out."""
 
 
 @cache
@@ -96,7 +96,7 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "crumbs": (),
     }
     made: str = _environment().get_template(template).render(**{**common, **shown})
-    return made.replace("-£", f"-{_JOINED}£")
+    return made.replace("-£", f"-{_JOINED}£").replace("(+£", f"(+{_JOINED}£")
 
 
 def page(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +19,7 @@ from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
+from capitation.money.rounding import nearest
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 
@@ -72,10 +74,12 @@ class PageTable:
     def rows(self) -> list[list[PageCell]]:
         """The cells of each row."""
         found = []
+        units = {name: column_money(self.frame[name]) for name in self.short if name in self.frame.columns}
         for row in self.frame.head(self.most).iter_rows(named=True):
             cells = []
             for name in self.headings:
-                text = shown(name, row[name], is_short=name in self.short)
+                is_money = name in units and row[name] is not None and name.endswith("_pence")
+                text = units[name](row[name]) if is_money else shown(name, row[name])
                 cells.append(
                     PageCell(text, self.links[name](row) if name in self.links and row[name] is not None else "")
                 )
@@ -120,12 +124,27 @@ def plain_download(frame: pl.DataFrame, name: str, ending: str) -> Response:
     return Response(body, headers=headers, media_type=ENDINGS[ending])
 
 
-def shown(name: str, value: Any, *, is_short: bool = False) -> str:  # noqa: ANN401  # any cell
+def column_money(pence: pl.Series) -> Callable[[int], str]:
+    """How a column of money is said, in one unit from its largest sum: millions with one or two decimals, else as a board says each."""
+    largest = max((abs(each) for each in pence.drop_nulls().to_list()), default=0)
+    if largest < 100_000_000:
+        return board_text
+    decimals = 1 if largest >= 10_000_000_000 else 2
+    return partial(_in_millions, decimals=decimals)
+
+
+def _in_millions(pence: int, decimals: int) -> str:
+    each = 10 ** (8 - decimals)
+    whole = nearest(Decimal(abs(pence)) / each)
+    return f"{'-' if pence < 0 and whole else ''}£{Decimal(whole) / 10**decimals:,.{decimals}f}m"
+
+
+def shown(name: str, value: Any) -> str:  # noqa: ANN401  # any cell
     """A cell in words: pence as pounds, shares as percentages, numbers with separators, nothing as a dash."""
     if value is None:
         return "–"
     if name.endswith("_pence"):
-        return board_text(value) if is_short else f"£{pounds_text(value)}".replace("£-", "-£")
+        return f"£{pounds_text(value)}".replace("£-", "-£")
     if name.endswith("_head") and isinstance(value, float):
         return f"{'-' if value < 0 else ''}£{abs(value):,.2f}"
     if name.endswith(("_share", "growth", "distance")) and isinstance(value, float):
@@ -175,4 +194,4 @@ def asked_file(request: Request, table: PageTable) -> Response | None:
     return table.download(wanted) if wanted in ENDINGS else None
 
 
-__all__ = ["PageCell", "PageTable", "asked_file", "heading", "plain_download", "shown"]
+__all__ = ["PageCell", "PageTable", "asked_file", "column_money", "heading", "plain_download", "shown"]

@@ -19,7 +19,7 @@ UNITS = {
 """Pounds in one unit of money, by the unit's name as tables print it."""
 
 _ENDING = re.compile(r"^(.*?)\s*(k|m|bn)$", re.IGNORECASE)
-_BARE = r"^-?\d{1,15}(\.\d{1,15})?$"
+_BARE = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 """What needs no further look: digits with or without decimals, and no sign that groups or names a unit."""
 _ENDINGS = {"k": 1000, "m": 10**6, "bn": 10**9}
 

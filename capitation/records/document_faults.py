@@ -195,6 +195,12 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
         said = "a text that is not empty"
     for before in ("Value error, ", "Assertion failed, ", "Input should be "):
         said = said.removeprefix(before)
+    if not path and name == "value_error" and (said.startswith("found ") or "; expected " in said):
+        found, _, expected = said.partition("; expected ")  # a check of several keys says itself what it found
+        return Fault(place, found.removeprefix("found "), expected or "a document whose parts agree")
+    if not path and name == "value_error" and "; found " in said:
+        expected, _, found = said.partition("; found ")
+        return Fault(place, found, expected)
     return Fault(place, _shown(error["input"]), said)
 
 
@@ -238,6 +244,9 @@ def _shown(value: Any) -> str:  # noqa: ANN401  # whatever stood in the document
         return str(value)
     if isinstance(value, Mapping):
         text = f"keys {', '.join(map(str, value))}" if value else "no keys"
+        plain = [f"{key} = {each}" for key, each in value.items() if isinstance(each, Decimal | float | int | str)]
+        if value and len(plain) == len(value) and len(", ".join(plain)) <= _LONGEST:
+            text = ", ".join(plain)
     elif isinstance(value, list | tuple):
         text = f"a list of {len(value)}: {', '.join(_shown(v) for v in value[:3])}" if value else "an empty list"
     else:

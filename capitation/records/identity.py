@@ -51,13 +51,42 @@ def canonical(content: Any) -> str:  # noqa: ANN401  # any plain content
     return json.dumps(content, allow_nan=False)
 
 
-def plain(text: str) -> Any:  # noqa: ANN401  # any plain content
+def plain(text: str, *, keys_once: bool = False) -> Any:  # noqa: ANN401  # any plain content
     """The content of a JSON text, numbers with decimals as Decimal so that their digits stay.
 
+    Args:
+        text: the JSON.
+        keys_once: whether an object that names a key twice is refused; otherwise the last one counts.
+
     Raises:
+        KeyTwiceError: an object names a key twice, where that is refused.
         ValueError: the text is no JSON, or holds a number too large or too small to be written out.
     """
-    return json.loads(text, parse_float=_number, parse_constant=_no_number)
+    hook = _each_once if keys_once else None
+    return json.loads(text, parse_float=_number, parse_constant=_no_number, object_pairs_hook=hook)
+
+
+class KeyTwiceError(ValueError):
+    """An object of JSON names a key more than once, and readers differ in which one they take.
+
+    Args:
+        key: the key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"an object names the key {key[:80]!r} more than once")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise KeyTwiceError(key)
+            seen.add(key)
+    return made
 
 
 def _number(text: str) -> Decimal:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from capitation.errors import DocumentError, Faults, SourceError
@@ -175,6 +177,14 @@ def read_register(folder: Path) -> Register:
     lines = tuple(sorted(folder.glob(document.lines))) if document.lines is not None else ()
     if not persons:
         faults.add(f"{path}: persons", f"no file {document.persons}", "at least one parquet file of persons")
+    elif not any(_has_rows(each) for each in persons):
+        faults.add(
+            f"{path}: persons", f"no person in the {len(persons)} file(s) {document.persons}", "at least one person"
+        )
+    for each in _left_out(folder, {*persons, *lines}):
+        faults.add(
+            str(each.relative_to(folder)), "a table that the register does not name", f"files {document.persons} only"
+        )
     if document.lines is not None and not lines:
         faults.add(f"{path}: lines", f"no file {document.lines}", "files of activity, or no such key")
     faults.raise_if_any(SourceError, f"{folder}: the register cannot be read")
@@ -183,6 +193,21 @@ def read_register(folder: Path) -> Register:
         message = f"{path}: found {practices.height} practices x {areas.height} areas x {codes.classes} classes; expected fewer"
         raise DocumentError(f"{message} than 2^62 cells. Leave out flags or join age bands")
     return Register(folder, document, codes, persons, lines)
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a file has a row; one that cannot be read is named where it is read."""
+    try:
+        return bool(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException):
+        return True
+
+
+def _left_out(folder: Path, named: set[Path]) -> list[Path]:
+    """Tables beside the files of persons or activity that would be left out in silence."""
+    rooms = {path.parent for path in named} - {folder}
+    beside = (path for room in rooms for path in room.iterdir() if path.suffix.lower() in {".csv", ".parquet", ".xlsx"})
+    return sorted(path for path in beside if path not in named and not path.name.startswith("."))
 
 
 def _table(path: Path, key: str, faults: Faults, *, figures: bool) -> pl.DataFrame:

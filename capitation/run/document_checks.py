@@ -23,6 +23,7 @@ from capitation.aims.outcomes import NamedResult, PrintedArea
 from capitation.aims.risks import NamedRisk
 from capitation.allocation.providers import ElsewhereProvider, Flow
 from capitation.allocation.services import ServiceStream
+from capitation.chain.book import OrganisationBook
 from capitation.chain.rules import Chain
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.money.written_numbers import exact_number
@@ -51,6 +52,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "scenarios": Scenario,
     "policies": PacePolicy,
     "chains": Chain,
+    "organisations": OrganisationBook,
     "solutions": Solution,
     "profiles": Profile,
     "need/formulas": FormulaDocument,

@@ -61,7 +61,8 @@ def _corners(values: Settled, xs: list[float], frame: pl.DataFrame, ends: tuple[
     watched = [(term, k) for term in terms for k in range(8)]
     rows = frame.to_dicts()
     cells: dict[tuple[str, int], list[tuple[Point, Point]]] = {}
-    distances = {term.step: [_distances(term, row, tables) for row in rows] for term in terms}
+    needs = {term.step: [name for _, name, kind in term.references() if kind == "number"] for term in terms}
+    distances = {term.step: [_distances(term, needs[term.step], row, tables) for row in rows] for term in terms}
     for term, k in watched:
         mine = [d[k] if len(d) > k else None for d in distances[term.step]]
         for (xa, da), (xb, db) in pairwise(zip(xs, mine, strict=True)):
@@ -77,7 +78,7 @@ def _corners(values: Settled, xs: list[float], frame: pl.DataFrame, ends: tuple[
         at = values.frame(guesses).to_dicts()
         waiting = []
         for (key, (a, b)), x, row in zip(open_cells, guesses, at, strict=True):
-            many = _distances(by_step[key[0]], row, tables)
+            many = _distances(by_step[key[0]], needs[key[0]], row, tables)
             d = many[key[1]] if len(many) > key[1] else None
             if d is None or abs(d) <= 1e-12 * max(abs(a[1]), abs(b[1])) or not a[0] < x < b[0]:
                 found.add(x)
@@ -90,10 +91,10 @@ def _corners(values: Settled, xs: list[float], frame: pl.DataFrame, ends: tuple[
     return {x for x in found if ends[0] < x < ends[1]}
 
 
-def _distances(term: Term, row: Mapping[str, Any], tables: Tables) -> list[float]:
-    """How far the amount of a clause lies above each of the clause's bends on one row."""
+def _distances(term: Term, needs: Sequence[str], row: Mapping[str, Any], tables: Tables) -> list[float]:
+    """How far the amount of a clause lies above each of the clause's bends on one row; nothing where a number it needs is missing."""
     amount = row.get(str(term.before()))
-    if amount is None or any(kind == "number" and row.get(name) is None for _, name, kind in term.references()):
+    if amount is None or any(row.get(name) is None for name in needs):
         return []
     try:
         pieces = term.pieces(row, tables)

@@ -7,6 +7,7 @@ are then filled in as `contracts.settlement.named_values` says.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -91,15 +92,18 @@ def read_rows(
         each.name: inputs.get_column(each.name).null_count() for each in contract.inputs if each.default is not None
     }
     filled = [each for each in contract.inputs if empty.get(each.name)]
-    frame = inputs.with_columns(default_of(each) for each in filled)
-    frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
+    frame = inputs.with_columns(default_of(each) for each in filled) if filled else inputs
+    if contract.dates:
+        frame = frame.with_columns(date_of(date, contract) for date in contract.dates)
     for each, hit in undeclared(contract, frame):
         _add_undeclared(each, hit, contract, frame, named, faults)
-    frame = frame.with_columns(on_period(contract))
+    if contract.part_year is not None:
+        frame = frame.with_columns(on_period(contract))
     _check_period(contract, frame, named, faults)
     _check_key(contract, frame, named, faults)
+    if contract.parameters:
+        frame = frame.with_columns(parameter_of(parameter) for parameter in contract.parameters)
     for parameter in contract.parameters:
-        frame = frame.with_columns(parameter_of(parameter))
         _check_parameter(parameter, frame, named, faults)
     check_needed(contract, frame, named, faults, before=True)
     faults.raise_if_any(ContractError, f"{where}: cannot be settled under contract {contract.id}")
@@ -169,8 +173,9 @@ def described(each: Input) -> str:
 def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, faults: Faults) -> pl.Series:
     given = series
     if series.dtype == pl.String:
-        given = series.str.strip_chars()
-        given = given.set(given.is_in(["", *contract.empty_marks]), None)
+        text = pl.first().str.strip_chars()
+        full = pl.when(~text.is_in(["", *contract.empty_marks])).then(text)
+        given = series.to_frame().select(full).to_series()
         if each.words:
             given = _words_as_numbers(given, each)
     subject = f"column {each.heading!r}"
@@ -199,7 +204,9 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     else:
         done = given.cast(pl.String)
         if each.type == "financial_year":
-            lines.add(faults, ~_is_financial_year(done), done, subject, FINANCIAL_YEAR)
+            wrong = _no_financial_year(done)
+            if wrong:
+                lines.add(faults, done.is_in(wrong), done, subject, FINANCIAL_YEAR)
         if contract.part_year is not None and each.name == contract.part_year.stated_in:
             done = stated(given)
             lines.add(faults, given.is_not_null() & done.is_null(), given, subject, "`period` or `12 months`")
@@ -234,12 +241,14 @@ LARGEST = 2.0**53
 FINANCIAL_YEAR = "a financial year such as 2016/17, its second part the year after its first, from 1900/01 to 2199/00"
 
 
-def _is_financial_year(given: pl.Series) -> pl.Series:
-    texts = given.unique().drop_nulls()  # a few years stand on many rows
-    first = texts.str.extract(r"^((?:19|20|21)\d{2})/\d{2}$", 1).cast(pl.Int32)
-    second = texts.str.extract(r"^\d{4}/(\d{2})$", 1).cast(pl.Int32)
-    wrong = texts.filter(~((first + 1) % 100 == second).fill_null(False))
-    return ~given.is_in(wrong.implode()).fill_null(False) if len(wrong) else pl.repeat(True, len(given), eager=True)
+_YEAR = re.compile(r"((?:19|20|21)[0-9]{2})/([0-9]{2})")
+
+
+def _no_financial_year(given: pl.Series) -> list[str]:
+    """Texts that are no financial year, each once: a few years stand on many rows."""
+    texts = given.unique().to_list()
+    found = {text: _YEAR.fullmatch(text) for text in texts if text is not None}
+    return [text for text, year in found.items() if year is None or (int(year[1]) + 1) % 100 != int(year[2])]
 
 
 def _check_size(
@@ -357,7 +366,7 @@ def _check_period(contract: Contract, frame: pl.DataFrame, lines: RowNames, faul
 
 
 def _check_key(contract: Contract, frame: pl.DataFrame, lines: RowNames, faults: Faults) -> None:
-    if not contract.key:
+    if not contract.key or frame.height < 2:
         return
     keys = frame.select(contract.key)
     named = keys.to_series() if keys.width == 1 else keys.to_struct("key")

@@ -8,6 +8,7 @@ re-solves with the limit moved a little each way.
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import finalize
 
 import numpy as np
 import polars as pl
@@ -46,12 +47,25 @@ def price_report(answer: Answer, *, sides: bool = True) -> pl.DataFrame:
         answer: a solved programme with prices.
         sides: whether to re-solve for one more and one less where a price may not be unique.
     """
+    if not sides:
+        return _report(answer, {})
+    if id(answer) not in _MADE:  # the report, the drivers and the sentences of one mix all ask for it
+        _MADE[id(answer)] = _report(answer, _two_sides(answer))
+        finalize(answer, _MADE.pop, id(answer), None)
+    return _MADE[id(answer)]
+
+
+_MADE: dict[int, pl.DataFrame] = {}
+"""Reports with both sides of the answers that are in use, by the identity of the answer."""
+
+
+def _report(answer: Answer, both: dict[int, tuple[float | None, float | None]]) -> pl.DataFrame:
+    """The report; `both` has the worth of one more and of one less where a price may not be unique."""
     prices, matrix = answer.prices, answer.matrix
     if prices is None or answer.values is None:
         return pl.DataFrame(schema=SCHEMA)
     activity = matrix.product(answer.values)
     rows = []
-    both = _two_sides(answer) if sides else {}
     for row in matrix.policy_rows.tolist():
         price = float(prices.rows[row])
         low, high = float(matrix.row_lower[row]), float(matrix.row_upper[row])

@@ -4,8 +4,8 @@
 
 The contract's plan is the activity of the year before the shift, which is also the baseline above which emergency
 admissions are paid at a marginal rate; activity is valued at unit cost. The payment is every output that the commissioner
-owes the provider, less what the provider owes, as `contracts.settlement.payoff` finds them bend by bend. A contract that does not
-look at activity (a block) has a share of 0.
+owes the provider, less what the provider owes, unrounded and on the line of any staircase. A contract that
+does not look at activity (a block) has a share of 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from capitation.errors import Faults, ScenarioError
 from capitation.records.frames import Frame
 from capitation.shift.avoided_value import MarginalShare
 from contracts.document.contract import Contract
-from contracts.settlement.payoff import payoff
+from contracts.settlement.payoff_values import values_of
 
 VALUE, PLAN = "actual_value_pence", "plan_value_pence"
 """The inputs by which contracts of the pack look at activity."""
@@ -70,9 +70,10 @@ def contract_shares(
 
 def _share(contract: Contract, line: str, year: str, plan: int, low: int, high: int) -> float:
     row = {"year": year, "commissioner": "commissioner", "provider": "provider", "line": line, PLAN: plan}
+    ends = (float(low), float(high))
+    paid = values_of(contract, [row], VALUE, ends, contract.outputs[0].of).frame(ends)
     fall = 0.0
     for output in contract.outputs:
-        pieces = payoff(contract, row, VALUE, float(low), float(high), output=output.name, points=2).pieces
-        sign = 1 if output.payer == "commissioner" else -1
-        fall += sign * (pieces.at(float(high)) - pieces.at(float(low)))
+        least, most = paid.get_column(output.of)
+        fall += (most - least) * (1 if output.payer == "commissioner" else -1)
     return fall / (high - low)

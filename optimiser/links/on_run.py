@@ -34,7 +34,7 @@ _FACTS = ("activity", "flows", "points_of_delivery", "prices")
 
 
 @dataclass(frozen=True)
-class OnRun:
+class ProblemOnRun:
     """A problem as it stands on a run."""
 
     problem: Problem
@@ -43,7 +43,7 @@ class OnRun:
     """What was taken anew, and what the problem still has otherwise than its pack; nothing where all is as written."""
 
 
-def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> OnRun:
+def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> ProblemOnRun:
     """A problem on a run at hand: the same quantity has one value in both.
 
     A problem without a policy beside it (`NAME/policy.toml`) stays as it is, and so does one whose activity, flows, points of
@@ -61,7 +61,7 @@ def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> OnRun:
     policy = file.with_suffix("") / "policy.toml"
     content = read_mapping(policy) if policy.is_file() else {}
     if "run" not in content:
-        return OnRun(problem)
+        return ProblemOnRun(problem)
     spec = parse_document(content.pop("run"), RunRows, f"{policy}: run")
     stated = problem_of(content, str(policy), policy.parent)
     calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
@@ -74,10 +74,10 @@ def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> OnRun:
     if fresh.solutions != problem.solutions:
         said.append(f"{file.name} has other solutions than the files of its pack, and keeps its own; {remake}")
     if not any(name in moved for name in _FACTS):
-        return OnRun(problem, tuple(said))
+        return ProblemOnRun(problem, tuple(said))
     named = ", ".join(name.replace("_", " ") for name in moved)
     said.append(f"{file.name} was written from another run: {named} are taken from this one; {remake}")
-    return OnRun(problem.model_copy(update={name: getattr(fresh, name) for name in moved}), tuple(said))
+    return ProblemOnRun(problem.model_copy(update={name: getattr(fresh, name) for name in moved}), tuple(said))
 
 
-__all__ = ["FROM_RUN", "OnRun", "on_run"]
+__all__ = ["FROM_RUN", "ProblemOnRun", "on_run"]

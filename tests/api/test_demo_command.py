@@ -2,12 +2,15 @@
 
 import re
 import textwrap
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from api.boards.questions import ASKED, WholePlan, how_much, what_to_buy, which_contract, who_is_furthest
+from api.boards.risk.paragraph import risk_paragraph
 from capitation.money.pence import board_text
+from optimiser.answers.alternatives import alternatives
 from tests.api.test_compare_command import OPTIONS
 
 
@@ -31,6 +34,16 @@ def demo(capitation, blmk_mix, tmp_path, monkeypatch):
     return shown
 
 
+@pytest.fixture(params=["in few draws and mixes", pytest.param("as it is", marks=pytest.mark.deep)])
+def pains(request, monkeypatch):
+    """How much the whole demo looks for beside the best mix; in the deep suite as much as it does for everyone."""
+    if request.param == "as it is":
+        return
+    monkeypatch.setattr("api.cli.commands.demo.risk_paragraph", partial(risk_paragraph, draws=300))
+    monkeypatch.setattr("api.boards.mix.alternatives", lambda *of, **how: alternatives(*of, **{**how, "directions": 2}))
+
+
+@pytest.mark.usefixtures("pains")
 def test_the_whole_demo_shows_the_money_of_2018_19_the_four_options_and_the_best_mix(demo):
     shown = demo("--full")
     shows_the_total_and_where_it_went(shown)

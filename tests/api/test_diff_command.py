@@ -15,14 +15,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def runs(capitation, pack, folder, studied_folder):
+def runs(capitation, pack, folder):
     other = folder / "other.toml"
     if not other.exists():
         text = pack.path("options/blmk.toml").read_text(encoding="utf-8")
         other.write_text(text.replace("change = 0.05", "change = 0.04"), encoding="utf-8")
-        answer = capitation("compare", other, "--out", folder / "two")
-        assert answer.code == 0, answer.err
-    return [studied_folder, next(p for p in (folder / "two").iterdir() if (p / "frames").is_dir())]
+        for options, out in (("blmk", "one"), (other, "two")):
+            answer = capitation("compare", options, *TWO, "--out", folder / out)
+            assert answer.code == 0, answer.err
+    return [next(p for p in (folder / out).iterdir() if (p / "frames").is_dir()) for out in ("one", "two")]
 
 
 def test_two_runs_differ_in_the_choice_and_the_figures_it_moves(capitation, runs, tmp_path):

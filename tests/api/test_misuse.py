@@ -12,6 +12,7 @@ import pytest
         (["places", "define"], ("capitation places define: found no PRACTICES",)),
         (["places", "define", "a.csv", "--out", "b.csv", "--rule", "foo"], ("--rule: found 'foo'; expected one of 'pcn', 'nearest'",)),
         (["optimise", "x.toml", "--gap", "abc"], ("--gap: found 'abc'; expected a number",)),
+        (["register", "weigh", "x", "--formula", "y", "--out", "z", "--smallest-shown", "1"], ("--smallest-shown: found 1; expected a number, at least 3",)),
         (["need", "--formula"], ("'--formula' requires an argument",)),
     ],
 )  # fmt: skip

@@ -8,7 +8,22 @@ from api.service.http.negotiation import CSV, rendered
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "=HYPERLINK()"]
+    "text",
+    [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "=HYPERLINK()",
+        "＝1+1",
+        "＠SUM(A1)",
+        "\u200b=1",
+        "\ufeff+cmd",
+        "\u00a0=2",
+    ],
 )
 def test_a_text_that_would_be_run_leaves_as_text(text):
     frame = pl.DataFrame({"name": [text, "plain", None], "amount_pence": [-5, 1, None]})

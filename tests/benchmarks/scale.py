@@ -1,4 +1,4 @@
-"""The study docs/at-national-scale.md, made from the constants that stand in it: `python -m tests.benchmarks.scale` writes it anew."""
+"""The study docs/at-national-scale.md, made from the constants it lists: `python -m tests.benchmarks.scale` writes it again."""
 
 import re
 from pathlib import Path
@@ -20,13 +20,13 @@ CONSTANTS = {
     "weigh_gb": "GB at most while persons are weighed",
     "product_ns": "nanoseconds a practice and weight set: the product of eight components",
     "evaluate_s": "seconds: one scenario of one system, five years, the pack read once",
-    "lp_s": "seconds: one optimisation of some 3,600 columns in a warm batch",
+    "lp_s": "seconds: one optimisation of 3,321 columns in a warm batch",
     "handing_s": "seconds: a batch of ten packed and handed over by the client",
     "placing_s": "seconds: a part placed by the scheduler",
     "starting_s": "seconds: connecting, comparing versions, first import",
     "one_s": "seconds: 400 optimisations on a cluster of one process, measured",
     "two_s": "seconds: the same on a cluster of two processes, measured",
-    "pence_hour": "pence for a processor's hour: an assumption, owner: whoever buys; 2 to 8 were list prices of general machines",
+    "pence_hour": "pence for a processor's hour: an assumption, owner: whoever buys; list prices of general-purpose machines run from 2 to 8",
 }
 
 
@@ -99,62 +99,64 @@ def _time(seconds):
 
 HEAD = """# At national scale: sizes, costs and limits
 
-What 60 million persons, 42 systems and 1,000 scenarios take, on one machine and on a cluster, from constants that were measured on a
-small one. Ratios of one run are firm, seconds are of that machine (two processors, shared); `docs/benchmarks.md` has what was measured last.
-Sizes that were not run are marked by the word predicted. The page is made from the table of constants by `python -m tests.benchmarks.scale`,
-and a test makes it again.
+What 60 million persons, 42 systems and 1,000 scenarios take, on one machine and on a cluster, worked out from constants measured on a
+small machine. Ratios within one run are firm; seconds are those of that machine (two processors, shared). The latest measurements are in
+[Benchmarks](benchmarks.md). Sizes that were not run are marked "predicted". `python -m tests.benchmarks.scale` makes this page from its
+table of constants, and a test checks that it still follows from them.
 
 ## Constants
 """
 
 AFTER_CONSTANTS = """
-A person is a row of seven columns; codes are whole numbers. Time grows in proportion to persons (the powers of growth stand in
-`docs/benchmarks.md`), since each file is read once, its rows are added up in one pass, and nothing but sums by practice is kept.
+A person is a row of seven columns; codes are whole numbers. Time grows in proportion to persons (for the fitted growth exponents see
+[Benchmarks](benchmarks.md)), because each file is read once, its rows are added up in one pass, and only sums by practice are kept. One
+million and ten million persons were run; half a million and sixty million are predicted.
 
 ## Registers on one machine
 """
 
 MANY = """
-Limits: 2^62 cells (6,500 practices x 34,000 areas x 38 classes of age and sex x 16 flags are 2^37), 100 million persons, sums of weights of any
-size, since they are kept in two halves. Memory does not grow with persons but with the tables (areas x components) and one chunk a thread.
-Cells of a nation are fewer than persons by the flags that few have; with many flags and areas most cells hold one person, so cells save
-time on further formulas and not disk.
+Limits: 2^62 cells (6,500 practices x 34,000 areas x 38 age and sex classes x 16 flags make 2^37), 100 million persons, and sums of weights
+of any size, since they are kept in two halves. Memory grows not with persons but with the tables (areas x components) and one chunk per
+thread. The fewer people have a flag, the fewer cells there are; with many flags and areas most cells contain one person, so cells save time
+on further formulas rather than disk.
 
 ## Many formulas at once
 """
 
 SWEEPS = """
-The register is counted once to practices x components; a set is then a row of a product of matrices. Blocks of practices keep memory below the
-figure shown, whatever the number of sets.
+The register is summed once to practices x components; a weight set is then one row of a matrix product. Working in blocks of practices
+keeps memory below the figure shown, whatever the number of sets.
 
 ## Sweeps on a cluster, predicted
 
-The schedule is played through part by part (`capitation/workers/schedule.py`): the client hands parts over in turn, the scheduler places
-each on whoever is free first.
+The schedule is simulated part by part (`capitation/workers/schedule.py`): the client hands parts over in turn, and the scheduler places
+each on the first free worker.
 """
 
 CHECK = """
 ## Is the prediction right?
 
-400 optimisations in 40 batches took {one:.2f} s on a cluster of one process, and {two:.2f} s on one of two. From the first the play
-predicts {predicted:.2f} s for the second: {off:.0%} {way} what was measured. What it leaves out: on a machine of two processors the client, the
-scheduler and two workers share them.
+400 optimisations in 40 batches took {one:.2f} s on a cluster of one process, and {two:.2f} s on one of two. From the first, the
+simulation predicts {predicted:.2f} s for the second: {off:.0%} {way} the measurement. It leaves out one thing: on a machine of two processors
+the client and the scheduler share them with the two workers.
 """
 
 BUY = """## What to buy when
 
 | You have | Buy |
 |---|---|
-| one system, a handful of scenarios | nothing: a laptop of two processors and 4 GB |
+| one system, a handful of scenarios | nothing: a laptop with two processors and 4 GB |
 | one system, thousands of scenarios or draws | one machine of 8 processors; threads, no cluster |
-| a region, or a nation's register now and then | the same machine with 50 GB of disk; add `capitation[compiled]` |
-| 42 systems x 1,000 scenarios overnight | one machine of 32 processors, or a cluster of four of 8 |
-| the same within the hour, every day | a cluster of 96 processors beside a shared folder; `capitation[cluster]`, TLS |
+| a region, or occasionally a nation's register | the same machine with 50 GB of disk; add `capitation[compiled]` |
+| 42 systems x 1,000 scenarios within the hour | one machine of 8 processors; threads, no cluster |
+| 10,000 optimisations within minutes | one machine of 32 processors, or a cluster of four machines of 8 |
+| the same within minutes, all day | a cluster of 96 processors with a shared folder; `capitation[cluster]`, TLS |
 | data that may not leave its database | nothing more: `capitation.register.anywhere` counts the cells there (DuckDB, Spark) |
 
-What a cluster does not help: one large optimisation with whole numbers (it is one part), a register of one file (it is one part: cut it into
-files of a million), and anything under ten seconds (starting costs more). All workers see the same folders; on a cluster without a shared
-folder the register is copied once to each machine.
+A cluster does not help with one large whole-number optimisation (it is one part), a register in a single file (also one part: split it into
+files of a million persons), or anything under ten seconds (starting up costs more). All workers must see the same folders; on a cluster
+without a shared folder, copy the register once to each machine.
 """
 
 if __name__ == "__main__":

@@ -3,10 +3,14 @@
 import logging
 import re
 
+import polars as pl
 import pytest
 
 from api.charts.registry import all_charts
 from api.pages import answers
+from api.pages.tables import column_money
+from optimiser.links.assumed.kept import shipped_log
+from optimiser.links.assumed.words import log_table
 from tests.pages.test_pages import words
 
 
@@ -62,6 +66,43 @@ def test_a_chart_that_meets_a_fault_is_a_sentence_on_the_page_and_a_line_in_the_
     assert "This chart could not be drawn" in words(page)
     assert "waterfall" in caplog.text
     assert "a fault of ours" in caplog.text
+
+
+def test_what_is_left_stands_by_organisation_too(site):
+    said = words(site.analyst.get(f"/activity-shift/{site.run_id}?show=organisations"))
+    assert "The same by organisation, 2020/21, £ thousand; deficits above nothing" in said
+    assert (
+        "Milton Keynes University Hospital NHS Foundation Trust 24,900 49,163 -28,273 0 -13,724 32,066 32,066" in said
+    )
+
+
+def test_what_is_worked_out_beside_the_server_stands_in_tables_with_names(site, pack, monkeypatch):
+    log = shipped_log(pack, "blmk")
+    option = {"option": "do-minimum", "year": "2020/21", "role": "provider", "organisation_code": "RC1"}
+    ends = pl.DataFrame([{**option, "position_pence": -215_400_000, "control_total_pence": 0}])
+    made = answers.WorkedAnswers(
+        {3: ["Contracts."], 5: ["Assumptions."]},
+        {"log": log_table(log, {"whole-population": "The budget"}), "plan_position": ends},
+        assumed="322 assumptions.", risk=("A chance.", "A pool."), options={"do-minimum": "As now"}, is_over=True,
+    )  # fmt: skip
+    monkeypatch.setattr(answers, "_worked", answers.OrderedDict({site.run_id: made}))
+    said = words(site.analyst.get(f"/assumptions/{site.run_id}"))
+    assert "322 assumptions." in said
+    assert "1 Accountable care body: base rate £1,107.40 per weighted person and year, tested from £941.29" in said
+    assert "rules[ccg]" not in said
+    assert "rules[ccg]" in words(site.analyst.get(f"/assumptions/{site.run_id}?show=judgements"))
+    assert "Organisation As now Must reach Bedford Hospital NHS Trust -2,154 0" in words(
+        site.analyst.get(f"/runs/{site.run_id}/contracts")
+    )
+    risk = words(site.analyst.get(f"/runs/{site.run_id}/risk"))
+    assert "A chance. A pool. These sentences are kept with the data" in risk
+
+
+def test_a_column_of_money_has_one_unit():
+    said = column_money(pl.Series([281_000_000, -67_300_000, 0]))
+    assert [said(each) for each in (281_000_000, -67_300_000, 0, -40_000)] == ["£2.81m", "-£0.67m", "£0.00m", "£0.00m"]
+    assert column_money(pl.Series([15_357_410_000_0, 1_000_000]))(1_000_000_0) == "£0.1m"
+    assert column_money(pl.Series([99_000_000]))(12_300_00) == "£12.3k"
 
 
 def test_worked_answers_are_kept_for_the_latest_runs_only(site, monkeypatch):

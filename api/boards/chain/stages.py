@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import polars as pl
@@ -122,26 +123,40 @@ def show_mix_lines(run: Run, year: str) -> None:
     show(table, f"The mix by solution, {year}, £ thousand")
 
 
-def show_plan_ends(run: Run, year: str) -> None:
-    """Print where each organisation ends a year under every option, beside its control total, in £ thousand."""
-    if "plan_position" not in run.frames:
-        return
-    rows = run.frame("plan_position").filter((pl.col("year") == year) & (pl.col("role") != "payer"))
-    options = rows.get_column("option").unique().sort().to_list()
-    wide = rows.pivot(
+def ends_table(rows: pl.DataFrame, names: Mapping[str, str], titles: Mapping[str, str], year: str) -> pl.DataFrame:
+    """Where each organisation ends a year under every option, beside its control total, in £ thousand.
+
+    Args:
+        rows: positions of a plan (`plan_position`).
+        names: names of organisations by code.
+        titles: headings of options by id; those without one are their ids in words.
+        year: the year.
+    """
+    mine = rows.filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    options = mine.get_column("option").unique().sort().to_list()
+    wide = mine.pivot(
         on="option",
         on_columns=options,
         index=["role", "organisation_code", "control_total_pence"],
         values="position_pence",
     ).sort("role", "organisation_code")
-    table = wide.select(
-        pl.col("organisation_code").replace(_names(run)).alias("organisation"),
-        *(_thousands(wide[option], option.replace("-", " ")) for option in options),
+    return wide.select(
+        pl.col("organisation_code").replace(dict(names)).alias("organisation"),
+        *(_thousands(wide[option], titles.get(option, option.replace("-", " "))) for option in options),
         _thousands(wide["control_total_pence"], "must reach"),
     )
+
+
+def show_plan_ends(run: Run, year: str) -> None:
+    """Print where each organisation ends a year under every option, beside its control total, in £ thousand."""
+    if "plan_position" not in run.frames:
+        return
+    rows = run.frame("plan_position")
+    table = ends_table(rows, _names(run), {}, year)
     show(table, f"Positions with the mix under each contract option, surpluses above nothing, {year}, £ thousand")
-    for option in options:
-        console.print(_targets_under(rows.filter(pl.col("option") == option), option), markup=False, soft_wrap=True)
+    mine = rows.filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    for option in mine.get_column("option").unique().sort():
+        console.print(_targets_under(mine.filter(pl.col("option") == option), option), markup=False, soft_wrap=True)
 
 
 def show_plan_positions(run: Run, year: str) -> None:

@@ -125,13 +125,13 @@ def appraise(
         "regret": "What each choice loses against the better one",
         "solutions": "Net present value by solution, pounds; the rows add up",
         "localities": "Net present value by locality, pounds",
-        "fifths": "Net present value by fifth of deprivation, pounds: within a locality by persons",
+        "fifths": "Net present value by deprivation fifth, pounds: within a locality by persons",
         "switching": "How far one thing of a solution may move before it leaves the mix (empty: no movement takes it out)",
         "floors": "What floors cost, pounds of net present value",
         "layers": "Net present value with one thing drawn at a time, pounds",
         "optimism": "Optimism bias on costs, discounted pounds: assumed rates",
         "tornado": "One thing at a time at its bad end, pounds",
-        "unmonetised": "Benefits without a price, and spend for each unit",
+        "unmonetised": "Unpriced benefits, and spend per unit",
     }
     shown = frames | {"organisations": named_parties(scored.organisations, "organisation")}
     for name, frame in shown.items():

@@ -76,7 +76,7 @@ def cvar(
         print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
         return
     console.print(
-        f"{document.title}: mean of all futures {mix.found.mean:,.2f}, of the worst {worst:.0%} {mix.found.cvar:,.2f}",
+        f"{document.title}: averages {mix.found.mean:,.2f} over all futures and {mix.found.cvar:,.2f} over the worst {worst:.0%}",
         markup=False,
     )
     rows = [{"solution": name, "scale": scale} for name, scale in mix.scales.items()]

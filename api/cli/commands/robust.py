@@ -7,7 +7,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from api.boards.outcome import overlap_note
+from api.boards.outcome import amount, overlap_note
 from api.boards.tables import console, notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
 from api.cli.shipped import shipped
@@ -62,8 +62,8 @@ def robust(
         return
     unit = answer.matrix.unit
     console.print(
-        f"{document.title}: {answer.status}. As planned {found.as_planned:,.2f} {unit}; if the worst {disappoint:g} "
-        f"disappoint {found.worst:,.2f} {unit}",
+        f"{document.title}: {answer.status}. Worth {amount(found.as_planned, unit)} as planned, and {amount(found.worst, unit)} if the "
+        f"worst {disappoint:g} disappoint",
         markup=False,
     )
     rows = [{"solution": m["title"], "scale": m["scale"]} for m in mix_report(found.outcome).values()]

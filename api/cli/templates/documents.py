@@ -180,7 +180,7 @@ impact = "amber"
 """
 
 PROBLEM = """\
-# A whole problem in one file. Amounts are in pounds at full scale; units of activity are a year's.
+# A complete problem in one file. Amounts are in pounds at full scale; activity is per year.
 id = "@ID@"
 title = "Care at home or reviews"
 years = ["2020/21"]
@@ -192,11 +192,19 @@ budgets = [{ kind = "recurrent", year = "2020/21", pounds = 400000 }]   # recurr
 
 [[solutions]]
 id = "care_at_home"
-effects = [{ point_of_delivery = "admission", central = 0.3 }]          # share avoided at full scale
+effects = [{ point_of_delivery = "admission", low = 0.2, central = 0.3, high = 0.36 }]   # share avoided at full scale
 costs = [{ kind = "recurrent", pounds = 350000 }]
 
 [[solutions]]
 id = "reviews"
-effects = [{ point_of_delivery = "admission", central = 0.1 }]
+effects = [{ point_of_delivery = "admission", low = 0.06, central = 0.1, high = 0.13 }]
 costs = [{ kind = "recurrent", pounds = 100000 }]
+
+[[futures]]                                 # for `capitation futures` and `capitation cvar`
+id = "weak_effects"
+effects = "low"
+
+[[futures]]
+id = "dear"
+cost_factor = 1.15
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boards.chain.stages import organisation_table
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
 from api.boards.run import localities, place_table, provider_table
 from api.charts.choice import Choice
@@ -31,7 +33,10 @@ _ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "v
 """Columns of the log of assumptions."""
 
 _MAPS = {"order": "By distance", "tiles": "By place"}
-_SHIFTS = {"money": "Money", "activity": "Activity"}
+_SHIFTS = {"money": "Money", "organisations": "By organisation", "activity": "Activity"}
+_LOGS = {"effect": "By what they move", "judgements": "Judgements of the scenario"}
+_LOGGED = {"rank": "Rank", "assumed": "What is assumed", "tested": "Value and range", "evidence": "Evidence", "owner": "Owner", "headline": "Headline it moves most",
+           "low_pence": "At its low end", "base_pence": "As assumed", "high_pence": "At its high end"}  # fmt: skip
 _OF_MIX = {"mix", "left"}
 """Lines of a chain with a mix in it that the run itself has not."""
 
@@ -183,12 +188,21 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
         if rows.height
         else "This run has no log of assumptions."
     )
-    most = (worked_out(request, seen).answers.get(5) or ()) if seen.is_open else ()
+    worked = worked_out(request, seen) if seen.is_open else None
+    most = () if worked is None else worked.answers.get(5) or ()
+    log = None if worked is None else worked.frames.get("log")
+    show = request.query_params.get("show", "effect") if log is not None else ""
+    if worked is not None and log is not None and show != "judgements":
+        lead = worked.assumed
+        table = PageTable(
+            f"The {log.height} assumptions that move a headline most", log, _LOGGED, short=frozenset(n for n in _LOGGED if n.endswith("_pence")),
+            name=f"assumptions-by-effect-{seen.id}",
+        )  # fmt: skip
     drivers = [*most, "Change one on its scenario's page, giving a reason and an owner."]
     compared = newest_of(request, "comparisons", str(seen.run.manifest.scenario["id"]))
     drawn = None if compared is None else gallery_of(request, compared).picture("tornado")
     return Finding(
-        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), figure=drawn, table=table, not_in=seen.not_in,
+        "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), view_tabs(_LOGS, show if show in _LOGS else "effect") if log is not None else (), figure=drawn, table=table, not_in=seen.not_in,
     ).answer(request)  # fmt: skip
 
 
@@ -221,12 +235,19 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
     )
     lines = what_is_left(WholePlan(seen.run, year, pack, chain=every if every.height else None))
     gallery = gallery_of_run(request, seen)
-    chart = gallery.picture("bridge" if show == "money" else "activity", Choice(year=year or None))
+    chart = gallery.picture("activity" if show == "activity" else "bridge", Choice(year=year or None))
     moved = chart.figure.table if show == "activity" and chart.figure is not None else None
     if moved is not None:
         table = PageTable(
             f"Activity by setting, {year}", moved, {n: n for n in moved.columns}, name=f"activity-{seen.id}"
         )
+    if show == "organisations" and rows.height:
+        mine = replace(seen.run, frames={**seen.run.frames, "bridge": every})
+        parts = organisation_table(mine, year)
+        table = PageTable(
+            f"The same by organisation, {year}, £ thousand; deficits above nothing", parts,
+            {n: f"{n[:1].upper()}{n[1:]}" for n in parts.columns}, name=f"chain-organisations-{seen.id}",
+        )  # fmt: skip
     waits = (
         ["The mix of investments is being worked out; come back in half a minute."]
         if seen.is_open and not frames

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boards.chain.stages import ends_table
 from api.pages.answers import worked_out
 from api.pages.asking import ask, service_of
 from api.pages.drawn import gallery_of_run
@@ -37,10 +38,21 @@ def contracts(request: Request) -> Response:
     for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
         if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
             starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
-    said = worked_out(request, seen).answers.get(3, []) if seen.is_open else []
+    worked = worked_out(request, seen) if seen.is_open else None
+    said = [] if worked is None else worked.answers.get(3, [])
+    table = None
+    if worked is not None and "plan_position" in worked.frames:
+        rows = worked.frames["plan_position"]
+        last = str(rows["year"].max())
+        ends = ends_table(rows, {**seen.names("organisation"), **seen.names("provider")}, worked.options, last)
+        table = PageTable(
+            f"Positions with the mix under each contract option, {last}, £ thousand; surpluses above nothing", ends,
+            {n: f"{n[:1].upper()}{n[1:]}" for n in ends.columns}, name=f"positions-{seen.id}",
+        )  # fmt: skip
     lead = said[0] if said else "Contract options on this run have not been compared yet."
     links = [("/options", "Stored contract options"), ("/contracts", "Contracts they may name")]
-    return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, starts=starts, links=links, not_in=seen.not_in).answer(request)  # fmt: skip
+    return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, table=table, starts=starts, links=links, not_in=seen.not_in,
+                   refresh=None if worked is None or worked.is_over else 3).answer(request)  # fmt: skip
 
 
 def investment(request: Request) -> Response:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from api.charts.chances import in_ten
 from api.charts.choice import Choice
 from api.charts.material import Material
+from api.pages.answers import worked_out
 from api.pages.asking import ask
 from api.pages.drawn import choice_of, gallery_of, gallery_of_run
 from api.pages.findings import Finding, Start, view_tabs
@@ -62,9 +63,19 @@ def _starts(request: Request, scenario: str) -> list[Start]:
 def _none(request: Request, seen: SeenRun, show: str, what: str) -> Response:
     scenario = str(seen.run.manifest.scenario["id"])
     lead = f"How likely {what} are to miss their totals has not been worked out for this scenario yet."
+    takes = "It takes about half a minute; you may close this page in the meantime."
+    worked = worked_out(request, seen) if seen.is_open and what == "parties" else None
+    kept = () if worked is None else worked.risk
+    if kept:
+        lead, takes = (
+            kept[0],
+            f"These sentences are kept with the data; draw the chances for their charts and tables. {takes}",
+        )
     return Finding(
-        "How likely is each to miss its total", lead, seen.facts, ("It takes about half a minute; you may close this page in the meantime.",),
-        tabs=view_tabs(VIEWS, show), starts=_starts(request, scenario), not_in=seen.not_in,
+        "How likely is each to miss its total", lead, seen.facts, (*kept[1:], takes),
+        tabs=() if kept else view_tabs(VIEWS, show), starts=_starts(request, scenario), not_in=seen.not_in,
+        links=[(f"/runs/{seen.id}/risk?show=localities", "Chances of localities")] if kept else [],
+        refresh=3 if worked is not None and not worked.is_over and not kept else None,
     ).answer(request)  # fmt: skip
 
 
@@ -134,7 +145,9 @@ def party_words(rows: pl.DataFrame, material: Material, year: str) -> tuple[str,
     """Who is likeliest to miss a total as things are, how that differs between options, and the code of who."""
     base = material.facts.get("base", "")
     base = base if base in rows["option"] else str(rows["option"].sort()[0])
-    now = rows.filter(pl.col("option") == base).sort("miss", "organisation_code", descending=[True, False])
+    now = rows.filter(pl.col("option") == base).sort(
+        "miss", "p50_pence", "organisation_code", descending=[True, False, False]
+    )
     worst = now.row(0, named=True)
     lead = (
         f"{material.name(worst['organisation_code'])} is most likely to miss its total in {year}: {in_ten(worst['miss'])} under "
@@ -143,7 +156,7 @@ def party_words(rows: pl.DataFrame, material: Material, year: str) -> tuple[str,
     )
     said = []
     for role in ("commissioner", "provider"):
-        mine = rows.filter(pl.col("role") == role)
+        mine = rows.filter(pl.col("role") == role, (pl.col("size_pence") > 0) | (pl.col("sd_pence") > 0))
         if mine.is_empty():
             continue
         counts = [(option, int((mine.filter(pl.col("option") == option)["miss"] > 0.5).sum()), mine.filter(pl.col("option") == option).height)

@@ -191,6 +191,8 @@ class _Operation:
             self.parameters.append(_if_none_match())
         for parameter in self.parameters:
             _complete_parameter(parameter)
+        if self.method in {"post", "delete"} and is_guarded(self.path):
+            self.parameters.append(_if_match())
         self._add_examples()
         for status, response in self.responses.items():
             response["headers"] = {
@@ -263,7 +265,8 @@ class _Operation:
         """The example of a parameter that means another thing at each address."""
         if self.word in DOCUMENT_KINDS:
             document = shown.document_of(self.word)
-            return {"name": document.id, "content_digest": document.digest, "If-Match": document.tag}.get(name)
+            named = {"name": document.id, "content_digest": document.digest}
+            return named.get(name, document.tag if (name, self.method) == ("If-Match", "put") else None)
         if self.kind:
             result = KINDS[self.kind].example
             where = [f"{column}={value}" for column, value in (result.row or {}).items()][:1]
@@ -410,6 +413,17 @@ def _if_none_match() -> dict[str, Any]:
         "in": "header",
         "required": False,
         "description": "ETags the caller has already",
+        "schema": schema,
+    }
+
+
+def _if_match() -> dict[str, Any]:
+    schema = {"type": "string", "examples": ["*"]}
+    return {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "ETag of what stands at the address, or of what that belongs to; 412 where it has another by now",
         "schema": schema,
     }
 

@@ -2,7 +2,8 @@
 
     immutable     an answer that says so in its Cache-Control is kept for good
     of the store  an answer of `OF_THE_STORE` is kept with the store's mark from before it was made, and given while
-                  the store has that mark: the first change by anyone, in any process, ends it
+                  the store has that mark: the first change by anyone, in any process, ends it. What shows documents or
+                  results alone has the mark of those, which work that goes on meanwhile does not end
 
 An answer is kept for the address, the query, the format asked for and what the caller may see, and is looked up only once
 the caller is known. Where it takes too much room, its tag is kept, for those who have the answer already.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
@@ -25,15 +26,18 @@ from api.service.http.etags import is_unchanged
 from api.service.kinds import BY_ADDRESS
 from api.service.security.access import Resource
 from api.service.security.addresses import resource_of
-from api.service.store import Mark
+from api.service.store import Added, Mark
 
 LARGEST_PART = 8
 """An answer is kept where it takes at most this part of the memory."""
 
-OF_THE_STORE: frozenset[Resource] = frozenset(
-    {"scenarios", "formulas", "contracts", "problems", "options", "jobs", *BY_ADDRESS}
-)
-"""What is read from the store and nothing else, neither files nor the clock, and is the same for all who see the same."""
+OF_THE_STORE: Mapping[Resource, Added | None] = {
+    **dict.fromkeys(("scenarios", "formulas", "contracts", "problems", "options"), "document"),
+    **dict.fromkeys(BY_ADDRESS, "result"),
+    "jobs": None,
+}
+"""What is read from the store and nothing else, neither files nor the clock, and is the same for all who see the same: with the
+one table that it depends on, or None where it depends on several."""
 
 Key = tuple[str, bytes, str, str]
 
@@ -46,6 +50,8 @@ class CachedAnswer:
     tag: str
     mark: Mark | None
     """The store's mark from before it was made; None where the answer never changes."""
+    only: Added | None = None
+    """The one table of which the mark is."""
     body: bytes | None = None
     """None where only the tag is known."""
 
@@ -56,7 +62,7 @@ class ResponseCache:
     Args:
         app: the layers inside.
         most_bytes: memory for answers.
-        mark: what the store is known by until anyone changes it; None where that cannot be said at once.
+        mark: what the store, or one of its tables, is known by until anyone changes it; None where that cannot be said at once.
         made: called with the layer once it is made, for whoever looks for what it keeps.
     """
 
@@ -64,7 +70,7 @@ class ResponseCache:
         self,
         app: ASGIApp,
         most_bytes: int,
-        mark: Callable[[], Mark | None],
+        mark: Callable[[Added | None], Mark | None],
         made: Callable[[ResponseCache], object] | None = None,
     ) -> None:
         self.app, self.most_bytes, self.mark = app, most_bytes, mark
@@ -77,7 +83,7 @@ class ResponseCache:
     def found(self, key: Key) -> CachedAnswer | None:
         """The answer that is kept under a key, where it cannot have changed."""
         kept = self._kept.get(key)
-        if kept is None or (kept.mark is not None and kept.mark != self.mark()):
+        if kept is None or (kept.mark is not None and kept.mark != self.mark(kept.only)):
             return None
         self._kept.move_to_end(key)
         return kept
@@ -118,7 +124,8 @@ class ResponseCache:
         """Whether what is kept was enough to answer with, and the store's mark where the answer depends on it."""
         kept = self._kept.get(key)
         is_lasting = kept is not None and kept.mark is None
-        mark = None if is_lasting or resource_of(scope["path"]) not in OF_THE_STORE else self.mark()
+        resource = None if is_lasting else resource_of(scope["path"])
+        mark = None if resource is None or resource not in OF_THE_STORE else self.mark(OF_THE_STORE[resource])
         if kept is None or kept.mark != mark:
             return False, mark
         self._kept.move_to_end(key)  # before it is sent: while a slow reader takes it, others may push it out
@@ -136,7 +143,7 @@ class ResponseCache:
         async def listened(message: Message) -> None:
             nonlocal answer
             if message["type"] == "http.response.start":
-                answer = _lasting(message, mark)
+                answer = _lasting(message, mark, OF_THE_STORE.get(resource_of(key[0]) or ""))
             elif answer is not None:
                 if not message.get("more_body", False):  # what comes in pieces is not kept
                     self._keep(key, answer, message.get("body", b""))
@@ -164,14 +171,14 @@ def _room(key: Key, answer: CachedAnswer) -> int:
     return sum(len(word) for word in key) + len(answer.body or b"") + 1_000
 
 
-def _lasting(start: Message, mark: Mark | None) -> CachedAnswer | None:
+def _lasting(start: Message, mark: Mark | None, only: Added | None) -> CachedAnswer | None:
     """What is known of an answer from its start, where it may be kept: whole, or as the tag of what the caller has."""
     headers = Headers(raw=start["headers"])
     is_immutable = "immutable" in headers.get("cache-control", "")
     has_length = "content-length" in headers or start["status"] == 304  # what is streamed has none
     if start["status"] not in {200, 304} or not has_length or (mark is None and not is_immutable):
         return None
-    return CachedAnswer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark)
+    return CachedAnswer(list(start["headers"]), headers.get("etag", ""), None if is_immutable else mark, only=only)
 
 
 async def _is_given(answer: CachedAnswer, if_none_match: str | None, send: Send) -> bool:

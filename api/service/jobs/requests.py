@@ -67,7 +67,7 @@ async def accepted(
         view = job_view(service.store.ask(name, kind.name, canonical(wanted), client.subject, created))
         return respond(view, request, 202, {"Location": view.href})
 
-    answer = await run_in_threadpool(created_once, request, service, client, body, key, act)
+    answer = await run_in_threadpool(created_once, request, service, client, body, key, act, is_quick=True)
     return await waited_for(request, service, answer)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -20,8 +20,13 @@ from capitation.run.engine import code_digest
 
 def job_id(kind: str, request: Mapping[str, Any]) -> str:
     """The id of the job for a request: the same request to the same engine, by its version and its code, has the same id."""
-    engine = {"engine": version("capitation"), "code": code_digest()}
-    return digest(canonical({**engine, "kind": kind, "request": request}))[:32]
+    return digest(canonical({**_engine(), "kind": kind, "request": request}))[:32]
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Mapping[str, str]:
+    """What is installed does not change while it runs."""
+    return {"engine": version("capitation"), "code": code_digest()}
 
 
 def run_job(

@@ -158,6 +158,12 @@ FRAMES = {
 }
 """Rows that a partner sees of each frame."""
 
+ACCOUNT_OF_PEOPLE = (
+    "rate_pence", "income_pence", "unearned_pence", "care_pence", "left_pence", "hospitals_pence", "returned_pence", "pool_pence",
+    "carried_in_pence", "carried_on_pence", "reserve_pence",
+)  # fmt: skip
+"""Columns of a body's account that follow from the people of its lists: any two of three give the third."""
+
 PEOPLE = {
     "outturn": People(
         "actual_activity",
@@ -166,12 +172,13 @@ PEOPLE = {
         ("plan_activity", "plan_value_pence", "actual_value_pence", "plan_cost_pence", "actual_cost_pence"),
         or_of=("plan_activity",),
         subject=("commissioner", "provider", "service", "line"),
+        across=("year", "activity_case", "commissioner", "provider"),
     ),
     "body_account": People(
         "listed_persons",
         ("option", "activity_case"),
         ("organisation_code", "year"),
-        ("income_pence",),
+        ACCOUNT_OF_PEOPLE,
         subject=("organisation_code",),
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -16,10 +17,13 @@ from capitation.errors import ContractError
 from capitation.pack.layers import default_pack
 from capitation.records.identity import plain
 from contracts.books.statements import outturns, statement_of
-from contracts.document.contract import parse_contract
+from contracts.document.contract import Contract, parse_contract
 from contracts.language.currency import currency_of, smallest_unit
 from contracts.language.rounding import units_per
 from contracts.settlement.settle import Settlement, settle
+
+CONTRACTS_KEPT = 64
+"""How many contracts are kept parsed."""
 
 _BLOCK_ROW = {
     "year": "2017/18",
@@ -49,7 +53,7 @@ def work(given: Work) -> JobResult:
     """Settle the rows."""
     request = given.request
     name, columns = request["contract"], list(dict.fromkeys(name for row in request["rows"] for name in row))
-    contract = parse_contract(plain(given.text("contract", name, request["digest"])), where=f"contract {name}")
+    contract = _parsed(given.text("contract", name, request["digest"]), name)
     rows = pl.DataFrame(
         {column: [_cell(row.get(column)) for row in request["rows"]] for column in columns},
         schema_overrides=dict.fromkeys(columns, pl.String),
@@ -74,6 +78,12 @@ def work(given: Work) -> JobResult:
     except ContractError as error:  # the settlement stands; its parties' entries, and so its journals, are not issued
         content["statement"] = f"not issued: {error}"
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.width})
+
+
+@lru_cache(maxsize=CONTRACTS_KEPT)
+def _parsed(text: str, name: str) -> Contract:
+    """A contract, parsed once for all settlements under it."""
+    return parse_contract(plain(text), where=f"contract {name}")
 
 
 def counts_of(done: Settlement) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from typing import Literal, cast
 
 import polars as pl
 
+from api.exports.plain_cells import RUN
 from api.service.ledger.accounts import unmapped, with_accounts
 from api.service.ledger.lines import Approval, Journal, JournalError, JournalHead, Source, net, sealed
 from api.service.ledger.parts import YearPart
@@ -301,6 +302,6 @@ def _sides(coded: pl.DataFrame, run_id: str, period: str, source: Source) -> pl.
 def _unsafe(moves: pl.DataFrame) -> Iterator[Fault]:
     """Text that a spreadsheet would take for a formula when the CSV is opened."""
     for name in ("organisation_code", "counterparty_code", "area_code", "service_code", "reference", "description"):
-        bad = moves.get_column(name).filter(moves.get_column(name).str.contains(r"^[=+\-@\t\r]")).unique().sort()
+        bad = moves.get_column(name).filter(moves.get_column(name).str.contains(RUN)).unique().sort()
         for text in bad.head(5):
             yield Fault(f"column {name!r}", repr(text), "text that does not begin with =, +, -, @ or a tab")

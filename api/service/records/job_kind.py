@@ -57,6 +57,7 @@ class People:
         micro: whether the count is in millionths; a column of fractions is compared in millionths too.
         or_of: further columns of counts; a row is small where any of them is.
         subject: columns that name what is counted; where it is left out in one year or case, it is in all, since one follows from another.
+        across: columns that name a group the other way, whose total in money is shown elsewhere: a row is not left out there alone.
     """
 
     count: str
@@ -66,6 +67,7 @@ class People:
     micro: bool = False
     or_of: tuple[str, ...] = ()
     subject: tuple[str, ...] = ()
+    across: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

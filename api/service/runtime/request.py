@@ -18,7 +18,7 @@ from api.service.security.access import Caller
 from api.service.security.audit import AuditEvent
 from api.service.security.proofs.credentials import masked
 from capitation.errors import Fault
-from capitation.records.identity import digest, plain
+from capitation.records.identity import KeyTwiceError, digest, plain
 
 
 def service_of(request: Request) -> Service:
@@ -61,14 +61,17 @@ def content_of(request: Request, body: bytes, *, takes_any_text: bool = False) -
         takes_any_text: whether texts are kept escaped, as documents keep theirs, so that none of them is refused.
 
     Raises:
-        ServiceError: 415 where the body is not said to be JSON; 400 where it cannot be read; 422 where it is no object or
-            has a text that cannot be stored.
+        ServiceError: 415 where the body is not said to be JSON; 400 where it cannot be read; 422 where it is no object,
+            names a key twice, or has a text that cannot be stored.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in {"", "application/json"} and not media.endswith("+json"):
         raise ServiceError("unsupported-media-type", f"Content-Type is {media!r}; expected application/json")
     try:
-        content = plain(body.decode("utf-8"))
+        content = plain(body.decode("utf-8"), keys_once=True)
+    except KeyTwiceError as error:
+        fault = Fault(BODY, f"{error.key[:80]!a} more than once", "each key of an object once")
+        raise ServiceError("invalid", "the body names a key more than once", [fault]) from error
     except (ValueError, RecursionError) as error:
         raise ServiceError("bad-request", f"the body is not JSON in UTF-8: {error}") from error
     request.state.content = content
@@ -81,9 +84,16 @@ def content_of(request: Request, body: bytes, *, takes_any_text: bool = False) -
 
 
 def created_once(
-    request: Request, service: Service, client: Caller, body: bytes, key: str | None, act: Callable[[], Response]
+    request: Request,
+    service: Service,
+    client: Caller,
+    body: bytes,
+    key: str | None,
+    act: Callable[[], Response],
+    *,
+    is_quick: bool = False,
 ) -> Response:
-    """The answer of a creating request, carried out once for its Idempotency-Key."""
+    """The answer of a creating request, carried out once for its Idempotency-Key; `is_quick` where that takes no time."""
     return once(
         service.store,
         client=client.client,
@@ -92,6 +102,7 @@ def created_once(
         body=body,
         keep_hours=service.settings.idempotency_hours,
         act=act,
+        is_quick=is_quick,
     )
 
 

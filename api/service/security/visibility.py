@@ -209,10 +209,26 @@ def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: 
     ).rows.drop(_COUNT)
     if not people.subject:
         return shown
-    left_out = pl.col(MARK).any().over(people.subject)
-    return shown.with_columns(
-        *(pl.when(left_out).then(None).otherwise(pl.col(name)).alias(name) for name in names), left_out.alias(MARK)
-    )
+    left_out = shown.select(pl.col(MARK).any().over(people.subject)).to_series()
+    if people.across and left_out.any():
+        left_out = _never_alone(frame.with_columns(left_out, _least(whole).alias(_COUNT)), people)
+    shown = shown.with_columns(left_out)
+    return shown.with_columns(pl.when(pl.col(MARK)).then(None).otherwise(pl.col(name)).alias(name) for name in names)
+
+
+def _never_alone(frame: pl.DataFrame, people: People) -> pl.Series:
+    """Which rows are left out once none is the only one of its group either way: the total less the others would give it away."""
+    is_counted = pl.col(_COUNT) > 0
+    while True:
+        before = frame.get_column(MARK)
+        for group in (people.across, people.within):
+            alone = (pl.col(MARK) & is_counted).sum().over(group) == 1
+            beside = is_counted & ~pl.col(MARK) & alone
+            is_first = beside & (beside.cum_sum().over(group) == 1)
+            frame = frame.with_columns(pl.col(MARK) | is_first)
+            frame = frame.with_columns(pl.col(MARK).any().over(people.subject))
+        if frame.get_column(MARK).equals(before):
+            return before
 
 
 def _least(counts: list[pl.Expr]) -> pl.Expr:

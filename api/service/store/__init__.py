@@ -9,17 +9,18 @@ from api.service.records.stored import StoredDocument, StoredFile, StoredFrame
 from api.service.store.answers import Answers, KeptAnswer
 from api.service.store.approvals import Approvals, StoredApproval, Withdrawal
 from api.service.store.audit_trail import AuditTrail
-from api.service.store.copies import backup, restore
-from api.service.store.database import ChangedError, Mark, StoreError, StoreFullError
+from api.service.store.database import Added, ChangedError, Mark, StoreError, StoreFullError
 from api.service.store.documents import Documents, ShippedDocument
 from api.service.store.jobs import TERMINAL, Job, Jobs, Message
 from api.service.store.journal_records import JournalRecords, NewJournal, Rival, RivalError, StoredJournal
+from api.service.store.kept.copies import backup, restore
 from api.service.store.keys import Keys
 from api.service.store.pack_records import PackRecords, StoredPack
 from api.service.store.results import Result, Results
 
 __all__ = [
     "TERMINAL",
+    "Added",
     "ChangedError",
     "Job",
     "KeptAnswer",

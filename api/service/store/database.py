@@ -6,14 +6,16 @@ log is locked last, so writers queue for it in one order. What is done inside `t
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import command
@@ -24,10 +26,12 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from api.service.records.failures import ProblemError
 from api.service.security.audit import AuditEvent, AuditRecord, Head, link
 from api.service.store import tables
+from api.service.store.writers import Disk, Turns
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
@@ -45,6 +49,9 @@ _FULL: tuple[int | str, ...] = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZ
 
 Mark = tuple[int, int]
 """What is the same at two moments only if nobody changed the store between them."""
+
+Added = Literal["document", "result"]
+"""Tables that rows are only ever added to, and that answers depend on alone."""
 
 CLOCKS_DIFFER_SECONDS = 60.0
 """By how much clocks may differ between machines; a hold from further in the future was given before a clock went back."""
@@ -84,6 +91,7 @@ class _Joint(threading.local):
     """The changes of one thread that are to be kept together, and their connection from the first of them on."""
 
     changes: ExitStack | None = None
+    is_one: bool = False
     connection: Connection | None = None
 
 
@@ -102,13 +110,15 @@ class Database:
         self.clock = clock
         self._engine = _engine(url)
         self._writing = self._engine.execution_options(sqlite_begin="IMMEDIATE")
-        self._one_writer = threading.RLock() if self.is_sqlite else None
+        self._turns = Turns() if self.is_sqlite else None
         file = self._engine.url.database if self.is_sqlite else None
         self._file = Path(file) if file and file != ":memory:" else None
+        self._disk = None if self._file is None else Disk(self._file)
         self._file_was: tuple[int, int] | None = None
         self._joint = _Joint()
         self._marker: sqlite3.Connection | None = None
         self._marked, self._markers = (0, 0), 0
+        self._last: dict[str, tuple[Mark, Mark]] = {}
 
     @property
     def is_sqlite(self) -> bool:
@@ -120,10 +130,13 @@ class Database:
         self._engine.dispose()
         self._unmark()
 
-    def mark(self) -> Mark | None:
+    def mark(self, only: Added | None = None) -> Mark | None:
         """What differs once anyone has changed the store; None where that cannot be said at once.
 
         It never waits. Only the event loop asks, over a connection of its own, which sees the changes of all others.
+
+        Args:
+            only: a table that rows are only ever added to: the mark differs once a row was added there, whatever else changes.
         """
         if self._file is None:
             return None
@@ -135,10 +148,19 @@ class Database:
                 self._marker = sqlite3.connect(uri, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
                 self._marked = found.st_dev, found.st_ino
                 self._markers += 1
-            return self._markers, self._marker.execute("PRAGMA data_version").fetchone()[0]
+            whole = self._markers, self._marker.execute("PRAGMA data_version").fetchone()[0]
+            return whole if only is None else self._mark_of(only, whole, self._marker)
         except (OSError, sqlite3.Error):
             self._unmark()
             return None
+
+    def _mark_of(self, name: Added, whole: Mark, marker: sqlite3.Connection) -> Mark:
+        """The mark of one table, looked up anew only where the store has another mark than at the last look."""
+        known = self._last.get(name)
+        if known is None or known[0] != whole:
+            last = marker.execute(f"SELECT coalesce(max(seq), 0) FROM {name}").fetchone()[0]  # one of `Added`
+            known = self._last[name] = whole, (self._markers, last)
+        return known[1]
 
     def _unmark(self) -> None:
         if self._marker is not None:
@@ -146,8 +168,11 @@ class Database:
             self._marker = None
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, is_one: bool = False) -> Iterator[None]:
         """Keep all changes that this thread makes inside, or none; other writers wait from the first change on, not before.
+
+        Args:
+            is_one: whether the first change that fails ends it, so that no change need be undone alone.
 
         Raises:
             StoreError: they cannot be kept.
@@ -157,7 +182,7 @@ class Database:
             yield
             return
         with ExitStack() as changes:
-            joint.changes = changes
+            joint.changes, joint.is_one = changes, is_one
             try:
                 yield
             finally:
@@ -174,23 +199,30 @@ class Database:
                 yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self, *, waits: bool = True) -> Iterator[Connection]:
+        """A change; `waits` says whether it has to outlast a loss of power once it is made, as whatever somebody is answered with."""
         self._check_file()
         joint = self._joint
         if joint.changes is None:
-            with self._begun() as connection:
+            with self._begun(waits=waits) as connection:
                 yield connection
         else:
             if joint.connection is None:
                 joint.connection = joint.changes.enter_context(self._begun())
-            with _store_errors(), joint.connection.begin_nested():
+            with _store_errors(), nullcontext() if joint.is_one else joint.connection.begin_nested():
                 yield joint.connection
 
     @contextmanager
-    def _begun(self) -> Iterator[Connection]:
-        queue = self._one_writer or nullcontext()  # fairer to the threads of one process than SQLite's own waiting
-        with queue, _store_errors(), self._writing.begin() as connection:
+    def _begun(self, *, waits: bool = True) -> Iterator[Connection]:
+        turns = self._turns or nullcontext()  # fairer to the threads of one process than SQLite's own waiting
+        with turns, _store_errors(), self._writing.begin() as connection:
             yield connection
+        if waits and self._disk is not None:
+            try:
+                self._disk.has_all()
+            except OSError as error:
+                kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
+                raise kind("the disk did not take what was written; look at it, and ask again", str(error)) from error
 
     def _check_file(self) -> None:
         """Refuse to write into a file that was taken away: its open connections would go on as if nothing had happened."""
@@ -214,10 +246,7 @@ class Database:
         Raises:
             StoreError: the store was written by a newer version, or cannot be reached.
         """
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        script = ScriptDirectory.from_config(config)
-        known = {revision.revision for revision in script.walk_revisions()}
+        known, head = _versions()
         with self._write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
@@ -227,10 +256,12 @@ class Database:
             if current is not None and current not in known:
                 raise StoreError(
                     f"the store is at version {current!r}, which this version does not know (it knows up to "
-                    f"{script.get_current_head()!r}). Start the newer version, or restore a backup of this one"
+                    f"{head!r}). Start the newer version, or restore a backup of this one"
                 )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if current != head:
+                config = _migrations()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
         if self._file is not None:
             made = self._file.stat()
             self._file_was = (made.st_dev, made.st_ino)
@@ -254,9 +285,7 @@ class Database:
 
     def _add_if_absent(self, connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
         """Whether the row was added; one that any unique index has already is left as it is."""
-        insert = sqlite_insert if self.is_sqlite else postgresql_insert
-        statement = insert(table).values(**row).on_conflict_do_nothing()
-        return connection.execute(statement.returning(sa.literal(1))).first() is not None
+        return connection.execute(_added_if_absent(table, is_sqlite=self.is_sqlite), row).first() is not None
 
     def _add_guarded(
         self, connection: Connection, table: sa.Table, row: Mapping[str, Any], there: sa.ColumnElement[bool]
@@ -283,20 +312,38 @@ class Database:
             self._chain(connection, link(self._head(connection, lock=True), audit_event))
 
     def _head(self, connection: Connection, *, lock: bool = False) -> Head:
-        query = sa.select(tables.audit_head.c.number, tables.audit_head.c.sha256)
-        number, sha256 = connection.execute(query.with_for_update() if lock else query).one()
+        number, sha256 = connection.execute(_HEAD_TO_MOVE if lock else _HEAD).one()
         return Head(number=number, sha256=sha256)
 
     def _chain(self, connection: Connection, record: AuditRecord) -> None:
-        connection.execute(
-            sa.insert(tables.audit_record).values(
-                number=record.number,
-                previous=record.previous,
-                event=record.event.model_dump_json(),
-                sha256=record.sha256,
-            )
-        )
-        connection.execute(sa.update(tables.audit_head).values(number=record.number, sha256=record.sha256))
+        row = {"number": record.number, "previous": record.previous, "sha256": record.sha256}
+        connection.execute(sa.insert(tables.audit_record), {**row, "event": record.event.model_dump_json()})
+        connection.execute(_HEAD_MOVED, {"number": record.number, "sha256": record.sha256})
+
+
+_HEAD = sa.select(tables.audit_head.c.number, tables.audit_head.c.sha256)
+_HEAD_TO_MOVE = _HEAD.with_for_update()
+_HEAD_MOVED = sa.update(tables.audit_head)
+
+
+@lru_cache(maxsize=64)
+def _added_if_absent(table: sa.Table, *, is_sqlite: bool) -> ReturningInsert[tuple[int]]:
+    insert = sqlite_insert if is_sqlite else postgresql_insert
+    return insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+
+
+def _migrations() -> Config:
+    """What the migration tool needs to know."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@cache
+def _versions() -> tuple[frozenset[str], str | None]:
+    """All versions that a store may be at, and the newest; read once a process."""
+    script = ScriptDirectory.from_config(_migrations())
+    return frozenset(revision.revision for revision in script.walk_revisions()), script.get_current_head()
 
 
 def _engine(url: str) -> Engine:
@@ -329,8 +376,8 @@ def _limit_waiting(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driv
 def _set_up(raw: Any, _record: object) -> None:  # noqa: ANN401  # a driver's connection
     raw.isolation_level = None  # the driver begins nothing by itself; `_begin` does
     raw.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}").fetchall()
-    _write_ahead(raw)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    _write_ahead(raw)  # with which NORMAL loses no order; `writers.Disk` waits for the disk
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         raw.execute(f"PRAGMA {pragma}").fetchall()
 
 

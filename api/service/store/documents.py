@@ -129,10 +129,8 @@ class Documents(KeptBytes):
     def _newest(
         self, connection: Connection, kind: str, name: str, content_digest: str | None = None
     ) -> StoredDocument | None:
-        query = _whole().where(_document.c.kind == kind, _document.c.name == name)
-        if content_digest is not None:
-            query = query.where(_document.c.digest == content_digest)
-        row = connection.execute(query.order_by(_document.c.version.desc()).limit(1)).mappings().first()
+        query = _NEWEST if content_digest is None else _VERSION
+        row = connection.execute(query, {"of": kind, "named": name, "version": content_digest}).mappings().first()
         return None if row is None else _read(row)
 
     def kinds_of(self, digests: Iterable[str]) -> list[str]:
@@ -206,6 +204,11 @@ def _whole(narrowed: sa.FromClause | None = None, on: sa.ColumnElement[bool] | N
     """Versions of documents with their content, those that `narrowed` names where it is given."""
     source = with_bytes(_document) if narrowed is None else with_bytes(_document).join(narrowed, on)
     return sa.select(_document, *KEPT).select_from(source)
+
+
+_NAMED = _whole().where(_document.c.kind == sa.bindparam("of"), _document.c.name == sa.bindparam("named"))
+_NEWEST = _NAMED.order_by(_document.c.version.desc()).limit(1)
+_VERSION = _NAMED.where(_document.c.digest == sa.bindparam("version")).order_by(_document.c.version.desc()).limit(1)
 
 
 def _read(row: RowMapping) -> StoredDocument:

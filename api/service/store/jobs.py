@@ -120,22 +120,18 @@ class Jobs(Messages, KeptBytes):
         with self._write() as connection:
             row = {"id": job_id, "kind": kind, "request": request, "status": "queued", "attempts": 0}
             added = self._add_if_absent(connection, _job, {**row, "author": author, "created": now, "changed": now})
-            again = connection.execute(
-                sa.update(_job)
-                .where(_job.c.id == job_id, _job.c.status.in_(("failed", "cancelled")))
-                .values(status="queued", attempts=0, problem=None, owner=None, lease_until=None, changed=now)
-            )
-            if added or again.rowcount > 0:
+            is_queued = added or connection.execute(_AGAIN, {"same": job_id, "now": now}).rowcount > 0
+            if is_queued:
                 self._say(connection, job_id, "queued", f"{kind} waits for a worker")
             is_new_asker = self._add_if_absent(connection, _asker, {"job": job_id, "subject": author})
-            if added or is_new_asker or again.rowcount > 0:
+            if is_queued or is_new_asker:
                 self._record(connection, audit_event)
             return self._job(connection, job_id)
 
     def job(self, job_id: str) -> Job | None:
         """One job; None where there is none."""
         with self._read() as connection:
-            row = connection.execute(_job_query().where(_job.c.id == job_id)).mappings().first()
+            row = connection.execute(_JOB, {"same": job_id}).mappings().first()
             return None if row is None else Job(**row)
 
     def jobs_of(self, kind: str, result_id: str) -> list[Job]:
@@ -166,7 +162,7 @@ class Jobs(Messages, KeptBytes):
         with self._read() as connection:  # an idle worker takes no write lock
             if connection.execute(sa.select(_job.c.seq).where(self._free()).limit(1)).first() is None:
                 return None
-        with self._write() as connection:
+        with self._write(waits=False) as connection:
             query = _job_query().where(self._free()).order_by(_job.c.seq).limit(1)
             row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
             if row is None:
@@ -199,7 +195,7 @@ class Jobs(Messages, KeptBytes):
 
     def keep_lease(self, job_id: str, owner: str, lease_seconds: float) -> bool:
         """Whether the job is still the owner's to work on; if so, for `lease_seconds` more."""
-        with self._write() as connection:
+        with self._write(waits=False) as connection:
             now = self.clock()
             longer = self._owned(job_id, owner).values(leased_at=now, lease_until=now + lease_seconds)
             kept = connection.execute(longer)
@@ -207,7 +203,7 @@ class Jobs(Messages, KeptBytes):
 
     def give_back(self, job_id: str, owner: str) -> None:
         """Put the job back into the queue, as if it had not been started."""
-        with self._write() as connection:
+        with self._write(waits=False) as connection:
             back = self._owned(job_id, owner).values(
                 status="queued", owner=None, lease_until=None, attempts=_job.c.attempts - 1, changed=self.clock()
             )
@@ -272,7 +268,7 @@ class Jobs(Messages, KeptBytes):
     def say(self, job_id: str, owner: str, message: str) -> None:
         """Note how far a job is, if it is still the owner's: nothing is said of a job after its end."""
         owned = sa.select(_job.c.seq).where(_is_owned(job_id, owner)).with_for_update()  # keeps events in order
-        with self._write() as connection:
+        with self._write(waits=False) as connection:
             if connection.execute(owned).first() is not None:
                 self._say(connection, job_id, "progress", message)
 
@@ -296,10 +292,11 @@ class Jobs(Messages, KeptBytes):
         return sa.update(_job).where(_is_owned(job_id, owner))
 
     def _job(self, connection: Connection, job_id: str) -> Job:
-        return Job(**connection.execute(_job_query().where(_job.c.id == job_id)).mappings().one())
+        return Job(**connection.execute(_JOB, {"same": job_id}).mappings().one())
 
     def _say(self, connection: Connection, job_id: str, name: str, message: str) -> None:
-        connection.execute(sa.insert(_event).values(job=job_id, name=name, says=message, created=self.clock()))
+        row = {"job": job_id, "name": name, "says": message, "created": self.clock()}
+        connection.execute(sa.insert(_event), row)
         if name in TERMINAL:
             self._announce(connection, job_id)
 
@@ -310,6 +307,14 @@ def _is_owned(job_id: str, owner: str) -> sa.ColumnElement[bool]:
 
 def _job_query() -> sa.Select[Any]:
     return sa.select(*(c for c in _job.c if c.name not in {"lease_until", "leased_at"}))
+
+
+_JOB = _job_query().where(_job.c.id == sa.bindparam("same"))
+_AGAIN = (
+    sa.update(_job)
+    .where(_job.c.id == sa.bindparam("same"), _job.c.status.in_(("failed", "cancelled")))
+    .values(status="queued", attempts=0, problem=None, owner=None, lease_until=None, changed=sa.bindparam("now"))
+)
 
 
 def _labelled(

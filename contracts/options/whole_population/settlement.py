@@ -17,13 +17,11 @@ from decimal import Decimal
 
 import polars as pl
 
-from capitation.aims.milestones import earliest_starts, milestones
 from capitation.aims.outcomes import waiting_results
 from capitation.errors import ContractError, Faults, suggest
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
-from capitation.pack.stages import Stages
 from capitation.records.columns import COMMISSIONER, LOCALITY, PROVIDER, SERVICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -32,6 +30,7 @@ from contracts.document.contract import read_contract
 from contracts.options.kept.settled import settled_once
 from contracts.options.whole_population.accounts import IS_SHADOW, BodyAccount, BodyYear, HospitalShare, accounts
 from contracts.options.whole_population.document import CareBody
+from contracts.options.whole_population.start import start_faults
 
 QUARTERS = 4
 
@@ -133,7 +132,7 @@ def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear])
     scenario = run.manifest.scenario.get("id")
     if scenario != body.scenario:
         faults.add(f"{where}: scenario", f"a run of {scenario!r}", f"a run of {body.scenario!r}")
-    _check_start(body, pack, years, faults)
+    faults.extend(start_faults(body, pack, _years(run)))
     services = set(run.service_envelope.get_column("service_code"))
     named = {row.service for row in body.scope}
     for service in sorted(services - named):
@@ -172,28 +171,6 @@ def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear])
             suggest(body.contract, pack.names("contracts")),
         )
     faults.raise_if_any(ContractError, f"{where}: its contract cannot be settled")
-
-
-def _check_start(body: CareBody, pack: DataPack, years: list[FinancialYear], faults: Faults) -> None:
-    """The body is there before its first paid year begins, and the run reaches that year."""
-    known = Stages(None, pack).keep("milestones", milestones, pack).value
-    starts = earliest_starts(known)
-    where = f"body {body.id}: first_year"
-    if body.milestone not in starts:
-        faults.add(
-            f"body {body.id}: milestone",
-            repr(body.milestone),
-            "what a milestone of aims/milestones.csv starts",
-            suggest(body.milestone, starts),
-        )
-    elif body.first_year <= starts[body.milestone]:
-        due = known.filter((pl.col("role") == "starts") & (pl.col("drives") == body.milestone)).get_column("due")[0]
-        faults.add(
-            where, f"{body.first_year}, which begins before the body is established ({due})",
-            f"{starts[body.milestone].next} or later; until then the old contracts hold",
-        )  # fmt: skip
-    if body.first_year not in years:
-        faults.add(where, f"{body.first_year}, a year that the run does not reach", "a year of the run")
 
 
 def _payments(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear]) -> Frame[BodyPayment]:

@@ -41,7 +41,7 @@ class BrokenFloor:
         """It in words."""
         return (
             f"the floor on '{self.measure}' is {self.floor:,.0f}, but by the exact product of effects the mix avoids "
-            f"{self.exact:,.0f}: {self.floor - self.exact:,.0f} fewer; set the floor so much higher, or add pieces to the overlap"
+            f"{self.exact:,.0f}: {self.floor - self.exact:,.0f} fewer; set the floor that much higher, or add pieces to the overlap"
         )
 
 

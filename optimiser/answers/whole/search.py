@@ -155,10 +155,10 @@ def _searched(matrix: Matrix, like: dict[str, str], search: Search, former: Form
         found.complete(former.on(matrix), None)
         proved = former.proves(matrix)
         if found.values is None:
-            found.notes.append("the former mix keeps no longer every limit; the search began without it")
+            found.notes.append("the former mix no longer meets every limit, so the search began without it")
         elif proved is not None:
             found.bounded(proved)
-            found.notes.append("the bound was proved for this very programme by the search that found the former mix")
+            found.notes.append("the bound was proved for this same programme by the search that found the former mix")
     if found.gap > search.gap and matrix.column_count >= VERY_LARGE and search.engine == "highs":
         _rounded_first(found, search)
     merged = merge(matrix, like) if found.gap > search.gap and matrix.column_count >= MERGE_FROM else None

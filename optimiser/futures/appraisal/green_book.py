@@ -90,14 +90,16 @@ class GreenBook:
         if self.bcr is not None and self.costs_may_rise is not None and self.benefits_may_fall is not None:
             said.append(f"Each pound of cost brings £{self.bcr:,.2f} of benefits.")
             said.append(
-                f"It is worth nothing once all benefits fall by {self.benefits_may_fall:.0%}, or all costs rise by "
+                f"It breaks even if all benefits fall by {self.benefits_may_fall:.0%}, or all costs rise by "
                 f"{self.costs_may_rise:.0%}."
             )
         back = self.payback_year
-        said.append(f"It has paid back by {back}." if back else "It does not pay back within the years.")
+        said.append(f"It has paid back by {back}." if back else "It does not pay back within the years planned.")
         worth, spend = self.do_minimum["npv"], self.do_minimum["spend"]
         if isinstance(worth, float) and isinstance(spend, float):
-            said.append(f"The least spend that keeps every limit is {pounds(spend)}, worth {pounds(worth)}.")
+            said.append(
+                f"The cheapest way to meet every limit (do minimum) spends {pounds(spend)} and is worth {pounds(worth)}."
+            )
         said += floor_sentences(self.floors)
         what = "costs and time" if "time" in self.optimism["purse"] else "costs"
         said.append(f"With optimism bias on {what} it is worth {pounds(self.npv_after_bias)}.")
@@ -113,13 +115,13 @@ class GreenBook:
         """What the document does not state, so that no part of the appraisal is silently missing."""
         said = []
         if not self.tornado["what"].str.ends_with(" end").any():
-            said.append("No low or high of an effect or saving is stated: one thing at a time moves spend alone.")
+            said.append("No effect or saving has a stated low or high, so the one-at-a-time tests vary spend only.")
         if not self.unmonetised.height:
-            said.append("No benefit without a price is stated.")
+            said.append("No unpriced benefits are stated.")
         if not self.parts.by_fifth.height:
-            said.append("No deprivation of localities is stated: there are no benefits by fifth.")
+            said.append("Localities' deprivation is not stated, so there are no benefits by deprivation fifth.")
         if not self.floors.height:
-            said.append("No floor is stated that could cost anything.")
+            said.append("No floor is stated that would cost anything.")
         return said
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+import polars as pl
+
 from capitation.money.pence import board_text
 from optimiser.links.assumed.kept import AssumptionLog, KeptAssumption, KeptEffect
 
@@ -42,6 +44,33 @@ def sentence(assumption: KeptAssumption, titles: Mapping[str, str], names: Mappi
         return f"{said}: {assumption.note or 'it moves no headline'}.{fitted}"
     title = titles.get(largest.headline, largest.headline)
     return f"{said}: {title} is {_ends(largest)}, against {board_text(largest.base_pence)} as assumed.{fitted}"
+
+
+def log_table(log: AssumptionLog, names: Mapping[str, str]) -> pl.DataFrame:
+    """A row an assumption, in the order of the log: what it is, within what it was tested, and the headline that it moves most.
+
+    Args:
+        log: the log.
+        names: names of organisations, places and options by code.
+    """
+    rows = []
+    for each in log.assumptions:
+        most = each.largest
+        moved = (
+            (None,) * 4
+            if most is None
+            else (log.titles.get(most.headline, most.headline), most.low_pence, most.base_pence, most.high_pence)
+        )
+        rows.append(
+            (each.rank, subject(each, names), _range(each), EVIDENCE[each.quality], each.owner or "none named", *moved)
+        )
+    return pl.DataFrame(rows, schema=_LOG, orient="row")
+
+
+_LOG = {
+    "rank": pl.Int64, "assumed": pl.String, "tested": pl.String, "evidence": pl.String, "owner": pl.String, "headline": pl.String,
+    "low_pence": pl.Int64, "base_pence": pl.Int64, "high_pence": pl.Int64,
+}  # fmt: skip
 
 
 def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
@@ -120,4 +149,4 @@ def _ends(effect: KeptEffect) -> str:
     return f"{board_text(low or 0)} at the low end and {board_text(high or 0)} at the high end"
 
 
-__all__ = ["EVIDENCE", "sentence", "sentences", "subject"]
+__all__ = ["EVIDENCE", "log_table", "sentence", "sentences", "subject"]

@@ -98,8 +98,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the databases of a test that has a store: the marked ones run on each, the others on PostgreSQL when it is deep."""
     if "store_url" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("both_databases")
-        deep = pytest.param("postgresql", marks=pytest.mark.deep)
-        metafunc.parametrize("store_url", DATABASES if marked else [DATABASES[0], deep], indirect=True)
+        long = metafunc.definition.get_closest_marker("deep_on")
+        deep = long.args if long else () if marked else DATABASES[1:]
+        chosen = [pytest.param(each, marks=pytest.mark.deep if each in deep else ()) for each in DATABASES]
+        metafunc.parametrize("store_url", chosen, indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

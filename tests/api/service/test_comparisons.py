@@ -19,11 +19,17 @@ OPTIONS = "blmk-contract-options"
 TWO = ["do-minimum", "blended"]
 
 
+@pytest.fixture(scope="module", params=["two options", pytest.param("all options", marks=pytest.mark.deep)])
+def chosen(request):
+    """The options that are compared; none means all."""
+    return TWO if request.param == "two options" else []
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """The run that `capitation compare blmk` writes, all options and one activity case chosen."""
+def written(tmp_path_factory, chosen):
+    """The run that `capitation compare blmk` writes, some options and one activity case chosen."""
     out = tmp_path_factory.mktemp("runs")
-    compare(Path("blmk"), out, case="unmitigated", as_json=True)
+    compare(Path("blmk"), out, option=chosen, case="unmitigated", as_json=True)
     (place,) = out.iterdir()
     return load_run(place)
 
@@ -43,15 +49,17 @@ def refused(served, body):
     return [fault["pointer"] for fault in answer.json()["faults"]]
 
 
-def test_a_comparison_is_the_one_that_the_command_line_makes(served, written):
-    job = served.ask("/v1/comparisons", {"options": OPTIONS, "case": "unmitigated"})
+def test_a_comparison_is_the_one_that_the_command_line_makes(served, written, chosen):
+    job = served.ask(
+        "/v1/comparisons", {"options": OPTIONS, "case": "unmitigated", **({"only": chosen} if chosen else {})}
+    )
     frames, result = frames_of(served, job)
     assert result["id"] == written.id
     assert result["content"]["manifest"] == written.manifest.model_dump(mode="json")
     assert set(frames) == set(written.frames)
     for name, frame in written.frames.items():
         assert frames[name].equals(frame), name
-    again = {"options": OPTIONS, "only": [], "case": "unmitigated", "data_pack": served.service.pack.digest}
+    again = {"options": OPTIONS, "only": chosen, "case": "unmitigated", "data_pack": served.service.pack.digest}
     assert served.ask("/v1/comparisons", again, "again")["id"] == job["id"]
 
 

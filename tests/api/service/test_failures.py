@@ -39,7 +39,7 @@ from api.service.security.proofs.api_keys import issue_key
 from api.service.settings import Settings
 from api.service.store import Store, StoreError, database
 from api.service.store.database import Database
-from tests.api.service.conftest import DATABASES, empty_store, together
+from tests.api.service.conftest import empty_store, together
 from tests.api.service.real_postgresql import Postgres
 from tests.api.service.real_server import Server, until
 
@@ -569,7 +569,7 @@ class Crowd:
         return self.store.job(where.rpartition("/")[2])
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=[pytest.param("sqlite", marks=pytest.mark.deep), "postgresql"])
 def crowd(request, tmp_path_factory):
     """One for all tests that follow, on each database; none of them leaves a job that waits."""
     folder = tmp_path_factory.mktemp("crowd")
@@ -758,6 +758,7 @@ def test_a_process_that_is_killed_among_many_requests_loses_and_doubles_nothing(
 # --- a server that is asked to stop -------------------------------------------------------------------------------------
 
 
+@pytest.mark.deep_on("postgresql")
 def test_a_server_that_is_asked_to_stop_in_mid_job_gives_it_back_in_time(store_url, tmp_path, settlement):
     server = Server(tmp_path, "--store", store_url)
     store = Store(store_url)

@@ -19,6 +19,7 @@ from api.service.records.hidden import (
     without_small_content,
     without_small_parts,
 )
+from api.service.records.job_kind import stored_frame
 from api.service.security.access import Caller
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
 from api.service.security.visibility import content_seen, seen
@@ -422,3 +423,67 @@ def test_a_problem_that_lists_small_numbers_is_read_by_those_who_make_runs_only(
             answer = served.client.get(address, headers=served.headers(role, organisation))
             assert (answer.status_code, answer.json()["code"]) == (403, "role"), (address, role)
         assert served.client.get("/v1/problems/equity_floor", headers=served.headers("finance")).status_code == 200
+
+
+def outturns():
+    """Two commissioners and three providers with two lines each, one of which is small at one of them, in two cases."""
+    rows = [
+        {
+            "year": "2018/19", "activity_case": case, "commissioner": commissioner, "provider": provider, "service": "acute",
+            "line": line, "plan_activity": count, "actual_activity": count + more, "plan_value_pence": count * 700,
+            "actual_value_pence": (count + more) * 700, "plan_cost_pence": count * 600, "actual_cost_pence": count * 600,
+        }
+        for case, more in (("plan", 0), ("plan-plus-5", 1))
+        for commissioner in ("C1", "C2")
+        for provider in ("P1", "P2", "P3")
+        for line in ("ae", "elective", "tests")
+        for count in [3 if (commissioner, provider, line) == ("C1", "P2", "ae") else 900]
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+@pytest.mark.parametrize("kind", ["comparison", "plan"])
+def test_no_payment_less_what_is_shown_gives_a_small_activity_away(kind):
+    frame = outturns()
+    shown = seen(kind, "outturn", frame, FINANCE, SYSTEM, (), 5)
+    hidden = shown.filter("is_suppressed")
+    assert hidden.filter(commissioner="C1", provider="P2", line="ae").height == 2
+    assert shown.filter(pl.col("is_suppressed") != pl.col("actual_value_pence").is_null()).is_empty()
+    for group in (["commissioner", "provider"], ["commissioner", "line"]):
+        alone = hidden.group_by("year", "activity_case", *group).len()
+        assert alone["len"].min() > 1, group
+    assert shown.filter(commissioner="C2")["is_suppressed"].any() is False
+    large = frame.with_columns(pl.lit(900).alias("actual_activity"), pl.lit(900).alias("plan_activity"))
+    assert not seen(kind, "outturn", large, FINANCE, SYSTEM, (), 5)["is_suppressed"].any()
+
+
+def test_the_account_of_a_body_with_few_on_its_lists_has_no_money_to_divide_by_another():
+    account = {
+        "year": "2018/19", "is_shadow": False, "listed_persons": 3.0, "rate_pence": 112_911, "income_pence": 338_733,
+        "unearned_pence": 33, "care_pence": 300_000, "left_pence": 38_700, "hospitals_pence": 19_350, "returned_pence": 0,
+        "pool_pence": 10, "carried_in_pence": 0, "carried_on_pence": 5, "reserve_pence": 1, "can_bear": True, "is_rebased": False,
+        "option": "whole-population", "activity_case": "plan", "organisation_code": "X-SMALL",
+    }  # fmt: skip
+    larger = {**account, "organisation_code": "X-LARGE", "listed_persons": 9_000.0, "income_pence": 1_016_199_000}
+    largest = {**account, "organisation_code": "X-OTHER", "listed_persons": 9_900.0, "income_pence": 1_117_818_900}
+    frame = pl.DataFrame([account, larger, largest])
+    shown = seen("comparison", "body_account", frame, FINANCE, SYSTEM, (), 5)
+    (small,) = shown.filter(organisation_code="X-SMALL").to_dicts()
+    assert {name for name, value in small.items() if value is not None} == {
+        "year", "is_shadow", "can_bear", "is_rebased", "option", "activity_case", "organisation_code", "is_suppressed",
+    }  # fmt: skip
+    (other,) = shown.filter(organisation_code="X-OTHER").to_dicts()
+    assert (other["is_suppressed"], other["rate_pence"], other["listed_persons"]) == (False, 112_911, 9_900.0)
+
+
+@pytest.mark.parametrize(("units", "is_hidden"), [([3.0, 900.0], True), ([800.0, 900.0], False)])
+def test_a_workbook_with_small_numbers_of_a_mix_is_for_those_who_make_runs(served, units, is_hidden):
+    line = pl.DataFrame(
+        {"year": ["2018/19"] * 2, "solution": ["a", "b"], "title": ["A", "B"], "avoided_units": units, "cost_released_pence": [10_000, 20_000]}
+    )  # fmt: skip
+    store, service = served.service.store, served.service
+    store.ask("plan job", "plan", "{}", "ann")
+    job = store.claim("worker", 60, 5)
+    assert store.finish(job, "worker", "f" * 16, "{}", {"mix_line": stored_frame("mix_line", line)})
+    assert service.hides("plan", "f" * 16, FINANCE) is is_hidden
+    assert not service.hides("plan", "f" * 16, Caller("x", SYSTEM, "analyst", frozenset(), "key"))

@@ -9,7 +9,7 @@ from fastapi import Response
 
 from api.service.http.idempotency import HOLD_SECONDS, REPEATED, once
 from api.service.records.failures import ServiceError
-from api.service.store import Store
+from api.service.store import KeptAnswer, Store
 
 pytestmark = pytest.mark.both_databases("a key is taken by one of several writers")
 
@@ -71,7 +71,9 @@ def test_a_key_whose_holder_died_is_taken_over(served, store_url):
     holder, _ = store.take_key("c", "k", _fingerprint(), HOLD_SECONDS, 3600)
     now[0] += HOLD_SECONDS + 1
     assert answer_of(store).body == b"made"
-    store.keep_answer("c", "k", holder, 500, "{}", b"late")  # the dead holder's answer counts for nothing
+    store.keep_answer(
+        "c", "k", holder, KeptAnswer(_fingerprint(), 500, "{}", b"late")
+    )  # the dead holder's answer counts for nothing
     assert answer_of(store, act=lambda: Response(b"again", 500)).body == b"made"
     store.close()
 

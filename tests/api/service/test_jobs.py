@@ -209,6 +209,7 @@ def test_a_server_works_by_itself(serve):
     assert served.client.get(where).json()["status"] == "done"
 
 
+@pytest.mark.deep_on("sqlite")
 def test_two_workers_of_which_one_is_killed_lose_and_double_nothing(serve, store_url, tmp_path):
     served = serve(rate_requests=100_000)
     places = [ask(served, "settlements", settlement_of(served, n), f"k{n}") for n in range(80)]

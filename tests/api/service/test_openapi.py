@@ -7,7 +7,6 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from api.service.app import addresses
 from api.service.describe.openapi import text_of
 from api.service.documents.kinds import DOCUMENT_KINDS
 from api.service.kinds import KINDS
@@ -15,7 +14,7 @@ from api.service.ledger.lines import JournalLine
 from api.service.security.addresses import PUBLIC
 
 KEPT = Path(__file__).parents[3] / "api" / "openapi.json"
-DESCRIBED = addresses().openapi()
+DESCRIBED = json.loads(KEPT.read_text(encoding="utf-8"))  # the first test says that it is what is served
 OPERATIONS = {
     operation["operationId"]: (method, path, operation)
     for path, operations in DESCRIBED["paths"].items()
@@ -144,7 +143,8 @@ def test_the_example_of_a_request_can_be_sent_and_its_answer_has_the_shape_of_th
     result = served.client.get(job["result"]).json()
     table = KINDS[kind].example.table
     row = served.client.get(result["frames"][table]).json()["rows"][0]
-    answers = OPERATIONS[f"read_{kind}_frame"][2]["responses"]["200"]["content"]
+    path = OPERATIONS[f"read_{kind}_frame"][1]  # what is kept has its keys in another order
+    answers = served.client.get("/openapi.json").json()["paths"][path]["get"]["responses"]["200"]["content"]
     assert list(answers["application/json"]["example"]["rows"][0]) == list(row)
     assert set(KINDS[kind].example.content) <= set(result["content"])
     if kind == "run":

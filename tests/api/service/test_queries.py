@@ -149,6 +149,23 @@ def test_a_text_that_cannot_be_stored_is_refused_alike(served, path, body, text)
     assert "without NUL" in answer.json()["faults"][0]["expected"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/approvals", '{"result": "/v1/runs/0123456789abcdef", "result": "/v1/runs/fedcba9876543210"}'),
+        ("/v1/settlements", '{"contract": "blmk-block", "rows": [{"year": "2017/18", "line": "a", "line": "b"}]}'),
+        ("/v1/scenarios", '{"id": "one", "title": "a", "title": "a"}'),
+    ],
+)
+def test_a_body_that_names_a_key_twice_is_refused(served, path, body):
+    role = "approver" if path == "/v1/approvals" else "analyst"
+    headers = {**served.headers(role), "Idempotency-Key": "k", "Content-Type": "application/json"}
+    answer = served.client.post(path, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:capitation:problem:invalid")
+    assert answer.json()["detail"] == "the body names a key more than once"
+    assert answer.json()["faults"][0]["expected"] == "each key of an object once"
+
+
 def test_no_answer_names_a_folder_of_this_machine(served, tmp_path):
     assert without_folders("/usr/share/x/data/england/y.csv: no such file") == "england/y.csv: no such file"
     assert without_folders("see /v1/runs/0 and 2018/19 and a/b") == "see /v1/runs/0 and 2018/19 and a/b"

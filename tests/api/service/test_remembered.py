@@ -129,7 +129,7 @@ def test_an_answer_that_is_pushed_out_of_memory_while_it_is_sent_is_sent_whole()
         await send({"type": "http.response.start", "status": 200, "headers": kept})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    remembered, sent = ResponseCache(app, 64_000, lambda: None), []
+    remembered, sent = ResponseCache(app, 64_000, lambda _only: None), []
 
     async def slow_reader(message):
         remembered._kept.clear()
@@ -182,7 +182,7 @@ def test_events_and_numbers_about_the_process_are_always_made(served):
     root = served.headers("administrator")
     before = served.client.get("/metrics", headers=root).text
     assert served.client.get("/metrics", headers=root).text != before
-    assert not OF_THE_STORE & {"metrics", "audit", "keys", "journals", "approvals", "data-packs", "catalogue"}
+    assert not OF_THE_STORE.keys() & {"metrics", "audit", "keys", "journals", "approvals", "data-packs", "catalogue"}
 
 
 @pytest.mark.both_databases("whether the store has changed is seen in another way on each")

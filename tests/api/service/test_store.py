@@ -18,7 +18,7 @@ import api.service.migrations
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.audit import event, verify_log
 from api.service.security.proofs.api_keys import issue_key
-from api.service.store import ChangedError, NewJournal, Store, StoredFrame, StoreError, StoreFullError
+from api.service.store import ChangedError, KeptAnswer, NewJournal, Store, StoredFrame, StoreError, StoreFullError
 from capitation.records.identity import digest
 from tests.api.service.conftest import together
 
@@ -434,8 +434,8 @@ def test_a_key_that_could_not_be_forgotten_is_free_for_the_same_process_at_once(
     small_disk.free()
     corrected, kept = store.take_key("c", "k", "another body", 30, 3600)
     assert kept is None
-    assert store.keep_answer("c", "k", holder, 201, "{}", b"late") is False
-    assert store.keep_answer("c", "k", corrected, 201, "{}", b"made") is True
+    assert store.keep_answer("c", "k", holder, KeptAnswer("another body", 201, "{}", b"late")) is False
+    assert store.keep_answer("c", "k", corrected, KeptAnswer("another body", 201, "{}", b"made")) is True
     store.close()
 
 

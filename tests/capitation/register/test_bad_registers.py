@@ -54,6 +54,17 @@ def test_unknown_codes_impossible_ages_and_flags_are_named_together(copied, tmp_
         weigh_persons(read_register(copied), made_tables, ONE)
 
 
+def test_a_register_without_a_person_and_a_table_beside_the_partitions_are_named(copied):
+    files = sorted((copied / "persons").glob("*.parquet"))
+    pl.read_parquet(files[0]).head(2).write_csv(copied / "persons" / "more.csv")
+    for file in files:
+        pl.read_parquet(file).head(0).write_parquet(file)
+    with pytest.raises(SourceError) as error:
+        read_register(copied)
+    assert "found no person in the" in str(error.value)
+    assert "persons/more.csv: found a table that the register does not name" in str(error.value)
+
+
 def test_unknown_codes_as_text_are_named(copied, tmp_path):
     for file in (copied / "persons").glob("*.parquet"):
         rows = pl.read_parquet(file).with_columns(pl.lit("S00001").alias("practice"))

@@ -155,6 +155,17 @@ def test_a_corner_has_no_single_price_but_two_sides():
     assert report["one_less"].to_list() == [None]
 
 
+def test_the_sides_of_a_mix_are_solved_once_and_those_of_another_anew(monkeypatch):
+    answer = optimise(shipped("budget_choice")).headline
+    first, solves = price_report(answer), []
+    solve = highs.HighsSession.solve
+    monkeypatch.setattr(highs.HighsSession, "solve", lambda *a, **k: solves.append(a) or solve(*a, **k))
+    assert price_report(answer).equals(first)
+    assert not solves
+    assert price_report(replace(answer)).equals(first)
+    assert solves
+
+
 def test_why_not_shows_the_loss_and_what_then_binds():
     outcome = optimise(shipped("budget_choice"))
     answer = why_not(outcome, "a")

@@ -155,7 +155,7 @@ def test_a_search_starts_from_a_former_mix_and_quotes_its_bound_for_the_same_pro
     former = read_former(tmp_path / "start.json")
     again = optimise(problem, former=former)
     assert again.answer.objective == pytest.approx(outcome.answer.objective, rel=1e-9)
-    assert any("proved for this very programme" in note for note in again.answer.notes)
+    assert any("proved for this same programme" in note for note in again.answer.notes)
     dearer = system(discount_rate="0.05")
     other = optimise(dearer, former=former)
     assert not any("proved" in note for note in other.answer.notes)

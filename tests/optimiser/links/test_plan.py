@@ -127,3 +127,154 @@ def test_a_run_without_a_chain_by_organisation_is_refused(pack, blmk_run, blmk_m
     frames = {name: frame for name, frame in blmk_run.frames.items() if not name.startswith("organisation_")}
     with pytest.raises(CapitationError, match="no chain by organisation"):
         whole_plan(documents[0], Run(blmk_run.manifest, frames), blmk_mix.outcome, documents[1], pack, {})
+
+
+def summed(frames, name, column, by, *where, of=1):
+    """A quantity by key: the sum of a column of a frame, or of several added up."""
+    added = sum((pl.col(each) * sign for each, sign in column.items()), start=pl.lit(0))
+    rows = frames[name].filter(*where).group_by(*by.values()).agg((added.sum() * of).alias("amount"))
+    names = list(by)
+    return {
+        tuple(map(str, row[:-1])): row[-1] for row in rows.select(*by.values(), "amount").rename(dict(zip(by.values(), names, strict=True))).iter_rows()
+    }  # fmt: skip
+
+
+YEAR, STREAM = {"year": "year"}, {"year": "year", "stream": "stream"}
+PLAN, TRENDS, MINIMUM = (
+    pl.col("activity_case") == "plan",
+    pl.col("activity_case") == "unmitigated",
+    pl.col("option") == "do-minimum",
+)
+PAYERS, SELLERS, LOCALITIES = (
+    pl.col("role") == "commissioner",
+    pl.col("role") == "provider",
+    pl.col("level") == "locality",
+)
+BODY, PARTY = (
+    {"year": "year", "organisation": "organisation_code"},
+    {"option": "option", "year": "year", "role": "role", "organisation": "organisation_code"},
+)
+CASE, LINE = {**PARTY, "case": "activity_case"}, {"year": "year", "line": "line"}
+POD = {"year": "year", "line": "point_of_delivery"}
+
+SAME = {
+    "allocation of a stream": [
+        ("allocation", {"allocation_pence": 1}, STREAM, LOCALITIES),
+        ("allocation", {"allocation_pence": 1}, STREAM, pl.col("level") == "practice"),
+        ("pace", {"allocation_pence": 1}, STREAM), ("distance_from_target", {"allocation_pence": 1}, STREAM),
+        ("commissioner_allocation", {"allocation_pence": 1}, STREAM), ("stream_total", {"total_pence": 1}, STREAM),
+        ("locality_total", {"total_pence": 1}, STREAM),
+    ],
+    "place-based allocation": [
+        ("place_distance", {"allocation_pence": 1}, {"year": "year", "area": "area_code"}),
+        ("distance_from_target", {"allocation_pence": 1}, {"year": "year", "area": "area_code"}),
+    ],
+    "what is spent on a service": [
+        ("service_envelope", {"allocation_pence": 1}, {"year": "year", "service": "service_code"}),
+        ("provider_allocation", {"allocation_pence": 1}, {"year": "year", "service": "service_code"}),
+    ],
+    "what may be spent": [
+        ("spendable", {"allocation_pence": 1}, YEAR, pl.col("level") == "practice", pl.col("stream") != "stf"),
+        ("service_envelope", {"allocation_pence": 1}, YEAR),
+    ],
+    "allocation of a commissioner": [
+        ("commissioner_money", {"allocation_pence": 1}, {"year": "year", "organisation": "commissioner_code"}),
+        ("position", {"allocation_pence": 1}, BODY, PAYERS, PLAN, MINIMUM),
+    ],
+    "other cost of a commissioner": [
+        ("commissioner_money", {"other_cost_pence": 1}, {"year": "year", "organisation": "commissioner_code"}),
+        ("position", {"cost_pence": 1}, BODY, PAYERS, PLAN, MINIMUM),
+    ],
+    "income of an organisation": [
+        ("organisation_position", {"income_pence": 1}, BODY, SELLERS),
+        ("organisation_account", {"amount_pence": 1}, BODY, SELLERS, pl.col("amount_pence") > 0, ~pl.col("line").is_in(["position", "sustainability"])),
+    ],
+    "position of an organisation when nothing is done": [
+        ("organisation_position", {"position_pence": 1}, BODY),
+        ("organisation_position", {"income_pence": 1, "cost_pence": -1, "sustainability_pence": 1}, BODY),
+        ("plan_position", {"do_nothing_pence": 1}, BODY, MINIMUM),
+    ],
+    "position of the system when nothing is done": [
+        ("position", {"position_pence": 1}, YEAR, TRENDS, MINIMUM), ("organisation_position", {"position_pence": 1}, YEAR),
+    ],
+    "position under an option": [
+        ("plan_position", {"position_pence": 1}, PARTY), ("position", {"position_pence": 1}, PARTY, pl.col("activity_case") == "mix"),
+    ],
+    "position under an option at plan": [
+        ("position", {"plan_position_pence": 1}, PARTY, pl.col("activity_case") == "mix"), ("position", {"position_pence": 1}, PARTY, PLAN),
+    ],
+    "position in a shadow year": [("shadow_position", {"position_pence": 1}, CASE), ("position", {"position_pence": 1}, CASE)],
+    "control total": [
+        ("organisation_position", {"control_total_pence": 1}, BODY), ("plan_position", {"control_total_pence": 1}, BODY, MINIMUM),
+    ],
+    "sustainability funding": [
+        ("organisation_position", {"sustainability_pence": 1}, BODY, SELLERS), ("sustainability_fund", {"earned_pence": 1}, BODY),
+    ],
+    "income of the body": [
+        ("body_account", {"income_pence": 1, "unearned_pence": -1}, {**BODY, "case": "activity_case"}),
+        ("position", {"income_pence": 1}, {**BODY, "case": "activity_case"}, pl.col("option") == "whole-population", SELLERS),
+    ],
+    "activity on current trends": [
+        ("locality_activity", {"activity": 1}, POD, pl.col("case") == "unmitigated"), ("outturn", {"actual_activity": 1}, LINE, TRENDS),
+    ],
+    "activity as the plan prints it": [
+        ("locality_activity", {"activity": 1}, POD, pl.col("case") == "mitigated"), ("outturn", {"plan_activity": 1}, LINE, TRENDS),
+    ],
+    "what the mix gains": [
+        ("mix_line", {"gain_pence": 1}, YEAR), ("plan_position", {"mix_pence": 1}, YEAR, MINIMUM),
+        ("mix_line", {"cost_released_pence": 1, "savings_pence": 1, "spend_pence": -1}, YEAR),
+    ],
+}  # fmt: skip
+"""Quantities that more than one column says: each column with its key and which rows; where two know a key, they agree."""
+
+IN_POUNDS = {"savings": "savings_pence", "cost_saved": "cost_released_pence"}
+"""Columns of the optimiser in pounds that a line of the mix has in pence, each rounded for itself."""
+
+APART = {
+    "expected_gap": "prices and costs that payers and sellers expect of the same care, and the gap between them",
+    "further_cost": "what a case or a mix adds to cost, by what adds it",
+    "mix_activity": "what solutions claim one by one and what they avoid together: two quantities on purpose",
+    "mix_spend": "spend against its budget, in pounds, recurrent and not",
+    "service_line": "parts of a service by line, for the split of a service's money",
+    "unit_cost": "what one unit costs, and the base year's spend that it comes from",
+    "who_pays": "the extra cost of a case, shared among those who bear it",
+}
+"""Frames whose columns sound alike and are quantities of their own, with what they are."""
+
+SOUNDS_LIKE = ("position", "cost", "income", "activity", "allocation", "sustainability", "earned", "savings", "gain")
+
+
+def test_no_column_that_names_a_position_a_cost_an_income_or_activity_has_a_second_value(plan):
+    frames = plan.run.frames
+    for quantity, sayings in SAME.items():
+        known: dict[tuple[str, ...], int] = {}
+        met = 0
+        for name, column, by, *where in sayings:
+            found = summed(frames, name, column, by, *where)
+            common = known.keys() & found.keys()
+            met += len(common)
+            assert {key: known[key] for key in common} == {key: found[key] for key in common}, (quantity, name)
+            known |= found
+        assert met > 0, quantity
+    system = frames["mix_positions"].filter(pl.col("party") == "system")
+    for pounds, pence in IN_POUNDS.items():
+        lines = dict(frames["mix_line"].group_by("year").agg(pl.col(pence).sum()).iter_rows())
+        assert {y: v for y, v in system.select("year", pounds).iter_rows() if y in lines} == {
+            y: pytest.approx(v / 100, abs=1) for y, v in lines.items()
+        }
+
+
+def test_every_column_that_sounds_like_one_of_them_is_compared_or_said_to_be_apart(plan):
+    compared = {(name, column) for sayings in SAME.values() for name, columns, *_ in sayings for column in columns}
+    compared |= {("mix_positions", column) for column in (*IN_POUNDS, "income", "spend", "cash")}
+    compared |= {("plan_position", "contract_pence")}
+    silent = [
+        f"{name}.{column}"
+        for name, frame in plan.run.frames.items()
+        for column, kind in frame.schema.items()
+        if kind.is_numeric() and name not in APART and any(word in column for word in SOUNDS_LIKE)
+        and (name, column) not in compared
+    ]  # fmt: skip
+    assert sorted(silent) == sorted(
+        f"outturn.{side}_cost_pence" for side in ("plan", "actual")
+    )  # compared above, with the accounts

@@ -41,11 +41,11 @@ class KeptBytes(Database):
         with self._read() as connection:
             known = sa.select(_kept.c.sha256).where(_kept.c.sha256.in_(new))
             there = set(connection.execute(known).scalars())
-            bases = {label: _bases(connection, label) for label, _ in new.values()}
+            missing = {sha256: found for sha256, found in sorted(new.items()) if sha256 not in there}
+            bases = {label: _bases(connection, label) for label in {label for label, _ in missing.values()}}
         return [
             {"sha256": sha256, "label": label, **_smallest(content, bases[label])}
-            for sha256, (label, content) in sorted(new.items())
-            if sha256 not in there
+            for sha256, (label, content) in missing.items()
         ]
 
     def _keep(self, connection: Connection, rows: Iterable[Packed]) -> None:

@@ -83,6 +83,15 @@ def test_a_contract_before_its_body_is_refused(body, pack, blmk_run):
         settle_body(early, pack, blmk_run)
 
 
+def test_a_rate_without_growth_for_a_year_and_a_contract_before_the_first_year_are_refused(body, pack, blmk_run):
+    grown = [row.model_dump() for row in body.growth if str(row.year) != "2019/20"]
+    with pytest.raises(ContractError, match=r"growth: found none of 2019/20"):
+        settle_body(_changed(body, growth=grown), pack, blmk_run)
+    late = _changed(body, shadow_years=[])
+    with pytest.raises(ContractError, match=r"period.start: found 2017-04-01.*expected 2018-04-01 or later"):
+        settle_body(late, pack, blmk_run)
+
+
 def test_a_scope_that_counts_twice_or_leaves_money_nowhere_is_refused(body, pack, blmk_run):
     rows = [row.model_dump() for row in body.scope]
     with pytest.raises(ValueError, match="'acute' is counted 2 times"):
