@@ -21,8 +21,11 @@ import polars as pl
 from api.boards.mix import MixStory, headline_sentence, worth_sentence
 from api.boards.run import localities
 from api.boards.tables import console, listed, say
+from api.charts.material import SERVICES
 from capitation.chain.bridge import OWN
+from capitation.errors import CapitationError
 from capitation.money.pence import board_text, millions_text
+from capitation.pace.national import national_distance
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -108,10 +111,40 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
         said.append(f"No locality closes {plan.year} under its target.")
     if over["gap_pence"] > 0:
         said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
+    said += against_the_nation(plan)
     said.append(
         "Localities' earlier allocations were never published, so within each commissioner opening positions follow registered lists; part of the spread comes from that."
     )
     return said
+
+
+def against_the_nation(plan: WholePlan) -> list[str]:
+    """How far the localities are from their share of England's money by the national formula, in one sentence; none where there is no such formula."""
+    scenario = Scenario.model_validate(plan.run.manifest.scenario)
+    if not scenario.streams or "allocation" not in plan.run.frames or "membership" not in plan.run.frames:
+        return []
+    first, year = scenario.streams[0], scenario.need_year
+    money = plan.run.allocation.filter(
+        (pl.col("level") == "practice") & (pl.col("stream") == first.stream) & (pl.col("year") == year)
+    )
+    try:
+        tables = {table.name: table.file for table in plan.pack.source(scenario.practices.source).tables}
+        practices = f"sources/{scenario.practices.source}/{tables[scenario.practices.table]}"
+        rows = national_distance(plan.pack, first.formula, practices, money, plan.run.membership)
+    except (CapitationError, KeyError):
+        return []
+    if rows is None or rows.is_empty():
+        return []
+    names = dict(plan.run.code_name.filter(pl.col("kind") == "locality").select("code", "name").iter_rows())
+    ordered = rows.sort("distance_share", "locality_code")
+    least, most = ordered.row(0, named=True), ordered.row(-1, named=True)
+    target, gap = int(rows["target_pence"].sum()), int(rows["distance_pence"].sum())
+    side = "under" if gap < 0 else "over"
+    return [
+        f"These targets share the system's own money. Against England's, by the national formula of {year} for {SERVICES.get(first.stream, first.stream).lower()}, "
+        f"the localities together are {board_text(abs(gap))} ({abs(gap) / target:.1%}) {side}, from {least['distance_share']:+.1%} in "
+        f"{names.get(least['locality_code'], least['locality_code'])} to {most['distance_share']:+.1%} in {names.get(most['locality_code'], most['locality_code'])}."
+    ]
 
 
 def what_is_left(plan: WholePlan) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.exports.csv import export_csv
-from api.exports.people_workbook import people_workbook
 from capitation.run.run import Run, save_run
 
 
@@ -27,5 +26,8 @@ def write_run(run: Run, out: Path, names: Mapping[str, str] | None = None, *, cs
     if csv:
         written.append(export_csv(run, out))
     if xlsx:
+        # what writes workbooks is loaded for those who want one
+        from api.exports.people_workbook import people_workbook
+
         written.append(people_workbook(run, out / f"{run.id}.xlsx", names))
     return written

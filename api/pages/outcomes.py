@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -37,6 +37,7 @@ class SeenResult:
         is_whole: whether the caller sees all rows.
         stale: why it may not stand any longer.
         status: for decision, approved or stale, in words.
+        titles: titles of the documents that it is of, by kind.
     """
 
     address: str
@@ -47,6 +48,7 @@ class SeenResult:
     is_whole: bool
     stale: tuple[str, ...]
     status: str
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -78,7 +80,7 @@ class SeenResult:
             named = self.asked.get(name)
             named = named.get("id") if isinstance(named, dict) else named
             if named:
-                found.append((name.capitalize(), str(named), f"/{plural}/{named}"))
+                found.append((name.capitalize(), self.titles.get(name, str(named)), f"/{plural}/{named}"))
         if self.data_pack:
             found.append(("Data pack", self.data_pack[:12], "/data-checks"))
         return [*found, ("Status", self.status, "")]
@@ -100,7 +102,21 @@ def result_of(request: Request, address: str, result: str) -> SeenResult:
     stale = tuple(stale_reasons(service, asked, str(asked.get("data_pack") or "")))
     status = with_stale(approved_words(service, kind.name, result, "for decision, not approved"), stale)
     whole = sees_everything(caller, service.system)
-    return SeenResult(address, stored, asked, content, tables, whole, stale, status)
+    return SeenResult(address, stored, asked, content, tables, whole, stale, status, _titles(service, asked))
+
+
+def _titles(service: Service, asked: Mapping[str, Any]) -> dict[str, str]:
+    """Titles of the documents that were asked for, as they are stored now."""
+    found = {}
+    for kind in _DOCUMENTS:
+        named = asked.get(kind)
+        stored = (
+            service.store.document(kind, str(named.get("id") if isinstance(named, dict) else named)) if named else None
+        )
+        title = None if stored is None else plain(stored.content).get("title")
+        if title:
+            found[kind] = str(title)
+    return found
 
 
 def newest_of(request: Request, address: str, scenario: str) -> SeenResult | None:

@@ -35,6 +35,7 @@ from capitation.records.columns import (
 from capitation.records.frames import Column, Frame, Schema
 from capitation.run.run import Run
 from contracts.options.document import PLAN, ContractOption
+from contracts.settlement.compile import ENGINE
 
 FUNDING, FUNDING_TERM = "sustainability-funding", "Sustainability funding earned on its conditions"
 """Under which name sustainability funding stands among the contracts, and what its payments are called."""
@@ -257,36 +258,22 @@ def positions(
         further: cost that options add to that of the outturns; nothing where none is given.
         outside: payers outside the system, as `outside_payers` gives them for all options; those of the payments by default.
     """
-    tries = payments.select("option", "activity_case").unique()
+    every = payments.lazy()
+    tries = every.select("option", "activity_case").unique()
     group = ["option", "activity_case", "year"]
     on = [*group, "organisation_code"]
     amount = pl.col("amount_pence").sum()
-    paid = payments.group_by(*group, role="payer_role", organisation_code="commissioner_code").agg(amount)
-    got = payments.group_by(*group, organisation_code="provider_code").agg(amount)
-    cost = outturns.group_by("activity_case", "year", organisation_code="provider").agg(
-        pl.col("actual_cost_pence").sum().alias("cost_pence")
+    paid = every.group_by(*group, role="payer_role", organisation_code="commissioner_code").agg(amount)
+    got = every.group_by(*group, organisation_code="provider_code").agg(amount)
+    cost = (
+        outturns.lazy()
+        .group_by("activity_case", "year", organisation_code="provider")
+        .agg(pl.col("actual_cost_pence").sum().alias("cost_pence"))
     )
-    added = _further(further).group_by(*group, organisation_code="provider_code")
+    added = _further(further).lazy().group_by(*group, organisation_code="provider_code")
     more = added.agg(pl.col("cost_pence").sum().alias("further_pence"))
     zero = pl.lit(0, dtype=pl.Int64)
-    opening = pl.concat(
-        [
-            money.select(
-                "year",
-                pl.lit("commissioner").alias("role"),
-                "allocation_pence",
-                organisation_code="commissioner_code",
-                cost_pence="other_cost_pence",
-            ),
-            (outside_payers(payments, money) if outside is None else outside).select(
-                "year",
-                pl.lit("payer").alias("role"),
-                zero.alias("allocation_pence"),
-                organisation_code="subject_code",
-                cost_pence=zero,
-            ),
-        ]
-    )
+    opening = _openings_of_buyers(money, outside_payers(payments, money) if outside is None else outside)
     buyers = (
         tries.join(opening, how="cross")
         .join(paid, on=[*on, "role"], how="left", validate="1:1")
@@ -297,11 +284,11 @@ def positions(
             pl.col("cost_pence") + pl.col("further_pence").fill_null(0),
         )
     )  # fmt: skip
-    between = bodies_between(payments, outturns).with_columns(zero.alias("cost_pence"))
-    sold = tries.join(cost, on="activity_case", how="left")
+    between = bodies_between(payments, outturns).lazy().select(*on, zero.alias("cost_pence"))
+    sold = tries.join(cost, on="activity_case", how="left").select(*on, "cost_pence")
     pays = paid.filter(pl.col("role") == "provider").select(*on, given="amount_pence")
     sellers = (
-        pl.concat([sold, between.select(sold.columns)])
+        pl.concat([sold, between])
         .join(got, on=on, how="left", validate="1:1")
         .join(pays, on=on, how="left", validate="1:1")
         .join(more, on=on, how="left", validate="1:1")
@@ -315,11 +302,24 @@ def positions(
     rows = pl.concat([buyers, sellers]).with_columns(left.alias("position_pence"))
     key = ["option", "year", "role", "organisation_code"]
     at_plan = rows.filter(pl.col("activity_case") == PLAN).select(*key, plan_position_pence="position_pence")
+    change = (pl.col("position_pence") - pl.col("plan_position_pence")).alias("change_pence")
     return Position.validate(
-        rows.join(at_plan, on=key, how="left", validate="m:1").with_columns(
-            (pl.col("position_pence") - pl.col("plan_position_pence")).alias("change_pence")
-        )
+        rows.join(at_plan, on=key, how="left", validate="m:1").with_columns(change).collect(engine=ENGINE)
     )
+
+
+def _openings_of_buyers(money: Frame[CommissionerMoney], outside: pl.DataFrame) -> pl.LazyFrame:
+    """What commissioners have and spend before any contract, and payers outside the system, who have nothing."""
+    zero = pl.lit(0, dtype=pl.Int64)
+    commissioners = money.lazy().select(
+        "year", pl.lit("commissioner").alias("role"), "allocation_pence",
+        organisation_code="commissioner_code", cost_pence="other_cost_pence",
+    )  # fmt: skip
+    payers = outside.lazy().select(
+        "year", pl.lit("payer").alias("role"), zero.alias("allocation_pence"),
+        organisation_code="subject_code", cost_pence=zero,
+    )  # fmt: skip
+    return pl.concat([commissioners, payers])
 
 
 def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
@@ -330,11 +330,13 @@ def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
 
 def bodies_between(payments: pl.DataFrame, outturns: pl.DataFrame) -> pl.DataFrame:
     """Bodies that pay and give no care themselves: option, activity_case, year, organisation_code, in every year of the outturns."""
-    known = outturns.get_column("provider").unique().implode()
-    bodies = payments.filter((pl.col("payer_role") == "provider") & ~pl.col("commissioner_code").is_in(known))
-    years = outturns.select("year").unique()
-    names = bodies.select("option", "activity_case", organisation_code="commissioner_code").unique()
-    return names.join(years, how="cross").select("option", "activity_case", "year", "organisation_code")
+    known, years = (sorted(set(outturns.get_column(name).to_list())) for name in ("provider", "year"))
+    paying = (pl.col("payer_role") == "provider") & ~pl.col("commissioner_code").is_in(known)
+    key = ["option", "activity_case", "commissioner_code"]
+    bodies = payments.lazy().filter(paying).select(key).unique().collect(engine=ENGINE)
+    rows = [(option, case, year, body) for option, case, body in sorted(bodies.iter_rows()) for year in years]
+    names = ("option", "activity_case", "year", "organisation_code")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def _further(further: Frame[FurtherCost] | None) -> pl.DataFrame:
@@ -369,7 +371,7 @@ def position_bridge(
     return PositionBridge.validate(pl.concat(parts))
 
 
-def _lines(movements: pl.DataFrame, role: str) -> pl.DataFrame:
+def _lines(movements: pl.LazyFrame, role: str) -> pl.DataFrame:
     """Movements one after the other, each with the sum of it and all before it."""
     per = ["option", "activity_case", "year", "subject_code"]
     return (
@@ -380,25 +382,27 @@ def _lines(movements: pl.DataFrame, role: str) -> pl.DataFrame:
             pl.lit(role).alias("subject_kind"),
         )
         .select(*PositionBridge.columns())
+        .collect(engine=ENGINE)
     )
 
 
-_Openings = tuple[pl.DataFrame, tuple[tuple[str, str], ...]]
+_Openings = tuple[pl.LazyFrame, tuple[tuple[str, str], ...]]
 
 
 def _movements(
     payments: Frame[Payment], money: Frame[CommissionerMoney], role: str, openings: _Openings, further: pl.DataFrame
-) -> pl.DataFrame:
+) -> pl.LazyFrame:
     """Signed movements of every organisation of a role, with their place in the bridge."""
     sign = 1 if role == "provider" else -1
     cases, fixed = openings
     start = ["option", "activity_case", "year", "subject_code"]
     key = ["option", "year", "subject_code", "contract", "term_number"]
-    pays = payments.filter(pl.col("payer_role") == role).rename({"commissioner_code": "subject_code"})
+    every = payments.lazy()
+    pays = every.filter(pl.col("payer_role") == role).rename({"commissioner_code": "subject_code"})
     if role == "provider":  # a body that stands between pays, too
         names = [*start, "contract", "term_number", "term", "kind", "amount_pence"]
         own = pays.with_columns(-pl.col("amount_pence")).select(names)
-        pays = pl.concat([payments.rename({"provider_code": "subject_code"}).select(names), own])
+        pays = pl.concat([every.rename({"provider_code": "subject_code"}).select(names), own])
     sums = pays.group_by(*start, "contract", "term_number", "term", "kind").agg(pl.col("amount_pence").sum())
     of_contracts = sums.filter(pl.col("kind") == "contract")
     at_plan = of_contracts.filter(pl.col("activity_case") == PLAN).select(*key, at_plan="amount_pence")
@@ -439,7 +443,7 @@ def _movements(
     buyers = money.get_column("commissioner_code").unique().implode()
     of_buyers = pl.col("provider_code").is_in(buyers)
     whose = {"provider": ~of_buyers, "commissioner": of_buyers}.get(role, pl.lit(value=False))
-    added = further.filter(whose).select(
+    added = further.lazy().filter(whose).select(
         "option", "activity_case", "year", pl.col("provider_code").alias("subject_code"),
         pl.lit(3, dtype=pl.Int64).alias("place"), pl.col("kind").alias("contract"),
         pl.lit(0, dtype=pl.Int64).alias("term_number"), "name", (-pl.col("cost_pence")).alias("amount_pence"),
@@ -451,27 +455,31 @@ def _openings(
     payments: Frame[Payment], outturns: pl.DataFrame, money: Frame[CommissionerMoney], role: str, payers: pl.DataFrame
 ) -> _Openings:
     """What each organisation of a role begins with in every option and case, and the names of those lines."""
-    tries = payments.select("option", "activity_case").unique()
+    tries = payments.lazy().select("option", "activity_case").unique()
     if role == "provider":
-        cost = outturns.group_by("activity_case", "year", subject_code="provider").agg(
-            pl.col("plan_value_pence", "plan_cost_pence", "actual_cost_pence").sum()
+        cost = (
+            outturns.lazy()
+            .group_by("activity_case", "year", subject_code="provider")
+            .agg(pl.col("plan_value_pence", "plan_cost_pence", "actual_cost_pence").sum())
         )
         plan = cost.with_columns(
             (-pl.col("plan_cost_pence")).alias("second"),
             (pl.col("plan_cost_pence") - pl.col("actual_cost_pence")).alias("third"),
         ).rename({"plan_value_pence": "first"})
         nothing = [pl.lit(0, dtype=pl.Int64).alias(name) for name in ("first", "second", "third")]
-        between = bodies_between(payments, outturns).rename({"organisation_code": "subject_code"}).with_columns(nothing)
+        subject = pl.col("organisation_code").alias("subject_code")
+        columns = ["option", "activity_case", "year"]
+        between = bodies_between(payments, outturns).lazy().select(*columns, subject, *nothing)
         sold = tries.join(plan, on="activity_case", how="left")
-        return pl.concat([sold.select(between.columns), between]), (
+        return pl.concat([sold.select(*columns, "subject_code", "first", "second", "third"), between]), (
             ("first", "plan income"), ("second", "cost of planned activity"),
             ("third", "cost of activity that differs from plan"),
         )  # fmt: skip
     if role == "payer":
         zero = pl.lit(0, dtype=pl.Int64)
-        outside = payers.with_columns(zero.alias("first"))
+        outside = payers.lazy().with_columns(zero.alias("first"))
         return tries.join(outside, how="cross"), (("first", "allocation: none in the system"),)
-    plan = money.select(
+    plan = money.lazy().select(
         "year", subject_code="commissioner_code", first="allocation_pence", second=-pl.col("planned_pence"),
         third=-pl.col("other_cost_pence"),
     )  # fmt: skip

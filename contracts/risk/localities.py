@@ -95,14 +95,22 @@ def settled(steps: Steps, result: pl.Expr, rows: pl.DataFrame, spend: Floats, fi
 
 
 def _check_spend(contract: Contract, spend: Floats, first: int) -> None:
-    least = contract.input_map()["spend_pence"].at_least if "spend_pence" in contract.input_map() else None
-    if least is not None and spend.min() < float(least):
-        place, draw = np.unravel_index(int(spend.argmin()), spend.shape)
-        message = (
-            f"contract {contract.id}, draw {first + int(draw) + 1:,}, locality {int(place) + 1}: found spend_pence of "
-            f"{spend.min():,.0f}; expected at least {least}. Lower the spread of the uncertainty, or raise the plan."
-        )
-        raise ContractError(message)
+    """Refuse draws in which a locality's spend is below or above what the contract takes."""
+    given = contract.input_map().get("spend_pence")
+    if given is None:
+        return
+    for limit, worst, words in (
+        (given.at_least, int(spend.argmin()), "at least"),
+        (given.at_most, int(spend.argmax()), "at most"),
+    ):
+        place, draw = np.unravel_index(worst, spend.shape)
+        found = float(spend[place, draw])
+        if limit is not None and (found < float(limit) if words == "at least" else found > float(limit)):
+            message = (
+                f"contract {contract.id}, draw {first + int(draw) + 1:,}, locality {int(place) + 1}: found spend_pence of "
+                f"{found:,.0f}; expected {words} {limit}. Lower the spread of the uncertainty, or raise the plan."
+            )
+            raise ContractError(message)
 
 
 def passed(

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -37,8 +38,7 @@ class Load:
 
     def percentile(self, percent):
         """The time within which so many of a hundred requests were answered (nearest rank), in milliseconds."""
-        ordered = sorted(self.milliseconds)
-        return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+        return within(self.milliseconds, percent)
 
 
 @dataclass
@@ -97,12 +97,96 @@ def load(port, asks, key, *, connections, requests, warm_up=0):
     return Load(requests / (time.perf_counter() - began), times, bodies)
 
 
+@dataclass
+class Mixed:
+    """What was measured of reads and posts together: how long each took in milliseconds, and how many seconds it went on."""
+
+    reads: list[float]
+    posts: list[float]
+    seconds: float
+
+
+def reads_with_posts(port, asks, key, body_of, *, connections, seconds, every):
+    """Send the asks in turn for so many seconds, and on each connection a post of a settlement in place of each `every`th.
+
+    Args:
+        port: where the service is.
+        asks: what is read.
+        key: whose requests they are.
+        body_of: the body of the post of a number.
+        connections: how many have a request under way at any time.
+        seconds: how long.
+        every: how seldom something is posted.
+
+    Raises:
+        AssertionError: a read is no 200, or a post no 202.
+    """
+    texts = [_text(port, ask, key) for ask in asks]
+    found, posted, sent = Mixed([], [], 0.0), 0, {}
+    began = time.perf_counter()
+
+    def send(connection):
+        nonlocal posted
+        count = sent[connection.socket] = sent.get(connection.socket, len(sent)) + 1
+        connection.got, connection.whole, is_post = bytearray(), 0, count % every == 0
+        connection.ask = POST if is_post else asks[count % len(asks)]
+        if is_post:
+            posted += 1
+            text = _post_text(port, key, body_of(posted))
+        else:
+            text = texts[count % len(texts)]
+        connection.began = time.perf_counter()
+        connection.socket.sendall(text)
+
+    with selectors.DefaultSelector() as selector:
+        for _ in range(connections):
+            opened = _Connection(socket.create_connection((HOST, port)))
+            opened.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(opened.socket, selectors.EVENT_READ, opened)
+            send(opened)
+        while selector.get_map():
+            for ready, _ in selector.select(60):
+                connection = ready.data
+                if not _is_whole(connection, b"202" if connection.ask is POST else b"200"):
+                    continue
+                now = time.perf_counter()
+                (found.posts if connection.ask is POST else found.reads).append((now - connection.began) * 1000)
+                if now - began < seconds:
+                    send(connection)
+                else:
+                    selector.unregister(connection.socket)
+                    connection.socket.close()
+    found.seconds = time.perf_counter() - began
+    return found
+
+
+POST = Ask("/v1/settlements")
+"""What is posted."""
+
+
+def within(milliseconds, percent):
+    """The time within which so many of a hundred were answered (nearest rank)."""
+    ordered = sorted(milliseconds)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def _post_text(port, key, body):
+    lines = [
+        f"POST {POST.path} HTTP/1.1",
+        f"Host: {HOST}:{port}",
+        "Content-Type: application/json",
+        f"X-API-Key: {key}",
+    ]
+    lines += [f"Idempotency-Key: {uuid.uuid4().hex}", f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
 def _text(port, ask, key):
     lines = [f"GET {ask.path} HTTP/1.1", f"Host: {HOST}:{port}", f"Accept: {ask.accept}", f"X-API-Key: {key}", "", ""]
     return "\r\n".join(lines).encode()
 
 
-def _is_whole(connection):
+def _is_whole(connection, status=b"200"):
     """Whether the answer is there, once what has come is read."""
     part = connection.socket.recv(1 << 18)
     assert part, f"{connection.ask}: the server closed the connection"
@@ -112,7 +196,7 @@ def _is_whole(connection):
         if end < 0:
             return False
         head = bytes(connection.got[:end]).lower()
-        assert head.startswith(b"http/1.1 200"), f"{connection.ask}: {head.splitlines()[0]}"
+        assert head.startswith(b"http/1.1 " + status), f"{connection.ask}: {head.splitlines()[0]}"
         connection.body_at = end + 4
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
         connection.whole = connection.body_at + int(length)

@@ -61,7 +61,7 @@ def test_growth_moves_the_headline_and_nothing_is_kept(site):
     assert "With growth +1% the localities have £15.4m more in 2018/19 than in the run" in words(more)
     wrong = site.analyst.get("/what-if?growth=lots")
     assert wrong.status_code == 422
-    assert "expected a number of percent" in words(wrong)
+    assert "expected a percentage such as 1.5" in words(wrong)
 
 
 def test_work_that_was_asked_for_twice_by_one_form_is_one_job(site):

@@ -134,7 +134,8 @@ def party_summary(
         names: names of organisations by code, where they are to stand instead.
     """
     first, named = str(document.first_year), names or {}
-    rows = frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
+    every_row = frames["party_chance"].filter(pl.col("year") == first)
+    rows = every_row.filter(pl.col("sd_pence") > 0)
     layers = frames["party_layer"].filter(pl.col("year") == first, pl.col("layer") != "together")
     out = []
     for role in PARTY_ROLES:
@@ -143,7 +144,7 @@ def party_summary(
         for option in document.options:
             mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role).sort("miss", "organisation_code")
             if mine.is_empty():
-                still.append(option.title)
+                still.append((option.id, option.title))
                 continue
             low, high = (
                 f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})"
@@ -154,12 +155,22 @@ def party_summary(
             continue
         every = not still and len(alike) == 1
         said = [f"{chance} under {'every option' if every else listed(titles)}" for chance, titles in alike.items()]
-        none = f"; under {listed(still)} chance moves nothing of theirs" if still else ""
+        none = "".join(
+            f"; under {title} chance moves nothing of theirs{_certain(every_row, option, role)}"
+            for option, title in still
+        )
         out.append(
             f"A {role}'s chance of missing its control total of {first} runs {'; '.join(said)}"
             f"{_because(layers.filter(pl.col('role') == role))}{none}."
         )
     return out
+
+
+def _certain(rows: pl.DataFrame, option: str, role: str) -> str:
+    """How many parties of a role miss their totals whatever happens under an option, in words; of those that have money."""
+    mine = rows.filter(pl.col("option") == option, pl.col("role") == role, pl.col("size_pence") > 0)
+    lost = mine.filter(pl.col("miss") > 0.5).height
+    return f", and {lost} of {mine.height} miss theirs whatever happens" if lost else ", and none misses its own"
 
 
 def _because(layers: pl.DataFrame) -> str:

@@ -22,11 +22,11 @@ def home(request: Request) -> Response:
     is_first = caller.means == "local"
     if named is None and service.store.newest("run") is None:
         return page("home.html", request, title="Home", seen=None, questions=(), tasks=tasks, can_start=can_start,
-                    scenarios=scenarios, once=new_once(), is_first=is_first)  # fmt: skip
+                    scenarios=scenarios, once=new_once(), is_first=is_first, can_issue=may(request, "POST", "/v1/keys"))  # fmt: skip
     seen = run_of(request, named)
     questions, is_waiting = questions_of(request, seen)
     return page("home.html", request, title="Home", seen=seen, questions=questions, tasks=tasks, can_start=can_start,
-                scenarios=scenarios, once=new_once(), is_first=is_first, refresh=3 if is_waiting else None)  # fmt: skip
+                scenarios=scenarios, once=new_once(), is_first=is_first, can_issue=False, refresh=3 if is_waiting else None)  # fmt: skip
 
 
 def _tasks(request: Request) -> list[tuple[str, str, str]]:

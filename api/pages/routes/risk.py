@@ -145,7 +145,9 @@ def party_words(rows: pl.DataFrame, material: Material, year: str) -> tuple[str,
     """Who is likeliest to miss a total as things are, how that differs between options, and the code of who."""
     base = material.facts.get("base", "")
     base = base if base in rows["option"] else str(rows["option"].sort()[0])
-    now = rows.filter(pl.col("option") == base).sort("miss", "organisation_code", descending=[True, False])
+    now = rows.filter(pl.col("option") == base).sort(
+        "miss", "p50_pence", "organisation_code", descending=[True, False, False]
+    )
     worst = now.row(0, named=True)
     lead = (
         f"{material.name(worst['organisation_code'])} is most likely to miss its total in {year}: {in_ten(worst['miss'])} under "
@@ -154,7 +156,7 @@ def party_words(rows: pl.DataFrame, material: Material, year: str) -> tuple[str,
     )
     said = []
     for role in ("commissioner", "provider"):
-        mine = rows.filter(pl.col("role") == role)
+        mine = rows.filter(pl.col("role") == role, (pl.col("size_pence") > 0) | (pl.col("sd_pence") > 0))
         if mine.is_empty():
             continue
         counts = [(option, int((mine.filter(pl.col("option") == option)["miss"] > 0.5).sum()), mine.filter(pl.col("option") == option).height)

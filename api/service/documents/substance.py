@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from api.service.documents.kinds import SHIPPED
 from api.service.store import Store
@@ -10,6 +11,9 @@ from capitation.records.identity import canonical, digest, plain
 
 LABELS = frozenset({"id", "title", "about", "version", "source", "licence", "owner", "notes"})
 """Parts of a document that name or describe it, and that no figure follows from."""
+
+WORDS = frozenset({"title", "about", "owner", "notes"})
+"""Parts that say nothing but words wherever they stand."""
 
 MOST_KEPT = 20_000
 
@@ -23,7 +27,18 @@ def substance(text: str) -> str:
         A scenario and its copy under another id and title have one.
     """
     content = plain(text)
-    return digest(canonical({name: value for name, value in content.items() if name not in LABELS}))
+    return digest(canonical({name: _without_words(value) for name, value in content.items() if name not in LABELS}))
+
+
+def _without_words(content: Any) -> Any:  # noqa: ANN401  # any plain content
+    """A part of a document without texts that are words about it, so that a changed remark makes no other document of it."""
+    if isinstance(content, dict):
+        return {
+            name: _without_words(value)
+            for name, value in content.items()
+            if name not in WORDS or not isinstance(value, str | None)
+        }
+    return [_without_words(each) for each in content] if isinstance(content, list) else content
 
 
 def authors_of_the_like(store: Store, digests: Iterable[str]) -> set[str]:

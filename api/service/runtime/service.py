@@ -138,9 +138,10 @@ class Service:
             return False
         if self.hidden(kind, result_id) != NOBODY:
             return True
-        names = [name for name in self.store.frame_names(kind, result_id) if name in KINDS[kind].people]
+        ruled = {*KINDS[kind].people, *KINDS[kind].for_others}
+        names = [name for name in self.store.frame_names(kind, result_id) if name in ruled]
         shown = [self.seen(kind, result_id, name, self.approver) for name in names]
-        return any(each is not None and each[0].get_column(MARK).any() for each in shown)
+        return any(each is not None and MARK in each[0].columns and each[0].get_column(MARK).any() for each in shown)
 
     def _hidden(self, kind: str, result_id: str) -> HiddenPeople:
         smallest, found = self.settings.smallest_shown, NOBODY

@@ -19,6 +19,7 @@ from api.service.records.hidden import (
     without_small_content,
     without_small_parts,
 )
+from api.service.records.job_kind import stored_frame
 from api.service.security.access import Caller
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
 from api.service.security.visibility import content_seen, seen
@@ -473,3 +474,16 @@ def test_the_account_of_a_body_with_few_on_its_lists_has_no_money_to_divide_by_a
     }  # fmt: skip
     (other,) = shown.filter(organisation_code="X-OTHER").to_dicts()
     assert (other["is_suppressed"], other["rate_pence"], other["listed_persons"]) == (False, 112_911, 9_900.0)
+
+
+@pytest.mark.parametrize(("units", "is_hidden"), [([3.0, 900.0], True), ([800.0, 900.0], False)])
+def test_a_workbook_with_small_numbers_of_a_mix_is_for_those_who_make_runs(served, units, is_hidden):
+    line = pl.DataFrame(
+        {"year": ["2018/19"] * 2, "solution": ["a", "b"], "title": ["A", "B"], "avoided_units": units, "cost_released_pence": [10_000, 20_000]}
+    )  # fmt: skip
+    store, service = served.service.store, served.service
+    store.ask("plan job", "plan", "{}", "ann")
+    job = store.claim("worker", 60, 5)
+    assert store.finish(job, "worker", "f" * 16, "{}", {"mix_line": stored_frame("mix_line", line)})
+    assert service.hides("plan", "f" * 16, FINANCE) is is_hidden
+    assert not service.hides("plan", "f" * 16, Caller("x", SYSTEM, "analyst", frozenset(), "key"))

@@ -228,6 +228,20 @@ def test_a_contract_that_pays_whatever_happens_has_no_risk_to_design(pack, tmp_p
         read_family(tmp_path / "shares.toml")
 
 
+@pytest.mark.parametrize(
+    ("end", "limit", "words"), [("at_most", 1, "at most 1"), ("at_least", 10**12, "at least 1000000000000")]
+)
+def test_spend_that_a_contract_does_not_take_is_refused_with_draw_and_value(end, limit, words, pack):
+    content = tomllib.loads(pack.path("families/corridor.toml").read_text(encoding="utf-8"))
+    spend = next(each for each in content["contract"]["inputs"] if each["name"] == "spend_pence")
+    spend[end] = limit
+    family = TermFamily.model_validate({**content, "layers": ["chance"]})
+    drawn = simulate(model([book([40_000.0])], by_person()), Request(8, 1))
+    trial = Trial(family, parse_contract(family.contract), drawn)
+    with pytest.raises(ContractError, match=rf"draw \d, locality 1: found spend_pence of [\d,]+; expected {words}\."):
+        trial.passed({"width": 0.01, "beyond_share": 0.2})
+
+
 def test_a_run_of_another_scenario_is_refused(pack, blmk_run):
     family, contract = read_family(pack.path("families/shares.toml"))
     other = family.model_copy(update={"scenario": "elsewhere"})
