@@ -45,7 +45,7 @@ def moved_between_commissioners(run: Run, pack: DataPack, year: str) -> list[str
         if losing:
             said.append(
                 f"Between commissioners, {stream.stream} {year}: against their published allocations this moves "
-                f"{', '.join(losing)}: {', '.join(gaining)}. That needs the consent of whoever gives it up."
+                f"{', '.join(losing)}: {', '.join(gaining)}. That needs the consent of those who give it up."
             )
     return [sentence for sentence in said if sentence]
 
@@ -74,7 +74,7 @@ def _pooling(stream: str, year: str, rows: pl.DataFrame, names: dict[str, str]) 
     head = f"Commissioners keep their own allocations of {stream} in {year}; pooled, pace of change would move "
     if rows.get_column("is_pooled").any():
         head = f"Commissioners pool {stream} in {year}: against their own allocations this moves "
-    return f"{head}{', '.join(giving)}: {', '.join(getting)}. That needs the consent of whoever gives it up."
+    return f"{head}{', '.join(giving)}: {', '.join(getting)}. That needs the consent of those who give it up."
 
 
 def _size(entry: tuple[str, int]) -> tuple[int, str]:

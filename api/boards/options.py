@@ -46,7 +46,7 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
         soft_wrap=True,
     )
     for row in run.frame("set_aside").iter_rows(named=True):
-        console.print(f"To know: {row['subject']} (£{row['amount'] / 1e6:,.1f}m over all years). {row['reason']}", style="dim", soft_wrap=True)  # fmt: skip
+        console.print(f"To note: {row['subject']} (£{row['amount'] / 1e6:,.1f}m over all years). {row['reason']}", style="dim", soft_wrap=True)  # fmt: skip
 
 
 def show_differences(run: Run, document: ContractOptions, pack: DataPack) -> None:

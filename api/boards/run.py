@@ -212,7 +212,7 @@ def _notes(run: Run, pack: DataPack, year: str) -> None:
             if row["subject"].endswith("not modelled") or row["unit"] == "pounds"
             else ""
         )
-        console.print(f"To know: {row['subject'].rstrip('.')}{amount}{why}.", style="dim", soft_wrap=True, markup=False)
+        console.print(f"To note: {row['subject'].rstrip('.')}{amount}{why}.", style="dim", soft_wrap=True, markup=False)
 
 
 def _printed_totals(run: Run) -> None:

@@ -85,7 +85,7 @@ def _components(
     except SourceError as error:
         if practices is not None:
             raise
-        message = f"{error.message}. Where the components stand in another file, name it with --practices"
+        message = f"{error.message}. If the components are in another file, name it with --practices"
         raise SourceError(message, error.faults) from error
 
 

@@ -40,7 +40,7 @@ def read_template(path: Path, out: Path, pack: DataPack) -> list[Path]:
     if len(faults):
         back = path.with_name(f"{path.stem}-faults.xlsx")
         write_template(template, rows, back, wrong)
-        faults.raise_if_any(SourceError, f"{path}: cannot be read; each fault stands beside its cell in {back}")
+        faults.raise_if_any(SourceError, f"{path}: cannot be read; each fault is shown beside its cell in {back}")
     files = template.files(rows, pack)
     places = written(files, out)
     write_all_whole({place: partial(_write, text) for place, text in zip(places, files.values(), strict=True)})
@@ -145,4 +145,4 @@ def _said(value: object, formula: object) -> tuple[str, str]:
     if isinstance(value, float):
         return (f"{Decimal(repr(value)):f}".rstrip("0").rstrip(".") if value != int(value) else str(int(value))), ""
     text = str(value).strip()
-    return text, "a value; the cell holds a spreadsheet error" if text.startswith("#") else ""
+    return text, "a value; the cell contains a spreadsheet error" if text.startswith("#") else ""

@@ -227,7 +227,7 @@ def _as_page(line: str) -> str:
         ),
         (
             "`capitation assumptions RUN` updates it in a few minutes",
-            "whoever runs the service can work it out again",
+            "the service's operator can work it out again",
         ),
     ):
         line = line.replace(command, words)

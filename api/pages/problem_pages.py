@@ -12,7 +12,7 @@ from api.service.security.addresses import PUBLIC
 
 NEXT = {
     "unauthorised": "Sign in with the key you were given, or open the address printed when the service started.",
-    "forbidden": "Your key does not allow this. Sign in with another key, or ask whoever gave it to you.",
+    "forbidden": "Your key does not allow this. Sign in with another key, or ask the person who gave it to you.",
     "not-found": "Check the address, or start again from Home. Results are listed under Jobs.",
     "unknown-name": "Check the name, or choose one from the list it belongs to.",
     "not-approved": "Ask an approver to approve the result first; its page has the form.",

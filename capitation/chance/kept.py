@@ -63,12 +63,12 @@ def resumed(state: Path, name: str, out: Floats, beside: dict[str, Floats] | Non
         fits = positions.shape == (*out.shape[:-1], done) and positions.dtype == out.dtype and done <= out.shape[-1]
         fits = fits and all(values.shape[-1:] == (done,) for values in more.values())
     except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        message = f"{state}: found no state of a simulation ({error}); remove the file to begin anew"
+        message = f"{state}: found no state of a simulation ({error}); remove the file to start again"
         raise SourceError(message) from error
     if about["simulation"] != name or not fits:
         message = (
             f"{state}: found the state of another simulation (plan, uncertainties, draws or seed differ); "
-            "expected that of this one. Remove the file to begin anew, or name another"
+            "expected that of this one. Remove the file to start again, or name another"
         )
         raise SourceError(message)
     out[..., :done] = positions

@@ -243,7 +243,7 @@ def _refuse_duplicates(found: int, rows: int, double: pl.DataFrame, register: Re
         return
     shutil.rmtree(work, ignore_errors=True)
     faults = [
-        Fault(f"practice {code}", f"{count:,} row(s) of persons who stand in the register before", "each person once")
+        Fault(f"practice {code}", f"{count:,} row(s) of persons already in the register", "each person once")
         for code, count in double.head(MOST_SHOWN).iter_rows()
     ]
     raise SourceError(
@@ -257,7 +257,7 @@ def _notes(about: dict[str, Any]) -> tuple[str, ...]:
     notes = []
     if about["duplicates"]:
         notes.append(
-            f"{about['duplicates']:,} row(s) are of persons who stand in the register before; they are counted, as lists count them, "
+            f"{about['duplicates']:,} row(s) are of persons already in the register; they are counted, as lists count them, "
             "and duplicates.csv lists them by practice"
         )
     return tuple(notes)

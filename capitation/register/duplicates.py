@@ -107,7 +107,7 @@ def _mixed(numbers: Numbers) -> Numbers:
 
 
 def duplicates_by_practice(found: Sequence[Numbers], register: Register) -> pl.DataFrame:
-    """Rows of persons who stand in the register before, by practice; practices without one are left out."""
+    """Rows of persons already in the register, by practice; practices without one are left out."""
     total = sum(found, start=np.zeros(register.codes.practices.height, dtype=np.int64))
     return (
         pl.DataFrame({"practice_code": register.codes.practices["practice_code"], "duplicates": total})

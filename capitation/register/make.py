@@ -119,7 +119,7 @@ def make(
     if not 0 <= seed < 2**32:
         faults.add("--seed", str(seed), "a whole number from 0 to 4,294,967,295")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        faults.add(str(out), "something that stands there", "a new folder", "Remove it, or write to another.")
+        faults.add(str(out), "something already there", "a new folder", "Remove it, or write to another.")
     faults.raise_if_any(SourceError, "no register was made")
     practices = max(1, round(persons / LIST))
     areas = max(1, round(persons / AREA))

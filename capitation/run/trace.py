@@ -141,7 +141,7 @@ class Context:
             if name in self.run.frames and (lost := schema.columns().keys() - set(self.run.frame(name).columns))
         ]
         if lacking:
-            raise SourceError(f"{self.run} was made by other code and cannot be traced by this; make it anew", lacking)
+            raise SourceError(f"{self.run} was made by other code and cannot be traced by this; make it again", lacking)
 
     def rows(self, table: str, **match: str) -> list[dict[str, Any]]:
         """Rows of a table whose columns equal the given values, in the table's order."""

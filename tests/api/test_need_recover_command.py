@@ -68,7 +68,7 @@ def test_the_components_may_stand_in_another_file(capitation, apart):
     ("more", "said"),
     [
         ([], "found no column 'year'; expected one year to use"),
-        (["--year", "2023/24"], "Where the components stand in another file, name it with --practices"),
+        (["--year", "2023/24"], "If the components are in another file, name it with --practices"),
         (["--year", "2019/20"], "found the year 2019/20; expected one whose formula takes a cost index by area"),
         (["--year", "2023/24", "--formula", "core-2024-25"], "expected a year of 2024/25"),
         (["--year", "2023/24", "--column", "Final"], "no column 'Final'"),

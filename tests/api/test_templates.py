@@ -73,7 +73,7 @@ WRONGS = [
     ("lists", {"C2": -1}, "cell C2: found '-1'; expected a number that is not negative"),
     ("lists", {"B4": None}, "cell B4: found an empty cell; expected something"),
     ("lists", {"B3": "E81001"}, "cell B3: found 'E81001'; expected each year and practice code once; row 2 has it"),
-    ("lists", {"C2": "#N/A"}, "cell C2: found '#N/A'; expected a value; the cell holds a spreadsheet error"),
+    ("lists", {"C2": "#N/A"}, "cell C2: found '#N/A'; expected a value; the cell contains a spreadsheet error"),
     ("lists", {"C2": "=1+1"}, "cell C2: found '=1+1'; expected a value; open the file in Excel and save it"),
     ("lists", {"C2": True}, "cell C2: found 'True'; expected a word or a number"),
     ("lists", {"C1": "Persons"}, "row 1: found no such column; expected a column 'Registered persons'"),

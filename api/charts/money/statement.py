@@ -49,7 +49,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     state = "breaks even" if end == 0 else f"ends with a {'surplus' if end > 0 else 'deficit'} of {amount(abs(end))}"
     title = f"{who} {state} in {year} under {how}"
     subtitle = f"From what it is given to its position, {material.name(case).lower()}, £ million"
-    source = f"Source: {material.origin('position_bridge')}. Worked out from the contract option's terms; what is assumed stands in its document."
+    source = f"Source: {material.origin('position_bridge')}. Worked out from the contract option's terms; what is assumed is in its document."
     alt = f"Waterfall: {'; '.join(f'{s.label}: {amount(s.pence) if s.is_total else signed(s.pence)}' for s in steps)}."
     return figure_of("statement", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
 

@@ -67,9 +67,8 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     shown = rows.filter(pl.col("span") > 0).head(_MOST) if first["span"] else rows.head(1)
     still = rows.height - rows.filter(pl.col("span") > 0).height
     subtitle = "Position as each assumption alone goes from the low to the high end of its range, £ million"
-    source = (
-        f"Source: {material.origin('tested_range')}. Every row is assumed; ranges stand in the document of options."
-        + (f" {still} other assumptions move nothing." if still else "")
+    source = f"Source: {material.origin('tested_range')}. Every row is assumed; ranges are in the options document." + (
+        f" {still} other assumptions move nothing." if still else ""
     )
     bars: list[Range] = [
         (name, r["at_low_pence"], r["position_pence"], r["at_high_pence"])

@@ -82,7 +82,7 @@ def new(
         f"{streams}, {made.scenario.years[0]} to {made.scenario.years[-1]}"
     )
     for note in made.notes:
-        typer.echo(f"To know: {note}.")
+        typer.echo(f"To note: {note}.")
     typer.echo(f"written: {folder}")
     typer.echo("Next:")
     typer.echo(f"  capitation check --data {folder}")

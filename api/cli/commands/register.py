@@ -127,7 +127,9 @@ def weigh_command(
     write_frame(found.rows, out)
     notes = list(weighed.tables.notes)
     if found.left_out:
-        notes.append(f"{found.left_out} row(s) are left out: fewer than {smallest_shown} persons, or beside such a row")
+        notes.append(
+            f"{found.left_out} row(s) are left out: fewer than {smallest_shown} persons, or next to such a row"
+        )
     if as_json:
         whole = {"persons": found.persons, "rows": found.rows.height, "left_out": found.left_out}
         print_json({"formula": chosen.id, **whole, "hash": weighed.hash, "notes": notes, "out": out})

@@ -61,9 +61,9 @@ def run(
         topics = Counter(name.partition(".")[0] for name in unread)
         many = ", ".join(f"{topic} ({count})" for topic, count in topics.items())
         typer.echo(
-            f"To know: {len(unread)} parameters of the pack change no figure of this run: {many}; --json names them."
+            f"To note: {len(unread)} parameters of the pack change no figure of this run: {many}; --json names them."
         )
     if same is not None:
-        typer.echo(f"To know: no figure moved since run {same[0]}, though these inputs changed: {', '.join(same[1])}.")
+        typer.echo(f"To note: no figure moved since run {same[0]}, though these inputs changed: {', '.join(same[1])}.")
     for path in written:
         typer.echo(f"written: {path}")

@@ -95,7 +95,7 @@ expected = { payment_pence = [1836000000, 1800000000, 1728000000] }
 """
 
 SOLUTION = """\
-# A solution: one investment that moves care to another place. Amounts are for the whole system at full scale; what a figure
+# A solution: one investment that moves care to another setting. Amounts are for the whole system at full scale; what a figure
 # rests on stands beside it: a source of the pack with its place there, or an owner and marks of an assumption.
 id = "@ID@"
 title = "Care at home"

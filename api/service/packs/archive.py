@@ -256,7 +256,7 @@ def _clashes(names: Sequence[str]) -> Iterator[tuple[str, Fault]]:
         shown_name = _short(name)
         first = files.setdefault(_mark(name), "")
         if first:
-            found = "a name that stands twice" if first == name else f"a name like {_short(first)!r} but for case"
+            found = "a name that appears twice" if first == name else f"a name like {_short(first)!r} but for case"
             yield name, Fault(shown_name, found, "each name once")
         files[_mark(name)] = name
         for above in _folders(name):

@@ -33,12 +33,12 @@ def resumed_search(state: Path, name: str, trials: Sequence[Trial]) -> int:
         tried = [{str(key): tuple(map(float, found)) for key, found in each.items()} for each in kept["tried"]]
         of = kept["design"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{state}: found no state of a design ({error}); remove the file to begin anew"
+        message = f"{state}: found no state of a design ({error}); remove the file to start again"
         raise SourceError(message) from error
     if of != name or len(tried) != len(trials):
         message = (
             f"{state}: found the state of another design (family, plan, uncertainties, draws or seed differ); "
-            "expected that of this one. Remove the file to begin anew, or name another"
+            "expected that of this one. Remove the file to start again, or name another"
         )
         raise SourceError(message)
     for trial, memory in zip(trials, tried, strict=True):

@@ -232,7 +232,7 @@ def test_a_name_that_is_not_the_same_everywhere_is_refused(tmp_path, name, words
 @pytest.mark.parametrize("bytes_given", [1, 60])
 def test_a_name_that_stands_twice_is_refused(tmp_path, bytes_given):
     twice = [*SOUND.items(), ("a.txt", b"x" * bytes_given), ("a.txt", b"other")]
-    only(zipped(twice), tmp_path, "a.txt: found a name that stands twice; expected each name once")
+    only(zipped(twice), tmp_path, "a.txt: found a name that appears twice; expected each name once")
 
 
 @pytest.mark.parametrize(

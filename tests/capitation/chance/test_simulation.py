@@ -82,7 +82,7 @@ def test_a_state_of_another_simulation_or_no_state_at_all_is_refused(lines, tmp_
     with pytest.raises(SourceError, match="found the state of another simulation"):
         simulate(lines, Request(DRAWS, 12), SimulationWork(state=state))
     state.write_bytes(state.read_bytes()[:200])
-    with pytest.raises(SourceError, match="remove the file to begin anew"):
+    with pytest.raises(SourceError, match="remove the file to start again"):
         simulate(lines, Request(DRAWS, 11), SimulationWork(state=state))
 
 

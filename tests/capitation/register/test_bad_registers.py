@@ -110,7 +110,7 @@ def test_duplicates_are_counted_and_listed_by_practice(copied, tmp_path):
     rows.write_parquet(copied / "persons" / "part-00009.parquet")
     built = build(read_register(copied), tmp_path / "cells", ONE)
     assert built.about["duplicates"] == 12
-    assert "12 row(s) are of persons who stand in the register before" in built.notes[0]
+    assert "12 row(s) are of persons already in the register" in built.notes[0]
     listed = pl.read_csv(tmp_path / "cells" / "duplicates.csv")
     assert listed["duplicates"].sum() == 12
     assert set(listed["practice_code"]) <= set(read_register(copied).codes.practices["practice_code"])
@@ -120,7 +120,7 @@ def test_too_many_duplicates_are_refused_by_practice(copied, tmp_path):
     shutil.copy(copied / "persons" / "part-00003.parquet", copied / "persons" / "part-00009.parquet")
     text = refused(copied, tmp_path)
     assert "found 6,000 duplicate rows of 30,000 (20.00%) in 4 practice(s); expected at most 0.10%" in text
-    assert "practice S00012: found 1,500 row(s) of persons who stand in the register before" in text
+    assert "practice S00012: found 1,500 row(s) of persons already in the register" in text
 
 
 def test_duplicates_are_found_in_any_number_of_turns(copied, tmp_path, monkeypatch):
