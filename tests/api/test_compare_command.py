@@ -22,7 +22,7 @@ def test_five_options_are_shown_for_all_organisations_and_years_and_written(capi
     for option in OPTIONS:
         assert f"{option}. Activity 5% above plan: positions" in answer.out
     for part in ("2016/17", "2020/21", "Who pays", "opening gap of", "NHS Luton CCG", "East of England Ambulance",
-                 "Milton Keynes Council", "NHS England, specialised", "Differences from Do minimum", "To know:"):  # fmt: skip
+                 "Milton Keynes Council", "NHS England, specialised", "Differences from Do minimum", "To note:"):  # fmt: skip
         assert part in answer.out, part
     (run_id,) = [p.name for p in tmp_path.iterdir() if (p / "frames").is_dir()]
     run = load_run(tmp_path / run_id)
