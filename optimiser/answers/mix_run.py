@@ -66,8 +66,8 @@ def drivers(outcome: Outcome) -> list[dict[str, object]]:
     within = mine.filter(pl.col("year") != AFTER)
     npv = answer.measure("npv")
     words = {
-        "savings": "savings that the solutions' own business cases promise",
-        "cost_saved": "cost that providers save (variable cost, and wards, theatres and clinics closed)",
+        "savings": "savings that solutions promise themselves",
+        "cost_saved": "cost that providers save: variable cost, and wards, theatres and clinics closed",
         "income": "income that providers lose",
         "support": "support to providers",
         "spend": "spend on the mix",
