@@ -46,6 +46,7 @@ ROOT = Path(__file__).parent.parent
 TOGETHER = {
     "PostgreSQL": r"\[(postgresql|on_small_postgresql_disk)",
     "the best mix": r"/test_(blmk_problem|under_contracts|demo_command)\.py::",
+    "options compared": r"/(options/test_(study|quality)|test_(comparisons|(body|compare|diff)_command)|pages/test_doing)\.py::",
 }
 """Groups of tests, by their ids, that one process runs, so that what they share is made once; the first that fits counts.
 All others stay with their file."""
@@ -53,9 +54,9 @@ All others stay with their file."""
 FIRST = (
     "PostgreSQL",
     "the best mix",
+    "options compared",
     *(f"tests/api/service/test_{name}.py" for name in ("pack_archive", "readme_calls", "serve_command", "openapi")),
     *(f"tests/api/service/test_{name}.py" for name in ("failures", "data_packs", "every_address", "connections")),
-    "tests/contracts/options/test_study.py",
     "tests/contracts/terms/test_laws.py",
     "tests/api/service/test_jobs.py",
     "tests/api/charts/test_charts.py",

@@ -273,7 +273,7 @@ def positions(
     added = _further(further).lazy().group_by(*group, organisation_code="provider_code")
     more = added.agg(pl.col("cost_pence").sum().alias("further_pence"))
     zero = pl.lit(0, dtype=pl.Int64)
-    opening = _begins_with(money, outside_payers(payments, money) if outside is None else outside)
+    opening = _openings_of_buyers(money, outside_payers(payments, money) if outside is None else outside)
     buyers = (
         tries.join(opening, how="cross")
         .join(paid, on=[*on, "role"], how="left", validate="1:1")
@@ -308,18 +308,18 @@ def positions(
     )
 
 
-def _begins_with(money: Frame[CommissionerMoney], payers: pl.DataFrame) -> pl.LazyFrame:
-    """What commissioners and payers outside the system have before any payment."""
+def _openings_of_buyers(money: Frame[CommissionerMoney], outside: pl.DataFrame) -> pl.LazyFrame:
+    """What commissioners have and spend before any contract, and payers outside the system, who have nothing."""
     zero = pl.lit(0, dtype=pl.Int64)
     commissioners = money.lazy().select(
         "year", pl.lit("commissioner").alias("role"), "allocation_pence",
         organisation_code="commissioner_code", cost_pence="other_cost_pence",
     )  # fmt: skip
-    outside = payers.lazy().select(
+    payers = outside.lazy().select(
         "year", pl.lit("payer").alias("role"), zero.alias("allocation_pence"),
         organisation_code="subject_code", cost_pence=zero,
     )  # fmt: skip
-    return pl.concat([commissioners, outside])
+    return pl.concat([commissioners, payers])
 
 
 def outside_payers(payments: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:

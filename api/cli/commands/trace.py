@@ -14,6 +14,7 @@ from capitation.run.formulas import FORMULAS
 from capitation.run.run import load_run, require_same_inputs
 from capitation.run.trace import Context, explain, parse_figure
 from contracts.options.formulas import FORMULAS as COMPARED
+from optimiser.links.plan_formulas import FORMULAS as PLANNED
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,8 @@ def trace(
     made, pack = load_run(run), DataPack(pack_for(run, data))
     of_scenario = "allocation" in made.frames  # a plan is a scenario's run with its comparison beside it
     compared = COMPARED if {"position", "payment"} <= made.frames.keys() else {}
-    formulas = {**compared, **(FORMULAS if of_scenario or not compared else {})}
+    planned = PLANNED if "plan_position" in made.frames else {}
+    formulas = {**planned, **compared, **(FORMULAS if of_scenario or not compared else {})}
     if of_scenario or not compared:
         require_same_inputs(made, pack)  # a comparison explains itself by its own tables
     context = Context(made, pack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capitation.chain.accounts import INCOME
 from capitation.chain.book import OrganisationBook, Standard, read_book
+from capitation.chain.bridge import OWN
 from capitation.chain.rules import Chain, read_chain
 from capitation.chain.sustainability import WEIGHTS
 from capitation.money.apportion import split
@@ -76,9 +77,18 @@ def _earned_in_all(context: Context, row: Row) -> Worked:
 
 @published("organisation_position", "position_pence", "what is left of its deficit in the chain, with the sign turned")
 def _position(context: Context, row: Row) -> Worked:
-    line = context.row("bridge", year=row["year"], organisation=row["organisation_code"], line="own_left")
-    leaf = Node("figure", line["title"], pounds_text(line["amount_pence"]), "pounds", line["source"])
-    return Worked(-line["amount_pence"], [leaf])
+    mine = {"year": row["year"], "organisation": row["organisation_code"]}
+    left = context.row("bridge", **mine, line=OWN["left"])
+    parts: list[FigureAddress | Node] = [
+        Node("figure", left["title"], pounds_text(left["amount_pence"]), "pounds", left["source"])
+    ]
+    bought = 0  # a plan's chain goes on to the mix, which is not in a position when nothing is done
+    for line in context.rows("bridge", **mine, line="mix") + context.rows("bridge", **mine, line=OWN["mix"]):
+        bought += line["amount_pence"]
+        parts.append(
+            Node("figure", f"less {line['title']}", pounds_text(line["amount_pence"]), "pounds", line["source"])
+        )
+    return Worked(bought - left["amount_pence"], parts)
 
 
 @published("organisation_position", "margin_pence", "position less control total")

@@ -14,22 +14,27 @@ from capitation.pack.layers import default_data_folder
 TWO = ["do-minimum", "blended"]
 
 
+@pytest.fixture(scope="module", params=["comparisons", pytest.param("runs", marks=pytest.mark.deep)])
+def place(request):
+    """Of what a workbook is made; the larger one in the deep suite."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """The workbooks that `capitation workbook --all` writes of a run and of a comparison, by their names."""
+def written(tmp_path_factory, place):
+    """The workbook that `capitation workbook --all` writes of a comparison or a run, by its name."""
     out = tmp_path_factory.mktemp("workbooks")
-    run(default_data_folder() / "scenarios" / "blmk.toml", out, as_json=True)
-    compare(Path("blmk"), out, option=TWO, as_json=True)
+    if place == "runs":
+        run(default_data_folder() / "scenarios" / "blmk.toml", out, as_json=True)
+    else:
+        compare(Path("blmk"), out, option=TWO, as_json=True)
     for folder in [each.parent for each in out.glob("*/manifest.json")]:
         workbook(folder, folder.with_suffix(".xlsx"), everything=True)
     return {path.name: path.read_bytes() for path in out.glob("*.xlsx")}
 
 
-@pytest.mark.parametrize(
-    ("place", "body"),
-    [("runs", {"scenario": "blmk"}), ("comparisons", {"options": "blmk-contract-options", "only": TWO})],
-)
-def test_a_workbook_is_the_one_that_the_command_line_writes(served, written, place, body):
+def test_a_workbook_is_the_one_that_the_command_line_writes(served, written, place):
+    body = {"scenario": "blmk"} if place == "runs" else {"options": "blmk-contract-options", "only": TWO}
     made = served.ask(f"/v1/{place}", body)["result"]
     job = served.ask("/v1/exports", {"result": made, "format": "xlsx"}, "export")
     assert served.ask("/v1/exports", {"result": made}, "again")["id"] == job["id"]

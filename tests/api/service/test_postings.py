@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from collections import defaultdict
 from types import SimpleNamespace
 
@@ -398,9 +399,12 @@ moves = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=moves)
-def test_whatever_is_posted_and_restated_adds_to_the_newest_figures_and_nothing_is_paid_twice(tmp_path_factory, steps):
-    store = Store(f"sqlite:///{tmp_path_factory.mktemp('postings') / 'it.db'}")
-    store.migrate()
+def test_whatever_is_posted_and_restated_adds_to_the_newest_figures_and_nothing_is_paid_twice(
+    tmp_path_factory, sqlite_template, steps
+):
+    file = tmp_path_factory.mktemp("postings") / "it.db"
+    shutil.copy(sqlite_template, file)
+    store = Store(f"sqlite:///{file}")
     newest = {}  # by first journal: the figures that were accepted last
     for number, (contract, accounts, restating, choice) in enumerate(steps):
         heads = store.journals(0, 99)

@@ -5,11 +5,14 @@ import pytest
 
 from capitation.chain.bridge import OWN, unclosed
 from capitation.errors import CapitationError
+from capitation.run.formulas import FORMULAS as OF_RUN
 from capitation.run.run import Run, load_run, save_run
 from capitation.run.scenario import read_scenario
+from capitation.run.trace import Context
 from contracts.options.document import read_options
 from optimiser.answers.mix_run import mix_frames
 from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
+from optimiser.links.plan_formulas import FORMULAS as PLANNED
 
 M = 100_000_000  # pence in a million pounds
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
@@ -112,6 +115,21 @@ def test_one_quantity_has_one_value_in_run_comparison_and_mix(plan, blmk_run):
         run.frame("outturn").filter(activity_case="unmitigated").group_by("year").agg(pl.col("actual_activity").sum())
     )
     assert dict(counted.iter_rows()) == dict(trends.iter_rows())
+
+
+@pytest.mark.parametrize(
+    "column", ["do_nothing_pence", "mix_pence", "contract_pence", "position_pence", "margin_pence"]
+)
+def test_where_each_organisation_ends_is_worked_out_again_in_plain_python(plan, pack, column):
+    context, work = Context(plan.run, pack), PLANNED["plan_position", column].work
+    rows = plan.run.frame("plan_position")
+    assert [work(context, row).value for row in rows.iter_rows(named=True)] == rows[column].to_list()
+
+
+def test_a_position_when_nothing_is_done_has_no_mix_in_its_trace(plan, pack):
+    context, work = Context(plan.run, pack), OF_RUN["organisation_position", "position_pence"].work
+    rows = plan.run.organisation_position
+    assert [work(context, row).value for row in rows.iter_rows(named=True)] == rows["position_pence"].to_list()
 
 
 def test_a_plan_is_written_and_read_back_whole(plan, tmp_path):
