@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import openpyxl
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.worksheet import Worksheet
 
 from api.forms.kinds import TEMPLATES, Row, Template, written
 from api.forms.sheet import WRONG, write_template
@@ -76,19 +77,23 @@ def _checked(path: Path) -> tuple[Template, list[Row], Faults, dict[tuple[int, s
             f"a column {head!r}",
             f"only {', '.join(each.title for each in template.headings)}",
         )
+    for each in template.headings:
+        if heads.count(each.title) > 1:
+            faults.add(
+                f"{path}: sheet {name}, row 1",
+                f"the column {each.title!r} {heads.count(each.title)} times",
+                "each column once",
+            )
     faults.raise_if_any(SourceError, f"{path}: cannot be read")
     columns = {each.key: heads.index(each.title) for each in template.headings}
     rows: list[Row] = []
     at: list[int] = []
     wrong: dict[tuple[int, str], str] = {}
-    for number, cells in enumerate(sheet.iter_rows(min_row=2), 2):
-        if all(cell.value in (None, "") for cell in cells) and all(
-            cell.value in (None, "") for cell in written_as[number]
-        ):
-            continue
+    for number in sorted(_rows_with_something(sheet) | _rows_with_something(written_as)):
         row: dict[str, str] = {}
         for each in template.headings:
-            text, expected = _said(cells[columns[each.key]].value, written_as.cell(number, columns[each.key] + 1).value)
+            column = columns[each.key] + 1
+            text, expected = _said(sheet.cell(number, column).value, written_as.cell(number, column).value)
             expected = expected or ("" if text or not each.is_needed else "something")
             expected = expected or (each.wrong(text) if text else "")
             row[each.key] = f"{exact_number(text):f}" if each.is_number and text and not expected else text
@@ -106,6 +111,12 @@ def _checked(path: Path) -> tuple[Template, list[Row], Faults, dict[tuple[int, s
         cell, found = f"{get_column_letter(columns[key] + 1)}{at[index]}", rows[index][key]
         faults.add(f"{path}: sheet {name}, cell {cell}", repr(found) if found else "an empty cell", what)
     return template, rows, faults, wrong
+
+
+def _rows_with_something(sheet: Worksheet) -> set[int]:
+    """Rows below the headings with a value; a sheet formatted down to its last row has a million that have none."""
+    cells = sheet._cells.items()  # every public way makes each empty cell first
+    return {row for (row, _), cell in cells if row > 1 and cell.value not in (None, "")}
 
 
 def _twice(template: Template, rows: list[Row], at: list[int], wrong: dict[tuple[int, str], str]) -> None:

@@ -48,7 +48,10 @@ _ROOMS = (
 
 
 def unread_notes(pack: DataPack) -> list[str]:
-    """One sentence for each folder of files, and each table, that no scenario and no command of this pack uses."""
+    """One sentence for each folder of files, and each table, of the pack's own that no scenario and no command of it uses.
+
+    Files of the layers below serve other systems too and are no concern of this one.
+    """
     scenarios = [s for s in (read_or_faults(p, Scenario)[0] for p in pack.files("scenarios/*.toml").values()) if s]
     if not scenarios:
         return []
@@ -60,16 +63,26 @@ def unread_notes(pack: DataPack) -> list[str]:
     policies = set(pack.names("policies")) - {s.policy for s in scenarios}
     formulas = set(pack.names("need/formulas")) - {rule.formula for s in scenarios for rule in s.streams}
     unused |= {"policies": sorted(policies), "need/formulas": sorted(formulas)}
-    for folder, names in unused.items():
+    for folder, every in unused.items():
+        names = [name for name in every if _is_own(pack, f"{folder}/{name}.toml")]
         if names:
             notes.append(f"no scenario uses {', '.join(f'{folder}/{name}.toml' for name in names)}")
     texts = "\n".join(p.read_text(encoding="utf-8", errors="replace") for p in pack.files("**/*.toml").values())
     for relative in pack.files("**/*.csv"):
         if relative in TABLES or relative.startswith(_ROOMS) or relative.rpartition("/")[0] in DOCUMENTS:
             continue
-        if not re.search(rf"\b{re.escape(Path(relative).name)}\b", texts) and relative not in _READ_ELSEWHERE:
+        if (
+            not re.search(rf"\b{re.escape(Path(relative).name)}\b", texts)
+            and relative not in _READ_ELSEWHERE
+            and _is_own(pack, relative)
+        ):
             notes.append(f"nothing reads {relative}")
     return notes
+
+
+def _is_own(pack: DataPack, relative: str) -> bool:
+    """Whether a file stands in the pack itself rather than in a layer below it."""
+    return (pack.root / relative).exists()
 
 
 READABLE = (

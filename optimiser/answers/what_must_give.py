@@ -15,11 +15,14 @@ import polars as pl
 
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.engines.highs import HighsSession
 from optimiser.programme.family import Family, Floats, Ints
 from optimiser.programme.matrix import Matrix
 
 _SMALLEST = 1e-7
 _INTERIOR_POINT_FROM = 5_000
+_MANY = 0.1
+"""The share of all columns from which on a limit counts as one on a total."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,62 @@ def _sizes(matrix: Matrix) -> Floats:
 def relax(matrix: Matrix, *, gap: float = 1e-4, time_limit: float | None = None) -> Concessions:
     """What the policy rows of `matrix` would have to give for a mix to exist; empty where one exists already."""
     stretched, which, side = stretched_matrix(matrix)
-    answer = highs.solve(stretched, gap=gap, time_limit=time_limit, prices=False, options=quickest(stretched))
+    total = _largest_total(matrix, which) if quickest(stretched) else None
+    answer = None if total is None else _by_total(stretched, which, side, total, time_limit)
+    if answer is None:
+        answer = highs.solve(stretched, gap=gap, time_limit=time_limit, prices=False, options=quickest(stretched))
     if answer.values is None:
         return Concessions(answer, _gives(matrix, which, side, np.zeros(len(which))), _physics(matrix))
     given = answer.values[matrix.column_count :]
     return Concessions(answer, _gives(matrix, which, side, given))
+
+
+def _largest_total(matrix: Matrix, which: Ints) -> int | None:
+    """The place in `which` of the limit on most columns, where it is on many and has one side; None where there is none such."""
+    if not len(which):
+        return None
+    terms = np.diff(matrix.start)[which]
+    most = int(np.argmax(terms))
+    if terms[most] < _MANY * matrix.column_count or int((which == which[most]).sum()) > 1:
+        return None
+    return most
+
+
+def _by_total(stretched: Matrix, which: Ints, side: Floats, total: int, time_limit: float | None) -> Answer | None:
+    """The least that must give, where one limit is on a large part of all columns; None where it was not found so.
+
+    A row of that many terms makes every step of the simplex method slow. While that limit gives, it need not be a row: what it
+    gives is the distance between it and the total, which stands in the objective. Where the total then reaches the limit, the limit
+    is set again and the search goes on from there; otherwise the answer is that of the whole.
+    """
+    row, first = int(which[total]), stretched.column_count - len(which)
+    give, block = first + total, slice(int(stretched.start[row]), int(stretched.start[row + 1]))
+    size = 1.0 / float(stretched.cost[give])
+    low, high = stretched.row_lower.copy(), stretched.row_upper.copy()
+    limit = float(high[row] if side[total] > 0 else low[row])
+    low[row], high[row] = -np.inf, np.inf
+    cost, upper = stretched.cost * size, stretched.upper.copy()
+    cost[give], upper[give] = 0.0, 0.0
+    cost[stretched.index[block]] += np.where(stretched.index[block] == give, 0.0, side[total] * stretched.value[block])
+    session = HighsSession(
+        replace(stretched, cost=cost, upper=upper, row_lower=low, row_upper=high),
+        {"solver": "simplex", "simplex_update_limit": 150},
+    )
+    found = session.solve(time_limit=time_limit, prices=False)
+    if found.status != "optimal" or found.values is None:
+        return None
+    values = found.values.copy()
+    gives = side[total] * (float(stretched.product(values)[row]) - limit)
+    if gives <= 0.0:
+        session.change(replace(stretched, cost=stretched.cost * size))
+        session.use("simplex", primal=True)
+        found = session.solve(time_limit=time_limit, prices=False)
+        if found.status != "optimal" or found.values is None:
+            return None
+        values = found.values
+    else:
+        values[give] = gives
+    return replace(found, matrix=stretched, values=values, bound=float(stretched.cost @ values))
 
 
 def _gives(matrix: Matrix, which: Ints, side: Floats, given: Floats) -> pl.DataFrame:

@@ -45,6 +45,9 @@ _OPTIONS: dict[str, tuple[Any, tuple[Any, ...] | None]] = {
     "mip_feasibility_tolerance": (float, None),
     "mip_heuristic_effort": (float, None),
     "simplex_strategy": (int, (0, 1, 2, 3, 4)),
+    "simplex_update_limit": (int, None),
+    "simplex_dual_edge_weight_strategy": (int, (-1, 0, 1, 2)),
+    "no_unnecessary_rebuild_refactor": (bool, None),
     "run_crossover": (str, ("on", "choose", "off")),
 }
 """The options that may be set, with their type and allowed values; anything else is refused by name."""
@@ -358,12 +361,7 @@ class HighsSession:
         else:
             solution = self._highs.getSolution()
             prices, reason = _read_prices(
-                self._highs,
-                answer.matrix,
-                np.array(solution.row_dual),
-                values,
-                "linear",
-                ranges,
+                self._highs, answer.matrix, np.array(solution.row_dual), values, "linear", ranges
             )
         seconds = {**answer.seconds, "prices": time.perf_counter() - started}
         return replace(answer, prices=prices, no_prices_because=reason, seconds=seconds)

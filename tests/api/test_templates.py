@@ -29,6 +29,18 @@ def test_lists_of_the_pack_come_back_as_they_were(tmp_path, pack):
     assert pl.read_csv(made, infer_schema=False).equals(kept.select("year", "practice_code", "registered_persons"))
 
 
+def test_a_sheet_formatted_to_its_last_row_reads_like_any_other_and_a_heading_twice_is_named(tmp_path, pack):
+    path = filled(tmp_path, pack, "lists", {}, rows=5)
+    book = openpyxl.load_workbook(path)
+    book["lists"].cell(1_000_000, 3).number_format = "0.00"
+    book.save(path)
+    (made,) = read_template(path, tmp_path / "lists.csv", pack)
+    assert pl.read_csv(made).height == 5
+    path = filled(tmp_path, pack, "lists", {"D1": "Registered persons"}, rows=5)
+    with pytest.raises(SourceError, match="the column 'Registered persons' 2 times; expected each column once"):
+        read_template(path, tmp_path / "lists.csv", pack)
+
+
 def test_the_map_of_places_comes_back_and_defines_localities(tmp_path, pack, capitation):
     (made,) = read_template(filled(tmp_path, pack, "places", {}), tmp_path / "map.csv", pack)
     ours = pl.read_csv(pack.path("places/membership.csv"), infer_schema=False).select("practice_code", "locality_code")

@@ -182,10 +182,9 @@ _side("debit_pence", -1, "the payment, where it pays it")
 def _difference(context: Context, row: Row) -> Worked:
     base = str(context.run.manifest.scenario.get("base", ""))
     key = {k: row[k] for k in PARTY}
-    if not context.rows("position", option=base):
-        base = next(
-            o for o in context.run.frame("position")["option"].unique(maintain_order=True) if o != row["option"]
-        )
+    if not context.rows("position", option=base):  # a plan is its scenario's run: the base is what differs from nothing
+        every, differ = (context.run.frame(name)["option"].unique() for name in ("position", "option_difference"))
+        (base,) = set(every) - set(differ)
     mine = context.row("position", **key)
     theirs = context.rows(
         "position", **{**key, "option": base}

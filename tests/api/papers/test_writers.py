@@ -121,3 +121,11 @@ def test_an_ending_that_is_none_of_them_is_refused_before_anything_is_written(pa
     with pytest.raises(SourceError, match=r"found the ending '.docx'; expected one of .pdf, .html, .pptx, .typ"):
         write_paper(paper, tmp_path / "paper.docx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_charts_that_a_typst_paper_refers_to_stand_beside_it(paper, tmp_path):
+    made = write_paper(paper, tmp_path / "paper.typ").read_text(encoding="utf-8")
+    asked = set(re.findall(r'image\("([^"]+)"', made))
+    assert asked
+    assert asked == {path.name for path in tmp_path.glob("*.svg")}
+    assert 'fit: "contain"' in made

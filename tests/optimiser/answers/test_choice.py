@@ -149,6 +149,23 @@ def test_a_warm_sweep_gives_what_cold_solves_give(name, with_plan):
             assert warm.objective == pytest.approx(cold.objective, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("moves", [("cost",), ("limits",), ("cost", "limits"), ()])
+def test_futures_near_their_plan_give_what_cold_solves_give(moves):
+    plan = programme_matrix(shipped("workforce_bound"))
+    rng = np.random.default_rng(4)
+    matrices = []
+    for _ in range(4):
+        cost = plan.cost * rng.uniform(0.96, 1.04, plan.column_count) if "cost" in moves else plan.cost
+        shift = np.where(np.isin(np.arange(plan.row_count), plan.policy_rows), rng.uniform(0.96, 1.04), 1.0)
+        matrices.append(
+            replace(plan, cost=cost, row_upper=plan.row_upper * shift if "limits" in moves else plan.row_upper)
+        )
+    for near, matrix in zip(sweep(matrices, plan=plan, prices=True), matrices, strict=True):
+        assert near.objective == pytest.approx(highs.solve(matrix).objective, rel=1e-9)
+        assert near.prices.certificate.holds
+        assert near.matrix.content_hash == matrix.content_hash
+
+
 def all_futures():
     content = two_way().model_dump(mode="json", exclude_defaults=True)
     problem = problem_of(

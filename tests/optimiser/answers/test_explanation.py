@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from capitation.errors import UnknownNameError
 from capitation.pack.layers import shipped_packs
+from optimiser.answers import what_must_give
 from optimiser.answers.contradicting_limits import conflict_set
 from optimiser.answers.explain import why_not
 from optimiser.answers.optimise import optimise
@@ -20,8 +21,10 @@ from optimiser.answers.report import outcome_report
 from optimiser.answers.shapley import shapley
 from optimiser.answers.what_must_give import relax
 from optimiser.engines import highs
+from optimiser.engines.certify import certify
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of, read_problem
+from tests.benchmarks.shift_model import build, draw
 
 FOLDER = shipped_packs() / "england" / "problems"
 
@@ -243,3 +246,24 @@ def test_credit_of_a_mix_adds_to_what_it_avoids_exactly():
     assert dict(zip(outcome.credit["solution"], outcome.credit["units"], strict=True)) == pytest.approx(
         {"hub": 270.0, "coordinators": 170.0}
     )
+
+
+@pytest.mark.parametrize("culprit", ["total", "staff", "none"])
+def test_what_must_give_is_the_same_where_the_largest_total_stands_in_the_objective(culprit, monkeypatch):
+    drawn = draw("1k")
+    best = highs.solve(build(drawn).aim("units"), prices=False)
+    worth = float(best.matrix.measures["npv"].vector @ best.values)
+    matrix = build(drawn, floor=(3 if culprit == "total" else 0.1) * abs(worth))
+    if culprit == "staff":
+        few = next(f for f in matrix.rows if f.name == "staff")
+        low, high = matrix.row_lower.copy(), matrix.row_upper.copy()
+        low[few.first : few.last] = high[few.first : few.last] = 1.5 * high[few.first : few.last]
+        matrix = replace(matrix, row_lower=low, row_upper=high)
+    plainly = relax(matrix)
+    monkeypatch.setattr(what_must_give, "_INTERIOR_POINT_FROM", 0)
+    found = relax(matrix)
+    assert what_must_give._largest_total(matrix, what_must_give.stretched_matrix(matrix)[1]) is not None
+    assert found.answer.objective == pytest.approx(plainly.answer.objective, rel=1e-7, abs=1e-9)
+    assert found.answer.objective == pytest.approx(found.answer.bound, rel=1e-9, abs=1e-12)
+    assert bool(found.gives.height) is (culprit != "none")
+    assert certify(found.answer.matrix, found.answer.values, np.zeros(matrix.row_count)).primal_infeasibility < 1e-7

@@ -10,6 +10,7 @@ from capitation.run.run import Run, load_run, save_run
 from capitation.run.scenario import read_scenario
 from capitation.run.trace import Context
 from contracts.options.document import read_options
+from contracts.options.formulas import FORMULAS as OF_OPTIONS
 from optimiser.answers.mix_run import mix_frames
 from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
 from optimiser.links.plan_formulas import FORMULAS as PLANNED
@@ -130,6 +131,12 @@ def test_a_position_when_nothing_is_done_has_no_mix_in_its_trace(plan, pack):
     context, work = Context(plan.run, pack), OF_RUN["organisation_position", "position_pence"].work
     rows = plan.run.organisation_position
     assert [work(context, row).value for row in rows.iter_rows(named=True)] == rows["position_pence"].to_list()
+
+
+def test_options_differ_from_the_base_in_the_trace_of_a_plan_too(plan, pack):
+    context, work = Context(plan.run, pack), OF_OPTIONS["option_difference", "difference_pence"].work
+    rows = plan.run.frame("option_difference")[::9]
+    assert [work(context, row).value for row in rows.iter_rows(named=True)] == rows["difference_pence"].to_list()
 
 
 def test_a_plan_is_written_and_read_back_whole(plan, tmp_path):
