@@ -1,4 +1,4 @@
-"""When no mix meets every limit: which policy limits would have to give, and by how much.
+"""When no mix keeps every limit: which policy limits would have to give, and by how much.
 
 Every policy row may give at a price; physics may not. The smallest weighted sum of what is given, each in proportion to
 its family's size, is the answer: "2.1 WTE more nurses in 2018/19, or nothing works".

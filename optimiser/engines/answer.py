@@ -21,7 +21,7 @@ MEANING: dict[str, str] = {
     "gap": "proved within the gap asked for; a better mix may exist within the bound",
     "time_limit": "best mix found by the time limit; not proved best, see the bound",
     "no_solution_by_limit": "no mix that meets every limit was found within the time limit, but that does not prove that there is none",
-    "infeasible": "no mix meets every limit",
+    "infeasible": "no mix keeps every limit",
     "unbounded": "the objective can grow without end: a limit is missing",
     "interrupted": "stopped by the user; the best mix found so far, see the bound",
 }

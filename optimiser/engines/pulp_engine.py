@@ -256,7 +256,7 @@ def _kept(matrix: Matrix, values: Floats, solver: str) -> tuple[Floats, tuple[st
     whole numbers as they are. The whole numbers themselves are the solver's.
 
     Raises:
-        SolverError: with those whole numbers no mix meets every limit.
+        SolverError: with those whole numbers no mix keeps every limit.
     """
     worst, miss = _largest_miss(matrix, values)
     if miss <= (TOLERANCE if solver == DEFAULT_SOLVER else _EXACT):

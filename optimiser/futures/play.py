@@ -219,7 +219,7 @@ def robust_mix(
         uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
 
     Raises:
-        CapitationError: the first goal is minimised, gamma is negative, no mix meets every limit, or an uncertainty document
+        CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
             without delivery.
     """
     share = None if uncertainty is None else low_share(uncertainty)
@@ -300,7 +300,7 @@ def _cvar(
             for (future, _), matrix in zip(chances, matrices, strict=True)
             if highs.solve(matrix.relaxed(), prices=False).status == "infeasible"
         ]
-        why = f"no mix meets every limit in {', '.join(alone)}" if alone else found.answer.meaning
+        why = f"no mix keeps every limit in {', '.join(alone)}" if alone else found.answer.meaning
         raise CapitationError(
             f"no one mix stands all {len(chances)} futures: {why}. Take a future out (`--without`), or ease its limits"
         )

@@ -205,7 +205,7 @@ class Headlines:
         """Headlines of the best mix if its whole numbers could be parts, alike localities together.
 
         Raises:
-            CapitationError: no mix meets every limit.
+            CapitationError: no mix keeps every limit.
         """
         matrix = self._matrix(problem)
         merged = merge(matrix, alike_localities(problem))
@@ -223,7 +223,7 @@ class Headlines:
             answer = self._session.solve(prices=False, time_limit=_SECONDS)
             self._basis = self._session.basis()
         if answer.values is None:
-            raise CapitationError(f"no mix meets every limit ({answer.meaning})")
+            raise CapitationError(f"no mix keeps every limit ({answer.meaning})")
         return self._of_mix(problem, small, answer.values)
 
     def whole(self, problem: Problem, seconds: float, start: FormerMix | None) -> tuple[Amounts, float | None]:
@@ -236,7 +236,7 @@ class Headlines:
         search = Search(gap=max(float(problem.gap), 0.005), time_limit=seconds)
         answer = solve_whole(matrix, alike_localities(problem), search, start)
         if answer.values is None:
-            raise CapitationError(f"no mix meets every limit ({answer.meaning})")
+            raise CapitationError(f"no mix keeps every limit ({answer.meaning})")
         bound = answer.best_possible
         return self._of_mix(problem, matrix, answer.values), None if bound is None else bound * 100
 

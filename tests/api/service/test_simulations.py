@@ -74,7 +74,7 @@ def test_a_problem_without_a_mix_fails_and_says_which_limit_would_have_to_give(s
     served.work()
     job = served.client.get(where).json()
     assert (job["status"], job["problem"]["type"]) == ("failed", "urn:capitation:problem:infeasible")
-    assert job["problem"]["detail"] == "there is no mix to try: no mix meets every limit"
+    assert job["problem"]["detail"] == "there is no mix to try: no mix keeps every limit"
     (fault,) = job["problem"]["faults"]
     assert (fault["where"], fault["found"]) == ("control total of system in 2020/21", "£100.00")
     assert fault["expected"] == "£30.00 less, for a mix to exist"
