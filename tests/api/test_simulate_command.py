@@ -38,7 +38,8 @@ def test_localities_and_parties_of_the_scenario_by_its_id(capitation, folder):
     assert len(parties) == len(said["parties"]) == 5 * 5 * 25
     assert ("capitation-corridor", "2018/19", "provider", "RC9") in parties
     assert len(said["says"]) == 5
-    assert all("miss their control total of" in sentence for sentence in said["says"])
+    assert all("chance of missing its control total of 2018/19" in sentence for sentence in said["says"])
+    assert "NHS Luton CCG" in said["says"][0]
     near = {row["locality_code"]: row for row in said["distances"]}["L-U27128"]
     assert near["band_share"] == pytest.approx(1.645 * 0.0210, rel=0.01)
     assert near["within_chance"] == (abs(near["distance_share"]) < near["band_share"])
@@ -77,7 +78,7 @@ def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
     assert (tmp_path / "s-curve-RC9.svg").is_file()
     assert not (tmp_path / "s-curve-06F.svg").exists()
     assert "pool, gross: £" in answer.out
-    assert "Capitation with an alliance pool: " in answer.out
+    assert "Capitation with an alliance pool. A commissioner's chance of missing its control total of" in answer.out
     answer = capitation("simulate", "blmk", "--draws", 100, "--party", "RC99", "--out", tmp_path / "no")
     assert answer.code == 2
     assert "RC99" in answer.err

@@ -16,6 +16,7 @@ from api.boards.risk.kept import keep as keep_paragraph
 from api.boards.risk.paragraph import kept_paragraph
 from api.boards.risk.parties import charted, files_of, party_sentences, pictures
 from api.boards.tables import notices, print_json, show
+from api.charts.material import names_of
 from api.cli.commands.plan import mix_of_problem
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.outputs import says_where
@@ -303,7 +304,7 @@ def _report(
                 "party_draws": parties.found.draws,
                 "parties": parties.frames["party_chance"],
                 **{name: frame for name, frame in parties.frames.items() if name != "party_chance"},
-                "says": party_sentences(parties.found.model.document, parties.frames),
+                "says": party_sentences(parties.found.model.document, parties.frames, names_of(asked.run, asked.pack)),
             }
         print_json({**content, "written": [str(path) for path in written]})
         return
@@ -322,19 +323,19 @@ def _report(
             f"£{row['mean_pence'] / 1e8:.1f}m is drawn on average"
         )
     if parties is not None:
-        _show_parties(parties)
+        _show_parties(parties, names_of(asked.run, asked.pack))
     for path in written:
         typer.echo(f"written: {path}")
 
 
-def _show_parties(parties: Parties) -> None:
+def _show_parties(parties: Parties, names: Mapping[str, str]) -> None:
     made = parties.found.model
     first = str(made.document.first_year)
     columns = ["option", "organisation_code", "miss", "deficit", "over_1", "over_2", "over_5"]
     rows = parties.frames["party_chance"].filter(pl.col("year") == first, pl.col("sd_pence") > 0)
     title = f"Chance of missing the control total, and of a deficit, {first}, {', '.join(made.chance.layers)}, {parties.found.draws:,} draws"
     show(_in_percent(rows.select(columns)), title)
-    for sentence in party_sentences(made.document, parties.frames):
+    for sentence in party_sentences(made.document, parties.frames, names):
         typer.echo(sentence)
 
 
