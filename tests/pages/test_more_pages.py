@@ -91,7 +91,7 @@ def test_what_is_worked_out_beside_the_server_stands_in_tables_with_names(site, 
     assert "1 Accountable care body: base rate £1,107.40 per weighted person and year, tested from £941.29" in said
     assert "rules[ccg]" not in said
     assert "rules[ccg]" in words(site.analyst.get(f"/assumptions/{site.run_id}?show=judgements"))
-    assert "Organisation As now Must reach Bedford Hospital NHS Trust -2,154 0" in words(
+    assert "Organisation As now Control total Bedford Hospital NHS Trust -2,154 0" in words(
         site.analyst.get(f"/runs/{site.run_id}/contracts")
     )
     risk = words(site.analyst.get(f"/runs/{site.run_id}/risk"))
