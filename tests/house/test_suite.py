@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TOGETHER, group_of
+from tests.conftest import FIRST, TOGETHER, group_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +39,10 @@ def test_groups_of_tests_are_kept_together_and_name_files_that_are_there():
     store = "tests/api/service/test_store.py::test_two_writers_keep_one_unbroken_chain"
     assert group_of(f"{store}[postgresql]") == "PostgreSQL"
     assert group_of(f"{store}[sqlite]") == "tests/api/service/test_store.py"
-    ids = [f"{path.relative_to(ROOT).as_posix()}::test_x" for path in (ROOT / "tests").rglob("test_*.py")]
-    found = {group_of(each) for each in ids} - {each.split("::")[0] for each in ids}
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
+    found = {group_of(f"{each}::test_x") for each in files} - set(files)
     assert found == set(TOGETHER) - {"PostgreSQL"}
+
+
+def test_what_begins_first_is_there():
+    assert [name for name in FIRST if name not in TOGETHER and not (ROOT / name).is_file()] == []
