@@ -18,6 +18,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from api.boards.chain.stages import organisation_names
 from api.boards.mix import MixStory, headline_sentence, worth_sentence
 from api.boards.run import localities
 from api.boards.tables import console, listed, say
@@ -176,7 +177,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
 
 def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
     """The organisations on which most of what is left falls, in one sentence; none where the chain has no organisations."""
-    names = dict(run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"])).select("code", "name").rows())
+    names = organisation_names(run)
     nobodys = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"]))["organisation_code"].unique()
     left = rows.filter(
         (pl.col("line") == OWN["left"])

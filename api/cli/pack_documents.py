@@ -13,7 +13,7 @@ from capitation.run.scenario import read_scenario
 from contracts.document.contract import read_contract
 from contracts.options.document import ContractOptions, read_options
 from contracts.options.whole_population.document import CareBody
-from contracts.options.whole_population.start import start_faults
+from contracts.options.whole_population.start import scope_faults, start_faults
 from optimiser.problem.document import read_problem
 
 
@@ -50,13 +50,8 @@ def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
         if not error.faults:
             yield Fault(str(path), error.message, "a body of a scenario of the pack")
         return  # faults of documents and tables are said where they are read
-    named = {row.service for row in body.scope}
-    for service in sorted(services - named):
-        yield Fault(f"{path}: scope", f"no row for {service!r}, whose money then goes nowhere", "every service, once")
-    for service in sorted(named - services) if services else ():
-        yield Fault(
-            f"{path}: scope", f"unknown service {service!r}", "a service of the scenario", suggest(service, services)
-        )
+    if services:
+        yield from scope_faults(body, services, f"{path}: scope", "every service, once", "a service of the scenario")
 
 
 def _names(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:

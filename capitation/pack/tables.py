@@ -391,7 +391,7 @@ def _refuse_spreadsheet_errors(frame: pl.DataFrame, where: str, lines: FileTable
     """Refuse cells in which a spreadsheet says that it has no value, and formulas that were saved as text."""
     faults = Faults()
     signs = frame.select(pl.col(pl.String).str.contains("^[#=]").any())
-    for name in (name for name, *_ in zip(signs.columns, *signs.rows(), strict=False) if signs.get_column(name).any()):
+    for name in (name for name in signs.columns if signs.get_column(name).any()):
         cells = frame.get_column(name)
         bad = (cells.str.starts_with("#") | cells.str.starts_with("=")).fill_null(value=False)
         rows = [r for r in bad.arg_true() if _SPREADSHEET.match(frame.get_column(name)[r])]

@@ -17,7 +17,8 @@ Codes of the run become names a programme can use: "non-elective" is "non_electi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -128,22 +129,50 @@ def problem_from_run(policy: Path) -> Problem:
             does not have; every fault at once.
         CapitationError: whatever the run and the calibration raise.
     """
-    content = read_mapping(policy)
-    if "run" not in content:
+    read = read_policy(policy)
+    if read is None:
         message = (
             f"{policy}: found no [run]; expected one that names a scenario. Other problems are read by `read_problem`"
         )
         raise DocumentError(message)
-    spec = parse_document(content.pop("run"), RunRows, f"{policy}: run")
-    stated = problem_of(content, str(policy), policy.parent)
-    scenario = policy.parent / spec.scenario
+    scenario = policy.parent / read.takes.scenario
     pack = DataPack(pack_of(scenario) or default_data_folder())
-    run = evaluate(read_scenario(scenario), pack)
-    calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
-    made = parts_of_run(spec, stated.years, run, calibration, pack)
-    for name, rows in made.items():
-        content[name] = [*getattr(stated, name), *rows]
-    return problem_of(content, str(policy), policy.parent)
+    return read.on(evaluate(read_scenario(scenario), pack), pack, read.states.years)
+
+
+@dataclass(frozen=True)
+class RunPolicy:
+    """A policy as it is read: what it states itself, and what it takes from a run."""
+
+    file: Path
+    content: Mapping[str, Any]
+    takes: RunRows
+    states: Problem
+
+    def on(self, run: Run, pack: DataPack, years: Sequence[FinancialYear]) -> Problem:
+        """The whole problem on a run at hand.
+
+        Raises:
+            DocumentError: the policy names what the run does not have.
+            CapitationError: whatever the calibration raises.
+        """
+        calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
+        made = parts_of_run(self.takes, years, run, calibration, pack)
+        rows = {name: [*getattr(self.states, name), *more] for name, more in made.items()}
+        return problem_of({**self.content, **rows}, str(self.file), self.file.parent)
+
+
+def read_policy(file: Path) -> RunPolicy | None:
+    """The policy in a file; None where it has no `[run]`.
+
+    Raises:
+        DocumentError: it cannot be read; every fault at once.
+    """
+    content = read_mapping(file)
+    if "run" not in content:
+        return None
+    takes = parse_document(content.pop("run"), RunRows, f"{file}: run")
+    return RunPolicy(file, content, takes, problem_of(content, str(file), file.parent))
 
 
 def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:

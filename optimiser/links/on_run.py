@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from capitation.activity.printed_plan import activity_plan
 from capitation.pack.sources import DataPack
-from capitation.records.documents import parse_document, read_mapping
 from capitation.run.run import Run
-from capitation.shift.calibration import calibrate
-from capitation.shift.solution import read_solutions
-from optimiser.links.from_run import RunRows, parts_of_run
-from optimiser.problem.document import Problem, problem_of
+from optimiser.links.from_run import read_policy
+from optimiser.problem.document import Problem, policy_of
 
 FROM_RUN = (
     "prices",
@@ -58,17 +54,11 @@ def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> ProblemOnR
     Raises:
         DocumentError: the problem's policy names what the run does not have.
     """
-    policy = file.with_suffix("") / "policy.toml"
-    content = read_mapping(policy) if policy.is_file() else {}
-    if "run" not in content:
+    policy = policy_of(file)
+    read = None if policy is None else read_policy(policy)
+    if read is None:
         return ProblemOnRun(problem)
-    spec = parse_document(content.pop("run"), RunRows, f"{policy}: run")
-    stated = problem_of(content, str(policy), policy.parent)
-    calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
-    made = parts_of_run(spec, problem.years, run, calibration, pack)
-    for name, rows in made.items():
-        content[name] = [*getattr(stated, name), *rows]
-    fresh = problem_of(content, str(policy), policy.parent)
+    fresh = read.on(run, pack, problem.years)
     moved = [name for name in FROM_RUN if getattr(fresh, name) != getattr(problem, name)]
     said, remake = [], f"`capitation problem write {policy}` writes it again"
     if fresh.solutions != problem.solutions:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from capitation.chain.bridge import OWN
 from capitation.money.pence import pounds_text
+from capitation.run.formulas.chain import bought_lines
 from capitation.run.trace import Context, FigureAddress, Node, Recomputation, Worked
 from contracts.options.evaluate import MIX
 
@@ -32,12 +32,7 @@ def _do_nothing(context: Context, row: Row) -> Worked:
 
 
 def _of_mix(context: Context, row: Row) -> Worked:
-    found = context.rows("bridge", year=row["year"], organisation=row["organisation_code"], line=OWN["mix"])
-    found += [
-        each
-        for each in context.rows("bridge", year=row["year"], organisation=row["organisation_code"], line="mix")
-        if each["level"] == "organisation"
-    ]
+    found = bought_lines(context, row)
     parts: Parts = [
         Node("figure", each["title"], pounds_text(each["amount_pence"]), "pounds", each["source"]) for each in found
     ]

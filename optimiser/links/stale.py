@@ -7,6 +7,7 @@ from pathlib import Path
 from capitation.pack.layers import pack_of
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_mapping
+from optimiser.problem.document import policy_of
 
 
 def stale_problem(problem: Path) -> list[str]:
@@ -22,8 +23,8 @@ def stale_problems(pack: DataPack, only: str | None = None) -> list[str]:
     said = []
     for name in pack.names("problems") if only is None else [only]:
         written = pack.path(f"problems/{name}.toml")
-        policy = written.with_suffix("") / "policy.toml"
-        if not policy.is_file():
+        policy = policy_of(written)
+        if policy is None:
             continue
         chosen = read_mapping(policy).get("run", {}).get("solutions") or pack.names("solutions")
         has = [solution.get("id") for solution in read_mapping(written).get("solutions", [])]

@@ -198,6 +198,12 @@ def read_problem(path: Path) -> Problem:
     return problem_of(read_mapping(path), where=str(path), folder=path.parent)
 
 
+def policy_of(problem: Path) -> Path | None:
+    """The policy that a problem was written from; none where it was not."""
+    policy = problem.with_suffix("") / "policy.toml"
+    return policy if policy.is_file() else None
+
+
 def problem_of(content: dict[str, Any], where: str, folder: Path) -> Problem:
     """The problem in a plain mapping; `folder` is where files that it names are looked for.
 

@@ -59,7 +59,7 @@ def show_years(run: Run) -> None:
 
 def organisation_table(run: Run, year: str) -> pl.DataFrame:
     """One row an organisation: its part of each line of the chain, and by how much it misses its control total."""
-    named = _names(run)
+    named = organisation_names(run)
     growth = ["volume", "price", "drugs", "specialised_growth"]
     lines = run.bridge.filter((pl.col("year") == year) & (pl.col("level") == "organisation")).with_columns(
         pl.when(pl.col("line").is_in(growth)).then(pl.lit("growth")).otherwise(pl.col("line")).alias("line")
@@ -152,7 +152,7 @@ def show_plan_ends(run: Run, year: str) -> None:
     if "plan_position" not in run.frames:
         return
     rows = run.frame("plan_position")
-    table = ends_table(rows, _names(run), {}, year)
+    table = ends_table(rows, organisation_names(run), {}, year)
     show(table, f"Positions with the mix under each contract option, surpluses above nothing, {year}, £ thousand")
     mine = rows.filter((pl.col("year") == year) & (pl.col("role") != "payer"))
     for option in mine.get_column("option").unique().sort():
@@ -171,7 +171,7 @@ def show_plan_positions(run: Run, year: str) -> None:
             "control_total_pence": "must reach",
         }  # fmt: skip
         table = mine.select(
-            pl.col("organisation_code").replace(_names(run)).alias("organisation"),
+            pl.col("organisation_code").replace(organisation_names(run)).alias("organisation"),
             *(_thousands(mine[name], title) for name, title in columns.items()),
         )
         show(table, f"Positions under {option}, surpluses above nothing, {year}, £ thousand")
@@ -190,7 +190,8 @@ def _thousands(pence: pl.Series, title: str) -> pl.Series:
     return pl.Series(title, [None if p is None else _thousand(p) for p in pence], dtype=pl.Int64)
 
 
-def _names(run: Run) -> dict[str, str]:
+def organisation_names(run: Run) -> dict[str, str]:
+    """Names of providers and other organisations by code."""
     named = run.code_name.filter(pl.col("kind").is_in(["provider", "organisation"]))
     return dict(named.select("code", "name").iter_rows())
 

@@ -106,12 +106,8 @@ def party_sentences(
             mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role, pl.col("sd_pence") > 0)
             if mine.is_empty():
                 continue
-            low, high = mine.sort("miss").row(0, named=True), mine.sort("miss").row(-1, named=True)
-            ends = [
-                f"{row['miss']:.0%} ({named.get(row['organisation_code'], row['organisation_code'])})"
-                for row in (low, high)
-            ]
-            runs = f"is {ends[0]}" if ends[0] == ends[1] else f"runs from {ends[0]} to {ends[1]}"
+            low, high = _ends(mine, named)
+            runs = f"is {low}" if low == high else f"runs from {low} to {high}"
             words.append(
                 f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
@@ -142,14 +138,11 @@ def party_summary(
         alike: dict[str, list[str]] = {}
         still = []
         for option in document.options:
-            mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role).sort("miss", "organisation_code")
+            mine = rows.filter(pl.col("option") == option.id, pl.col("role") == role)
             if mine.is_empty():
                 still.append((option.id, option.title))
                 continue
-            low, high = (
-                f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})"
-                for end in (mine.row(0, named=True), mine.row(-1, named=True))
-            )
+            low, high = _ends(mine, named)
             alike.setdefault(f"from {low} to {high}", []).append(option.title)
         if not alike:
             continue
@@ -164,6 +157,16 @@ def party_summary(
             f"{_because(layers.filter(pl.col('role') == role))}{none}."
         )
     return out
+
+
+def _ends(rows: pl.DataFrame, named: Mapping[str, str]) -> tuple[str, str]:
+    """The least and the most likely to miss its total, each as its chance and its name."""
+    ordered = rows.sort("miss", "organisation_code")
+    low, high = (
+        f"{end['miss']:.0%} ({named.get(end['organisation_code'], end['organisation_code'])})"
+        for end in (ordered.row(0, named=True), ordered.row(-1, named=True))
+    )
+    return low, high
 
 
 def _certain(rows: pl.DataFrame, option: str, role: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -123,16 +123,7 @@ def note_request(correlation: str, method: str, path: str, status: int, seconds:
     """Write the line of one request; where nothing but `Lines` listens, without a record, which takes longer than the line."""
     if not log.isEnabledFor(logging.INFO):
         return
-    only = log.handlers[0] if len(log.handlers) == 1 and not log.propagate and not log.filters else None
-    if type(only) is Lines and type(only.formatter) is JsonLines and not only.filters:
-        named = f'"{correlation}"' if correlation.isalnum() and correlation.isascii() else _word(correlation)
-        who = ""
-        if caller is not None:
-            who = f', "caller": {_word(caller.client)}, "credential": {_word(caller.credential)}'
-        said = f'"correlation_id": {named}, "method": {_word(method)}, "path": {_word(path)}, "status": {status}'
-        if only.is_kept(_line(time.time(), f'{said}, "milliseconds": {round(seconds * 1000, 2)}{who}')):
-            return
-    fields = {
+    fields: dict[str, Any] = {
         "correlation_id": correlation,
         "method": method,
         "path": path,
@@ -141,7 +132,15 @@ def note_request(correlation: str, method: str, path: str, status: int, seconds:
     }
     if caller is not None:
         fields["caller"], fields["credential"] = caller.client, caller.credential
-    log.handle(RequestRecord(fields))
+    only = log.handlers[0] if len(log.handlers) == 1 and not log.propagate and not log.filters else None
+    is_kept = (
+        type(only) is Lines
+        and type(only.formatter) is JsonLines
+        and not only.filters
+        and only.is_kept(_line(time.time(), fields))
+    )
+    if not is_kept:
+        log.handle(RequestRecord(fields))
 
 
 class RequestRecord(logging.LogRecord):
@@ -159,14 +158,12 @@ class RequestRecord(logging.LogRecord):
 
     def line(self) -> str:
         """It as one line of JSON."""
-        said = ", ".join(
-            [f'"{name}": {_word(value) if type(value) is str else value}' for name, value in self.fields.items()]
-        )
-        return _line(self.created, said)
+        return _line(self.created, self.fields)
 
 
-def _line(now: float, said: str) -> str:
+def _line(now: float, fields: Mapping[str, Any]) -> str:
     whole = int(now)
+    said = ", ".join([f'"{name}": {_word(value) if type(value) is str else value}' for name, value in fields.items()])
     return f'{{"at": "{_second(whole)}.{int((now - whole) * 1000):03d}Z", "level": "info", "says": "request", {said}}}'
 
 

@@ -75,6 +75,12 @@ def _earned_in_all(context: Context, row: Row) -> Worked:
     return Worked(sum(r["earned_pence"] for r in mine), parts)
 
 
+def bought_lines(context: Context, row: Row) -> list[Row]:
+    """Lines of the mix in the chain of an organisation in a year; none where none was bought."""
+    mine = {"year": row["year"], "organisation": row["organisation_code"], "level": "organisation"}
+    return [line for name in (OWN["mix"], "mix") for line in context.rows("bridge", **mine, line=name)]
+
+
 @published("organisation_position", "position_pence", "what is left of its deficit in the chain, with the sign turned")
 def _position(context: Context, row: Row) -> Worked:
     mine = {"year": row["year"], "organisation": row["organisation_code"]}
@@ -83,7 +89,7 @@ def _position(context: Context, row: Row) -> Worked:
         Node("figure", left["title"], pounds_text(left["amount_pence"]), "pounds", left["source"])
     ]
     bought = 0  # a plan's chain goes on to the mix, which is not in a position when nothing is done
-    for line in context.rows("bridge", **mine, line="mix") + context.rows("bridge", **mine, line=OWN["mix"]):
+    for line in bought_lines(context, row):
         bought += line["amount_pence"]
         parts.append(
             Node("figure", f"less {line['title']}", pounds_text(line["amount_pence"]), "pounds", line["source"])

@@ -30,7 +30,7 @@ from contracts.document.contract import read_contract
 from contracts.options.kept.settled import settled_once
 from contracts.options.whole_population.accounts import IS_SHADOW, BodyAccount, BodyYear, HospitalShare, accounts
 from contracts.options.whole_population.document import CareBody
-from contracts.options.whole_population.start import start_faults
+from contracts.options.whole_population.start import scope_faults, start_faults
 
 QUARTERS = 4
 
@@ -134,17 +134,9 @@ def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear])
         faults.add(f"{where}: scenario", f"a run of {scenario!r}", f"a run of {body.scenario!r}")
     faults.extend(start_faults(body, pack, _years(run)))
     services = set(run.service_envelope.get_column("service_code"))
-    named = {row.service for row in body.scope}
-    for service in sorted(services - named):
-        faults.add(
-            f"{where}: scope",
-            f"no row for {service!r}, whose money then goes nowhere",
-            "every service of the run, once",
-        )
-    for service in sorted(named - services):
-        faults.add(
-            f"{where}: scope", f"unknown service {service!r}", "a service of the run", suggest(service, services)
-        )
+    faults.extend(
+        scope_faults(body, services, f"{where}: scope", "every service of the run, once", "a service of the run")
+    )
     streams = set(run.allocation.get_column("stream"))
     if body.stream not in streams:
         faults.add(f"{where}: stream", repr(body.stream), "a stream of the run", suggest(body.stream, streams))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import polars as pl
 
@@ -34,6 +34,23 @@ def start_faults(body: CareBody, pack: DataPack, years: Sequence[FinancialYear])
                 f"body {body.id}: growth", f"none of {year}", f"the growth of the rate in every year after {body.base_year}"
             )  # fmt: skip
     yield from _signed(body, pack)
+
+
+def scope_faults(body: CareBody, services: Set[str], where: str, every: str, one: str) -> Iterator[Fault]:
+    """Services whose money the scope leaves nowhere, and those that are none.
+
+    Args:
+        body: the body.
+        services: codes of all services.
+        where: how the scope is named.
+        every: what is expected of the whole scope.
+        one: what is expected of one service.
+    """
+    named = {row.service for row in body.scope}
+    for service in sorted(services - named):
+        yield Fault(where, f"no row for {service!r}, whose money then goes nowhere", every)
+    for service in sorted(named - services):
+        yield Fault(where, f"unknown service {service!r}", one, suggest(service, services))
 
 
 def _established(body: CareBody, pack: DataPack) -> Iterator[Fault]:
@@ -68,4 +85,4 @@ def _signed(body: CareBody, pack: DataPack) -> Iterator[Fault]:
         )  # fmt: skip
 
 
-__all__ = ["start_faults"]
+__all__ = ["scope_faults", "start_faults"]

@@ -36,8 +36,8 @@ from optimiser.links.assumed.entries import (
     once,
     together,
 )
-from optimiser.links.assumed.inputs import PlanInputs, policy_of, put
-from optimiser.problem.document import Problem
+from optimiser.links.assumed.inputs import PlanInputs, put
+from optimiser.problem.document import Problem, policy_of
 
 SERVICE_COSTS = "evidence/service-costs.csv"
 _NOT_MARKED = "no owner and no mark of evidence are given"

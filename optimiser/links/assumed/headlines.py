@@ -38,11 +38,11 @@ from optimiser.answers.whole.former import FormerMix, read_former
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import Search, solve_whole
 from optimiser.engines.highs import HighsSession
-from optimiser.links.assumed.inputs import PlanInputs, policy_of
+from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.from_run import RunRows, parts_of_run
 from optimiser.links.on_run import FROM_RUN
 from optimiser.problem.assemble import programme_matrix
-from optimiser.problem.document import Problem, document_model
+from optimiser.problem.document import Problem, document_model, policy_of
 from optimiser.programme.matrix import Matrix
 
 Amounts = dict[str, int]

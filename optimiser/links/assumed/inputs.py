@@ -17,7 +17,7 @@ from capitation.records.identity import canonical, digest
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario, read_scenario
 from contracts.options.document import ContractOptions, read_options
-from optimiser.problem.document import Problem, read_problem
+from optimiser.problem.document import Problem, policy_of, read_problem
 
 Spot = tuple[str | int, ...]
 """Where a value stands in a document: keys, and numbers of list items from 0."""
@@ -116,12 +116,6 @@ def _that_names(pack: DataPack, room: str, scenario: str) -> Path | None:
     return None
 
 
-def policy_of(problem: Path) -> Path | None:
-    """The policy that a problem was written from; none where it was not."""
-    policy = problem.with_suffix("") / "policy.toml"
-    return policy if policy.is_file() else None
-
-
 def _problem_of(pack: DataPack, scenario: str) -> Path | None:
     for path in pack.files("problems/*.toml").values():
         policy = policy_of(path)
@@ -152,4 +146,4 @@ def put(thing: Any, spot: Spot, value: object) -> Any:  # noqa: ANN401  # walks 
     return tuple(items) if isinstance(thing, tuple) else items
 
 
-__all__ = ["Change", "PlanInputs", "Spot", "at", "inputs_of", "policy_of", "put"]
+__all__ = ["Change", "PlanInputs", "Spot", "at", "inputs_of", "put"]

@@ -33,6 +33,7 @@ from api.service.security.access import ROLE_SCOPES
 from api.service.security.proofs.api_keys import issue_key
 from api.service.security.proofs.local_token import COOKIE
 from api.service.settings import STORE_FILE, Settings
+from api.service.store import Store
 from capitation.errors import Fault
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
@@ -204,6 +205,15 @@ def empty_store(request: pytest.FixtureRequest, database: str, folder: Path) -> 
     url = server.database()
     request.addfinalizer(lambda: server.drop(url))
     return url
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of the embedded database."""
+    made = Store(f"sqlite:///{tmp_path / STORE_FILE}")
+    made.migrate()
+    yield made
+    made.close()
 
 
 def started_on(store: str, folder: Path) -> None:

@@ -331,14 +331,6 @@ def run_of(amounts, run_id, system="SYS"):
     return Run(manifest, {"provider_allocation": pl.DataFrame(rows, schema_overrides={"allocation_pence": pl.Int64})})
 
 
-@pytest.fixture
-def store(tmp_path):
-    made = Store(f"sqlite:///{tmp_path / 'it.db'}")
-    made.migrate()
-    yield made
-    made.close()
-
-
 def keep(store, figures, name, restates=None, source="run"):
     """Post figures as the route does; the journals that were kept."""
     service, result = SimpleNamespace(store=store), SimpleNamespace(id=name, kind=source)

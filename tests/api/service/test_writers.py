@@ -14,14 +14,6 @@ from tests.api.service.test_remembered import a_formula
 
 
 @pytest.fixture
-def store(tmp_path):
-    made = Store(f"sqlite:///{tmp_path / 'capitation.db'}")
-    made.migrate()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def waits(monkeypatch):
     """How often the disk was waited for."""
     found, real = [], os.fsync
