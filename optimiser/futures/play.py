@@ -17,12 +17,13 @@ import polars as pl
 from capitation.chance.document import Uncertainty
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.in_order import Pairs, kept_in_order
-from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.optimise import Outcome, optimise, reach_goals
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.engines.highs import Progress
 from optimiser.futures.appraisal.documented import low_share
 from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
@@ -169,11 +170,21 @@ def play_futures(
     return Played(plan, table.join(own, on="future", how="left", maintain_order="left"), regret, tuple(notes))
 
 
+def _left(time_limit: float | None, began: float) -> float | None:
+    """Seconds left of a limit on everything together; None where there is none."""
+    return None if time_limit is None else max(0.1, time_limit - (time.perf_counter() - began))
+
+
 def _search(
-    problem: Problem, gap: float, time_limit: float | None, former: FormerMix | None = None
+    problem: Problem,
+    gap: float,
+    time_limit: float | None,
+    former: FormerMix | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Callable[[Matrix], Answer]:
     like = alike_localities(problem)
-    return partial(solve_whole, like=like, search=Search(gap=gap, time_limit=time_limit), former=former)
+    search = Search(gap=gap, time_limit=time_limit, progress=progress)
+    return partial(solve_whole, like=like, search=search, former=former)
 
 
 def _in_future(
@@ -208,6 +219,8 @@ def robust_mix(
     gap: float = 0.0,
     time_limit: float | None = None,
     uncertainty: Uncertainty | None = None,
+    former: FormerMix | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> RobustMix:
     """The mix whose worst case over at most `gamma` disappointments is best.
 
@@ -217,17 +230,26 @@ def robust_mix(
         gap: relative gap at which the search may stop.
         time_limit: seconds.
         uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
+        former: a mix found before, from which the search starts.
+        progress: called with bound and best mix so far.
 
     Raises:
         CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
             without delivery.
     """
     share = None if uncertainty is None else low_share(uncertainty)
+    began = time.perf_counter()
+    if former is None and programme_matrix(problem).column_count >= MERGE_FROM:
+        # the protected programme is much slower to search than the plan's, whose mix is a good one to start from
+        part = None if time_limit is None else _FOR_THE_PLAN * time_limit
+        rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
+        former = former_mix(reach_goals(problem, rough).answers[0])
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
         losses = disappointments(problem, matrix, share)
-        return matrix, losses, _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
+        look = _search(problem, gap, _left(time_limit, began), former, progress)
+        return matrix, losses, look(protect(matrix, losses, gamma))
 
     matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
     if answer.values is None:
@@ -245,6 +267,11 @@ def robust_mix(
         planned - worst_case(np.array(list(each.values())), gamma),
         table.sort("loss", descending=True),
     )
+
+
+_FOR_THE_PLAN = 0.25
+"""Part of the time that the search for a start may take, and how near it comes (`_ROUGH`)."""
+_ROUGH = 0.02
 
 
 @dataclass(frozen=True)
@@ -274,9 +301,10 @@ def cvar_mix(
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
     """
+    began = time.perf_counter()
 
     def solved(forced: Pairs) -> tuple[CvarMix, Answer]:
-        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
+        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=_left(time_limit, began))
 
     return kept_in_order(problem, solved, lambda found: [found[1]])[0]
 
