@@ -48,7 +48,7 @@ def programme_matrix(
     matrix = programme.matrix(objective or problem.goals[0].measure)
     _check_sizes(problem, matrix)
     unused = unused_rows(problem) if future is PLAIN else []  # what the document says is the same in every future
-    return replace(matrix, no_effect=(*matrix.no_effect, *_unmoved(matrix), *unused))
+    return replace(matrix, no_effect=(*unused, *_unmoved(matrix), *matrix.no_effect))
 
 
 LARGEST = 1e14
