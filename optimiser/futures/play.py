@@ -25,9 +25,10 @@ from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
 from optimiser.futures.appraisal.documented import low_share
-from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
+from optimiser.futures.cvar import RiskAverse, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
+from optimiser.futures.whole_wards import with_whole_blocks
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.programme.core import Future
@@ -329,12 +330,14 @@ def _cvar(
             if highs.solve(matrix.relaxed(), prices=False).status == "infeasible"
         ]
         why = f"no mix keeps every limit in {', '.join(alone)}" if alone else found.answer.meaning
+        left_out = ",".join(alone) or "a,b"
         raise CapitationError(
-            f"no one mix stands all {len(chances)} futures: {why}. Take a future out (`--without`), or ease its limits"
+            f"no one mix stands all {len(chances)} futures: {why}. "
+            f"Leave them out (`--without {left_out}`), or ease their limits"
         )
     first = np.zeros(matrices[0].column_count)
     first[matrices[0].first_stage] = found.first_stage
-    answer = Answer(matrices[0], found.answer.status, first, None, "highs", {}, {})
+    mix = first if columns is None else first[columns]
     values = pl.DataFrame(
         {"future": [future.id for future, _ in chances], "probability": odds, "value": list(found.values)}
     )
@@ -342,56 +345,25 @@ def _cvar(
     if columns is not None:
         notes.append("alike localities were put together for the search")
     if parts:
-        left = None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - began))
-        mix = first if columns is None else first[columns]
-        found, values = _with_whole_blocks(problem, whole, mix, found, values, alpha, left, notes)
-        answer = replace(answer, status=found.answer.status)
+        found, values, mix, said = with_whole_blocks(
+            whole,
+            mix,
+            found,
+            values,
+            partial(_search, problem, 0.005),
+            alpha=alpha,
+            weight=weight,
+            time_limit=_left(time_limit, began),
+        )
+        notes += said
     elif columns is not None:
         notes.append("floors between localities were left out: values are at most a little too high")
+    answer = Answer(whole[0], found.answer.status, mix, None, "highs", {}, {})
     return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
 
 
 _SEARCH = 0.7
 """Part of the time for the search; the rest is for what its mix is worth with whole blocks."""
-
-
-def _with_whole_blocks(
-    problem: Problem,
-    whole: list[Matrix],
-    mix: np.ndarray,
-    found: RiskAverse,
-    values: pl.DataFrame,
-    alpha: float,
-    time_limit: float | None,
-    notes: list[str],
-) -> tuple[RiskAverse, pl.DataFrame]:
-    """What a mix that was found with parts of blocks is worth where only whole ones close, in each future by itself.
-
-    Reason: eight parameters, each a thing that the caller has at hand.
-    """
-    each = (20.0 * len(whole) if time_limit is None else time_limit) / len(whole)
-    search = _search(problem, 0.005, each)
-    worth = [search(fix_first_stage(matrix, mix)).objective for matrix in whole]
-    values = values.rename({"value": "with_parts"}).with_columns(pl.Series("value", worth, dtype=pl.Float64))
-    notes.append(
-        "the search let parts of wards, theatres and clinics close in each future; values are with whole ones. With parts the mean "
-        f"would be {found.mean:,.2f} and the worst {found.cvar:,.2f}: no mix is better by what was weighed"
-    )
-    missed = values.filter(pl.col("value").is_null())["future"].to_list()
-    if missed:
-        notes.append(
-            f"with whole ones no closures that keep every limit were found in {', '.join(missed)}: its value there is with parts"
-        )
-    known = values.with_columns(pl.coalesce("value", "with_parts").alias("known"))
-    amounts, odds = known["known"].to_numpy(), known["probability"].to_numpy()
-    status = "gap" if found.answer.status == "optimal" else found.answer.status
-    return replace(
-        found,
-        answer=replace(found.answer, status=status),
-        values=tuple(amounts.tolist()),
-        mean=float(amounts @ odds),
-        cvar=conditional_value_at_risk(amounts, odds, alpha),
-    ), values.select("future", "probability", "value", "with_parts")
 
 
 def _smaller(problem: Problem, matrices: list[Matrix]) -> tuple[list[Matrix], np.ndarray | None]:
