@@ -24,6 +24,9 @@ from optimiser.programme.matrix import Matrix
 SECONDS_EACH = 20.0
 """Seconds for each future where the caller sets no limit."""
 _WHOLE = 1e-6
+_NEAR = 5e-3
+_SECONDS = 60.0
+"""Seconds for closing more blocks than rounding down leaves, where the caller sets no limit."""
 _CARRYING = 0.5
 """Part of the time for carrying a mix over; the rest is for what it is worth in each future."""
 
@@ -39,7 +42,7 @@ def carried(
 ) -> tuple[Floats, list[float]] | None:
     """The mix with the starts of `mix` that keeps every limit in every future with whole blocks, and the goal in each.
 
-    None where rounding the blocks down leaves no such mix, or there was no time to find one.
+    None where no rounding of the blocks leaves such a mix, or there was no time to find one.
     """
     big, _, places = extensive_form(matrices, odds, alpha=alpha, weight=weight)
     began, first = time.perf_counter(), matrices[0]
@@ -50,19 +53,39 @@ def carried(
     parts = highs.solve(replace(big, lower=lower, upper=upper).relaxed(), prices=False, time_limit=time_limit)
     if parts.values is None:
         return None
-    lower, upper = lower.copy(), upper.copy()
+    down, up = _blocks_whole(matrices, places, parts.values)
+    blocks = down > -1
+    floor, ceiling = lower.copy(), upper.copy()
+    floor[blocks] = ceiling[blocks] = down[blocks]
+    kept = replace(big, lower=floor, upper=ceiling)
+    best = highs.solve(kept, gap=_NEAR, prices=False, time_limit=_left(time_limit, began))
+    ceiling = np.where(blocks, up, ceiling)
+    wider = highs.solve(
+        replace(big, lower=floor, upper=ceiling), gap=_NEAR, prices=False, start=best.values,
+        time_limit=_SECONDS if time_limit is None else _left(time_limit, began),
+    )  # fmt: skip
+    if wider.values is not None:
+        best = wider
+    if best.values is None:
+        return None
+    values = best.values
+    goals = [(float(m.cost @ values[place]) + m.constant) * m.scale for m, place in zip(matrices, places, strict=True)]
+    return values[places[0]], goals
+
+
+def _left(time_limit: float | None, began: float) -> float | None:
+    return None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - began))
+
+
+def _blocks_whole(matrices: Sequence[Matrix], places: Sequence[np.ndarray], parts: Floats) -> tuple[Floats, Floats]:
+    """For each column of all futures: the whole number of blocks at or below what is closed, and at or above; -1 for all others."""
+    down, up = np.full(len(parts), -1.0), np.full(len(parts), -1.0)
     for matrix, place in zip(matrices, places, strict=True):
         for family in matrix.columns:
             if family.name == "block_released":
                 blocks = place[family.first : family.last]
-                lower[blocks] = upper[blocks] = np.floor(parts.values[blocks] + _WHOLE)
-    left = None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - began))
-    kept = highs.solve(replace(big, lower=lower, upper=upper), gap=1e-3, prices=False, time_limit=left)
-    if kept.values is None:
-        return None
-    values = kept.values
-    goals = [(float(m.cost @ values[place]) + m.constant) * m.scale for m, place in zip(matrices, places, strict=True)]
-    return values[places[0]], goals
+                down[blocks], up[blocks] = np.floor(parts[blocks] + _WHOLE), np.ceil(parts[blocks] - _WHOLE)
+    return down, up
 
 
 def with_whole_blocks(
