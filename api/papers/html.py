@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from api.charts import svg
 from api.papers.model import BoardPaper
+from api.papers.words import pieces
 
 
 @cache
@@ -19,7 +21,15 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["words"] = _words
     return made.get_template("paper.html")
+
+
+def _words(words: str) -> Markup:
+    """Words with commands set apart."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if is_code else escape(piece) for piece, is_code in pieces(words)
+    )
 
 
 def html(paper: BoardPaper) -> str:
