@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.tables import notices
-from api.exports.run_files import write_run
+from api.workbooks.run_files import write_run
 from capitation.pack.plausibility import accepted
 from capitation.pack.sources import DataPack
 from capitation.run.plausible_run import evaluate_plausibly

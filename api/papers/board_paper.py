@@ -13,9 +13,9 @@ from api.boards.tables import listed
 from api.charts.folders import material_of
 from api.charts.material import of_run
 from api.charts.registry import Charts, charts_of
-from api.exports.people_sheets import first_starts
 from api.papers.matters import MATTERS, Gathered
 from api.papers.model import BoardPaper, PaperTable, Section
+from api.workbooks.people_sheets import first_starts
 from capitation.chain.book import organisation_names
 from capitation.errors import ScenarioError
 from capitation.money.pence import board_text

@@ -23,9 +23,9 @@ from api.boards.risk.parties import party_sentences
 from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
-from api.exports.people_sheets import first_starts
 from api.papers.model import PaperTable, Section
-from api.papers.words import source_in_words
+from api.workbooks.people_sheets import first_starts
+from api.workbooks.sources import source_in_words
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
 from optimiser.links.assumed.kept import AssumptionLog

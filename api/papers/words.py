@@ -1,14 +1,8 @@
-"""Words of a paper as each writer needs them: commands in backticks set apart, and sources of a figure without the data's own codes."""
+"""Words of a paper as each writer needs them: commands in backticks set apart."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-
-from api.charts.material import SERVICES
-from capitation.errors import CapitationError
-from capitation.pack.parameters import Parameters
-from capitation.pack.sources import DataPack
 
 
 def pieces(words: str) -> Iterator[tuple[str, bool]]:
@@ -25,29 +19,3 @@ def pieces(words: str) -> Iterator[tuple[str, bool]]:
 def plain(words: str) -> str:
     """Words without backticks, where nothing sets commands apart."""
     return words.replace("`", "")
-
-
-def source_in_words(source: str, pack: DataPack) -> str:
-    """Where a line of a chain comes from, for those who do not know the data's file names.
-
-    Example:
-        "blmk-stp-2016: do_nothing, row Combined recurrent deficit before STF, column 2016/17" is
-        "published: Combined recurrent deficit before STF, 2016/17".
-    """
-    if printed := _PRINTED.fullmatch(source):
-        return f"published: {printed['row']}, {printed['column']}"
-    if streams := _STREAMS.fullmatch(source):
-        codes = streams["codes"].split(", ")
-        return f"funding streams of the scenario: {', '.join(SERVICES.get(code, code).lower() for code in codes)}"
-    if _PARAMETER.fullmatch(source):
-        try:
-            about = Parameters(pack).parameter(source).about
-        except CapitationError:
-            return source
-        return f"assumed rate: {about.partition(':')[0].partition('. ')[0].rstrip('.').lower()}"
-    return source
-
-
-_PRINTED = re.compile(r"[\w-]+: \w+, row (?P<row>.+), column (?P<column>[^,]+)")
-_STREAMS = re.compile(r"the scenario's streams (?P<codes>.+)")
-_PARAMETER = re.compile(r"[a-z_]+\.[a-z_]+")

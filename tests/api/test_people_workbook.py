@@ -6,10 +6,10 @@ import openpyxl
 import polars as pl
 import pytest
 
-from api.exports.assumption_sheets import Assumed
-from api.exports.beside import assumed, called
-from api.exports.people_sheets import MOST, people_sheets
-from api.exports.people_workbook import people_workbook
+from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.beside import assumed, called
+from api.workbooks.people_sheets import MOST, people_sheets
+from api.workbooks.people_workbook import people_workbook
 from capitation.records.documents import Document
 from capitation.run.run import make_run, save_run
 

@@ -12,7 +12,7 @@ from api.boards.options import opening_gap_sentence, show_differences, show_opti
 from api.boards.tables import print_json
 from api.cli.options import CsvOption, DataOption, JsonOption, XlsxOption
 from api.cli.shipped import shipped
-from api.exports.run_files import write_run
+from api.workbooks.run_files import write_run
 from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack

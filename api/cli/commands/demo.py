@@ -19,7 +19,7 @@ from api.boards.tables import console, notices, say
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
-from api.exports.people_workbook import workbook_of
+from api.workbooks.people_workbook import workbook_of
 from capitation.chance.document import read_uncertainty
 from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack

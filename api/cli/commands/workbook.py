@@ -28,8 +28,8 @@ def workbook(
     data: DataOption = None,
 ) -> None:
     """Write a run as a workbook: the summary first, names beside codes, ready to print; `--all` writes every table."""
-    from api.exports.people_workbook import workbook_of
     from api.exports.workbook import export_xlsx
+    from api.workbooks.people_workbook import workbook_of
     from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
     from contracts.options.study import STUDY
     from optimiser.links.plan import SCHEMAS

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.exports.people_workbook import workbook_of
 from api.exports.workbook import export_xlsx
 from api.pages.answers import frames_of
 from api.pages.asking import service_of
@@ -19,6 +18,7 @@ from api.papers import board_paper, paper_bytes
 from api.service.kinds import BY_ADDRESS
 from api.service.records.failures import ServiceError
 from api.service.records.workbooks import XLSX
+from api.workbooks.people_workbook import workbook_of
 from capitation.errors import CapitationError
 
 _TABLES = {name: schema for kind in BY_ADDRESS.values() for name, schema in (kind.schemas or {}).items()}

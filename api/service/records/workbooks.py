@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from api.exports.people_workbook import workbook_of
 from api.exports.workbook import export_xlsx
 from api.service.records.stored import StoredFile, StoredThings
+from api.workbooks.people_workbook import workbook_of
 from capitation.errors import CapitationError, UnknownNameError
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Schema

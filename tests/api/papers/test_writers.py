@@ -11,7 +11,7 @@ from pptx import Presentation
 from api.charts import charts_of, of_frames
 from api.papers import BoardPaper, PaperTable, Section, paper_bytes, write_paper
 from api.papers.columns import widths
-from api.papers.words import source_in_words
+from api.workbooks.sources import source_in_words
 from capitation.errors import SourceError
 
 ODD = 'Costs of "A & B" <b>\\ #let $x$ *not bold* _no_ @here'

@@ -27,7 +27,7 @@ def write_run(run: Run, out: Path, pack: DataPack | None = None, *, csv: bool, x
         written.append(export_csv(run, out))
     if xlsx:
         # what writes workbooks is loaded for those who want one
-        from api.exports.people_workbook import people_workbook, workbook_of
+        from api.workbooks.people_workbook import people_workbook, workbook_of
 
         path = out / f"{run.id}.xlsx"
         written.append(people_workbook(run, path) if pack is None else workbook_of(run, path, pack))

@@ -13,10 +13,10 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
-from api.exports.assumption_sheets import Assumed
-from api.exports.beside import assumed, called
-from api.exports.people_sheet import PeopleSheet
-from api.exports.people_sheets import people_sheets
+from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.beside import assumed, called
+from api.workbooks.people_sheet import PeopleSheet
+from api.workbooks.people_sheets import people_sheets
 from capitation.errors import SourceError
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_whole

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
-from api.exports.assumption_sheets import Assumed, by_effect, by_rating
-from api.exports.people_sheet import PeopleSheet
+from api.workbooks.assumption_sheets import Assumed, by_effect, by_rating
+from api.workbooks.people_sheet import PeopleSheet
 from capitation.records.identity import canonical
 from capitation.run.run import Run
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from api.exports.people_sheet import PeopleSheet
+from api.workbooks.people_sheet import PeopleSheet
 
 ASSUMPTIONS = 60
 """Assumptions that a workbook for people lists; all stand in the full workbook."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.charts.material import names_of
-from api.exports.assumption_sheets import Assumed
-from api.papers.words import source_in_words
+from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.sources import source_in_words
 from capitation.errors import CapitationError
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
