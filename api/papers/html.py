@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
 
 from api.charts import svg
 from api.papers.model import BoardPaper
@@ -21,15 +20,8 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["words"] = _words
+    made.filters["pieces"] = pieces
     return made.get_template("paper.html")
-
-
-def _words(words: str) -> Markup:
-    """Words with commands set apart."""
-    return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if is_code else escape(piece) for piece, is_code in pieces(words)
-    )
 
 
 def html(paper: BoardPaper) -> str:
