@@ -23,6 +23,7 @@ from api.service.views.models import RunContent, moment
 from capitation.errors import UnknownNameError
 from capitation.records.identity import plain
 from capitation.run.run import Run
+from capitation.sentences import capital
 
 Fact = tuple[str, str, str]
 """A fact under a headline: what it is, what it says, and where it leads."""
@@ -126,7 +127,7 @@ def _said(subject: str, reason: str) -> str:
     """What is set aside, in a sentence; a reason that only says where it is repeated is left out."""
     words = subject.rstrip(".").removeprefix("limit of a formula: ")
     reason = _CODES.sub(lambda found: SERVICES[found[0]].lower(), reason)
-    words = words[:1].upper() + words[1:]
+    words = capital(words)
     return f"{words}." if reason.endswith("with every result of the formula.") else f"{words}: {reason}"
 
 

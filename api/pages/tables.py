@@ -21,6 +21,7 @@ from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
 from capitation.money.rounding import nearest
+from capitation.sentences import capital
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
 
@@ -211,6 +212,11 @@ def _said_moment(text: str) -> str:
         return text
 
 
+def headed(frame: pl.DataFrame) -> dict[str, str]:
+    """The headings of a table whose columns are named in words."""
+    return {name: capital(name) for name in frame.columns}
+
+
 def heading(name: str) -> str:
     """The heading of a column that has none of its own."""
     words = (
@@ -220,7 +226,7 @@ def heading(name: str) -> str:
         .replace("_", " ")
         .replace("dft", "distance from target")
     )
-    return (words[:1].upper() + words[1:]) + (" (£)" if name.endswith(("_pence", "_gbp")) else "")
+    return capital(words) + (" (£)" if name.endswith(("_pence", "_gbp")) else "")
 
 
 def asked_file(request: Request, table: PageTable) -> Response | None:

@@ -11,13 +11,14 @@ import polars as pl
 from api.boards.questions import WholePlan, how_much, what_is_left, what_matters, which_contract, who_is_furthest
 from api.boards.risk.paragraph import current_paragraph
 from api.boards.risk.parties import party_sentences
-from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
+from api.exports.localities import localities
 from api.exports.people_sheets import first_starts
 from api.papers.model import PaperTable, Section
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
+from capitation.sentences import capital
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
 
@@ -86,7 +87,7 @@ def money(have: Gathered) -> Section:
         ),
     )  # fmt: skip
     head, _, rest = said[0].partition(": ")
-    why = (f"{rest[:1].upper()}{rest[1:]}",) if rest else ()
+    why = (capital(rest),) if rest else ()
     return Section(
         "How much does each locality get, and why?", head.rstrip(".") + ".", (*why, *said[1:]), None, (_short(table),)
     )

@@ -17,6 +17,7 @@ from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import SeenResult, result_of
 from api.pages.tables import PageTable, figure_link, heading
 from capitation.money.pence import board_text
+from capitation.sentences import capital, small
 
 VIEWS = {
     "payoff": "Who pays when activity moves",
@@ -214,7 +215,7 @@ def best_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
             best = max(sums, key=lambda each: sums[each])
             said.append(f"{role}s are left with most under {material.short(best)} ({board_text(sums[best])})")
     words = "; ".join(said) or "nothing is to be compared"
-    return f"{words[0].upper()}{words[1:]}, in {choice.year} with {case_words(str(choice.case), material).lower()}."
+    return f"{capital(words)}, in {choice.year} with {case_words(str(choice.case), material).lower()}."
 
 
 def _sentences(found: SeenResult, material: Material) -> list[str]:
@@ -245,7 +246,7 @@ def _set_aside(found: SeenResult, material: Material) -> list[str]:
     for row in rows.iter_rows(named=True):
         head, mark, line = str(row["subject"]).partition("planned spend on ")
         subject = f"planned spend on {material.name(line).lower()}" if mark and not head else str(row["subject"])
-        said.append(f"{subject[:1].upper()}{subject[1:]}: {row['reason'][:1].lower()}{row['reason'][1:]}")
+        said.append(f"{capital(subject)}: {small(row['reason'])}")
     return said
 
 

@@ -13,9 +13,10 @@ from starlette.routing import Route
 
 from api.boards.chain.stages import organisation_table
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
-from api.boards.run import localities, place_table, provider_table
+from api.boards.run import place_table, provider_table
 from api.charts.choice import Choice
 from api.charts.material import SERVICES
+from api.exports.localities import localities
 from api.pages.answers import money, worked_out
 from api.pages.asking import service_of
 from api.pages.drawn import gallery_of, gallery_of_run
@@ -23,9 +24,10 @@ from api.pages.findings import Finding, view_tabs, years_select
 from api.pages.outcomes import newest_of
 from api.pages.rendering import moved_to
 from api.pages.seen import SeenRun, run_of
-from api.pages.tables import Link, PageTable, figure_link, heading
+from api.pages.tables import Link, PageTable, figure_link, headed, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
+from capitation.sentences import capital
 
 _ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
             "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
@@ -235,7 +237,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
         parts = organisation_table(mine, year)
         table = PageTable(
             f"The same by organisation, {year}, £ thousand; deficits above nothing", parts,
-            {n: f"{n[:1].upper()}{n[1:]}" for n in parts.columns}, name=f"chain-organisations-{seen.id}",
+            headed(parts), name=f"chain-organisations-{seen.id}",
         )  # fmt: skip
     waits = (
         ["The mix of investments is being worked out; come back in half a minute."]
@@ -260,7 +262,7 @@ def source_words(pack: DataPack, text: str) -> str:
     start, mark, streams = text.partition("streams ")
     if mark:
         text = f"{start}money for {', '.join(SERVICES.get(each, each).lower() for each in streams.split(', '))}"
-    return f"{text[:1].upper()}{text[1:]}"
+    return capital(text)
 
 
 def _of_run(path: str, shown: Callable[[Request, SeenRun], Response]) -> Callable[[Request], Response]:
