@@ -20,9 +20,9 @@ import polars as pl
 
 from api.boards.chain.stages import organisation_names
 from api.boards.mix import MixStory, headline_sentence, worth_sentence
-from api.boards.run import localities
 from api.boards.tables import console, listed, say
 from api.charts.material import SERVICES
+from api.exports.localities import localities
 from capitation.chain.bridge import OWN
 from capitation.errors import CapitationError
 from capitation.money.pence import board_text, millions_text
@@ -30,6 +30,7 @@ from capitation.pace.national import national_distance
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from capitation.sentences import capital, small
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from optimiser.links.assumed.inputs import PlanInputs
@@ -160,11 +161,11 @@ def what_is_left(plan: WholePlan) -> list[str]:
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
     after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
     met = [
-        f"{_lower(titles[line].partition(':')[0])} ({board_text(-pence)})"
+        f"{small(titles[line].partition(':')[0])} ({board_text(-pence)})"
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
     said = [
-        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {_upper(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
+        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {capital(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
         f"{board_text(amounts['left'])} remains."
     ]
     if "not_explained" in amounts:
@@ -238,7 +239,7 @@ def suited(plan: WholePlan) -> list[Suited]:
     }
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
-    parties |= {_lower(group.title): list(group.providers) for group in document.groups}
+    parties |= {small(group.title): list(group.providers) for group in document.groups}
     bests = []
     for party, codes in parties.items():
         above, below = _best(moved[_STEP], codes), _best(moved[-_STEP], codes)
@@ -264,7 +265,7 @@ def _by_party(bests: Sequence[Suited]) -> list[str]:
     """A sentence a party: its best option above plan and below it, and what it gains there."""
     said = []
     for best in bests:
-        party, gains, loses = _upper(best.party), _gain(best.above_pence), _gain(best.below_pence)
+        party, gains, loses = capital(best.party), _gain(best.above_pence), _gain(best.below_pence)
         if best.above == best.below:
             said.append(f"{party}: {best.above} above plan ({gains}) and below it ({loses}).")
         else:
@@ -327,16 +328,6 @@ def _gain(pence: int) -> str:
     if millions == "0.0":
         return "no change" if not pence else "£0.0m"
     return f"{'-' if pence < 0 else '+'}£{millions}m"
-
-
-def _lower(title: str) -> str:
-    """A title within a sentence; one that begins with a name or an abbreviation stays as it is."""
-    first = title.split(" ", 1)[0]
-    return title if first.isupper() or not first else title[0].lower() + title[1:]
-
-
-def _upper(words: str) -> str:
-    return words[0].upper() + words[1:]
 
 
 __all__ = ["ASKED", "WholePlan", "show_questions"]

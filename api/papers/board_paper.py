@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 
 from api.boards.questions import WholePlan
-from api.boards.run import localities
 from api.boards.tables import listed
 from api.charts.folders import material_of
 from api.charts.material import of_run
 from api.charts.registry import Charts, charts_of
+from api.exports.localities import localities
 from api.papers.matters import MATTERS, Gathered
 from api.papers.model import BoardPaper, PaperTable, Section
 from api.workbooks.people_sheets import first_starts

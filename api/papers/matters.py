@@ -20,14 +20,15 @@ from api.boards.questions import (
 )
 from api.boards.risk.paragraph import current_paragraph
 from api.boards.risk.parties import party_sentences
-from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
+from api.exports.localities import localities
 from api.papers.model import PaperTable, Section
 from api.workbooks.people_sheets import first_starts
 from api.workbooks.sources import source_in_words
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
+from capitation.sentences import capital
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
 
@@ -96,7 +97,7 @@ def money(have: Gathered) -> Section:
         ),
     )  # fmt: skip
     head, _, rest = said[0].partition(": ")
-    why = (f"{rest[:1].upper()}{rest[1:]}",) if rest else ()
+    why = (capital(rest),) if rest else ()
     return Section(
         "How much does each locality get, and why?", head.rstrip(".") + ".", (*why, *said[1:]), None, (_short(table),)
     )

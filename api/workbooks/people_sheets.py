@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from api.exports.localities import localities
 from api.workbooks.assumption_sheets import Assumed, by_effect, by_rating
 from api.workbooks.people_sheet import PeopleSheet
 from capitation.records.identity import canonical
@@ -157,26 +158,14 @@ def _places(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
 
 
 def _localities(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
-    totals = _frame(run, "locality_total")
-    if totals.is_empty():
+    if _frame(run, "locality_total").is_empty():
         return None
     year = _need_year(run)
-    money = totals.filter(pl.col("year") == year).group_by("area_code").agg(pl.col("total_pence").sum())
-    people = (
-        _frame(run, "population").filter(pl.col("year") == year)
-        .join(_frame(run, "membership").select("practice_code", area_code="locality_code"), on="practice_code")
-        .group_by("area_code").agg(pl.col("registered_persons").sum().alias("Registered persons"))
-    )  # fmt: skip
-    far = _frame(run, "place_distance").filter(pl.col("year") == year)
-    rows = (
-        money.join(people, on="area_code", how="left")
-        .join(far.select("area_code", "target_pence", "closing_dft_pence", "closing_dft_share"), on="area_code", how="left")
-        .sort("area_code")
-        .select(
-            _named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), pl.col("Registered persons").round(0).cast(pl.Int64),
-            pl.col("total_pence").alias("Allocation, £"), (pl.col("total_pence") / pl.col("Registered persons")).round(0).cast(pl.Int64).alias("Allocation a head, £"),
-            pl.col("target_pence").alias("Target, £"), pl.col("closing_dft_pence").alias("Gap, £"), pl.col("closing_dft_share").alias("Distance from target"),
-        )
+    rows = localities(run, year).select(
+        _named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"),
+        pl.col("persons").round(0).cast(pl.Int64).alias("Registered persons"), pl.col("total_pence").alias("Allocation, £"),
+        (pl.col("head") * 100).round(0).cast(pl.Int64).alias("Allocation a head, £"), pl.col("target_pence").alias("Target, £"),
+        pl.col("gap_pence").alias("Gap, £"), pl.col("distance").alias("Distance from target"),
     )  # fmt: skip
     money_heads = frozenset(name for name in rows.columns if name.endswith("£"))
     return PeopleSheet(

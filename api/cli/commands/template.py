@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli.options import DataOption
-from capitation.errors import SourceError
+from api.cli.outputs import WORKBOOK, check_outputs
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 
@@ -42,8 +42,7 @@ def write(
     from api.forms.kinds import TEMPLATES
     from api.forms.sheet import write_template
 
-    if out.suffix.lower() != ".xlsx":
-        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    check_outputs([out], [], WORKBOOK)
     found = TEMPLATES[kind.value]
     rows = [] if empty else found.first(DataPack(pack_folder(data)))
     typer.echo(f"written: {write_template(found, rows, out)}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.options import DataOption
-from capitation.errors import SourceError
+from api.cli.outputs import WORKBOOK, check_outputs
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import load_run
@@ -34,8 +34,7 @@ def workbook(
     from contracts.options.study import STUDY
     from optimiser.links.plan import SCHEMAS
 
-    if out.suffix.lower() != ".xlsx":
-        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    check_outputs([out], [], WORKBOOK)
     found = load_run(run)
     if everything:
         export_xlsx(found, out, {**OF_OPTIONS, **STUDY, **SCHEMAS})

@@ -64,7 +64,7 @@ def payoff_command(
         picture = drawn(curve_figure(curve, agreed))
         files[svg] = lambda partial: partial.write_text(picture, encoding="utf-8")
     if out is not None:
-        kind = out.suffix
+        kind = out.suffix.lower()
         files[out] = lambda partial: (
             curve.table.write_csv(partial) if kind == ".csv" else curve.table.write_parquet(partial, compression="zstd")
         )
