@@ -10,6 +10,7 @@ import polars as pl
 from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, GREY, PAPER, Paper, figure_of
 from capitation.errors import ContractError
+from capitation.sentences import small
 from contracts.document.contract import Contract
 from contracts.language.units import range_of
 from contracts.settlement.payoff import Payoff
@@ -32,7 +33,7 @@ def curve_figure(curve: Payoff, contract: Contract) -> ChartFigure:
         ]
     )
     title = _finding(curve, contract, (xs, ys))
-    subtitle = f"{contract.title}: {_first(y_title)} as {x_title} varies"
+    subtitle = f"{contract.title}: {small(y_title)} as {x_title} varies"
     bends = ", ".join(number(b) for b in curve.bends) or "none"
     source = f"Source: contract {contract.id}, settled at each point." + (f" {curve.note}" if curve.note else "")
     alt = f"Line of kind {curve.kind}. Bends and leaps at: {bends}. " + "; ".join(
@@ -106,11 +107,7 @@ def _money(value: float, unit: str) -> str:
 
 
 def _varied(curve: Payoff, contract: Contract) -> str:
-    return _first(contract.input_map()[curve.varied].about or curve.varied.replace("_", " "))
-
-
-def _first(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return small(contract.input_map()[curve.varied].about or curve.varied.replace("_", " "))
 
 
 def _titles(curve: Payoff, contract: Contract) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import polars as pl
 
 from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, Paper, figure_of
+from capitation.sentences import capital
 
 
 def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, incentive: str) -> ChartFigure:
@@ -21,10 +22,8 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
     """
     table = pl.DataFrame(
         [
-            pl.Series(f"{risk[:1].upper()}{risk[1:]} (%)", [round(x * 100, 3) for x, _ in points], dtype=pl.Float64),
-            pl.Series(
-                f"{incentive[:1].upper()}{incentive[1:]} (%)", [round(y * 100, 2) for _, y in points], dtype=pl.Float64
-            ),
+            pl.Series(f"{capital(risk)} (%)", [round(x * 100, 3) for x, _ in points], dtype=pl.Float64),
+            pl.Series(f"{capital(incentive)} (%)", [round(y * 100, 2) for _, y in points], dtype=pl.Float64),
         ]
     )
     kept = [y for _, y in points]
@@ -34,7 +33,7 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
         )
     else:
         title = f"{of}: from the tightest limit to the loosest, {kept[0]:.0%} to {kept[-1]:.0%} is {incentive}"
-    subtitle = f"{incentive[:1].upper()}{incentive[1:]}, against the {risk}"
+    subtitle = f"{capital(incentive)}, against the {risk}"
     source = "Source: a search over the terms of the family, each settled on drawn years; sizes of doubt are assumed or fitted."
     alt = "Line: " + "; ".join(f"at {x:.2%} {y:.1%}" for x, y in points) + "."
     values = [{"x": x, "y": y} for x, y in points]

@@ -28,6 +28,7 @@ from api.service.records.pack import Pack
 from capitation.errors import CapitationError
 from capitation.records.identity import plain
 from capitation.run.run import Run, RunManifest
+from capitation.sentences import capital
 
 log = logging.getLogger("capitation.pages")
 
@@ -121,7 +122,7 @@ class Gallery:
 
 def _reason(error: CapitationError) -> str:
     text = str(error.message)
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return f"{capital(text)}{'' if text.endswith('.') else '.'}"
 
 
 def choice_of(request: Request) -> Choice:

@@ -18,6 +18,7 @@ from capitation.pack.cells import doubt, numbers
 from capitation.pack.rows import Given, RawTable, raw_table
 from capitation.records.columns import PRACTICE
 from capitation.records.frames import Column, Frame, Schema
+from capitation.sentences import capital
 from capitation.weighting.age_sex import AgeSexWeight
 from capitation.weighting.population import PracticeList
 
@@ -163,7 +164,7 @@ def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
                 f"{table.where}: line {rows['line'][row]}, {column}",
                 repr(cell),
                 expected,
-                f"{said[:1].upper()}{said[1:]}.".lstrip("."),
+                f"{capital(said)}.".lstrip("."),
             )
     twice = read.filter(pl.struct("practice_code", "sex", "from", "to").is_duplicated())
     for code, lines in (

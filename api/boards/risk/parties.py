@@ -14,6 +14,7 @@ from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError
 from capitation.pack.sources import DataPack
+from capitation.sentences import capital
 from contracts.options.document import ContractOptions
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
@@ -113,7 +114,7 @@ def party_sentences(
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
         said = "; ".join(words)
-        out.append(f"{option.title}. {said[:1].upper()}{said[1:]}." if words else f"{option.title}. Nothing moves.")
+        out.append(f"{option.title}. {capital(said)}." if words else f"{option.title}. Nothing moves.")
     return out
 
 

@@ -16,6 +16,7 @@ from api.pages.rendering import page, page_address
 from api.pages.seen import approved_words
 from api.pages.tables import ENDINGS, PageTable, heading
 from api.service.security.access import RESOURCES
+from capitation.sentences import capital
 
 _ROWS = 200
 _MEDIA = {"csv": "text/csv"}
@@ -38,7 +39,7 @@ def resource(request: Request) -> Response:
         query["limit"] = str(_ROWS if asked != "xlsx" else 100_000)
     content = ask(request, path, query).content
     words = " ".join(request.url.path.strip("/").replace("_", " ").replace("-", " ").split("/"))
-    title = words[:1].upper() + words[1:]
+    title = capital(words)
     table, following = _table(content, title), _following(request, content)
     if table is not None and asked in ENDINGS:
         return table.download(asked)

@@ -18,7 +18,8 @@ from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import newest_of, result_of
 from api.pages.rendering import moved_to
 from api.pages.seen import run_of
-from api.pages.tables import PageTable, heading
+from api.pages.tables import PageTable, headed, heading
+from capitation.sentences import capital, small
 
 VIEWS = {"mix": "The mix by year", "frontier": "What we give up"}
 """Views of an investment page."""
@@ -47,7 +48,7 @@ def contracts(request: Request) -> Response:
         ends = ends_table(rows, {**seen.names("organisation"), **seen.names("provider")}, worked.options, last)
         table = PageTable(
             f"Positions with the mix under each contract option, {last}, £ thousand; surpluses above nothing", ends,
-            {n: f"{n[:1].upper()}{n[1:]}" for n in ends.columns}, name=f"positions-{seen.id}",
+            headed(ends), name=f"positions-{seen.id}",
         )  # fmt: skip
     lead = said[0] if said else "Contract options on this run have not been compared yet."
     links = [("/options", "Stored contract options"), ("/contracts", "Contracts they may name")]
@@ -162,7 +163,7 @@ def _mix_lead(content: Any) -> str:  # noqa: ANN401  # any JSON
     count = len(_titles(content))
     how = _say(str(content.get("meaning", "")))
     head = f"{count} solutions together reach a {' and '.join(said)}" if said else "The search has ended"
-    return f"{head}; {how[:1].lower()}{how[1:]}" if how else f"{head}."
+    return f"{head}; {small(how)}" if how else f"{head}."
 
 
 def _measure(content: Any, name: str) -> str:  # noqa: ANN401  # any JSON
@@ -177,7 +178,7 @@ def _say(text: str) -> str:
         .replace("non_elective", "emergency")
         .replace("_", " ")
     )
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""
+    return f"{capital(words).rstrip('.')}." if words else ""
 
 
 def _clashes(content: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401  # any JSON

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.boards.questions import WholePlan, how_much, who_is_furthest
-from api.boards.run import localities
+from api.exports.localities import localities
 from api.pages.asking import service_of
 from api.pages.rendering import page
 from api.pages.seen import SeenRun, run_of
@@ -33,6 +33,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from capitation.sentences import small
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, read_options
@@ -98,7 +99,7 @@ def what_if(request: Request) -> Response:
     inputs = _inputs(seen, pack)
     corridor = corridor_of(inputs)
     sliders = _sliders(request, pack, corridor, year)
-    faults = [(each.name, f"{each.words}: {each.fault[:1].lower()}{each.fault[1:]}") for each in sliders if each.fault]
+    faults = [(each.name, f"{each.words}: {small(each.fault)}") for each in sliders if each.fault]
     changes: dict[str, int] = {}
     moved, refused = seen.run, ""
     if not faults:
