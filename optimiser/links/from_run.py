@@ -38,6 +38,7 @@ from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Frame, Schema
 from capitation.records.toml_text import toml_text
 from capitation.records.years import FinancialYear
+from capitation.run.aims.checks import refuse_early_starts
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import read_scenario
@@ -153,13 +154,15 @@ class RunPolicy:
         """The whole problem on a run at hand.
 
         Raises:
-            DocumentError: the policy names what the run does not have.
+            DocumentError: the policy names what the run does not have, or a solution starts before its milestone.
             CapitationError: whatever the calibration raises.
         """
         calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
         made = parts_of_run(self.takes, years, run, calibration, pack)
         rows = {name: [*getattr(self.states, name), *more] for name, more in made.items()}
-        return problem_of({**self.content, **rows}, str(self.file), self.file.parent)
+        made_whole = problem_of({**self.content, **rows}, str(self.file), self.file.parent)
+        refuse_early_starts(made_whole.solutions, pack, min(years, default=None))
+        return made_whole
 
 
 def read_policy(file: Path) -> RunPolicy | None:

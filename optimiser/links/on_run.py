@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capitation.pack.sources import DataPack
+from capitation.run.aims.checks import refuse_early_starts
 from capitation.run.run import Run
 from optimiser.links.from_run import read_policy
 from optimiser.problem.document import Problem, policy_of
@@ -52,8 +53,9 @@ def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> ProblemOnR
         pack: the pack of that run.
 
     Raises:
-        DocumentError: the problem's policy names what the run does not have.
+        DocumentError: the problem's policy names what the run does not have, or a solution starts before its milestone.
     """
+    refuse_early_starts(problem.solutions, pack, min(problem.years, default=None))
     policy = policy_of(file)
     read = None if policy is None else read_policy(policy)
     if read is None:

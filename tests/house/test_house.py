@@ -75,6 +75,25 @@ def test_files_that_a_readme_names_exist(readme):
     assert missing == []
 
 
+def rooms_of(package):
+    return [d for d in (ROOT / package).iterdir() if d.is_dir() and any(d.rglob("*.py"))]
+
+
+@pytest.mark.parametrize("package", ["capitation", "contracts", "optimiser", "api", "api/service"])
+def test_a_readme_lists_every_room_of_its_package(package):
+    text = (ROOT / package.split("/")[0] / "README.md").read_text(encoding="utf-8")
+    assert [room.name for room in rooms_of(package) if f"{room.name}/`" not in text] == []
+
+
+def test_the_readme_of_the_engine_lists_every_file_and_no_other():
+    rows = dict(
+        re.findall(r"^\| `(\w+)/` \|[^|]*\|(.*)\|$", (ROOT / "capitation/README.md").read_text(encoding="utf-8"), re.M)
+    )
+    for room in rooms_of("capitation"):
+        there = {path.stem for path in room.glob("*.py")} - {"__init__"}
+        assert there == set(re.findall(r"`(\w+)`", rows[room.name])), room.name
+
+
 def test_nothing_names_one_machine():
     pattern = re.compile(r"/" + r"work/|/opt/" + r"(pypi|wheels)|/" + r"root/|/home/\w+")
     found = []

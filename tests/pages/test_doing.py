@@ -1,6 +1,7 @@
 """What is done on pages: a copy, a change with its reason, a map with an overlap, a comparison, what if."""
 
 import re
+from html import unescape
 
 from tests.pages.test_pages import words
 
@@ -76,6 +77,19 @@ def test_options_are_compared_from_their_page_to_each_organisation(site):
     assert 'http-equiv="refresh"' in waiting.text
     site.work()
     done = site.analyst.get(asked.headers["location"]).text
-    page = words(site.analyst.get(re.search(r'href="(/comparisons/\w+)"', done)[1]))
+    shown = site.analyst.get(re.search(r'href="(/comparisons/\w+)"', done)[1])
+    page = words(shown)
     assert "Do minimum" in page
     assert "Luton and Dunstable" in page
+    link = next(each for each in re.findall(r'href="(/figures/[^"]+)"', shown.text) if "role%3Dcommissioner" in each)
+    trace = site.analyst.get(unescape(link))
+    assert trace.status_code == 200
+    assert "allocation and income less payments and cost" in trace.text
+    assert "Do minimum: payment by results and blocks" in trace.text
+    deep = site.analyst.get(unescape(re.search(r'href="(/figures/[^"]+/commissioner_money/allocation_pence[^"]+)"', trace.text)[1]).replace("depth=3", "depth=5"))  # fmt: skip
+    assert "printed cell" in deep.text
+    assert "Worked out again it differs" not in trace.text + deep.text
+    partner = site.signed_in("partner", organisation="L-U35004")
+    refused = partner.get(unescape(link))
+    assert refused.status_code == 403
+    assert "£" not in refused.text

@@ -102,7 +102,7 @@ def test_what_is_worked_out_beside_the_server_stands_in_tables_with_names(site, 
 
 def test_a_column_of_money_has_one_unit():
     said = column_money(pl.Series([281_000_000, -67_300_000, 0]))
-    assert [said(each) for each in (281_000_000, -67_300_000, 0, -40_000)] == ["£2.81m", "-£0.67m", "£0.00m", "£0.00m"]
+    assert [said(each) for each in (281_000_000, -67_300_000, 0, -40_000)] == ["£2.81m", "-£0.67m", "£0", "£0.00m"]
     assert column_money(pl.Series([15_357_410_000_0, 1_000_000]))(1_000_000_0) == "£0.1m"
     assert column_money(pl.Series([99_000_000]))(12_300_00) == "£12.3k"
 

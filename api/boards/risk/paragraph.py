@@ -21,6 +21,7 @@ from contracts.risk.design.search import Designed
 from contracts.risk.design.study import design_family
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
+from optimiser.links.terms.finder import linear_terms
 
 DRAWS = 2_000
 """Draws of the parties: chances good to a percent."""
@@ -58,8 +59,8 @@ def risk_paragraph(  # what is simulated, and how closely
     sought, contract = read_family(pack.path(f"families/{family}.toml"))
     try:
         found, designed = design_family(
-            sought, contract, run, uncertainty, seed, VERIFIED, work, searched=SEARCHED
-        )  # fmt: skip
+            sought, contract, run, uncertainty, seed, VERIFIED, work, searched=SEARCHED, finder=linear_terms
+        )
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."

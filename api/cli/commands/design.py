@@ -24,6 +24,7 @@ from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import VERIFIED, design_family
+from optimiser.links.terms.finder import linear_terms
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +68,7 @@ def design_command(
         progress.update(task, description="drawing")
         found, frames = design_family(
             sought, contract, run, figures, seed, draws, SimulationWork(threads, state=state),
-            lambda words: progress.update(task, description=words),
+            lambda words: progress.update(task, description=words), finder=linear_terms,
         )  # fmt: skip
     picture = {"trade-off.svg": trade_off_picture(sought, frames)}
     written = write_all_whole(files_of(frames, picture, out)) if out is not None else []
@@ -81,6 +82,7 @@ def design_command(
                 "layers": list(sought.layers),
                 "draws": draws,
                 "seed": seed,
+                "method": found.method,
                 "terms": dict(found.figures),
                 "incentive": found.incentive.value,
                 "incentive_error": found.incentive.error,
@@ -94,5 +96,6 @@ def design_command(
         show(frames[name_of], f"{sought.title}: {title.lower()}")
     for sentence in said:
         typer.echo(sentence)
+    typer.echo(f"Found by {found.method}, verified on {draws:,} fresh draws.")
     for path in written:
         typer.echo(f"written: {path}")

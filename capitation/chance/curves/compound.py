@@ -1,4 +1,4 @@
-"""TotalLoss loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
+"""The total loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
 
     characteristic function of a loss f:  phi(t) = sum of f(k) exp(i t k)
     sum of N losses:                      P_N(phi(t)), with P_N the generating function of the count

@@ -21,7 +21,7 @@ from contracts.risk.design.study import design_family
 from contracts.risk.design.trial import Trial
 from tests.capitation.chance.places import book, by_person
 
-FAMILIES = ("cap", "corridor", "pool", "risk-corridor", "shares", "stop-loss")
+FAMILIES = ("cap", "corridor", "layers", "pool", "risk-corridor", "shares", "stop-loss")
 
 
 def _limit(party, measure, level, chance="0.1"):
