@@ -176,8 +176,8 @@ class PartyModel:
     def seen_by(self, option: int, deal: int) -> float:
         """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
         first = self.begins[option] if self.begins else 0
-        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
-        return self.answers[option] if held else 0.0
+        is_answered = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if is_answered else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
