@@ -62,9 +62,13 @@ def on_run(problem: Problem, file: Path, run: Run, pack: DataPack) -> ProblemOnR
         return ProblemOnRun(problem)
     fresh = read.on(run, pack, problem.years)
     moved = [name for name in FROM_RUN if getattr(fresh, name) != getattr(problem, name)]
+    own = [n for n in type(problem).model_fields if n not in FROM_RUN and getattr(fresh, n) != getattr(problem, n)]
     said, remake = [], f"`capitation problem write {policy}` writes it again"
-    if fresh.solutions != problem.solutions:
-        said.append(f"{file.name} has other solutions than the files of its pack, and keeps its own; {remake}")
+    if own:
+        named = ", ".join(name.replace("_", " ") for name in own)
+        said.append(
+            f"{file.name} has other {named} than its policy and the files of its pack, and keeps its own; {remake}"
+        )
     if not any(name in moved for name in _FACTS):
         return ProblemOnRun(problem, tuple(said))
     named = ", ".join(name.replace("_", " ") for name in moved)

@@ -40,6 +40,16 @@ def test_a_problem_on_the_run_that_it_was_written_from_is_as_it_was(problem, fil
     assert found.says == ()
 
 
+def test_a_limit_changed_in_the_policy_alone_is_said_and_not_ignored_in_silence(problem, file, blmk_run, pack):
+    limits = tuple(f.model_copy(update={"at_least": f.at_least + 1}) if f.at_least else f for f in problem.limits)
+    found = on_run(problem.model_copy(update={"limits": limits}), file, blmk_run, pack)
+    (said,) = found.says
+    assert said.startswith(
+        "blmk.toml has other limits than its policy and the files of its pack, and keeps its own; `capitation problem write"
+    )
+    assert found.problem.limits == limits
+
+
 def test_a_problem_without_a_policy_is_as_it_was(problem, blmk_run, pack, tmp_path):
     found = on_run(problem, tmp_path / "mine.toml", blmk_run, pack)
     assert found.problem is problem
