@@ -93,6 +93,8 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
     ]
     frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
     wanted = [n for n in frame.columns if n not in {"href", "events"}]
+    if "kind" in frame.columns and frame.schema["kind"] == pl.String:
+        frame = frame.with_columns(pl.col("kind").str.replace_all("_", " "))
     links: dict[str, Any] = {}
     if "href" in frame.columns and wanted:
         links[wanted[0]] = lambda row: page_address(str(row["href"]))
