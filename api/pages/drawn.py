@@ -198,9 +198,9 @@ def family_title(request: Request, seen: SeenResult) -> str:
 
 def _options(request: Request, asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document of options that a result was asked for with."""
-    name, digest = asked.get("options"), asked.get("digest")
-    if isinstance(name, Mapping):
-        name, digest = name.get("id"), name.get("digest")
+    named = asked.get("options")
+    version = named if isinstance(named, Mapping) else {"id": named, "digest": asked.get("digest")}
+    name, digest = version.get("id"), version.get("digest")
     if not isinstance(name, str):
         return {}
     found = service_of(request).store.document("options", name, digest if isinstance(digest, str) else None)

@@ -17,7 +17,7 @@ _MOST = 12
 def draw(material: Material, _choice: Choice) -> ChartFigure:
     """A bar a solution."""
     rows = material.frames["credit"]
-    year = rows.get_column("year").max()
+    year = max(str(each) for each in rows.get_column("year"))
     sums = (
         rows.filter(pl.col("year") == year)
         .group_by("solution")

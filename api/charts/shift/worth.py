@@ -31,7 +31,10 @@ def draw(material: Material, _choice: Choice) -> ChartFigure:
         None,
     )
     table = pl.DataFrame(
-        [pl.Series("In so many of 100 draws it is worth no more", _CHANCES), pounds("Net present value (£)", at)]
+        [
+            pl.Series("In so many of 100 draws it is worth no more", _CHANCES),
+            pounds("Net present value (£)", pl.Series(at, dtype=pl.Int64)),
+        ]
     )
     low, high = at[_CHANCES.index(10)], at[_CHANCES.index(90)]
     title = f"The mix is worth {amount(low)} to {amount(high)} in 8 draws of 10"

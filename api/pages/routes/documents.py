@@ -45,7 +45,7 @@ _LABELS = {"option": "Short name", "option_title": "Title", "groups": "Providers
 """What fields of the forms are called."""
 
 
-_MOST = 200
+_MOST = 400
 """Values of a document that a page shows; those that contain a word are found among all of them."""
 
 
