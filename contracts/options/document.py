@@ -241,7 +241,7 @@ def with_cost_behaviour(document: ContractOptions, pack: DataPack) -> ContractOp
             **{name: Decimal(repr(row[column])) for name, column in names.items()},
             **{name: row[name] for name in ("where", "owner", "quality", "impact")},
         )
-        for row in service_costs(pack).iter_rows(named=True)
+        for row in Stages(None, pack).keep("service costs", service_costs, pack).value.iter_rows(named=True)
     ]  # fmt: skip
     return document.model_copy(update={"cost_behaviour": tuple(rows)})
 

@@ -130,7 +130,7 @@ class _Work:
 
         groups = [group.model_dump_json() for group in self.document.groups]
         held = [
-            [s.option.model_dump_json(), s.first, s.until, None if s.body is None else s.body.rests_on()] for s in spans
+            [s.option.model_dump_json(), s.first, s.until, None if s.body is None else s.body.rests_on] for s in spans
         ]
         names = sorted({each.contract for span in spans for each in span.option.contracts})
         says = [self.keys.of_contract(self.contracts[name]).key for name in names]
