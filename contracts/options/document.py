@@ -457,7 +457,7 @@ def _check_contract(name: str, contract: Contract, faults: Faults) -> None:
     for each in contract.inputs:
         if each.heading not in brought and each.required and each.default is None:
             faults.add(
-                f"{place}: input {each.name!r}", f"a column {each.heading!r} that an outturn does not bring",
+                f"{place}: input {each.name!r}", f"a column {each.heading!r} that an outturn does not have",
                 f"one of {', '.join(brought)}", suggest(each.heading, brought),
             )  # fmt: skip
     if contract.amounts != "pence":

@@ -341,10 +341,10 @@ def party_model(
     if not any(deal.moved for deal in deals):
         for deal in deals:
             faults.add(
-                f"contract {deal.contract.id!r}", "no input that draws move", STOCHASTIC_INPUTS,
-                "Simulate options of which at least one follows activity or cost.",
+                f"contract {deal.contract.id!r}", "no input that the draws affect", STOCHASTIC_INPUTS,
+                "Simulate options of which at least one depends on activity or cost.",
             )  # fmt: skip
-        faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
+        faults.raise_if_any(ContractError, f"options {document.id}: nothing in them depends on chance")
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
 
 
