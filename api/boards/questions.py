@@ -12,7 +12,7 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -195,10 +195,38 @@ def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
     return [f"Before contracts, most of what is left falls on {listed(said)}."]
 
 
+@dataclass(frozen=True)
+class Suited:
+    """The options that suit one party best, and what it gains there against planned activity."""
+
+    party: str
+    """Who, as the middle of a sentence has it."""
+    above: str
+    """Title of its best option with activity above plan."""
+    above_pence: int
+    """What it gains there."""
+    below: str
+    """Title of its best option with activity below plan."""
+    below_pence: int
+    """What it gains there."""
+
+
 def which_contract(plan: WholePlan) -> list[str]:
     """The best option of commissioners, hospitals and the others with activity above and below plan."""
     if plan.document is None:
         return ["No contract options have been compared on this run: see `capitation compare`."]
+    bests = suited(plan)
+    return [
+        *best_in_one(bests),
+        *_by_party(bests),
+        f"Sums are changes in position in {plan.document.first_year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+    ]
+
+
+def suited(plan: WholePlan) -> list[Suited]:
+    """The best option of commissioners, hospitals and the others, with activity above and below plan; parties whom all options treat alike are left out."""
+    if plan.document is None:
+        return []
     document, year = plan.document, str(plan.document.first_year)
     trials = trials_of(document, plan.pack, plan.run)
     at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
@@ -212,41 +240,37 @@ def which_contract(plan: WholePlan) -> list[str]:
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
     parties |= {small(group.title): list(group.providers) for group in document.groups}
-    bests: dict[str, dict[Decimal, tuple[str, int]]] = {}
+    bests = []
     for party, codes in parties.items():
-        found = {change: _best(rows, codes) for change, rows in moved.items()}
-        if all(found.values()):
-            bests[party] = {change: best for change, best in found.items() if best is not None}
+        above, below = _best(moved[_STEP], codes), _best(moved[-_STEP], codes)
+        if above and below:
+            bests.append(Suited(party, titles[above[0]], above[1], titles[below[0]], below[1]))
+    return bests
+
+
+def best_in_one(bests: Sequence[Suited]) -> list[str]:
+    """The options that suit the first two parties, above plan and below it, in one sentence; none where no option suits anybody better."""
+    if not bests:
+        return []
+    first = bests[:2]
+    said = " and ".join(
+        f"{best.party} {'do best ' if n == 0 else ''}under {best.above}" for n, best in enumerate(first)
+    )
     return [
-        *_in_one(bests, titles),
-        *_by_party(bests, titles),
-        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+        f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(best.below for best in first)}."
     ]
 
 
-def _in_one(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
-    """The options that suit the first two parties, above plan and below it."""
-    if not bests:
-        return []
-    first = list(bests)[:2]
-    above, below = ([titles[bests[party][change][0]] for party in first] for change in (_STEP, -_STEP))
-    said = " and ".join(
-        f"{party} {'do best ' if n == 0 else ''}under {title}"
-        for n, (party, title) in enumerate(zip(first, above, strict=True))
-    )
-    return [f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(below)}."]
-
-
-def _by_party(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+def _by_party(bests: Sequence[Suited]) -> list[str]:
     """A sentence a party: its best option above plan and below it, and what it gains there."""
     said = []
-    for party, best in bests.items():
-        (up, gains), (down, loses) = best[_STEP], best[-_STEP]
-        if up == down:
-            said.append(f"{capital(party)}: {titles[up]} above plan ({_gain(gains)}) and below it ({_gain(loses)}).")
+    for best in bests:
+        party, gains, loses = capital(best.party), _gain(best.above_pence), _gain(best.below_pence)
+        if best.above == best.below:
+            said.append(f"{party}: {best.above} above plan ({gains}) and below it ({loses}).")
         else:
             said.append(
-                f"{capital(party)}: above plan {titles[up]} ({_gain(gains)}), below it {titles[down]} ({_gain(loses)}). The ranking changes in between."
+                f"{party}: above plan {best.above} ({gains}), below it {best.below} ({loses}). The ranking changes in between."
             )
     return said
 

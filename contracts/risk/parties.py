@@ -176,8 +176,8 @@ class PartyModel:
     def seen_by(self, option: int, deal: int) -> float:
         """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
         first = self.begins[option] if self.begins else 0
-        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
-        return self.answers[option] if held else 0.0
+        is_answered = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if is_answered else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
@@ -341,10 +341,10 @@ def party_model(
     if not any(deal.moved for deal in deals):
         for deal in deals:
             faults.add(
-                f"contract {deal.contract.id!r}", "no input that draws move", STOCHASTIC_INPUTS,
-                "Simulate options of which at least one follows activity or cost.",
+                f"contract {deal.contract.id!r}", "no input that the draws affect", STOCHASTIC_INPUTS,
+                "Simulate options of which at least one depends on activity or cost.",
             )  # fmt: skip
-        faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
+        faults.raise_if_any(ContractError, f"options {document.id}: nothing in them depends on chance")
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
 
 

@@ -30,7 +30,10 @@ PENNY = Decimal("0.01")
 """Bends stand at whole pence of tariff value: moved by at most half a penny."""
 
 _FLAT = 1e-9
-"""A slope closer to 0 than this is 0, and two closer to each other than this part of their size are one."""
+"""A slope closer to 0 than this part of the steepest is 0, and two closer to each other than this part of their size are one."""
+
+_LEAP = 0.005
+"""A leap of less than half a penny is the rounding of amounts that cancel, and is none."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ def exact_terms(
     lost = _lost(paid, done_pounds, rate)
     span = done_pounds / rate
     opening = lost.pieces[0].at(0.0)
-    leaps = [(0.0, opening)] if abs(opening) > CLOSE * max(1.0, abs(paid.at(done_pounds))) else []
-    leaps += [(at, size) for at, size in lost.jumps if at < span]
+    leaps = [(0.0, opening)] if abs(opening) > max(_LEAP, CLOSE * abs(paid.at(done_pounds))) else []
+    leaps += [(at, size) for at, size in lost.jumps if at < span and abs(size) > _LEAP]
     if leaps:
         at, size = leaps[0]
         message = f"{what}: what {provider} loses cannot be written exactly in a programme"
@@ -105,11 +108,12 @@ def exact_terms(
             ],
         )
     pieces: list[tuple[Decimal, Decimal]] = []
+    flat = _FLAT * max(1.0, *(abs(piece.slope) for piece in lost.pieces))
     for piece in lost.pieces:
         start = max(0.0, piece.start)
         if start >= span and pieces:
             break
-        slope = 0.0 if abs(piece.slope) <= _FLAT else piece.slope
+        slope = 0.0 if abs(piece.slope) <= flat else piece.slope
         if slope < 0:
             message = f"{what}: what {provider} loses cannot be written exactly in a programme"
             raise ContractError(
@@ -214,7 +218,7 @@ def contract_terms(
         found = Fault(what, f"no number input {varied!r}", "one that activity moves", suggest(varied, numbers))
         raise ContractError(f"{what}: what {provider} loses cannot be found", [found])
     unit = 100.0 if contract.amounts == "pence" else 1.0
-    done = float(row[contract.input_map()[varied].heading])
+    done = _amount(contract, row, varied)
     sellers = {party.code for party in contract.parties if party.role == "provider"}
     parts: list[tuple[float, Pieces]] = []
     for output in contract.outputs:
@@ -233,6 +237,17 @@ def contract_terms(
         per_tariff_pound=per_tariff_pound,
         what=what,
     )
+
+
+def _amount(contract: Contract, row: Mapping[str, Any], varied: str) -> float:
+    heading = contract.input_map()[varied].heading
+    cell = row.get(heading)
+    try:
+        return float(str(cell))
+    except ValueError:
+        what = f"contract {contract.id}, column {heading}"
+        fault = Fault(what, "nothing" if cell is None else repr(cell), f"the amount of {varied!r} if nothing is bought")
+        raise ContractError(f"{what}: what is paid cannot be found", [fault]) from None
 
 
 def paid_on_cost(taken: Pieces, target_pounds: float) -> Pieces:

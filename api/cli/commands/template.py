@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from api.boards.tables import notices
 from api.cli.options import DataOption
 from api.cli.outputs import WORKBOOK, check_outputs
 from capitation.pack.layers import pack_folder
@@ -58,7 +59,10 @@ def read(
     """Read a completed template; if it has faults, only FILE-faults.xlsx is written, with each fault beside its cell."""
     from api.forms.filled import read_template
 
-    made = read_template(filled, out, DataPack(pack_folder(data)))
+    notes: list[str] = []
+    made = read_template(filled, out, DataPack(pack_folder(data)), is_own_pack=data is not None, notes=notes)
+    for note in notes:
+        notices.print(f"note: {note}", markup=False, soft_wrap=True)
     for path in made:
         typer.echo(f"written: {path}")
     if not made:

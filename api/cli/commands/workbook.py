@@ -28,9 +28,8 @@ def workbook(
     data: DataOption = None,
 ) -> None:
     """Write a run as a workbook: the summary first, names beside codes, ready to print; `--all` writes every table."""
-    from api.charts.material import names_of
-    from api.exports.people_workbook import people_workbook
     from api.exports.workbook import export_xlsx
+    from api.workbooks.people_workbook import workbook_of
     from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
     from contracts.options.study import STUDY
     from optimiser.links.plan import SCHEMAS
@@ -40,5 +39,5 @@ def workbook(
     if everything:
         export_xlsx(found, out, {**OF_OPTIONS, **STUDY, **SCHEMAS})
     else:
-        people_workbook(found, out, names_of(found, DataPack(pack_folder(data))))
+        workbook_of(found, out, DataPack(pack_folder(data)), run)
     typer.echo(f"written: {out}")

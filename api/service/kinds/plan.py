@@ -182,6 +182,11 @@ KIND = JobKind(
     frames=FRAMES,
     people={**run.PEOPLE, **comparison.PEOPLE},
     made_of_people=run.MADE_OF_PEOPLE,
+    made_of_parts={
+        **run.MADE_OF_PARTS,
+        **comparison.MADE_OF_PARTS,
+        "plan_position": comparison.MADE_OF_PARTS["position"],
+    },
     for_others={
         **run.FOR_OTHERS,
         **{f"options_{name}": rule for name, rule in run.FOR_OTHERS.items()},
