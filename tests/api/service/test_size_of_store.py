@@ -1,6 +1,7 @@
 """A store of a thousand runs stays below 120 MB: the bytes that the n-th further run takes, times a thousand."""
 
 import copy
+import itertools
 import shutil
 import sqlite3
 
@@ -46,6 +47,6 @@ def test_a_thousand_runs_take_less_than_120_megabytes(serve_on, sqlite_template,
         assert sent.status_code == 201, sent.text
         served.ask("/v1/runs", {"scenario": f"money-{number}"}, f"run {number}")
         sizes.append(used(store_url))
-    each = [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+    each = [after - before for before, after in itertools.pairwise(sizes)]
     later = each[TRIED // 2 :]
     assert sizes[0] + RUNS * max(sum(later) / len(later), sum(each) / len(each)) < MOST_BYTES, (sizes[0], each)
