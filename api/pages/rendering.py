@@ -6,9 +6,8 @@ import gzip
 import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,9 @@ from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
 from api.service.views.rows import VARY
 from capitation.money.pence import board_text, pounds_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = files("api.pages")
 
@@ -65,6 +67,8 @@ def static_address(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+
     loader = ChoiceLoader([FileSystemLoader(str(HERE / "templates")), PackageLoader("nhsuk_frontend_jinja")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {"board": board_text, "pounds": pounds_text, "percent": percent, "page": page_address}

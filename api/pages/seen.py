@@ -101,8 +101,7 @@ class SeenRun:
     @property
     def not_in(self) -> list[str]:
         """What was set aside or not modelled, in words."""
-        rows = self.run.frames["set_aside"] if "set_aside" in self.run.frames else pl.DataFrame()
-        return [_said(r["subject"], r["reason"]) for r in rows.iter_rows(named=True)]
+        return set_aside_words(self.run.frames)
 
     def year(self, asked: str | None) -> str:
         """The year that is asked for; that of the scenario's need where none is.
@@ -121,6 +120,12 @@ class SeenRun:
     def names(self, kind: str) -> dict[str, str]:
         """Names by code."""
         return dict(self.run.frames["code_name"].filter(pl.col("kind") == kind).select("code", "name").iter_rows())
+
+
+def set_aside_words(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What a result sets aside, in words."""
+    rows = tables["set_aside"] if "set_aside" in tables else pl.DataFrame()
+    return [_said(r["subject"], r["reason"]) for r in rows.iter_rows(named=True)]
 
 
 def _said(subject: str, reason: str) -> str:

@@ -11,6 +11,7 @@ from api.boards.questions import ASKED, WholePlan, how_much, what_to_buy, which_
 from api.boards.risk.paragraph import risk_paragraph
 from capitation.money.pence import board_text
 from optimiser.answers.alternatives import alternatives
+from optimiser.answers.whole.closures import near_plans
 from tests.api.test_compare_command import OPTIONS
 
 
@@ -41,6 +42,7 @@ def pains(request, monkeypatch):
         return
     monkeypatch.setattr("api.cli.commands.demo.risk_paragraph", partial(risk_paragraph, draws=300))
     monkeypatch.setattr("api.boards.mix.alternatives", lambda *of, **how: alternatives(*of, **{**how, "directions": 2}))
+    monkeypatch.setattr("api.boards.mix.near_plans", lambda *of, **how: near_plans(*of, **{**how, "most": 1}))
 
 
 @pytest.mark.usefixtures("pains")

@@ -35,7 +35,10 @@ def modules():
 def test_every_module_imports_says_what_it_is_for_and_its_examples_hold(name):
     module = importlib.import_module(name)
     assert (module.__doc__ or "").strip(), f"{name} has no docstring"
-    assert doctest.testmod(module).failed == 0
+    examples = ">>>" in Path(module.__file__).read_text(
+        encoding="utf-8"
+    )  # to look for them where there are none takes long
+    assert not examples or doctest.testmod(module).failed == 0
 
 
 def test_imports_go_one_way():

@@ -93,3 +93,35 @@ def test_options_are_compared_from_their_page_to_each_organisation(site):
     refused = partner.get(unescape(link))
     assert refused.status_code == 403
     assert "£" not in refused.text
+
+
+def test_rows_are_settled_approved_and_become_a_journal_with_what_was_typed_kept_where_it_is_refused(site):
+    ann = site.analyst
+    needs = ann.get("/settlements?contract=blmk-block").text
+    assert "commissioner,line,plan_value_pence,provider,year" in needs
+    short = ann.send("/settlements", contract="blmk-block", rows="year,commissioner,provider\n2017/18,06P,RYV")
+    assert short.status_code == 422
+    assert "2017/18,06P,RYV" in short.text
+    assert "Rows: found no column &#39;line&#39;" in short.text
+    assert "Rows: found nothing" in words(ann.send("/settlements", contract="blmk-block", rows=" "))
+    rows = "year,commissioner,provider,line,plan_value_pence\n2017/18,06P,RYV,community,50000001"
+    asked = ann.send("/settlements", contract="blmk-block", rows=rows)
+    assert asked.status_code == 303
+    site.work()
+    at = re.search(r'href="(/settlements/\w+)"', ann.get(asked.headers["location"]).text)[1]
+    assert "Under Block, £500.0k is to be paid on 1 row" in words(ann.get(at))
+    ben, fay = site.signed_in("approver", subject="ben"), site.signed_in("finance", subject="fay")
+    assert "once an approver has approved it" in words(fay.get(at))
+    assert ben.send("/approvals", result=f"/v1{at}", note="read").headers["location"] == at
+    refused = fay.send("/journals", result=f"/v1{at}", period="next year")
+    assert refused.status_code == 422
+    assert 'value="next year"' in refused.text
+    assert "Period: found &#39;next year&#39;; expected a financial year such as 2018/19" in refused.text
+    made = fay.send("/journals", result=f"/v1{at}", period="2017/18")
+    assert made.status_code == 303
+    page = fay.get(made.headers["location"])
+    assert "4 lines; debits and credits are £1,000,000.02 each, so it balances." in words(page)
+    file = fay.get(f"{made.headers['location']}?as=csv")
+    assert file.text.startswith("journal_id,")
+    assert file.text.count("500000.01") == 4
+    assert fay.get(f"{made.headers['location']}?as=xlsx").status_code == 200

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from api.charts.deals.trade_off import trade_off_figure
 from api.charts.render import svg
-from api.charts.trade_off import trade_off_figure
 from contracts.risk.design.answers import words
 from contracts.risk.design.family import TermFamily
 from contracts.risk.design.search import Designed, words_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -27,11 +28,14 @@ from api.pages.seen import SeenRun, run_of
 from api.pages.tables import Link, PageTable, figure_link, headed, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
-from capitation.sentences import capital
+from capitation.sentences import capital, small
 
 _ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
-            "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
+            "impact": "Effect", "owner": "Owner"}  # fmt: skip
 """Columns of the log of assumptions."""
+
+_INDEX, _NAMED = re.compile(r"\[[^\]]*\]"), re.compile(r"\[([a-z][^\]]*)\]")
+"""What stands in brackets in the place of a judgement, and what of it is a name."""
 
 _MAPS = {"order": "By distance", "tiles": "By place"}
 _SHIFTS = {"money": "Money", "organisations": "By organisation", "activity": "Activity"}
@@ -167,6 +171,9 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
 def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
     rows = seen.run.frames["assumption"].sort("rank")
+    if rows.height:
+        said = [assumed_words(place, about) for place, about in rows.select("place", "about").rows()]
+        rows = rows.with_columns(about=pl.Series(said, dtype=pl.String))
     table = PageTable(
         "Assumptions, the most important first",
         rows,
@@ -195,6 +202,16 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     return Finding(
         "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), view_tabs(_LOGS, show if show in _LOGS else "effect") if log is not None else (), figure=drawn, table=table, not_in=seen.not_in,
     ).answer(request)  # fmt: skip
+
+
+def assumed_words(place: str, about: str | None) -> str:
+    """A judgement with what it is of: "rules[ccg].floor_per_head" and "Not found" give "Floor per head, commissioning groups: not found"."""
+    name = _INDEX.sub("", place.rpartition(".")[2]).replace("_", " ")
+    of = [
+        SERVICES.get(code.replace("_", "-"), code.replace("_", " ").replace("-", " ")) for code in _NAMED.findall(place)
+    ]
+    words = ", ".join([capital(name), *(small(each) for each in of)])
+    return f"{words}: {small(about)}" if about else words
 
 
 def activity_shift(request: Request, seen: SeenRun) -> Response:

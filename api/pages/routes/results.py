@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,15 +12,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.boards.chain.stages import ends_table
+from api.charts.material import SERVICES
 from api.pages.answers import worked_out
 from api.pages.asking import ask, service_of
-from api.pages.drawn import gallery_of_run
+from api.pages.drawn import gallery_of, gallery_of_run
 from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import newest_of, result_of
 from api.pages.rendering import moved_to
 from api.pages.seen import run_of
 from api.pages.tables import PageTable, headed, heading
 from capitation.sentences import capital, small
+
+_SETTINGS = re.compile(r"\b(ae|non[-_]elective|elective|outpatient|ambulance)\b")
+"""Settings of care that sentences of the optimiser name by their codes."""
 
 VIEWS = {"mix": "The mix by year", "frontier": "What we give up"}
 """Views of an investment page."""
@@ -128,7 +133,7 @@ def optimisation(request: Request) -> Response:
     )
     return Finding(
         "The best mix of investments", _mix_lead(content), found.facts, said, found.stale,
-        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and search again"), table=table, more=more, lists=_clashes(content),
+        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and search again"), figure=gallery_of(request, found).picture("avoided") if credit.height else None, table=table, more=more, lists=_clashes(content),
         not_in=[_say(each) for each in content.get("silent") or ()],
     ).answer(request)  # fmt: skip
 
@@ -172,12 +177,8 @@ def _measure(content: Any, name: str) -> str:  # noqa: ANN401  # any JSON
 
 
 def _say(text: str) -> str:
-    words = (
-        text.replace(" npv ", " net present value ")
-        .replace("non_recurrent", "non-recurrent")
-        .replace("non_elective", "emergency")
-        .replace("_", " ")
-    )
+    text = _SETTINGS.sub(lambda found: SERVICES[found[0].replace("_", "-")].lower().replace("a&e", "A&E"), text)
+    words = text.replace(" npv ", " net present value ").replace("non_recurrent", "non-recurrent").replace("_", " ")
     return f"{capital(words).rstrip('.')}." if words else ""
 
 

@@ -143,6 +143,13 @@ def normal_overspend(sd: float, step: float, points: int, mean: float = 0.0) -> 
     return np.diff(edges, prepend=0.0)
 
 
+def pooled_overspend(sds: Sequence[float], points: int = 2**14) -> TotalLoss:
+    """What independent normal localities with these sds draw together in a year from a pool that takes no gains."""
+    spread = float(np.sqrt(np.square(sds).sum()))
+    step = (float(np.sum(sds)) + 12.0 * spread) / points  # the mean is 0.4 of the sum of sds, so nothing passes the end
+    return added([normal_overspend(sd, step, points) for sd in sds], step)
+
+
 def _from_transform(points: int, step: float, of: Callable[[Callable[[Floats], np.ndarray]], np.ndarray]) -> TotalLoss:
     tilt = np.exp(-TILT / points * np.arange(points))
     transformed = of(lambda chances: np.fft.rfft(chances * tilt))

@@ -224,7 +224,7 @@ def test_a_contract_that_pays_whatever_happens_has_no_risk_to_design(pack, tmp_p
     fixed = text.replace('    { name = "spend_pence", about = "Its spend", unit = "pence", at_least = 0 },\n', "")
     fixed = fixed.replace('actual = "spend_pence"', 'actual = "plan_pence"')
     (tmp_path / "shares.toml").write_text(fixed, encoding="utf-8")
-    with pytest.raises(DocumentError, match="no input that draws move"):
+    with pytest.raises(DocumentError, match="no input that the draws affect"):
         read_family(tmp_path / "shares.toml")
 
 
