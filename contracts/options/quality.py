@@ -103,8 +103,8 @@ class QualityPayments:
         rows: list[tuple[object, ...]] = []
         for (option_id, case), mine in before.partition_by("option", "activity_case", as_dict=True).items():
             at = {(y, p): v for y, p, v in mine.select("year", "provider_code", "position_pence").rows()}
-            held = [(span, payment) for span in spans[option_id] for payment in span.option.quality]
-            for number, (span, payment) in enumerate(held, start=1):
+            agreed = [(span, payment) for span in spans[option_id] for payment in span.option.quality]
+            for number, (span, payment) in enumerate(agreed, start=1):
                 contract = self.contracts[payment.contract]
                 members = set(document.providers_of(payment.groups))
                 about = [

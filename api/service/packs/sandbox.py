@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.service.packs.paths import Reading, document_faults, inside, table_faults, unreported
-from api.service.packs.rehearsal import use_faults
 from api.service.records.pack import Pack
 from capitation.errors import Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
@@ -85,7 +84,11 @@ def pack_faults(folder: Path, reading: Reading = unreported) -> list[Fault]:
     reading("the data pack")
     pack = Pack(folder)
     checked = [*check_pack(pack.opened()), *_text_faults(pack)]
-    return [inside(fault, folder) for fault in checked or use_faults(pack, reading)]
+    if not checked:  # the engine is imported where there is something for it to use
+        from api.service.packs.rehearsal import use_faults
+
+        checked = [*use_faults(pack, reading)]
+    return [inside(fault, folder) for fault in checked]
 
 
 def _text_faults(pack: Pack) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.service.documents.kinds import SHIPPED
 from api.service.documents.substance import authors_of_the_like
 from api.service.http.paging import number_after, page_of
-from api.service.records.api_models import ApiModel
+from api.service.records.api_models import SAID, ApiModel
 from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
@@ -91,7 +91,7 @@ class ApprovalView(ApiModel):
 class WithdrawalRequest(ApiModel):
     """Why an approval is taken back."""
 
-    reason: str = Field(
+    reason: Annotated[str, SAID] = Field(
         min_length=3, max_length=2_000, pattern=r"^[^\x00]*\S[^\x00]*$", examples=["The growth rate was last year's"]
     )
     """Why; it is kept with the approval."""
