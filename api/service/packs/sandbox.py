@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.service.packs.paths import Reading, document_faults, inside, table_faults, unreported
-from api.service.packs.rehearsal import use_faults
 from api.service.records.pack import Pack
 from capitation.errors import CapitationError, Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
@@ -91,7 +90,11 @@ def pack_faults(folder: Path, reading: Reading = unreported) -> list[Fault]:
         return [inside(fault, folder) for fault in error.faults] or [
             Fault("pack.toml", said, "a pack that can be opened")
         ]
-    return [inside(fault, folder) for fault in checked or use_faults(pack, reading)]
+    if not checked:  # the engine is imported where there is something for it to use
+        from api.service.packs.rehearsal import use_faults
+
+        checked = [*use_faults(pack, reading)]
+    return [inside(fault, folder) for fault in checked]
 
 
 def _text_faults(pack: Pack) -> Iterator[Fault]:
