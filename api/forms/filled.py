@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from api.forms.cells import said
 from api.forms.kinds import TEMPLATES, Row, Template, written
-from api.forms.sheet import WRONG, Returned, write_back
+from api.forms.sheet import WRONG, GivenBack, write_back
 from capitation.errors import Faults, SourceError, suggest
 from capitation.money.written_numbers import exact_number
 from capitation.pack.sources import DataPack
@@ -113,7 +113,7 @@ class _Form:
             f"{self.path}: sheet {self.sheet.title}, cell {cell}", repr(shown) if found else "an empty cell", expected
         )
 
-    def returned(self) -> Returned:
+    def returned(self) -> GivenBack:
         """The sheet as it is given back: every cell where it stood."""
         numbers = {
             self.columns[each.key] for each in self.template.headings if each.is_number and each.title in self.heads
@@ -124,7 +124,7 @@ class _Form:
                 text, _ = said(self.sheet.cell(row, column).value, self.as_written.cell(row, column).value)
                 is_number = column in numbers and (row, column) not in self.wrong and bool(text)
                 cells[row, column] = f"{exact_number(text):f}" if is_number else text
-        return Returned(self.heads, cells, numbers, self.wrong, self.on_top)
+        return GivenBack(self.heads, cells, numbers, self.wrong, self.on_top)
 
 
 def _write(text: str, place: Path) -> None:

@@ -20,7 +20,7 @@ _LAST_ROW = 20_000
 
 
 @dataclass(frozen=True)
-class Returned:
+class GivenBack:
     """A filled sheet that goes back with its faults; rows and columns are those of the sheet, from 1."""
 
     heads: Sequence[str]
@@ -95,7 +95,7 @@ def _table(book: xlsxwriter.Workbook, template: Template, rows: Sequence[Row]) -
     page.freeze_panes(1, 1)
 
 
-def write_back(path: Path, template: Template, filled: Returned) -> Path:
+def write_back(path: Path, template: Template, filled: GivenBack) -> Path:
     """Write a filled sheet with a note at each cell that is wrong, and a column that says what is wrong in each row.
 
     Every cell stands where it stood, so that the addresses of the message are those of this file.
@@ -110,7 +110,7 @@ def write_back(path: Path, template: Template, filled: Returned) -> Path:
     return write_whole(path, write)
 
 
-def _with_faults(book: xlsxwriter.Workbook, template: Template, filled: Returned) -> None:
+def _with_faults(book: xlsxwriter.Workbook, template: Template, filled: GivenBack) -> None:
     page = book.add_worksheet(template.name)
     marked = book.add_format({"bg_color": "#ffeb9c", "bold": True})
     heading = book.add_format({"bold": True, "bottom": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,13 @@ def _environment() -> Environment:
 
     loader = ChoiceLoader([FileSystemLoader(str(HERE / "templates")), PackageLoader("nhsuk_frontend_jinja")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"board": board_text, "pounds": pounds_text, "percent": percent, "page": page_address}
+    made.filters |= {
+        "board": board_text,
+        "pounds": pounds_text,
+        "percent": percent,
+        "page": page_address,
+        "plainly": plainly,
+    }
     made.globals |= {"static": static_address, "navigation": NAVIGATION}
     return made
 
@@ -79,6 +86,17 @@ def _environment() -> Environment:
 def percent(share: float | None) -> str:
     """A share as a percentage with its sign and one decimal; a dash where there is none."""
     return "–" if share is None else f"{share:+.1%}"
+
+
+_PATTERN = re.compile(r"String should match pattern '[^']*\[0-9a-f\]\{(\d+)(?:,(\d+))?\}[^']*'")
+
+
+def plainly(expected: str) -> str:
+    """What is expected, without a pattern: "an id of 16 to 64 digits and letters from a to f"."""
+    found = _PATTERN.search(expected)
+    if found is None:
+        return expected
+    return f"an id of {found[1]}{f' to {found[2]}' if found[2] else ''} digits and letters from a to f"
 
 
 def page_address(href: str) -> str:

@@ -13,7 +13,7 @@ ASSUMPTIONS = 60
 
 
 @dataclass(frozen=True)
-class Assumed:
+class AssumptionTable:
     """The assumptions of a run by what they move."""
 
     rows: pl.DataFrame
@@ -22,7 +22,7 @@ class Assumed:
     """How many there are in all."""
 
 
-def by_effect(log: Assumed) -> PeopleSheet:
+def by_effect(log: AssumptionTable) -> PeopleSheet:
     """The assumptions that move a headline most."""
     money = {"low_pence": "At the low end, £", "base_pence": "As assumed, £", "high_pence": "At the high end, £"}
     first = log.rows.head(ASSUMPTIONS).select(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.charts.material import names_of
-from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.assumption_sheets import AssumptionTable
 from api.workbooks.sources import source_in_words
 from capitation.errors import CapitationError
 from capitation.pack.sources import DataPack
@@ -29,11 +29,11 @@ def called(run: Run, pack: DataPack) -> dict[str, str]:
     return {"plan": "Activity as planned", "mix": "With the mix of investments", **cases, **names_of(run, pack)}
 
 
-def assumed(run: Run, pack: DataPack, folder: Path | None = None) -> Assumed | None:
+def assumed(run: Run, pack: DataPack, folder: Path | None = None) -> AssumptionTable | None:
     """The log of assumptions of a run as a table, what moves a headline most first; None where none is kept."""
     try:
         inputs = inputs_of(run, pack)
     except (CapitationError, ValueError):  # a run of something else, or of a scenario that this pack does not have
         return None
     log = kept_log(run, inputs, folder)
-    return None if log is None else Assumed(log_table(log, names_in_log(run, inputs)), log.count)
+    return None if log is None else AssumptionTable(log_table(log, names_in_log(run, inputs)), log.count)

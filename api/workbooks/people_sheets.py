@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import polars as pl
 
 from api.exports.localities import localities
-from api.workbooks.assumption_sheets import Assumed, by_effect, by_rating
+from api.workbooks.assumption_sheets import AssumptionTable, by_effect, by_rating
 from api.workbooks.people_sheet import PeopleSheet
 from capitation.records.identity import canonical
 from capitation.run.run import Run
@@ -17,7 +17,7 @@ MOST = 15
 
 
 def people_sheets(
-    run: Run, names: Mapping[str, str] | None = None, log: Assumed | None = None
+    run: Run, names: Mapping[str, str] | None = None, log: AssumptionTable | None = None
 ) -> tuple[list[PeopleSheet], list[str]]:
     """The sheets that a run has material for, and in words what it lacks for the others.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
-from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.assumption_sheets import AssumptionTable
 from api.workbooks.beside import assumed, called
 from api.workbooks.people_sheet import PeopleSheet
 from api.workbooks.people_sheets import people_sheets
@@ -47,7 +47,9 @@ def workbook_of(run: Run, path: Path, pack: DataPack, folder: Path | None = None
     return people_workbook(run, path, called(run, pack), assumed(run, pack, folder))
 
 
-def people_workbook(run: Run, path: Path, names: Mapping[str, str] | None = None, log: Assumed | None = None) -> Path:
+def people_workbook(
+    run: Run, path: Path, names: Mapping[str, str] | None = None, log: AssumptionTable | None = None
+) -> Path:
     """Write a run as a workbook for people.
 
     Args:

@@ -24,6 +24,9 @@ from capitation.errors import ScenarioError, StoppedError
 from capitation.records.identity import canonical, digest
 from capitation.workers.crew import Crew
 
+MOST_BYTES = 4 * 2**30
+"""Memory that the positions of a simulation may take."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -107,6 +110,7 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
     drawn = source(request.method, request.seed, request.draws, model.streams)
     _check(request, work)
     dtype: Dtype = np.float32 if request.is_single else np.float64
+    check_memory(request.draws, len(model.books) * len(model.localities) * np.dtype(dtype).itemsize)
     whole = -(-request.draws // drawn.block)
     out = np.empty((len(model.books), len(model.localities), request.draws), dtype=dtype)
     name = digest(canonical([model.id, _words(request)]))
@@ -129,6 +133,20 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
     made = request.draws if last is None else min((last + 1) * drawn.block, request.draws)
     work.finished(name, out, made)
     return Simulation(model, request, out[:, :, :made], drawn.block)
+
+
+def check_memory(draws: int, bytes_a_draw: int) -> None:
+    """Refuse more draws than there is room for.
+
+    Raises:
+        ScenarioError: their positions take more than `MOST_BYTES`.
+    """
+    if draws * bytes_a_draw > MOST_BYTES:
+        message = (
+            f"draws: found {draws:,}, which take {draws * bytes_a_draw / 2**30:,.0f} GB at {bytes_a_draw:,} bytes each; "
+            f"expected at most {MOST_BYTES // bytes_a_draw:,}. A million give chances to a twentieth of a percent"
+        )
+        raise ScenarioError(message)
 
 
 def _check(request: Request, work: SimulationWork) -> None:

@@ -15,8 +15,8 @@ import polars as pl
 
 from capitation.activity.spread import LocalityActivity
 from capitation.allocation.commissioners import commissioner_money
-from capitation.allocation.deployable import Spendable, spendable
 from capitation.allocation.ledger import LedgerLine
+from capitation.allocation.spendable import Spendable, spendable
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, add_levels, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall

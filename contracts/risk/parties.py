@@ -29,7 +29,7 @@ from capitation.chance.kept import keep, resumed
 from capitation.chance.model import ChanceModel, model
 from capitation.chance.moved import MovedYear, moved
 from capitation.chance.scores.draws import Source, source
-from capitation.chance.simulate import Request, SimulationWork
+from capitation.chance.simulate import Request, SimulationWork, check_memory
 from capitation.errors import ContractError, Faults, ScenarioError, StoppedError
 from capitation.pack.sources import DataPack
 from capitation.records.identity import canonical, digest
@@ -176,8 +176,8 @@ class PartyModel:
     def seen_by(self, option: int, deal: int) -> float:
         """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
         first = self.begins[option] if self.begins else 0
-        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
-        return self.answers[option] if held else 0.0
+        is_answered = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if is_answered else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
@@ -489,6 +489,7 @@ def simulate_parties(
     if at_once < 1 or work.threads < 1:
         message = f"work: found {work.threads} threads and {at_once} draws at a time; expected at least 1 of each"
         raise ScenarioError(message)
+    check_memory(request.draws, len(made.options) * len(made.years) * len(made.parties) * np.dtype(float).itemsize)
     out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
     stop = None if request.stop_at is None else repr(request.stop_at)
     name = digest(canonical([made.id, request.draws, request.seed, request.method, stop]))

@@ -23,7 +23,7 @@ from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
-from optimiser.futures.appraisal.documented import low_share
+from optimiser.futures.appraisal.documented import low_shares
 from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
@@ -216,13 +216,13 @@ def robust_mix(
         gamma: how many may disappoint at once.
         gap: relative gap at which the search may stop.
         time_limit: seconds.
-        uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
+        uncertainty: what a disappointment delivers (the value of its effect that one in ten is below), in place of the solutions' low ends.
 
     Raises:
         CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
             without delivery.
     """
-    share = None if uncertainty is None else low_share(uncertainty)
+    share = None if uncertainty is None else low_shares(problem, uncertainty)
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)

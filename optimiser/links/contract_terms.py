@@ -95,18 +95,8 @@ def exact_terms(
     leaps += [(at, size) for at, size in lost.jumps if at < span and abs(size) > _LEAP]
     if leaps:
         at, size = leaps[0]
-        message = f"{what}: what {provider} loses cannot be written exactly in a programme"
-        raise ContractError(
-            message,
-            [
-                Fault(
-                    what,
-                    f"a leap of £{size:,.2f} where £{at:,.2f} of tariff value is not done",
-                    "a payment without leaps between nothing bought and nothing done",
-                    "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
-                )
-            ],
-        )
+        found = f"a leap of £{size:,.2f} where £{at:,.2f} of tariff value is not done"
+        raise _not_exact(what, provider, found, "a payment without leaps between nothing bought and nothing done")
     pieces: list[tuple[Decimal, Decimal]] = []
     flat = _FLAT * max(1.0, *(abs(piece.slope) for piece in lost.pieces))
     for piece in lost.pieces:
@@ -115,18 +105,8 @@ def exact_terms(
             break
         slope = 0.0 if abs(piece.slope) <= flat else piece.slope
         if slope < 0:
-            message = f"{what}: what {provider} loses cannot be written exactly in a programme"
-            raise ContractError(
-                message,
-                [
-                    Fault(
-                        what,
-                        f"a payment that rises by £{-slope:,.4f} for each £1 not done from £{start:,.2f} on",
-                        "a payment that never rises as activity falls",
-                        "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
-                    )
-                ],
-            )
+            found = f"a payment that rises by £{-slope:,.4f} for each £1 not done from £{start:,.2f} on"
+            raise _not_exact(what, provider, found, "a payment that never rises as activity falls")
         begins, each = Decimal(repr(start)).quantize(PENNY), Decimal(repr(round(slope, 12)))
         if pieces and abs(each - pieces[-1][1]) <= Decimal(repr(_FLAT)) * max(Decimal(1), abs(each)):
             continue
@@ -141,6 +121,12 @@ def exact_terms(
     )
     kind = _kind([float(slope) for _, slope in pieces])
     return ExactTerms(terms, kind, _flags(what, provider, kind, len(pieces)))
+
+
+def _not_exact(what: str, provider: str, found: str, expected: str) -> ContractError:
+    instead = "See what the mix is worth under this contract instead (`capitation plan --who-gains`)."
+    message = f"{what}: what {provider} loses cannot be written exactly in a programme"
+    return ContractError(message, [Fault(what, found, expected, instead)])
 
 
 def term_terms(

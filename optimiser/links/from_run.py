@@ -50,6 +50,7 @@ from capitation.streams.control_total import GapBridge
 from contracts.document.contract import read_contract
 from optimiser.blocks.flows import Activity, PatientFlow
 from optimiser.links.contract_price import contract_shares
+from optimiser.links.written import with_checksum
 from optimiser.problem.document import Problem, problem_of
 from optimiser.programme.core import ALL
 
@@ -199,7 +200,7 @@ def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
         files[folder / problem.id / f"{name}.csv"] = frame.write_csv().encode()
         changes |= {name: (), f"{name}_file": f"{problem.id}/{name}.csv"}
     text = toml_text(problem.model_copy(update=changes))
-    return {folder / f"{problem.id}.toml": f"{_HEAD}\n{text}".encode(), **files}
+    return {folder / f"{problem.id}.toml": with_checksum(_HEAD, f"\n{text}").encode(), **files}
 
 
 def parts_of_run(

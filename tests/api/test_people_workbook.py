@@ -6,7 +6,7 @@ import openpyxl
 import polars as pl
 import pytest
 
-from api.workbooks.assumption_sheets import Assumed
+from api.workbooks.assumption_sheets import AssumptionTable
 from api.workbooks.beside import assumed, called
 from api.workbooks.people_sheets import MOST, people_sheets
 from api.workbooks.people_workbook import people_workbook
@@ -128,7 +128,7 @@ def test_what_a_board_meets_is_named_in_words(blmk_run, pack):
         schema=["rank", "assumed", "tested", "evidence", "owner", "headline", "low_pence", "base_pence", "high_pence"],
         orient="row",
     )
-    log = Assumed(log, 40)
+    log = AssumptionTable(log, 40)
     by = {s.name: s for s in people_sheets(blmk_run.__class__(blmk_run.manifest, frames), names, log)[0]}
     assert by["Who pays"].rows.rows() == [
         ("The second option", "With the mix", "provider", 5),

@@ -156,6 +156,7 @@ def party_summary(
         out.append(
             f"A {role}'s chance of missing its control total of {first} runs {'; '.join(said)}"
             f"{_because(layers.filter(pl.col('role') == role))}{none}."
+            f"{_most_moved(every_row.filter(pl.col('role') == role), document, named)}"
         )
     return out
 
@@ -168,6 +169,27 @@ def _ends(rows: pl.DataFrame, named: Mapping[str, str]) -> tuple[str, str]:
         for end in (ordered.row(0, named=True), ordered.row(-1, named=True))
     )
     return low, high
+
+
+def _most_moved(rows: pl.DataFrame, document: ContractOptions, named: Mapping[str, str]) -> str:
+    """The party whose chance the choice of option moves most, with the least and the greatest of it, where it moves one at all."""
+    titles = {option.id: option.title for option in document.options}
+    mine = rows.filter(pl.col("size_pence") > 0, pl.col("option").is_in(list(titles))).sort("miss", "option")
+    ends = mine.group_by("organisation_code", maintain_order=True).agg(
+        pl.col("miss").first().alias("least"), pl.col("option").first().alias("best"),
+        pl.col("miss").last().alias("most"), pl.col("option").last().alias("worst"),
+    )  # fmt: skip
+    moved = ends.filter(pl.col("most") - pl.col("least") >= 0.01).sort(
+        pl.col("most") - pl.col("least"), "organisation_code", descending=[True, False]
+    )
+    if moved.is_empty():
+        return ""
+    row = moved.row(0, named=True)
+    code = row["organisation_code"]
+    return (
+        f" The choice of option matters most to {named.get(code, code)}: {row['least']:.0%} under {titles[row['best']]}, "
+        f"{row['most']:.0%} under {titles[row['worst']]}."
+    )
 
 
 def _certain(rows: pl.DataFrame, option: str, role: str) -> str:

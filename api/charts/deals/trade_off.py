@@ -37,7 +37,7 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
     else:
         title = f"{of}: from the tightest limit to the loosest, {kept[0]:.0%} to {kept[-1]:.0%} is {incentive}"
     subtitle = f"{capital(incentive)}, against the {risk}"
-    source = "Source: a search over the terms of the family, each settled on drawn years; sizes of doubt are assumed or fitted."
+    source = "Source: terms of the family, settled on drawn years; sizes of doubt are assumed or fitted."
     alt = "Line: " + "; ".join(f"at {x:.2%} {y:.1%}" for x, y in points) + "."
     values = [{"x": x, "y": y} for x, y in points]
     return figure_of(

@@ -13,10 +13,10 @@ from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.outputs import says_where
-from api.cli.shipped import shipped
+from api.cli.shipped import named, shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import SourceError, UnknownNameError
+from capitation.errors import ScenarioError, SourceError, UnknownNameError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_all_whole
@@ -25,6 +25,9 @@ from capitation.run.scenario import read_scenario
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import VERIFIED, design_family
 from optimiser.links.terms.finder import linear_terms
+
+FEWEST = 1_000
+"""Fresh draws by which an answer can be verified at all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,12 +56,15 @@ def design_command(
     If no terms in the family do, the message names the limit that prevents it and how far it would have to give.
     """
     pack = DataPack(pack_folder(data))
-    sought, contract = read_family(shipped(family, "families", data))
+    if draws < FEWEST:
+        message = f"draws: found {draws:,}; expected at least {FEWEST:,} fresh draws to verify the answer on"
+        raise ScenarioError(message)
+    sought, contract = read_family(named(family, "families", "family of terms", data))
     known = pack.names("scenarios")
     if sought.scenario not in known:
         raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
-    figures = read_uncertainty(shipped(name, "uncertainty", data))
+    figures = read_uncertainty(named(name, "uncertainty", "uncertainty document", data))
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)

@@ -10,7 +10,7 @@ import typer
 from api.boards.outcome import amount, overlap_note
 from api.boards.tables import console, notices, print_json, show, write_frame
 from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
-from api.cli.shipped import shipped
+from api.cli.shipped import named
 from capitation.chance.document import read_uncertainty
 from optimiser.answers.report import mix_report
 from optimiser.futures.play import robust_mix
@@ -39,7 +39,9 @@ def robust(
 ) -> None:
     """The mix with the best worst case over a number of disappointments."""
     document = read_problem(problem)
-    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    figures = (
+        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
+    )
     gap = float(document.gap) if gap is None else gap
     found = robust_mix(document, gamma=disappoint, gap=gap, time_limit=time_limit, uncertainty=figures)
     answer = found.outcome.headline

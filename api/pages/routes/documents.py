@@ -26,7 +26,11 @@ RUNS = {
         ("comparisons", "options", "Compare its options"),
         ("party-chances", "options", "Work out how likely each party is to miss its total"),
     ),
-    "problems": (("optimisations", "problem", "Find the best mix"),),
+    "problems": (
+        ("optimisations", "problem", "Find the best mix"),
+        ("simulations", "problem", "Draw its effects and delivery"),
+        ("futures", "problem", "Play its futures"),
+    ),
 }
 """What can be started from a document: the address, the name of the document in the request, and words."""
 

@@ -40,10 +40,9 @@ def contracts(request: Request) -> Response:
     found = newest_of(request, "comparisons", scenario)
     if found is not None:
         return moved_to(found.root)
-    starts = []
-    for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
-        if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
-            starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
+    starts = [
+        Start("comparisons", f"Compare: {title}", (("options", name),)) for name, title in options_on(request, scenario)
+    ]
     worked = worked_out(request, seen) if seen.is_open else None
     said = [] if worked is None else worked.answers.get(3, [])
     table = None
@@ -69,6 +68,7 @@ def investment(request: Request) -> Response:
     links = [
         ("/problems", "What may be invested in, with what money and staff"),
         ("/optimisations", "Mixes requested"),
+        ("/plans", "Whole plans: the mix and the contracts together"),
     ]
     if not seen.is_open:
         lead = "Only those who run the system can see this."
@@ -87,8 +87,28 @@ def investment(request: Request) -> Response:
         table = PageTable(figure.title, points, {n: n for n in points.columns}, name=f"frontier-{seen.id}")
     return Finding(
         "What should be invested in", lead, seen.facts, said[1:], seen.stale, (f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"), tabs=view_tabs(VIEWS, show), figure=figure,
-        table=table if lines.height else None, links=links, not_in=seen.not_in, refresh=None if worked.is_over else 3,
+        table=table if lines.height else None, starts=_plans(request, str(seen.run.manifest.scenario["id"])), links=links, not_in=seen.not_in,
+        refresh=None if worked.is_over else 3,
     ).answer(request)  # fmt: skip
+
+
+def _plans(request: Request, scenario: str) -> list[Start]:
+    """The whole plan of a scenario under each document of options on it, where a problem has the scenario's name."""
+    if scenario not in {each["id"] for each in ask(request, "/v1/problems", {"limit": "1000"}).content["items"]}:
+        return []
+    return [
+        Start("plans", f"Work out the whole plan with: {title}", (("scenario", scenario), ("options", name), ("problem", scenario)))
+        for name, title in options_on(request, scenario)
+    ]  # fmt: skip
+
+
+def options_on(request: Request, scenario: str) -> list[tuple[str, str]]:
+    """Stored contract options on a scenario: their ids and titles."""
+    items = ask(request, "/v1/options", {"limit": "1000"}).content["items"]
+    return [
+        (each["id"], each["title"]) for each in items
+        if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario
+    ]  # fmt: skip
 
 
 def optimisation(request: Request) -> Response:

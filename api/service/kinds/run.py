@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
+from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, SAID, ApiModel, Digest
 from api.service.records.hidden import without_small_of_units
 from api.service.records.job_kind import (
     OPEN,
@@ -34,7 +34,7 @@ from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS
 
-Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$"), SAID]
 """Why an implausible number stands."""
 
 _OPTION, _FIELD = "let it stand with --accept ", "let it stand with a reason in `accept`: "

@@ -3,7 +3,7 @@
     practices   those with a small number in any year, and those beside them, until whoever subtracts what is shown from the people of
                 a locality finds every small number possible (`suppression`)
     areas       their localities, places and the system: weights and amounts a person of an area, less those of its other practices, would
-                tell
+                give away
 
 A practice that is hidden in one year is hidden in all, and the choice rests on numbers of people only, so two runs of the same lists hide
 the same practices.

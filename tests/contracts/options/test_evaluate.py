@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.allocation.ledger import unbalanced
 from capitation.money.apportion import split
 from capitation.places.organisations import organisations
 from capitation.run.evaluate import evaluate
@@ -23,6 +22,7 @@ from contracts.options.formulas import FORMULAS, joined
 from contracts.options.outturn import case_activity, outturn, plan_lines
 from contracts.options.study import STUDY
 from contracts.settlement.worked_cases import run_cases
+from tests.capitation.ledgers import unbalanced
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
 DIRECT = ["blended", "capitation-alliance", "capitation-corridor", "do-minimum"]
