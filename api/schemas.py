@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capitation.chance.document import Uncertainty
 from capitation.pace.policy import PacePolicy
 from capitation.pack.parameters import Parameter
 from capitation.pack.sources import Source
@@ -11,6 +12,7 @@ from capitation.run.scenario import Scenario
 from capitation.shift.solution import Solution
 from capitation.weighting.formula import Component, CostIndex, FormulaDocument, Vintage
 from contracts.options.document import ContractOptions
+from contracts.risk.design.family import TermFamily
 from optimiser.problem.document import Problem
 
 DOCUMENTS: dict[str, type[Document]] = {
@@ -26,5 +28,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "scenario": Scenario,
     "solution": Solution,
     "source": Source,
+    "term-family": TermFamily,
+    "uncertainty": Uncertainty,
 }
 """Documents by name; `capitation contract schema` has that of contracts, built from the terms found."""

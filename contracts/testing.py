@@ -55,7 +55,7 @@ def check_term(term: type[Term], rounds: int = 50) -> None:
         for _ in range(rounds):
             case = chance.choice(term.cases)
             faults.extend(ways_of(term, case, rows_around(built(term, case), case, chance.choice)))
-    faults.raise_if_any(ContractError, f"term {name_of(term)}: it does not keep what contracts rely on")
+    faults.raise_if_any(ContractError, f"term {name_of(term)}: it does not meet what contracts rely on")
 
 
 def name_of(term: type[Term]) -> str:

@@ -23,6 +23,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     made["reference/commands.md"] = commands()
     made["reference/service.md"] = service()
     made["reference/data-dictionary.md"] = data_dictionary()
+    made["reference/assumptions.md"] = assumptions()
+    made["reference/sources.md"] = sources()
+    made["contributing.md"] = _bare((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    made["security.md"] = _bare((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    made["licence.md"] = licence()
     made["benchmarks.md"] = "# Benchmarks\n\nNone are stored; `make bench` measures and writes this page.\n"
     known = {each.src_uri for each in files}
     for name, text in made.items():
@@ -97,20 +102,97 @@ def service() -> str:
 
 def data_dictionary() -> str:
     """Every column of every frame of a run, a comparison and a plan: type, unit, meaning."""
-    from optimiser.links.plan import SCHEMAS
+    from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
+    from contracts.options.study import STUDY
+    from optimiser.links.plan import SCHEMAS as OF_PLANS
 
+    every = {**OF_OPTIONS, **STUDY, **OF_PLANS}
     lines = [
         "# Data dictionary",
         "",
         "Frames of a written run, of contract options and of a plan. Money in frames is whole pence; CSV and JSON have pounds.",
         "",
     ]
-    for name, schema in sorted(SCHEMAS.items()):
+    for name, schema in sorted(every.items()):
         about = (schema.__doc__ or "").strip().split("\n")[0]
         lines += [f"## {name}", "", about, "", "| Column | Unit | Meaning |", "|---|---|---|"]
         lines += [
             f"| `{column}` | {_cell(each.unit)} | {_cell(each.about)} |" for column, each in schema.columns().items()
         ] + [""]
+    return "\n".join(lines)
+
+
+def assumptions() -> str:
+    """The assumptions of the plan that ships which move a headline most, in sentences, from the log that is kept with it."""
+    from api.charts.material import words_of
+    from capitation.pack.layers import default_data_folder
+    from capitation.pack.sources import DataPack
+    from optimiser.links.assumed.kept import shipped_log
+    from optimiser.links.assumed.words import sentences
+
+    pack = DataPack(default_data_folder())
+    lines = [
+        "# Assumptions",
+        "",
+        "Whatever the sources leave out is an assumption with an owner, an evidence rating and a range. These move a headline of the plan that ships most; "
+        "`capitation assumptions RUN` ranks them for a run of yours, and `capitation template write assumptions` lists every parameter.",
+        "",
+    ]
+    for name in pack.names("scenarios"):
+        log = shipped_log(pack, name)
+        if log is not None:
+            lines += [
+                f"{log.count} assumptions, of which {log.weak} rest on weak evidence or have not been graded.",
+                "",
+            ]
+            lines += [f"{number}. {said}" for number, said in enumerate(sentences(log, words_of(pack).names, 20), 1)]
+    return "\n".join([*lines, ""])
+
+
+def sources() -> str:
+    """Every publication that figures come from, with its publisher and licence."""
+    from capitation.pack.layers import default_data_folder
+    from capitation.pack.sources import DataPack
+
+    lines = [
+        "# Sources",
+        "",
+        "Publications that the shipped figures come from. Their tables are in `data/*/sources`, cell by cell as printed.",
+        "",
+        "| Source | Title | Publisher | Licence |",
+        "|---|---|---|---|",
+    ]
+    found = DataPack(default_data_folder()).sources
+    lines += [
+        f"| `{name}` | {_cell(each.title)} | {_cell(each.publisher)} | {_cell(each.licence)} |"
+        for name, each in sorted(found.items())
+    ]
+    return "\n".join([*lines, ""])
+
+
+def licence() -> str:
+    """The licence of the program, and how to cite it, from the citation file."""
+    said = dict(
+        line.split(": ", 1) for line in (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines() if ": " in line
+    )
+    lines = [
+        "# Licence and citation",
+        "",
+        "The program has the MIT licence. Published figures keep the licences of their publishers, see [Sources](reference/sources.md).",
+        "",
+        "```",
+        (ROOT / "LICENSE").read_text(encoding="utf-8").strip(),
+        "```",
+        "",
+        "## How to cite",
+        "",
+        f"The Capitation authors ({said['date-released'][:4]}). *{said['title']}*, version {said['version']}. "
+        f"{said['abstract']}",
+        "",
+        "Name the id of the run that your figures come from (it stands on every page, paper and workbook): the same inputs give the same id. "
+        "`CITATION.cff` in the repository has the same in a form that reference managers read.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -43,6 +43,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 ROOT = Path(__file__).parent.parent
 
+gc.disable()  # until all tests are collected
+
 TOGETHER = {
     "PostgreSQL": r"\[(postgresql|on_small_postgresql_disk)",
     "the best mix": r"/test_(blmk_problem|under_contracts|demo_command)\.py::",
@@ -99,7 +101,8 @@ def pytest_collection_finish() -> None:
     """Spare the collector of garbage the modules and tests that stay to the end."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 20, 20)
+    gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

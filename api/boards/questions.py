@@ -12,7 +12,7 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,9 +20,9 @@ import polars as pl
 
 from api.boards.chain.stages import organisation_names
 from api.boards.mix import MixStory, headline_sentence, worth_sentence
-from api.boards.run import localities
 from api.boards.tables import console, listed, say
 from api.charts.material import SERVICES
+from api.exports.localities import localities
 from capitation.chain.bridge import OWN
 from capitation.errors import CapitationError
 from capitation.money.pence import board_text, millions_text
@@ -30,6 +30,7 @@ from capitation.pace.national import national_distance
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from capitation.sentences import capital, small
 from contracts.options.document import ContractOptions
 from contracts.options.evaluate import trials_of
 from optimiser.links.assumed.inputs import PlanInputs
@@ -160,11 +161,11 @@ def what_is_left(plan: WholePlan) -> list[str]:
     start = "printed_do_nothing" if "printed_do_nothing" in amounts else "derived_do_nothing"
     after = lines.filter((pl.col("step") > lines.filter(pl.col("line") == start)["step"][0]) & ~pl.col("is_total"))
     met = [
-        f"{_lower(titles[line].partition(':')[0])} ({board_text(-pence)})"
+        f"{small(titles[line].partition(':')[0])} ({board_text(-pence)})"
         for line, pence in after.select("line", "amount_pence").iter_rows()
     ]
     said = [
-        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {_upper(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
+        f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {capital(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
         f"{board_text(amounts['left'])} remains."
     ]
     if "not_explained" in amounts:
@@ -194,10 +195,38 @@ def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
     return [f"Before contracts, most of what is left falls on {listed(said)}."]
 
 
+@dataclass(frozen=True)
+class Suited:
+    """The options that suit one party best, and what it gains there against planned activity."""
+
+    party: str
+    """Who, as the middle of a sentence has it."""
+    above: str
+    """Title of its best option with activity above plan."""
+    above_pence: int
+    """What it gains there."""
+    below: str
+    """Title of its best option with activity below plan."""
+    below_pence: int
+    """What it gains there."""
+
+
 def which_contract(plan: WholePlan) -> list[str]:
     """The best option of commissioners, hospitals and the others with activity above and below plan."""
     if plan.document is None:
         return ["No contract options have been compared on this run: see `capitation compare`."]
+    bests = suited(plan)
+    return [
+        *best_in_one(bests),
+        *_by_party(bests),
+        f"Sums are changes in position in {plan.document.first_year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+    ]
+
+
+def suited(plan: WholePlan) -> list[Suited]:
+    """The best option of commissioners, hospitals and the others, with activity above and below plan; parties whom all options treat alike are left out."""
+    if plan.document is None:
+        return []
     document, year = plan.document, str(plan.document.first_year)
     trials = trials_of(document, plan.pack, plan.run)
     at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
@@ -210,42 +239,38 @@ def which_contract(plan: WholePlan) -> list[str]:
     }
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
-    parties |= {_lower(group.title): list(group.providers) for group in document.groups}
-    bests: dict[str, dict[Decimal, tuple[str, int]]] = {}
+    parties |= {small(group.title): list(group.providers) for group in document.groups}
+    bests = []
     for party, codes in parties.items():
-        found = {change: _best(rows, codes) for change, rows in moved.items()}
-        if all(found.values()):
-            bests[party] = {change: best for change, best in found.items() if best is not None}
+        above, below = _best(moved[_STEP], codes), _best(moved[-_STEP], codes)
+        if above and below:
+            bests.append(Suited(party, titles[above[0]], above[1], titles[below[0]], below[1]))
+    return bests
+
+
+def best_in_one(bests: Sequence[Suited]) -> list[str]:
+    """The options that suit the first two parties, above plan and below it, in one sentence; none where no option suits anybody better."""
+    if not bests:
+        return []
+    first = bests[:2]
+    said = " and ".join(
+        f"{best.party} {'do best ' if n == 0 else ''}under {best.above}" for n, best in enumerate(first)
+    )
     return [
-        *_in_one(bests, titles),
-        *_by_party(bests, titles),
-        f"Sums are changes in position in {year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
+        f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(best.below for best in first)}."
     ]
 
 
-def _in_one(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
-    """The options that suit the first two parties, above plan and below it."""
-    if not bests:
-        return []
-    first = list(bests)[:2]
-    above, below = ([titles[bests[party][change][0]] for party in first] for change in (_STEP, -_STEP))
-    said = " and ".join(
-        f"{party} {'do best ' if n == 0 else ''}under {title}"
-        for n, (party, title) in enumerate(zip(first, above, strict=True))
-    )
-    return [f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(below)}."]
-
-
-def _by_party(bests: Mapping[str, Mapping[Decimal, tuple[str, int]]], titles: Mapping[str, str]) -> list[str]:
+def _by_party(bests: Sequence[Suited]) -> list[str]:
     """A sentence a party: its best option above plan and below it, and what it gains there."""
     said = []
-    for party, best in bests.items():
-        (up, gains), (down, loses) = best[_STEP], best[-_STEP]
-        if up == down:
-            said.append(f"{_upper(party)}: {titles[up]} above plan ({_gain(gains)}) and below it ({_gain(loses)}).")
+    for best in bests:
+        party, gains, loses = capital(best.party), _gain(best.above_pence), _gain(best.below_pence)
+        if best.above == best.below:
+            said.append(f"{party}: {best.above} above plan ({gains}) and below it ({loses}).")
         else:
             said.append(
-                f"{_upper(party)}: above plan {titles[up]} ({_gain(gains)}), below it {titles[down]} ({_gain(loses)}). The ranking changes in between."
+                f"{party}: above plan {best.above} ({gains}), below it {best.below} ({loses}). The ranking changes in between."
             )
     return said
 
@@ -303,16 +328,6 @@ def _gain(pence: int) -> str:
     if millions == "0.0":
         return "no change" if not pence else "£0.0m"
     return f"{'-' if pence < 0 else '+'}£{millions}m"
-
-
-def _lower(title: str) -> str:
-    """A title within a sentence; one that begins with a name or an abbreviation stays as it is."""
-    first = title.split(" ", 1)[0]
-    return title if first.isupper() or not first else title[0].lower() + title[1:]
-
-
-def _upper(words: str) -> str:
-    return words[0].upper() + words[1:]
 
 
 __all__ = ["ASKED", "WholePlan", "show_questions"]

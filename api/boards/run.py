@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import polars as pl
 
 from api.boards.commissioners import commissioner_table, moved_between_commissioners
 from api.boards.tables import console, show
+from api.exports.localities import localities
 from capitation.activity.printed_plan import distance_from_target
 from capitation.money.pence import board_text, millions_text, pounds_text
 from capitation.pack.sources import DataPack
@@ -105,40 +104,6 @@ def locality_summary(run: Run, year: str) -> pl.DataFrame:
         _millions("target_pence").alias("target £m"),
         (pl.col("distance") * 100).map_elements(_percent, return_dtype=pl.String).alias("closing %"),
     )  # fmt: skip
-
-
-def localities(run: Run, year: str) -> pl.DataFrame:
-    """One row a locality: name, persons, money, money a head, growth on the year before, target, gap in pence and share of target."""
-    money = run.locality_total.group_by("year", "area_code").agg(pl.col("total_pence").sum())
-    homes = run.membership.select("practice_code", area_code="locality_code")
-    people = (
-        run.population.filter(pl.col("year") == year)
-        .join(homes, on="practice_code", how="inner")
-        .group_by("area_code")
-        .agg(pl.col("registered_persons").sum().alias("persons"))
-    )
-    years = money["year"].unique().sort().to_list()
-    before = money.select(
-        pl.col("year").replace_strict(dict(pairwise(years)), default=None, return_dtype=pl.String),
-        "area_code",
-        before_pence="total_pence",
-    )
-    names = run.code_name.filter(pl.col("kind") == "locality").select("name", area_code="code")
-    distances = run.place_distance.filter(pl.col("year") == year).select(
-        "area_code", "target_pence", gap_pence="closing_dft_pence", distance="closing_dft_share"
-    )
-    return (
-        money.filter(pl.col("year") == year)
-        .join(people, on="area_code", how="left", validate="1:1")
-        .join(before, on=["year", "area_code"], how="left", validate="1:1")
-        .join(distances, on="area_code", how="inner", validate="1:1")
-        .join(names, on="area_code", how="left", validate="1:1")
-        .with_columns(
-            (pl.col("total_pence") / 100 / pl.col("persons")).alias("head"),
-            (pl.col("total_pence") / pl.col("before_pence") - 1).alias("growth"),
-        )
-        .sort("area_code")
-    )
 
 
 def _millions(column: str) -> pl.Expr:

@@ -135,9 +135,9 @@ def write_frame(frame: pl.DataFrame, path: Path) -> Path:
     Raises:
         SourceError: another ending, or the file cannot be written.
     """
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return write_whole(path, lambda partial: plain_cells(in_pounds(frame)).write_csv(partial))
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return write_whole(path, lambda partial: frame.write_parquet(partial, compression="zstd"))
     message = f"{path}: found the ending {path.suffix!r}; expected .csv or .parquet"
     raise SourceError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from api.charts.figure import Spec
 from api.charts.look import BLUE, GREY, NAVY, ORANGE, Paper, different, row_height, row_labels, upright
@@ -58,6 +59,7 @@ def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million", *, 
             }
         )  # fmt: skip
         at = end
+    _clear_of_nothing(rows, 0.3 if sheet.is_narrow else 0.17)
     labels = different([str(row["label"]) for row in rows])
     for row, label in zip(rows, labels, strict=True):
         row["label"] = label
@@ -91,6 +93,20 @@ def waterfall(steps: Sequence[Step], sheet: Paper, unit: str = "£ million", *, 
             *row_labels(labels, sheet, room, [step.is_total for step in steps]),
         ],
     }  # fmt: skip
+
+
+def _clear_of_nothing(rows: list[dict[str, Any]], text_room: float) -> None:
+    """Write the amounts of bars that end just below nothing beyond the line of nothing, which would strike them through.
+
+    Args:
+        rows: the bars.
+        text_room: how much of the axis a text takes.
+    """
+    ends = [row[name] for row in rows for name in ("from", "to")]
+    near = -text_room * (max(ends, default=0) - min(ends, default=0))
+    for row in rows:
+        if near < row["right"] < 0:
+            row["right"] = 0
 
 
 def ranked(rows: Sequence[tuple[str, float, str]], sheet: Paper, width: float, unit: str, room: float) -> Spec:

@@ -10,6 +10,7 @@ import polars as pl
 from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, GREY, PAPER, Paper, figure_of
 from capitation.errors import ContractError
+from capitation.sentences import small
 from contracts.document.contract import Contract
 from contracts.language.units import range_of
 from contracts.settlement.payoff import Payoff
@@ -20,7 +21,8 @@ _MINOR = {"pence": "Â£", "cents": "dollars", "euro_cents": "euros", "pounds": "Â
 def curve_figure(curve: Payoff, contract: Contract) -> ChartFigure:
     """The figure of a payoff curve."""
     per = 100.0 if curve.unit in {"pence", "cents", "euro_cents"} else 1.0
-    xs = [float(x) for x in curve.table.get_column(curve.varied)]
+    minor = 100.0 if contract.input_map()[curve.varied].unit in _MINOR.keys() - {"pounds"} else 1.0
+    xs = [float(x) / minor for x in curve.table.get_column(curve.varied)]
     ys = [float(y) / per for y in curve.table.get_column(curve.output)]
     notes = [str(n) for n in curve.table.get_column("note")]
     x_title, y_title = _titles(curve, contract)
@@ -32,8 +34,8 @@ def curve_figure(curve: Payoff, contract: Contract) -> ChartFigure:
         ]
     )
     title = _finding(curve, contract, (xs, ys))
-    subtitle = f"{contract.title}: {_first(y_title)} as {x_title} varies"
-    bends = ", ".join(number(b) for b in curve.bends) or "none"
+    subtitle = f"{contract.title}: {small(y_title)} as {x_title} varies"
+    bends = ", ".join(number(b / minor) for b in curve.bends) or "none"
     source = f"Source: contract {contract.id}, settled at each point." + (f" {curve.note}" if curve.note else "")
     alt = f"Line of kind {curve.kind}. Bends and leaps at: {bends}. " + "; ".join(
         f"{number(x)} gives {number(y)}" for x, y in zip(xs, ys, strict=True)
@@ -106,18 +108,14 @@ def _money(value: float, unit: str) -> str:
 
 
 def _varied(curve: Payoff, contract: Contract) -> str:
-    return _first(contract.input_map()[curve.varied].about or curve.varied.replace("_", " "))
-
-
-def _first(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return small(contract.input_map()[curve.varied].about or curve.varied.replace("_", " "))
 
 
 def _titles(curve: Payoff, contract: Contract) -> tuple[str, str]:
     given = contract.input_map()[curve.varied]
     output = next(o for o in contract.outputs if o.name == curve.output)
     unit = _MINOR.get(curve.unit, curve.unit)
-    across = f"{given.about} ({given.unit})" if given.unit else given.about
+    across = f"{given.about} ({_MINOR.get(given.unit, given.unit)})" if given.unit else given.about
     up = f"{output.about or output.name.removesuffix('_pence').replace('_', ' ')} ({unit})"
     return across or curve.varied, up if up != across else f"{up}, result"
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
+from capitation.sentences import small
 
 SERVICES = {
     "acute": "Acute hospital care", "community": "Community services", "continuing-care": "Continuing health care",
@@ -53,7 +54,7 @@ class Material:
     def short(self, code: str) -> str:
         """The name of an option for the middle of a sentence: up to its colon, without a capital."""
         name = self.name(code).split(":")[0]
-        return name[:1].lower() + name[1:] if name[1:2].islower() else name
+        return small(name)
 
     def origin(self, frame: str) -> str:
         """Where one frame comes from."""

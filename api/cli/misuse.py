@@ -8,6 +8,7 @@ from typing import Any
 from typer._click import exceptions as misuses
 
 from capitation.errors import Fault, suggest
+from capitation.sentences import small
 
 MISUSE = misuses.ClickException
 """What is raised where the words or options of a command line do not fit."""
@@ -41,14 +42,12 @@ def misuse(error: misuses.ClickException) -> str:
             return str(
                 Fault(about, limits[1], f"a number, {_limits(limits[2])}", f"It is: {_about(error.param)}. {remedy}")
             )
-        found, expected = (
-            (said[0].lower() + said[1:], _about(error.param)) if wrong is None else (wrong[1], _kind(wrong))
-        )
+        found, expected = (small(said), _about(error.param)) if wrong is None else (wrong[1], _kind(wrong))
         return str(Fault(f"{where}: {_name(error.param)}", found, expected, f"It is: {_about(error.param)}. {remedy}"))
     if said.startswith("No such command"):
         word = said.split("'")[1] if "'" in said else said
         return str(Fault(where, f"no command {word!r}", "a command", f"{suggest(word, _commands(context))} {remedy}"))
-    return str(Fault(where, said[0].lower() + said[1:], "words and options of the command", remedy))
+    return str(Fault(where, small(said), "words and options of the command", remedy))
 
 
 def _kind(wrong: re.Match[str]) -> str:
@@ -76,7 +75,7 @@ def _name(parameter: Any) -> str:  # noqa: ANN401  # the parameter of a command,
 
 def _about(parameter: Any) -> str:  # noqa: ANN401  # the parameter of a command, whose classes are typer's own
     text = str(getattr(parameter, "help", None) or "a value").rstrip(".")
-    return text[0].lower() + text[1:] if not text[:2].isupper() else text
+    return small(text)
 
 
 def _options(context: Any) -> list[str]:  # noqa: ANN401  # the context of a command, whose class is typer's own

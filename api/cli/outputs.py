@@ -12,6 +12,12 @@ from capitation.errors import Faults, SourceError
 TABLE_ENDINGS = frozenset({".csv", ".parquet"})
 """Endings of a table."""
 
+WORKBOOK = frozenset({".xlsx"})
+"""The ending of a workbook."""
+
+JSON = frozenset({".json"})
+"""The ending of a document that programs read."""
+
 
 def check_outputs(
     outputs: Iterable[Path | None], inputs: Iterable[Path | None], endings: frozenset[str] = TABLE_ENDINGS
@@ -27,7 +33,7 @@ def check_outputs(
     for path in outputs:
         if path is None:
             continue
-        if path.suffix not in endings:
+        if path.suffix.lower() not in endings:
             faults.add(str(path), f"the ending {path.suffix!r}", " or ".join(sorted(endings)))
         if path.resolve() in read:
             faults.add(str(path), "a file that this command reads", "another file", "Write to a new name.")
@@ -51,4 +57,4 @@ def says_where(*states: Path | None) -> Iterator[None]:
         raise
 
 
-__all__ = ["TABLE_ENDINGS", "check_outputs", "says_where"]
+__all__ = ["JSON", "TABLE_ENDINGS", "WORKBOOK", "check_outputs", "says_where"]

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from capitation.errors import UnknownNameError
 from capitation.pack.layers import files_of, layers, pack_folder, pack_of
 
 
 def pack_for(document: Path, data: Path | None) -> Path:
     """The pack that a document is read with: the one named, else the pack in whose folder it lies, else the one in use."""
     return pack_folder(data) if data is not None else pack_of(document) or pack_folder(None)
+
+
+def named(given: Path, room: str, kind: str, data: Path | None = None) -> Path:
+    """As `shipped`, for a document that is there.
+
+    Args:
+        given: a path, or the name of a document of the data pack.
+        room: its room of the pack.
+        kind: what it is, in words.
+        data: the pack; the one in use where it is not given.
+
+    Raises:
+        UnknownNameError: a name that is neither a file nor a document of the pack.
+    """
+    found = shipped(given, room, data)
+    if not found.is_file() and not given.suffix:
+        known = sorted(Path(name).stem for name in files_of(layers(pack_folder(data)), f"{room}/*.toml"))
+        raise UnknownNameError(kind, str(given), known)
+    return found
 
 
 def shipped(given: Path, room: str, data: Path | None = None) -> Path:

@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from capitation.sentences import capital
+
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
@@ -36,7 +38,7 @@ def sentence(path: Path) -> str:
     """What the word of a file does, from the file's first line."""
     with path.open(encoding="utf-8") as file:
         said = _FIRST_LINE.match(file.readline())
-    return "" if said is None else said["sentence"][0].upper() + said["sentence"][1:] + "."
+    return "" if said is None else capital(said["sentence"]) + "."
 
 
 def command(word: str) -> Command:

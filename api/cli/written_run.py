@@ -8,8 +8,7 @@ from pathlib import Path
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from api.boards.tables import notices
-from api.charts.material import names_of
-from api.exports.run_files import write_run
+from api.workbooks.run_files import write_run
 from capitation.pack.plausibility import accepted
 from capitation.pack.sources import DataPack
 from capitation.run.plausible_run import evaluate_plausibly
@@ -31,7 +30,7 @@ def evaluate_and_write(
         task = progress.add_task(f"evaluating {document.title}")
         done = evaluate_plausibly(document, pack, reasons)
         progress.update(task, description="writing the run")
-        written = write_run(done, out, names_of(done, pack) if xlsx else None, csv=csv, xlsx=xlsx)
+        written = write_run(done, out, pack, csv=csv, xlsx=xlsx)
     for note in done.manifest.notes:
         notices.print(f"note: {note}", markup=False)
     return done, written

@@ -11,9 +11,9 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-import xlsxwriter
 
 from api.exports.pounds import headings, money_columns
 from capitation.errors import SourceError
@@ -21,6 +21,9 @@ from capitation.records.frames import Schema
 from capitation.records.identity import canonical
 from capitation.records.whole_files import write_whole
 from capitation.run.run import Run
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 _LARGEST_SHEET = 1_048_575
@@ -37,6 +40,8 @@ def export_xlsx(run: Run, path: Path, schemas: Mapping[str, type[Schema]]) -> Pa
     Raises:
         SourceError: a frame is too long for a sheet, or the file cannot be written.
     """
+    import xlsxwriter
+
     too_long = [name for name, frame in run.frames.items() if frame.height > _LARGEST_SHEET]
     if too_long:
         message = f"{path}: frame(s) {', '.join(too_long)} have more rows than a sheet holds ({_LARGEST_SHEET}); export CSV instead"

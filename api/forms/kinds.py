@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import get_args
 
 import polars as pl
 
-from capitation.errors import DataError
+from api.forms import cells
+from capitation.errors import suggest
 from capitation.money.written_numbers import exact_number
 from capitation.pack.parameters import Parameter, Parameters
 from capitation.pack.sources import DataPack
-from capitation.records.documents import Rating
-from capitation.records.years import FinancialYear
+from capitation.pack.total_rows import total_rows
+
+_HINTS = 200
+"""Codes for which a suggestion is looked for."""
+_ALL_BUT = 0.9
+"""How alike a name is to one that is known to be taken as a slip of it."""
 
 Row = Mapping[str, str]
 """Cells of one row by the column's key, as text."""
@@ -40,6 +45,18 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """What the rows of a template name and a data pack does not have."""
+
+    faults: tuple[tuple[int, str, str], ...] = ()
+    """Number of the row from 0, key of the column, what is expected."""
+    is_other_system: bool = False
+    """Whether the pack knows not one of the codes, so that they may be those of another system."""
+    note: str = ""
+    """What to say where they are taken as that."""
+
+
+@dataclass(frozen=True)
 class Template:
     """A sheet to be filled in."""
 
@@ -57,40 +74,46 @@ class Template:
     """What is made of filled rows: text by the path below the folder that is asked for."""
     together: Callable[[Sequence[Row]], Sequence[tuple[int, str, str]]] = lambda _: ()
     """Faults that show only over several rows: number of the row from 0, key of the column, what is expected."""
-
-
-def _year(text: str) -> str:
-    try:
-        FinancialYear(text)
-    except DataError:
-        return "a financial year such as 2016/17"
-    return ""
-
-
-def _number(text: str) -> str:
-    try:
-        exact_number(text)
-    except DataError as error:
-        return f"a number: {error}"
-    return ""
-
-
-def _not_negative(text: str) -> str:
-    return _number(text) or ("" if exact_number(text) >= 0 else "a number that is not negative")
-
-
-def _code(text: str) -> str:
-    return "" if text == text.strip() and " " not in text else "a code without spaces"
-
-
-def _rating(text: str) -> str:
-    return "" if text in ("", *get_args(Rating)) else "red, amber or green"
+    unknown: Callable[[Sequence[Row], DataPack], Unknown] = lambda _rows, _pack: Unknown()
+    """Cells that name what a data pack does not have."""
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return pl.DataFrame(
         [{key: row.get(key, "") for key in columns} for row in rows], schema=dict.fromkeys(columns, pl.String)
     ).write_csv()
+
+
+def _unknown_practices(rows: Sequence[Row], pack: DataPack) -> Unknown:
+    """Practices that no table of the pack has; a pack without practices knows nothing, and nothing is looked up."""
+    known: set[str] = set()
+    for path in pack.files("places/*.csv").values():
+        columns = pl.scan_csv(path, infer_schema=False).collect_schema().names()
+        if "practice_code" in columns:
+            known |= set(pl.read_csv(path, columns=["practice_code"], infer_schema=False).to_series().drop_nulls())
+    if not known:
+        return Unknown()
+    asked = {row["practice_code"] for row in rows} - {""}
+    hints = {code: cells.likest_code(code, known) for code in sorted(asked - known)[:_HINTS]}
+    faults = tuple(
+        (number, "practice_code", f"a practice of the data pack. {hints.get(row['practice_code'], '')}".rstrip())
+        for number, row in enumerate(rows)
+        if row["practice_code"] and row["practice_code"] not in known
+    )
+    note = (
+        f"none of the {len(asked)} practices is in the data pack that ships, so their codes were taken as those of another system and not looked up; "
+        "name its pack with --data"
+    )
+    return Unknown(faults, not asked & known, note)
+
+
+def _totals(rows: Sequence[Row], labels: Sequence[str], amounts: Sequence[str]) -> list[tuple[int, str, str]]:
+    """Rows that are the sum of the others, or are called so, and would be counted twice."""
+    frame = pl.DataFrame([{key: row[key] for key in (*labels, *amounts)} for row in rows])
+    return [
+        (found.row, labels[0], "a practice; a row of totals would be counted twice. Remove it")
+        for found in total_rows(frame, labels, amounts)
+    ]
 
 
 def _lists_of(pack: DataPack) -> Sequence[Row]:
@@ -105,12 +128,13 @@ def _lists_of(pack: DataPack) -> Sequence[Row]:
 _LISTS = Template(
     "lists", "Registered lists of practices by year.",
     (
-        Heading("year", "Financial year", "Such as 2016/17.", _year),
-        Heading("practice_code", "Practice code", "The national code: a letter and five digits.", _code),
-        Heading("registered_persons", "Registered persons", "The list, or the average of the year; not negative.", _not_negative, is_number=True),
+        Heading("year", "Financial year", "Such as 2016/17.", cells.year),
+        Heading("practice_code", "Practice code", "The national code: a letter and five digits.", cells.code),
+        Heading("registered_persons", "Registered persons", "The list, or the average of the year; not negative.", cells.not_negative, is_number=True),
     ),
     ("year", "practice_code"), _lists_of,
     lambda rows, _pack: {"practice-lists.csv": _csv(rows, ("year", "practice_code", "registered_persons"))},
+    lambda rows: _totals(rows, ("practice_code",), ("registered_persons",)), _unknown_practices,
 )  # fmt: skip
 
 _PLACES = ("practice_code", "locality_code", "locality_name", "place_code", "place_name")
@@ -147,13 +171,13 @@ def _one_name_a_code(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
 _MAP = Template(
     "places", "Which locality and place each practice belongs to.",
     (
-        Heading("practice_code", "Practice code", "One row a practice.", _code),
-        Heading("locality_code", "Locality code", "The same code for every practice of a locality.", _code),
-        Heading("locality_name", "Locality name", "What people call it."),
-        Heading("place_code", "Place code", "The council area, by its national code.", _code),
-        Heading("place_name", "Place name", "What people call it."),
+        Heading("practice_code", "Practice code", "One row a practice.", cells.code),
+        Heading("locality_code", "Locality code", "The same code for every practice of a locality.", cells.code),
+        Heading("locality_name", "Locality name", "What people call it.", cells.name),
+        Heading("place_code", "Place code", "The council area, by its national code.", cells.code),
+        Heading("place_name", "Place name", "What people call it.", cells.name),
     ),
-    ("practice_code",), _places_of, lambda rows, _pack: {"map.csv": _csv(rows, _PLACES)}, _one_name_a_code,
+    ("practice_code",), _places_of, lambda rows, _pack: {"map.csv": _csv(rows, _PLACES)}, _one_name_a_code, _unknown_practices,
 )  # fmt: skip
 
 
@@ -215,6 +239,23 @@ def _toml(content: Mapping[str, object]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _unknown_sources(rows: Sequence[Row], pack: DataPack) -> Unknown:
+    """Sources that the pack does not have, and names that are all but those of its parameters."""
+    sources, parameters = {*pack.sources, "assumption"}, list(Parameters(pack))
+    faults = []
+    for number, row in enumerate(rows):
+        name = row["parameter"]
+        near = (
+            [] if not name or name in parameters else difflib.get_close_matches(name, parameters, n=1, cutoff=_ALL_BUT)
+        )
+        if near:
+            faults.append((number, "parameter", f"a parameter of the data pack. Did you mean {near[0]!r}?"))
+        if row["source"] and row["source"] not in sources:
+            known = suggest(row["source"], sources)
+            faults.append((number, "source", f"assumption, or the id of a source of the data pack. {known}"))
+    return Unknown(tuple(faults))
+
+
 def _same_of_a_parameter(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
     """Rows of one parameter that say another unit, range, mark or owner than its first row; assumptions without owner and mark."""
     faults: list[tuple[int, str, str]] = []
@@ -226,6 +267,11 @@ def _same_of_a_parameter(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
             for key in ("unit", "low", "high", "quality", "impact", "owner", "about")
             if row.get(key, "") != known.get(key, "")
         ]
+        low, high = (
+            exact_number(row[end]) if row.get(end) and not cells.number(row[end]) else None for end in ("low", "high")
+        )
+        if low is not None and high is not None and low > high:
+            faults.append((number, "high", f"a number that is not below the low end, {low}"))
         if row.get("source") == "assumption" and not row.get("owner"):
             faults.append((number, "owner", "who answers for an assumption"))
         if row.get("source") == "assumption" and row.get("quality") not in ("red", "amber"):
@@ -236,20 +282,20 @@ def _same_of_a_parameter(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
 _ASSUMPTIONS = Template(
     "assumptions", "Values that a plan takes from the world or assumes, by the year from which each holds.",
     (
-        Heading("parameter", "Parameter", "Topic and name, such as growth.registered.", lambda text: "" if text.count(".") == 1 and _code(text) == "" else "topic.name, such as growth.registered"),
-        Heading("from", "From year", "The first financial year for which the value holds.", _year),
-        Heading("value", "Value", "The number, with the digits printed in its source.", _number, is_number=True),
-        Heading("unit", "Unit", "What one of it is."),
-        Heading("source", "Source", "Id of the source, or the word assumption.", _code),
-        Heading("where", "Where in it", "Page, table, row and column; for an assumption what it rests on."),
-        Heading("low", "Low", "Lowest value to test within; may be empty.", _number, is_needed=False, is_number=True),
-        Heading("high", "High", "Highest value to test within; may be empty.", _number, is_needed=False, is_number=True),
-        Heading("quality", "Evidence", "red, amber or green; an assumption is never green.", _rating, is_needed=False),
-        Heading("impact", "Impact", "red, amber or green; may be empty.", _rating, is_needed=False),
-        Heading("owner", "Owner", "Who answers for it; needed for an assumption.", is_needed=False),
-        Heading("about", "What it is", "The number in words."),
+        Heading("parameter", "Parameter", "Topic and name, such as growth.registered.", cells.parameter),
+        Heading("from", "From year", "The first financial year for which the value holds.", cells.year),
+        Heading("value", "Value", "The number, with the digits printed in its source.", cells.number, is_number=True),
+        Heading("unit", "Unit", "What one of it is.", cells.words),
+        Heading("source", "Source", "Id of the source, or the word assumption.", cells.code),
+        Heading("where", "Where in it", "Page, table, row and column; for an assumption what it rests on.", cells.words),
+        Heading("low", "Low", "Lowest value to test within; may be empty.", cells.number, is_needed=False, is_number=True),
+        Heading("high", "High", "Highest value to test within; may be empty.", cells.number, is_needed=False, is_number=True),
+        Heading("quality", "Evidence", "red, amber or green; an assumption is never green.", cells.rating, is_needed=False),
+        Heading("impact", "Impact", "red, amber or green; may be empty.", cells.rating, is_needed=False),
+        Heading("owner", "Owner", "Who answers for it; needed for an assumption.", cells.name, is_needed=False),
+        Heading("about", "What it is", "The number in words.", cells.words),
     ),
-    ("parameter", "from"), _assumptions_of, _documents, _same_of_a_parameter,
+    ("parameter", "from"), _assumptions_of, _documents, _same_of_a_parameter, _unknown_sources,
 )  # fmt: skip
 
 TEMPLATES = {each.name: each for each in (_LISTS, _MAP, _ASSUMPTIONS)}

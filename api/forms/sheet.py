@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xlsxwriter
 
@@ -19,23 +19,36 @@ WRONG = "What is wrong"
 _LAST_ROW = 20_000
 
 
-def write_template(
-    template: Template, rows: Sequence[Row], path: Path, wrong: Mapping[tuple[int, str], str] | None = None
-) -> Path:
+@dataclass(frozen=True)
+class GivenBack:
+    """A filled sheet that goes back with its faults; rows and columns are those of the sheet, from 1."""
+
+    heads: Sequence[str]
+    """Headings as they stood."""
+    cells: Mapping[tuple[int, int], str]
+    """Cells as text, where they stood."""
+    numbers: Collection[int]
+    """Columns of numbers."""
+    wrong: Mapping[tuple[int, int], str]
+    """What is expected instead of a cell."""
+    on_top: Sequence[str] = ()
+    """What is wrong with the sheet as a whole."""
+
+
+def write_template(template: Template, rows: Sequence[Row], path: Path) -> Path:
     """Write a template.
 
     Args:
         template: which.
         rows: what it begins with.
         path: the workbook.
-        wrong: what is wrong, by number of the row from 0 and key of the column; the sheet then has a column that says it, and a note at the cell.
     """
 
     def write(partial: Path) -> None:
         with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
             book.set_properties({"title": f"Template: {template.name}", "created": _EPOCH})
             _how_to(book, template)
-            _table(book, template, rows, wrong or {})
+            _table(book, template, rows)
 
     return write_whole(path, write)
 
@@ -59,22 +72,13 @@ def _how_to(book: xlsxwriter.Workbook, template: Template) -> None:
     )
 
 
-def _table(
-    book: xlsxwriter.Workbook, template: Template, rows: Sequence[Row], wrong: Mapping[tuple[int, str], str]
-) -> None:
+def _table(book: xlsxwriter.Workbook, template: Template, rows: Sequence[Row]) -> None:
     page = book.add_worksheet(template.name)
-    marked = book.add_format({"bg_color": "#ffeb9c", "bold": True})
-    said = [[_cell(template, row, column) for column in range(len(template.headings))] for row in rows]
-    heads = [each.title for each in template.headings]
-    if wrong:
-        heads.append(WRONG)
-        titles = {each.key: each.title for each in template.headings}
-        for number, cells in enumerate(said):
-            mine = [f"{titles[key]}: expected {what}" for (row, key), what in wrong.items() if row == number]
-            cells.append("; ".join(mine))
+    data = [[_cell(template, row, column) for column in range(len(template.headings))] for row in rows]
     page.add_table(
-        0, 0, max(len(said), 1), len(heads) - 1,
-        {"name": f"t_{template.name}", "columns": [{"header": head} for head in heads], "data": said, "autofilter": False, "style": "Table Style Light 1"},
+        0, 0, max(len(data), 1), len(template.headings) - 1,
+        {"name": f"t_{template.name}", "columns": [{"header": each.title} for each in template.headings], "data": data, "autofilter": False,
+         "style": "Table Style Light 1"},
     )  # fmt: skip
     for column, each in enumerate(template.headings):
         longest = max((len(row.get(each.key, "")) for row in rows[:500]), default=0)
@@ -88,26 +92,64 @@ def _table(
                 column,
                 {"validate": "any", "input_title": each.title, "input_message": each.about},
             )
-    if wrong:
-        page.set_column(len(heads) - 1, len(heads) - 1, 80)
-        keys = [each.key for each in template.headings]
-        for (number, key), what in wrong.items():
-            value = _cell(template, rows[number], keys.index(key))
-            _write(page, number + 1, keys.index(key), value, marked)
-            page.write_comment(number + 1, keys.index(key), f"expected {what}")
     page.freeze_panes(1, 1)
 
 
-def _write(page: Any, row: int, column: int, value: str | float, look: object) -> None:  # noqa: ANN401  # the library has no types
-    (page.write_number if isinstance(value, float) else page.write_string)(row, column, value, look)
+def write_back(path: Path, template: Template, filled: GivenBack) -> Path:
+    """Write a filled sheet with a note at each cell that is wrong, and a column that says what is wrong in each row.
+
+    Every cell stands where it stood, so that the addresses of the message are those of this file.
+    """
+
+    def write(partial: Path) -> None:
+        with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            book.set_properties({"title": f"Template with faults: {template.name}", "created": _EPOCH})
+            _how_to(book, template)
+            _with_faults(book, template, filled)
+
+    return write_whole(path, write)
+
+
+def _with_faults(book: xlsxwriter.Workbook, template: Template, filled: GivenBack) -> None:
+    page = book.add_worksheet(template.name)
+    marked = book.add_format({"bg_color": "#ffeb9c", "bold": True})
+    heading = book.add_format({"bold": True, "bottom": 1})
+    heads = list(filled.heads)
+    beside = heads.index(WRONG) if WRONG in heads else len(heads)
+    for column, head in enumerate(heads):
+        page.write_string(0, column, head, marked if (1, column + 1) in filled.wrong else heading)
+        page.set_column(column, column, min(max(len(head) + 2, 14), 60))
+    page.write_string(0, beside, WRONG, heading)
+    page.set_column(beside, beside, 80)
+    if filled.on_top:
+        page.write_comment(0, beside, "\n".join(filled.on_top))
+    for (row, column), text in filled.cells.items():
+        if text and column - 1 != beside:
+            look = marked if (row, column) in filled.wrong else None
+            is_number = column in filled.numbers and (row, column) not in filled.wrong
+            value = _number(text) if is_number else text
+            (page.write_number if isinstance(value, float) else page.write_string)(row - 1, column - 1, value, look)
+    said: dict[int, list[str]] = {}
+    for (row, column), what in filled.wrong.items():
+        page.write_comment(row - 1, column - 1, f"expected {what}")
+        if row == 1:
+            continue
+        said.setdefault(row, []).append(f"{heads[column - 1]}: expected {what}")
+        if not filled.cells.get((row, column)):
+            page.write_blank(row - 1, column - 1, None, marked)
+    for row, each in said.items():
+        page.write_string(row - 1, beside, "; ".join(each))
+    page.freeze_panes(1, 1)
 
 
 def _cell(template: Template, row: Row, column: int) -> str | float:
-    """A cell as it is written: a number where the column holds numbers and a double holds all its digits, else the text."""
+    """A cell as it is written: a number where the column holds numbers, else the text."""
     heading = template.headings[column]
     text = row.get(heading.key, "")
-    if heading.is_number and text and not heading.wrong(text):
-        exact = exact_number(text)
-        if len(exact.as_tuple().digits) <= 15:
-            return float(exact)
-    return text
+    return _number(text) if heading.is_number and text and not heading.wrong(text) else text
+
+
+def _number(text: str) -> str | float:
+    """A number as a double, where that has all its digits."""
+    exact = exact_number(text)
+    return float(exact) if len(exact.as_tuple().digits) <= 15 else text

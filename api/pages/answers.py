@@ -25,7 +25,7 @@ from api.boards.questions import (
     who_is_furthest,
 )
 from api.boards.risk.paragraph import current_paragraph
-from api.boards.run import localities
+from api.exports.localities import localities
 from api.pages.asking import service_of
 from api.pages.seen import SeenRun
 from capitation.errors import CapitationError
@@ -33,6 +33,7 @@ from capitation.money.pence import board_text
 from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.run.scenario import Scenario
+from capitation.sentences import capital
 from contracts.options.document import ContractOptions, read_options
 from optimiser.answers.whole.former import read_former
 from optimiser.links.assumed.inputs import PlanInputs
@@ -231,4 +232,4 @@ def _as_page(line: str) -> str:
         ),
     ):
         line = line.replace(command, words)
-    return line[:1].upper() + line[1:]
+    return capital(line)

@@ -26,8 +26,10 @@ from api.pages.seen import SeenRun, run_of
 from api.service.records.failures import ServiceError
 from api.service.records.pack import Pack
 from capitation.errors import CapitationError
+from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
 from capitation.run.run import Run, RunManifest
+from capitation.sentences import capital
 
 log = logging.getLogger("capitation.pages")
 
@@ -121,7 +123,7 @@ class Gallery:
 
 def _reason(error: CapitationError) -> str:
     text = str(error.message)
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return f"{capital(text)}{'' if text.endswith('.') else '.'}"
 
 
 def choice_of(request: Request) -> Choice:
@@ -175,18 +177,32 @@ def gallery_of(request: Request, seen: SeenResult) -> Gallery:
         material = of_run(Run(made, seen.tables)).joined(known)
     else:
         words = f"{seen.result.kind.replace('_', ' ')} {seen.id[:16]}"
-        material = Material(words, words, seen.tables).joined(known)
+        title = family_title(request, seen) if seen.content.get("family") else words
+        material = Material(title, words, seen.tables).joined(known)
     document = _options(request, seen.asked)
     facts, names = _facts(document), _option_names(document)
-    return Gallery(seen.root, charts_of(Material("", material.source, {}, names, facts=facts).joined(material)))
+    return Gallery(
+        seen.root, charts_of(Material(material.title, material.source, {}, names, facts=facts).joined(material))
+    )
+
+
+def family_title(request: Request, seen: SeenResult) -> str:
+    """The title of the family of terms that a design is of."""
+    name = str(seen.content.get("family", ""))
+    try:
+        pack = service_of(request).packs.named(seen.data_pack).opened()
+        return str(read_mapping(pack.path(f"families/{name}.toml")).get("title", name))
+    except CapitationError:
+        return name
 
 
 def _options(request: Request, asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document of options that a result was asked for with."""
-    name = asked.get("options")
+    named = asked.get("options")
+    version = named if isinstance(named, Mapping) else {"id": named, "digest": asked.get("digest")}
+    name, digest = version.get("id"), version.get("digest")
     if not isinstance(name, str):
         return {}
-    digest = asked.get("digest")
     found = service_of(request).store.document("options", name, digest if isinstance(digest, str) else None)
     return {} if found is None else plain(found.content)
 
@@ -223,6 +239,7 @@ __all__ = [
     "Picture",
     "Select",
     "choice_of",
+    "family_title",
     "gallery_at",
     "gallery_of",
     "gallery_of_run",

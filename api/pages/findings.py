@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -71,22 +72,31 @@ class Finding:
     not_in: Sequence[str] = field(default=())
     refresh: int | None = None
 
-    def answer(self, request: Request) -> Response:
-        """The page, or its table as a file where the address asks for one."""
+    def answer(self, request: Request, template: str = "finding.html", status: int = 200, **more: Any) -> Response:  # noqa: ANN401  # as templates show
+        """The page, or its table as a file where the address asks for one.
+
+        Args:
+            request: the request.
+            template: the page's template, where it shows more than a finding.
+            status: the status of the answer.
+            more: what else the template shows.
+        """
         file = None if self.table is None else asked_file(request, self.table)
         if file is not None:
             return file
         chosen = "".join(f"{name}={value}&" for name, value in request.query_params.items() if name != "as")
         starts = [each for each in self.starts if may(request, "POST", f"/v1/{each.address}")]
         return page(
-            "finding.html",
+            template,
             request,
+            status,
             title=self.title,
             it=self,
             starts=starts,
             query=chosen,
             once=new_once(),
             refresh=self.refresh,
+            **more,
         )
 
 

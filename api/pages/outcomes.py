@@ -81,6 +81,10 @@ class SeenResult:
             named = named.get("id") if isinstance(named, dict) else named
             if named:
                 found.append((name.capitalize(), self.titles.get(name, str(named)), f"/{plural}/{named}"))
+        manifest = self.content.get("manifest")
+        need_year = manifest["scenario"].get("need_year") if isinstance(manifest, dict) and manifest.get("scenario") else self.content.get("year")  # fmt: skip
+        if need_year:
+            found.append(("Data as of", str(need_year), "/data-checks"))
         if self.data_pack:
             found.append(("Data pack", self.data_pack[:12], "/data-checks"))
         return [*found, ("Status", self.status, "")]

@@ -25,6 +25,9 @@ NEXT = {
 }
 """What to do next, by type of problem."""
 
+_ADDRESS = ("This address cannot be read", "Check the part of the address that is named below, or start again from Home. Results are listed under Jobs.")  # fmt: skip
+"""Title of a page whose address does not fit, and what to do next."""
+
 _OTHERWISE = "Go back, change what is named below, and send it again."
 
 
@@ -45,8 +48,10 @@ def problem_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]]
     wanted = (
         "" if scope["method"] != "GET" else request.url.path + (f"?{request.url.query}" if request.url.query else "")
     )
+    is_address = kind == "invalid" and scope["method"] == "GET"
+    title, following = _ADDRESS if is_address else (problem.title, NEXT.get(kind, _OTHERWISE))
     text = html(
-        "problem.html", request, title=problem.title, problem=problem, next=NEXT.get(kind, _OTHERWISE),
+        "problem.html", request, title=title, problem=problem, next=following,
         is_unknown=problem.status == 401, wanted=wanted,
     )  # fmt: skip
     return text.encode(), {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-store"}

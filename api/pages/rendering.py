@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +16,9 @@ from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
 from api.service.views.rows import VARY
 from capitation.money.pence import board_text, pounds_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = files("api.pages")
 
@@ -65,9 +68,17 @@ def static_address(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+
     loader = ChoiceLoader([FileSystemLoader(str(HERE / "templates")), PackageLoader("nhsuk_frontend_jinja")])
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"board": board_text, "pounds": pounds_text, "percent": percent, "page": page_address}
+    made.filters |= {
+        "board": board_text,
+        "pounds": pounds_text,
+        "percent": percent,
+        "page": page_address,
+        "plainly": plainly,
+    }
     made.globals |= {"static": static_address, "navigation": NAVIGATION}
     return made
 
@@ -75,6 +86,17 @@ def _environment() -> Environment:
 def percent(share: float | None) -> str:
     """A share as a percentage with its sign and one decimal; a dash where there is none."""
     return "–" if share is None else f"{share:+.1%}"
+
+
+_PATTERN = re.compile(r"String should match pattern '[^']*\[0-9a-f\]\{(\d+)(?:,(\d+))?\}[^']*'")
+
+
+def plainly(expected: str) -> str:
+    """What is expected, without a pattern: "an id of 16 to 64 digits and letters from a to f"."""
+    found = _PATTERN.search(expected)
+    if found is None:
+        return expected
+    return f"an id of {found[1]}{f' to {found[2]}' if found[2] else ''} digits and letters from a to f"
 
 
 def page_address(href: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 import polars as pl
 from starlette.requests import Request
 
+from api.charts.material import SERVICES
 from api.pages.asking import caller_of, service_of
 from api.service.records.failures import ServiceError
 from api.service.runtime.service import Service
@@ -21,9 +23,13 @@ from api.service.views.models import RunContent, moment
 from capitation.errors import UnknownNameError
 from capitation.records.identity import plain
 from capitation.run.run import Run
+from capitation.sentences import capital
 
 Fact = tuple[str, str, str]
 """A fact under a headline: what it is, what it says, and where it leads."""
+
+
+_CODES = re.compile(r"\b(ccg|primary-medical|stf)\b")
 
 
 class SeenTables(Mapping[str, pl.DataFrame]):
@@ -95,8 +101,7 @@ class SeenRun:
     @property
     def not_in(self) -> list[str]:
         """What was set aside or not modelled, in words."""
-        rows = self.run.frames["set_aside"] if "set_aside" in self.run.frames else pl.DataFrame()
-        return [_said(r["subject"], r["reason"]) for r in rows.iter_rows(named=True)]
+        return set_aside_words(self.run.frames)
 
     def year(self, asked: str | None) -> str:
         """The year that is asked for; that of the scenario's need where none is.
@@ -117,10 +122,17 @@ class SeenRun:
         return dict(self.run.frames["code_name"].filter(pl.col("kind") == kind).select("code", "name").iter_rows())
 
 
+def set_aside_words(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What a result sets aside, in words."""
+    rows = tables["set_aside"] if "set_aside" in tables else pl.DataFrame()
+    return [_said(r["subject"], r["reason"]) for r in rows.iter_rows(named=True)]
+
+
 def _said(subject: str, reason: str) -> str:
     """What is set aside, in a sentence; a reason that only says where it is repeated is left out."""
     words = subject.rstrip(".").removeprefix("limit of a formula: ")
-    words = words[:1].upper() + words[1:]
+    reason = _CODES.sub(lambda found: SERVICES[found[0]].lower(), reason)
+    words = capital(words)
     return f"{words}." if reason.endswith("with every result of the formula.") else f"{words}: {reason}"
 
 

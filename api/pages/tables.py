@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 from starlette.requests import Request
@@ -20,8 +21,11 @@ from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
 from capitation.money.pence import board_text, pounds_text
 from capitation.money.rounding import nearest
+from capitation.sentences import capital
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
+_RATED = frozenset({"red", "amber", "green"})
 
 _CHECKSUM = re.compile(r"[0-9a-f]{32,}")
 
@@ -68,23 +72,34 @@ class PageTable:
     @property
     def columns(self) -> list[tuple[str, bool]]:
         """Heading of each column, and whether it holds numbers."""
-        return [(head, self.frame.schema[name].is_numeric()) for name, head in self.headings.items()]
+        return [
+            (head.removesuffix(" (£)"), self.frame.schema[name].is_numeric()) for name, head in self.headings.items()
+        ]
 
     @property
     def rows(self) -> list[list[PageCell]]:
         """The cells of each row."""
         found = []
-        units = {name: column_money(self.frame[name]) for name in self.short if name in self.frame.columns}
+        units = {name: said for name in self.frame.columns if (said := self._money(name)) is not None}
         for row in self.frame.head(self.most).iter_rows(named=True):
             cells = []
             for name in self.headings:
-                is_money = name in units and row[name] is not None and name.endswith("_pence")
-                text = units[name](row[name]) if is_money else shown(name, row[name])
+                text = units[name](row[name]) if name in units and row[name] is not None else shown(name, row[name])
                 cells.append(
                     PageCell(text, self.links[name](row) if name in self.links and row[name] is not None else "")
                 )
             found.append(cells)
         return found
+
+    def _money(self, name: str) -> Callable[[Any], str] | None:
+        """How a column of money is said on a page, pence or the exact pounds of a chart's table; None for other columns."""
+        values = self.frame[name]
+        if name in self.short and name.endswith("_pence") and values.dtype.is_integer():
+            return column_money(values)
+        if isinstance(values.dtype, pl.Decimal) and name.endswith("(£)"):
+            said = column_money(pl.Series([int(each * 100) for each in values.drop_nulls()], dtype=pl.Int64))
+            return lambda pounds: said(int(pounds * 100))
+        return None
 
     @property
     def has_money(self) -> bool:
@@ -103,6 +118,16 @@ class PageTable:
     def download(self, ending: str) -> Response:
         """The table as a file."""
         return plain_download(in_pounds(self.frame), self.name, ending)
+
+
+def figure_link(result: str, table: str, column: str, **key: str) -> Link:
+    """Where a cell leads: to the figure of a table at a key; `{name}` in the key stands for a column of the row."""
+
+    def link(row: Row) -> str:
+        where = [f"{name}={value.format(**row)}" for name, value in key.items()]
+        return f"/figures/{result}/{table}/{column}?{urlencode({'where': where, 'depth': 3}, doseq=True)}"
+
+    return link
 
 
 def plain_download(frame: pl.DataFrame, name: str, ending: str) -> Response:
@@ -136,6 +161,8 @@ def column_money(pence: pl.Series) -> Callable[[int], str]:
 def _in_millions(pence: int, decimals: int) -> str:
     each = 10 ** (8 - decimals)
     whole = nearest(Decimal(abs(pence)) / each)
+    if pence == 0:
+        return "£0"
     return f"{'-' if pence < 0 and whole else ''}£{Decimal(whole) / 10**decimals:,.{decimals}f}m"
 
 
@@ -160,6 +187,8 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401  # any cell
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     text = str(value)
+    if text in _RATED:
+        return RATINGS["impact" if name == "impact" else "quality"][text]
     if _MOMENT.match(text):
         return _said_moment(text)
     if text.startswith("/v1/"):
@@ -168,12 +197,24 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401  # any cell
     return f"{text[:16]}…" if _CHECKSUM.fullmatch(text) else text
 
 
+RATINGS = {
+    "quality": {"red": "weak", "amber": "partial", "green": "good"},
+    "impact": {"red": "large", "amber": "moderate", "green": "small"},
+}
+"""Words for ratings of evidence and of effect."""
+
+
 def _said_moment(text: str) -> str:
     """A moment as people say it: "29 November 2026, 09:36"."""
     try:
         return dt.datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
     except ValueError:
         return text
+
+
+def headed(frame: pl.DataFrame) -> dict[str, str]:
+    """The headings of a table whose columns are named in words."""
+    return {name: capital(name) for name in frame.columns}
 
 
 def heading(name: str) -> str:
@@ -185,7 +226,7 @@ def heading(name: str) -> str:
         .replace("_", " ")
         .replace("dft", "distance from target")
     )
-    return (words[:1].upper() + words[1:]) + (" (£)" if name.endswith(("_pence", "_gbp")) else "")
+    return capital(words) + (" (£)" if name.endswith(("_pence", "_gbp")) else "")
 
 
 def asked_file(request: Request, table: PageTable) -> Response | None:
@@ -194,4 +235,4 @@ def asked_file(request: Request, table: PageTable) -> Response | None:
     return table.download(wanted) if wanted in ENDINGS else None
 
 
-__all__ = ["PageCell", "PageTable", "asked_file", "column_money", "heading", "plain_download", "shown"]
+__all__ = ["PageCell", "PageTable", "asked_file", "column_money", "figure_link", "heading", "plain_download", "shown"]

@@ -8,14 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from api.boards.questions import WholePlan
-from api.boards.run import localities
 from api.boards.tables import listed
 from api.charts.folders import material_of
 from api.charts.material import of_run
 from api.charts.registry import Charts, charts_of
-from api.exports.people_sheets import first_starts
+from api.exports.localities import localities
 from api.papers.matters import MATTERS, Gathered
 from api.papers.model import BoardPaper, PaperTable, Section
+from api.workbooks.people_sheets import first_starts
 from capitation.chain.book import organisation_names
 from capitation.errors import ScenarioError
 from capitation.money.pence import board_text
@@ -24,7 +24,7 @@ from capitation.run.run import Run
 from optimiser.links.assumed.inputs import PlanInputs, inputs_of
 from optimiser.links.assumed.shown import kept_log
 
-_INPUTS_SHOWN = 12
+_INPUTS_SHOWN = 6
 """Inputs that the annex names with their checksums; the others are counted, and all stand in the run's manifest."""
 
 
@@ -142,7 +142,11 @@ def _method(run: Run, charts: Charts) -> Section:
         "Inputs of the run, with the first digits of their checksums", ("Input", "Checksum"), tuple(rows), 2
     )
     notes = tuple(f"Implausible figure accepted: {note}" for note in run.manifest.notes)
-    not_drawn = tuple(f"Chart not drawn: {name}, which needs {why}." for name, why in charts.lacking.items())
+    by_need: dict[str, list[str]] = {}
+    for name, why in charts.lacking.items():
+        by_need.setdefault(why, []).append(name)
+    needs = [f"{listed(names)} {'needs' if len(names) == 1 else 'need'} {why}" for why, names in by_need.items()]
+    not_drawn = (f"Charts not drawn: {'; '.join(needs)}.",) if needs else ()
     return Section(
         "How was this worked out?",
         "Method, sources and what this paper does not show",

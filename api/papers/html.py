@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from api.charts import svg
 from api.papers.model import BoardPaper
+from api.papers.words import pieces
 
 
 @cache
@@ -19,6 +20,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["pieces"] = pieces
     return made.get_template("paper.html")
 
 

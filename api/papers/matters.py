@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import polars as pl
 
-from api.boards.questions import WholePlan, how_much, what_is_left, what_matters, which_contract, who_is_furthest
+from api.boards.questions import (
+    Suited,
+    WholePlan,
+    best_in_one,
+    how_much,
+    suited,
+    what_is_left,
+    what_matters,
+    who_is_furthest,
+)
 from api.boards.risk.paragraph import current_paragraph
 from api.boards.risk.parties import party_sentences
-from api.boards.run import localities
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
-from api.exports.people_sheets import first_starts
+from api.exports.localities import localities
 from api.papers.model import PaperTable, Section
+from api.workbooks.people_sheets import first_starts
+from api.workbooks.sources import source_in_words
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
+from capitation.sentences import capital
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
 
@@ -86,7 +97,7 @@ def money(have: Gathered) -> Section:
         ),
     )  # fmt: skip
     head, _, rest = said[0].partition(": ")
-    why = (f"{rest[:1].upper()}{rest[1:]}",) if rest else ()
+    why = (capital(rest),) if rest else ()
     return Section(
         "How much does each locality get, and why?", head.rstrip(".") + ".", (*why, *said[1:]), None, (_short(table),)
     )
@@ -96,8 +107,9 @@ def fair_share(have: Gathered) -> Section:
     """Who is furthest from target, and what closing half of the gap would cost."""
     first, *more = who_is_furthest(have.plan)
     finding, _, cost = first.partition(". ")
+    in_year = finding if have.plan.year in finding else f"In {have.plan.year} {finding}"
     return Section(
-        "Who is furthest under target, and what would closing half of the gap cost?", finding.rstrip(".") + ".",
+        "Who is furthest under target, and what would closing half of the gap cost?", in_year.rstrip(".") + ".",
         (*([cost] if cost else []), *more), have.figure("distances"),
     )  # fmt: skip
 
@@ -116,9 +128,9 @@ def deficit(have: Gathered) -> Section:
     mine = chain.filter((pl.col("year") == have.last) & (pl.col("level") == "system")).sort("step")
     lines = PaperTable(
         f"From the opening deficit to the gap that remains, {have.last}",
-        ("Line", "Source", "£ million"),
+        ("Line", "Where it comes from", "£ million"),
         tuple(
-            (title, source, _millions(pence))
+            (title, source_in_words(source, have.plan.pack), _millions(pence))
             for title, source, pence in mine.select("title", "source", "amount_pence").iter_rows()
         ),
         2,
@@ -163,11 +175,12 @@ def contracts(have: Gathered) -> Section:
             lacks="contract options: `capitation compare` or `capitation plan`",
         )
     document = have.plan.document
-    said = which_contract(have.plan)
+    suits = suited(have.plan)
+    said, by_party = best_in_one(suits), [_suits(suits, document.first_year)] if suits else []
     rows = have.frames.get("plan_position", pl.DataFrame())
     if rows.is_empty():
         return Section(
-            asked, f"{len(document.options)} contract options were compared.", tuple(said), have.figure("payoff"),
+            asked, f"{len(document.options)} contract options were compared.", tuple(said), have.figure("payoff"), tuple(by_party),
             lacks="positions of organisations under each option: `capitation plan`",
         )  # fmt: skip
     titles = {option.id: option.title for option in document.options}
@@ -194,6 +207,7 @@ def contracts(have: Gathered) -> Section:
             ("All organisations together", *(_millions(reached[option][2]) for option in options)),
             ("Organisations that meet their control total", *(f"{reached[option][0]} of {reached[option][1]}" for option in options)),
         ),
+        is_on_slide=True,
     )  # fmt: skip
     best = max(options, key=lambda option: (reached[option][0], reached[option][2]))
     won, tested, left = reached[best]
@@ -203,7 +217,21 @@ def contracts(have: Gathered) -> Section:
         apart = len({reached[option][0] for option in options}) > 1
         others = ", the most under any option." if apart else ", the same number as under every other option."
         finding = f"With the mix, {won} of {tested} organisations meet their control total in {have.last} under {titles[best]}{others}"
-    return Section(asked, finding, tuple(said), have.figure("payoff"), (_short(table),))
+    return Section(asked, finding, tuple(said), have.figure("payoff"), (*by_party, _short(table)))
+
+
+def _suits(suits: list[Suited], year: str) -> PaperTable:
+    """Which option suits whom: the ranking turns where the two options of a row differ."""
+    return PaperTable(
+        f"The option that suits each party best in {year}, with activity 5% above and below plan; £ million is the change in its position against planned activity",
+        ("Party", "Best above plan", "Best below plan", "Change above plan", "Change below plan"),
+        tuple(
+            (f"{each.party[:1].upper()}{each.party[1:]}", each.above, each.below, _millions(each.above_pence), _millions(each.below_pence))
+            for each in suits
+        ),
+        3,
+        is_before_chart=True,
+    )  # fmt: skip
 
 
 def investment(have: Gathered) -> Section:
@@ -249,7 +277,7 @@ def risk(have: Gathered) -> Section:
     """How likely each party is to miss its total, where a simulation stands beside the run."""
     asked = "How sure are we, and who bears the risk?"
     chances = have.frames.get("party_chance", pl.DataFrame())
-    figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
+    figure = have.figure("fan", _widest(chances)) or have.figure("s-curve") or have.figure("layers")
     kept = current_paragraph(have.plan.document, have.plan.pack, have.plan.run) if have.plan.document else []
     if chances.is_empty() and kept:
         return Section(
@@ -272,6 +300,18 @@ def risk(have: Gathered) -> Section:
     return Section(asked, _at_risk(have), tuple(said), figure)
 
 
+def _widest(chances: pl.DataFrame) -> Choice | None:
+    """The party whose position is least certain in the last year, under the option where it is."""
+    needed = {"year", "option", "organisation_code", "p5_pence", "p95_pence"}
+    if chances.is_empty() or not needed <= set(chances.columns):
+        return None
+    rows = chances.filter(pl.col("year") == pl.col("year").max()).sort(
+        pl.col("p95_pence") - pl.col("p5_pence"), "organisation_code", "option", descending=[True, False, False]
+    )
+    first = rows.row(0, named=True)
+    return Choice(party=first["organisation_code"], option=first["option"])
+
+
 def _at_risk(have: Gathered) -> str:
     document = have.plan.document
     year = "" if document is None else f" in {document.first_year}"
@@ -281,14 +321,13 @@ def _at_risk(have: Gathered) -> str:
 def assumptions(have: Gathered) -> Section:
     """The assumptions by what they move."""
     asked = "Which assumptions matter most?"
-    said = what_matters(have.plan)
     if have.log is None:
         return Section(
             asked,
             "This run has no log of assumptions.",
-            tuple(said),
             lacks="its log of assumptions: `capitation assumptions RUN`",
         )
+    said = what_matters(have.plan)
     log = have.log
     first = log.assumptions[:10]
     table = PaperTable(
@@ -330,7 +369,7 @@ def _short(block: PaperTable) -> PaperTable:
         return block
     left = len(block.rows) - _MOST_ROWS
     more = (f"and {left} more in the workbook", *[""] * (len(block.heads) - 1))
-    return PaperTable(block.caption, block.heads, (*block.rows[:_MOST_ROWS], more), block.words)
+    return replace(block, rows=(*block.rows[:_MOST_ROWS], more))
 
 
 def _millions(pence: int | None) -> str:

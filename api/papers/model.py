@@ -19,6 +19,10 @@ class PaperTable:
     """Cells as they are printed."""
     words: int = 1
     """How many of the first columns are words, set to the left; the others are figures, set to the right."""
+    is_before_chart: bool = False
+    """Whether it stands before its section's chart, which explains it."""
+    is_on_slide: bool = False
+    """Whether it has a slide of its own although a chart stands for its section."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,17 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from api.charts import svg
+from api.papers.columns import widths
 from api.papers.model import BoardPaper, PaperTable, Section
+from api.papers.words import pieces
 
 FONT = "Liberation Sans"
 
 _WIDTH_MM = 170
 """Width of what is printed on a page."""
-_TALLEST_MM = 150
+_CHARACTER_MM, _INSET_MM = 1.72, 3.0
+"""Width of a character of a table's cells, and what a cell leaves at its sides."""
+_TALLEST_MM = 128
 """Most that a picture takes of a page's height."""
 
 _HEAD = """\
@@ -33,6 +37,8 @@ _HEAD = """\
 #show figure.caption: set text(size: 9.5pt)
 #show figure.where(kind: table): set figure.caption(position: top)
 #show figure.where(kind: table): set block(breakable: true)
+#show figure.where(kind: table): it => {{ show figure.caption: c => block(sticky: true, width: 100%, above: 1em, below: 0.6em, align(left, strong(c))); it }}
+#show raw: set text(font: "Liberation Sans", style: "normal", fill: rgb("#3d4d58"), size: 1.2em)
 #set figure(numbering: none)
 #set table(stroke: (x, y) => if y == 0 {{ (bottom: 0.8pt + rgb("#003087")) }} else {{ (bottom: 0.3pt + rgb("#aeb7bd")) }}, inset: (x: 4pt, y: 3.5pt))
 #show table: set text(size: 9pt)
@@ -83,26 +89,27 @@ def pdf(paper: BoardPaper) -> bytes:
 
 
 def _section(number: int, section: Section, paper: BoardPaper) -> list[str]:
-    lines = ["#pagebreak(weak: true)"] if number == 1 or number == len(paper.sections) else []
+    lines = ["#pagebreak(weak: true)"] if number == 1 else []
     lines += [f"== #{_text(f'{number}. {section.finding}')}", _ASKED.format(asked=_text(section.asked))]
-    lines += [f"#{_text(each)}" for each in section.paragraphs]
+    lines += [_words(each) for each in section.paragraphs]
     if section.lacks:
-        lines.append(f"#{_text(f'This run lacks {section.lacks}.')}")
+        lines.append(_words(f"This run lacks {section.lacks}."))
+    lines += [_table(table, paper) for table in section.tables if table.is_before_chart]
     if section.figure is not None:
         figure = section.figure
-        notes = " ".join([*figure.notes, f"({paper.tag})"])
+        notes = " ".join([*figure.notes, f"Chart from {paper.tag}."])
         lines.append(
             f'#figure(image("{_picture(section)}", width: 100%, height: {_height(section)}, fit: "contain", alt: {_text(figure.alt)}), kind: image, supplement: none, alt: {_text(figure.alt)}, '
             f"caption: [#{_text(notes)}])"
         )
-    lines += [_table(table, paper) for table in section.tables]
-    lines += [f"- #{_text(point)}" for point in section.points]
+    lines += [_table(table, paper) for table in section.tables if not table.is_before_chart]
+    lines += [f"- {_words(point)}" for point in section.points]
     return lines
 
 
 def _table(table: PaperTable, paper: BoardPaper) -> str:
     align = ", ".join("left" if k < table.words else "right" for k in range(len(table.heads)))
-    wide = ", ".join(f"{_weight(table, k)}fr" for k in range(len(table.heads)))
+    wide = ", ".join(f"{each:.1f}mm" for each in widths(table, _WIDTH_MM, _CHARACTER_MM, _INSET_MM))
     heads = ", ".join(f"[#{_text(head)}]" for head in table.heads)
     rows = ",\n  ".join(", ".join(_cell(cell) for cell in row) for row in table.rows)
     return (
@@ -114,13 +121,6 @@ def _table(table: PaperTable, paper: BoardPaper) -> str:
 def _cell(words: str) -> str:
     """A cell; one figure stays on one line, its minus with it."""
     return f"[#{_text(words)}]" if " " in words or len(words) > 12 else f"[#box({_text(words)})]"
-
-
-def _weight(table: PaperTable, column: int) -> int:
-    """The part of the page's width that a column needs, from the longest of its cells and of the words in its heading."""
-    cells = max((len(row[column]) for row in table.rows), default=0)
-    words = max(len(word) for word in table.heads[column].split()) + 2
-    return max(words, min(cells, 28) + 2 if column < table.words else min(cells, 12) + 6, 7)
 
 
 def _picture(section: Section) -> str:
@@ -139,6 +139,11 @@ def _height(section: Section) -> str:
 def _own_fonts(picture: str) -> str:
     """A picture whose words are set in the paper's own font."""
     return re.sub(r'font-family="[^"]*"', f'font-family="{FONT}"', picture)
+
+
+def _words(words: str) -> str:
+    """Words as Typst content, with commands set apart."""
+    return "".join(f"#raw({_text(piece)})" if is_code else f"#{_text(piece)}" for piece, is_code in pieces(words))
 
 
 def _text(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 
@@ -29,6 +30,7 @@ def application() -> FastAPI:
         connections=setting.connections,
     )
     app = create_app(setting)
+    gc.freeze()  # what a process is made of stays as long as it does
     Connection.again = None if app.again is None else staticmethod(app.again.at_once)
     return app
 

@@ -6,7 +6,7 @@ establishes the body.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import polars as pl
 
@@ -115,22 +115,50 @@ def earliest_starts(found: Frame[Milestone]) -> dict[str, FinancialYear]:
     return starts
 
 
-def start_faults(found: Frame[Milestone], starts: Mapping[str, str | None]) -> Iterator[Fault]:
-    """Solutions that start before the milestone that starts them, and milestones that drive nothing known.
+def early_faults(
+    found: Frame[Milestone], starts: Mapping[str, str | None], first: FinancialYear | None = None
+) -> Iterator[Fault]:
+    """Solutions that start before the milestone that starts them.
 
     Args:
         found: milestones.
-        starts: first year of each solution by id; none where it states none.
+        starts: first year of each solution by id; none where it states none and can start in the first.
+        first: the first year of all.
     """
     driven = earliest_starts(found)
     for name, year in starts.items():
-        if name in driven and year is not None and FinancialYear(year) < driven[name]:
-            numbers = _numbers(found, name)
+        stated = first if year is None else FinancialYear(year)
+        if name in driven and stated is not None and stated < driven[name]:
+            said = f"none, so {stated}, before its milestone" if year is None else f"{stated}, before its milestone"
             yield Fault(
-                f"solution {name}: earliest_start", year, f"{driven[name]} or later, by milestone {numbers}",
-                "Start it with its milestone, or change the milestone.",
+                f"solution {name}: earliest_start", said, f"{driven[name]} or later, by milestone {_numbers(found, name)}",
+                "Start it with its milestone, correct the milestone, or say in early_start_because why it starts before.",
             )  # fmt: skip
-    known = {*starts, BODY}
+
+
+def order_faults(found: Frame[Milestone]) -> Iterator[Fault]:
+    """What starts before it is prepared: a milestone that prepares it begins after the one that starts it has ended."""
+    dated = found.filter(pl.col("first_month").is_not_null() & pl.col("drives").is_not_null())
+    rows = dated.with_columns(pl.col("drives").str.split(" ")).explode("drives")
+    ends = rows.filter(pl.col("role") == "starts").select("drives", "last_month", of="number", at="due")
+    late = rows.filter(pl.col("role") == "prepares").join(ends, on="drives", suffix="_of_start")
+    for row in (
+        late.filter(pl.col("first_month") > pl.col("last_month_of_start")).sort("of", "number").iter_rows(named=True)
+    ):
+        yield Fault(
+            f"{FILE}: milestone {row['of']}", f"due {row['at']}, before {row['drives']} is prepared",
+            f"no start before milestone {row['number']} ({row['due']}), which prepares it", "Correct one of the two dates, or what one of them does.",
+        )  # fmt: skip
+
+
+def driven_faults(found: Frame[Milestone], solutions: Set[str]) -> Iterator[Fault]:
+    """Milestones that drive no solution of the pack, nor the body.
+
+    Args:
+        found: milestones.
+        solutions: ids of the solutions.
+    """
+    known = {*solutions, BODY}
     for number, drives in found.select("number", "drives").iter_rows():
         for name in (drives or "").split():
             if name not in known:
@@ -162,4 +190,14 @@ def _numbers(found: Frame[Milestone], name: str) -> str:
     return ", ".join(f"{n} ({text})" for n, text in mine.select("number", "due").iter_rows())
 
 
-__all__ = ["BODY", "Milestone", "NamedMilestone", "body_fault", "earliest_starts", "milestones", "start_faults"]
+__all__ = [
+    "BODY",
+    "Milestone",
+    "NamedMilestone",
+    "body_fault",
+    "driven_faults",
+    "earliest_starts",
+    "early_faults",
+    "milestones",
+    "order_faults",
+]

@@ -6,8 +6,6 @@ movements equals closing by construction, to the penny, for every subject and ye
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from capitation.errors import Fault, FrameError
@@ -71,58 +69,4 @@ def waterfall(stages: pl.DataFrame, *, subject_kind: str) -> Frame[LedgerLine]:
             (pl.col("balance_pence") - previous).alias("amount_pence"),
             "balance_pence",
         )
-    )
-
-
-def system_waterfall(ledger: pl.DataFrame, code: str, *, kind: str = "system") -> Frame[LedgerLine]:
-    """The waterfall of all subjects together: step by step the sum of theirs, under one code.
-
-    Args:
-        ledger: lines of one kind of subject, all with the same steps.
-        code: code of the whole.
-        kind: kind of the whole.
-
-    Raises:
-        FrameError: two subjects name one step differently.
-    """
-    summed = (
-        ledger.group_by("year", "step")
-        .agg(pl.col("name").unique().sort(), pl.col("amount_pence").sum(), pl.col("balance_pence").sum())
-        .sort("year", "step")
-    )
-    mixed = summed.filter(pl.col("name").list.len() > 1)
-    if mixed.height:
-        faults = [
-            Fault(f"step {row['step']} in {row['year']}", ", ".join(row["name"]), "one name")
-            for row in mixed.head(5).iter_rows(named=True)
-        ]
-        raise FrameError("waterfalls with different steps cannot be added", faults)
-    return LedgerLine.validate(
-        summed.select(
-            "year",
-            pl.lit(kind).alias("subject_kind"),
-            pl.lit(code).alias("subject_code"),
-            "step",
-            pl.col("name").list.first(),
-            "amount_pence",
-            "balance_pence",
-        )
-    )
-
-
-def unbalanced(
-    ledger: pl.DataFrame, closing: pl.DataFrame, subject: Sequence[str] = ("year", "subject_code")
-) -> pl.DataFrame:
-    """Subjects whose lines do not add to their closing sum: empty where the ledger holds.
-
-    Args:
-        ledger: ledger lines.
-        closing: the subject columns and `closing_pence`.
-        subject: columns that name a subject.
-    """
-    sums = ledger.group_by(subject).agg(pl.col("amount_pence").sum().alias("ledger_pence"))
-    return (
-        closing.join(sums, on=list(subject), how="full", coalesce=True)
-        .filter(pl.col("ledger_pence").ne_missing(pl.col("closing_pence")))
-        .sort(subject)
     )

@@ -17,6 +17,8 @@ import polars as pl
 from capitation.chain.cost import CostOfDoingNothing, Drivers, printed_deficit, stream_total
 from capitation.chain.rules import Chain
 from capitation.errors import ScenarioError
+from capitation.money.pence import pounds_text
+from capitation.money.rounding import nearest
 from capitation.records.columns import YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
@@ -39,6 +41,12 @@ TITLES = {
     "left": "What is left",
 }
 """Lines of the system's bridge in order, with their titles."""
+
+KEPT = "kept at the sum that the chain states (not_explained_pounds)"
+"""Source of what is not explained where a chain keeps it."""
+
+MOVED = "Do nothing, as the plan prints it and as changed assumptions move it"
+"""Title of the printed deficit where a chain keeps what is not explained, and an assumption has moved what is derived."""
 
 OWN = {
     "derived_do_nothing": "own_do_nothing",
@@ -87,6 +95,9 @@ def do_nothing(chain: Chain, drivers: Drivers, system: str, years: Iterable[Fina
             printed,
             where,
             stream_total(drivers.totals, year, chain.sustainability_stream),
+            None
+            if chain.not_explained_pounds is None or year == chain.base_year
+            else nearest(chain.not_explained_pounds * 100),
         )
     return BridgeLine.validate(pl.DataFrame(rows, schema=BridgeLine.dtypes(), orient="row"))
 
@@ -174,6 +185,7 @@ def _rows(
     printed: int | None,
     where: str,
     funding: int,
+    kept: int | None,
 ) -> list[tuple[object, ...]]:
     derived = sum(amounts.values())
     lines = {**amounts, "derived_do_nothing": derived}
@@ -182,12 +194,19 @@ def _rows(
         "derived_do_nothing": "the sum of the lines above",
         "sustainability": "the scenario's stream of sustainability funding",
     }
+    titles = dict(TITLES)
     if printed is not None:
-        lines |= {"not_explained": printed - derived, "printed_do_nothing": printed}
-        said |= {"not_explained": "printed less derived", "printed_do_nothing": where}
-    lines |= {"sustainability": -funding, "left": (derived if printed is None else printed) - funding}
+        rest = printed - derived if kept is None else kept
+        lines |= {"not_explained": rest, "printed_do_nothing": derived + rest}
+        said |= {"not_explained": "printed less derived" if kept is None else KEPT, "printed_do_nothing": where}
+        if derived + rest != printed:
+            titles["printed_do_nothing"] = MOVED
+            said["printed_do_nothing"] = (
+                f"{where}: {pounds_text(printed)}, and {pounds_text(derived + rest - printed)} by changed assumptions"
+            )
+    lines |= {"sustainability": -funding, "left": lines.get("printed_do_nothing", derived) - funding}
     said["left"] = "the sum of the lines above"
     return [
-        (year, system, "system", step_of(line), line, TITLES[line], amount, line in TOTALS, said[line])
+        (year, system, "system", step_of(line), line, titles[line], amount, line in TOTALS, said[line])
         for line, amount in lines.items()
     ]

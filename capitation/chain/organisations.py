@@ -21,7 +21,7 @@ from capitation.allocation.providers import LocalityFlow, ProviderAllocation, Se
 from capitation.allocation.services import ServiceEnvelope
 from capitation.chain.accounts import ACCOUNT, INCOME, OrganisationAccount, OrganisationPosition
 from capitation.chain.book import OrganisationBook
-from capitation.chain.bridge import OWN, TITLES, TOTALS, BridgeLine, step_of
+from capitation.chain.bridge import KEPT, OWN, TITLES, TOTALS, BridgeLine, step_of
 from capitation.chain.cost import CostOfDoingNothing, Drivers, stream_total
 from capitation.chain.rules import Chain
 from capitation.chain.sustainability import SustainabilityFund, sustainability_fund
@@ -352,7 +352,8 @@ class _Organisations:
         if line == "sustainability":
             return "earned by its conditions, or where they are not met kept by the fund (frame sustainability_fund)"
         if line == "not_explained":
-            return "printed less derived; no source shows who bears it"
+            kept = self.chain.not_explained_pounds is not None and who == self.book.unshared
+            return f"{KEPT if kept else 'printed less derived'}; no source shows who bears it"
         if line in ("derived_do_nothing", "left"):
             return "the sum of the lines above"
         return "its part of the system's line, by the base year's money for each line of spend"

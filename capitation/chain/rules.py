@@ -7,6 +7,7 @@ price    a parameter compounded from the year after the base, the growth of an a
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -64,6 +65,9 @@ class Chain(Document):
     """Name of the printed deficit of the base year, before sustainability funding."""
     printed_part: str
     """Name of the printed deficit that doing nothing ends on, where a year prints one."""
+    not_explained_pounds: Decimal | None = None
+    """What no published figure explains, kept at this sum: what is left then moves with every changed assumption. By default it is what is
+    printed less what is derived, so that the deficit stays as printed whatever is assumed."""
     streams: tuple[str, ...] = Field(min_length=1)
     """Streams whose recurrent money meets the cost."""
     sustainability_stream: str | None = None

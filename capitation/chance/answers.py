@@ -11,10 +11,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from capitation.chance.curves.normal import Floats
+from capitation.chance.curves.compound import pooled_overspend
+from capitation.chance.curves.normal import STANDARD, Floats, mean_excess
 from capitation.chance.document import RISK
 from capitation.chance.estimates import Estimate, Estimates, with_control
-from capitation.chance.model import model
+from capitation.chance.model import ChanceModel, model
 from capitation.chance.simulate import Simulation, SimulationWork, simulate
 from capitation.errors import ScenarioError
 from capitation.records.columns import YEAR
@@ -113,6 +114,12 @@ class PoolSize(Schema):
     pool_pence = Column(pl.Int64, "pence", "Pool that covers so many years", ge=0)
     pool_error_pence = Column(pl.Int64, "pence", "Standard error of the pool", ge=0)
     above_mean = Column(pl.Float64, "chance", "Share of years that draw more than the mean", ge=0, le=1)
+    exact_mean_pence = Column(
+        pl.Int64, "pence", "The mean without a draw; empty where more than normal chance is drawn", ge=0, nullable=True
+    )
+    exact_pool_pence = Column(
+        pl.Int64, "pence", "The pool without a draw, by Fourier transform; empty where the mean is", ge=0, nullable=True
+    )
 
 
 class WrongReward(Schema):
@@ -194,7 +201,8 @@ def _covariances(one: list[list[Floats]], other: list[list[Floats]]) -> Floats:
 def pool_sizes(simulation: Simulation, cover: float = 0.95) -> Frame[PoolSize]:
     """The pools of each year that cover its overspends in so many years, gross and net of the gains of others.
 
-    The mean is helped by the system's position, whose mean is nil where only chance is drawn.
+    The mean is helped by the system's position, whose mean is nil where only chance is drawn. Where chance alone is drawn and is
+    normal, mean and pool stand beside it exactly: localities are independent, so what they draw together is a sum of independent amounts.
 
     Raises:
         ScenarioError: the cover is not between 0 and 1.
@@ -210,13 +218,27 @@ def pool_sizes(simulation: Simulation, cover: float = 0.95) -> Frame[PoolSize]:
         gross = np.zeros(simulation.draws)
         for share, row in zip(book.system_share, simulation.positions[y], strict=True):
             gross += share * np.maximum(row, 0.0)
+        exact = _exact_pools(simulation.model, y, cover)
         for basis, drawn in (("gross", gross), ("net", np.maximum(system[y], 0.0))):
             mean = with_control(drawn, system[y], 0.0) if is_centred else estimates.mean(drawn)
             pool = estimates.quantile(drawn, cover)
             pence = [round(plan * figure) for figure in (mean.value, mean.error, pool.value, pool.error)]
             above = float((drawn > mean.value).mean())
-            rows.append((book.year, basis, *pence[:2], cover, *pence[2:], above))
+            rows.append((book.year, basis, *pence[:2], cover, *pence[2:], above, *exact[basis]))
     return PoolSize.validate(pl.DataFrame(rows, schema=PoolSize.dtypes(), orient="row"))
+
+
+def _exact_pools(model: ChanceModel, year: int, cover: float) -> dict[str, tuple[int | None, int | None]]:
+    """Mean and pool of each basis in pence, without a draw; None where localities are not normal and independent."""
+    if model.layers != ("chance",) or model.document.chance.shape != "normal":
+        return {"gross": (None, None), "net": (None, None)}
+    book, sd = model.books[year], model.chances[year].line_sd
+    weights = book.line_share if sd.shape[1] > 1 else 1.0
+    sds = np.sqrt(np.square(sd * weights).sum(axis=1)) * book.plan_pence
+    together = float(np.sqrt(np.square(sds).sum()))
+    pool = pooled_overspend([each for each in sds.tolist() if each > 0] or [1e-9])
+    net = mean_excess(0.0, together, 0.0), max(0.0, STANDARD.inv_cdf(cover) * together)
+    return {"gross": (round(pool.mean), round(pool.quantile(cover))), "net": (round(net[0]), round(net[1]))}
 
 
 def wrong_rewards(simulation: Simulation, threshold: float) -> Frame[WrongReward]:

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from capitation.chance.curves.correlation import correlation_faults
 from capitation.chance.curves.shapes import Curve, Empirical, Fitted, Gamma, Lognormal, Normal, Triangular, through
+from capitation.chance.delivery import Delivery
 from capitation.errors import DocumentError, Fault, Faults
 from capitation.records.documents import Document, Figure, read_document
 from capitation.records.years import FinancialYear
@@ -83,6 +84,19 @@ class Corners(Document):
         return self
 
 
+CASE_BOUNDS = (0.0, 20.0)
+"""A case costs nothing at least and twenty times the mean at most."""
+
+LIST_BOUNDS = (-0.5, 1.0)
+"""A list halves at worst and doubles at most."""
+
+GROWTH_BOUNDS = (-0.5, 1.0)
+"""Activity halves or doubles in a year at most."""
+
+PRICE_BOUNDS = (0.0, 10.0)
+"""A price is not below nil."""
+
+
 class CountAndCost(Document):
     """Chance of a line by the number of cases and the cost of each."""
 
@@ -132,7 +146,7 @@ class CountAndCost(Document):
     def case(self) -> Lognormal | Gamma | Empirical:
         """The curve of the cost of a case over the mean cost."""
         if self.cost_spread is not None:
-            return self.cost_spread.fitted(0.0, 20.0).curve
+            return self.cost_spread.fitted(*CASE_BOUNDS).curve
         cv = float(self.cost_cv_squared.value) ** 0.5 if self.cost_cv_squared is not None else 0.0
         return Lognormal.of(1.0, cv) if self.cost == "lognormal" else Gamma.of(1.0, cv)
 
@@ -198,29 +212,6 @@ class Growth(Document):
     """The lines that grow so; all where none is named."""
 
 
-class Delivery(Document):
-    """How solutions that the plan counts on may turn out."""
-
-    effect: Spread
-    """Share of the promised saving that is delivered."""
-    cost: Corners
-    """Cost above the planned one, as a share of it."""
-    delay: Figure
-    """Chance that the first year passes without any effect."""
-    failure: Figure
-    """Chance that a solution never delivers."""
-    correlation: Figure
-    """Correlation between solutions: 0 is each on its own, 1 is all alike."""
-
-    @model_validator(mode="after")
-    def _shares(self) -> Delivery:
-        for name in ("delay", "failure", "correlation"):
-            if not 0 <= getattr(self, name).value <= 1:
-                message = f"{name} between 0 and 1, not {getattr(self, name).value}"
-                raise ValueError(message)
-        return self
-
-
 class Uncertainty(Document):
     """Everything that is uncertain about the spend of a system's localities."""
 
@@ -247,6 +238,24 @@ class Uncertainty(Document):
     delivery: Delivery | None = None
     """Delivery of solutions."""
 
+    @model_validator(mode="after")
+    def _within_bounds(self) -> Uncertainty:
+        parts: list[tuple[str, Figure | None, Figure | None, tuple[float, float]]] = []
+        if self.list_size is not None:
+            parts.append(("list_size", self.list_size.p10, self.list_size.p90, LIST_BOUNDS))
+        if self.growth is not None:
+            parts.append(("growth.rate", self.growth.rate.low, self.growth.rate.high, GROWTH_BOUNDS))
+        if self.price is not None:
+            parts.append(("price", self.price.low, self.price.high, PRICE_BOUNDS))
+        for each in self.chance.lines:
+            if each.cost_spread is not None:
+                parts.append((f"chance.lines.{each.line}", each.cost_spread.p10, each.cost_spread.p90, CASE_BOUNDS))
+        for name, low, high, (least, most) in parts:
+            if low is not None and high is not None and not least <= low.value <= high.value <= most:
+                message = f"{name} between {least:g} and {most:g}, not {low.value} to {high.value}"
+                raise ValueError(message)
+        return self
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers for which the document has figures."""
@@ -263,20 +272,13 @@ class Uncertainty(Document):
     def misses(self) -> Iterator[tuple[str, float]]:
         """Spreads whose p10, mean and p90 no curve between their bounds can meet, with how far the mean is off."""
         spreads = [("list_size", self.list_size, LIST_BOUNDS)]
-        if self.delivery is not None:
-            spreads.append(("delivery.effect", self.delivery.effect, EFFECT_BOUNDS))
-        spreads += [(f"chance.lines.{c.line}", c.cost_spread, (0.0, 20.0)) for c in self.chance.lines]
+        spreads += [(f"chance.lines.{c.line}", c.cost_spread, CASE_BOUNDS) for c in self.chance.lines]
         for name, spread, bounds in spreads:
             miss = spread.fitted(*bounds).miss if spread is not None else 0.0
             if miss:
                 yield name, miss
-
-
-LIST_BOUNDS = (-0.5, 1.0)
-"""A list halves at worst and doubles at most."""
-
-EFFECT_BOUNDS = (0.0, 1.0)
-"""A solution delivers between nothing and all that was promised."""
+        if self.delivery is not None:
+            yield from self.delivery.misses()
 
 
 def read_uncertainty(path: Path) -> Uncertainty:

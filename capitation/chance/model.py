@@ -19,7 +19,7 @@ from capitation.chance.curves.normal import Floats
 from capitation.chance.curves.shapes import Empirical
 from capitation.chance.document import LIST_BOUNDS, Uncertainty, total_curve
 from capitation.chance.scores.draws import Source
-from capitation.chance.shared import Shared
+from capitation.chance.shared import Shared, unknown_solutions
 from capitation.errors import DocumentError, Faults, ScenarioError, UnknownNameError
 from capitation.records.identity import canonical, digest
 
@@ -183,6 +183,8 @@ def model(books: Sequence[Book], document: Uncertainty, layers: Sequence[str] | 
                 "a line the plan does not have",
                 f"one of {', '.join(sorted(known))}",
             )
+    if "delivery" in chosen and is_planned:
+        unknown_solutions(document, books[0].solutions, faults)
     for book in books:
         if book.year < document.since:
             faults.add(f"plan of {book.year}", "a year before the figures hold", f"{document.since} or later")

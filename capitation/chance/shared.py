@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,11 @@ import numpy.typing as npt
 from capitation.chance.book import Book
 from capitation.chance.curves.correlation import factor
 from capitation.chance.curves.normal import STANDARD, Floats
-from capitation.chance.document import EFFECT_BOUNDS, Delivery, Uncertainty, correlations
+from capitation.chance.delivery import BOUNDS, Delivery
+from capitation.chance.document import Uncertainty, correlations
 from capitation.chance.scores.draws import Source
+from capitation.errors import Faults, suggest
+from capitation.records.years import FinancialYear
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Promises:
     """Share of the promise that is delivered by one that neither fails nor is late."""
     fails: npt.NDArray[np.bool_]
     """Whether it never delivers."""
-    late: npt.NDArray[np.bool_]
-    """Whether its first year passes without effect."""
+    late: npt.NDArray[np.int64]
+    """Years that pass without effect."""
     above: Floats
     """Cost above plan, as a share of it."""
 
@@ -64,26 +68,37 @@ class Shared:
             drawn = True
         return out if drawn else None
 
-    def promises(self, solutions: int) -> Promises | None:
-        """How the promises of so many solutions turn out; nothing where that is not drawn or there are none."""
+    def promises(self, solutions: Sequence[str]) -> Promises | None:
+        """How the promises of solutions turn out; nothing where that is not drawn or there are none."""
         delivery = self.document.delivery
         if "delivery" not in self.layers or delivery is None or not solutions:
             return None
-        return Promises(
-            delivery.effect.fitted(*EFFECT_BOUNDS).curve.at_score(self._alike("effect", solutions, delivery)),
-            self._happens("failure", solutions, delivery, float(delivery.failure.value)),
-            self._happens("delay", solutions, delivery, float(delivery.delay.value)),
-            delivery.cost.curve.at_score(self._alike("cost", solutions, delivery)),
-        )
+        each = [delivery.of(name) for name in solutions]
+        parts = {part: self._alike(part, len(each), delivery) for part in ("effect", "failure", "delay", "cost")}
+        share, above = (np.empty(parts[part].shape) for part in ("effect", "cost"))
+        fails, late = np.empty(share.shape, bool), np.empty(share.shape, np.int64)
+        for k, one in enumerate(each):
+            if (
+                one.effect is not None and one.cost is not None and one.failure is not None
+            ):  # which Delivery has for all
+                share[k] = one.effect.curve(*BOUNDS["effect"]).at_score(parts["effect"][k])
+                above[k] = one.cost.curve(*BOUNDS["cost"]).at_score(parts["cost"][k])
+                fails[k] = _happens(parts["failure"][k], float(one.failure.value))
+            if one.years_late is not None:  # low scores are late, as with a chance
+                years = one.years_late.curve(*BOUNDS["years_late"]).at_score(-parts["delay"][k])
+                late[k] = np.maximum(np.rint(years), 0.0).astype(np.int64)
+            elif one.delay is not None:
+                late[k] = _happens(parts["delay"][k], float(one.delay.value))
+        return Promises(share, fails, late, above)
 
     def delivered(self, book: Book) -> tuple[Floats, Floats] | None:
         """Share of its promise that each solution delivers, and its cost above plan, by draw; nothing where none is planned or drawn."""
-        found = self.promises(len(book.solutions))
+        found = self.promises(book.solutions)
         if found is None:
             return None
         starts = book.starts or (str(self.document.since),) * len(book.solutions)
-        begins = np.array([start == book.year for start in starts])
-        return np.where(found.fails | (found.late & begins[:, None]), 0.0, found.share), found.above
+        done = np.array([book.year.years_after(FinancialYear(start)) if start else -1 for start in starts])[:, None]
+        return np.where(found.fails | ((done >= 0) & (done < found.late)), 0.0, found.share), found.above
 
     def missed(self, book: Book) -> Floats | None:
         """Planned savings not delivered plus cost above plan, over each locality's plan; nothing where none is planned."""
@@ -96,12 +111,6 @@ class Shared:
             out += book.saving_share[k][:, None] * (1 - share[k]) + book.cost_share[k][:, None] * above[k]
         return out.astype(self.dtype)
 
-    def _happens(self, part: str, solutions: int, delivery: Delivery, chance: float) -> npt.NDArray[np.bool_]:
-        if chance in (0.0, 1.0):
-            return np.full((solutions, self.source.block), bool(chance))
-        happens: npt.NDArray[np.bool_] = self._alike(part, solutions, delivery) < STANDARD.inv_cdf(chance)
-        return happens
-
     def _alike(self, part: str, solutions: int, delivery: Delivery) -> Floats:
         """Scores of the solutions with one correlation between any two: a common score and one of each one's own."""
         scores = self._scores("delivery", part, solutions + 1)
@@ -111,3 +120,20 @@ class Shared:
 
     def _scores(self, layer: str, stream: str, width: int) -> Floats:
         return self.source.scores(layer, stream, width, self.block, self.dtype)
+
+
+def _happens(scores: Floats, chance: float) -> npt.NDArray[np.bool_]:
+    if chance in (0.0, 1.0):
+        return np.full(scores.shape, bool(chance))
+    happens: npt.NDArray[np.bool_] = scores < STANDARD.inv_cdf(chance)
+    return happens
+
+
+def unknown_solutions(document: Uncertainty, solutions: Sequence[str], faults: Faults) -> None:
+    """Solutions of which a document says something and that there are not."""
+    for each in () if document.delivery is None else document.delivery.solutions:
+        if each.solution not in solutions:
+            faults.add(
+                f"uncertainty {document.id}: delivery.solutions ({each.solution})", "no such solution",
+                "one of those that can be bought", suggest(each.solution, solutions),
+            )  # fmt: skip

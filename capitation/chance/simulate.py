@@ -24,6 +24,9 @@ from capitation.errors import ScenarioError, StoppedError
 from capitation.records.identity import canonical, digest
 from capitation.workers.crew import Crew
 
+MOST_BYTES = 4 * 2**30
+"""Memory that the positions of a simulation may take."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -107,6 +110,7 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
     drawn = source(request.method, request.seed, request.draws, model.streams)
     _check(request, work)
     dtype: Dtype = np.float32 if request.is_single else np.float64
+    check_memory(request.draws, len(model.books) * len(model.localities) * np.dtype(dtype).itemsize)
     whole = -(-request.draws // drawn.block)
     out = np.empty((len(model.books), len(model.localities), request.draws), dtype=dtype)
     name = digest(canonical([model.id, _words(request)]))
@@ -131,7 +135,26 @@ def simulate(model: ChanceModel, request: Request, work: SimulationWork | None =
     return Simulation(model, request, out[:, :, :made], drawn.block)
 
 
-def _check(request: Request, work: SimulationWork) -> None:
+def check_memory(draws: int, bytes_a_draw: int) -> None:
+    """Refuse more draws than there is room for.
+
+    Raises:
+        ScenarioError: their positions take more than `MOST_BYTES`.
+    """
+    if draws * bytes_a_draw > MOST_BYTES:
+        message = (
+            f"draws: found {draws:,}, which take {draws * bytes_a_draw / 2**30:,.0f} GB at {bytes_a_draw:,} bytes each; "
+            f"expected at most {MOST_BYTES // bytes_a_draw:,}. A million give chances to a twentieth of a percent"
+        )
+        raise ScenarioError(message)
+
+
+def check_stop(request: Request) -> None:
+    """Refuse a standard error at which nothing can stop.
+
+    Raises:
+        ScenarioError: it is not above nil, or Sobol points are drawn.
+    """
     if request.stop_at is not None and not request.stop_at > 0:
         message = f"standard error: found {request.stop_at}; expected more than 0, such as 0.0001 of the plan"
         raise ScenarioError(message)
@@ -140,6 +163,10 @@ def _check(request: Request, work: SimulationWork) -> None:
             "standard error: found one with Sobol points, which are drawn as a whole; expected it with monte-carlo only"
         )
         raise ScenarioError(message)
+
+
+def _check(request: Request, work: SimulationWork) -> None:
+    check_stop(request)
     if work.threads < 1 or work.chunk < 1:
         message = f"work: found {work.threads} threads and chunks of {work.chunk} blocks; expected at least 1 of each"
         raise ScenarioError(message)

@@ -34,7 +34,7 @@ from capitation.pace.target import (
 )
 from capitation.records.frames import Column, Frame
 from capitation.records.years import FinancialYear
-from capitation.streams.control_total import Deployable
+from capitation.streams.control_total import StreamMoney
 
 
 class TotalAllocation(StreamArea):
@@ -87,7 +87,7 @@ class PacePath:
 def roll_forward(
     openings: Frame[OpeningBaseline],
     weights: Frame[AreaWeight],
-    money: Frame[Deployable],
+    money: Frame[StreamMoney],
     populations: Frame[AreaPopulation],
     policy: PacePolicy,
     statutory: Statutory | None = None,
@@ -97,7 +97,7 @@ def roll_forward(
     Args:
         openings: recurrent baselines of the first year only.
         weights: need-weighted population of every year, stream and area; years follow each other.
-        money: deployable money of every year and stream; the recurrent part is paced, the non-recurrent part shared by target.
+        money: what every stream has to share in every year; the recurrent part is paced, the non-recurrent part shared by target.
         populations: registered persons, as in `pace_of_change`.
         policy: rules by stream and year, and the place rule.
         statutory: commissioners that keep their own allocations of some streams; none means that rounds share the system's money.
@@ -112,7 +112,7 @@ def roll_forward(
     """
     given = AreaWeight.validate(weights)
     years = _consecutive(given)
-    checked = Deployable.validate(money)
+    checked = StreamMoney.validate(money)
     require_same_keys(given, checked, GROUP, "weights", "money")
     first = sorted(set(openings.get_column("year")))
     if first != years[:1]:

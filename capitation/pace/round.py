@@ -33,7 +33,6 @@ from capitation.pace.policy import PacePolicy, rate
 from capitation.pace.relax import GUARANTEES, LIMITS, RoundState, most_money, relax_guarantees, relax_limits, with_share
 from capitation.pace.target import (
     AREA,
-    AreaAllocation,
     AreaPopulation,
     AreaTarget,
     OpeningBaseline,
@@ -169,10 +168,6 @@ class PaceResult:
     allocations: Frame[PacedAllocation]
     relaxations: Frame[Relaxation]
     summary: Frame[PaceSummary]
-
-    def area_allocations(self) -> Frame[AreaAllocation]:
-        """Year, stream, area and allocation alone."""
-        return AreaAllocation.validate(self.allocations.select(*AreaAllocation.columns()))
 
 
 def pace_of_change(

@@ -193,9 +193,9 @@ class Statutory:
 
     def kept(self, result: PlacePaceResult) -> PlacePaceResult:
         """A round in which every commissioner keeps its own: allocations are those of the practices, the round's own stand as paced."""
-        sums = self.shared(result.allocations).group_by(*GROUP, "area_code").agg(held=pl.col("allocation_pence").sum())
+        sums = self.shared(result.allocations).group_by(*GROUP, "area_code").agg(own=pl.col("allocation_pence").sum())
         rows = result.allocations.join(sums, on=[*GROUP, "area_code"], how="left", validate="1:1").with_columns(
-            pl.col("held").fill_null(pl.col("allocation_pence")).alias("allocation_pence")
+            pl.col("own").fill_null(pl.col("allocation_pence")).alias("allocation_pence")
         )
         rows = rows.with_columns(
             (pl.col("allocation_pence") - pl.col("target_pence")).alias("closing_dft_pence"),

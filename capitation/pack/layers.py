@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatch
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -101,13 +102,29 @@ def layers(root: Path) -> tuple[Path, ...]:
 def files_of(folders: tuple[Path, ...], pattern: str = "**/*") -> dict[str, Path]:
     """Files of all layers by their path inside the pack, in order; a file of an upper layer goes before that of a lower one."""
     found: dict[str, Path] = {}
+    room, _, like = pattern.rpartition("/")
+    one_room = "**" not in like and not any(sign in room for sign in "*?[")
     for folder in reversed(folders):
+        if one_room:
+            found |= {
+                f"{room}/{name}" if room else name: folder / room / name for name in _names_in(folder / room, like)
+            }
+            continue
         found |= {
             p.relative_to(folder).as_posix(): p
             for p in folder.glob(pattern)
             if p.is_file() and "__pycache__" not in p.parts
         }
     return dict(sorted(found.items()))
+
+
+def _names_in(room: Path, like: str) -> list[str]:
+    """Names of the files of one folder that are like a pattern; none where there is no such folder."""
+    try:
+        with os.scandir(room) as entries:
+            return [entry.name for entry in entries if fnmatch(entry.name, like) and entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def put_together(root: Path, into: Path) -> Path:

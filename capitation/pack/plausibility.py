@@ -14,6 +14,7 @@ import polars as pl
 from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.sources import DataPack
 from capitation.records.frames import Column, Frame, Schema
+from capitation.sentences import small
 
 BANDS_FILE = "plausibility/bands.csv"
 
@@ -93,7 +94,7 @@ def outside(
                 name,
                 band["about"],
                 f"{count}{values[first]:,.6g} ({labels[first]})",
-                f"{_span(band['warn_below'], band['warn_above'])} {band['unit']} ({band['about'][0].lower()}{band['about'][1:]})",
+                f"{_span(band['warn_below'], band['warn_above'])} {band['unit']} ({small(band['about'])})",
                 refused,
             )
         )

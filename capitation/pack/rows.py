@@ -17,6 +17,7 @@ from capitation.errors import Fault, Faults, FrameError, SourceError, suggest
 from capitation.pack.cells import doubt, numbers
 from capitation.pack.tables import FileTable, Sheet, read_table, table_of
 from capitation.records.frames import EVERY_ROW, Column, Frame, Schema
+from capitation.sentences import capital
 
 S = TypeVar("S", bound=Schema)
 
@@ -243,7 +244,7 @@ def _cast(series: pl.Series, column: Column, table: RawTable, faults: Faults) ->
             f"{table.where}: line {table.line(row)}, column {series.name!r}",
             repr(series[row]),
             f"{kind} ({column.unit})",
-            f"{said[0].upper()}{said[1:]}." if said else "",
+            f"{capital(said)}." if said else "",
         )
     if len(lost) > _SHOWN:
         faults.add(f"{table.where}: column {series.name!r}", f"{len(lost) - _SHOWN} more such cells", "none")

@@ -8,6 +8,7 @@ documents, and parameters.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -83,6 +84,8 @@ class _Found:
     paths: dict[str, Path] = field(default_factory=dict)
     patterns: dict[str, dict[str, Path]] = field(default_factory=dict)
     inside: dict[Path, bool] = field(default_factory=dict)
+    looked_for: dict[str, Path | None] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,21 +129,37 @@ class DataPack:
         if relative not in self._opened:
             if relative not in self._contents:
                 self._contents[relative] = path.read_bytes()
-            self._opened[relative] = (
-                "varied" if relative in self.varied else hashlib.sha256(self._contents[relative]).hexdigest()
-            )
+            self._opened[relative] = "varied" if relative in self.varied else self._content_digest(relative)
         return path
+
+    def _content_digest(self, relative: str) -> str:
+        """Checksum of what a file that was read holds, worked out once in a run."""
+        known = self._once_found
+        if known is None:
+            return hashlib.sha256(self._contents[relative]).hexdigest()
+        if relative not in known.digests:
+            known.digests[relative] = hashlib.sha256(self._contents[relative]).hexdigest()
+        return known.digests[relative]
+
+    def _place(self, relative: str) -> Path | None:
+        """Where a file lies in the pack's own folder or in one that it extends; none where it is in no folder."""
+        for folder in self.folders:
+            place = os.path.join(folder, relative)  # noqa: PTH118  # hundreds of files are looked for at every change
+            if os.path.isfile(place):  # noqa: PTH113  # as above
+                return Path(place)
+        return None
 
     def _path(self, relative: str) -> Path:
         """Where a file is, once it is known to be one of the pack."""
         known = self._once_found
         if known is not None and relative in known.paths:
             return known.paths[relative]
-        places = [folder / relative for folder in self.folders]
-        path = next((place for place in places if place.is_file()), places[0])
+        found = self._place(relative)
+        path = found or self.folders[0] / relative
         if relative not in self._opened and not self._is_inside(path):
             raise SourceError(f"{relative!r}: found a name that leads out of the data pack; expected a file of it")
-        if not path.is_file():
+        if found is None:
+            places = [folder / relative for folder in self.folders]
             near = suggest(path.name, (p.name for place in places for p in place.parent.glob("*")))
             raise SourceError(f"{path}: no such file in the data pack. {near}".rstrip())
         if known is not None:
@@ -187,21 +206,24 @@ class DataPack:
     def state(self, relative: str) -> str:
         """What a file holds now, as a digest: its bytes, and what it is read as where it is varied; empty where there is none."""
         known = self._once_found
-        path = None if known is None else known.paths.get(relative)
-        if path is None:
-            path = next((folder / relative for folder in self.folders if (folder / relative).is_file()), None)
+        if known is None:
+            path = self._place(relative)
+        elif (path := known.paths.get(relative)) is None:
+            if relative not in known.looked_for:
+                known.looked_for[relative] = self._place(relative)
+            path = known.looked_for[relative]
         if path is None:
             return ""
         if relative not in self._contents:
             self._contents[relative] = path.read_bytes()
         if relative not in self.varied:
-            return self._opened.get(relative) or hashlib.sha256(self._contents[relative]).hexdigest()
+            return self._opened.get(relative) or self._content_digest(relative)
         given = [
             canonical([str(kind), content_digest(value) if isinstance(value, pl.DataFrame) else value])
             for (name, kind), value in self._given.items()
             if name == relative
         ]
-        return digest("\n".join([hashlib.sha256(self._contents[relative]).hexdigest(), *sorted(given)]))
+        return digest("\n".join([self._content_digest(relative), *sorted(given)]))
 
     @property
     def looked_at(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from capitation.pack.cells import doubt, numbers
 from capitation.pack.rows import Given, RawTable, raw_table
 from capitation.records.columns import PRACTICE
 from capitation.records.frames import Column, Frame, Schema
+from capitation.sentences import capital
 from capitation.weighting.age_sex import AgeSexWeight
 from capitation.weighting.population import PracticeList
 
@@ -128,7 +129,7 @@ def _of_date(rows: pl.DataFrame, table: RawTable, date: str | None) -> tuple[pl.
 def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
     """Sex, age and persons in one form; what is none of them is a fault with its line."""
     persons = numbers(rows.get_column("persons"))
-    held = rows.get_column("persons").str.strip_chars().str.to_lowercase().is_in(_SUPPRESSED).fill_null(value=False)
+    left_out = rows.get_column("persons").str.strip_chars().str.to_lowercase().is_in(_SUPPRESSED).fill_null(value=False)
     ages = {text: _ages(text) for text in rows.get_column("age").drop_nulls().unique()}
     sex = rows.get_column("sex").str.to_lowercase().replace_strict(_SEXES, default=None, return_dtype=pl.String)
     read = rows.select(
@@ -136,7 +137,7 @@ def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
         sex=sex,
         age=pl.col("age"),
         persons=persons,
-        suppressed=held,
+        suppressed=left_out,
         line=pl.col("line"),
     ).with_columns(
         pl.col("age")
@@ -152,7 +153,7 @@ def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
         ("age", read["from"].is_null(), "an age, a band such as 5_9 or 95+, or ALL"),
         (
             "persons",
-            (persons.is_null() & ~held) | (persons < 0).fill_null(value=False),
+            (persons.is_null() & ~left_out) | (persons < 0).fill_null(value=False),
             "a number of persons, or * where it was left out",
         ),
     ):
@@ -163,7 +164,7 @@ def _read(rows: pl.DataFrame, table: RawTable, faults: Faults) -> pl.DataFrame:
                 f"{table.where}: line {rows['line'][row]}, {column}",
                 repr(cell),
                 expected,
-                f"{said[:1].upper()}{said[1:]}.".lstrip("."),
+                f"{capital(said)}.".lstrip("."),
             )
     twice = read.filter(pl.struct("practice_code", "sex", "from", "to").is_duplicated())
     for code, lines in (

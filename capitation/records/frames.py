@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, Unpack, cast
 
 import polars as pl
 
 from capitation.errors import Fault, FrameError, suggest
-from capitation.records.identity import digest
 
 S = TypeVar("S", bound="Schema")
 
@@ -231,12 +231,14 @@ class Schema:
 
 def content_digest(frame: pl.DataFrame) -> str:
     """Checksum of a frame's column names, types and values."""
-    return digest(f"{_head(frame)}\n{frame.write_csv()}")
+    total = hashlib.sha256(f"{_head(frame)}\n".encode())
+    total.update(_csv(frame))
+    return total.hexdigest()
 
 
 def rows_text(frame: pl.DataFrame) -> bytes:
     """The rows of a frame as `content_digest` reads them, for `joined_digest`."""
-    return frame.write_csv(include_header=False).encode()
+    return bytes(_csv(frame, include_header=False))
 
 
 def joined_digest(frame: pl.DataFrame, texts: Iterable[bytes]) -> str:
@@ -250,6 +252,13 @@ def joined_digest(frame: pl.DataFrame, texts: Iterable[bytes]) -> str:
     for text in texts:
         total.update(text)
     return total.hexdigest()
+
+
+def _csv(frame: pl.DataFrame, *, include_header: bool = True) -> memoryview:
+    """A frame as CSV in the bytes that it is written in, which are hashed as they are."""
+    written = BytesIO()
+    frame.write_csv(written, include_header=include_header)
+    return written.getbuffer()
 
 
 def _head(frame: pl.DataFrame) -> str:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import PurePath
 from typing import Any
 
@@ -29,6 +30,11 @@ def canonical(content: Any) -> str:  # noqa: ANN401  # any plain content
     Raises:
         TypeError: a value JSON has no word for.
     """
+    kind = type(content)
+    if kind is str:
+        return _quoted(content)
+    if kind is dict and all(type(key) is str for key in content):
+        return f"{{{','.join([f'{_quoted(key)}:{canonical(content[key])}' for key in sorted(content)])}}}"
     if isinstance(content, Mapping):
         inner = ",".join(f"{json.dumps(str(k))}:{canonical(content[k])}" for k in sorted(content, key=str))
         return f"{{{inner}}}"

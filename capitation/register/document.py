@@ -142,11 +142,6 @@ class Codes:
         """What practices can be added up by."""
         return [name for name in self.practices.columns if name != "practice_code"]
 
-    def band_names(self) -> list[str]:
-        """The age bands in words, such as 0-4 and 90+."""
-        ends = [*(start - 1 for start in self.age_from[1:]), None]
-        return [f"{a}+" if b is None else f"{a}-{b}" for a, b in zip(self.age_from, ends, strict=True)]
-
 
 @dataclass(frozen=True)
 class Register:

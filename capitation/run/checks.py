@@ -18,7 +18,7 @@ from capitation.pack.parameters import Parameter
 from capitation.pack.sources import DataPack, PrintedCell, Source, read_raw, read_rows, sha256_of
 from capitation.places.organisations import ORGANISATIONS_FILE, Organisation
 from capitation.records.documents import read_document, read_mapping
-from capitation.run.aims.checks import aims_stand, shares_that_do_not_follow
+from capitation.run.aims.checks import aims_stand, shares_that_do_not_follow, starts_that_differ
 from capitation.run.document_checks import DOCUMENT_CHECKS
 
 ASSUMPTION = "assumption"
@@ -264,6 +264,7 @@ CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     practice_numbers_are_published,
     *DOCUMENT_CHECKS,
     aims_stand,
+    starts_that_differ,
     shares_that_do_not_follow,
 )
 """The checks of a pack, in the order in which their faults are reported."""

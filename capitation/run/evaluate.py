@@ -15,8 +15,8 @@ import polars as pl
 
 from capitation.activity.spread import LocalityActivity
 from capitation.allocation.commissioners import commissioner_money
-from capitation.allocation.deployable import Spendable, spendable
 from capitation.allocation.ledger import LedgerLine
+from capitation.allocation.spendable import Spendable, spendable
 from capitation.allocation.top_slices import LocalitySlice, locality_slices
 from capitation.allocation.tree import LevelAllocation, add_levels, allocate_levels
 from capitation.allocation.waterfalls import area_waterfalls, provider_waterfalls, system_waterfall
@@ -59,7 +59,7 @@ from capitation.run.parts import (
 )
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
-from capitation.streams.control_total import ControlTotal, Deployable, control_total, gap_bridge
+from capitation.streams.control_total import ControlTotal, StreamMoney, control_total, gap_bridge
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
@@ -311,7 +311,7 @@ def paced_path(
     return roll_forward(
         OpeningBaseline.validate(opening),
         AreaWeight.validate(by_locality),
-        Deployable.validate(gross),
+        StreamMoney.validate(gross),
         _area_populations(people, members),
         policy,
         statutory_of({rule.stream: rule.statutory for rule in scenario.streams}, gross, mine, members, policy, pack),
@@ -451,7 +451,6 @@ def _gross(money: ControlTotal) -> pl.DataFrame:
         .agg(
             amount.filter(pl.col("recurrence") == "recurrent").sum().alias("recurrent_pence"),
             amount.filter(pl.col("recurrence") == "non-recurrent").sum().alias("non_recurrent_pence"),
-            amount.sum().alias("deployable_pence"),
         )
         .sort("year", "stream")
     )

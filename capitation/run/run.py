@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -129,7 +130,7 @@ def make_run(
     """
     known = digests or {}
     content = json.loads(scenario.model_dump_json(by_alias=True))
-    engine = version("capitation")
+    engine = _engine_version()
     manifest = RunManifest(
         run_id=run_id(engine, code_digest(), content, inputs),
         engine_version=engine,
@@ -142,6 +143,12 @@ def make_run(
         },
     )
     return Run(manifest, dict(sorted(frames.items())))
+
+
+@cache
+def _engine_version() -> str:
+    """The version installed, looked up once in a process, as the code is."""
+    return version("capitation")
 
 
 def run_id(engine: str, code: str, scenario: Mapping[str, object], inputs: Mapping[str, str]) -> str:

@@ -9,10 +9,10 @@ import polars as pl
 
 from capitation.activity.spread import LocalityActivity
 from capitation.activity.unit_costs import UnitCost
-from capitation.allocation.deployable import HeldMoney
 from capitation.allocation.ledger import LedgerLine
 from capitation.allocation.providers import LocalityFlow, ProviderAllocation, ServiceLine
 from capitation.allocation.services import ServiceEnvelope
+from capitation.allocation.spendable import HeldMoney
 from capitation.allocation.top_slices import LocalitySlice
 from capitation.allocation.tree import LevelAllocation
 from capitation.chain.accounts import OrganisationAccount, OrganisationPosition

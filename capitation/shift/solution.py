@@ -212,6 +212,8 @@ class Solution(Sourced):
     """Most scale that can be added in one year (how fast it can be rolled out)."""
     earliest_start: str | None = None
     """First financial year in which it can start."""
+    early_start_because: str = ""
+    """Why it may start before the milestone of the plan that starts it; without a reason such a start is refused."""
     latest_start: str | None = None
     """Last financial year in which it can start."""
     maturity: tuple[Share, ...] = (Decimal(1),)

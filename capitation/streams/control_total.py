@@ -76,6 +76,15 @@ class Deployable(Schema):
         return {"recurrent and non-recurrent money add to what is deployable": both == pl.col("deployable_pence")}
 
 
+class StreamMoney(Schema):
+    """What a stream has to share in a year."""
+
+    year = YEAR
+    stream = STREAM
+    recurrent_pence = Column(pl.Int64, "pence", "Recurrent money; opening baselines roll forward from it", ge=0)
+    non_recurrent_pence = Column(pl.Int64, "pence", "Non-recurrent money, shared by the year's targets", ge=0)
+
+
 class TotalCheck(Schema):
     """A printed total against the sum of its streams."""
 

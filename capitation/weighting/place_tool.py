@@ -25,6 +25,7 @@ from capitation.records.columns import PRACTICE, SOURCE, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
+from capitation.sentences import capital
 from capitation.weighting.formula import Component, NeedCatalogue, Vintage
 
 ODD_DISTRICT_SHARE = 0.01
@@ -275,7 +276,7 @@ def _renamed(
                 f"{path}: line {table.line(row)}, column {heading!r}",
                 repr(cells[row]),
                 "a number of persons",
-                f"{said[0].upper()}{said[1:]}.",
+                f"{capital(said)}.",
             )
         for row in (values < 0).arg_true().head(20):
             faults.add(f"{path}: line {table.line(row)}, column {heading!r}", repr(cells[row]), "at least 0 persons")

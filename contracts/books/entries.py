@@ -1,4 +1,4 @@
-"""Versions of a statement: provisional, final, restated; nothing is edited in place, and one outturn has one that stands.
+"""Versions of a statement: provisional, final, restated; nothing is edited in place, and one outturn has one in force.
 
 A later version reverses the entries that moved and puts new ones in their place, each linked to the entry it answers.
 So at any time the entries that neither reverse nor are reversed are what stands, and all entries together add to it.
@@ -110,7 +110,7 @@ def check_follows(version: Version, before: Version | None) -> None:
         after = "a first version" if last is None else f"a version after a {last} one"
         faults.add("version.status", version.status, f"{' or '.join(_FOLLOWS[last])} for {after}")
     if version.status == "restated" and not version.reason:
-        faults.add("version.reason", "nothing", "why the final statement is put right")
+        faults.add("version.reason", "nothing", "why the final statement is corrected")
     faults.raise_if_any(ContractError, f"version {version.number} cannot be issued")
 
 
@@ -140,7 +140,7 @@ def _history_faults(entries: pl.DataFrame) -> Iterator[Fault]:
     originals = entries.filter(pl.col("standing") != "reversal")
     again = reversals.filter(pl.col("linked_to").is_duplicated()).unique("linked_to", maintain_order=True)
     for row in again.head(_SHOWN).iter_rows(named=True):
-        yield Fault(f"entry {row['linked_to']}", "taken back more than once", "one reversal at most")
+        yield Fault(f"entry {row['linked_to']}", "reversed more than once", "one reversal at most")
     met = reversals.join(
         originals.unique("entry", maintain_order=True).select("entry", *LINE, "amount_pence"),
         left_on="linked_to",
@@ -173,12 +173,12 @@ def _history_faults(entries: pl.DataFrame) -> Iterator[Fault]:
         versions = " and ".join(str(v) for v in row["version"])
         yield Fault(
             shown,
-            f"two versions of one outturn that both stand (version {versions}, on line {row['line']})",
-            "one that stands",
+            f"two versions of one outturn that are both in force (version {versions}, on line {row['line']})",
+            "one in force",
             "Restate the earlier one, which reverses it.",
         )
     if clash.height > _SHOWN:
-        yield Fault("ledger", f"{clash.height - _SHOWN} more outturns with two versions", "one that stands")
+        yield Fault("ledger", f"{clash.height - _SHOWN} more outturns with two versions", "one in force")
 
 
 __all__ = [

@@ -60,8 +60,8 @@ def check_contract(contract: Contract, broken: set[str], faults: Faults, where: 
         known = f"Its dates are {', '.join(dates)}." if dates else "It has no dates."
         faults.add(
             f"{where}: period",
-            "no date that could lie in it",
-            "a date named service_date, which must lie in the period",
+            "no date that could fall in it",
+            "a date named service_date, which must fall in the period",
             f"{known} Name one service_date, or leave the period out.",
         )
     if contract.period is not None and contract.period.end is not None and contract.period.end < contract.period.start:
@@ -155,14 +155,14 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
         place = f"{where}: inputs.{i} ({each.name})"
         if each.table is not None:
             if each.type != "text":
-                faults.add(f"{place}.table", f"a {each.type}", "a label table only for a text")
+                faults.add(f"{place}.table", f"a {each.type}", "a table of labels only on a text")
             if each.table not in tables:
                 faults.add(f"{place}.table", repr(each.table), "a table of the contract", suggest(each.table, tables))
             elif tables[each.table].is_dated():
                 faults.add(
                     f"{place}.table",
-                    f"table {each.table!r}, whose rows hold from dates",
-                    "labels that hold on every date",
+                    f"table {each.table!r}, whose rows are valid from dates",
+                    "labels that are valid on every date",
                 )
             elif "code" not in tables[each.table].columns():
                 faults.add(f"{place}.table", f"table {each.table!r} without a column 'code'", "a column of labels used")
@@ -177,7 +177,7 @@ def _check_inputs(contract: Contract, kinds: Mapping[str, str], faults: Faults, 
                 expected = "an input, a parameter or a step"
                 faults.add(f"{place}.needed_when", f"unknown name {name!r}", expected, suggest(name, known))
         if each.words and each.type != "number":
-            faults.add(f"{place}.words", f"a {each.type}", "words only for a number")
+            faults.add(f"{place}.words", f"a {each.type}", "`words` only on a number")
     for i, date in enumerate(contract.dates, start=1):
         place = f"{where}: dates.{i} ({date.name})"
         if date.input is None and date.year is None:
@@ -204,7 +204,7 @@ def _check_part_year(contract: Contract, kinds: Mapping[str, str], faults: Fault
     inputs, part = contract.input_map(), contract.part_year
     for i, each in enumerate(contract.inputs, start=1):
         if (each.basis is not None or each.basis_by_row) and each.type != "number":
-            faults.add(f"{where}: inputs.{i} ({each.name}).basis", f"a {each.type}", "a basis only for a sum of money")
+            faults.add(f"{where}: inputs.{i} ({each.name}).basis", f"a {each.type}", "`basis` only on a sum of money")
         if each.basis_by_row and (part is None or part.stated_in is None):
             faults.add(
                 f"{where}: inputs.{i} ({each.name}).basis_by_row",
@@ -215,7 +215,7 @@ def _check_part_year(contract: Contract, kinds: Mapping[str, str], faults: Fault
         return
     if part.months not in inputs or kinds[part.months] != "number":
         faults.add(
-            f"{where}: part_year.months", repr(part.months), "an input that counts months", suggest(part.months, inputs)
+            f"{where}: part_year.months", repr(part.months), "an input measured in months", suggest(part.months, inputs)
         )
     if part.stated_in is not None and (part.stated_in not in inputs or inputs[part.stated_in].type != "text"):
         faults.add(
@@ -305,7 +305,7 @@ def _check_reference(
             place,
             f"{name!r}, which is this step or a later one",
             "a name from before this step",
-            "A circular input: move the step that gives it up, or refer to an earlier one.",
+            "A circular input: move the step that produces it up, or refer to an earlier one.",
         )
     else:
         faults.add(place, f"unknown name {name!r}", "an input, a parameter or an earlier step", suggest(name, [*kinds]))

@@ -40,12 +40,6 @@ def range_of(unit: str) -> tuple[float, float] | None:
     return (0.0, float("inf")) if plain in _COUNTS else None
 
 
-def range_said(unit: str) -> str:
-    """The range of a unit in words."""
-    low, high = range_of(unit) or (0.0, 0.0)
-    return f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
-
-
 def meant(value: float, unit: str) -> str:
     """What a figure outside the range of its unit may mean, and how to write it; nothing where that is not plain.
 
@@ -60,4 +54,4 @@ def meant(value: float, unit: str) -> str:
     return "If it can be, declare `at_most`." if value > high else ""
 
 
-__all__ = ["is_money", "meant", "range_of", "range_said"]
+__all__ = ["is_money", "meant", "range_of"]

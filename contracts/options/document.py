@@ -241,7 +241,7 @@ def with_cost_behaviour(document: ContractOptions, pack: DataPack) -> ContractOp
             **{name: Decimal(repr(row[column])) for name, column in names.items()},
             **{name: row[name] for name in ("where", "owner", "quality", "impact")},
         )
-        for row in service_costs(pack).iter_rows(named=True)
+        for row in Stages(None, pack).keep("service costs", service_costs, pack).value.iter_rows(named=True)
     ]  # fmt: skip
     return document.model_copy(update={"cost_behaviour": tuple(rows)})
 
@@ -457,7 +457,7 @@ def _check_contract(name: str, contract: Contract, faults: Faults) -> None:
     for each in contract.inputs:
         if each.heading not in brought and each.required and each.default is None:
             faults.add(
-                f"{place}: input {each.name!r}", f"a column {each.heading!r} that an outturn does not bring",
+                f"{place}: input {each.name!r}", f"a column {each.heading!r} that an outturn does not have",
                 f"one of {', '.join(brought)}", suggest(each.heading, brought),
             )  # fmt: skip
     if contract.amounts != "pence":

@@ -2,7 +2,7 @@
 
     commissioner    position = allocation - payments to providers
     provider        position = payments received - cost of actual activity - further cost of the option
-    body            the same less what it pays: one that stands between commissioners and providers, such as an accountable care body
+    body            the same less what it pays: one in force between commissioners and providers, such as an accountable care body
     payer           position = - payments: a body outside the system, such as a national fund, that pays for quality
 
 A payment is a transfer: what one pays another receives, so over all organisations payments add to nothing and the

@@ -22,10 +22,12 @@ import polars as pl
 from capitation.errors import Faults, suggest
 from capitation.money.apportion import apportion
 from capitation.money.rounding import nearest
+from capitation.pack.stages import Stage, Stages
 from capitation.records.columns import CONTRACT, OPTION, PROVIDER, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, QualityPayment
+from contracts.options.kept.on_run import written
 from contracts.options.kept.settled import settled_once
 from contracts.options.outturn import PlanLine
 from contracts.options.position import FurtherCost, Payment, Position
@@ -101,8 +103,8 @@ class QualityPayments:
         rows: list[tuple[object, ...]] = []
         for (option_id, case), mine in before.partition_by("option", "activity_case", as_dict=True).items():
             at = {(y, p): v for y, p, v in mine.select("year", "provider_code", "position_pence").rows()}
-            held = [(span, payment) for span in spans[option_id] for payment in span.option.quality]
-            for number, (span, payment) in enumerate(held, start=1):
+            agreed = [(span, payment) for span in spans[option_id] for payment in span.option.quality]
+            for number, (span, payment) in enumerate(agreed, start=1):
                 contract = self.contracts[payment.contract]
                 members = set(document.providers_of(payment.groups))
                 about = [
@@ -173,12 +175,15 @@ class QualityPayments:
     ) -> list[tuple[int, int, int]]:
         """Earned, moved and cost, one for each year and provider; once for the same payment on the same figures."""
         by_position = "position" in payment.inputs.values()
-        key = (
-            payment.model_dump_json(), tuple(row if by_position else row[:3] for row in about), tuple(sorted(met)),
-            tuple(tuple(sorted(goals.items())) for _, goals in sorted(met.items())),
-        )  # fmt: skip
+        rows = tuple(row if by_position else (*row[:3], 0) for row in about)
+        said = payment.model_dump_json()
+        key = (said, rows, tuple(tuple(sorted(met[provider].items())) for _, provider, _, _ in rows))
+        if not rows:
+            return []
         if key not in self._known:
-            self._known[key] = _settled(payment, contract, about, met) if about else []
+            mine = {provider: dict(met[provider]) for _, provider, _, _ in rows}
+            stage = Stages(None, None).keep("earned", _settled, Stage(payment, said), written(contract), rows, mine)
+            self._known[key] = stage.value
         return self._known[key]
 
 

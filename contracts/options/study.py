@@ -9,6 +9,7 @@ import polars as pl
 
 from capitation.records.columns import OPTION
 from capitation.records.frames import Column, Frame, Schema
+from capitation.sentences import small
 from contracts.options.document import ContractOptions
 from contracts.options.position import Position
 from contracts.options.quality import QualityEarned
@@ -80,7 +81,7 @@ def _sentences(document: ContractOptions, every: Frame[Position], worst: Frame[W
         rows.append(
             (
                 option.id,
-                f"{option.title}: with {_lower(case.title)} in {document.first_year}, commissioners "
+                f"{option.title}: with {small(case.title)} in {document.first_year}, commissioners "
                 f"{_bear(borne.get('commissioner', 0))} and providers {_bear(borne.get('provider', 0))}{fund}; "
                 f"the deepest position of all is that of {lowest['organisation_code']}, {_million(lowest['position_pence'])} "
                 f"in {lowest['year']} ({lowest['activity_case']}){ends}.",
@@ -96,10 +97,6 @@ def _bear(pence: int) -> str:
 def _million(pence: int) -> str:
     sign = "-" if pence < 0 else ""
     return f"{sign}£{abs(pence) / 1e8:,.1f}m"
-
-
-def _lower(title: str) -> str:
-    return title[:1].lower() + title[1:]
 
 
 __all__ = ["STUDY", "OptionSentence", "study"]

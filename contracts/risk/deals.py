@@ -122,7 +122,7 @@ class DrawnDeal:
                 self._name(frame, column.arg_min() or 0, name, f"at least {low}", first, faults)
             if high is not None and best is not None and best > float(high):  # type: ignore[operator]
                 self._name(frame, column.arg_max() or 0, name, f"at most {high}", first, faults)
-        faults.raise_if_any(ContractError, f"contract {self.contract.id}: a draw cannot be settled")
+        faults.raise_if_any(ContractError, f"contract {self.contract.id}: a draw could not be settled")
 
     def _name(self, frame: pl.DataFrame, at: int, name: str, expected: str, first: int, faults: Faults) -> None:
         row = frame.row(at, named=True)

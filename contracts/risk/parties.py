@@ -29,7 +29,7 @@ from capitation.chance.kept import keep, resumed
 from capitation.chance.model import ChanceModel, model
 from capitation.chance.moved import MovedYear, moved
 from capitation.chance.scores.draws import Source, source
-from capitation.chance.simulate import Request, SimulationWork
+from capitation.chance.simulate import Request, SimulationWork, check_memory, check_stop
 from capitation.errors import ContractError, Faults, ScenarioError, StoppedError
 from capitation.pack.sources import DataPack
 from capitation.records.identity import canonical, digest
@@ -176,8 +176,8 @@ class PartyModel:
     def seen_by(self, option: int, deal: int) -> float:
         """How activity answers a deal of an option: not at all where the deal ends before the option begins."""
         first = self.begins[option] if self.begins else 0
-        held = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
-        return self.answers[option] if held else 0.0
+        is_answered = int(self.deals[deal].rows[0]) >= self.rows.years[first].rows.start
+        return self.answers[option] if is_answered else 0.0
 
     @property
     def answers(self) -> tuple[float, ...]:
@@ -341,10 +341,10 @@ def party_model(
     if not any(deal.moved for deal in deals):
         for deal in deals:
             faults.add(
-                f"contract {deal.contract.id!r}", "no input that draws move", STOCHASTIC_INPUTS,
-                "Simulate options of which at least one follows activity or cost.",
+                f"contract {deal.contract.id!r}", "no input that the draws affect", STOCHASTIC_INPUTS,
+                "Simulate options of which at least one depends on activity or cost.",
             )  # fmt: skip
-        faults.raise_if_any(ContractError, f"options {document.id}: nothing of them depends on chance")
+        faults.raise_if_any(ContractError, f"options {document.id}: nothing in them depends on chance")
     return _assembled(document, chance, rows, tuple(deals), tuple(of_option), trials, mix)
 
 
@@ -489,6 +489,8 @@ def simulate_parties(
     if at_once < 1 or work.threads < 1:
         message = f"work: found {work.threads} threads and {at_once} draws at a time; expected at least 1 of each"
         raise ScenarioError(message)
+    check_stop(request)
+    check_memory(request.draws, len(made.options) * len(made.years) * len(made.parties) * np.dtype(float).itemsize)
     out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
     stop = None if request.stop_at is None else repr(request.stop_at)
     name = digest(canonical([made.id, request.draws, request.seed, request.method, stop]))

@@ -99,8 +99,8 @@ def drawn_quality(
         for span, payment in [(each, paid) for each in spans for paid in each.option.quality]:
             contract = contracts[payment.contract]
             members = set(document.providers_of(payment.groups)) & set(met) & set(providers)
-            held = [y for y in years if in_period(contract, y) and span.has(y)]
-            about = [(y, p) for y in held for p in sorted(members) if plan.get((y, p))]
+            agreed = [y for y in years if in_period(contract, y) and span.has(y)]
+            about = [(y, p) for y in agreed for p in sorted(members) if plan.get((y, p))]
             if about:
                 found.append(_quality(k, payment, contract, about, plan, met, years, providers, commissioners))
     return tuple(found)

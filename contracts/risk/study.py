@@ -8,12 +8,7 @@ import polars as pl
 
 from capitation.chance.scores.sobol import DIMENSIONS
 from capitation.chance.simulate import Request, SimulationWork
-from capitation.records.frames import Schema
 from contracts.risk.answers import (
-    CapChance,
-    CarriedChance,
-    PartyChance,
-    PartyPool,
     cap_chances,
     carried_chances,
     party_chances,
@@ -21,24 +16,12 @@ from contracts.risk.answers import (
 )
 from contracts.risk.causes import (
     Causes,
-    PartyLayer,
-    PartyWrongReward,
     causes,
     party_layers,
     party_wrong_rewards,
     states_of_causes,
 )
 from contracts.risk.parties import AT_ONCE, PartyModel, PartySimulation, simulate_parties
-
-RISK_FRAMES: dict[str, type[Schema]] = {
-    "cap_chance": CapChance,
-    "carried_chance": CarriedChance,
-    "party_chance": PartyChance,
-    "party_layer": PartyLayer,
-    "party_pool": PartyPool,
-    "party_wrong_reward": PartyWrongReward,
-}
-"""Schemas of the frames by name."""
 
 FEWEST = 1_000
 """Draws of the causes, at least, where as many were asked for."""
@@ -88,4 +71,4 @@ def _fewer(request: Request) -> int:
     return max(few, min(request.draws, FEWEST))
 
 
-__all__ = ["RISK_FRAMES", "party_frames", "party_risk"]
+__all__ = ["party_frames", "party_risk"]

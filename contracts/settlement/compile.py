@@ -24,7 +24,7 @@ from contracts.document.behind import behind
 from contracts.document.models import Contract, Output
 from contracts.language.rounding import nearest_units, units_per
 from contracts.language.tables import Tables
-from contracts.settlement.checks import Promise, broken, check_settled, unknown
+from contracts.settlement.checks import Promise, answers_of, broken, check_settled, unknown
 from contracts.settlement.known import empty_in, group_of, known_rows, meaningful, rests_on
 from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of, parameter_of
 from contracts.settlement.part_year import on_period
@@ -113,7 +113,7 @@ class Steps:
         """Whether some row of a frame with every step breaks a promise or has no amount for an output."""
         empty, meant = empty_in(frame), meaningful(self.contract)
         tests = [*(broken(each, empty, meant).any() for each in self.promises), *unknown(self.contract).values()]
-        return any(frame.lazy().select(test.alias(str(i)) for i, test in enumerate(tests)).collect().row(0))
+        return any(answers_of(frame, tests))
 
     def _completed(self, frame: pl.LazyFrame, given: Sequence[str], only: frozenset[str] | None) -> pl.LazyFrame:
         """Inputs that are not there as empty ones, empty cells as declared, then dates and parameters not given."""

@@ -16,7 +16,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults
 from contracts.document.models import Contract
 from contracts.language.condition import columnar
-from contracts.settlement.checks import check_settled
+from contracts.settlement.checks import answers_of, check_settled
 from contracts.settlement.compile import compile_contract, result_of
 from contracts.settlement.rows import DefaultTaken, ReadRows, RowNames, check_needed, read_rows
 from contracts.terms._base import Name
@@ -188,7 +188,7 @@ def _notices(contract: Contract, frame: pl.DataFrame, read: ReadRows) -> pl.Data
         if first[term.step]
     ]
     if asked:
-        answers = frame.lazy().select(expr.alias(str(i)) for i, (_, _, expr) in enumerate(asked)).collect().row(0)
+        answers = answers_of(frame, (expr for _, _, expr in asked))
         for (name, says, _), answer in zip(asked, answers, strict=True):
             if answer:
                 count = frame.height if isinstance(answer, bool) else int(answer)

@@ -48,7 +48,7 @@ def run_cases(contract: Contract) -> list[str]:
                 for way, figure in (("columnar", a), ("row by row", b)):
                     if not _agrees(figure, x, exact=name in rounded):
                         faults.add(f"{place}: {name}, row {i}, {way}", str(figure), str(x))
-    faults.raise_if_any(ContractError, f"contract {contract.id}: worked cases do not give their figures")
+    faults.raise_if_any(ContractError, f"contract {contract.id}: worked cases do not give the figures stated")
     return [case.name for case in contract.cases]
 
 

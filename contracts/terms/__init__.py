@@ -59,7 +59,7 @@ def all_terms() -> dict[str, type[Term]]:
         elif term.model_fields["term"].default != name:
             faults.add(home, f"the term {term.model_fields['term'].default!r}", f"{name!r}, the name it is found by")
         elif name in found:
-            faults.add(home, f"the term {name!r} again ({homes[name]})", "a name of its own")
+            faults.add(home, f"the term {name!r} again ({homes[name]})", "a name not used elsewhere")
         else:
             found[name], homes[name] = term, home
     faults.raise_if_any(ContractError, "some clauses cannot be used")
@@ -100,10 +100,14 @@ def _of_folder(faults: Faults) -> Iterator[_Found]:
         return
     folder = Path(named)
     if not folder.is_dir():
-        faults.add(FOLDER, repr(named), "a folder of Python files, one clause each", "Mend or unset the variable.")
+        faults.add(FOLDER, repr(named), "a folder of Python files, one clause each", "Correct or unset the variable.")
         return
     if os.name == "posix" and folder.stat().st_mode & stat.S_IWOTH:
-        faults.add(FOLDER, f"{named!r}, which anyone can write to", "a folder whose files run as this programme may")
+        faults.add(
+            FOLDER,
+            f"{named!r}, which anyone can write to",
+            "a folder that only those who run this program can write to",
+        )
         return
     for path in sorted(folder.glob("*.py")):
         if not path.name.startswith("_"):

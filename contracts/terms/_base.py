@@ -244,7 +244,7 @@ def check_part(faults: Faults, place: str, amount: Amount | None, low: float = 0
     written = literal(amount)
     if written is not None and not low <= written <= high:
         remedy = f"{written:g} per cent is written as {written / 100:g}." if 1.5 < abs(written) <= 100.0 else ""
-        faults.add(place, f"{written:g}", f"a part from {low:g} to {high:g}", remedy)
+        faults.add(place, f"{written:g}", f"a fraction from {low:g} to {high:g}", remedy)
 
 
 def check_times(faults: Faults, place: str, amount: Amount | None, of: Amount | None = None) -> None:
@@ -263,7 +263,7 @@ def check_times(faults: Faults, place: str, amount: Amount | None, of: Amount | 
         faults.add(
             place,
             f"{written:g}, which would be {written:g} times as much",
-            "a part such as 0.6, or a factor up to 12",
+            "a fraction such as 0.6, or a factor up to 12",
             f"{written:g} per cent is written as {written / 100:g}; a price is a parameter with its unit.",
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from optimiser.engines import highs, pulp_engine
+from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.programme.family import Floats
 from optimiser.programme.matrix import Matrix
@@ -51,6 +51,8 @@ def solve(
         UnknownNameError: a PuLP solver that is not there.
     """
     if engine == "pulp":
+        from optimiser.engines import pulp_engine
+
         answer = pulp_engine.solve(
             matrix, solver=solver or pulp_engine.DEFAULT_SOLVER, gap=gap, time_limit=time_limit, prices=prices
         )

@@ -55,4 +55,4 @@ def solve_batches(
 
 
 def _solve(batch: list[Matrix], plan: Matrix, gap: float) -> list[Solved]:
-    return [Solved(a.status, a.objective, a.values) for a in sweep(batch, plan=plan, gap=gap)]
+    return [Solved(a.status, a.objective, a.values) for a in sweep(batch, plan=plan, gap=gap, threads=1)]

@@ -24,7 +24,7 @@ from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.engines.highs import Progress
-from optimiser.futures.appraisal.documented import low_share
+from optimiser.futures.appraisal.documented import low_shares
 from optimiser.futures.cvar import RiskAverse, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
@@ -230,7 +230,7 @@ def robust_mix(
         gamma: how many may disappoint at once.
         gap: relative gap at which the search may stop.
         time_limit: seconds.
-        uncertainty: what a disappointment delivers (p10 of `delivery.effect`), in place of the solutions' low ends.
+        uncertainty: what a disappointment delivers (the value of its effect that one in ten is below), in place of the solutions' low ends.
         former: a mix found before, from which the search starts.
         progress: called with bound and best mix so far.
 
@@ -238,13 +238,11 @@ def robust_mix(
         CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
             without delivery.
     """
-    share = None if uncertainty is None else low_share(uncertainty)
+    share = None if uncertainty is None else low_shares(problem, uncertainty)
     began = time.perf_counter()
     if former is None and programme_matrix(problem).column_count >= MERGE_FROM:
         # the protected programme is much slower to search than the plan's, whose mix is a good one to start from
-        part = None if time_limit is None else _FOR_THE_PLAN * time_limit
-        rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
-        former = former_mix(reach_goals(problem, rough).answers[0])
+        former = _rough_plan(problem, gap, time_limit, progress)
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
@@ -268,6 +266,15 @@ def robust_mix(
         planned - worst_case(np.array(list(each.values())), gamma),
         table.sort("loss", descending=True),
     )
+
+
+def _rough_plan(
+    problem: Problem, gap: float, time_limit: float | None, progress: Callable[[Progress], None] | None = None
+) -> FormerMix | None:
+    """A good mix for the plan, to start from."""
+    part = None if time_limit is None else _FOR_THE_PLAN * time_limit
+    rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
+    return former_mix(reach_goals(problem, rough).answers[0])
 
 
 _FOR_THE_PLAN = 0.25
@@ -297,7 +304,8 @@ def cvar_mix(
     """The mix that weighs the mean of all futures against the mean of the worst share `alpha` of them.
 
     Where the programme is large, alike localities are put together and the search lets parts of blocks close in each future;
-    what the mix is worth is then worked out with whole blocks, in each future by itself, and the notes say what no mix can pass.
+    its blocks are then made whole, with launches anew, what the mix is worth is worked out in each future by itself, and the notes
+    say what no mix can pass.
 
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
@@ -305,13 +313,20 @@ def cvar_mix(
     began = time.perf_counter()
 
     def solved(forced: Pairs) -> tuple[CvarMix, Answer]:
-        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=_left(time_limit, began))
+        left = _left(time_limit, began)
+        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=left)
 
     return kept_in_order(problem, solved, lambda found: [found[1]])[0]
 
 
 def _cvar(
-    problem: Problem, forced: Pairs, *, alpha: float, weight: float, gap: float, time_limit: float | None
+    problem: Problem,
+    forced: Pairs,
+    *,
+    alpha: float,
+    weight: float,
+    gap: float,
+    time_limit: float | None,
 ) -> tuple[CvarMix, Answer]:
     """The mix with the order of some places forced, and its starts and launches as an answer of one future."""
     chances, began = named_futures(problem), time.perf_counter()
@@ -362,7 +377,7 @@ def _cvar(
     return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
 
 
-_SEARCH = 0.7
+_SEARCH = 0.5
 """Part of the time for the search; the rest is for what its mix is worth with whole blocks."""
 
 

@@ -82,13 +82,15 @@ def worst_case(losses: Floats, gamma: float) -> float:
     return total + (gamma - whole) * float(ordered[whole]) if whole < len(ordered) else total
 
 
-def disappointments(problem: Problem, matrix: Matrix, low_share: float | None = None) -> dict[str, Floats]:
+def disappointments(
+    problem: Problem, matrix: Matrix, low_share: Mapping[str, float] | None = None
+) -> dict[str, Floats]:
     """What the goal loses when each solution falls from its planned effect and saving to its low one.
 
     Args:
         problem: the problem.
         matrix: its programme.
-        low_share: share of every planned effect and saving that a disappointment leaves, in place of the solutions' low ends.
+        low_share: by solution, share of every planned effect and saving that a disappointment leaves, in place of the solutions' low ends.
 
     Losses are counted on the solution's credit (its part of what is avoided together) at the goal's own worth of a unit
     avoided, so they are exact where it acts alone and close where effects overlap.
@@ -99,7 +101,7 @@ def disappointments(problem: Problem, matrix: Matrix, low_share: float | None = 
         row = np.zeros(matrix.column_count)
         for effect in solution.effects:
             planned = float(effect.at(problem.effects))
-            low = float(effect.at("low")) if low_share is None else planned * low_share
+            low = float(effect.at("low")) if low_share is None else planned * low_share[solution.id]
             drop = 0.0 if planned == 0 else 1 - low / planned
             if drop <= 0 or not _has(matrix, "credit"):
                 continue
@@ -112,7 +114,11 @@ def disappointments(problem: Problem, matrix: Matrix, low_share: float | None = 
             place = np.flatnonzero(mine) + block.first
             row[place] += drop * worth[place]
         planned_cash = sum(float(v.at(problem.effects)) for v in solution.savings)
-        low_cash = sum(float(v.at("low")) for v in solution.savings) if low_share is None else planned_cash * low_share
+        low_cash = (
+            sum(float(v.at("low")) for v in solution.savings)
+            if low_share is None
+            else planned_cash * low_share[solution.id]
+        )
         if planned_cash > low_cash:
             block = matrix.family("effective")
             place = np.flatnonzero((block.index["solution"] == solution.id).to_numpy()) + block.first

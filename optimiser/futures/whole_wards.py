@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from optimiser.engines import highs
-from optimiser.engines.answer import Answer
+from optimiser.engines.answer import Answer, relative_gap
 from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, extensive_form
 from optimiser.futures.regret import fix_first_stage
 from optimiser.programme.family import Floats
@@ -131,13 +131,22 @@ def with_whole_blocks(
             f"with whole ones no closures that keep every limit were found in {', '.join(missed)}: its value there is with parts"
         )
     amounts = values.with_columns(pl.coalesce("value", "with_parts").alias("known"))["known"].to_numpy()
-    status = "gap" if found.answer.status == "optimal" else found.answer.status
+    mean, cvar = float(amounts @ odds), conditional_value_at_risk(amounts, odds, alpha)
+    bound, weighed = found.answer.best_possible, (1 - weight) * mean + weight * cvar
+    status = found.answer.status
+    if bound is not None:
+        gap = relative_gap(weighed, bound)
+        notes.append(
+            f"mean and worst weigh {weighed:,.2f} together, and no mix weighs more than {bound:,.2f} (gap {gap:.1%})"
+        )
+        if status in ("optimal", "gap"):
+            status = "gap" if gap <= max(_NEAR, found.answer.asked_gap) else "time_limit"
     whole = replace(
         found,
         answer=replace(found.answer, status=status),
         values=tuple(amounts.tolist()),
-        mean=float(amounts @ odds),
-        cvar=conditional_value_at_risk(amounts, odds, alpha),
+        mean=mean,
+        cvar=cvar,
     )
     return whole, values.select("future", "probability", "value", "with_parts"), mix, notes
 

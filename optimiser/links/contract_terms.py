@@ -30,7 +30,10 @@ PENNY = Decimal("0.01")
 """Bends stand at whole pence of tariff value: moved by at most half a penny."""
 
 _FLAT = 1e-9
-"""A slope closer to 0 than this is 0, and two closer to each other than this part of their size are one."""
+"""A slope closer to 0 than this part of the steepest is 0, and two closer to each other than this part of their size are one."""
+
+_LEAP = 0.005
+"""A leap of less than half a penny is the rounding of amounts that cancel, and is none."""
 
 
 @dataclass(frozen=True)
@@ -88,41 +91,22 @@ def exact_terms(
     lost = _lost(paid, done_pounds, rate)
     span = done_pounds / rate
     opening = lost.pieces[0].at(0.0)
-    leaps = [(0.0, opening)] if abs(opening) > CLOSE * max(1.0, abs(paid.at(done_pounds))) else []
-    leaps += [(at, size) for at, size in lost.jumps if at < span]
+    leaps = [(0.0, opening)] if abs(opening) > max(_LEAP, CLOSE * abs(paid.at(done_pounds))) else []
+    leaps += [(at, size) for at, size in lost.jumps if at < span and abs(size) > _LEAP]
     if leaps:
         at, size = leaps[0]
-        message = f"{what}: what {provider} loses cannot be written exactly in a programme"
-        raise ContractError(
-            message,
-            [
-                Fault(
-                    what,
-                    f"a leap of £{size:,.2f} where £{at:,.2f} of tariff value is not done",
-                    "a payment without leaps between nothing bought and nothing done",
-                    "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
-                )
-            ],
-        )
+        found = f"a leap of £{size:,.2f} where £{at:,.2f} of tariff value is not done"
+        raise _not_exact(what, provider, found, "a payment without leaps between nothing bought and nothing done")
     pieces: list[tuple[Decimal, Decimal]] = []
+    flat = _FLAT * max(1.0, *(abs(piece.slope) for piece in lost.pieces))
     for piece in lost.pieces:
         start = max(0.0, piece.start)
         if start >= span and pieces:
             break
-        slope = 0.0 if abs(piece.slope) <= _FLAT else piece.slope
+        slope = 0.0 if abs(piece.slope) <= flat else piece.slope
         if slope < 0:
-            message = f"{what}: what {provider} loses cannot be written exactly in a programme"
-            raise ContractError(
-                message,
-                [
-                    Fault(
-                        what,
-                        f"a payment that rises by £{-slope:,.4f} for each £1 not done from £{start:,.2f} on",
-                        "a payment that never rises as activity falls",
-                        "See what the mix is worth under this contract instead (`capitation plan --who-gains`).",
-                    )
-                ],
-            )
+            found = f"a payment that rises by £{-slope:,.4f} for each £1 not done from £{start:,.2f} on"
+            raise _not_exact(what, provider, found, "a payment that never rises as activity falls")
         begins, each = Decimal(repr(start)).quantize(PENNY), Decimal(repr(round(slope, 12)))
         if pieces and abs(each - pieces[-1][1]) <= Decimal(repr(_FLAT)) * max(Decimal(1), abs(each)):
             continue
@@ -137,6 +121,12 @@ def exact_terms(
     )
     kind = _kind([float(slope) for _, slope in pieces])
     return ExactTerms(terms, kind, _flags(what, provider, kind, len(pieces)))
+
+
+def _not_exact(what: str, provider: str, found: str, expected: str) -> ContractError:
+    instead = "See what the mix is worth under this contract instead (`capitation plan --who-gains`)."
+    message = f"{what}: what {provider} loses cannot be written exactly in a programme"
+    return ContractError(message, [Fault(what, found, expected, instead)])
 
 
 def term_terms(
@@ -214,7 +204,7 @@ def contract_terms(
         found = Fault(what, f"no number input {varied!r}", "one that activity moves", suggest(varied, numbers))
         raise ContractError(f"{what}: what {provider} loses cannot be found", [found])
     unit = 100.0 if contract.amounts == "pence" else 1.0
-    done = float(row[contract.input_map()[varied].heading])
+    done = _amount(contract, row, varied)
     sellers = {party.code for party in contract.parties if party.role == "provider"}
     parts: list[tuple[float, Pieces]] = []
     for output in contract.outputs:
@@ -233,6 +223,17 @@ def contract_terms(
         per_tariff_pound=per_tariff_pound,
         what=what,
     )
+
+
+def _amount(contract: Contract, row: Mapping[str, Any], varied: str) -> float:
+    heading = contract.input_map()[varied].heading
+    cell = row.get(heading)
+    try:
+        return float(str(cell))
+    except ValueError:
+        what = f"contract {contract.id}, column {heading}"
+        fault = Fault(what, "nothing" if cell is None else repr(cell), f"the amount of {varied!r} if nothing is bought")
+        raise ContractError(f"{what}: what is paid cannot be found", [fault]) from None
 
 
 def paid_on_cost(taken: Pieces, target_pounds: float) -> Pieces:

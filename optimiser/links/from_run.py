@@ -38,6 +38,7 @@ from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Frame, Schema
 from capitation.records.toml_text import toml_text
 from capitation.records.years import FinancialYear
+from capitation.run.aims.checks import refuse_early_starts
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import read_scenario
@@ -49,6 +50,7 @@ from capitation.streams.control_total import GapBridge
 from contracts.document.contract import read_contract
 from optimiser.blocks.flows import Activity, PatientFlow
 from optimiser.links.contract_price import contract_shares
+from optimiser.links.written import with_checksum
 from optimiser.problem.document import Problem, problem_of
 from optimiser.programme.core import ALL
 
@@ -153,13 +155,15 @@ class RunPolicy:
         """The whole problem on a run at hand.
 
         Raises:
-            DocumentError: the policy names what the run does not have.
+            DocumentError: the policy names what the run does not have, or a solution starts before its milestone.
             CapitationError: whatever the calibration raises.
         """
         calibration = calibrate(read_solutions(pack.root / "solutions"), activity_plan(pack))
         made = parts_of_run(self.takes, years, run, calibration, pack)
         rows = {name: [*getattr(self.states, name), *more] for name, more in made.items()}
-        return problem_of({**self.content, **rows}, str(self.file), self.file.parent)
+        made_whole = problem_of({**self.content, **rows}, str(self.file), self.file.parent)
+        refuse_early_starts(made_whole.solutions, pack, min(years, default=None))
+        return made_whole
 
 
 def read_policy(file: Path) -> RunPolicy | None:
@@ -196,7 +200,7 @@ def written_problem(problem: Problem, folder: Path) -> dict[Path, bytes]:
         files[folder / problem.id / f"{name}.csv"] = frame.write_csv().encode()
         changes |= {name: (), f"{name}_file": f"{problem.id}/{name}.csv"}
     text = toml_text(problem.model_copy(update=changes))
-    return {folder / f"{problem.id}.toml": f"{_HEAD}\n{text}".encode(), **files}
+    return {folder / f"{problem.id}.toml": with_checksum(_HEAD, f"\n{text}").encode(), **files}
 
 
 def parts_of_run(

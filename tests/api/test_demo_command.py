@@ -2,15 +2,15 @@
 
 import re
 import textwrap
-from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from api.boards.questions import ASKED, WholePlan, how_much, what_to_buy, which_contract, who_is_furthest
-from api.boards.risk.paragraph import risk_paragraph
+from api.boards.risk.paragraph import shown_paragraph
 from capitation.money.pence import board_text
 from optimiser.answers.alternatives import alternatives
+from optimiser.answers.whole.closures import near_plans
 from tests.api.test_compare_command import OPTIONS
 
 
@@ -34,13 +34,15 @@ def demo(capitation, blmk_mix, tmp_path, monkeypatch):
     return shown
 
 
-@pytest.fixture(params=["in few draws and mixes", pytest.param("as it is", marks=pytest.mark.deep)])
+@pytest.fixture(params=["in few mixes", pytest.param("as it is", marks=pytest.mark.deep)])
 def pains(request, monkeypatch):
-    """How much the whole demo looks for beside the best mix; in the deep suite as much as it does for everyone."""
+    """How much the whole demo looks for beside the best mix, and whether it draws its risks or says those that ship; in the deep suite all
+    that it does for everyone."""
     if request.param == "as it is":
         return
-    monkeypatch.setattr("api.cli.commands.demo.risk_paragraph", partial(risk_paragraph, draws=300))
+    monkeypatch.setattr("api.cli.commands.demo.risk_paragraph", lambda *of: "\n".join(shown_paragraph(*of)))
     monkeypatch.setattr("api.boards.mix.alternatives", lambda *of, **how: alternatives(*of, **{**how, "directions": 2}))
+    monkeypatch.setattr("api.boards.mix.near_plans", lambda *of, **how: near_plans(*of, **{**how, "most": 0}))
 
 
 @pytest.mark.usefixtures("pains")

@@ -38,7 +38,11 @@ def test_what_no_terms_can_meet_is_said_and_nothing_is_written(capitation, pack,
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("nothing",), "nothing"), (("shares", "--draws", 0), "draws: found 0; expected at least 1")],
+    [
+        (("nothing",), "nothing"),
+        (("shares", "--draws", 0), "draws: found 0; expected at least 1,000"),
+        (("corridors",), "unknown family of terms 'corridors'. Did you mean 'corridor'"),
+    ],
 )
 def test_what_cannot_be_designed_is_said_in_one_message(capitation, words, said):
     answer = capitation("design", *words)

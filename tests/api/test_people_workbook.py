@@ -6,8 +6,10 @@ import openpyxl
 import polars as pl
 import pytest
 
-from api.exports.people_sheets import MOST, people_sheets
-from api.exports.people_workbook import people_workbook
+from api.workbooks.assumption_sheets import AssumptionTable
+from api.workbooks.beside import assumed, called
+from api.workbooks.people_sheets import MOST, people_sheets
+from api.workbooks.people_workbook import people_workbook
 from capitation.records.documents import Document
 from capitation.run.run import make_run, save_run
 
@@ -108,6 +110,39 @@ def test_a_plan_has_its_options_and_its_mix(blmk_run):
     assert by["Contract options"].rows.columns[3:] == ["Option A", "Option B"]
     assert by["Investment mix"].rows.rows() == [("Hub", "2020/21", 7, 100, 50, 30, 120)]
     assert ("All organisations together under Option B", "2020/21", 700) in by["Summary"].rows.rows()
+
+
+def test_what_a_board_meets_is_named_in_words(blmk_run, pack):
+    rows = [
+        ("b", "mix", "2020/21", "provider", 5),
+        ("a", "mix", "2020/21", "payer", 0),
+        ("a", "mix", "2020/21", "provider", -7),
+    ]
+    frames = {
+        **blmk_run.frames,
+        "who_pays": pl.DataFrame(rows, schema=["option", "activity_case", "year", "role", "borne_pence"], orient="row"),
+    }  # fmt: skip
+    names = {"b": "The second option", "a": "An option", "mix": "With the mix"}
+    log = pl.DataFrame(
+        [(1, "Cost at plan", "1, tested from 0.9 to 1.1", "weak evidence", "Finance", "what is left", 1, 2, 3)],
+        schema=["rank", "assumed", "tested", "evidence", "owner", "headline", "low_pence", "base_pence", "high_pence"],
+        orient="row",
+    )
+    log = AssumptionTable(log, 40)
+    by = {s.name: s for s in people_sheets(blmk_run.__class__(blmk_run.manifest, frames), names, log)[0]}
+    assert by["Who pays"].rows.rows() == [
+        ("The second option", "With the mix", "provider", 5),
+        ("An option", "With the mix", "provider", -7),
+    ]
+    assert by["Assumptions"].title == "The 1 assumptions, of 40, that move a headline most"
+    assert by["Assumptions"].rows["Assumption"].to_list() == ["Cost at plan"]
+
+
+def test_the_assumptions_are_those_of_the_log_that_ships(blmk_run, pack):
+    log = assumed(blmk_run, pack)
+    assert log.count > 100
+    assert log.rows["rank"].to_list() == list(range(1, log.rows.height + 1))
+    assert called(blmk_run, pack)["plan-plus-5"] == "Activity 5% above plan"
 
 
 class Choice(Document):

@@ -1,5 +1,7 @@
 """Excel templates: what the pack says comes back as it was, a changed cell is what changes, and each fault is named by its cell."""
 
+import datetime as dt
+
 import openpyxl
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from api.forms.filled import read_template
 from api.forms.kinds import TEMPLATES
 from api.forms.sheet import WRONG, write_template
 from capitation.errors import SourceError
+from capitation.pack.layers import default_data_folder
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
 
@@ -82,6 +85,55 @@ WRONGS = [
     ("assumptions", {"I2": "blue"}, "cell I2: found 'blue'; expected red, amber or green"),
     ("assumptions", {"A2": "growth"}, "cell A2: found 'growth'; expected topic.name, such as growth.registered"),
     ("assumptions", {"C2": "1,5"}, "cell C2: found '1,5'; expected a number"),
+    (
+        "lists",
+        {"C2": dt.date(2016, 4, 1)},
+        "cell C2: found '2016-04-01 00:00:00'; expected a word or a number; found a date",
+    ),
+    (
+        "lists",
+        {"A2": dt.date(2016, 4, 2)},
+        "cell A2: found '2016-04-02 00:00:00'; expected a word or a number; found a date",
+    ),
+    ("lists", {"C2": "#REF!"}, "cell C2: found '#REF!'; expected a value; the cell contains a spreadsheet error"),
+    ("lists", {"C2": "12.357,5"}, "cell C2: found '12.357,5'; expected a number"),
+    ("lists", {"C2": "x" * 5000}, "... (5000 characters)'; expected a number: found 5000 characters"),
+    ("lists", {"B2": "E81 001"}, "cell B2: found 'E81 001'; expected a code without spaces"),
+    ("lists", {"B2": "E81\u00a0001"}, "expected a code without spaces"),
+    ("lists", {"B2": "E81001\u200b"}, "expected a code without signs that cannot be seen"),
+    ("lists", {"B2": "E8100l"}, "cell B2: found 'E8100l'; expected a practice of the data pack. Did you mean 'E81001'"),
+    ("lists", {"B2": "e81001"}, "cell B2: found 'e81001'; expected a practice of the data pack. Did you mean 'E81001'"),
+    ("lists", {"B2": 81001}, "cell B2: found '81001'; expected a practice of the data pack. Did you mean 'E81001'"),
+    (
+        "lists",
+        {"A14": "2016/17", "B14": "Total", "C14": 9},
+        "cell B14: found 'Total'; expected a practice; a row of totals would be counted twice",
+    ),
+    (
+        "lists",
+        {"A1": "financial year"},
+        "row 1: found no such column; expected a column 'Financial year'. Did you mean 'financial year'?",
+    ),
+    (
+        "lists",
+        {"E1": "Notes"},
+        "row 1: found a column 'Notes'; expected only Financial year, Practice code, Registered persons",
+    ),
+    ("places", {"A2": "E81O01"}, "expected a practice of the data pack. Did you mean"),
+    ("places", {"C2": "two\nlines"}, "expected a name on one line"),
+    ("places", {"C2": "x" * 400}, "expected a name of at most 200 characters"),
+    ("places", {"D2": None}, "cell D2: found an empty cell; expected something"),
+    (
+        "assumptions",
+        {"E2": "no-such-source"},
+        "cell E2: found 'no-such-source'; expected assumption, or the id of a source of the data pack",
+    ),
+    ("assumptions", {"A2": "appraisal.discount_rat"}, "expected a parameter of the data pack. Did you mean"),
+    ("assumptions", {"G2": 9, "H2": 1}, "cell H2: found '1'; expected a number that is not below the low end, 9"),
+    ("assumptions", {"B2": 2016}, "cell B2: found '2016'; expected a financial year such as 2016/17"),
+    ("assumptions", {"C2": dt.time(1, 2)}, "cell C2: found '01:02:00'; expected a word or a number; found a date"),
+    ("assumptions", {"C2": None}, "cell C2: found an empty cell; expected something"),
+    ("assumptions", {"C2": "#DIV/0!"}, "cell C2: found '#DIV/0!'; expected a value"),
 ]
 
 
@@ -95,10 +147,81 @@ def test_each_kind_of_bad_cell_is_named_and_nothing_is_written(tmp_path, pack, k
         change = {cell.replace("C3", f"C{twice + 2}"): value for cell, value in change.items()}
         said = said.replace("C3", f"C{twice + 2}")
     path = filled(tmp_path, pack, kind, change, rows=None if kind == "places" else 12)
+    before = set(tmp_path.iterdir())
     with pytest.raises(SourceError) as error:
         read_template(path, tmp_path / "out", pack)
     assert said in str(error.value)
     assert not (tmp_path / "out").exists()
+    assert {path.name for path in set(tmp_path.iterdir()) - before} == {"t-faults.xlsx"}
+
+
+def test_merged_cells_hidden_rows_blank_rows_and_a_missing_column_are_named_together_each_where_it_stands(
+    tmp_path, pack
+):
+    path = filled(tmp_path, pack, "lists", {"C1": "Persons", "A9": "2016/18", "B30": "E8100l"}, rows=12)
+    book = openpyxl.load_workbook(path)
+    sheet = book["lists"]
+    sheet.merge_cells("A4:A6")
+    sheet.row_dimensions[7].hidden = True
+    book.save(path)
+    with pytest.raises(SourceError) as error:
+        read_template(path, tmp_path / "out", pack)
+    said = str(error.value)
+    assert "row 1: found no such column; expected a column 'Registered persons'" in said
+    assert "each cell by itself; cells A4:A6 are merged" in said
+    assert "1 hidden row(s) with content: 7" in said
+    assert "cell A9: found '2016/18'" in said
+    assert "cell A30: found an empty cell" in said  # rows 14 to 29 are blank
+    back = openpyxl.load_workbook(tmp_path / "t-faults.xlsx")["lists"]
+    assert (back["A9"].value, back["B30"].value) == ("2016/18", "E8100l")
+    assert "no such column" in back["D1"].comment.text
+    assert "expected a financial year" in back["A9"].comment.text
+    assert back["D30"].value == "Financial year: expected something"
+
+
+def test_a_renamed_or_hidden_sheet_and_two_templates_in_one_workbook_are_named(tmp_path, pack):
+    path = filled(tmp_path, pack, "lists", {}, rows=3)
+    book = openpyxl.load_workbook(path)
+    book["lists"].title = "Sheet1"
+    book.save(tmp_path / "renamed.xlsx")
+    with pytest.raises(SourceError, match="Sheet Sheet1 has the headings of lists: rename it to lists"):
+        read_template(tmp_path / "renamed.xlsx", tmp_path / "o", pack)
+    book["Sheet1"].title = "lists"
+    book["lists"].sheet_state = "hidden"
+    book.save(tmp_path / "hidden.xlsx")
+    with pytest.raises(SourceError, match="found a hidden sheet; expected a sheet that is shown"):
+        read_template(tmp_path / "hidden.xlsx", tmp_path / "o", pack)
+    book["lists"].sheet_state = "visible"
+    book.create_sheet("places")
+    book.save(tmp_path / "two.xlsx")
+    with pytest.raises(SourceError, match="found the sheets lists, places; expected one template a workbook"):
+        read_template(tmp_path / "two.xlsx", tmp_path / "o", pack)
+    book.remove(book["places"])
+    book["lists"].insert_rows(1)
+    book.save(tmp_path / "lower.xlsx")
+    with pytest.raises(SourceError, match="found the headings in row 2; expected them in row 1"):
+        read_template(tmp_path / "lower.xlsx", tmp_path / "o", pack)
+
+
+def test_codes_of_another_system_are_looked_up_in_its_own_pack_only(tmp_path, capitation):
+    book = openpyxl.Workbook()
+    book.active.title = "lists"
+    for row in (
+        ("Financial year", "Practice code", "Registered persons"),
+        ("2025/26", "Y00001", 9),
+        ("2025/26", "Y00002", 8),
+    ):
+        book["lists"].append(row)
+    book.save(tmp_path / "l.xlsx")
+    done = capitation("template", "read", tmp_path / "l.xlsx", "--out", tmp_path / "lists.csv")
+    assert done.code == 0, done.err
+    assert "none of the 2 practices is in the data pack that ships" in done.err
+    done = capitation(
+        "template", "read", tmp_path / "l.xlsx", "--out", tmp_path / "o.csv", "--data", default_data_folder()
+    )
+    assert done.code == 2
+    assert "cell B2: found 'Y00001'; expected a practice of the data pack" in done.err
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_a_template_with_faults_comes_back_with_each_beside_its_cell_and_reads_once_they_are_mended(

@@ -5,9 +5,7 @@ where it is measured. All four find the same worth.
 """
 
 import highspy
-import linopy
 import numpy as np
-import pandas as pd
 import polars as pl
 import pulp
 import pytest
@@ -42,6 +40,9 @@ def with_pulp(d):
 
 
 def with_linopy(d):
+    import linopy  # these two take a while, and others collect this file as well
+    import pandas as pd
+
     model = linopy.Model()
     i, j = pd.RangeIndex(d.size, name="i"), pd.RangeIndex(d.size, name="j")
     x = model.add_variables(0, 1, coords=[i, j], name="x")

@@ -1,5 +1,6 @@
 """Every tutorial runs as it stands, and the site builds without a broken link."""
 
+import json
 import os
 import re
 import shutil
@@ -51,6 +52,29 @@ def test_a_tutorial_runs_as_it_stands(page, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+ANSWERS = {
+    "own system": ("tutorials/another-system.html", "capitation new"),
+    "own contract": ("tutorials/own-contract.html", "contract new"),
+    "adding a term": ("packages/contracts.html", "entry-points"),
+    "own solution": ("tutorials/own-solution.html", "solution new"),
+    "£ a head": ("questions.html", "divided by its registered persons"),
+    "column": ("reference/data-dictionary.html", "distance"),
+    "container": ("running.html", "podman build"),
+    "upgrade": ("running.html", "capitation backup"),
+    "figures that moved": ("releases.html", "Figures that moved"),
+    "assumed": ("reference/assumptions.html", "weak evidence"),
+    "how sure": ("questions.html", "capitation simulate"),
+    "formats": ("running.html", "Parquet"),
+    "finance systems": ("tutorials/finance-client.html", "journal.csv"),
+    "licence": ("licence.html", "MIT License"),
+    "cite": ("licence.html", "CITATION.cff"),
+    "fast": ("benchmarks.html", "ratio"),
+    "data": ("reference/sources.html", "Open Government Licence"),
+    "who may do what": ("packages/api.html", "approver"),
+}
+"""What a newcomer asks, the page that answers it, and words of the answer."""
+
+
 class Addresses(HTMLParser):
     """Addresses that a page refers to, and its anchors."""
 
@@ -98,3 +122,12 @@ def test_the_site_builds_and_no_link_of_it_is_broken(tmp_path):
     whole = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "site" / "reference").glob("*.html"))
     for word in ("capitation paper", "/v1/runs", "allocation_pence"):
         assert word in whole
+    found = json.loads((tmp_path / "site" / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    for asked, (page, said) in ANSWERS.items():
+        text = " ".join(
+            f"{each['title']} {each['text']}" for each in found if each["location"].partition("#")[0] == page
+        )
+        assert said in re.sub(r"<[^>]+>", "", text), f"{asked}: {page} does not say {said!r}"
+    assert {page for page, _ in ANSWERS.values()} - {"questions.html"} <= {
+        link.partition("#")[0] for link in pages[tmp_path / "site" / "questions.html"].links
+    }

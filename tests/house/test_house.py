@@ -35,7 +35,10 @@ def modules():
 def test_every_module_imports_says_what_it_is_for_and_its_examples_hold(name):
     module = importlib.import_module(name)
     assert (module.__doc__ or "").strip(), f"{name} has no docstring"
-    assert doctest.testmod(module).failed == 0
+    examples = ">>>" in Path(module.__file__).read_text(
+        encoding="utf-8"
+    )  # to look for them where there are none takes long
+    assert not examples or doctest.testmod(module).failed == 0
 
 
 def test_imports_go_one_way():
@@ -70,6 +73,25 @@ def test_files_that_a_readme_names_exist(readme):
     named = re.findall(r"`((?:capitation|contracts|optimiser|api|data|tests)/[\w./-]+)`", text)
     missing = [n for n in named if not (ROOT / n).exists()]
     assert missing == []
+
+
+def rooms_of(package):
+    return [d for d in (ROOT / package).iterdir() if d.is_dir() and any(d.rglob("*.py"))]
+
+
+@pytest.mark.parametrize("package", ["capitation", "contracts", "optimiser", "api", "api/service"])
+def test_a_readme_lists_every_room_of_its_package(package):
+    text = (ROOT / package.split("/")[0] / "README.md").read_text(encoding="utf-8")
+    assert [room.name for room in rooms_of(package) if f"{room.name}/`" not in text] == []
+
+
+def test_the_readme_of_the_engine_lists_every_file_and_no_other():
+    rows = dict(
+        re.findall(r"^\| `(\w+)/` \|[^|]*\|(.*)\|$", (ROOT / "capitation/README.md").read_text(encoding="utf-8"), re.M)
+    )
+    for room in rooms_of("capitation"):
+        there = {path.stem for path in room.glob("*.py")} - {"__init__"}
+        assert there == set(re.findall(r"`(\w+)`", rows[room.name])), room.name
 
 
 def test_nothing_names_one_machine():

@@ -1,7 +1,10 @@
 """What is done on pages: a copy, a change with its reason, a map with an overlap, a comparison, what if."""
 
 import re
+import tomllib
+from html import unescape
 
+from tests.optimiser.futures.test_play import TEXT as CHOICE
 from tests.pages.test_pages import words
 
 
@@ -76,6 +79,82 @@ def test_options_are_compared_from_their_page_to_each_organisation(site):
     assert 'http-equiv="refresh"' in waiting.text
     site.work()
     done = site.analyst.get(asked.headers["location"]).text
-    page = words(site.analyst.get(re.search(r'href="(/comparisons/\w+)"', done)[1]))
+    shown = site.analyst.get(re.search(r'href="(/comparisons/\w+)"', done)[1])
+    page = words(shown)
     assert "Do minimum" in page
     assert "Luton and Dunstable" in page
+    link = next(each for each in re.findall(r'href="(/figures/[^"]+)"', shown.text) if "role%3Dcommissioner" in each)
+    trace = site.analyst.get(unescape(link))
+    assert trace.status_code == 200
+    assert "allocation and income less payments and cost" in trace.text
+    assert "Do minimum: payment by results and blocks" in trace.text
+    deep = site.analyst.get(unescape(re.search(r'href="(/figures/[^"]+/commissioner_money/allocation_pence[^"]+)"', trace.text)[1]).replace("depth=3", "depth=5"))  # fmt: skip
+    assert "printed cell" in deep.text
+    assert "Worked out again it differs" not in trace.text + deep.text
+    partner = site.signed_in("partner", organisation="L-U35004")
+    refused = partner.get(unescape(link))
+    assert refused.status_code == 403
+    assert "£" not in refused.text
+
+
+def test_rows_are_settled_approved_and_become_a_journal_with_what_was_typed_kept_where_it_is_refused(site):
+    ann = site.analyst
+    needs = ann.get("/settlements?contract=blmk-block").text
+    assert "commissioner,line,plan_value_pence,provider,year" in needs
+    short = ann.send("/settlements", contract="blmk-block", rows="year,commissioner,provider\n2017/18,06P,RYV")
+    assert short.status_code == 422
+    assert "2017/18,06P,RYV" in short.text
+    assert "Rows: found no column &#39;line&#39;" in short.text
+    assert "Rows: found nothing" in words(ann.send("/settlements", contract="blmk-block", rows=" "))
+    rows = "year,commissioner,provider,line,plan_value_pence\n2017/18,06P,RYV,community,50000001"
+    asked = ann.send("/settlements", contract="blmk-block", rows=rows)
+    assert asked.status_code == 303
+    site.work()
+    at = re.search(r'href="(/settlements/\w+)"', ann.get(asked.headers["location"]).text)[1]
+    assert "Under Block, £500.0k is to be paid on 1 row" in words(ann.get(at))
+    ben, fay = site.signed_in("approver", subject="ben"), site.signed_in("finance", subject="fay")
+    assert "once an approver has approved it" in words(fay.get(at))
+    assert ben.send("/approvals", result=f"/v1{at}", note="read").headers["location"] == at
+    refused = fay.send("/journals", result=f"/v1{at}", period="next year")
+    assert refused.status_code == 422
+    assert 'value="next year"' in refused.text
+    assert "Period: found &#39;next year&#39;; expected a financial year such as 2018/19" in refused.text
+    made = fay.send("/journals", result=f"/v1{at}", period="2017/18")
+    assert made.status_code == 303
+    page = fay.get(made.headers["location"])
+    assert "4 lines; debits and credits are £1,000,000.02 each, so it balances." in words(page)
+    file = fay.get(f"{made.headers['location']}?as=csv")
+    assert file.text.startswith("journal_id,")
+    assert file.text.count("500000.01") == 4
+    assert fay.get(f"{made.headers['location']}?as=xlsx").status_code == 200
+
+
+def test_futures_and_draws_of_a_small_mix_say_what_they_find_and_leave_as_files(site):
+    path, key = "/v1/problems", {"Idempotency-Key": "pages-choice", "Authorization": f"Bearer {site.key('analyst')}"}
+    assert site.nobody().client.post(path, json=tomllib.loads(CHOICE), headers=key).status_code == 201
+    asked = [
+        site.analyst.send("/futures", problem="choice"),
+        site.analyst.send("/futures", problem="choice", ask="robust", disappoint="1"),
+        site.analyst.send("/futures", problem="choice", ask="cvar", worst="0.5", weight="1"),
+        site.analyst.send("/simulations", problem="overlap_pair", draws="20"),
+    ]
+    site.work()
+    shown = []
+    for each in asked:
+        done = site.analyst.get(each.headers["location"]).text
+        shown.append(site.analyst.get(re.search(r'href="(/(?:futures|simulations)/\w+)"', done)[1]))
+    said = [words(each) for each in shown]
+    assert "The planned mix loses most in the future “poor”: £70.00 against the best mix there." in said[0]
+    assert "It is the best in 1 of 2 futures." in said[0]
+    assert "<figure" in shown[0].text
+    assert (
+        "If the solution that matters most disappoints, this mix is still worth £95.79; as planned it is worth £105.26."
+        in said[1]
+    )
+    assert "in the worst 50% of them £90.00" in said[2]
+    assert "In 20 draws the mix is worth" in said[3]
+    for each in shown:
+        assert each.status_code == 200
+        file = site.analyst.get(str(each.url.path) + "?as=csv")
+        assert file.headers["content-type"].startswith("text/csv")
+        assert "What is not in this" in words(each)

@@ -25,6 +25,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 MOST_BYTES = 300_000
 PARTS = 4
 """In how many tests the pages are checked at one width."""
+RESULTS = "comparisons|party-chances|chances|simulations|designs|plans"
 WAIT = 15_000
 """Milliseconds after which a browser gives up."""
 
@@ -58,15 +59,18 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def compared(site):
-    """Contract options that were compared, and chances of parties and localities that were drawn."""
+    """Contract options that were compared, chances of parties and localities, a mix in doubt, designed terms, and a plan."""
     asked = [
         site.analyst.send("/comparisons", options="blmk-contract-options"),
         site.analyst.send("/party-chances", options="blmk-contract-options", draws="200"),
         site.analyst.send("/chances", scenario="blmk", draws="2000"),
+        site.analyst.send("/simulations", problem="overlap_pair", draws="50"),
+        site.analyst.send("/designs", scenario="blmk", family="shares", draws="1000"),
+        site.analyst.send("/plans", scenario="blmk", options="blmk-contract-options", problem="blmk"),
     ]
     site.work()
     pages = [site.analyst.get(each.headers["location"]).text for each in asked]
-    return [re.search(r'href="(/(?:comparisons|party-chances|chances)/\w+)"', page)[1] for page in pages]
+    return [re.search(rf'href="(/(?:{RESULTS})/\w+)"', page)[1] for page in pages]
 
 
 def entered(chromium, site, root, role="analyst", organisation="BLMK", **settings):
@@ -93,8 +97,20 @@ def addresses(site, compared):
     ]
     about += [f"/runs/{run}/charts/distances{tab}" for tab in ("", "/table", "/sources", "/download")]
     about += [f"{compared[0]}?show={show}" for show in ("payoff", "statement", "gap", "matters", "terms")]
+    about += [f"/allocations/{run}?show={show}" for show in ("places", "providers", "waterfall")]
+    about += [f"{compared[-1]}?show={show}" for show in ("left", "mix", "payoff")]
+    about += ["/plans", "/designs", "/simulations", "/settlements"]
     figure = f"/figures/{run}/place_distance/target_pence?where=year%3D2018%2F19&where=area_code%3DL-U35004&depth=3"
-    return [*plain.split(), *about, *compared[1:], figure, "/runs/0000000000000000", f"/runs/{run}/frames/allocation"]
+    position = "where=option%3Ddo-minimum&where=activity_case%3Dplan-plus-5&where=year%3D2018%2F19&where=role%3Dcommissioner&where=organisation_code%3D06P"
+    figure += f" /figures/{compared[0].rpartition('/')[2]}/position/position_pence?{position}&depth=3"
+    return [
+        *plain.split(),
+        *about,
+        *compared[1:],
+        *figure.split(),
+        "/runs/0000000000000000",
+        f"/runs/{run}/frames/allocation",
+    ]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -255,3 +271,27 @@ def test_the_way_in_without_a_session_is_a_page(chromium, root):
     page.goto(f"{root}/")
     page.click("text=Sign in with a key")
     page.wait_for_url(f"{root}/sign-in**")
+
+
+def test_plans_designs_and_mixes_in_doubt_have_a_finding_a_chart_and_a_table_with_files(site, compared):
+    simulation, design, plan = compared[-3:]
+    found = {
+        page: site.analyst.get(page) for page in (simulation, design, plan, f"{plan}?show=left", f"{plan}?show=mix")
+    }
+    for page, answer in found.items():
+        assert answer.status_code == 200, page
+        assert "<figure" in answer.text, page
+        assert "as=csv" in answer.text, page
+        assert "What is not in this" in answer.text or page.startswith("/plans"), page
+        assert "Status:" in answer.text, page
+        assert (
+            site.analyst.get(re.search(r'<img src="([^"]+)"', answer.text)[1].replace("&amp;", "&")).status_code == 200
+        )
+    assert re.search(r"In 50 draws the mix is worth .*£.+ to .*£.+ in 8 out of 10", found[simulation].text)
+    assert "of the next pound saved a locality keeps" in found[design].text
+    assert not re.search(r">L-U\d+<", found[design].text)
+    assert re.search(r"\d+ of \d+ bodies reach their control total in 2020/21", found[plan].text)
+    position = re.search(r'href="(/figures/[^"]+/plan_position/[^"]+)"', found[plan].text)[1].replace("&amp;", "&")
+    trace = site.analyst.get(position)
+    assert "doing nothing, the mix and the contracts added up" in trace.text
+    assert "printed cell" in site.analyst.get(position.replace("depth=3", "depth=8")).text

@@ -9,6 +9,7 @@ import pytest
 from api.charts.registry import all_charts
 from api.pages import answers
 from api.pages.routes import results
+from api.pages.routes.money import assumed_words
 from api.pages.tables import column_money
 from optimiser.links.assumed.kept import shipped_log
 from optimiser.links.assumed.words import log_table
@@ -92,7 +93,9 @@ def test_what_is_worked_out_beside_the_server_stands_in_tables_with_names(site, 
     assert "322 assumptions." in said
     assert "1 Accountable care body: base rate £1,107.40 per weighted person and year, tested from £941.29" in said
     assert "rules[ccg]" not in said
-    assert "rules[ccg]" in words(site.analyst.get(f"/assumptions/{site.run_id}?show=judgements"))
+    judged = words(site.analyst.get(f"/assumptions/{site.run_id}?show=judgements"))
+    assert "Floor per head, commissioning groups: not found" in judged
+    assert "rules[ccg]" not in judged
     assert "Organisation As now Must reach Bedford Hospital NHS Trust -2,154 0" in words(
         site.analyst.get(f"/runs/{site.run_id}/contracts")
     )
@@ -102,7 +105,7 @@ def test_what_is_worked_out_beside_the_server_stands_in_tables_with_names(site, 
 
 def test_a_column_of_money_has_one_unit():
     said = column_money(pl.Series([281_000_000, -67_300_000, 0]))
-    assert [said(each) for each in (281_000_000, -67_300_000, 0, -40_000)] == ["£2.81m", "-£0.67m", "£0.00m", "£0.00m"]
+    assert [said(each) for each in (281_000_000, -67_300_000, 0, -40_000)] == ["£2.81m", "-£0.67m", "£0", "£0.00m"]
     assert column_money(pl.Series([15_357_410_000_0, 1_000_000]))(1_000_000_0) == "£0.1m"
     assert column_money(pl.Series([99_000_000]))(12_300_00) == "£12.3k"
 
@@ -222,3 +225,26 @@ def test_two_runs_beside_each_other_show_the_one_figure_that_differs(site):
     said = words(ann.get(f"/runs/compare?run={site.run_id}&run={other}"))
     assert "1 of 38 figures of 2018/19 differs: Better Care Fund minimum, by £21.9m" in said
     assert "▲ £21.9m" in said
+
+
+def test_every_view_of_where_the_money_goes_is_there(site):
+    for show in ("localities", "places", "providers", "waterfall"):
+        answer = site.analyst.get(f"/allocations/{site.run_id}?show={show}")
+        assert answer.status_code == 200, show
+        assert re.search(r"£\d+\.\dm", answer.text), show
+
+
+def test_values_of_a_long_document_are_found_among_all_and_the_page_stays_light(site):
+    page = site.analyst.get("/problems/blmk")
+    assert len(page.content) < 120_000
+    assert "values, the first 400" in page.text
+    found = site.analyst.get("/problems/blmk?find=overlap")
+    assert "that contain “overlap”" in found.text
+    rows = re.findall(r'<th scope="row">(.*?)</td>', found.text, re.DOTALL)
+    assert rows
+    assert all("overlap" in row.lower() for row in rows)
+
+
+def test_a_judgement_is_said_with_what_it_is_of():
+    assert assumed_words("rules[ccg].floor_per_head", "Not found") == "Floor per head, commissioning groups: not found"
+    assert assumed_words("blocks[0].components[general_acute].weight[0]", None) == "Weight, general acute"

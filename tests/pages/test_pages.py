@@ -62,6 +62,15 @@ def test_an_error_is_a_page_with_the_type_and_code_of_the_problem(site):
     assert plain.json()["type"] == "urn:capitation:problem:not-found"
 
 
+def test_an_address_that_cannot_be_read_says_what_it_lacks_and_where_to_go(site):
+    answer = site.analyst.get("/plans/none")
+    assert answer.status_code == 422
+    assert "This address cannot be read" in answer.text
+    assert "an id of 16 to 64 digits and letters from a to f" in answer.text
+    assert "pattern" not in answer.text
+    assert "start again from Home" in answer.text
+
+
 def test_who_is_not_signed_in_is_shown_where_to_sign_in(site):
     answer = site.nobody().get("/")
     assert answer.status_code == 401

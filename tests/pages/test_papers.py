@@ -23,6 +23,10 @@ def test_a_run_leaves_as_paper_page_slides_and_workbook(site):
             assert site.run_id in pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
         if name == "workbook.xlsx":
             assert openpyxl.load_workbook(io.BytesIO(answer.content), read_only=True).sheetnames[0] == "Contents"
+    full = site.analyst.get(f"/runs/{site.run_id}/workbook.xlsx?sheets=all")
+    names = openpyxl.load_workbook(io.BytesIO(full.content), read_only=True).sheetnames
+    assert names[:3] == ["cover", "manifest", "data dictionary"]
+    assert f'href="/runs/{site.run_id}/workbook.xlsx?sheets=all"' in page
     assert site.analyst.get(f"/runs/{site.run_id}/paper.docx").status_code == 404
 
 

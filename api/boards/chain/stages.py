@@ -51,7 +51,8 @@ def show_years(run: Run) -> None:
     show(pl.DataFrame({"line": lines["title"], **columns}), "From the opening deficit to what is left, £ million")
     if "printed_do_nothing" in lines["line"]:
         console.print(
-            "The printed deficit is kept as printed: a changed assumption moves what is derived, and what is not explained by as much the other way.",
+            "The printed deficit is kept as printed: a changed assumption moves what is derived, and what is not explained by as much the other way. "
+            "Where the chain's document keeps what is not explained (not_explained_pounds), what is left moves with every assumption.",
             markup=False,
             soft_wrap=True,
         )

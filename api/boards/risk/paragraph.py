@@ -14,12 +14,14 @@ from capitation.chance.simulate import Request, SimulationWork
 from capitation.errors import InfeasibleError
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
+from capitation.sentences import small
 from contracts.options.document import ContractOptions
 from contracts.risk.design.family import TermFamily, read_family
 from contracts.risk.design.search import Designed
 from contracts.risk.design.study import design_family
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
+from optimiser.links.terms.finder import linear_terms
 
 DRAWS = 2_000
 """Draws of the parties: chances good to a percent."""
@@ -57,8 +59,8 @@ def risk_paragraph(  # what is simulated, and how closely
     sought, contract = read_family(pack.path(f"families/{family}.toml"))
     try:
         found, designed = design_family(
-            sought, contract, run, uncertainty, seed, VERIFIED, work, searched=SEARCHED
-        )  # fmt: skip
+            sought, contract, run, uncertainty, seed, VERIFIED, work, searched=SEARCHED, finder=linear_terms
+        )
         safe = safe_sentence(sought, found, designed)
     except InfeasibleError as error:
         safe = f"No terms of this kind make every locality safe: {error.message}."
@@ -126,13 +128,9 @@ def _terms(family: TermFamily, found: Designed) -> str:
     shares = {each.name for each in family.open_figures if each.unit.startswith("share")}
     about = {str(each.get("name")): str(each.get("about", "")) for each in family.contract.get("parameters", [])}
     return "; ".join(
-        f"{_lower(about.get(name) or name.replace('_', ' '))}: {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
+        f"{small(about.get(name) or name.replace('_', ' '))}: {f'{value:.1%}' if name in shares else f'{value:,.4g}'}"
         for name, value in found.figures.items()
     )
-
-
-def _lower(words: str) -> str:
-    return words[:1].lower() + words[1:]
 
 
 __all__ = ["current_paragraph", "kept_paragraph", "risk_paragraph", "safe_sentence", "shown_paragraph"]

@@ -14,6 +14,7 @@ from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from capitation.errors import UnknownNameError
 from capitation.pack.sources import DataPack
+from capitation.sentences import capital
 from contracts.options.document import ContractOptions
 from contracts.risk.parties import PARTY_ROLES, PartyModel, PartySimulation
 
@@ -113,7 +114,7 @@ def party_sentences(
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
             )
         said = "; ".join(words)
-        out.append(f"{option.title}. {said[:1].upper()}{said[1:]}." if words else f"{option.title}. Nothing moves.")
+        out.append(f"{option.title}. {capital(said)}." if words else f"{option.title}. Nothing moves.")
     return out
 
 
@@ -155,6 +156,7 @@ def party_summary(
         out.append(
             f"A {role}'s chance of missing its control total of {first} runs {'; '.join(said)}"
             f"{_because(layers.filter(pl.col('role') == role))}{none}."
+            f"{_most_moved(every_row.filter(pl.col('role') == role), document, named)}"
         )
     return out
 
@@ -167,6 +169,27 @@ def _ends(rows: pl.DataFrame, named: Mapping[str, str]) -> tuple[str, str]:
         for end in (ordered.row(0, named=True), ordered.row(-1, named=True))
     )
     return low, high
+
+
+def _most_moved(rows: pl.DataFrame, document: ContractOptions, named: Mapping[str, str]) -> str:
+    """The party whose chance the choice of option moves most, with the least and the greatest of it, where it moves one at all."""
+    titles = {option.id: option.title for option in document.options}
+    mine = rows.filter(pl.col("size_pence") > 0, pl.col("option").is_in(list(titles))).sort("miss", "option")
+    ends = mine.group_by("organisation_code", maintain_order=True).agg(
+        pl.col("miss").first().alias("least"), pl.col("option").first().alias("best"),
+        pl.col("miss").last().alias("most"), pl.col("option").last().alias("worst"),
+    )  # fmt: skip
+    moved = ends.filter(pl.col("most") - pl.col("least") >= 0.01).sort(
+        pl.col("most") - pl.col("least"), "organisation_code", descending=[True, False]
+    )
+    if moved.is_empty():
+        return ""
+    row = moved.row(0, named=True)
+    code = row["organisation_code"]
+    return (
+        f" The choice of option matters most to {named.get(code, code)}: {row['least']:.0%} under {titles[row['best']]}, "
+        f"{row['most']:.0%} under {titles[row['worst']]}."
+    )
 
 
 def _certain(rows: pl.DataFrame, option: str, role: str) -> str:

@@ -10,6 +10,7 @@ from api.charts.figure import ChartFigure, pounds
 from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
+from capitation.sentences import capital
 
 
 def draw(material: Material, choice: Choice) -> ChartFigure:
@@ -36,7 +37,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     party = chosen(choice.party, parties, "party", best.row(0)[0] if best.height else parties[0], material.source)
     lines = mine.filter(pl.col("subject_code") == party).sort("step")
     steps = [
-        Step(_capital(name), pence, number == 0)
+        Step(capital(name), pence, number == 0)
         for number, (name, pence) in enumerate(lines.select("name", "amount_pence").iter_rows())
         if pence or number == 0
     ]
@@ -52,10 +53,6 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     source = f"Source: {material.origin('position_bridge')}. Worked out from the contract option's terms; what is assumed is in its document."
     alt = f"Waterfall: {'; '.join(f'{s.label}: {amount(s.pence) if s.is_total else signed(s.pence)}' for s in steps)}."
     return figure_of("statement", (title, subtitle, source, alt), table, lambda sheet: waterfall(steps, sheet))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _choices(material: Material) -> dict[str, tuple[str, ...]]:

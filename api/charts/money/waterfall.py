@@ -23,14 +23,14 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     localities = _sums(local, "code", material)
     providers = _sums(frames["provider_allocation"].filter(pl.col("year") == year), "provider_code", material)
     total, paid = sum(p for _, p in streams), sum(p for _, p in providers)
-    held = _held(material, year)
-    rest = paid - total + sum(p for _, p in held)
+    kept_back = _held(material, year)
+    rest = paid - total + sum(p for _, p in kept_back)
     steps = [Step(name, pence) for name, pence in streams]
     steps.append(Step("Control total", total, True))
-    steps += [Step(f"Kept back: {name}", -pence) for name, pence in held]
+    steps += [Step(f"Kept back: {name}", -pence) for name, pence in kept_back]
     steps += [Step("Other", rest)] if rest else []
     steps.append(Step("Paid on to providers", paid, True))
-    parts = [("Stream", streams), ("Kept back", held), ("Locality", localities), ("Provider", providers)]
+    parts = [("Stream", streams), ("Kept back", kept_back), ("Locality", localities), ("Provider", providers)]
     table = pl.DataFrame(
         [
             pl.Series("Level", [level for level, rows in parts for _ in rows]),

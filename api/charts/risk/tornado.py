@@ -15,6 +15,7 @@ from api.charts.registry import Chart
 from api.charts.risk._parties import choices, option_of
 from api.charts.risk._ranges import Range, ranges
 from capitation.errors import UnknownNameError
+from capitation.sentences import capital
 
 _MOST = 12
 _FIGURES = {
@@ -99,7 +100,7 @@ def _words(figure: str, material: Material) -> str:
         text = f"{of[-1] if len(of) > 1 else rest[0]}: {rest[-1]}"
     else:
         text = f"{head}: {', '.join(of)}" if of else " ".join([head, *parts[1:]])
-    return text[:1].upper() + text[1:]
+    return capital(text)
 
 
 CHART = Chart(

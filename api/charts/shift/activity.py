@@ -12,6 +12,7 @@ from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, GREY, NAVY, ORANGE, Paper, figure_of, row_labels, upright
 from api.charts.material import Material
 from api.charts.registry import Chart
+from capitation.sentences import small
 
 _BARS = ("First year", "Growth", "If nothing is done", "The mix avoids", "Interaction", "With the mix")
 Setting = tuple[str, dict[str, int]]
@@ -53,7 +54,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     share = (cut[1]["With the mix"] - cut[1]["If nothing is done"]) / max(cut[1]["If nothing is done"], 1)
     who = "the mix" if with_mix else "the plan"
     if share < 0:
-        title = f"{year}: {who} takes most from {_small(cut[0])}, {-share:.1%} of what doing nothing would bring"
+        title = f"{year}: {who} takes most from {small(cut[0])}, {-share:.1%} of what doing nothing would bring"
     else:
         title = f"{year}: {who} takes activity from no setting"
     subtitle = f"Activity by setting from {first} to {year}, thousand units, each setting on a scale of its own"
@@ -83,10 +84,6 @@ def _avoided(material: Material, year: str) -> tuple[dict[str, float], dict[str,
     return dict(zip(points, sums.get_column("claimed"), strict=True)), dict(
         zip(points, sums.get_column("exact"), strict=True)
     )
-
-
-def _small(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _body(sheet: Paper, settings: list[Setting], words: dict[str, str]) -> Spec:

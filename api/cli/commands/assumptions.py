@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.boards.tables import console, notices, print_json, show
 from api.cli.options import DataOption, JsonOption, RunFolder
-from capitation.errors import SourceError
+from api.cli.outputs import JSON, check_outputs
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
@@ -53,6 +53,7 @@ def assumptions(
     as_json: JsonOption = False,
 ) -> None:
     """Every assumption in a plan with its owner, evidence, range and how far each end of the range moves each headline; the largest first."""
+    check_outputs([out], [], JSON)
     found = load_run(run)
     pack = DataPack(pack_folder(data))
     require_same_inputs(_of_scenario(found), pack)
@@ -62,9 +63,6 @@ def assumptions(
         log = _made(inputs, found, seconds, quiet=as_json)
         keep(log, run / FILE)
     if out is not None:
-        if out.suffix != ".json":
-            message = f"{out}: found the ending {out.suffix!r}; expected .json"
-            raise SourceError(message)
         keep(log, out, top or None)
     shown = log.assumptions[: top or None]
     if as_json:

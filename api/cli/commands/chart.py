@@ -11,7 +11,7 @@ import typer
 
 from api.boards.tables import console, notices, print_json
 from api.cli.options import DataOption, JsonOption
-from capitation.errors import SourceError
+from api.cli.outputs import check_outputs
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_whole
@@ -19,7 +19,7 @@ from capitation.records.whole_files import write_whole
 if TYPE_CHECKING:
     from api.charts import Charts
 
-_KINDS = (".svg", ".png", ".csv", ".json")
+_KINDS = frozenset({".svg", ".png", ".csv", ".json"})
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +56,7 @@ def chart(
     from api.charts import Choice, charts_of, png, svg
     from api.charts.folders import material_of
 
-    if out is not None and out.suffix.lower() not in _KINDS:
-        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected one of {', '.join(_KINDS)}")
+    check_outputs([out], [], _KINDS)
     pack = DataPack(pack_folder(data))
     material = material_of(run, pack)
     for folder in beside or ():

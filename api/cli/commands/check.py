@@ -9,7 +9,6 @@ from api.cli.options import DataOption, JsonOption
 from api.cli.pack_documents import document_faults
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
-from capitation.run.aims.checks import starts_that_differ
 from capitation.run.checks import check_pack
 from capitation.run.unread import assumed_index_notes, unread_faults, unread_notes
 from optimiser.links.stale import stale_problems
@@ -35,7 +34,6 @@ def check(
         *unread_notes(pack),
         *assumed_index_notes(pack),
         *stale_problems(pack),
-        *map(str, starts_that_differ(pack)),
     ]
     if as_json:
         print_json({"data": str(folder), "faults": [vars(f) for f in faults], "notes": notes})

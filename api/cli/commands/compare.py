@@ -10,10 +10,9 @@ import typer
 from api.boards.choice import show_choice
 from api.boards.options import opening_gap_sentence, show_differences, show_options, who_pays_by_role
 from api.boards.tables import print_json
-from api.charts.material import names_of
 from api.cli.options import CsvOption, DataOption, JsonOption, XlsxOption
 from api.cli.shipped import shipped
-from api.exports.run_files import write_run
+from api.workbooks.run_files import write_run
 from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
@@ -61,7 +60,7 @@ def compare(
     if case is not None:
         document = document.model_copy(update={"shown_case": case})
     done = evaluate_options(document, pack, folder=chosen.parent, only=tuple(option or ()), studied=True)
-    written = [] if out is None else write_run(done, out, names_of(done, pack) if xlsx else None, csv=csv, xlsx=xlsx)
+    written = [] if out is None else write_run(done, out, pack, csv=csv, xlsx=xlsx)
     if as_json:
         names = [
             "expected_gap",

@@ -9,8 +9,16 @@ import typer
 
 from api.boards.outcome import amount
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
-from api.cli.shipped import shipped
+from api.cli.options import (
+    GapOption,
+    JsonOption,
+    ProblemFile,
+    ResultsOption,
+    TimeOption,
+    UncertaintyOption,
+    number,
+)
+from api.cli.shipped import named
 from capitation.chance.document import read_uncertainty
 from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, without_futures
@@ -59,13 +67,15 @@ def cvar(
 
     Reason: ten options, each a choice of whoever weighs the futures.
     """
-    named = read_problem(problem)
-    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    written = read_problem(problem)
+    figures = (
+        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
+    )
     notes: tuple[str, ...] = ()
     if figures is not None:
-        futures = drawn_futures(named, figures, draws, seed)
-        named, notes = without_promises(named.model_copy(update={"futures": futures}))
-    document = without_futures(named, [name.strip() for name in without.split(",") if name.strip()])
+        futures = drawn_futures(written, figures, draws, seed)
+        written, notes = without_promises(written.model_copy(update={"futures": futures}))
+    document = without_futures(written, [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
     mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
     if out is not None:
@@ -79,7 +89,7 @@ def cvar(
     answer, titles = mix.found.answer, {s.id: s.name for s in document.solutions}
     unit = answer.matrix.unit
     console.print(
-        f"{document.title}: {answer.status} ({answer.meaning}). Averages {amount(mix.found.mean, unit)} over all futures and "
+        f"{document.title}: averages {amount(mix.found.mean, unit)} over all futures and "
         f"{amount(mix.found.cvar, unit)} over the worst {worst:.0%}",
         markup=False,
         soft_wrap=True,

@@ -16,11 +16,10 @@ from api.boards.questions import WholePlan, show_questions
 from api.boards.risk.paragraph import risk_paragraph, shown_paragraph
 from api.boards.run import show_run
 from api.boards.tables import console, notices, say
-from api.charts.material import names_of
 from api.cli.options import DataOption
 from api.exports.csv import export_csv
 from api.exports.mix_files import write_mix
-from api.exports.people_workbook import people_workbook
+from api.workbooks.people_workbook import workbook_of
 from capitation.chance.document import read_uncertainty
 from capitation.pack.layers import default_pack, pack_folder
 from capitation.pack.sources import DataPack
@@ -84,7 +83,7 @@ def demo(
         written = [
             save_run(plan.run, out),
             export_csv(tables, out),
-            people_workbook(plan.run, out / f"{plan.run.id}.xlsx", names_of(plan.run, pack)),
+            workbook_of(plan.run, out / f"{plan.run.id}.xlsx", pack),
         ]
     for note in [*plan.run.manifest.notes, *standing.says]:
         notices.print(f"note: {note}", markup=False)

@@ -13,10 +13,10 @@ from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.outputs import says_where
-from api.cli.shipped import shipped
+from api.cli.shipped import named, shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import SourceError, UnknownNameError
+from capitation.errors import ScenarioError, SourceError, UnknownNameError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_all_whole
@@ -24,6 +24,10 @@ from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import VERIFIED, design_family
+from optimiser.links.terms.finder import linear_terms
+
+FEWEST = 1_000
+"""Fresh draws by which an answer can be verified at all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,12 +56,15 @@ def design_command(
     If no terms in the family do, the message names the limit that prevents it and how far it would have to give.
     """
     pack = DataPack(pack_folder(data))
-    sought, contract = read_family(shipped(family, "families", data))
+    if draws < FEWEST:
+        message = f"draws: found {draws:,}; expected at least {FEWEST:,} fresh draws to verify the answer on"
+        raise ScenarioError(message)
+    sought, contract = read_family(named(family, "families", "family of terms", data))
     known = pack.names("scenarios")
     if sought.scenario not in known:
         raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
-    figures = read_uncertainty(shipped(name, "uncertainty", data))
+    figures = read_uncertainty(named(name, "uncertainty", "uncertainty document", data))
     if out is not None and out.is_file():
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
@@ -67,7 +74,7 @@ def design_command(
         progress.update(task, description="drawing")
         found, frames = design_family(
             sought, contract, run, figures, seed, draws, SimulationWork(threads, state=state),
-            lambda words: progress.update(task, description=words),
+            lambda words: progress.update(task, description=words), finder=linear_terms,
         )  # fmt: skip
     picture = {"trade-off.svg": trade_off_picture(sought, frames)}
     written = write_all_whole(files_of(frames, picture, out)) if out is not None else []
@@ -81,6 +88,7 @@ def design_command(
                 "layers": list(sought.layers),
                 "draws": draws,
                 "seed": seed,
+                "method": found.method,
                 "terms": dict(found.figures),
                 "incentive": found.incentive.value,
                 "incentive_error": found.incentive.error,
@@ -94,5 +102,6 @@ def design_command(
         show(frames[name_of], f"{sought.title}: {title.lower()}")
     for sentence in said:
         typer.echo(sentence)
+    typer.echo(f"Found by {found.method}, verified on {draws:,} fresh draws.")
     for path in written:
         typer.echo(f"written: {path}")

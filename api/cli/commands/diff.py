@@ -37,7 +37,8 @@ def diff(
     if out is not None:
         moved = found.moved
         write_whole(
-            out, lambda partial: moved.write_csv(partial) if out.suffix == ".csv" else moved.write_parquet(partial)
+            out,
+            lambda partial: moved.write_csv(partial) if out.suffix.lower() == ".csv" else moved.write_parquet(partial),
         )
     if as_json:
         print_json(

@@ -24,7 +24,10 @@ from api.cli.options import (
 )
 from api.exports.mix_files import write_mix
 from capitation.errors import CapitationError
+from capitation.pack.layers import pack_of
+from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_text
+from capitation.run.aims.checks import refuse_early_starts
 from optimiser.answers.optimise import optimise as best_mix
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole.closures import near_plans
@@ -66,6 +69,8 @@ def optimise(
     document, began = read_problem(problem), time.perf_counter()
     for said in stale_problem(problem):
         notices.print(f"note: {said}", markup=False)
+    if (folder := pack_of(problem)) is not None:
+        refuse_early_starts(document.solutions, DataPack(folder), min(document.years, default=None))
     gap = float(document.gap) if gap is None else gap
     if write_lp is not None:
         as_text = mps_text if write_lp.suffix.lower() == ".mps" else lp_text

@@ -11,7 +11,7 @@ from api.boards.chain.stages import show_chain, show_mix_lines, show_plan_positi
 from api.boards.tables import notices, print_json
 from api.cli.options import DataOption, JsonOption
 from api.cli.shipped import pack_for, shipped
-from api.exports.run_files import write_run
+from api.workbooks.run_files import write_run
 from capitation.money.pence import decimal_text
 from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate

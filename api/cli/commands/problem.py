@@ -1,4 +1,4 @@
-"""`capitation problem`: start a problem document, or regenerate one from its policy and run."""
+"""`capitation problem`: start a problem document, regenerate one from its policy and run, or put a contract into one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.boards.tables import console
+from api.cli.deals.payment_terms import payment_terms_command
 from api.cli.templates.begin import NAME, begin
 from api.cli.templates.documents import PROBLEM
 from capitation.errors import CapitationError
@@ -18,9 +19,13 @@ from optimiser.links.from_run import problem_from_run, written_problem
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Start a problem document, or regenerate one from its policy.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Start a problem document, regenerate one from its policy, or put a contract into one.",
+        no_args_is_help=True,
+    )
     group.command("new")(new)
     group.command("write")(write)
+    group.command("terms")(payment_terms_command)
     app.add_typer(group, name="problem")
 
 

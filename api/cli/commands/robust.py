@@ -19,7 +19,7 @@ from api.cli.options import (
     UncertaintyOption,
     number,
 )
-from api.cli.shipped import shipped
+from api.cli.shipped import named
 from capitation.chance.document import read_uncertainty
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
@@ -53,7 +53,9 @@ def robust(
     Reason: nine options, each a choice of whoever searches.
     """
     document = read_problem(problem)
-    figures = None if uncertainty is None else read_uncertainty(shipped(uncertainty, "uncertainty"))
+    figures = (
+        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
+    )
     gap = float(document.gap) if gap is None else gap
     found = robust_mix(
         document,
@@ -98,8 +100,8 @@ def robust(
     show(pl.DataFrame(rows), "The mix")
     if found.losses.height:
         titles = {s.id: s.name for s in document.solutions}
-        named = found.losses.with_columns(pl.col("solution").replace(titles)).filter(pl.col("loss") > 0)
-        show(named, f"What is lost if one solution disappoints, {unit}")
+        lost = found.losses.with_columns(pl.col("solution").replace(titles)).filter(pl.col("loss") > 0)
+        show(lost, f"What is lost if one solution disappoints, {unit}")
     else:
         console.print("  no solution states a low end of its effects or savings, so none can disappoint", markup=False)
     if overlap_note(answer):

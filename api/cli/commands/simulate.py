@@ -20,15 +20,15 @@ from api.charts.material import names_of
 from api.cli.commands.plan import mix_of_problem
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.outputs import says_where
-from api.cli.shipped import shipped
+from api.cli.shipped import named, shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
 from capitation.chance.distances import distance_chances
 from capitation.chance.document import LAYERS, Uncertainty, read_uncertainty
 from capitation.chance.model import ChanceModel, model
-from capitation.chance.scores.draws import Method
+from capitation.chance.scores.draws import Method, source
 from capitation.chance.simulate import Request, Simulation, SimulationWork, simulate
-from capitation.errors import Faults, SourceError, UnknownNameError
+from capitation.errors import Faults, ScenarioError, SourceError, UnknownNameError
 from capitation.pack.layers import files_of as pack_files
 from capitation.pack.layers import layers as pack_layers
 from capitation.pack.layers import pack_folder
@@ -160,6 +160,8 @@ def simulate_command(
         message = f"{out}: found a file; expected a folder for the results"
         raise SourceError(message)
     _check_doors(subject, problem, keep)
+    of = _party_draws(draws, party_draws, method)
+    _check_draws({"--draws": draws} | ({} if party_draws is None else {"--party-draws": of}), request)
     scheduler = scheduler_of_environment()
     own = None if state is None else state.with_name(f"{state.name}.parties")
     with says_where(state, own), crew(scheduler) as workers, Progress(console=notices, transient=True) as progress:
@@ -168,7 +170,7 @@ def simulate_command(
         outcome = None
         if problem is not None:
             progress.update(task, description="looking for the mix")
-            of_problem = shipped(problem, "problems", data)
+            of_problem = named(problem, "problems", "problem", data)
             standing = on_run(read_problem(of_problem), of_problem, run, pack)
             outcome = mix_of_problem(standing.problem, of_problem)
         asked = Asked(subject, pack, run, figures, chosen, outcome)
@@ -182,8 +184,6 @@ def simulate_command(
         frames = _locality_frames(found, run, figures)
         parties = None
         if subject.options is not None:
-            most = draws if method == "sobol" else min(draws, PARTY_DRAWS)
-            of = most if party_draws is None else party_draws
             progress.update(task, description="settling", total=of, completed=0)
 
             def settled(done: int, total: int) -> None:
@@ -213,6 +213,27 @@ def _check_doors(subject: Subject, problem: Path | None, keep: Path | None) -> N
     faults.raise_if_any(SourceError, "simulate: this cannot be drawn")
 
 
+def _party_draws(draws: int, asked: int | None, method: Method) -> int:
+    """Draws of parties; Sobol points cannot be cut short."""
+    if asked is not None:
+        return asked
+    return draws if method == "sobol" else min(draws, PARTY_DRAWS)
+
+
+def _check_draws(wanted: Mapping[str, int], request: Request) -> None:
+    """Refuse draws that cannot be before anything is worked out."""
+    faults = Faults()
+    for name, draws in wanted.items():
+        try:
+            source(request.method, request.seed, draws, ())
+        except ScenarioError as error:
+            found, _, expected = error.message.partition("; expected ")
+            if not found.startswith("draws"):  # which is not of these draws alone
+                raise
+            faults.add(name, found.partition("found ")[2], expected)
+    faults.raise_if_any(ScenarioError, "simulate: this cannot be drawn")
+
+
 def _localities(asked: Asked, year: FinancialYear, *, is_chance_alone: bool) -> ChanceModel:
     """The localities of a year; with a mix, what it is to save as well."""
     book = book_of(asked.run, year)
@@ -235,6 +256,10 @@ def _subject(given: Path, data: Path | None) -> Subject:
         return Subject(scenario, options, found.parent if found is not None else None)
     chosen = shipped(given, "options", data)
     if not chosen.is_file():
+        if not given.suffix:
+            rooms = (f"{room}/*.toml" for room in ("scenarios", "options"))
+            names = sorted({Path(name).stem for room in rooms for name in pack_files(pack_layers(folder), room)})
+            raise UnknownNameError("scenario or options", str(given), names)
         return Subject(read_scenario(document), None, None)  # which says that there is no such file
     options = read_options(chosen)
     scenarios = pack_files(pack_layers(folder), "scenarios/*.toml")
@@ -350,4 +375,8 @@ def _in_percent(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _uncertainty(given: Path | None, document: Scenario, pack: DataPack) -> Path:
-    return pack.path(f"uncertainty/{document.id}.toml") if given is None else shipped(given, "uncertainty", pack.root)
+    return (
+        pack.path(f"uncertainty/{document.id}.toml")
+        if given is None
+        else named(given, "uncertainty", "uncertainty document", pack.root)
+    )

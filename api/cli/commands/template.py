@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from api.boards.tables import notices
 from api.cli.options import DataOption
-from capitation.errors import SourceError
+from api.cli.outputs import WORKBOOK, check_outputs
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 
@@ -42,8 +43,7 @@ def write(
     from api.forms.kinds import TEMPLATES
     from api.forms.sheet import write_template
 
-    if out.suffix.lower() != ".xlsx":
-        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    check_outputs([out], [], WORKBOOK)
     found = TEMPLATES[kind.value]
     rows = [] if empty else found.first(DataPack(pack_folder(data)))
     typer.echo(f"written: {write_template(found, rows, out)}")
@@ -59,7 +59,10 @@ def read(
     """Read a completed template; if it has faults, only FILE-faults.xlsx is written, with each fault beside its cell."""
     from api.forms.filled import read_template
 
-    made = read_template(filled, out, DataPack(pack_folder(data)))
+    notes: list[str] = []
+    made = read_template(filled, out, DataPack(pack_folder(data)), is_own_pack=data is not None, notes=notes)
+    for note in notes:
+        notices.print(f"note: {note}", markup=False, soft_wrap=True)
     for path in made:
         typer.echo(f"written: {path}")
     if not made:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.options import DataOption
-from capitation.errors import SourceError
+from api.cli.outputs import WORKBOOK, check_outputs
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.run.run import load_run
@@ -28,18 +28,16 @@ def workbook(
     data: DataOption = None,
 ) -> None:
     """Write a run as a workbook: the summary first, names beside codes, ready to print; `--all` writes every table."""
-    from api.charts.material import names_of
-    from api.exports.people_workbook import people_workbook
     from api.exports.workbook import export_xlsx
+    from api.workbooks.people_workbook import workbook_of
     from contracts.options.evaluate import SCHEMAS as OF_OPTIONS
     from contracts.options.study import STUDY
     from optimiser.links.plan import SCHEMAS
 
-    if out.suffix.lower() != ".xlsx":
-        raise SourceError(f"{out}: found the ending {out.suffix or 'none'!r}; expected .xlsx")
+    check_outputs([out], [], WORKBOOK)
     found = load_run(run)
     if everything:
         export_xlsx(found, out, {**OF_OPTIONS, **STUDY, **SCHEMAS})
     else:
-        people_workbook(found, out, names_of(found, DataPack(pack_folder(data))))
+        workbook_of(found, out, DataPack(pack_folder(data)), run)
     typer.echo(f"written: {out}")

@@ -47,7 +47,7 @@ def payoff_command(
     check_outputs([out], [document, rows])
     check_outputs([svg], [document, rows, out], frozenset({".svg"}))
     agreed = read_contract(document)
-    given = _rows(agreed, rows)
+    given = first_figures(agreed, rows)
     varied = vary or default_input(agreed, given[0])
     heading = agreed.input_map()[varied].heading if varied in agreed.input_map() else varied
     middle = as_number(given[0].get(heading))
@@ -64,7 +64,7 @@ def payoff_command(
         picture = drawn(curve_figure(curve, agreed))
         files[svg] = lambda partial: partial.write_text(picture, encoding="utf-8")
     if out is not None:
-        kind = out.suffix
+        kind = out.suffix.lower()
         files[out] = lambda partial: (
             curve.table.write_csv(partial) if kind == ".csv" else curve.table.write_parquet(partial, compression="zstd")
         )
@@ -99,7 +99,12 @@ def payoff_command(
             typer.echo(f"written: {path}")
 
 
-def _rows(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
+def first_figures(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
+    """The rows that a contract is tried on: those of a file, or its first worked case.
+
+    Raises:
+        ContractError: the file has no row, or there is none and no worked case either.
+    """
     if rows is not None:
         read = read_table(rows).frame
         if read.is_empty():
@@ -112,4 +117,4 @@ def _rows(agreed: Contract, rows: Path | None) -> Sequence[dict[str, Any]]:
     return [dict(row) for row in agreed.cases[0].rows]
 
 
-__all__ = ["payoff_command"]
+__all__ = ["first_figures", "payoff_command"]

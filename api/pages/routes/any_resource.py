@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import ask, may, new_once, service_of
+from api.pages.asking import ask
 from api.pages.rendering import page, page_address
-from api.pages.seen import approved_words
 from api.pages.tables import ENDINGS, PageTable, heading
 from api.service.security.access import RESOURCES
+from capitation.sentences import capital
 
 _ROWS = 200
 _MEDIA = {"csv": "text/csv"}
@@ -38,7 +38,7 @@ def resource(request: Request) -> Response:
         query["limit"] = str(_ROWS if asked != "xlsx" else 100_000)
     content = ask(request, path, query).content
     words = " ".join(request.url.path.strip("/").replace("_", " ").replace("-", " ").split("/"))
-    title = words[:1].upper() + words[1:]
+    title = capital(words)
     table, following = _table(content, title), _following(request, content)
     if table is not None and asked in ENDINGS:
         return table.download(asked)
@@ -61,22 +61,7 @@ def resource(request: Request) -> Response:
         following=following,
         href=path,
         query=kept,
-        **_decided(request),
     )
-
-
-def _decided(request: Request) -> dict[str, Any]:
-    """For a settlement, whether it is approved, and what the caller may decide of it."""
-    parts = request.url.path.strip("/").split("/")
-    if parts[0] != "settlements" or len(parts) != 2:
-        return {"what": ""}
-    service = service_of(request)
-    approval = service.store.approval_of("settlement", parts[1])
-    return {
-        "what": "settlement", "approval": approval, "result": f"/v1/settlements/{parts[1]}", "once": new_once(), "years": (),
-        "can_approve": approval is None and may(request, "POST", "/v1/approvals"), "can_post": may(request, "POST", "/v1/journals"),
-        "status": approved_words(service, "settlement", parts[1], "draft, not approved"),
-    }  # fmt: skip
 
 
 def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any JSON
@@ -92,6 +77,8 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
     ]
     frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
     wanted = [n for n in frame.columns if n not in {"href", "events"}]
+    if "kind" in frame.columns and frame.schema["kind"] == pl.String:
+        frame = frame.with_columns(pl.col("kind").str.replace_all("_", " "))
     links: dict[str, Any] = {}
     if "href" in frame.columns and wanted:
         links[wanted[0]] = lambda row: page_address(str(row["href"]))

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.boards.run import localities
+from api.exports.localities import localities
 from api.pages.asking import service_of
 from api.pages.rendering import page
 from api.pages.seen import SeenRun, run_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 from starlette.requests import Request
@@ -14,8 +15,9 @@ from api.charts.material import Material
 from api.pages.drawn import Gallery, Picture, Select, choice_of, gallery_of
 from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import SeenResult, result_of
-from api.pages.tables import PageTable, heading
+from api.pages.tables import PageTable, figure_link, heading
 from capitation.money.pence import board_text
+from capitation.sentences import capital, small
 
 VIEWS = {
     "payoff": "Who pays when activity moves",
@@ -46,8 +48,15 @@ def comparison(request: Request) -> Response:
     )
     scenario = found.scenario
     links = [(f"/options/{found.asked.get('options', '')}", "Change the options, their contracts and costs")]
+    lead = best_words(positions, material, choice)
+    if show == "gap":
+        lead = gap_words(
+            found.tables["expected_gap"] if "expected_gap" in found.tables else pl.DataFrame(), material, choice
+        )
+    elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
+        lead = f"{drawn.title}."
     return Finding(
-        "Contract options side by side", best_words(positions, material, choice), found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        "Contract options side by side", lead, found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
         starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
@@ -111,7 +120,14 @@ def _positions(found: SeenResult, material: Material, choice: Choice) -> PageTab
     ).sort("role", "organisation")
     heads = {"organisation": "Organisation", "role": "As", **{f"{o}_pence": material.name(o) for o in options}}
     says = f"What each organisation is left with, {choice.year}, {case_words(str(choice.case), material).lower()}"
-    return PageTable(says, wide.drop(options), heads, short=frozenset(f"{o}_pence" for o in options), name=name)
+    key = {
+        "activity_case": str(choice.case),
+        "year": str(choice.year),
+        "role": "{role}",
+        "organisation_code": "{organisation_code}",
+    }
+    links = {f"{o}_pence": figure_link(found.id, "position", "position_pence", option=o, **key) for o in options}
+    return PageTable(says, wide.drop(options), heads, links, frozenset(f"{o}_pence" for o in options), name)
 
 
 def _of_picture(drawn: Picture | None, found: SeenResult, show: str) -> PageTable | None:
@@ -126,17 +142,42 @@ def _gap(found: SeenResult, material: Material, choice: Choice) -> PageTable:
     rows = found.tables["expected_gap"]
     option = choice.option or material.facts.get("base", "")
     kept = rows.filter((pl.col("year") == choice.year) & (pl.col("option") == option)) if rows.height else rows
-    heads = {"organisation": "Provider", "option": "Option", "commissioner_cost_pence": "Cost the commissioner expects",
+    heads = {"organisation": "Provider", "commissioner_cost_pence": "Cost the commissioner expects",
              "provider_cost_pence": "Cost the provider expects", "cost_gap_pence": "Gap", "provider_shortfall_pence": "Shortfall of the provider"}  # fmt: skip
-    return _named(
-        kept, material, f"What each party expects, {choice.year}", heads, f"expected-{found.id}", "provider_code"
+    key = {"option": option, "year": str(choice.year), "provider_code": "{provider_code}"}
+    links = {n: figure_link(found.id, "expected_gap", n, **key) for n in heads if n.endswith("_pence")}
+    says = f"What each party expects, {choice.year}, under {material.short(option)}"
+    table = _named(kept, material, says, heads, f"expected-{found.id}", "provider_code")
+    return replace(table, links=links)
+
+
+def gap_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
+    """By how much the cost that providers expect is above what commissioners expect, and where most."""
+    option = choice.option or material.facts.get("base", "")
+    rows = rows.filter((pl.col("year") == choice.year) & (pl.col("option") == option)) if rows.height else rows
+    if rows.is_empty():
+        return "Nothing is said of what each party expects."
+    gap, most = int(rows["cost_gap_pence"].sum()), rows.sort("cost_gap_pence").row(-1, named=True)
+    side = "more" if gap >= 0 else "less"
+    widest = f"; the widest gap is at {material.name(most['provider_code'])}, {board_text(most['cost_gap_pence'])}" if most["cost_gap_pence"] > 0 else ""  # fmt: skip
+    short = int(rows.filter(pl.col("provider_shortfall_pence") > 0)["provider_shortfall_pence"].sum())
+    return (
+        f"In {choice.year} providers expect the care to cost {board_text(abs(gap))} {side} than commissioners do, under {material.short(option)}{widest}. "
+        f"{board_text(short)} of what providers expect to spend is not in their price."
     )
 
 
 def _terms(found: SeenResult, material: Material, _choice: Choice) -> PageTable:
     heads = {"group": "Providers", "option": "Option", "contract_title": "Contract", "pays": "What is paid"}
     rows = found.tables["option_terms"]
-    rows = rows.with_columns(pl.col("group").str.replace_all("-", " ")) if rows.height else rows
+    rows = (
+        rows.with_columns(
+            pl.col("group").str.replace_all("-", " ").str.to_titlecase().str.slice(0, 1)
+            + pl.col("group").str.replace_all("-", " ").str.slice(1)
+        )
+        if rows.height
+        else rows
+    )
     table = _named(rows, material, "Terms in which the options differ", heads, f"terms-{found.id}", "")
     links = {"contract_title": lambda row: f"/contracts/{row['contract']}"}
     return PageTable(table.caption, table.frame, table.headings, links, name=table.name)
@@ -174,7 +215,7 @@ def best_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
             best = max(sums, key=lambda each: sums[each])
             said.append(f"{role}s are left with most under {material.short(best)} ({board_text(sums[best])})")
     words = "; ".join(said) or "nothing is to be compared"
-    return f"{words[0].upper()}{words[1:]}, in {choice.year} with {case_words(str(choice.case), material).lower()}."
+    return f"{capital(words)}, in {choice.year} with {case_words(str(choice.case), material).lower()}."
 
 
 def _sentences(found: SeenResult, material: Material) -> list[str]:
@@ -205,7 +246,7 @@ def _set_aside(found: SeenResult, material: Material) -> list[str]:
     for row in rows.iter_rows(named=True):
         head, mark, line = str(row["subject"]).partition("planned spend on ")
         subject = f"planned spend on {material.name(line).lower()}" if mark and not head else str(row["subject"])
-        said.append(f"{subject[:1].upper()}{subject[1:]}: {row['reason'][:1].lower()}{row['reason'][1:]}")
+        said.append(f"{capital(subject)}: {small(row['reason'])}")
     return said
 
 

@@ -14,6 +14,7 @@ from api.pages.rendering import moved_to, page
 from api.pages.terms.form import clauses, faults_by_path, figures, origins, paths_of, read
 from api.pages.terms.redrawn import redrawn
 from capitation.errors import CapitationError, Fault
+from capitation.sentences import small
 from contracts.document.contract import parse_contract
 from contracts.terms import all_terms
 
@@ -92,7 +93,7 @@ def _lead(faults: list[tuple[str, str]], title: str, given: bool) -> str:
         return f"{len(faults)} {'things are' if len(faults) > 1 else 'thing is'} wrong; nothing was changed, and what you typed is kept."
     if given:
         return (
-            f"As typed: {title[:1].lower()}{title[1:]}. Nothing is kept until you keep it."
+            f"As typed: {small(title)}. Nothing is kept until you keep it."
             if title
             else "Nothing is kept until you keep it."
         )

@@ -20,7 +20,6 @@ from api.service.security.visibility import sees_everything
 from capitation.errors import CapitationError
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
-from capitation.run.aims.checks import starts_that_differ
 from capitation.run.checks import check_pack
 from capitation.run.unread import assumed_index_notes, unread_faults, unread_notes
 from optimiser.links.stale import stale_problems
@@ -90,7 +89,6 @@ def _work(worked: WorkedChecks, pack: DataPack) -> None:
             *unread_notes(pack),
             *assumed_index_notes(pack),
             *stale_problems(pack),
-            *map(str, starts_that_differ(pack)),
         ]
         worked.rows += [{"result": "to know", "where": "", "says": note} for note in notes]
     except CapitationError as error:

@@ -26,7 +26,11 @@ RUNS = {
         ("comparisons", "options", "Compare its options"),
         ("party-chances", "options", "Work out how likely each party is to miss its total"),
     ),
-    "problems": (("optimisations", "problem", "Find the best mix"),),
+    "problems": (
+        ("optimisations", "problem", "Find the best mix"),
+        ("simulations", "problem", "Draw its effects and delivery"),
+        ("futures", "problem", "Play its futures"),
+    ),
 }
 """What can be started from a document: the address, the name of the document in the request, and words."""
 
@@ -43,6 +47,10 @@ ABOUT = {
 _LABELS = {"option": "Short name", "option_title": "Title", "groups": "Providers", "option_reason": "Why", "option_owner": "Who answers for it",
            "reason": "Why", "owner": "Who answers for it", "path": "Value", "like": "As which option"}  # fmt: skip
 """What fields of the forms are called."""
+
+
+_MOST = 400
+"""Values of a document that a page shows; those that contain a word are found among all of them."""
 
 
 def listed(request: Request) -> Response:
@@ -76,6 +84,10 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
     fields = list(fields_of(content))
     path = typed.get("path") or request.query_params.get("path", "")
     chosen = next((each for each in fields if each.path == path), None)
+    find = request.query_params.get("find", "").strip()[:100]
+    example = fields[0].path if fields else ""
+    if find:
+        fields = [each for each in fields if find.lower() in f"{each.words} {each.path} {each.value}".lower()]
     lead = str(content.get("about", "")).split(". ")[0].rstrip(".")
     is_options = plural == "options"
     contracts = ask(request, "/v1/contracts", {"limit": "1000"}).content["items"] if is_options else ()
@@ -88,7 +100,7 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
     results = _results(request, plural, name)
     return page(
         "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
-        plural=plural, name=name, fields=fields, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
+        plural=plural, name=name, fields=fields, find=find, most=_MOST, example=example, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
         may_change=may(request, "PUT", f"/v1/{plural}/{name}"), once=new_once(), typed=typed, faults=faults, chosen=chosen, kind=DOCUMENT_KINDS[plural].kind,
         first_year=max((str(each["since"]) for each in content.get("options", ()) if each.get("since")), default="") if is_options else "", contracts=contracts, options=content.get("options", ()) if is_options else (), groups=content.get("groups", ()) if is_options else (),
         results=results, by_path={field: said for field, said in faults if field},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -11,15 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.charts.material import SERVICES
-from api.pages.asking import ask
+from api.pages.asking import ask, service_of
+from api.pages.drawn import gallery_of, gallery_of_run
+from api.pages.outcomes import result_of
 from api.pages.rendering import page
-from api.pages.seen import run_of
+from api.pages.seen import Fact, run_of
 from api.pages.tables import heading
+from api.service.kinds import KINDS
+from api.service.views.traced import KINDS_TRACED
 from capitation.money.pence import pounds_text
 
 _LABEL = re.compile(r"([a-z_]+)\.([a-z_]+)(?: (.+))?")
-_KEY = re.compile(r"\b[a-z_]+=")
+_CASE, _CONTRACT = "activity_case", "contract "
+_NUMBERED = {"term_number": "clause", "step": "step"}
 _LEVELS = 3
 
 
@@ -44,8 +49,8 @@ def figure(request: Request) -> Response:
     where = request.query_params.getlist("where")
     path = f"/v1/figures/{given['run']}/{given['table']}/{given['column']}"
     tree = ask(request, path, {"where": where, "depth": depth}).content
-    seen = run_of(request, given["run"])
-    top = _node(tree, seen.id)
+    facts, names = _result(request, given["run"])
+    top = _node(tree, given["run"], names)
     deeper = (
         ""
         if not depth.isdigit() or int(depth) >= 12
@@ -58,27 +63,47 @@ def figure(request: Request) -> Response:
         title="Why this much?",
         lead=lead,
         top=top,
-        seen=seen,
+        facts=facts,
         deeper=deeper,
         href=f"{path}?{urlencode({'where': where}, doseq=True)}",
     )
 
 
-def _node(tree: dict[str, Any], run: str) -> ShownFigure:
+def _result(request: Request, result: str) -> tuple[list[Fact], Callable[[str], str]]:
+    """What the result of a figure rests on, and the names of the codes in it."""
+    store = service_of(request).store
+    if store.result("run", result) is not None:
+        seen = run_of(request, result)
+        return seen.facts, gallery_of_run(request, seen).charts.material.name
+    kind = next(kind for kind in KINDS_TRACED if store.result(kind, result) is not None)
+    found = result_of(request, KINDS[kind].address, result)
+    return found.facts, gallery_of(request, found).charts.material.name
+
+
+def _spoken(part: str, name: Callable[[str], str]) -> str:
+    """A part of a figure's key in words: "term_number=2" is "clause 2", and a code its name."""
+    key, _, value = part.partition("=")
+    if key in _NUMBERED:
+        return f"{_NUMBERED[key]} {value}"
+    return (
+        {"plan": "activity as planned", "mix": "with the mix"}.get(value, name(value)) if key == _CASE else name(value)
+    )
+
+
+def _node(tree: dict[str, Any], run: str, name: Callable[[str], str]) -> ShownFigure:
     label = str(tree["label"])
     href, title = "", str(tree.get("title") or label)
     found = _LABEL.fullmatch(label)
     if found and tree["kind"] == "figure":
         where = [each for each in (found[3] or "").split(", ") if each]
         href = f"/figures/{run}/{found[1]}/{found[2]}?{urlencode({'where': where, 'depth': _LEVELS}, doseq=True)}"
-        spoken = _LABEL.match(title)
-        rest = _KEY.sub("", title[title.index(" ") :].strip()) if " " in title else ""
-        rest = ", ".join(SERVICES.get(part, part) for part in rest.split(", "))
-        if spoken:
-            title = (
-                f"{heading(found[2]).replace(' (£)', '')} ({heading(found[1]).lower()}){', ' + rest if rest else ''}"
-            )
-    parts = tuple(_node(each, run) for each in tree.get("parts", ()))
+        column, table = heading(found[2]).removesuffix(" (£)"), heading(found[1])
+        of = "" if table.lower() == column.lower() else f" ({table.lower()})"
+        rest = ", ".join(_spoken(each, name) for each in where if not each.startswith("contract="))
+        title = f"{column}{of}{', ' + rest if rest else ''}"
+    elif label.startswith(_CONTRACT):
+        href, title = f"/contracts/{label.removeprefix(_CONTRACT)}", "Clause of the contract"
+    parts = tuple(_node(each, run, name) for each in tree.get("parts", ()))
     return ShownFigure(
         title,
         _value(tree),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from urllib.parse import urlencode
 
 import polars as pl
 from starlette.requests import Request
@@ -14,9 +14,10 @@ from starlette.routing import Route
 
 from api.boards.chain.stages import organisation_table
 from api.boards.questions import WholePlan, what_is_left, who_is_furthest
-from api.boards.run import localities, place_table, provider_table
+from api.boards.run import place_table, provider_table
 from api.charts.choice import Choice
 from api.charts.material import SERVICES
+from api.exports.localities import localities
 from api.pages.answers import money, worked_out
 from api.pages.asking import service_of
 from api.pages.drawn import gallery_of, gallery_of_run
@@ -24,13 +25,17 @@ from api.pages.findings import Finding, view_tabs, years_select
 from api.pages.outcomes import newest_of
 from api.pages.rendering import moved_to
 from api.pages.seen import SeenRun, run_of
-from api.pages.tables import Link, PageTable, heading
+from api.pages.tables import Link, PageTable, figure_link, headed, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
+from capitation.sentences import capital, small
 
 _ASSUMED = {"rank": "Rank", "about": "What is assumed, and what it rests on", "value": "Value", "unit": "Unit", "low": "Low", "high": "High", "quality": "Evidence",
-            "impact": "Effect", "owner": "Owner", "place": "Where it stands"}  # fmt: skip
+            "impact": "Effect", "owner": "Owner"}  # fmt: skip
 """Columns of the log of assumptions."""
+
+_INDEX, _NAMED = re.compile(r"\[[^\]]*\]"), re.compile(r"\[([a-z][^\]]*)\]")
+"""What stands in brackets in the place of a judgement, and what of it is a name."""
 
 _MAPS = {"order": "By distance", "tiles": "By place"}
 _SHIFTS = {"money": "Money", "organisations": "By organisation", "activity": "Activity"}
@@ -39,16 +44,6 @@ _LOGGED = {"rank": "Rank", "assumed": "What is assumed", "tested": "Value and ra
            "low_pence": "At its low end", "base_pence": "As assumed", "high_pence": "At its high end"}  # fmt: skip
 _OF_MIX = {"mix", "left"}
 """Lines of a chain with a mix in it that the run itself has not."""
-
-
-def figure(run: str, table: str, column: str, **key: str) -> Link:
-    """Where a cell leads: to the figure of a table at a key; `{name}` in the key stands for a column of the row."""
-
-    def link(row: object) -> str:
-        where = [f"{name}={value.format(**row)}" for name, value in key.items()]  # type: ignore[arg-type]  # a row is a mapping
-        return f"/figures/{run}/{table}/{column}?{urlencode({'where': where, 'depth': 3}, doseq=True)}"
-
-    return link
 
 
 def allocation(request: Request, seen: SeenRun) -> Response:
@@ -83,9 +78,9 @@ def _localities(seen: SeenRun, year: str) -> PageTable:
         "distance": "Distance from target",
     }
     links = {
-        "total_pence": figure(seen.id, "place_distance", "allocation_pence", year=year, area_code="{area_code}"),
-        "target_pence": figure(seen.id, "place_distance", "target_pence", year=year, area_code="{area_code}"),
-        "distance": figure(seen.id, "place_distance", "closing_dft_share", year=year, area_code="{area_code}"),
+        "total_pence": figure_link(seen.id, "place_distance", "allocation_pence", year=year, area_code="{area_code}"),
+        "target_pence": figure_link(seen.id, "place_distance", "target_pence", year=year, area_code="{area_code}"),
+        "distance": figure_link(seen.id, "place_distance", "closing_dft_share", year=year, area_code="{area_code}"),
     }
     return PageTable(
         f"Money of localities, {year}",
@@ -102,8 +97,8 @@ def _places(seen: SeenRun, year: str) -> PageTable:
     return PageTable(
         f"Money of places by stream, {year}",
         rows,
-        {n: heading(n).replace(" (£)", "") for n in rows.columns},
-        short=frozenset(rows.columns),
+        {n: SERVICES.get(n.removesuffix("_pence"), heading(n)) for n in rows.columns},
+        short=frozenset(n for n in rows.columns if n.endswith("_pence")),
         name=f"places-{seen.id}",
     )
 
@@ -125,7 +120,7 @@ def _waterfall(seen: SeenRun, year: str) -> PageTable:
         (pl.col("year") == year) & (pl.col("subject_kind") == "system") & (pl.col("amount_pence") != 0)
     )
     key = {"year": year, "subject_kind": "system", "subject_code": "{subject_code}", "step": "{step}"}
-    links = {name: figure(seen.id, "ledger", name, **key) for name in ("amount_pence", "balance_pence")}
+    links = {name: figure_link(seen.id, "ledger", name, **key) for name in ("amount_pence", "balance_pence")}
     heads = {"name": "Step", "amount_pence": "Amount", "balance_pence": "What is left after it"}
     return PageTable(
         f"From the control total to what places may spend, {year}",
@@ -147,8 +142,8 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
     )  # fmt: skip
     key = {"year": year, "area_code": "{area_code}"}
     links = {
-        "target_pence": figure(seen.id, "place_distance", "target_pence", **key), "total_pence": figure(seen.id, "place_distance", "allocation_pence", **key),
-        "gap_pence": figure(seen.id, "place_distance", "closing_dft_pence", **key), "distance": figure(seen.id, "place_distance", "closing_dft_share", **key),
+        "target_pence": figure_link(seen.id, "place_distance", "target_pence", **key), "total_pence": figure_link(seen.id, "place_distance", "allocation_pence", **key),
+        "gap_pence": figure_link(seen.id, "place_distance", "closing_dft_pence", **key), "distance": figure_link(seen.id, "place_distance", "closing_dft_share", **key),
     }  # fmt: skip
     heads = {"name": "Locality", "target_pence": "Target", "total_pence": "Money", "gap_pence": "Above or below target", "distance": "As a share",
              "gap_head": "A head", "half_pence": "Closing half costs"}  # fmt: skip
@@ -176,6 +171,9 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
 def assumptions(request: Request, seen: SeenRun) -> Response:
     """What is assumed, on whose word, and how much it matters."""
     rows = seen.run.frames["assumption"].sort("rank")
+    if rows.height:
+        said = [assumed_words(place, about) for place, about in rows.select("place", "about").rows()]
+        rows = rows.with_columns(about=pl.Series(said, dtype=pl.String))
     table = PageTable(
         "Assumptions, the most important first",
         rows,
@@ -206,6 +204,16 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     ).answer(request)  # fmt: skip
 
 
+def assumed_words(place: str, about: str | None) -> str:
+    """A judgement with what it is of: "rules[ccg].floor_per_head" and "Not found" give "Floor per head, commissioning groups: not found"."""
+    name = _INDEX.sub("", place.rpartition(".")[2]).replace("_", " ")
+    of = [
+        SERVICES.get(code.replace("_", "-"), code.replace("_", " ").replace("-", " ")) for code in _NAMED.findall(place)
+    ]
+    words = ", ".join([capital(name), *(small(each) for each in of)])
+    return f"{words}: {small(about)}" if about else words
+
+
 def activity_shift(request: Request, seen: SeenRun) -> Response:
     """From the deficit when nothing is done to what is left."""
     show = request.query_params.get("show", "money")
@@ -222,7 +230,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
     if rows.height:
         rows = rows.with_columns(pl.col("source").map_elements(partial(source_words, pack), return_dtype=pl.String))
     key = {n: f"{{{n}}}" for n in ("year", "organisation", "level", "line") if n in rows.columns}
-    trace = figure(seen.id, "bridge", "amount_pence", **key)
+    trace = figure_link(seen.id, "bridge", "amount_pence", **key)
     links: dict[str, Link] = {"amount_pence": lambda row: "" if row["line"] in _OF_MIX else trace(row)}
     heads = {"title": "Line", "amount_pence": "Amount", "source": "Where it comes from"} if rows.height else {}
     table = PageTable(
@@ -246,7 +254,7 @@ def activity_shift(request: Request, seen: SeenRun) -> Response:
         parts = organisation_table(mine, year)
         table = PageTable(
             f"The same by organisation, {year}, £ thousand; deficits above nothing", parts,
-            {n: f"{n[:1].upper()}{n[1:]}" for n in parts.columns}, name=f"chain-organisations-{seen.id}",
+            headed(parts), name=f"chain-organisations-{seen.id}",
         )  # fmt: skip
     waits = (
         ["The mix of investments is being worked out; come back in half a minute."]
@@ -271,7 +279,7 @@ def source_words(pack: DataPack, text: str) -> str:
     start, mark, streams = text.partition("streams ")
     if mark:
         text = f"{start}money for {', '.join(SERVICES.get(each, each).lower() for each in streams.split(', '))}"
-    return f"{text[:1].upper()}{text[1:]}"
+    return capital(text)
 
 
 def _of_run(path: str, shown: Callable[[Request, SeenRun], Response]) -> Callable[[Request], Response]:

@@ -10,16 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.charts.material import names_of
-from api.exports.people_workbook import people_workbook
+from api.exports.workbook import export_xlsx
 from api.pages.answers import frames_of
 from api.pages.asking import service_of
 from api.pages.seen import SeenRun, run_of
 from api.papers import board_paper, paper_bytes
+from api.service.kinds import BY_ADDRESS
 from api.service.records.failures import ServiceError
 from api.service.records.workbooks import XLSX
+from api.workbooks.people_workbook import workbook_of
 from capitation.errors import CapitationError
 
+_TABLES = {name: schema for kind in BY_ADDRESS.values() for name, schema in (kind.schemas or {}).items()}
 _MEDIA = {
     "pdf": "application/pdf",
     "html": "text/html; charset=utf-8",
@@ -43,12 +45,16 @@ def paper(request: Request) -> Response:
 
 
 def workbook(request: Request) -> Response:
-    """The workbook for people of a run."""
+    """The workbook for people of a run; with `sheets=all` a sheet for every table of it."""
     seen = _open(request)
     pack = service_of(request).packs.named(seen.data_pack).opened()
     run = replace(seen.run, frames={**seen.run.frames, **frames_of(seen.id)})
     with TemporaryDirectory() as folder:
-        content = people_workbook(run, Path(folder) / "run.xlsx", names_of(run, pack)).read_bytes()
+        path = Path(folder) / "run.xlsx"
+        if request.query_params.get("sheets") == "all":
+            content = export_xlsx(seen.run, path, _TABLES).read_bytes()
+        else:
+            content = workbook_of(run, path, pack).read_bytes()
     return _file(content, f"workbook-{seen.id}.xlsx", XLSX)
 
 

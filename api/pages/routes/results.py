@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +12,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.boards.chain.stages import ends_table
+from api.charts.material import SERVICES
 from api.pages.answers import worked_out
 from api.pages.asking import ask, service_of
-from api.pages.drawn import gallery_of_run
+from api.pages.drawn import gallery_of, gallery_of_run
 from api.pages.findings import Finding, Start, view_tabs
 from api.pages.outcomes import newest_of, result_of
 from api.pages.rendering import moved_to
 from api.pages.seen import run_of
-from api.pages.tables import PageTable, heading
+from api.pages.tables import PageTable, headed, heading
+from capitation.sentences import capital, small
+
+_SETTINGS = re.compile(r"\b(ae|non[-_]elective|elective|outpatient|ambulance)\b")
+"""Settings of care that sentences of the optimiser name by their codes."""
 
 VIEWS = {"mix": "The mix by year", "frontier": "What we give up"}
 """Views of an investment page."""
@@ -34,10 +40,9 @@ def contracts(request: Request) -> Response:
     found = newest_of(request, "comparisons", scenario)
     if found is not None:
         return moved_to(found.root)
-    starts = []
-    for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
-        if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
-            starts.append(Start("comparisons", f"Compare: {each['title']}", (("options", each["id"]),)))
+    starts = [
+        Start("comparisons", f"Compare: {title}", (("options", name),)) for name, title in options_on(request, scenario)
+    ]
     worked = worked_out(request, seen) if seen.is_open else None
     said = [] if worked is None else worked.answers.get(3, [])
     table = None
@@ -47,7 +52,7 @@ def contracts(request: Request) -> Response:
         ends = ends_table(rows, {**seen.names("organisation"), **seen.names("provider")}, worked.options, last)
         table = PageTable(
             f"Positions with the mix under each contract option, {last}, £ thousand; surpluses above nothing", ends,
-            {n: f"{n[:1].upper()}{n[1:]}" for n in ends.columns}, name=f"positions-{seen.id}",
+            headed(ends), name=f"positions-{seen.id}",
         )  # fmt: skip
     lead = said[0] if said else "Contract options on this run have not been compared yet."
     links = [("/options", "Stored contract options"), ("/contracts", "Contracts they may name")]
@@ -63,6 +68,7 @@ def investment(request: Request) -> Response:
     links = [
         ("/problems", "What may be invested in, with what money and staff"),
         ("/optimisations", "Mixes requested"),
+        ("/plans", "Whole plans: the mix and the contracts together"),
     ]
     if not seen.is_open:
         lead = "Only those who run the system can see this."
@@ -81,8 +87,28 @@ def investment(request: Request) -> Response:
         table = PageTable(figure.title, points, {n: n for n in points.columns}, name=f"frontier-{seen.id}")
     return Finding(
         "What should be invested in", lead, seen.facts, said[1:], seen.stale, (f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"), tabs=view_tabs(VIEWS, show), figure=figure,
-        table=table if lines.height else None, links=links, not_in=seen.not_in, refresh=None if worked.is_over else 3,
+        table=table if lines.height else None, starts=_plans(request, str(seen.run.manifest.scenario["id"])), links=links, not_in=seen.not_in,
+        refresh=None if worked.is_over else 3,
     ).answer(request)  # fmt: skip
+
+
+def _plans(request: Request, scenario: str) -> list[Start]:
+    """The whole plan of a scenario under each document of options on it, where a problem has the scenario's name."""
+    if scenario not in {each["id"] for each in ask(request, "/v1/problems", {"limit": "1000"}).content["items"]}:
+        return []
+    return [
+        Start("plans", f"Work out the whole plan with: {title}", (("scenario", scenario), ("options", name), ("problem", scenario)))
+        for name, title in options_on(request, scenario)
+    ]  # fmt: skip
+
+
+def options_on(request: Request, scenario: str) -> list[tuple[str, str]]:
+    """Stored contract options on a scenario: their ids and titles."""
+    items = ask(request, "/v1/options", {"limit": "1000"}).content["items"]
+    return [
+        (each["id"], each["title"]) for each in items
+        if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario
+    ]  # fmt: skip
 
 
 def optimisation(request: Request) -> Response:
@@ -127,7 +153,7 @@ def optimisation(request: Request) -> Response:
     )
     return Finding(
         "The best mix of investments", _mix_lead(content), found.facts, said, found.stale,
-        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and search again"), table=table, more=more, lists=_clashes(content),
+        (f"/problems/{found.asked.get('problem', '')}", "Open the problem and search again"), figure=gallery_of(request, found).picture("avoided") if credit.height else None, table=table, more=more, lists=_clashes(content),
         not_in=[_say(each) for each in content.get("silent") or ()],
     ).answer(request)  # fmt: skip
 
@@ -162,7 +188,7 @@ def _mix_lead(content: Any) -> str:  # noqa: ANN401  # any JSON
     count = len(_titles(content))
     how = _say(str(content.get("meaning", "")))
     head = f"{count} solutions together reach a {' and '.join(said)}" if said else "The search has ended"
-    return f"{head}; {how[:1].lower()}{how[1:]}" if how else f"{head}."
+    return f"{head}; {small(how)}" if how else f"{head}."
 
 
 def _measure(content: Any, name: str) -> str:  # noqa: ANN401  # any JSON
@@ -171,13 +197,9 @@ def _measure(content: Any, name: str) -> str:  # noqa: ANN401  # any JSON
 
 
 def _say(text: str) -> str:
-    words = (
-        text.replace(" npv ", " net present value ")
-        .replace("non_recurrent", "non-recurrent")
-        .replace("non_elective", "emergency")
-        .replace("_", " ")
-    )
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""
+    text = _SETTINGS.sub(lambda found: SERVICES[found[0].replace("_", "-")].lower().replace("a&e", "A&E"), text)
+    words = text.replace(" npv ", " net present value ").replace("non_recurrent", "non-recurrent").replace("_", " ")
+    return f"{capital(words).rstrip('.')}." if words else ""
 
 
 def _clashes(content: Any) -> list[tuple[str, list[str]]]:  # noqa: ANN401  # any JSON

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.pages.asking import RefusedError, ask, caller_of, form_of, may, new_once, service_of
+from api.pages.asking import Form, RefusedError, ask, caller_of, form_of, may, new_once, service_of
 from api.pages.rendering import moved_to, page, page_address
+from api.pages.routes.settling import settlement_page
 from api.pages.seen import run_of
 from api.service.kinds import BY_ADDRESS
 from api.service.security.access import ROLE_SCOPES, Role
 from api.service.security.visibility import EVERYTHING, view_of
 from api.service.store import TERMINAL
+from capitation.sentences import capital
+
+_EXPECTED = {"period": "a financial year such as 2018/19, or a period of the settlement's entries"}
+"""What is expected in fields whose rule is a pattern."""
 
 
 def started(request: Request) -> Response:
@@ -72,19 +78,51 @@ def cancelled(request: Request) -> Response:
 
 def run(request: Request) -> Response:
     """The record of a run: what it is made of, who made and approved it, and what can be done with it."""
-    seen = run_of(request, request.path_params["run"])
+    return _run_page(request, request.path_params["run"], {}, ())
+
+
+def _run_page(request: Request, name: str, typed: Mapping[str, str], faults: Sequence[tuple[str, str]], status: int = 200) -> Response:  # fmt: skip
+    seen = run_of(request, name)
     view = ask(request, f"/v1/runs/{seen.id}").content
     approval = service_of(request).store.approval_of("run", seen.id)
-    return page("run.html", request, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
+    return page("run.html", request, status, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
                 can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
-                faults=(), typed={}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
+                faults=faults, typed=typed, by_path={path: said for path, said in faults if path}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
+
+
+def _refused(request: Request, error: RefusedError, form: Form) -> Response:
+    """The page of a result again, with what was typed into its forms and what is wrong with it, field by field.
+
+    Raises:
+        RefusedError: the form names no run and no settlement.
+    """
+    _, _, word, name = (*form.text("result").split("/"), "", "", "", "")[:4]
+    faults = [_beside(f) for f in error.problem.get("faults", ())] or [("", f"{capital(error.message)}.")]
+    typed = {field: form.text(field) for field in ("note", "period")}
+    status = int(error.problem["status"])
+    if word == "runs":
+        return _run_page(request, name, typed, faults, status)
+    if word == "settlements":
+        return settlement_page(request, name, typed, faults, status)
+    raise error
+
+
+def _beside(fault: Mapping[str, Any]) -> tuple[str, str]:
+    """The field of a form that a fault is of, and what is said beside it."""
+    where = fault["where"].removeprefix("request body: ")
+    field = str(fault.get("pointer", "")).strip("/") or where
+    expected = _EXPECTED.get(field, fault["expected"])
+    return field, f"{capital(where)}: found {fault['found']}; expected {expected}. {fault.get('remedy', '')}".strip()
 
 
 def approved(request: Request) -> Response:
     """Approve a result, or say why not."""
     form = form_of(request)
     body = {"result": form.text("result"), "note": form.text("note")}
-    reply = ask(request, "/v1/approvals", method="POST", body=body, headers=form.key)
+    try:
+        reply = ask(request, "/v1/approvals", method="POST", body=body, headers=form.key)
+    except RefusedError as error:
+        return _refused(request, error, form)
     return moved_to(page_address(reply.content["result"]))
 
 
@@ -92,7 +130,10 @@ def journal(request: Request) -> Response:
     """Make a journal; the browser goes on to its page."""
     form = form_of(request)
     body = {name: form.text(name) for name in ("result", "period", "part") if form.text(name)}
-    reply = ask(request, "/v1/journals", method="POST", body=body, headers=form.key)
+    try:
+        reply = ask(request, "/v1/journals", method="POST", body=body, headers=form.key)
+    except RefusedError as error:
+        return _refused(request, error, form)
     return moved_to(page_address(reply.headers["location"]))
 
 
@@ -139,7 +180,7 @@ def key_issued(request: Request) -> Response:
 
 
 ROUTES = [
-    *(Route(f"/{address}", started, methods=["POST"]) for address in BY_ADDRESS),
+    *(Route(f"/{address}", started, methods=["POST"]) for address in BY_ADDRESS if address != "settlements"),
     Route("/jobs/{job}/cancel", cancelled, methods=["POST"]),
     Route("/jobs/{job}", job),
     Route("/runs/{run}", run),

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -18,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.boards.questions import WholePlan, how_much, who_is_furthest
-from api.boards.run import localities
+from api.exports.localities import localities
 from api.pages.asking import service_of
 from api.pages.rendering import page
 from api.pages.seen import SeenRun, run_of
 from api.pages.tables import PageTable
+from api.service.records.pack import Pack
 from api.service.security.access import AccessError
 from capitation.errors import CapitationError
 from capitation.money.pence import board_text
@@ -33,6 +35,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.evaluate import evaluate
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
+from capitation.sentences import small
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, read_options
@@ -93,12 +96,13 @@ def what_if(request: Request) -> Response:
     seen = run_of(request)
     if not seen.is_open:
         raise AccessError("role", "trying out other figures is for those who see the whole system")
-    pack = service_of(request).packs.named(seen.data_pack).opened()
+    stored = service_of(request).packs.named(seen.data_pack)
+    pack = stored.opened()
     year = seen.year(None)
     inputs = _inputs(seen, pack)
-    corridor = corridor_of(inputs)
-    sliders = _sliders(request, pack, corridor, year)
-    faults = [(each.name, f"{each.words}: {each.fault[:1].lower()}{each.fault[1:]}") for each in sliders if each.fault]
+    corridor = _corridor(stored, inputs.scenario.id, inputs)
+    sliders = _sliders(request, _paces_now(stored, year), corridor, year)
+    faults = [(each.name, f"{each.words}: {small(each.fault)}") for each in sliders if each.fault]
     changes: dict[str, int] = {}
     moved, refused = seen.run, ""
     if not faults:
@@ -123,7 +127,28 @@ def what_if(request: Request) -> Response:
     )  # fmt: skip
 
 
-def _sliders(request: Request, pack: DataPack, corridor: Contract | None, year: str) -> list[Slider]:
+@lru_cache(maxsize=_MOST_KEPT)
+def _paces_now(pack: Pack, year: str) -> dict[str, Decimal | None]:
+    """Where each slider of the pace stands, in percent, read once for a data pack."""
+    return {name: _now(pack.opened(), parameter, year) for name, (parameter, _) in _PACES.items()}
+
+
+_corridors: dict[tuple[str, str], Contract | None] = {}
+
+
+def _corridor(pack: Pack, scenario: str, inputs: PlanInputs) -> Contract | None:
+    """The contract whose corridor has edges to move, found once for a data pack."""
+    key = (pack.digest, scenario)
+    if key not in _corridors:
+        if len(_corridors) >= _MOST_KEPT:
+            _corridors.clear()
+        _corridors[key] = corridor_of(inputs)
+    return _corridors[key]
+
+
+def _sliders(
+    request: Request, paces: Mapping[str, Decimal | None], corridor: Contract | None, year: str
+) -> list[Slider]:
     given = request.query_params
     made = [
         _slider(
@@ -134,8 +159,8 @@ def _sliders(request: Request, pack: DataPack, corridor: Contract | None, year: 
             (Decimal(-3), Decimal(3)),
         )
     ]
-    for name, (parameter, words) in _PACES.items():
-        now = _now(pack, parameter, year)
+    for name, (_, words) in _PACES.items():
+        now = paces[name]
         if now is not None:
             made.append(
                 _slider(
@@ -246,7 +271,8 @@ def _answered(
     if inputs.options is None:
         return moved, {}
     terms = {corridor.id: edges} if corridor is not None and edges else {}
-    now = what_if_of(replace(changed, pack=inputs.pack), pace=pace, terms=terms, run=moved if not pace else None)
+    on = seen.run if pace and not growth else moved
+    now = what_if_of(replace(changed, pack=inputs.pack), pace=pace, terms=terms, run=on, moved=moved)
     before = _before(seen.id, inputs, seen.run)
     return moved, {name: now[name] - before[name] for name in before if name in now}
 

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from capitation.errors import Fault
+from capitation.sentences import capital, small
 from contracts.terms import all_terms
 
 _FIXED = frozenset({"term", "source", "clause", "status"})
@@ -89,7 +90,7 @@ def clauses(content: Mapping[str, Any], faults: Mapping[str, str]) -> list[FormG
 def _title(clause: Mapping[str, Any]) -> str:
     words = str(clause.get("step", "clause")).replace("_", " ")
     about = str(clause.get("about", "")).rstrip(".")
-    return f"{words[:1].upper()}{words[1:]}{': ' if about else ''}{about[:1].lower()}{about[1:]} ({str(clause.get('term', '')).replace('_', ' ')})"
+    return f"{capital(words)}{': ' if about else ''}{small(about)} ({str(clause.get('term', '')).replace('_', ' ')})"
 
 
 def _group(
@@ -259,14 +260,14 @@ def faults_by_path(
                 break
             path = path.rpartition(".")[0]
         said = f"found {fault.found}; expected {fault.expected}.{' ' + fault.remedy if fault.remedy else ''}"
-        by_path.setdefault(path, f"{said[:1].upper()}{said[1:]}")
+        by_path.setdefault(path, capital(said))
         listed.append((path, f"{_words(key)}: {said}"))
     return by_path, listed
 
 
 def _words(key: str) -> str:
     words = re.sub(r"[._]+", " ", key).strip() or "the contract"
-    return f"{words[:1].upper()}{words[1:]}"
+    return capital(words)
 
 
 def paths_of(fields: list[FormField], groups: list[FormGroup]) -> Iterator[str]:

@@ -51,7 +51,7 @@ def once(
         body: body of the request.
         keep_hours: how long an answer is kept.
         act: carries the request out.
-        is_quick: whether that takes no time, so that its key need not be held meanwhile.
+        is_quick: whether that takes no time, so that its key need not be taken meanwhile.
 
     Raises:
         ServiceError: 400, 422 or 409, as above.

@@ -10,15 +10,16 @@ import io
 import json
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.ipc as arrow_ipc
-import pyarrow.parquet as parquet
 
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -80,9 +81,13 @@ def rendered(frame: pl.DataFrame, media: str, next_cursor: str | None = None) ->
     table = _marked(frame)
     buffer = io.BytesIO()
     if media == ARROW:
+        import pyarrow.ipc as arrow_ipc
+
         with arrow_ipc.new_stream(buffer, table.schema) as stream:
             stream.write_table(table)
     else:
+        import pyarrow.parquet as parquet
+
         parquet.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
@@ -126,6 +131,8 @@ _PENCE_IN = {"pence": 1, "pounds": 100}
 
 
 def _marked(frame: pl.DataFrame) -> pa.Table:
+    import pyarrow as pa
+
     table = frame.to_arrow()
     fields = []
     for field in table.schema:

@@ -1,8 +1,12 @@
-"""If-Match holds wherever something is changed, and not only where a change must name the version that it follows (RFC 9110, 13.1.1).
+"""If-Match and If-None-Match hold wherever something is changed, and not only where a change must name the version that it follows.
+
+(RFC 9110, 13.1.1 and 13.1.2.) If-Match:
 
 PUT      the route asks for it and compares it within the change itself
 DELETE   compared with the tag of what stands at the address
 POST     the same; what is only posted to, as a withdrawal is, with the tag of what it belongs to
+
+If-None-Match of a PUT or DELETE is refused where what stands there has the tag, or where anything stands there and it is `*`.
 """
 
 from __future__ import annotations
@@ -11,10 +15,11 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.service.http.etags import ANY, expected_versions
+from api.service.http.etags import ANY, expected_versions, is_unchanged
 from api.service.records.failures import ServiceError
 
-_METHODS = frozenset({"DELETE", "POST"})
+_METHODS, _REPLACES = frozenset({"DELETE", "POST"}), frozenset({"DELETE", "PUT"})
+_CHANGES = _METHODS | _REPLACES
 _OF_A_BODY = (b"if-", b"content-", b"transfer-encoding", b"idempotency-key", b"prefer", b"accept", b"range")
 """How headers begin that are about the request and its body, and not about what stands at the address."""
 
@@ -35,10 +40,13 @@ class Preconditions:
         Raises:
             ServiceError: 412, what stands there is at another version.
         """
-        if scope["type"] == "http" and scope["method"] in _METHODS and scope["path"].startswith("/v1/"):
-            if_match = Headers(scope=scope).get("if-match")
-            if if_match is not None and _is_offered(scope):
+        if scope["type"] == "http" and scope["method"] in _CHANGES and scope["path"].startswith("/v1/"):
+            headers = Headers(scope=scope)
+            if_match, if_none_match = headers.get("if-match"), headers.get("if-none-match")
+            if if_match is not None and scope["method"] in _METHODS and _is_offered(scope):
                 await self._check(scope, if_match)
+            if if_none_match is not None and scope["method"] in _REPLACES and _is_offered(scope):
+                await self._check_none(scope, if_none_match)
         await self.app(scope, receive, send)
 
     async def _check(self, scope: Scope, if_match: str) -> None:
@@ -49,6 +57,12 @@ class Preconditions:
             tag = await self._tag(scope, path.rpartition("/")[0])
         if tag is not None and ANY not in expected and tag.strip('"') not in expected:
             raise ServiceError("changed-meanwhile", f"{path} is at version {tag}, not {if_match[:200]}")
+
+    async def _check_none(self, scope: Scope, if_none_match: str) -> None:
+        tag = await self._tag(scope, scope["path"])
+        if tag is not None and is_unchanged(if_none_match, tag):
+            detail = f"{scope['path']} is at version {tag}; If-None-Match is {if_none_match[:200]}"
+            raise ServiceError("changed-meanwhile", detail)
 
     async def _tag(self, scope: Scope, path: str) -> str | None:
         """The tag of what the caller reads at an address; none where nothing is read there."""

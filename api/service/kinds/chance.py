@@ -57,6 +57,8 @@ class ChanceRequest(ApiModel):
     """Where the draws begin; the same seed gives the same draws on any machine."""
     method: Method = Field(default="monte-carlo", examples=["monte-carlo"])
     """How it is drawn; sobol takes 16 times a power of two draws."""
+    standard_error: float | None = Field(default=None, gt=0, lt=1, examples=[None, 0.001])
+    """Standard error of mean positions, as a share of plan, at which drawing may stop early; all draws are made where it is not given."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
@@ -70,7 +72,7 @@ def work(given: Work) -> JobResult:
     year = FinancialYear(request["year"] or scenario.need_year)
     given.report(f"evaluating scenario {name}")
     book = book_of(evaluated(given, name, request["digest"]), year)
-    wanted = Request(request["draws"], request["seed"], request["method"])
+    wanted = Request(request["draws"], request["seed"], request["method"], stop_of(request))
     doing = SimulationWork(
         progress=lambda done, draws: given.report(f"{done:,} of {draws:,} draws"), is_cancelled=given.is_cancelled
     )
@@ -102,6 +104,12 @@ def uncertainty_of(given: Work, name: str) -> Uncertainty:
     return read_uncertainty(given.document("uncertainty", name, "uncertainty document"))
 
 
+def stop_of(request: Mapping[str, Any]) -> float | None:
+    """The standard error at which drawing may stop early, where one is asked for."""
+    given = request.get("standard_error")
+    return None if given is None else float(given)
+
+
 def faults_of_layers(layers: Sequence[str], faults: Faults) -> None:
     """Layers that there are not."""
     for number, layer in enumerate(layers):
@@ -120,6 +128,7 @@ def _asked(asked: ChanceRequest, _sent: Mapping[str, Any], _store: StoredThings)
     if len(faults):
         raise ServiceError("invalid", "there are no such layers", faults)
     return {
+        **({} if asked.standard_error is None else {"standard_error": asked.standard_error}),
         "uncertainty": asked.uncertainty or asked.scenario,
         "year": asked.year,
         "layers": list(dict.fromkeys(asked.layers)),

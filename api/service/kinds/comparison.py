@@ -14,7 +14,7 @@ from pydantic import Field
 from api.service.kinds.run import FOR_OTHERS, MANIFEST, evaluated, manifest_of_partner, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
-from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, People, Visibility, Work
+from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfParts, People, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
 from capitation.pack.layers import default_pack
@@ -172,7 +172,8 @@ PEOPLE = {
         ("plan_activity", "plan_value_pence", "actual_value_pence", "plan_cost_pence", "actual_cost_pence"),
         or_of=("plan_activity",),
         subject=("commissioner", "provider", "service", "line"),
-        across=("year", "activity_case", "commissioner", "provider"),
+        parted_by=("commissioner", "provider", "line"),
+        spread=("commissioner", "provider"),
     ),
     "body_account": People(
         "listed_persons",
@@ -183,6 +184,40 @@ PEOPLE = {
     ),
 }
 """Frames that count people or events."""
+
+_POSITIONS = (
+    "income_pence", "paid_pence", "cost_pence", "position_pence", "plan_position_pence", "change_pence", "shadow_pence",
+    "difference_pence", "borne_pence", "share", "planned_pence", "other_cost_pence", "held_pence", "at_low_pence", "at_high_pence",
+    "sign", "bearable", "before_pence", "after_pence", "because", "value", "better_below", "better_above", "earned_pence",
+    "moves_pence", "position_with_pence", "contract_pence", "margin_pence", "is_met",
+)  # fmt: skip
+"""Columns with money of an organisation, or with words and thresholds that rest on it."""
+
+
+def _of_organisation(column: str = "organisation_code", *columns: str) -> MadeOfParts:
+    return MadeOfParts((column,), columns or _POSITIONS, "bare")
+
+
+MADE_OF_PARTS = {
+    "payment": MadeOfParts(("commissioner_code", "provider_code"), ("amount_pence",), "pairs"),
+    "transfer": MadeOfParts(("organisation_code", "counterparty_code"), ("debit_pence", "credit_pence"), "pairs"),
+    "position_bridge": MadeOfParts(("subject_code",), ("amount_pence", "balance_pence"), "ends"),
+    "expected_gap": _of_organisation(
+        "provider_code", "commissioner_price_pence", "provider_price_pence", "commissioner_cost_pence", "provider_cost_pence",
+        "price_gap_pence", "cost_gap_pence", "provider_shortfall_pence", "opening_gap_pence",
+    ),
+    "commissioner_money": _of_organisation("commissioner_code"),
+    "further_cost": _of_organisation("provider_code"),
+    "quality_earned": _of_organisation("provider_code"),
+    "switching": _of_organisation("party"),
+    **{
+        name: _of_organisation()
+        for name in (
+            "below_plan", "leap", "option_difference", "position", "shadow_position", "tested_range", "who_pays", "worst_case",
+        )
+    },
+}  # fmt: skip
+"""Tables from which the activity that a commissioner buys from a provider would follow: payments, and what they add up to where there is one."""
 
 KIND = JobKind(
     name="comparison",
@@ -196,6 +231,7 @@ KIND = JobKind(
     more=_made_of,
     frames=FRAMES,
     people=PEOPLE,
+    made_of_parts=MADE_OF_PARTS,
     for_others=FOR_OTHERS,
     partners_see=frozenset({"data_pack", "manifest"}),
     narrowed={"manifest": _manifest_of_partner},

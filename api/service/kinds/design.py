@@ -19,6 +19,7 @@ from capitation.chance.simulate import SimulationWork
 from capitation.pack.layers import default_pack
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import VERIFIED, design_family
+from optimiser.links.terms.finder import linear_terms
 
 MOST_DRAWS = 200_000
 
@@ -51,7 +52,7 @@ def work(given: Work) -> JobResult:
     run = evaluated(given, request["scenario"], request["digest"])
     found, frames = design_family(
         sought, contract, run, figures, request["seed"], request["draws"],
-        SimulationWork(is_cancelled=given.is_cancelled), given.report,
+        SimulationWork(is_cancelled=given.is_cancelled), given.report, finder=linear_terms,
     )  # fmt: skip
     content = {
         "data_pack": given.pack.digest,
@@ -63,6 +64,7 @@ def work(given: Work) -> JobResult:
         "layers": list(sought.layers),
         "draws": request["draws"],
         "seed": request["seed"],
+        "method": found.method,
         "terms": dict(found.figures),
         "incentive": found.incentive.value,
         "incentive_error": found.incentive.error,
@@ -108,6 +110,7 @@ KIND = JobKind(
             "layers",
             "draws",
             "seed",
+            "method",
             "terms",
             "incentive",
             "incentive_error",

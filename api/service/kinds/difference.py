@@ -11,10 +11,13 @@ from pydantic import Field
 from api.exports.run_difference import run_difference
 from api.service.records.api_models import RUN_EXAMPLE, ApiModel
 from api.service.records.failures import BODY, ServiceError
-from api.service.records.job_kind import Example, JobKind, JobResult, Work
+from api.service.records.job_kind import Example, JobKind, JobResult, MadeOfParts, Work
 from api.service.records.stored import StoredThings
 from api.service.records.workbooks import stored_run
 from capitation.errors import Faults
+
+FIGURES = ("row", "before_pence", "after_pence", "change_pence", "before", "after", "change")
+"""Columns of what moved that are left out of tables from which a small number of either result would follow."""
 
 
 def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
@@ -74,6 +77,7 @@ def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
         run=work,
         more=wanted,
         for_others={"moved": without_people},
+        made_of_parts={"moved": MadeOfParts(("frame",), FIGURES, "tables")},
         read_by="system",  # a difference has every organisation's rows
         tag_after="chances",
         example=Example(

@@ -1,4 +1,4 @@
-"""Exports: a run or a comparison as one accessible workbook, the same bytes as the command line writes."""
+"""Exports: a run or a comparison as one accessible workbook, for people or of every table, the same bytes as the command line writes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from api.service.records.api_models import DIGEST_EXAMPLE, RUN_EXAMPLE, ApiModel
 from api.service.records.failures import BODY, ServiceError
 from api.service.records.job_kind import Example, JobKind, JobResult, Work
 from api.service.records.stored import StoredThings
-from api.service.records.workbooks import stored_run, workbook
+from api.service.records.workbooks import stored_run, summary_workbook, workbook
 from capitation.errors import Fault
+from capitation.records.identity import plain
 
 
 def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
@@ -27,14 +28,19 @@ def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
         result: str = Field(examples=[f"/v1/runs/{RUN_EXAMPLE}"], pattern=rf"^/v1/({addresses})/[0-9a-f]{{16,64}}$")
         """Address of a run or a comparison, as its job gives it."""
         format: Literal["xlsx"] = Field(default="xlsx", examples=["xlsx"])
-        """Format of the file: one accessible workbook with a cover, the manifest, a data dictionary and one table a sheet."""
+        """Format of the file: one accessible workbook."""
+        sheets: Literal["people", "all"] = Field(default="people", examples=["people"])
+        """What is in it: `people`, the summary first, names beside codes and at most 15 sheets ready to print; `all`, a sheet for every table with a data dictionary."""
 
     def work(given: Work) -> JobResult:
         name = given.request["kind"]
-        made = workbook(stored_run(given.store, name, given.request["id"]), schemas[name])
+        run = stored_run(given.store, name, given.request["id"])
+        sheets = given.request.get("sheets", "all")  # a job asked for by an earlier version wants every table
+        made = workbook(run, schemas[name]) if sheets == "all" else summary_workbook(run, given.pack.opened())
         content = {
             "result": given.request["result"],
             "format": given.request["format"],
+            "sheets": sheets,
             "file": made.name,
             "size": len(made.content),
             "sha256": made.sha256,
@@ -44,10 +50,15 @@ def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
     def wanted(asked: ExportRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:
         address, _, result_id = asked.result.removeprefix("/v1/").partition("/")
         name = exported[address].name
-        if store.result(name, result_id) is None:
+        found: Any = store.result(name, result_id)
+        if found is None:
             fault = Fault(f"{BODY}: result", repr(asked.result), f"a {name} that is stored")
             raise ServiceError("invalid", f"there is no {name} {result_id!r}", [fault])
-        return {"result": asked.result, "kind": name, "id": result_id, "format": asked.format}
+        pack = plain(found.content).get("data_pack")
+        return {
+            "result": asked.result, "kind": name, "id": result_id, "format": asked.format, "sheets": asked.sheets,
+            **({"data_pack": pack} if pack else {}),
+        }  # fmt: skip
 
     return JobKind(
         name="export",
@@ -68,7 +79,8 @@ def kind(others: Iterable[JobKind[Any]]) -> JobKind[Any]:
                 "format": "xlsx",
                 "result": f"/v1/runs/{RUN_EXAMPLE}",
                 "sha256": DIGEST_EXAMPLE,
-                "size": 817_774,
+                "sheets": "people",
+                "size": 41_209,
             },
         ),
     )

@@ -8,14 +8,19 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
+from api.service.kinds.chance import uncertainty_of
 from api.service.kinds.optimisation import OptimisationRequest, finite, stored_problem
-from api.service.records.api_models import NAME
+from api.service.records.api_models import LARGEST_SEED, NAME
+from api.service.records.failures import BODY, ServiceError
 from api.service.records.hidden import without_small_content, without_small_of_units
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Work
 from api.service.records.optimiser_pence import apart_in_pence, pounds_text
 from api.service.records.stored import StoredThings
+from capitation.chance.document import Uncertainty
+from capitation.errors import Faults
 from capitation.pack.layers import default_pack
 from optimiser.answers.report import mix_report
+from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, play_futures, robust_mix
 from optimiser.problem.document import Problem
 
@@ -38,20 +43,32 @@ class FuturesRequest(OptimisationRequest):
     """For `cvar`: the share of worst futures that is averaged."""
     weight: float = Field(default=0.5, ge=0, le=1, examples=[0.5])
     """For `cvar`: 0 for the mean alone, 1 for the worst alone."""
+    uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[None, default_pack()])
+    """For `robust` and `cvar`: id of a document of the data pack that says what is uncertain of delivery. A disappointment then delivers its
+    p10, and the futures that are weighed are drawn from it; the ends of the solutions and the named futures where it is not given."""
+    draws: int = Field(default=FUTURES, ge=1, le=MOST_FUTURES, examples=[FUTURES])
+    """For `cvar` with `uncertainty`: how many futures are drawn."""
+    seed: int = Field(default=1, ge=0, le=LARGEST_SEED, examples=[1])
+    """For `cvar` with `uncertainty`: where the draws begin."""
 
 
 def work(given: Work) -> JobResult:
     """Play the futures of the stored problem that a request names."""
     request, problem = given.request, stored_problem(given)
     gap = float(problem.gap if request["gap"] is None else request["gap"])
+    figures = None if "uncertainty" not in request else uncertainty_of(given, request["uncertainty"])
+    notes: tuple[str, ...] = ()
+    if figures is not None and request["ask"] == "cvar":
+        futures = drawn_futures(problem, figures, int(request["draws"]), int(request["seed"]))
+        problem, notes = without_promises(problem.model_copy(update={"futures": futures}))
     given.report(f"{len(problem.futures)} futures: {request['ask']}")
     found: Found
     if request["ask"] == "each":
         found = _each(problem, gap)
     elif request["ask"] == "robust":
-        found = _robust(problem, gap, float(request["disappoint"]))
+        found = _robust(problem, gap, float(request["disappoint"]), figures)
     else:
-        found = _cvar(problem, gap, float(request["worst"]), float(request["weight"]))
+        found = _cvar(problem, gap, float(request["worst"]), float(request["weight"]), notes)
     content, frames, unit = found
     about = {
         "data_pack": given.pack.digest,
@@ -59,6 +76,7 @@ def work(given: Work) -> JobResult:
         "problem_digest": request["digest"],
         "ask": request["ask"],
         "unit": unit,
+        **({} if figures is None else {"uncertainty": figures.id}),
     }
     return JobResult(given.job, {**about, **finite(content)}, {name: f for name, f in frames.items() if f.height})
 
@@ -88,8 +106,8 @@ def _each(problem: Problem, gap: float) -> Found:
     return content, frames, matrix.unit
 
 
-def _robust(problem: Problem, gap: float, disappoint: float) -> Found:
-    found = robust_mix(problem, gamma=disappoint, gap=gap)
+def _robust(problem: Problem, gap: float, disappoint: float, figures: Uncertainty | None) -> Found:
+    found = robust_mix(problem, gamma=disappoint, gap=gap, uncertainty=figures)
     answer = found.outcome.headline
     unit = answer.matrix.unit
     content = {
@@ -105,7 +123,7 @@ def _robust(problem: Problem, gap: float, disappoint: float) -> Found:
     return content, {"losses": _money(found.losses, unit, ("loss",))}, unit
 
 
-def _cvar(problem: Problem, gap: float, worst: float, weight: float) -> Found:
+def _cvar(problem: Problem, gap: float, worst: float, weight: float, notes: tuple[str, ...]) -> Found:
     mix = cvar_mix(problem, alpha=worst, weight=weight, gap=gap)
     matrix = mix.found.answer.matrix
     content = {
@@ -114,7 +132,7 @@ def _cvar(problem: Problem, gap: float, worst: float, weight: float) -> Found:
         "mix": {name: {"scale": scale} for name, scale in mix.scales.items()},
         "worst_share": worst,
         "weight": weight,
-        "notes": list(mix.notes),
+        "notes": [*notes, *mix.notes],
         **_amount("mean", mix.found.mean, matrix.unit),
         **_amount("worst_mean", mix.found.cvar, matrix.unit),
     }
@@ -123,7 +141,23 @@ def _cvar(problem: Problem, gap: float, worst: float, weight: float) -> Found:
 
 
 def _asked(asked: FuturesRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
+    """What is asked of the futures.
+
+    Raises:
+        ServiceError: a document of uncertainties where nothing is drawn from it.
+    """
+    if asked.uncertainty is not None and asked.ask == "each":
+        faults = Faults()
+        faults.add(
+            f"{BODY}: uncertainty",
+            f"{asked.uncertainty!r} with each named future",
+            "robust or cvar, which draw from it",
+        )
+        raise ServiceError("invalid", "these futures cannot be played as asked", faults)
+    drawn = {"draws": asked.draws, "seed": asked.seed} if asked.ask == "cvar" else {}
+    more = {} if asked.uncertainty is None else {"uncertainty": asked.uncertainty, **drawn}
     return {
+        **more,
         "gap": asked.gap,
         "ask": asked.ask,
         "disappoint": asked.disappoint,
@@ -149,7 +183,7 @@ KIND = JobKind(
         "losses": without_small_of_units("loss"),
     },
     content_for_others=without_small_content,
-    partners_see=frozenset({"problem", "problem_digest", "status", "goal", "unit", "ask"}),
+    partners_see=frozenset({"problem", "problem_digest", "status", "goal", "unit", "ask", "uncertainty"}),
     tag_after="simulations",
     example=Example(
         "7b1f0c6d5a4e4e0f9d2c8b7a6f5e4d3c",

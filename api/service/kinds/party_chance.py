@@ -1,6 +1,7 @@
 """Chances of parties: how likely each commissioner and provider misses its total under each contract option, and from what.
 
 The draws and the answers are those of `capitation simulate OPTIONS`; what is asked for is kept with the versions of all that it is made of.
+With a problem, its mix is bought and drawn with the contracts, as `--problem` does.
 """
 
 from __future__ import annotations
@@ -10,19 +11,31 @@ from typing import Any
 
 from pydantic import Field
 
-from api.service.kinds.chance import LAYER_ENUM, faults_of_layers, uncertainty_of
+from api.service.kinds.chance import LAYER_ENUM, faults_of_layers, stop_of, uncertainty_of
 from api.service.kinds.comparison import changed_contracts, faults_of_options, newest, options_of, versions_of
+from api.service.kinds.optimisation import finite
+from api.service.kinds.plan import GAP, STARTED, UNSTARTED, former_mix, shipped_file, stored_version
 from api.service.kinds.run import evaluated
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.failures import BODY
+from api.service.records.hidden import without_small_content
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visibility, Work
 from api.service.records.stored import StoredThings
 from capitation.chance.document import LAYERS
 from capitation.chance.scores.draws import Method
 from capitation.chance.simulate import Request, SimulationWork
 from capitation.pack.layers import default_pack
-from contracts.options.document import MOST
+from capitation.pack.sources import DataPack
+from capitation.records.identity import plain
+from capitation.run.run import Run
+from contracts.options.document import MOST, with_cost_behaviour
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
+from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.report import mix_report
+from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.on_run import on_run
+from optimiser.problem.document import problem_of
 
 MOST_DRAWS = 50_000
 
@@ -36,6 +49,10 @@ class PartyChanceRequest(ApiModel):
     """Version of the options; the newest where it is not given."""
     only: list[str] = Field(default=[], max_length=MOST, examples=[["do-minimum", "blended"]])
     """Ids of the options to simulate; all of the document where none are given."""
+    problem: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[None, default_pack()])
+    """Id of a problem whose best mix is bought and drawn with the contracts, including what it fails to deliver; no mix where it is not given."""
+    problem_digest: Digest | None = Field(default=None, examples=[None, DIGEST_EXAMPLE])
+    """Version of the problem; the newest where it is not given."""
     uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[default_pack()])
     """Id of a document of the data pack that says what is uncertain; the scenario's own id where it is not given."""
     layers: list[str] = Field(
@@ -48,6 +65,8 @@ class PartyChanceRequest(ApiModel):
     """Where the draws begin; the same seed gives the same draws on any machine."""
     method: Method = Field(default="monte-carlo", examples=["monte-carlo"])
     """How it is drawn; sobol takes 16 times a power of two draws."""
+    standard_error: float | None = Field(default=None, gt=0, lt=1, examples=[None, 0.001])
+    """Standard error of mean positions, as a share, at which drawing may stop early; all draws are made where it is not given."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
     """Hash of the data pack to compute with; the service's own where it is not given."""
 
@@ -60,14 +79,18 @@ def work(given: Work) -> JobResult:
     pack, figures = given.pack.opened(), uncertainty_of(given, request["uncertainty"])
     given.report(f"evaluating scenario {scenario['id']}")
     run = evaluated(given, scenario["id"], scenario["digest"])
+    outcome = None if "problem" not in request else _mix_of(given, run, pack)
     made = party_model(
-        document, pack, run, figures, request["layers"] or None,
-        only=tuple(request["only"]), given=changed_contracts(given),
+        document, pack, run, figures, request["layers"] or None, only=tuple(request["only"]),
+        mix=None if outcome is None else drawn_mix(outcome, run, with_cost_behaviour(document, pack)),
+        given=changed_contracts(given),
     )  # fmt: skip
     doing = SimulationWork(
         progress=lambda done, draws: given.report(f"{done:,} of {draws:,} draws"), is_cancelled=given.is_cancelled
     )
-    found, frames = party_risk(made, Request(request["draws"], request["seed"], request["method"]), doing)
+    found, frames = party_risk(
+        made, Request(request["draws"], request["seed"], request["method"], stop_of(request)), doing
+    )
     content = {
         "data_pack": given.pack.digest,
         "options": request["options"],
@@ -81,7 +104,22 @@ def work(given: Work) -> JobResult:
         "seed": request["seed"],
         "method": request["method"],
     }
+    if outcome is not None:
+        content |= {"problem": request["problem"], "mix": finite(mix_report(outcome))}
     return JobResult(given.job, content, frames)
+
+
+def _mix_of(given: Work, run: Run, pack: DataPack) -> Outcome:
+    """The best mix of the problem that is asked for, on the run at hand."""
+    asked = given.request["problem"]
+    text = given.text("problem", asked["id"], asked["digest"])
+    problem = problem_of(plain(text), f"problem {asked['id']}", given.pack.whole / "problems")
+    file = shipped_file(given, "problems", asked["id"], text)
+    if file is not None:
+        problem = on_run(problem, file, run, pack).problem
+    given.report(f"looking for the best mix of problem {asked['id']}")
+    former = former_mix(file)
+    return optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
 
 
 def _asked(asked: PartyChanceRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:
@@ -93,7 +131,19 @@ def _asked(asked: PartyChanceRequest, _sent: Mapping[str, Any], store: StoredThi
     document = options_of(newest(store, "options", asked.options, asked.digest).content, asked.options)
     faults = faults_of_options(document, asked.only)
     faults_of_layers(asked.layers, faults)
+    more: dict[str, Any] = {} if asked.standard_error is None else {"standard_error": asked.standard_error}
+    if asked.problem is not None:
+        problem = stored_version(store, "problem", asked.problem, asked.problem_digest, faults)
+        more["problem"] = None if problem is None else {"id": problem.name, "digest": problem.digest}
+    elif asked.problem_digest is not None:
+        faults.add(
+            f"{BODY}: problem_digest",
+            repr(asked.problem_digest),
+            "the problem whose version it is",
+            "Give problem as well.",
+        )
     return {
+        **more,
         **versions_of(document, asked.options, store, faults),
         "only": sorted(set(asked.only)),
         "uncertainty": asked.uncertainty or document.scenario,
@@ -124,8 +174,10 @@ KIND = JobKind(
         "party_pool": OPEN,
         "party_wrong_reward": _BY_ORGANISATION,
     },
+    content_for_others=without_small_content,
     partners_see=frozenset(
         {
+            "problem",
             "options",
             "options_digest",
             "scenario",

@@ -73,8 +73,8 @@ def work(given: Work) -> JobResult:
     problem = problem_of(plain(texts["problem"]), f"problem {name}", given.pack.whole / "problems")
     given.report(f"evaluating scenario {scenario.id}")
     done = evaluated(given, request["scenario"], request["digest"])
-    files = {room: _shipped(given, room, request[word]["id"], texts[word]) for word, room in _ROOMS}
-    former = _former(files["problems"])
+    files = {room: shipped_file(given, room, request[word]["id"], texts[word]) for word, room in _ROOMS}
+    former = former_mix(files["problems"])
     given.report(f"looking for the best mix of problem {name}")
     outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
     given.report(f"settling the options of {document.id}")
@@ -87,14 +87,14 @@ def work(given: Work) -> JobResult:
     return JobResult(made.id, {**made.content, **about}, frames, made.files)
 
 
-def _shipped(given: Work, room: str, name: str, text: str) -> Path | None:
+def shipped_file(given: Work, room: str, name: str, text: str) -> Path | None:
     """The file of the data pack that has a document, where the version that is asked for is the one in it."""
     if given.shipped(room).get(name) != text:
         return None
     return next((path for path in given.pack.documents(room) if read_mapping(path).get("id") == name), None)
 
 
-def _former(path: Path | None) -> FormerMix | None:
+def former_mix(path: Path | None) -> FormerMix | None:
     """The mix that is kept beside a problem of the data pack; none where the problem is another."""
     start = None if path is None else path.with_suffix("") / "start.json"
     return read_former(start) if start is not None and start.is_file() else None
@@ -109,15 +109,9 @@ def _asked(asked: PlanRequest, _sent: Mapping[str, Any], store: StoredThings) ->
     found: dict[str, StoredDocument] = {}
     faults = Faults()
     for word, version in (("options", asked.options_digest), ("problem", asked.problem_digest)):
-        name = getattr(asked, word)
-        document = store.document(word, name, version)
+        document = stored_version(store, word, getattr(asked, word), version, faults)
         if document is not None:
             found[word] = document
-        elif version is not None and store.document(word, name) is not None:
-            faults.add(f"{BODY}: {word}_digest", repr(version), f"the hash of a version of {name!r} that is stored")
-        else:
-            near = suggest(name, store.document_names(word))
-            faults.add(f"{BODY}: {word}", repr(name), f"{word} that is stored", near)
     if len(faults):
         raise ServiceError("invalid", "what the plan is made of is not stored", faults)
     options = options_of(found["options"].content, asked.options)
@@ -126,6 +120,19 @@ def _asked(asked: PlanRequest, _sent: Mapping[str, Any], store: StoredThings) ->
     versions = versions_of(options, asked.options, store, faults)
     named = {word: {"id": document.name, "digest": document.digest} for word, document in found.items()}
     return {**named, "contracts": versions["contracts"]}
+
+
+def stored_version(
+    store: StoredThings, word: str, name: str, version: str | None, faults: Faults
+) -> StoredDocument | None:
+    """A version of a document that a request names beside its first; none, and a fault, where it is not stored."""
+    document = store.document(word, name, version)
+    if document is None and version is not None and store.document(word, name) is not None:
+        faults.add(f"{BODY}: {word}_digest", repr(version), f"the hash of a version of {name!r} that is stored")
+    elif document is None:
+        near = suggest(name, store.document_names(word))
+        faults.add(f"{BODY}: {word}", repr(name), f"{word} that is stored", near)
+    return document
 
 
 def _manifest_of_partner(manifest: Any) -> Any:  # noqa: ANN401  # any plain content
@@ -175,6 +182,11 @@ KIND = JobKind(
     frames=FRAMES,
     people={**run.PEOPLE, **comparison.PEOPLE},
     made_of_people=run.MADE_OF_PEOPLE,
+    made_of_parts={
+        **run.MADE_OF_PARTS,
+        **comparison.MADE_OF_PARTS,
+        "plan_position": comparison.MADE_OF_PARTS["position"],
+    },
     for_others={
         **run.FOR_OTHERS,
         **{f"options_{name}": rule for name, rule in run.FOR_OTHERS.items()},

@@ -8,9 +8,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, ApiModel, Digest
+from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, RUN_EXAMPLE, SAID, ApiModel, Digest
 from api.service.records.hidden import without_small_of_units
-from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfPeople, People, Visibility, Work
+from api.service.records.job_kind import (
+    OPEN,
+    Example,
+    JobKind,
+    JobResult,
+    MadeOfParts,
+    MadeOfPeople,
+    People,
+    Visibility,
+    Work,
+)
 from api.service.records.pack import Pack
 from api.service.records.stored import StoredThings
 from api.service.records.workbooks import manifest_file
@@ -24,7 +34,7 @@ from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS
 
-Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$"), SAID]
 """Why an implausible number stands."""
 
 _OPTION, _FIELD = "let it stand with --accept ", "let it stand with a reason in `accept`: "
@@ -162,6 +172,15 @@ Money of localities and above is never left out, since every pound is accounted 
 """
 
 
+MADE_OF_PARTS = {
+    "flow": MadeOfParts(("locality_code", "line", "provider_code"), ("share_ppm",), "flows"),
+    "provider_allocation": MadeOfParts(
+        ("locality_code", "service_code", "provider_code"), ("allocation_pence",), "services"
+    ),
+}
+"""Tables from which the activity of a locality at a provider would follow where it is small."""
+
+
 def manifest_of_partner(manifest: Any, seen: Mapping[str, Visibility] = FRAMES) -> Any:  # noqa: ANN401  # any plain content
     """A manifest without the tables that a partner does not see, without notes, and without rows and checksums, which count and prove others' rows."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
@@ -210,6 +229,7 @@ KIND = JobKind(
     frames=FRAMES,
     people=PEOPLE,
     made_of_people=MADE_OF_PEOPLE,
+    made_of_parts=MADE_OF_PARTS,
     for_others=FOR_OTHERS,
     narrowed={"manifest": manifest_of_partner},
     partners_see=frozenset({"data_pack", "manifest"}),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from api.service.kinds.chance import uncertainty_of
 from api.service.kinds.optimisation import best_mix, finite, timeless_report
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.hidden import without_small, without_small_content, without_small_parts
@@ -14,6 +15,7 @@ from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, Visi
 from api.service.records.optimiser_pence import appraisal_frames, book_frames, book_in_pounds
 from api.service.records.stored import StoredThings
 from capitation.errors import Fault, InfeasibleError
+from capitation.pack.layers import default_pack
 from optimiser.futures.appraisal import DRAWS, SEED, appraise
 from optimiser.futures.appraisal.green_book import green_book
 
@@ -53,6 +55,9 @@ class SimulationRequest(ApiModel):
     """How many draws of all effects and savings the mix is tried on."""
     seed: int = Field(default=SEED, ge=0, le=LARGEST_SEED, examples=[SEED])
     """Where the draws begin; the same seed gives the same draws."""
+    uncertainty: str | None = Field(default=None, pattern=NAME, max_length=128, examples=[None, default_pack()])
+    """Id of a document of the data pack whose `delivery` is drawn, with the draws of a simulation of contracts; the low and high ends of the
+    solutions and the problem's own `delivery` where it is not given."""
     green_book: bool = Field(default=False, examples=[False, True])
     """Whether the Green Book's questions are answered as well, by solution, locality and fifth of deprivation; it takes longer."""
     data_pack: Digest | None = Field(default=None, examples=[None, PACK_EXAMPLE])
@@ -66,7 +71,8 @@ def work(given: Work) -> JobResult:
     if report["infeasible"] is not None:
         raise _no_mix(report["meaning"], report["infeasible"])
     given.report(f"trying the mix on {request['draws']} draws")
-    appraisal = appraise(outcome, draws=request["draws"], seed=request["seed"])
+    figures = None if "uncertainty" not in request else uncertainty_of(given, request["uncertainty"])
+    appraisal = appraise(outcome, draws=request["draws"], seed=request["seed"], uncertainty=figures)
     content = {
         "data_pack": given.pack.digest,
         "problem_digest": request["digest"],
@@ -75,6 +81,8 @@ def work(given: Work) -> JobResult:
         "count": appraisal.count,
         "optimisation": finite({name: report[name] for name in HEADLINE}),
     }
+    if figures is not None:
+        content["uncertainty"] = figures.id
     frames = appraisal_frames(appraisal)
     if request.get("green_book"):
         given.report("answering the Green Book's questions")
@@ -85,7 +93,8 @@ def work(given: Work) -> JobResult:
 
 
 def _draws(asked: SimulationRequest, _sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
-    more = {"green_book": True} if asked.green_book else {}
+    more: dict[str, Any] = {"green_book": True} if asked.green_book else {}
+    more |= {} if asked.uncertainty is None else {"uncertainty": asked.uncertainty}
     return {"gap": asked.gap, "draws": asked.draws, "seed": asked.seed, **more}
 
 
@@ -137,7 +146,9 @@ KIND = JobKind(
     },
     counts_of_mix=_COUNTS,
     content_for_others=without_small_content,
-    partners_see=frozenset({"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count"}),
+    partners_see=frozenset(
+        {"problem", "problem_digest", "status", "meaning", "goal", "unit", "seed", "count", "uncertainty"}
+    ),
     tag_after="optimisations",
     example=Example(
         "005faf5a0671474c5cc1e65c897ddb55",

@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from capitation.errors import CapitationError, Fault
@@ -192,6 +190,9 @@ def _has_alias_or_tag(path: Path) -> bool:
 
 
 def _parquet_faults(path: Path, inside_path: str) -> Iterator[Fault]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     expected = "a parquet file that can be read"
     try:
         head = pq.read_metadata(path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from api.service.records.claims import visible_length
 from capitation.records.documents import Document
 
 MONEY_PATTERN = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"
@@ -22,6 +23,19 @@ JournalKind = Literal["original", "reversal", "replacement"]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the id of a document looks like."""
+
+
+def _said(text: str) -> str:
+    if visible_length(text) < LEAST_SAID:
+        raise ValueError(f"a reason of at least {LEAST_SAID} characters that can be seen")
+    return text
+
+
+LEAST_SAID = 3
+"""How many characters of a reason can be seen at least."""
+
+SAID = AfterValidator(_said)
+"""What makes a text one that says something: characters that can be seen."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -32,6 +32,9 @@ LOOK_ALIKE = str.maketrans(
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(n) for n in range(0xFE00, 0xFE10)}
 """Marks and letters that show nothing, beside what Unicode calls format and control characters."""
 
+_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212), ord("-"))
+"""Dashes and the minus sign, by which a hyphen is meant."""
+
 ACCOUNT_PARTS = " / "
 """What parts the codes of a contract's account."""
 
@@ -58,18 +61,23 @@ class Claim:
 
 
 def alike(text: str) -> str:
-    """A code without what may differ between two ways of writing it: case, width, spaces, what cannot be seen, letters that only look alike.
+    """A code without what may differ between two ways of writing it: case, width, accents, dashes, spaces, what cannot be seen or only looks alike.
 
     Example:
         "RYV", "ryv ", "R\u200bYV" and "RY\u0474" (a Cyrillic letter at its end) are one code.
     """
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(LOOK_ALIKE)
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(LOOK_ALIKE | _DASHES)
     seen = "".join(letter for letter in plain if letter.isspace() or not _is_unseen(letter))
     return " ".join(seen.split())
 
 
+def visible_length(text: str) -> int:
+    """How many characters of a text can be seen."""
+    return sum(not letter.isspace() and not _is_unseen(letter) for letter in text)
+
+
 def _is_unseen(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} or letter in _UNSEEN
+    return unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn", "Mn"} or letter in _UNSEEN
 
 
 def claims_of(

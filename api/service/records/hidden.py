@@ -27,6 +27,12 @@ class HiddenPeople:
         rows: rows of a settlement whose counts are left out, and what was worked out from them.
         accounts: period and account of those rows.
         amounts: outputs of the settlement's contract.
+        pairs: commissioner and provider whose payments are left out, since a small activity may follow from them.
+        ends: organisations of such pairs.
+        bare: those among them whose whole money would give the payment away, and another where it would be one only.
+        flows: locality, line and provider of flows that are left out.
+        services: locality, service and provider of what is left out with them.
+        tables: tables of which something is left out in either of two results.
         is_whole: whether every number of the result follows from a small one, so that none is shown.
     """
 
@@ -36,6 +42,12 @@ class HiddenPeople:
     rows: frozenset[int] = frozenset()
     accounts: frozenset[tuple[str, str]] = frozenset()
     amounts: frozenset[str] = frozenset()
+    pairs: frozenset[tuple[str, ...]] = frozenset()
+    ends: frozenset[tuple[str, ...]] = frozenset()
+    bare: frozenset[tuple[str, ...]] = frozenset()
+    flows: frozenset[tuple[str, ...]] = frozenset()
+    services: frozenset[tuple[str, ...]] = frozenset()
+    tables: frozenset[tuple[str, ...]] = frozenset()
     is_whole: bool = False
 
 

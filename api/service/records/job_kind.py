@@ -57,7 +57,8 @@ class People:
         micro: whether the count is in millionths; a column of fractions is compared in millionths too.
         or_of: further columns of counts; a row is small where any of them is.
         subject: columns that name what is counted; where it is left out in one year or case, it is in all, since one follows from another.
-        across: columns that name a group the other way, whose total in money is shown elsewhere: a row is not left out there alone.
+        parted_by: columns over which there are totals in other tables or results, so that rows are left out beside in each.
+        spread: two of these columns, such that what is left out of one value of either has two values of the other.
     """
 
     count: str
@@ -67,7 +68,8 @@ class People:
     micro: bool = False
     or_of: tuple[str, ...] = ()
     subject: tuple[str, ...] = ()
-    across: tuple[str, ...] = ()
+    parted_by: tuple[str, ...] = ()
+    spread: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,21 @@ class MadeOfRows:
     columns: tuple[str, ...] = ()
     amounts: bool = False
     by: Literal["number", "order", "account"] = "number"
+
+
+@dataclass(frozen=True)
+class MadeOfParts:
+    """Columns of a table that are left out where they would give a small part of a total away.
+
+    Args:
+        key: columns that name what is left out.
+        columns: their names; those that a table does not have count for nothing.
+        of: what the key names: what `HiddenPeople` has under this name; pairs stand either way round.
+    """
+
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    of: Literal["pairs", "ends", "bare", "flows", "services", "tables"]
 
 
 @dataclass(frozen=True)
@@ -203,6 +220,7 @@ class JobKind(Generic[R]):
         frames: rows that a partner sees of each frame; a frame that is not named is hidden.
         people: frames that count people or events, whose small numbers are left out.
         made_of_rows: tables of a settlement with what follows from counts of its rows.
+        made_of_parts: tables from which small parts of totals would follow.
         for_others: what those who do not make runs see of a frame that counts people or events in a way of its own, from the
             frame and the smallest number shown.
         content_for_others: the same of the content of a result.
@@ -231,6 +249,7 @@ class JobKind(Generic[R]):
     people: Mapping[str, People] = field(default_factory=dict)
     made_of_people: Mapping[str, MadeOfPeople] = field(default_factory=dict)
     made_of_rows: Mapping[str, MadeOfRows] = field(default_factory=dict)
+    made_of_parts: Mapping[str, MadeOfParts] = field(default_factory=dict)
     content_for_others: Callable[[Mapping[str, Any], int], dict[str, Any]] | None = None
     counts_of_mix: tuple[str, ...] = ()
     for_others: Mapping[str, Callable[[pl.DataFrame, int], pl.DataFrame]] = field(default_factory=dict)

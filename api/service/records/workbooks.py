@@ -15,7 +15,9 @@ import polars as pl
 
 from api.exports.workbook import export_xlsx
 from api.service.records.stored import StoredFile, StoredThings
+from api.workbooks.people_workbook import workbook_of
 from capitation.errors import CapitationError, UnknownNameError
+from capitation.pack.sources import DataPack
 from capitation.records.frames import Schema
 from capitation.run.run import MANIFEST, Run, RunManifest
 
@@ -46,8 +48,21 @@ def stored_run(store: StoredThings, kind: str, result_id: str) -> Run:
     return Run(manifest, {name: _frame(store, kind, result_id, name) for name in manifest.frames})
 
 
+def summary_workbook(run: Run, pack: DataPack) -> StoredFile:
+    """The workbook for people of a run: the summary first, at most 15 sheets, ready to print.
+
+    Args:
+        run: the run.
+        pack: the data that it was made from.
+    """
+    name = f"{run.id}.xlsx"
+    with TemporaryDirectory() as folder:
+        content = workbook_of(run, Path(folder) / name, pack).read_bytes()
+    return _file(name, XLSX, content)
+
+
 def workbook(run: Run, schemas: Mapping[str, type[Schema]]) -> StoredFile:
-    """The accessible workbook of a run, named as the command line names it.
+    """The workbook of every table of a run, named as the command line names it.
 
     Args:
         run: the run.

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.service.documents.kinds import SHIPPED
 from api.service.documents.substance import authors_of_the_like
 from api.service.http.paging import number_after, page_of
-from api.service.records.api_models import ApiModel
+from api.service.records.api_models import SAID, ApiModel
 from api.service.records.failures import BODY, ServiceError
 from api.service.runtime.request import (
     BodyDep,
@@ -91,7 +91,7 @@ class ApprovalView(ApiModel):
 class WithdrawalRequest(ApiModel):
     """Why an approval is taken back."""
 
-    reason: str = Field(
+    reason: Annotated[str, SAID] = Field(
         min_length=3, max_length=2_000, pattern=r"^[^\x00]*\S[^\x00]*$", examples=["The growth rate was last year's"]
     )
     """Why; it is kept with the approval."""
@@ -129,7 +129,7 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
             fault = Fault(f"{BODY}: result", asked.result, f"a {kind} that is stored")
             raise ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
         for maker in makers(service, result):
-            check_second_hand(client, maker, result.id)
+            check_second_hand(client, maker, f"{kind} {result.id}")
         made = event(client, request, "approvals.create", f"{word}/{name}")
         before = service.store.rounds_of(kind, name)
         if before and service.store.approval_of(kind, name) is not None:

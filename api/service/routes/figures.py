@@ -1,4 +1,4 @@
-"""Figures: any published figure of a run as a tree, recomputed, down to printed cells, parameters and choices.
+"""Figures: any published figure of a run, a comparison or a plan as a tree, recomputed, down to printed cells, parameters and choices.
 
 The route has more than eight parameters because each is one of the query, which the framework reads from its signature.
 """
@@ -6,7 +6,6 @@ The route has more than eight parameters because each is one of the query, which
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Annotated
 
 import polars as pl
@@ -20,13 +19,11 @@ from api.service.runtime.request import ClientDep, IfNoneMatch, ServiceDep, tag_
 from api.service.runtime.service import Service
 from api.service.security.access import Caller
 from api.service.security.visibility import EVERYTHING, view_of
-from api.service.views.models import RunContent
 from api.service.views.respond import respond
 from api.service.views.rows import IMMUTABLE, VARY
+from api.service.views.traced import Traced, traced
 from capitation.errors import CapitationError, Fault, UnknownNameError
-from capitation.run.formulas import FORMULAS
-from capitation.run.run import Run
-from capitation.run.trace import WITHHELD, Context, FigureAddress, explain
+from capitation.run.trace import WITHHELD, FigureAddress, explain
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
@@ -78,21 +75,22 @@ def read_figure(
     depth: Annotated[int, Query(ge=1, le=12, description="How many levels to open", examples=[2])] = 12,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """A figure of a run as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""
+    """A figure of a run, a comparison or a plan as a tree, recomputed in plain Python; parts that are not the caller's to see are withheld."""
     as_seen = str(request.state.view)
     tag = tag_of(result_id, table, column, str(depth), as_seen, *where)
-    context = _context(service, result_id)
+    result = traced(service, result_id)
+    formulas = result.found.formulas
     headers = {"Vary": VARY, "Cache-Control": IMMUTABLE}
     pairs = [(name, value) for name, _, value in (each.partition("=") for each in where)]
     _check_key(pairs)
     try:
         asked = FigureAddress(table, column, tuple(pairs))
-        may_show = _may_show(service, result_id, client)
-        if (table, column) in FORMULAS and not may_show(
+        may_show = _may_show(service, result, result_id, client)
+        if (table, column) in formulas and not may_show(
             asked
         ):  # whether there is such a row is not theirs to know either
             raise _not_yours(asked)
-        tree = explain(context, asked, FORMULAS, depth=depth, may_show=may_show)
+        tree = explain(result.found.context, asked, formulas, depth=depth, may_show=may_show)
     except ServiceError:
         raise
     except CapitationError as error:
@@ -123,14 +121,17 @@ def _check_key(pairs: list[tuple[str, str]]) -> None:
         raise ServiceError("invalid", "the key of the figure names a column more than once", faults)
 
 
-def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:
+def _may_show(service: Service, result: Traced, result_id: str, client: Caller) -> Callable[[FigureAddress], bool]:
     """Whether a caller may see a figure: its row is theirs to see and its number is not left out."""
     if view_of(client, service.system) == EVERYTHING:
         return lambda _figure: True
 
     def may_show(figure: FigureAddress) -> bool:
+        kind, stored = result.table_of(result_id, figure.table)
+        if not stored:  # the run was made again for the trace: nothing says which of its rows are whose
+            return False
         try:
-            found = service.seen("run", result_id, figure.table, client)
+            found = service.seen(kind, stored, figure.table, client)
         except UnknownNameError:  # a table that is hidden from partners
             return False
         if found is None:
@@ -142,24 +143,3 @@ def _may_show(service: Service, result_id: str, client: Caller) -> Callable[[Fig
         return rows.height == 1 and rows.get_column(figure.column)[0] is not None
 
     return may_show
-
-
-def _context(service: Service, result_id: str) -> Context:
-    result = service.store.result("run", result_id)
-    if result is None:
-        raise ServiceError("not-found", f"there is no run {result_id!r}")
-    return _kept(service, result_id, result.content)
-
-
-@lru_cache(maxsize=4)
-def _kept(service: Service, result_id: str, content: str) -> Context:
-    """The context of a run, whose indexes serve every figure of it."""
-    content_of_run = RunContent.model_validate_json(content)
-    manifest = content_of_run.manifest
-    frames: dict[str, pl.DataFrame] = {}
-    for name in manifest.frames:
-        decoded = service.frame("run", result_id, name)
-        if decoded is None:
-            raise ServiceError("not-found", f"run {result_id} has no table {name!r}")
-        frames[name] = decoded[0]
-    return Context(Run(manifest, frames), service.packs.named(content_of_run.data_pack).opened())

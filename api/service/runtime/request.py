@@ -48,7 +48,16 @@ def event(client: Caller, request: Request, action: str, subject: str, **detail:
 
 
 async def body_of(request: Request) -> bytes:
-    """The bytes of the body."""
+    """The bytes of the body.
+
+    Raises:
+        ServiceError: 415, they are said to be compressed.
+    """
+    coding = request.headers.get("content-encoding", "").strip()
+    if coding.lower() not in {"", "identity"}:
+        raise ServiceError(
+            "unsupported-media-type", f"Content-Encoding is {coding[:80]!r}; expected none: send the body uncompressed"
+        )
     return await request.body()
 
 

@@ -14,15 +14,23 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
-from api.service.kinds import KINDS
+from api.service.kinds import BY_ADDRESS, KINDS
 from api.service.packs.packs import Packs
 from api.service.records.hidden import NOBODY, HiddenPeople, left_out_of, sizes_of
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
+from api.service.security.parts import hidden_flows, hidden_pairs
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
-from api.service.security.visibility import EVERYTHING, area_codes, seen, sees_everything, view_of
+from api.service.security.visibility import (
+    EVERYTHING,
+    area_codes,
+    seen,
+    sees_everything,
+    view_of,
+    without_small_numbers,
+)
 from api.service.settings import Settings
 from api.service.store import Store
 from capitation.errors import DocumentError, Fault
@@ -149,18 +157,41 @@ class Service:
             counts, result = self.frame(kind, result_id, "counts"), self.store.result(kind, result_id)
             if counts is None or result is None:
                 return NOBODY
-            return hidden_rows(counts[0], plain(result.content).get("outputs", ()), smallest)
+            results = self.frame(kind, result_id, "results")
+            outputs = plain(result.content).get("outputs", ())
+            return hidden_rows(counts[0], outputs, smallest, None if results is None else results[0])
         if kind in KINDS and KINDS[kind].counts_of_mix:
             activity = self.frame(kind, result_id, "activity")
             sizes = {} if activity is None else sizes_of(activity[0], KINDS[kind].counts_of_mix, "point_of_delivery")
             return found if left_out_of(sizes, smallest)[1] else HiddenPeople(is_whole=True)
+        if kind in KINDS and "tables" in {rule.of for rule in KINDS[kind].made_of_parts.values()}:
+            return self._hidden_between(kind, result_id)
         population, membership = (self.frame(kind, result_id, name) for name in ("population", "membership"))
         if population is not None:
             found = hidden_people(population[0], None if membership is None else membership[0], self.system, smallest)
         costs, activity = (self.frame(kind, result_id, name) for name in ("unit_cost", "locality_activity"))
-        if costs is None:
-            return found
-        return replace(found, lines=hidden_lines(costs[0], None if activity is None else activity[0], smallest))
+        if costs is not None:
+            found = replace(found, lines=hidden_lines(costs[0], None if activity is None else activity[0], smallest))
+        flow, lines, outturn = (self.frame(kind, result_id, name) for name in ("flow", "service_line", "outturn"))
+        if flow is not None and activity is not None and lines is not None and membership is not None:
+            flows = hidden_flows(flow[0], activity[0], lines[0], membership[0], smallest)
+            found = replace(found, flows=flows.flows, services=flows.services)
+        if outturn is not None and kind in KINDS and "outturn" in KINDS[kind].people:
+            pairs = hidden_pairs(without_small_numbers(outturn[0], KINDS[kind].people["outturn"], smallest))
+            found = replace(found, pairs=pairs.pairs, ends=pairs.ends, bare=pairs.bare)
+        return found
+
+    def _hidden_between(self, kind: str, result_id: str) -> HiddenPeople:
+        """What is left out of the differences of two results: tables of which something is left out in either."""
+        result, tables = self.store.result(kind, result_id), set[tuple[str, ...]]()
+        content = {} if result is None else plain(result.content)
+        for side in ("before", "after"):
+            word, _, name = str(content.get(side, "")).removeprefix("/v1/").partition("/")
+            if word in BY_ADDRESS:
+                hidden = self.hidden(BY_ADDRESS[word].name, name)
+                rules = BY_ADDRESS[word].made_of_parts.items()
+                tables |= {(table,) for table, rule in rules if getattr(hidden, rule.of)}
+        return HiddenPeople(tables=frozenset(tables))
 
     def _area(self, kind: str, result_id: str, organisation: str) -> frozenset[str]:
         membership = self.frame(kind, result_id, "membership")

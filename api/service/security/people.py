@@ -3,7 +3,7 @@
     practices   those with a small number in any year, and those beside them, until whoever subtracts what is shown from the people of
                 a locality finds every small number possible (`suppression`)
     areas       their localities, places and the system: weights and amounts a person of an area, less those of its other practices, would
-                tell
+                give away
 
 A practice that is hidden in one year is hidden in all, and the choice rests on numbers of people only, so two runs of the same lists hide
 the same practices.
@@ -17,9 +17,13 @@ import polars as pl
 
 from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import MadeOfPeople, MadeOfRows
+from api.service.security.parts import with_parts_beside
 from capitation.records.suppression import MARK, suppressed
 
 MICRO = 1_000_000
+
+MOST_WAYS = 5
+"""Over how many columns of a settlement there are totals, such as of a line, a party or a year."""
 
 _AREAS = ("locality_code", "place_code", "commissioner_code")
 
@@ -97,13 +101,16 @@ def hidden_lines(unit_cost: pl.DataFrame, activity: pl.DataFrame | None, smalles
     return frozenset(lines)
 
 
-def hidden_rows(counts: pl.DataFrame, amounts: Iterable[str], smallest_shown: int) -> HiddenPeople:
+def hidden_rows(
+    counts: pl.DataFrame, amounts: Iterable[str], smallest_shown: int, results: pl.DataFrame | None = None
+) -> HiddenPeople:
     """The rows of a settlement with a small count, and enough beside them that no sum gives them away.
 
     Args:
         counts: row, period, account and count, one line a row and counted input, as in a settlement.
         amounts: outputs of the contract.
         smallest_shown: the smallest number of people or events other than 0 that is shown.
+        results: the rows in their order with what names them, such as year, parties and line, over which others may know totals.
 
     Example:
         Rows with 3, 40 and 60 spells where 5 is the smallest shown: the first two are left out.
@@ -115,12 +122,30 @@ def hidden_rows(counts: pl.DataFrame, amounts: Iterable[str], smallest_shown: in
         .sort("row")
     )
     marked = suppressed(least, "least", within=(), order_by=["row"], smallest_shown=smallest_shown * MICRO).rows
+    keys = [] if results is None else _parting(results, amounts)
+    if results is not None and keys and marked.get_column(MARK).any():
+        named = results.select(keys).with_row_index("row").with_columns(pl.col("row").cast(least.schema["row"]))
+        rows = least.with_columns(marked.get_column(MARK)).join(
+            named, on="row", how="left", maintain_order="left", nulls_equal=True
+        )
+        small = rows.get_column("least").is_between(1, smallest_shown * MICRO - 1)
+        beside = with_parts_beside(rows, small, rows.get_column("least") > 0, within=(), parted_by=keys, together=1)
+        marked = marked.with_columns(beside.alias(MARK))
     left_out = marked.filter(MARK)
     return HiddenPeople(
         rows=frozenset(left_out.get_column("row")),
         accounts=frozenset(left_out.select("period", "account").iter_rows()),
         amounts=frozenset(amounts),
     )
+
+
+def _parting(results: pl.DataFrame, amounts: Iterable[str]) -> list[str]:
+    """The columns by which the rows of a settlement may be added up: texts that more than one row has, the coarsest first."""
+    texts = [name for name in results.columns if results.schema[name] == pl.String and name not in set(amounts)]
+    sizes = {name: results.get_column(name).n_unique() for name in texts}
+    return sorted((name for name in texts if 1 < sizes[name] < results.height), key=lambda name: (sizes[name], name))[
+        :MOST_WAYS
+    ]
 
 
 def without_rows(frame: pl.DataFrame, made_of: MadeOfRows, hidden: HiddenPeople) -> pl.DataFrame:

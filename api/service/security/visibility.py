@@ -17,6 +17,7 @@ from api.service.kinds import KINDS
 from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
+from api.service.security.parts import with_parts_beside, without_parts
 from api.service.security.people import without_people, without_rows
 from capitation.errors import UnknownNameError
 from capitation.records.suppression import MARK, suppressed
@@ -125,12 +126,15 @@ def seen(
         if for_others is not None:
             frame = for_others(frame, smallest_shown)
         if people is not None:
-            frame = _without_small_numbers(frame, people, smallest_shown)
+            frame = without_small_numbers(frame, people, smallest_shown)
         if made_of is not None and (hidden.practices or hidden.lines):
             frame = without_people(frame, made_of, hidden)
         made_of_rows = KINDS[kind].made_of_rows.get(name)
         if made_of_rows is not None and hidden.rows:
             frame = without_rows(frame, made_of_rows, hidden)
+        made_of_parts = KINDS[kind].made_of_parts.get(name)
+        if made_of_parts is not None:
+            frame = without_parts(frame, made_of_parts, hidden)
     return visible(kind, name, frame, caller, system, area)
 
 
@@ -178,7 +182,8 @@ def _without_checksums(kind: str, content: dict[str, Any]) -> dict[str, Any]:
     manifest = content.get("manifest")
     if kind not in KINDS or not isinstance(manifest, dict) or not isinstance(manifest.get("frames"), dict):
         return content
-    counted = {*KINDS[kind].people, *KINDS[kind].made_of_people, *KINDS[kind].for_others}
+    rules = KINDS[kind]
+    counted = {*rules.people, *rules.made_of_people, *rules.made_of_parts, *rules.for_others}
     frames = {
         name: {key: value for key, value in about.items() if key != "sha256"} if name in counted else about
         for name, about in manifest["frames"].items()
@@ -191,7 +196,8 @@ def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in problem.items() if name in {"type", "title", "status"}}
 
 
-def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: int) -> pl.DataFrame:
+def without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: int) -> pl.DataFrame:
+    """A frame without its small numbers, and without what is left out beside them; `is_suppressed` marks its rows."""
     counts = [pl.col(people.count), *(pl.col(name) for name in people.or_of)]
     whole = [
         (count * MICRO).round() if frame.schema[name].is_float() else count
@@ -210,25 +216,20 @@ def _without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: 
     if not people.subject:
         return shown
     left_out = shown.select(pl.col(MARK).any().over(people.subject)).to_series()
-    if people.across and left_out.any():
-        left_out = _never_alone(frame.with_columns(left_out, _least(whole).alias(_COUNT)), people)
+    if people.parted_by and left_out.any():
+        base = tuple(name for name in people.within if name not in people.parted_by)
+        least = frame.select(_least(whole)).to_series()
+        left_out = with_parts_beside(
+            frame.with_columns(left_out),
+            (least > 0) & (least < smallest_shown * unit),
+            least > 0,
+            within=base,
+            parted_by=people.parted_by,
+            subject=people.subject,
+            spread=people.spread,
+        )
     shown = shown.with_columns(left_out)
     return shown.with_columns(pl.when(pl.col(MARK)).then(None).otherwise(pl.col(name)).alias(name) for name in names)
-
-
-def _never_alone(frame: pl.DataFrame, people: People) -> pl.Series:
-    """Which rows are left out once none is the only one of its group either way: the total less the others would give it away."""
-    is_counted = pl.col(_COUNT) > 0
-    while True:
-        before = frame.get_column(MARK)
-        for group in (people.across, people.within):
-            alone = (pl.col(MARK) & is_counted).sum().over(group) == 1
-            beside = is_counted & ~pl.col(MARK) & alone
-            is_first = beside & (beside.cum_sum().over(group) == 1)
-            frame = frame.with_columns(pl.col(MARK) | is_first)
-            frame = frame.with_columns(pl.col(MARK).any().over(people.subject))
-        if frame.get_column(MARK).equals(before):
-            return before
 
 
 def _least(counts: list[pl.Expr]) -> pl.Expr:

@@ -72,7 +72,7 @@ class Answers(Database):
         return None if kept is None else KeptAnswer(**kept)
 
     def keep_at_once(self, client: str, key: str, keep_seconds: float, answer: KeptAnswer) -> bool:
-        """Whether the key could be used; if so, later requests with it receive this answer. Nobody held it before."""
+        """Whether the key could be used; if so, later requests with it receive this answer. Nobody had it before."""
         now = self.clock()
         row = {
             "client": client,

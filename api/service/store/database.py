@@ -18,10 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, Engine, make_url
@@ -252,16 +248,14 @@ class Database:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
                 connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = '{_MIGRATION_SECONDS}s'"))
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264920151)"))
-            current = MigrationContext.configure(connection).get_current_revision()
+            current = _version(connection)
             if current is not None and current not in known:
                 raise StoreError(
                     f"the store is at version {current!r}, which this version does not know (it knows up to "
                     f"{head!r}). Start the newer version, or restore a backup of this one"
                 )
             if current != head:
-                config = _migrations()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                _upgrade(connection)
         if self._file is not None:
             made = self._file.stat()
             self._file_was = (made.st_dev, made.st_ino)
@@ -332,18 +326,30 @@ def _added_if_absent(table: sa.Table, *, is_sqlite: bool) -> ReturningInsert[tup
     return insert(table).on_conflict_do_nothing().returning(sa.literal(1))
 
 
-def _migrations() -> Config:
-    """What the migration tool needs to know."""
+def _upgrade(connection: Connection) -> None:
+    """Bring the tables to the newest version; the tool that does so is imported where there is something to do."""
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    """The version that a store is at; None where it has no tables yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 @cache
-def _versions() -> tuple[frozenset[str], str | None]:
-    """All versions that a store may be at, and the newest; read once a process."""
-    script = ScriptDirectory.from_config(_migrations())
-    return frozenset(revision.revision for revision in script.walk_revisions()), script.get_current_head()
+def _versions() -> tuple[frozenset[str], str]:
+    """All versions that a store may be at, and the newest; they are in the names of the files that lead to them."""
+    found = sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return frozenset(found), found[-1]
 
 
 def _engine(url: str) -> Engine:

@@ -1,4 +1,4 @@
-"""TotalLoss loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
+"""The total loss, exactly: the distribution of a sum of independent losses on a grid of money, by fast Fourier transform.
 
     characteristic function of a loss f:  phi(t) = sum of f(k) exp(i t k)
     sum of N losses:                      P_N(phi(t)), with P_N the generating function of the count
@@ -141,6 +141,13 @@ def normal_overspend(sd: float, step: float, points: int, mean: float = 0.0) -> 
     """The chances of max(X, 0) of a normal X on a grid: what a locality draws from a pool that takes no gains."""
     edges = below((step * (np.arange(points) + 0.5) - mean) / sd)
     return np.diff(edges, prepend=0.0)
+
+
+def pooled_overspend(sds: Sequence[float], points: int = 2**14) -> TotalLoss:
+    """What independent normal localities with these sds draw together in a year from a pool that takes no gains."""
+    spread = float(np.sqrt(np.square(sds).sum()))
+    step = (float(np.sum(sds)) + 12.0 * spread) / points  # the mean is 0.4 of the sum of sds, so nothing passes the end
+    return added([normal_overspend(sd, step, points) for sd in sds], step)
 
 
 def _from_transform(points: int, step: float, of: Callable[[Callable[[Floats], np.ndarray]], np.ndarray]) -> TotalLoss:

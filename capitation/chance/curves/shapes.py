@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from capitation.chance.curves.normal import STANDARD, Floats, below
+from capitation.chance.curves.normal import Floats, below
 
 SCORES = np.linspace(-7.0, 7.0, 5601)
 """Normal scores at which the quantiles of a curve without a closed inverse are tabled; between them a straight line."""
@@ -297,8 +297,3 @@ def _fraction(shape: float, y: Floats) -> Floats:
         if (np.abs(c * d - 1.0) < 1e-15).all():
             break
     return value
-
-
-def normal_share(level: float, mean: float, sd: float) -> float:
-    """P(X > level) of a normal X."""
-    return 1.0 - STANDARD.cdf((level - mean) / sd)

@@ -21,6 +21,7 @@ from capitation.records.columns import SOURCE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
+from capitation.sentences import capital
 
 FILE = "aims/outturn.csv"
 TREND, PLAN = "unmitigated", "mitigated"
@@ -150,7 +151,7 @@ def paragraph(found: Frame[BackTest]) -> list[str]:
         trend = "" if on_trend is None else f"{_percent(on_trend)} on current trends and "
         after = "after channel shift" if trend else "over the same years"
         said.append(
-            f"{last['title'][:1].upper()}{last['title'][1:]} grew by {_percent(last['happened_growth'])} from {last['first_year']} to "
+            f"{capital(last['title'])} grew by {_percent(last['happened_growth'])} from {last['first_year']} to "
             f"{last['year']}; the plan has {trend}{_percent(last['plan_growth'])} {after} ({measure}: {last['source']})."
         )
     return said

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from capitation.aims.agreements import disagreements
 from capitation.aims.context import context
-from capitation.aims.milestones import FILE, milestones, start_faults
+from capitation.aims.milestones import FILE, driven_faults, early_faults, milestones, order_faults
 from capitation.aims.outcomes import outcomes
 from capitation.aims.risks import risks
-from capitation.errors import CapitationError, Fault
+from capitation.errors import CapitationError, DocumentError, Fault, Faults
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.document_checks import read_or_faults
@@ -41,12 +41,32 @@ def starts_that_differ(pack: DataPack) -> Iterator[Fault]:
         return  # said by `aims_stand`
     if FILE not in pack.files(FILE):
         return
-    starts = {}
-    for path in pack.files("solutions/*.toml").values():
-        solution = read_or_faults(path, Solution)[0]
-        if solution is not None:
-            starts[solution.id] = solution.earliest_start
-    yield from start_faults(found, starts)
+    read = [read_or_faults(path, Solution)[0] for path in pack.files("solutions/*.toml").values()]
+    solutions = [solution for solution in read if solution is not None]
+    yield from early_faults(found, _stated(solutions), first_year(pack))
+    yield from order_faults(found)
+    yield from driven_faults(found, {solution.id for solution in solutions})
+
+
+def refuse_early_starts(solutions: Iterable[Solution], pack: DataPack, first: FinancialYear | None) -> None:
+    """Refuse solutions that start before the milestone of the pack that starts them, unless they say why.
+
+    Args:
+        solutions: solutions as a problem has them.
+        pack: its pack.
+        first: first year of the problem, in which a solution without a stated start can begin.
+
+    Raises:
+        DocumentError: solutions start before their milestones; all are named.
+    """
+    faults = Faults()
+    faults.extend(early_faults(milestones(pack), _stated(solutions), first))
+    faults.raise_if_any(DocumentError, "solutions start before their milestones")
+
+
+def _stated(solutions: Iterable[Solution]) -> dict[str, str | None]:
+    """First years of the solutions that give no reason for an earlier start."""
+    return {s.id: s.earliest_start for s in solutions if not s.early_start_because}
 
 
 def shares_that_do_not_follow(pack: DataPack) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capitation.allocation.deployable import HELD_KINDS
+from capitation.allocation.spendable import HELD_KINDS
 from capitation.money.apportion import split
 from capitation.money.pence import pounds_text
 from capitation.run.formulas.leaves import (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 
+from capitation.chain.bridge import KEPT
 from capitation.chain.rules import Chain, GrowthRule, read_chain
 from capitation.money.apportion import split
 from capitation.money.pence import pounds_text
@@ -51,7 +52,8 @@ def _line(context: Context, row: Row) -> Worked:
     if line == "not_explained":
         ends = {r["line"]: r["amount_pence"] for r in context.rows("bridge", year=row["year"], level="system")}
         found = ends["printed_do_nothing"] - ends["derived_do_nothing"]
-        return Worked(found, [], "the deficit that the plan prints less the derived one")
+        kept = chain.not_explained_pounds is not None and year != chain.base_year
+        return Worked(found, [], KEPT if kept else "the deficit that the plan prints less the derived one")
     return Worked(row["amount_pence"], [], f"a mix that was bought after the run: {AS_IT_IS}")
 
 
@@ -86,7 +88,9 @@ def _total(context: Context, row: Row) -> Worked:
     if row["line"] == "printed_do_nothing":
         chain = _chain(context)
         year = FinancialYear(row["year"])
-        return _printed(context, year, chain.opening_part if year == chain.base_year else chain.printed_part)
+        printed = _printed(context, year, chain.opening_part if year == chain.base_year else chain.printed_part)
+        if printed.value == row["amount_pence"] or chain.not_explained_pounds is None:
+            return printed
     above = [
         r
         for r in context.rows("bridge", year=row["year"], organisation=row["organisation"])

@@ -129,12 +129,12 @@ class _Work:
             return found
 
         groups = [group.model_dump_json() for group in self.document.groups]
-        held = [
-            [s.option.model_dump_json(), s.first, s.until, None if s.body is None else s.body.rests_on()] for s in spans
+        lasting = [
+            [s.option.model_dump_json(), s.first, s.until, None if s.body is None else s.body.rests_on] for s in spans
         ]
         names = sorted({each.contract for span in spans for each in span.option.contracts})
         says = [self.keys.of_contract(self.contracts[name]).key for name in names]
-        rests_on = [option.id, tried.case, groups, held, names, says, self.keys.of_rows(tried.rows).key]
+        rests_on = [option.id, tried.case, groups, lasting, names, says, self.keys.of_rows(tried.rows).key]
         try:
             return Stages(None, None).keep("settled option", settled, rests_on).value
         except _Refused as refused:

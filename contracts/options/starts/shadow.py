@@ -71,10 +71,10 @@ def shadow_positions(
     both = Payment.validate(pl.concat([payments, tried.quality.payments(earned)]))
     found = positions(both, outturn, money, FurtherCost.validate(tried.quality.costs(earned)))
     key = ["option", "activity_case", "year", "role", "organisation_code"]
-    held = every.select(*key, "position_pence")
+    given = every.select(*key, "position_pence")
     own = pl.concat([found.filter(pl.col("option") == o.id, pl.col("year").is_in(trials.starts.shadow_years(o.id))) for o in options])  # fmt: skip
     # a fund outside the system may pay under one of the two alone
-    here = held.join(own, on=["option", "activity_case", "year"], how="semi")
+    here = given.join(own, on=["option", "activity_case", "year"], how="semi")
     table = own.select(*key, shadow_pence="position_pence").join(
         here, on=key, how="full", coalesce=True, validate="1:1"
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -25,7 +26,7 @@ from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
-from contracts.options.kept.on_run import written
+from contracts.options.kept.on_run import given, written
 from contracts.options.kept.settled import settled_once
 from contracts.options.position import Payment
 from contracts.options.whole_population.accounts import BodyAccount, BodyYear, account_rows, hospital_shares, returned
@@ -62,6 +63,7 @@ class BodyBetween:
     first: FinancialYear
     """First year in which it is paid."""
 
+    @cached_property
     def rests_on(self) -> list[object]:
         """All that it is, as plain content, for what is kept by it."""
         pool = None if self.pool is None else written(self.pool).key
@@ -214,10 +216,21 @@ def _between(body: CareBody, pack: DataPack, run: Run) -> BodyBetween:
 
 def option_accounts(bodies: Mapping[str, BodyBetween], payments: Frame[Payment]) -> Frame[OptionBodyAccount]:
     """The account of every option's body in every activity case."""
-    rows: list[tuple[object, ...]] = []
+    parts = [OptionBodyAccount.empty()]
     for option, between in bodies.items():
-        for (case,), paid in payments.filter(option=option).partition_by("activity_case", as_dict=True).items():
-            rows += [(option, case, between.body.code, *row) for row in between.accounts(paid)]
+        known = Stage(between, digest(canonical(between.rests_on)))
+        mine = given(payments.filter(option=option))
+        parts.append(Stages(None, None).keep("body account", _account, option, known, mine).value)
+    return OptionBodyAccount.validate(pl.concat(parts))
+
+
+def _account(option: str, between: BodyBetween, payments: Frame[Payment]) -> Frame[OptionBodyAccount]:
+    """The account of one option's body in every activity case."""
+    rows = [
+        (option, case, between.body.code, *row)
+        for (case,), paid in payments.partition_by("activity_case", as_dict=True).items()
+        for row in between.accounts(paid)
+    ]
     names = ["option", "activity_case", "organisation_code", *BodyAccount.columns()]
     kinds = OptionBodyAccount.dtypes()
     frame = pl.DataFrame(rows, schema={name: kinds[name] for name in names}, orient="row")

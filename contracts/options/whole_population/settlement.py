@@ -153,7 +153,9 @@ def _check(body: CareBody, pack: DataPack, run: Run, years: list[FinancialYear])
     for year in years:
         if year not in planned:
             faults.add(
-                f"{where}: planned_persons", f"none of {year}", "the persons on whom each year is paid on account"
+                f"{where}: planned_persons",
+                f"none of {year}",
+                "the planned persons for whom each year is paid on account",
             )
     if body.contract not in pack.names("contracts"):
         faults.add(

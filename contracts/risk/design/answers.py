@@ -84,17 +84,6 @@ class PoolPayer(Schema):
     )
 
 
-DESIGN_FRAMES: dict[str, type[Schema]] = {
-    "designed_figure": DesignedFigure,
-    "designed_pool": DesignedPool,
-    "limit_met": LimitMet,
-    "pool_payer": PoolPayer,
-    "trade_off": TradeOffPoint,
-    "unbeaten_terms": UnbeatenTerms,
-}
-"""Schemas of the frames by name."""
-
-
 def design_frames(found: Designed, fresh: Trial) -> dict[str, pl.DataFrame]:
     """The answers of a design by name.
 
@@ -176,4 +165,4 @@ def _steady(number: float) -> float:
     return float(f"{float(number):.9e}")
 
 
-__all__ = ["DESIGN_FRAMES", "design_frames", "words"]
+__all__ = ["design_frames", "words"]

@@ -130,10 +130,10 @@ def family_faults(family: TermFamily, contract: Contract, where: str, faults: Fa
     inputs = contract.input_map()
     for name in inputs:
         if name not in INPUTS:
-            faults.add(f"{where}: contract input {name!r}", "nothing to give it", f"one of {', '.join(INPUTS)}")
+            faults.add(f"{where}: contract input {name!r}", "nothing that supplies it", f"one of {', '.join(INPUTS)}")
     if STOCHASTIC_INPUT not in inputs:
         faults.add(
-            f"{where}: contract {contract.id!r}", "no input that draws move", STOCHASTIC_INPUT,
+            f"{where}: contract {contract.id!r}", "no input that the draws affect", STOCHASTIC_INPUT,
             "A contract that pays whatever happens has no risk to design.",
         )  # fmt: skip
     if len([o for o in contract.outputs if o.payer is not None]) != 1:

@@ -4,6 +4,8 @@ What a locality bears rises with the figure of strength, what the pool bears fal
 terms are where the localities' limits just hold, found by halving, and they are terms at all if the pool's limits hold there.
 Other figures are tried on a grid that is drawn closer round the best. If the answer fails on fresh draws by more than their
 error, the limits are tightened by what was missing and the search is made again.
+
+Where another way of finding the best terms is given, such as a linear programme, it takes the search's part; all else is the same.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 
@@ -29,6 +32,46 @@ ROUNDS = 2
 RETRIES = 3
 """How often limits are tightened where fresh draws show that they do not hold."""
 
+LEVELS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Times the level of the first limit, on the trade-off."""
+
+
+class Finder(Protocol):
+    """A way of finding the best terms of a family on one set of draws."""
+
+    @property
+    def method(self) -> str:
+        """What it is called."""
+
+    def best(self, scales: Sequence[float]) -> Figures | None:
+        """The best terms that meet every limit, each level times its scale; None where there are none."""
+
+    def none(self, scales: Sequence[float]) -> InfeasibleError:
+        """Why there are none: which limits prevent it, and by how much."""
+
+    def trade_off(self, best: Figures) -> Iterator[tuple[float, float, Figures]]:
+        """Other levels of the first limit, the strongest incentive at each, and its figures."""
+
+
+@dataclass(frozen=True)
+class TermSearch:
+    """The search as a finder."""
+
+    trial: Trial
+    method: str = "search"
+
+    def best(self, scales: Sequence[float]) -> Figures | None:
+        """By halving the figure of strength, on a grid of the others."""
+        return _best(self.trial, scales)
+
+    def none(self, scales: Sequence[float]) -> InfeasibleError:
+        """By terms all over the family."""
+        return _none(self.trial, scales)
+
+    def trade_off(self, best: Figures) -> Iterator[tuple[float, float, Figures]]:
+        """With the other figures as they were found."""
+        return _trade_off(self.trial, best)
+
 
 @dataclass(frozen=True)
 class Designed:
@@ -43,38 +86,47 @@ class Designed:
     """Level of the first limit, the strongest incentive at it, and the figures: where there are terms at all."""
     tried: tuple[tuple[Figures, float, float, float], ...]
     """Terms that no other tried ones beat: figures, a locality's worst, the pool's worst, and the incentive."""
+    method: str = "search"
+    """How they were found."""
 
 
-def design(search: Trial, fresh: Trial, say: Callable[[str], object] = lambda words: None) -> Designed:
+def design(
+    search: Trial,
+    fresh: Trial,
+    say: Callable[[str], object] = lambda words: None,
+    finder: Callable[[Trial], Finder | None] | None = None,
+) -> Designed:
     """The best terms of a family.
 
     Args:
         search: the family on the draws that are searched.
         fresh: the same on other draws, by which the answer is verified.
         say: called with a word on what is being done.
+        finder: another way of finding terms, where it can take this family; the search otherwise.
 
     Raises:
         InfeasibleError: no terms of the family meet every limit; which limits prevent it, and by how much.
     """
-    family = search.family
-    scales = [1.0] * len(family.limits)
+    scales = [1.0] * len(search.family.limits)
     say("searching")
-    found = _best(search, scales)
+    way: Finder = (None if finder is None else finder(search)) or TermSearch(search)
+    found = way.best(scales)
     if found is None:
-        raise _none(search, scales)
+        raise way.none(scales)
     for _ in range(RETRIES):
         say("verifying on fresh draws")
         tighter = _tighter(fresh, found, scales)
         if tighter == scales:
             break
         scales = tighter
-        better = _best(search, scales)
+        better = way.best(scales)
         if better is None:
-            raise _none(search, scales)
+            raise way.none(scales)
         found = better
     measures = fresh.estimated(found)
     say("drawing the trade-off")
-    return Designed(found, fresh.incentive(found), measures, tuple(_trade_off(search, found)), tuple(_pareto(search)))
+    curve, unbeaten = tuple(way.trade_off(found)), tuple(_pareto(search))
+    return Designed(found, fresh.incentive(found), measures, curve, unbeaten, way.method)
 
 
 def _tighter(fresh: Trial, found: Figures, scales: Sequence[float]) -> list[float]:
@@ -232,7 +284,7 @@ def _trade_off(trial: Trial, best: Figures) -> Iterator[tuple[float, float, Figu
     family = trial.family
     level = float(family.limits[0].level.value)
     fixed = {each.name: best[each.name] for each in family.others}
-    for times in (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0):
+    for times in LEVELS:
         scales = [times, *([1.0] * (len(family.limits) - 1))]
         figures = _strongest(trial, fixed, scales)
         if figures is not None:
@@ -260,4 +312,4 @@ def _tails(trial: Trial, figures: Figures) -> tuple[float, float]:
     return float(np.quantile(borne.locality, 0.95, axis=1).max()), float(np.quantile(borne.pool, 0.95))
 
 
-__all__ = ["Designed", "design", "words_of"]
+__all__ = ["LEVELS", "Designed", "Finder", "TermSearch", "design", "words_of"]

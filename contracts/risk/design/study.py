@@ -19,7 +19,7 @@ from contracts.document.models import Contract
 from contracts.risk.design.answers import design_frames
 from contracts.risk.design.family import TermFamily
 from contracts.risk.design.kept import keep_search, resumed_search
-from contracts.risk.design.search import Designed, design
+from contracts.risk.design.search import Designed, Finder, design
 from contracts.risk.design.trial import Trial
 
 SEARCHED = 8_192
@@ -41,8 +41,21 @@ def design_family(
     say: Callable[[str], object] = lambda words: None,
     *,
     searched: int = SEARCHED,
+    finder: Callable[[Trial], Finder | None] | None = None,
 ) -> tuple[Designed, dict[str, pl.DataFrame]]:
     """The terms of a family that suit every party, and all answers by name.
+
+    Args:
+        family: the family.
+        contract: its contract.
+        run: a run of its scenario.
+        uncertainty: what is uncertain.
+        seed: where the draws begin.
+        draws: fresh draws by which the answer is verified.
+        work: threads, cancel and state file; nothing of it changes an answer.
+        say: called with a word on what is being done.
+        searched: Sobol points that are searched.
+        finder: another way of finding terms than the search, where it can take the family, such as a linear programme.
 
     Raises:
         ContractError: the run is of another scenario.
@@ -61,13 +74,13 @@ def design_family(
     fresh = Trial(family, contract, simulate(drawn, Request(draws, seed + 1), own), before=stop)
     search = Trial(family, contract, simulate(drawn, Request(searched, seed, "sobol"), own), before=stop)
     if work.state is None:
-        found = design(search, fresh, say)
+        found = design(search, fresh, say, finder)
         return found, design_frames(found, fresh)
     about = [family.model_dump_json(by_alias=True), contract.model_dump_json(by_alias=True)]
     name = digest(canonical([drawn.id, *about, draws, seed, searched]))
     resumed_search(work.state, name, (search, fresh))
     try:
-        found = design(search, fresh, say)
+        found = design(search, fresh, say, finder)
         frames = design_frames(found, fresh)
     except (KeyboardInterrupt, StoppedError):
         keep_search(work.state, name, (search, fresh))

@@ -45,7 +45,7 @@ class Lookup(Term):
         table = tables[self.table]
         if table.is_dated() != (self.dated_by is not None):
             found = (
-                "a table whose rows hold from dates"
+                "a table whose rows are valid from dates"
                 if table.is_dated()
                 else f"{self.dated_by}, and a table without dates"
             )

@@ -30,7 +30,7 @@ class Withhold(Term):
     def check(self, faults: Faults, where: str, tables: Tables) -> None:
         rate = literal(self.rate)
         if rate is not None and not 0 <= rate <= 1:
-            faults.add(f"{where}.rate", f"{rate:g}", "a part from 0 to 1")
+            faults.add(f"{where}.rate", f"{rate:g}", "a fraction from 0 to 1")
 
     def evaluate(self, tables: Tables) -> dict[str, pl.Expr]:
         """Paid now, and kept back."""

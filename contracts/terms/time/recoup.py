@@ -66,7 +66,7 @@ class Recoup(Term):
             )
         rate = literal(self.interest)
         if rate is not None and not 0.0 <= rate <= 1.0:
-            faults.add(f"{where}.interest", f"{rate:g}", "a part from 0 to 1, such as 0.03 for 3%")
+            faults.add(f"{where}.interest", f"{rate:g}", "a fraction from 0 to 1, such as 0.03 for 3%")
 
     def before_use(self, tables: Tables) -> dict[str, pl.Expr]:
         if self.order_by is None:

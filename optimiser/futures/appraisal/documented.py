@@ -13,10 +13,11 @@ from decimal import Decimal
 
 import numpy as np
 
+from capitation.chance.delivery import EFFECT_BOUNDS
 from capitation.chance.document import Uncertainty
 from capitation.chance.scores.draws import source
-from capitation.chance.shared import Promises, Shared
-from capitation.errors import CapitationError
+from capitation.chance.shared import Promises, Shared, unknown_solutions
+from capitation.errors import CapitationError, DocumentError, Faults
 from optimiser.futures.appraisal.delivery import Delivered
 from optimiser.problem.document import Problem
 from optimiser.programme.core import Future
@@ -48,9 +49,11 @@ def documented(problem: Problem, uncertainty: Uncertainty, count: int, seed: int
 
     Raises:
         CapitationError: the document says nothing of delivery, or there is no draw.
+        DocumentError: it says something of a solution that the problem does not have.
     """
     if count < 1:
         raise CapitationError(f"a mix is scored on at least one draw, not {count}")
+    _check_solutions(problem, uncertainty)
     found = _promises(problem, uncertainty, count, seed)
     share, fails, late, above = (
         np.concatenate([getattr(part, name) for part in found], axis=1)[:, :count].T
@@ -62,7 +65,7 @@ def documented(problem: Problem, uncertainty: Uncertainty, count: int, seed: int
 def _promises(problem: Problem, uncertainty: Uncertainty, count: int, seed: int) -> list[Promises]:
     drawn = source("monte-carlo", seed, count, ())
     parts = [
-        Shared(uncertainty, ("delivery",), drawn, block, np.float64).promises(len(problem.solutions))
+        Shared(uncertainty, ("delivery",), drawn, block, np.float64).promises([s.id for s in problem.solutions])
         for block in range(-(-count // drawn.block))
     ]
     if uncertainty.delivery is None:
@@ -72,17 +75,26 @@ def _promises(problem: Problem, uncertainty: Uncertainty, count: int, seed: int)
     return [part for part in parts if part is not None]
 
 
-def low_share(uncertainty: Uncertainty) -> float:
-    """The share of its promise to which a solution that disappoints falls: one in ten delivers less.
+def _check_solutions(problem: Problem, uncertainty: Uncertainty) -> None:
+    faults = Faults()
+    unknown_solutions(uncertainty, [s.id for s in problem.solutions], faults)
+    faults.raise_if_any(DocumentError, f"uncertainty {uncertainty.id} does not go with problem {problem.id}")
+
+
+def low_shares(problem: Problem, uncertainty: Uncertainty) -> dict[str, float]:
+    """By solution, the share of its promise to which one that disappoints falls: one in ten delivers less.
 
     Raises:
         CapitationError: the document says nothing of delivery.
+        DocumentError: it says something of a solution that the problem does not have.
     """
+    _check_solutions(problem, uncertainty)
     if uncertainty.delivery is None:
         raise CapitationError(
             f"uncertainty {uncertainty.id}: found no [delivery]; expected the share of promises that is delivered"
         )
-    return float(uncertainty.delivery.effect.p10.value)
+    known = {s.id: uncertainty.delivery.of(s.id).effect for s in problem.solutions}
+    return {name: effect.tenth(*EFFECT_BOUNDS) for name, effect in known.items() if effect is not None}
 
 
 def without_promises(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
@@ -110,7 +122,7 @@ def drawn_futures(
     """
     found = documented(problem, uncertainty, count, seed)
     years = len(problem.years)
-    comes = np.maximum(found.share * found.delivered.comes * (1 - found.delivered.late / years), LEAST)
+    comes = np.maximum(found.share * found.delivered.comes * np.maximum(1 - found.delivered.late / years, 0.0), LEAST)
     return tuple(
         Future(
             id=f"draw_{n + 1}",
@@ -125,4 +137,4 @@ def _decimal(number: float) -> Decimal:
     return Decimal(f"{float(number):.6f}")
 
 
-__all__ = ["FUTURES", "MOST_FUTURES", "Documented", "documented", "drawn_futures", "low_share", "without_promises"]
+__all__ = ["FUTURES", "MOST_FUTURES", "Documented", "documented", "drawn_futures", "low_shares", "without_promises"]

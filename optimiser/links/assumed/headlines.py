@@ -2,7 +2,8 @@
 
     allocations   do nothing and what is left in the last year, money that moves between localities, the furthest under target
     options       positions of commissioners and of providers under each option, in the first year of the new contracts
-    mix           net present value, and the gain of the last year, by the relaxation of the merged programme from a warm start
+    mix           net present value, and the gain of the last year: as a plan reports them where nothing has changed, and what a
+                  change moves by the relaxation of the merged programme from a warm start
 
 What a change leaves as it was is not worked out again: a figure of the options runs no allocation, a flow only who is paid.
 """
@@ -34,6 +35,7 @@ from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, with_cost_behaviour
 from contracts.options.evaluate import trials_of
 from contracts.options.trials import Trials, first_year_of
+from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import FormerMix, read_former
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import Search, solve_whole
@@ -41,6 +43,7 @@ from optimiser.engines.highs import HighsSession
 from optimiser.links.assumed.inputs import PlanInputs
 from optimiser.links.from_run import RunRows, parts_of_run
 from optimiser.links.on_run import FROM_RUN
+from optimiser.links.plan import bought
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem, document_model, policy_of
 from optimiser.programme.matrix import Matrix
@@ -48,6 +51,8 @@ from optimiser.programme.matrix import Matrix
 Amounts = dict[str, int]
 """Pence by the id of a headline."""
 
+GAP = 0.005
+"""Relative gap at which a search for whole numbers stops, where the problem asks for none wider."""
 _SECONDS = 20.0
 """Seconds for one relaxation: it takes less than one, or goes in circles."""
 
@@ -73,8 +78,8 @@ def titles(inputs: PlanInputs, run: Run) -> dict[str, str]:
                     f"the position of {role} under {option.title} in {inputs.options.first_year}"
                 )
     if inputs.problem is not None:
-        found["mix_last_year"] = f"what the mix gains in {inputs.problem.years[-1]}, as this log's own search finds it"
-        found["npv"] = "the net present value of the mix, as this log's own search finds it"
+        found["mix_last_year"] = f"what the mix gains in {inputs.problem.years[-1]}"
+        found["npv"] = "the net present value of the mix"
     return found
 
 
@@ -233,12 +238,29 @@ class Headlines:
             CapitationError: none was found.
         """
         matrix = self._matrix(problem)
-        search = Search(gap=max(float(problem.gap), 0.005), time_limit=seconds)
+        search = Search(gap=max(float(problem.gap), GAP), time_limit=seconds)
         answer = solve_whole(matrix, alike_localities(problem), search, start)
         if answer.values is None:
             raise CapitationError(f"no mix keeps every limit ({answer.meaning})")
         bound = answer.best_possible
         return self._of_mix(problem, matrix, answer.values), None if bound is None else bound * 100
+
+    def reported(self, problem: Problem) -> Amounts:
+        """Headlines of the mix as a plan reports them: floors and closures kept by the exact product, money as the chain has it.
+
+        Raises:
+            CapitationError: no mix keeps every limit.
+        """
+        outcome = optimise(problem, gap=max(float(problem.gap), GAP), time_limit=10.0, former=self.start())
+        answer = outcome.headline
+        if answer.values is None:
+            raise CapitationError(f"no mix keeps every limit ({answer.meaning})")
+        found = self._of_mix(problem, answer.matrix, answer.values)
+        last, options = str(problem.years[-1]), self.inputs.options
+        if options is not None and not self.run.bridge.is_empty():
+            parts = bought(outcome, self.run, with_cost_behaviour(options, self.inputs.pack))[3].by_party
+            found["mix_last_year"] = sum(pence for (year, _), pence in parts.items() if year == last)
+        return found
 
     def start(self) -> FormerMix | None:
         """The mix that the search for whole numbers begins from: the one kept beside the problem."""

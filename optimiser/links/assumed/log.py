@@ -1,7 +1,8 @@
 """The log: what each assumption moves of each headline at both ends of its range, ranked by the most that it moves.
 
 each end              changed inputs -> headlines, through the one engine that varies figures (`capitation.records.varied`)
-the mix               by its relaxation; the ten assumptions that move it most are searched again for whole numbers
+the mix               by its relaxation; the ten assumptions that move it most are searched again for whole numbers. Either is a difference
+                      from the same search of the plan as it stands, and is set on the mix that the plan reports
 rank                  the most pounds by which either end moves any headline, weak evidence first where they are equal
 """
 
@@ -209,19 +210,30 @@ def searched_again(logged: Logged, measured: Measured, seconds: float) -> Logged
     return replace(logged, effects=(*others, *again))
 
 
+def reported_base(measured: Measured) -> Amounts:
+    """The mix as the plan reports it: one value of it in plan, chain and log."""
+    problem = measured.headlines.inputs.problem
+    if problem is None:
+        return {}
+    return measured.kept("reported", lambda: measured.headlines.reported(problem))
+
+
 def whole_base(measured: Measured) -> Amounts:
-    """The mix of whole numbers as the plan stands, from the start kept beside the problem."""
+    """The mix of whole numbers that the log's own search finds as the plan stands, from the start kept beside the problem.
+
+    That search counts effects as the programme claims them; differences are taken from it, never shown beside the plan's.
+    """
     problem = measured.headlines.inputs.problem
     if problem is None:
         return {}
     return measured.kept("whole", lambda: measured.headlines.whole(problem, 10.0, measured.headlines.start())[0])
 
 
-def on_whole_base(logged: Logged, base: Amounts) -> Logged:
-    """Effects by relaxation set on the headline of whole numbers: the same differences from what the plan reports."""
+def on_reported(logged: Logged, base: Amounts) -> Logged:
+    """Effects on the mix set on what the plan reports of it: the same differences."""
 
     def moved(effect: MovedHeadline) -> MovedHeadline:
-        if effect.method != "relaxation" or effect.headline not in base:
+        if effect.method == "run" or effect.headline not in base:
             return effect
         by = base[effect.headline] - effect.base
         low, high = (None if end is None else end + by for end in (effect.at_low, effect.at_high))
@@ -258,8 +270,9 @@ __all__ = [
     "figure_of",
     "in_order",
     "largest_of_mix",
-    "on_whole_base",
+    "on_reported",
     "ranked",
+    "reported_base",
     "searched_again",
     "whole_base",
 ]  # fmt: skip

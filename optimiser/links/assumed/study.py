@@ -28,10 +28,10 @@ from optimiser.links.assumed.log import (
     effects_of,
     in_order,
     largest_of_mix,
-    on_whole_base,
+    on_reported,
     ranked,
+    reported_base,
     searched_again,
-    whole_base,
 )
 from optimiser.problem.document import read_problem
 
@@ -92,7 +92,7 @@ def study(
     headlines = Headlines(inputs, run)
     entries = entries_of(headlines.inputs)
     measured = Measured(headlines, entries)
-    base = {**measured.base("run"), **whole_base(measured)}
+    base = {**measured.base("run"), **reported_base(measured)}
     wanted = processes or min(4, os.cpu_count() or 1)
     share = 1 if len(entries) < _PARALLEL_FROM else wanted
     until = time.time() + seconds - (time.monotonic() - began)
@@ -104,7 +104,7 @@ def study(
             log = _shared(entries, pool, share, until, say)
     else:
         log = _alone(entries, measured, until, say)
-    log = [on_whole_base(each, base) for each in log]
+    log = [on_reported(each, base) for each in log]
     return AssumptionLog(
         key=inputs.content_key(run),
         scenario=inputs.scenario.id,

@@ -32,6 +32,7 @@ def what_if(
     pace: Mapping[str, Decimal] | None = None,
     terms: Mapping[str, Mapping[str, Decimal]] | None = None,
     run: Run | None = None,
+    moved: Run | None = None,
 ) -> Amounts:
     """The headlines of allocations and contract options, in pence by id, with some values changed.
 
@@ -40,6 +41,7 @@ def what_if(
         pace: values by the name of a dated parameter, such as `{"pace.floor_growth": Decimal("0.02")}`; they hold in every year.
         terms: values of parameters by the name of a contract, such as `{"our-corridor": {"inner_edge": Decimal("0.02")}}`.
         run: the run of the plan as it stands, where it is at hand.
+        moved: the run of the plan with the pace changed, where it is at hand.
 
     Raises:
         UnknownNameError: a parameter or contract that there is not.
@@ -48,7 +50,7 @@ def what_if(
     base = run if run is not None else evaluate(inputs.scenario, inputs.pack)
     changed = replace(inputs, pack=paced(inputs.pack, pace or {}))
     headlines = Headlines(inputs, base)
-    now = evaluate(inputs.scenario, changed.pack) if pace else base
+    now = (moved or evaluate(inputs.scenario, changed.pack)) if pace else base
     given = _contracts(inputs, terms or {})
     return headlines.of_run(now) | headlines.of_options(changed, now, given)
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from capitation.money.pence import board_text
+from capitation.sentences import capital
 from optimiser.links.assumed.kept import AssumptionLog, KeptAssumption, KeptEffect
 
 EVIDENCE = {
@@ -77,11 +78,11 @@ def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
     """What is assumed, in words."""
     place, document = _named(assumption.place, names), assumption.document
     if assumption.part == "organisations":
-        return f"{place[:1].upper()}{place[1:]}".replace("_", " ")
+        return capital(place).replace("_", " ")
     if document.startswith("body "):
         return f"Accountable care body: {_each(place)}"
     if assumption.part == "options":
-        return _each(place)[:1].upper() + _each(place)[1:]
+        return capital(_each(place))
     if assumption.part == "flows":
         line, _, provider = place.partition(", ")
         return f"Share of {line} that goes to {names.get(provider, provider)}"
@@ -93,9 +94,9 @@ def subject(assumption: KeptAssumption, names: Mapping[str, str]) -> str:
         return f"C{assumption.id[1:]}".replace("_", " ")
     if assumption.part in ("problem", "options") and assumption.id.startswith(f"{document}: "):
         said = assumption.id.removeprefix(f"{document}: ")
-        return f"{said[:1].upper()}{said[1:]}".replace("_", " ")
+        return capital(said).replace("_", " ")
     where = "" if document in assumption.id and not assumption.id.startswith(document) else f"{document}: "
-    return f"{where[:1].upper()}{where[1:]}{place}".replace("_", " ")
+    return f"{capital(where)}{place}".replace("_", " ")
 
 
 def _named(place: str, names: Mapping[str, str]) -> str:

@@ -76,6 +76,12 @@ def frames():
         ),
         "mix_activity": pl.DataFrame({"locality": ["N"], "point_of_delivery": ["ae"], "year": ["2017/18"], "claimed": [150.0], "exact": [140.0]}),
         "frontier": pl.DataFrame({"point": [0, 1], "status": ["best"] * 2, "npv": [5e6, 3e6], "avoided": [100.0, 300.0], "rate_avoided": [0.0, -1e4]}),
+        "draws": pl.DataFrame({"draw": list(range(1, 101)), "npv_pence": [k * 100_000_000 for k in range(-20, 80)]}),
+        "money": pl.DataFrame({"measure": ["npv"], "as_planned_pence": [5_000_000_000]}),
+        "futures": pl.DataFrame({"future": ["block", "share"], "best_pence": [900_000_000, 400_000_000], "plan_pence": [600_000_000, 400_000_000]}),
+        "credit": pl.DataFrame({"solution": ["hub", "clinic", "hub"], "year": [*YEARS, "2017/18"], "units": [10.0, 300.0, 1_200.0]}),
+        "trade_off": pl.DataFrame({"level": [0.01, 0.02], "incentive": [0.2, 0.5]}),
+        "limit_met": pl.DataFrame({"party": ["pool"], "measure": ["loss passed in at most 5% of years"]}),
         "mix_line": pl.DataFrame(
             {"year": [*YEARS, "2017/18"], "solution": ["hub", "hub", "clinic"], "title": ["Hub", "Hub", "Clinic"], "gain_pence": [-100, 400, 250]}
         ),

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.charts import Choice, Material, all_charts, charts_of, of_run, png, svg
+from api.charts.bars import Step, waterfall
 from api.charts.curve import curve_figure
-from api.charts.look import INK, SERIES
-from api.charts.trade_off import trade_off_figure
+from api.charts.deals.trade_off import trade_off_figure
+from api.charts.look import INK, SERIES, SHEETS
 from capitation.errors import ScenarioError, UnknownNameError
 from tests.api.charts.small import NAMES, bridge, distance, frames, material
 
@@ -276,3 +277,42 @@ def test_the_command_lists_writes_and_refuses(capitation, blmk_run, tmp_path):
         assert "Traceback" not in answer.err
     assert not (tmp_path / "x.pdf").exists()
     assert "nothing to draw" in capitation("chart", tmp_path / "nowhere", "--list").err
+
+
+def test_what_a_mix_is_worth_in_draws_says_what_it_promises_and_how_often_that_is_reached():
+    figure = charts_of(material()).figure("worth")
+    assert (
+        figure.title
+        == "The mix is worth -£10.1m to £69.1m in 8 draws of 10; the £50.0m it promises is reached in about 3 in 10"
+    )
+    assert dict(figure.table.rows())[50] == Decimal("29500000")
+
+
+def test_futures_stand_in_the_order_of_what_the_planned_mix_loses_in_them():
+    figure = charts_of(material()).figure("futures")
+    assert figure.title == "In the future “block” the planned mix loses most, £3.0m against the best there"
+    assert pence(figure.table["Lost (£)"]) == [300_000_000, 0]
+    alone = pl.DataFrame({"future": ["block", "share"], "value_pence": [900_000_000, 400_000_000]})
+    assert (
+        charts_of(material(futures=alone)).figure("futures").title
+        == "The mix is worth least in the future “share: half each”, £4.0m"
+    )
+
+
+def test_an_amount_just_below_nothing_is_written_clear_of_the_line_of_nothing():
+    steps = [
+        Step("Income", 100_000_000, is_total=True),
+        Step("Cost", -103_000_000),
+        Step("Pool", -2_000_000),
+        Step("Fine", -400_000_000),
+    ]
+    drawn = [waterfall(steps, sheet)["data"]["values"] for sheet in SHEETS]
+    assert [[row["right"] for row in values] for values in drawn] == [[1, 1, 0, 0]] * 2
+    far = [Step("Cost", -500_000_000, is_total=True), Step("Pool", 100_000_000)]
+    assert [row["right"] for row in waterfall(far, SHEETS[0])["data"]["values"]] == [0, -4]
+
+
+def test_the_solution_that_avoids_most_in_the_last_year_stands_first():
+    figure = charts_of(material()).figure("avoided")
+    assert figure.title == "Hub avoids most activity in 2017/18: 1,200 of 1,500 units"
+    assert figure.table.rows() == [("Hub", 1_200), ("Clinic", 300)]

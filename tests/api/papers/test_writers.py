@@ -10,6 +10,8 @@ from pptx import Presentation
 
 from api.charts import charts_of, of_frames
 from api.papers import BoardPaper, PaperTable, Section, paper_bytes, write_paper
+from api.papers.columns import widths
+from api.workbooks.sources import source_in_words
 from capitation.errors import SourceError
 
 ODD = 'Costs of "A & B" <b>\\ #let $x$ *not bold* _no_ @here'
@@ -115,6 +117,66 @@ def test_slides_carry_the_findings_and_the_words_of_the_picture(paper):
     assert "This run lacks a simulation." in "".join(
         s.text_frame.text for s in deck.slides[3].shapes if s.has_text_frame
     )
+
+
+def test_what_does_not_fit_a_slide_goes_on_with_the_next_and_nothing_is_lost():
+    rows = tuple((f"Locality number {k} of a system with very long names of localities", f"{k}.0") for k in range(60))
+    long = tuple(
+        f"Sentence {k} of a matter that has much to say, since it is about everything at once." for k in range(40)
+    )
+    deck = Presentation(io.BytesIO(paper_bytes(BoardPaper(
+        "Long", "To read.", "abc", (), ("Agree.",),
+        (
+            Section("What?", "A table.", tables=(PaperTable("All", ("Locality", "£ million"), rows),)),
+            Section("Why?", "Run `capitation plan`.", long),
+        ),
+    ), ".pptx")))  # fmt: skip
+    cells, said = [], ""
+    for slide in deck.slides:
+        for shape in slide.shapes:
+            if shape.has_table:
+                assert shape.top + sum(row.height for row in shape.table.rows) <= deck.slide_height * 0.94
+                cells += [row.cells[0].text for row in list(shape.table.rows)[1:]]
+            elif shape.has_text_frame:
+                said += shape.text_frame.text
+    assert cells == [row[0] for row in rows]
+    assert all(each in said for each in long)
+    titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
+    assert titles.count("A table (continued)") >= 1
+
+
+def test_commands_are_set_apart_where_that_can_be_and_backticks_are_seen_nowhere():
+    made = BoardPaper("T", "P.", "abc", (), ("Agree.",), (Section("Why?", "F.", ("Run `capitation plan` first.",)),))
+    assert "<code>capitation plan</code> first." in paper_bytes(made, ".html").decode()
+    deck = Presentation(io.BytesIO(paper_bytes(made, ".pptx")))
+    for said in (
+        "".join(s.text_frame.text for s in deck.slides[2].shapes if s.has_text_frame),
+        "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(paper_bytes(made, ".pdf"))).pages),
+    ):
+        assert "capitation plan first" in said.replace("\n", " ")
+        assert "`" not in said
+
+
+def test_figures_of_a_table_never_break_and_words_share_what_is_left():
+    table = PaperTable("T", ("Name", "About it", "£ million"), (("A", "a long text " * 9, "-1,234,567.8"),), 2)
+    name, about, figure = widths(table, 170, 1.72, 3)
+    assert name + about + figure == pytest.approx(170)
+    assert figure >= len("-1,234,567.8") * 1.72
+    assert about > 4 * name
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("blmk-stp-2016: do_nothing, row Recurrent NHS deficit, column 2020/21", "published: Recurrent NHS deficit, 2020/21"),
+        ("prices.drugs_inflation", "assumed rate: inflation of drugs"),
+        ("prices.nothing_of_the_kind", "prices.nothing_of_the_kind"),
+        ("the scenario's streams ccg, primary-medical", "funding streams of the scenario: commissioning groups, primary medical care"),
+        ("the sum of the lines above", "the sum of the lines above"),
+    ],
+)  # fmt: skip
+def test_sources_of_a_chain_are_said_without_the_names_of_files(pack, source, said):
+    assert source_in_words(source, pack) == said
 
 
 def test_an_ending_that_is_none_of_them_is_refused_before_anything_is_written(paper, tmp_path):

@@ -66,7 +66,7 @@ def a_journal_is_of_a_period_of_its_result(case, told):
 
 def options_name_what_they_compare(case, told):
     """Options and case that are asked for fit their schemas, and not the document."""
-    return place_of(case) in {"comparisons", "party-chances", "plans"} and kind_of(told) == "invalid"
+    return place_of(case) in {"comparisons", "futures", "party-chances", "plans"} and kind_of(told) == "invalid"
 
 
 def bytes_are_seldom_an_archive(case, told):

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from api.cli.commands import plan as plan_command
+from api.cli.commands.plan import mix_of_problem
 from api.exports.run_difference import run_difference
 from api.service.kinds import plan as plan_kind
 from api.service.kinds.difference import money_apart
@@ -17,13 +18,16 @@ from capitation.chance.model import model
 from capitation.chance.simulate import Request, simulate
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import read_scenario
-from contracts.options.document import read_options
+from contracts.options.document import read_options, with_cost_behaviour
 from contracts.risk.design.family import read_family
 from contracts.risk.design.study import design_family
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
 from optimiser.answers.optimise import optimise
+from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
+from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
 
@@ -179,6 +183,47 @@ def test_chances_of_parties_and_designed_terms_are_the_command_lines(served, pac
     partner = table(served, result, "party_chance", served.headers("partner", "RC9"))
     assert partner["organisation_code"].unique().to_list() == ["RC9"]
     assert table(served, designed, "pool_payer", served.headers("partner", "RC9")).is_empty()
+
+
+@pytest.mark.deep
+def test_a_mix_and_contracts_are_drawn_together_as_the_command_line_does(served, pack, blmk_run):
+    figures, file = read_uncertainty(pack.path("uncertainty/blmk.toml")), pack.path("problems/blmk.toml")
+    body = {
+        "options": "blmk-contract-options",
+        "only": ["do-minimum", "blended"],
+        "draws": 200,
+        "seed": 3,
+        "problem": "blmk",
+    }
+    result = served.ask("/v1/party-chances", body)["result"]
+    outcome = mix_of_problem(on_run(read_problem(file), file, blmk_run, pack).problem, file)
+    document = read_options(pack.path("options/blmk.toml"))
+    mix = drawn_mix(outcome, blmk_run, with_cost_behaviour(document, pack))
+    made = party_model(document, pack, blmk_run, figures, only=("do-minimum", "blended"), mix=mix)
+    _, wanted = party_risk(made, Request(200, 3))
+    assert "delivery" in content(served, result)["layers"]
+    assert content(served, result)["mix"].keys() == mix_report(outcome).keys()
+    assert {name: table(served, result, name).equals(frame) for name, frame in wanted.items()} == dict.fromkeys(
+        wanted, True
+    )
+    partner = served.client.get(result, headers=served.headers("partner", "RC9")).json()["content"]
+    assert partner["problem"]["id"] == "blmk"
+    assert "mix" not in partner
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"problem": "blmc"}, "/problem"),
+        ({"problem": "blmk", "problem_digest": "0" * 64}, "/problem_digest"),
+        ({"problem_digest": "0" * 64}, "/problem_digest"),
+        ({"standard_error": 0}, "/standard_error"),
+    ],
+)
+def test_a_mix_that_cannot_be_drawn_is_refused_with_its_place(served, body, pointer):
+    sent = {"options": "blmk-contract-options", **body}
+    answer = served.client.post("/v1/party-chances", json=sent, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json()["faults"]]) == (422, [pointer])
 
 
 def test_a_family_or_an_option_that_there_is_not_is_named(served):

@@ -62,6 +62,8 @@ SHIPPED = {
     "scenario": "scenarios/*.toml",
     "solution": "solutions/*.toml",
     "source": "sources/*/source.toml",
+    "term-family": "families/*.toml",
+    "uncertainty": "uncertainty/*.toml",
 }
 """Files of the data pack by the kind of document that they hold."""
 

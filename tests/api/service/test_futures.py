@@ -4,6 +4,11 @@ import tomllib
 
 import pytest
 
+from capitation.chance.document import read_uncertainty
+from capitation.records.documents import parse_document
+from optimiser.futures.appraisal.documented import drawn_futures, without_promises
+from optimiser.futures.play import cvar_mix, robust_mix
+from optimiser.problem.document import Problem
 from tests.optimiser.futures.test_play import TEXT as CHOICE
 
 
@@ -37,6 +42,25 @@ def test_robust_and_cvar_mixes_stand_what_the_plan_does_not(served, choice):
     assert content["worst_mean_gbp"] == "90.00"
 
 
+def test_robust_and_cvar_draw_from_a_document_as_the_command_line_does(served, choice, pack):
+    figures, problem = (
+        read_uncertainty(pack.path("uncertainty/blmk.toml")),
+        parse_document(tomllib.loads(CHOICE), Problem, "choice"),
+    )
+    asked = {"problem": choice, "uncertainty": "blmk"}
+    content = served.client.get(
+        served.ask("/v1/futures", {**asked, "ask": "robust", "disappoint": 1})["result"]
+    ).json()["content"]
+    wanted = robust_mix(problem, gamma=1, gap=float(problem.gap), uncertainty=figures)
+    assert (content["uncertainty"], content["worst_case_gbp"]) == ("blmk", f"{wanted.worst:.2f}")
+    body = {**asked, "ask": "cvar", "worst": 0.5, "weight": 1, "draws": 4, "seed": 3}
+    content = served.client.get(served.ask("/v1/futures", body, "cvar")["result"]).json()["content"]
+    drawn, notes = without_promises(problem.model_copy(update={"futures": drawn_futures(problem, figures, 4, 3)}))
+    mix = cvar_mix(drawn, alpha=0.5, weight=1, gap=float(problem.gap))
+    assert content["mix"] == {name: {"scale": scale} for name, scale in mix.scales.items()}
+    assert (content["worst_mean_gbp"], content["notes"]) == (f"{mix.found.cvar:.2f}", [*notes, *mix.notes])
+
+
 def test_a_problem_without_futures_fails_in_words(served):
     where = served.client.post(
         "/v1/futures", json={"problem": "overlap_pair"}, headers={"Idempotency-Key": "k"}
@@ -54,6 +78,8 @@ def test_a_problem_without_futures_fails_in_words(served):
         ({"worst": 0}, "/worst"),
         ({"weight": 2}, "/weight"),
         ({"disappoint": -1}, "/disappoint"),
+        ({"uncertainty": "blmk"}, "/uncertainty"),
+        ({"draws": 0}, "/draws"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_place(served, body, pointer):

@@ -131,7 +131,14 @@ def test_every_field_of_what_is_sent_or_received_is_described():
                 assert faults(of_it, example) == [], f"{name}.{field}"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in MADE_OF_RESULTS])
+LONG = {"design", "plan"}
+"""Kinds whose example takes seconds; it is sent in the deep suite."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.deep if k in LONG else ()) for k in KINDS if k not in MADE_OF_RESULTS],
+)
 def test_the_example_of_a_request_can_be_sent_and_its_answer_has_the_shape_of_the_example(served, kind):
     body = OPERATIONS[f"request_{kind}"][2]["requestBody"]["content"]["application/json"]["example"]
     if kind == "future":  # those of the shipped problem take long to play

@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -213,6 +214,8 @@ def test_what_is_no_zip_is_refused(tmp_path, content):
         ("__pycache__/a.csv", "found a hidden file, or one that a program left"),
         ("a /b.txt", "begins or ends with a space or ends with a dot"),
         ("a./b.txt", "begins or ends with a space or ends with a dot"),
+        ("places/CON.csv", "a name that Windows keeps for a device"),
+        ("aux.d/x.csv", "a name that Windows keeps for a device"),
         ("x" * 300 + ".txt", "found a path of 304 bytes"),
         ("x/" * 250 + "x.txt", "found a path of 505 bytes"),
         ("run.py", "found the ending '.py'; expected one of .csv, .json, .md"),
@@ -472,8 +475,16 @@ def test_parquet_that_ends_its_reader_ends_another_process_than_ours(tmp_path, a
     only(zipped(files), tmp_path, "b.parquet: found ", " file that can be read", look=trial_faults)
 
 
-def test_a_document_that_keeps_its_reader_busy_is_given_up(tmp_path, monkeypatch):
+@pytest.mark.parametrize("how", ["by the clock", pytest.param("as it is", marks=pytest.mark.deep)])
+def test_a_document_that_keeps_its_reader_busy_is_given_up(tmp_path, monkeypatch, how):
+    """Once for eight seconds, in the deep suite; else the eight seconds are over at once."""
+
+    def over(words, timeout, **_):
+        raise subprocess.TimeoutExpired(words, timeout, b'"the data pack"\n"notes/busy.toml"\n')
+
     monkeypatch.setattr(pack_trial, "TRIAL_SECONDS", 8)
+    if how == "by the clock":
+        monkeypatch.setattr(subprocess, "run", over)
     busy = with_files(**{"notes/busy.toml": b".".join([b"a"] * 200_000) + b" = 1"})
     words = "notes/busy.toml: found content that takes longer than 8 seconds to read"
     only(zipped(busy), tmp_path, words, look=trial_faults)
@@ -959,3 +970,19 @@ def test_two_processes_on_one_folder_do_not_meet_half_a_pack(tmp_path, small):
         process.join(60)
     assert found == [small.digest] * 2
     assert [p.name for p in (tmp_path / "packs").iterdir()] == [small.digest]
+
+
+@pytest.mark.parametrize(
+    ("extends", "said"),
+    [
+        ('"../.."', "extends: found '../..'; expected the name of a pack"),
+        ("1", "extends: found 1; expected the name of a pack"),
+        ('"enlgand"', "extends 'enlgand', but found no such pack"),
+    ],
+)
+def test_a_pack_that_extends_none_that_is_here_is_refused_by_name(tmp_path, extends, said):
+    (tmp_path / "pack.toml").write_text(f'id = "p"\ntitle = "P"\nversion = "1"\nextends = {extends}\n')
+    (fault,) = pack_faults(tmp_path)
+    assert fault.where == "pack.toml"
+    assert said in fault.found
+    assert str(tmp_path) not in fault.found

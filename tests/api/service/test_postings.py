@@ -243,6 +243,14 @@ def test_a_code_is_one_however_it_is_written(code):
     assert alike("RY0") != alike("RYO")
 
 
+@pytest.mark.parametrize(
+    "line", ["commun\u0069\u0307ty-care", "communit\u00fd\u2010care", "COMMUNITY\u2212CARE", "community\u2013care"]
+)
+def test_a_line_is_one_whatever_its_accents_and_dashes(line):
+    assert alike(line) == alike("community-care")
+    assert alike(line) != alike("communitycare")
+
+
 @pytest.mark.both_databases("an approval is withdrawn once, and not under a journal, by the database")
 def test_an_approval_can_be_withdrawn_with_its_reason_until_a_journal_rests_on_it(served, hands):
     result = settled(served, hands, "a")
@@ -257,6 +265,9 @@ def test_an_approval_can_be_withdrawn_with_its_reason_until_a_journal_rests_on_i
     assert again.status_code == 201
     assert again.json()["id"] != given["id"]
     assert make(served, hands, result, "b").status_code == 201
+    for unseen in ("\u200b\u200b\u200b", "  . ", "\u2800\u2800\u2800", "\u00ad\u00ada\u00ad"):
+        said = post(served, f"{again.json()['href']}/withdrawal", {"reason": unseen}, hands["ben"], "unseen")
+        assert said.status_code == 422, unseen
     late = post(served, f"{again.json()['href']}/withdrawal", {"reason": "too late"}, hands["ben"], "3")
     assert (late.status_code, late.json()["type"]) == (409, "urn:capitation:problem:conflict")
     assert "rests on this approval" in late.json()["detail"]

@@ -223,3 +223,35 @@ def test_if_match_holds_wherever_something_is_changed(served):
         assert change({"If-Match": before.headers["etag"]}).status_code == 412
     gone = served.client.delete("/v1/jobs/" + "0" * 32, headers={**analyst, "If-Match": '"0"'})
     assert gone.status_code == 404
+
+
+def test_if_none_match_refuses_to_change_what_is_there(served):
+    read = served.client.get("/v1/scenarios/blmk")
+    tag, document = read.headers["etag"], {**read.json(), "title": "Another title"}
+    for header in ("*", tag, f"W/{tag}", f'"0", {tag}'):
+        sent = {"If-Match": tag, "If-None-Match": header}
+        answer = served.client.put("/v1/scenarios/blmk", json=document, headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (412, "urn:capitation:problem:changed-meanwhile"), header
+    assert served.client.get("/v1/scenarios/blmk").content == read.content
+    admin = served.headers("administrator")
+    key = served.client.get("/v1/keys", headers=admin).json()["items"][0]["href"]
+    kept = served.client.delete(key, headers={**admin, "If-None-Match": "*"})
+    assert kept.status_code == 412
+    changed = served.client.put(
+        "/v1/scenarios/blmk",
+        json=document,
+        headers={**served.headers("analyst"), "If-Match": tag, "If-None-Match": '"0"'},
+    )
+    assert changed.status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "GZIP", "gzip, identity"])
+def test_a_body_that_is_said_to_be_compressed_is_not_read(served, coding):
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json", "Idempotency-Key": "compressed"}
+    answer = served.client.post("/v1/runs", content=b'{"scenario": "blmk"}', headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (415, "urn:capitation:problem:unsupported-media-type")
+    assert "uncompressed" in answer.json()["detail"]
+    whole = served.client.post(
+        "/v1/runs", content=b'{"scenario": "blmk"}', headers={**headers, "Content-Encoding": "identity"}
+    )
+    assert whole.status_code == 202

@@ -9,6 +9,7 @@ from api.service.jobs.runner import job_id
 from api.service.packs.archive import archive_of
 from api.service.records.optimiser_pence import appraisal_frames
 from api.service.records.pack import Pack
+from capitation.chance.document import read_uncertainty
 from capitation.money.pence import decimal_text
 from capitation.pack.layers import put_together
 from capitation.records.identity import canonical, plain
@@ -44,6 +45,18 @@ def test_a_simulation_is_the_appraisal_that_the_engine_makes(served, pack):
     headline = content["optimisation"]
     assert (headline["unit"], headline["objective"], headline["objective_gbp"]) == ("£", None, "7500.00")
     assert headline["mix"]["clinic"]["starts"] == {"ALL": "2020/21"}
+
+
+def test_delivery_is_drawn_from_a_document_as_the_command_line_does(served, pack):
+    outcome = optimise(read_problem(pack.path(f"problems/{PROBLEM}.toml")))
+    wanted = appraise(outcome, draws=40, seed=7, uncertainty=read_uncertainty(pack.path("uncertainty/blmk.toml")))
+    body = {"problem": PROBLEM, "draws": 40, "seed": 7, "uncertainty": "blmk"}
+    result = served.client.get(served.ask("/v1/simulations", body)["result"]).json()
+    assert result["content"]["uncertainty"] == "blmk"
+    rows = served.client.get(result["frames"]["money"]).json()["rows"]
+    assert [row["mean_gbp"] for row in rows] == [f"{mean:.2f}" for mean in wanted.money["mean"]]
+    plain_job = asked(served, {"problem": PROBLEM, "draws": 40, "seed": 7}, "plain").json()["id"]
+    assert plain_job != asked(served, body, "drawn").json()["id"]
 
 
 def test_draws_and_seed_are_the_engines_where_none_are_given(served):

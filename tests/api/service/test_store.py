@@ -13,12 +13,14 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 import api.service.migrations
 from api.service.security.access import ROLE_SCOPES
 from api.service.security.audit import event, verify_log
 from api.service.security.proofs.api_keys import issue_key
 from api.service.store import ChangedError, KeptAnswer, NewJournal, Store, StoredFrame, StoreError, StoreFullError
+from api.service.store.database import _versions
 from capitation.records.identity import digest
 from tests.api.service.conftest import together
 
@@ -103,6 +105,13 @@ def brought_to(url, revision):
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     return engine
+
+
+def test_the_names_of_the_migrations_are_their_versions_in_order():
+    config = Config()
+    config.set_main_option("script_location", str(Path(api.service.migrations.__file__).parent))
+    script = ScriptDirectory.from_config(config)
+    assert _versions() == ({each.revision for each in script.walk_revisions()}, script.get_current_head())
 
 
 def in_first_shape(url):

@@ -9,13 +9,14 @@ import pytest
 from capitation.aims.agreements import counted, disagreements
 from capitation.aims.context import context, phase_in
 from capitation.aims.due import Due, due
-from capitation.aims.milestones import BODY, body_fault, earliest_starts, milestones, start_faults
+from capitation.aims.milestones import BODY, body_fault, driven_faults, earliest_starts, early_faults, milestones
 from capitation.aims.outcomes import outcomes, waiting_results
 from capitation.aims.risks import risks
-from capitation.errors import DataError, FrameError, SourceError
+from capitation.errors import DataError, DocumentError, FrameError, SourceError
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.years import FinancialYear
-from capitation.run.aims.checks import aims_stand, first_year, starts_that_differ
+from capitation.run.aims.checks import aims_stand, first_year, refuse_early_starts, starts_that_differ
+from capitation.shift.solution import read_solutions
 
 PLAN = "blmk-stp-2016"
 
@@ -67,13 +68,43 @@ def test_milestones_drive_the_starts_that_the_plan_prints(pack):
 def test_a_solution_before_its_milestone_and_a_milestone_of_nothing_are_named(pack):
     found = milestones(pack)
     known = dict.fromkeys(" ".join(found["drives"].drop_nulls()).split(), "2018/19")
-    assert list(start_faults(found, known)) == []
-    early = list(start_faults(found, {**known, "digital_programme": "2016/17"}))
+    assert list(early_faults(found, known)) == list(driven_faults(found, set(known))) == []
+    early = list(early_faults(found, {**known, "digital_programme": "2016/17"}))
     assert [fault.where for fault in early] == ["solution digital_programme: earliest_start"]
     assert "24 (Q2 2017/18)" in early[0].expected
     known.pop("prevention")
-    assert {fault.found for fault in start_faults(found, known)} == {"drives 'prevention'"}
-    assert all("earliest_start" in fault.where for fault in starts_that_differ(pack))
+    assert {fault.found for fault in driven_faults(found, set(known))} == {"drives 'prevention'"}
+    assert list(starts_that_differ(pack)) == []
+
+
+def test_a_solution_without_a_start_begins_in_the_first_year_and_so_before_its_milestone(pack):
+    found, first = milestones(pack), FinancialYear("2016/17")
+    (fault,) = early_faults(found, {"digital_programme": None, "non_clinical_support_services": None}, first)
+    assert (fault.where, fault.found) == (
+        "solution digital_programme: earliest_start",
+        "none, so 2016/17, before its milestone",
+    )
+    assert list(early_faults(found, {"digital_programme": None})) == []
+
+
+EARLY = ("solutions/digital_programme.toml", 'earliest_start = "2017/18"', 'earliest_start = "2016/17"')
+
+
+def test_a_pack_with_a_start_before_its_milestone_is_refused(copy):
+    early = copy(*EARLY)
+    (fault,) = starts_that_differ(early)
+    assert str(fault).startswith(
+        "solution digital_programme: earliest_start: found 2016/17, before its milestone; expected 2017/18 or later, by milestone 24"
+    )
+    with pytest.raises(DocumentError, match="digital_programme: earliest_start"):
+        refuse_early_starts(read_solutions(early.root / "solutions"), early, FinancialYear("2016/17"))
+
+
+def test_a_start_before_its_milestone_stands_with_its_reason(copy):
+    table, old, new = EARLY
+    excused = copy(table, old, new + '\nearly_start_because = "Two practices share records already."')
+    assert list(starts_that_differ(excused)) == []
+    refuse_early_starts(read_solutions(excused.root / "solutions"), excused, FinancialYear("2016/17"))
 
 
 def test_a_contract_begins_no_earlier_than_its_body(pack):
@@ -162,6 +193,15 @@ def test_a_milestone_before_the_plan_is_refused(copy):
     ):
         milestones(edited, first_year(edited))
     assert any("milestone 1" in fault.where for fault in aims_stand(edited))
+
+
+def test_a_start_before_what_prepares_it_is_named(copy):
+    edited = copy(f"sources/{PLAN}/critical_path.csv", "\n24,Milestone,Q2 2017/18", "\n24,Milestone,Q3 2016/17")
+    faults = [fault for fault in starts_that_differ(edited) if "milestone 24" in fault.where]
+    assert [fault.expected for fault in faults] == [
+        f"no start before milestone {n} ({due}), which prepares it"
+        for n, due in ((21, "Q1 2017/18"), (22, "Q1 2017/18"), (23, "Q2 2017/18"))
+    ]
 
 
 def test_a_milestone_without_a_date_or_a_row_is_named_with_all_others(copy):

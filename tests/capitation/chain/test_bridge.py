@@ -5,7 +5,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from capitation.chain.bridge import TITLES, do_nothing, unclosed, with_mix
+from capitation.chain.bridge import MOVED, TITLES, do_nothing, unclosed, with_mix
 from capitation.chain.cost import Drivers
 from capitation.chain.rules import Chain, read_chain
 from capitation.errors import DocumentError, ScenarioError
@@ -99,6 +99,22 @@ def test_funding_taken_away_moves_what_is_left_by_its_full_sum(pack, drivers, sc
     without = Drivers(**{**vars(drivers), "totals": drivers.totals.filter(pl.col("stream") != "stf")})
     again = do_nothing(read_chain(pack, "blmk"), without, "BLMK", scenario.years)
     assert amount(again, "2020/21", "left") - amount(bridge, "2020/21", "left") == 6_250_000_000
+
+
+def test_what_is_not_explained_can_be_kept_so_that_what_is_left_moves_with_assumptions(pack, drivers, scenario, bridge):
+    chain = read_chain(pack, "blmk")
+    as_now = Decimal(amount(bridge, "2020/21", "not_explained")) / 100
+    same = do_nothing(chain.model_copy(update={"not_explained_pounds": as_now}), drivers, "BLMK", scenario.years)
+    assert same.drop("source").equals(bridge.drop("source"))
+    kept = chain.model_copy(update={"not_explained_pounds": as_now + 13_000_000})
+    moved = do_nothing(kept, drivers, "BLMK", scenario.years)
+    assert unclosed(moved).is_empty()
+    for line in ("not_explained", "printed_do_nothing", "left"):
+        assert amount(moved, "2020/21", line) - amount(bridge, "2020/21", line) == 13 * M
+    said = moved.filter(line="printed_do_nothing", year="2020/21").row(0, named=True)
+    assert said["title"] == MOVED
+    assert said["source"].endswith("203,000,000.00, and 13,000,000.00 by changed assumptions")
+    assert moved.filter(year="2016/17").equals(bridge.filter(year="2016/17"))
 
 
 def test_the_drugs_bill_by_hand(drivers, bridge):

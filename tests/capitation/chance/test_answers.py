@@ -83,11 +83,17 @@ def test_pools_that_cover_95_years_of_100(chance):
     assert net["pool_pence"] / 1e8 == pytest.approx(9.3, rel=0.02)
     assert gross["above_mean"] == pytest.approx(0.48, abs=0.01)
     assert 0 < gross["mean_error_pence"] < 0.001 * gross["mean_pence"]
+    for pool in (gross, net):  # without a draw
+        assert pool["exact_mean_pence"] == pytest.approx(pool["mean_pence"], abs=3 * pool["mean_error_pence"])
+        assert pool["exact_pool_pence"] == pytest.approx(pool["pool_pence"], abs=3 * pool["pool_error_pence"])
+    assert gross["exact_pool_pence"] / 1e8 == pytest.approx(16.9, rel=0.02)
+    assert net["exact_pool_pence"] / 1e8 == pytest.approx(9.3, rel=0.02)
 
 
 def test_a_shared_shock_of_2_percent_triples_the_pool(plans):
     document = by_person(shocks=[{"line": "all", "sd": figure(0.02)}])
     gross = pool_sizes(simulate(model([plans], document), Request(100_000, 1))).row(0, named=True)
+    assert gross["exact_pool_pence"] is None  # localities are no longer independent
     assert gross["pool_pence"] / 1e8 == pytest.approx(51, rel=0.03)  # the study says about 51
     # by hand: the same sum with numpy's own numbers
     numbers = np.random.default_rng(2)

@@ -97,6 +97,10 @@ def written(tmp_path, pack):
             "chance.shape: found 'bell'; expected 'normal', 'lognormal' or 'gamma'",
         ),
         (r'shape = "normal"', 'shap = "normal"', "Did you mean 'shape'"),
+        (r"p10 = \{ value = -0\.017", "p10 = { value = -0.6", "list_size between -0.5 and 1, not -0.6 to 0.027"),
+        (r"p90 = \{ value = 0\.027", "p90 = { value = 1.2", "list_size between -0.5 and 1, not -0.017 to 1.2"),
+        (r"low = \{ value = 0\.97", "low = { value = -0.97", "price between 0 and 10, not -0.97 to 1.05"),
+        (r"high = \{ value = 0\.0285", "high = { value = 2.85", "growth.rate between -0.5 and 1, not 0 to 2.85"),
         (r', owner = "Head of analytics", quality', ", quality", "an assumption needs an owner and a quality mark"),
     ],
 )

@@ -204,7 +204,7 @@ def test_solutions_that_turn_out_alike_spread_the_result_wider(correlation, time
     )
     missed = found.positions[0, 0]
     assert missed.mean() == pytest.approx(0.02, abs=3e-4)  # half of 4% is not saved
-    one = by_person(delivery=delivery(0.0)).delivery.effect.fitted(0.0, 1.0).curve.sd * 0.02
+    one = by_person(delivery=delivery(0.0)).delivery.effect.curve(0.0, 1.0).sd * 0.02
     if times is None:
         assert one * math.sqrt(2.1) < missed.std() < one * 1.95
     else:
@@ -264,6 +264,11 @@ def test_sobol_needs_a_tenth_of_the_draws_for_the_error_of_the_mean_position(lin
     ("of", "error", "words"),
     [
         (lambda m: simulate(m, Request(0, 1)), ScenarioError, "draws: found 0"),
+        (
+            lambda m: simulate(m, Request(10**11, 1)),
+            ScenarioError,
+            "found 100,000,000,000, which take .* expected at most",
+        ),
         (lambda m: simulate(m, Request(10, 1, stop_at=0.0)), ScenarioError, "standard error: found 0.0"),
         (lambda m: simulate(m, Request(8_192, 1, "sobol", stop_at=0.1)), ScenarioError, "monte-carlo only"),
         (lambda m: simulate(m, Request(10, 1), SimulationWork(threads=0)), ScenarioError, "found 0 threads"),

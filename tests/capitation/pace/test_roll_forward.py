@@ -10,7 +10,7 @@ from capitation.pace.target import AreaPopulation, AreaWeight, OpeningBaseline, 
 from capitation.pack.parameters import Parameters
 from capitation.records.documents import parse_document
 from capitation.records.years import FinancialYear, financial_years
-from capitation.streams.control_total import Deployable
+from capitation.streams.control_total import StreamMoney
 
 MARKS = {"source": "test", "where": "test"}
 
@@ -29,11 +29,11 @@ def two_years(once: int = 0, openings=None, weights=None, money=None):
     years = ("2016/17", "2017/18")
     openings = openings or [("2016/17", "ccg", "A", 8_000), ("2016/17", "ccg", "B", 12_000)]
     weights = weights or [(y, "ccg", a, 1.0, 1) for y in years for a in "AB"]
-    money = money or [("2016/17", "ccg", 21_000, once, 21_000 + once), ("2017/18", "ccg", 22_000, 0, 22_000)]
+    money = money or [("2016/17", "ccg", 21_000, once), ("2017/18", "ccg", 22_000, 0)]
     return roll_forward(
         frame(OpeningBaseline, openings),
         frame(AreaWeight, weights),
-        frame(Deployable, money),
+        frame(StreamMoney, money),
         AreaPopulation.empty(),
         floor_policy("0"),
     )
@@ -78,7 +78,7 @@ def test_an_area_that_appears_or_disappears_is_told_with_its_year():
 
 def test_years_with_a_gap_and_openings_of_another_year_are_refused():
     gap = [(y, "ccg", a, 1.0, 1) for y in ("2016/17", "2018/19") for a in "AB"]
-    money = [("2016/17", "ccg", 21_000, 0, 21_000), ("2018/19", "ccg", 22_000, 0, 22_000)]
+    money = [("2016/17", "ccg", 21_000, 0), ("2018/19", "ccg", 22_000, 0)]
     with pytest.raises(FrameError, match="years must follow each other"):
         two_years(weights=gap, money=money)
     with pytest.raises(FrameError, match="openings are needed for the first year"):
@@ -86,7 +86,7 @@ def test_years_with_a_gap_and_openings_of_another_year_are_refused():
 
 
 def test_money_without_weights_is_refused():
-    money = [(y, s, 100, 0, 100) for y in ("2016/17", "2017/18") for s in ("ccg", "specialised")]
+    money = [(y, s, 100, 0) for y in ("2016/17", "2017/18") for s in ("ccg", "specialised")]
     with pytest.raises(FrameError, match="weights and money do not cover"):
         two_years(money=money)
 
@@ -113,15 +113,13 @@ def test_five_years_of_the_plan_run_over_three_groups_and_add_to_the_printed_pla
         parts[0] += pence - sum(parts)
         opening += [("2016/17", stream, a, p) for a, p in zip(share, parts, strict=True)]
     weights = [(y, s, a, float(n), float(n)) for y in years for s in labels.values() for a, n in need.items()]
-    money = [
-        (y, s, cells[label, y] * 100_000, 0, cells[label, y] * 100_000) for y in years for label, s in labels.items()
-    ]
+    money = [(y, s, cells[label, y] * 100_000, 0) for y in years for label, s in labels.items()]
     people = [(y, a, float(n)) for y in ("2015/16", *years) for a, n in need.items()]
     held = resolved(pack.document("policies/blmk-2016-17.toml", PacePolicy), Parameters(pack), years)
     path = roll_forward(
         frame(OpeningBaseline, opening),
         frame(AreaWeight, weights),
-        frame(Deployable, money),
+        frame(StreamMoney, money),
         frame(AreaPopulation, people),
         held,
     )
@@ -132,7 +130,7 @@ def test_five_years_of_the_plan_run_over_three_groups_and_add_to_the_printed_pla
     at_once = roll_forward(
         frame(OpeningBaseline, opening),
         frame(AreaWeight, weights),
-        frame(Deployable, money),
+        frame(StreamMoney, money),
         frame(AreaPopulation, people),
         straight,
     )

@@ -11,12 +11,12 @@ import pytest
 
 from capitation.activity.printed_cells import printed_number
 from capitation.activity.printed_plan import place_based_totals, sustainability_fund
-from capitation.allocation.ledger import unbalanced
 from capitation.errors import CapitationError, DocumentError, ScenarioError
 from capitation.records.documents import parse_document, read_mapping
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import Scenario, read_scenario
 from capitation.run.tables import SCHEMAS
+from tests.capitation.ledgers import unbalanced
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
 

@@ -196,7 +196,7 @@ def test_two_later_versions_of_one_statement_are_a_fault():
     with pytest.raises(ContractError) as refused:
         post(one.entries, two.issued())
     said = str(refused.value)
-    assert "taken back more than once" in said
+    assert "reversed more than once" in said
     assert "two versions of one outturn" in said
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capitation.allocation.ledger import unbalanced
 from capitation.money.apportion import split
 from capitation.places.organisations import organisations
 from capitation.run.evaluate import evaluate
@@ -19,10 +18,11 @@ from capitation.run.trace import Context, explain, parse_figure
 from contracts.document.contract import read_contract
 from contracts.options.document import PLAN, ContractOptions, read_options, with_cost_behaviour
 from contracts.options.evaluate import SCHEMAS, evaluate_options
-from contracts.options.formulas import FORMULAS
+from contracts.options.formulas import FORMULAS, joined
 from contracts.options.outturn import case_activity, outturn, plan_lines
 from contracts.options.study import STUDY
 from contracts.settlement.worked_cases import run_cases
+from tests.capitation.ledgers import unbalanced
 
 YEARS = ["2016/17", "2017/18", "2018/19", "2019/20", "2020/21"]
 DIRECT = ["blended", "capitation-alliance", "capitation-corridor", "do-minimum"]
@@ -539,3 +539,17 @@ def test_a_line_of_a_comparison_opens_down_to_payments(compared, pack):
         f"{k}={line[k]}" for k in ("option", "activity_case", "year", "subject_kind", "subject_code", "step")
     )
     assert explain(context, parse_figure(f"position_bridge.balance_pence {key}", compared), FORMULAS).disagrees == ""
+
+
+def test_figures_of_a_comparison_lead_into_the_run_of_its_scenario_down_to_printed_cells(compared, blmk_run, pack):
+    both = joined(compared, blmk_run, pack)
+    for table, column in sorted(FORMULAS):
+        for row in compared.frame(table).gather_every(97).iter_rows(named=True) if table in compared.frames else ():
+            again = both.formulas[table, column].work(both.context, row).value
+            assert again == (None if row[column] is None else pytest.approx(row[column])), (table, column, row)
+    row = compared.frame("position").filter(role="commissioner", year="2018/19").row(0, named=True)
+    key = " ".join(f"{k}={row[k]}" for k in ("option", "activity_case", "year", "role", "organisation_code"))
+    tree = explain(both.context, parse_figure(f"position.allocation_pence {key}", compared), both.formulas, depth=5)
+    assert "DISAGREES" not in "\n".join(tree.lines())
+    assert "printed cell" in {leaf.kind for leaf in tree.leaves()}
+    assert any("provider_allocation.allocation_pence" in line for line in tree.lines())

@@ -74,7 +74,7 @@ def test_a_contract_that_wants_what_an_outturn_does_not_bring_is_refused(documen
     content["options"][0]["contracts"][0]["contract"] = "mssp"
     with pytest.raises(ContractError) as caught:
         evaluate_options(ContractOptions.model_validate(content), pack, run=blmk_run)
-    assert "'benchmark_total' that an outturn does not bring" in str(caught.value)
+    assert "'benchmark_total' that an outturn does not have" in str(caught.value)
     assert "'dollars'; expected 'pence'" in str(caught.value)
 
 

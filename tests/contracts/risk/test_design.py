@@ -21,7 +21,7 @@ from contracts.risk.design.study import design_family
 from contracts.risk.design.trial import Trial
 from tests.capitation.chance.places import book, by_person
 
-FAMILIES = ("cap", "corridor", "pool", "risk-corridor", "shares", "stop-loss")
+FAMILIES = ("cap", "corridor", "layers", "pool", "risk-corridor", "shares", "stop-loss")
 
 
 def _limit(party, measure, level, chance="0.1"):
@@ -224,7 +224,7 @@ def test_a_contract_that_pays_whatever_happens_has_no_risk_to_design(pack, tmp_p
     fixed = text.replace('    { name = "spend_pence", about = "Its spend", unit = "pence", at_least = 0 },\n', "")
     fixed = fixed.replace('actual = "spend_pence"', 'actual = "plan_pence"')
     (tmp_path / "shares.toml").write_text(fixed, encoding="utf-8")
-    with pytest.raises(DocumentError, match="no input that draws move"):
+    with pytest.raises(DocumentError, match="no input that the draws affect"):
         read_family(tmp_path / "shares.toml")
 
 

@@ -404,7 +404,7 @@ def test_options_that_pay_whatever_happens_have_nothing_to_simulate(document, pa
     block = (GroupContract(contract="blmk-block", groups=every),)
     blocks = tuple(o.model_copy(update={"contracts": block}) for o in document.options[:2])
     only = document.model_copy(update={"options": blocks, "base": blocks[0].id})
-    with pytest.raises(ContractError, match="nothing of them depends on chance") as raised:
+    with pytest.raises(ContractError, match="nothing in them depends on chance") as raised:
         party_model(only, pack, blmk_run, figures)
     assert "contract 'blmk-block'" in str(raised.value.faults[0])
 
@@ -413,7 +413,7 @@ def test_a_draw_that_a_contract_refuses_is_named_with_its_values(document, pack,
     wild = figures.chance.cv.model_copy(update={"value": Decimal(300)})
     much = figures.model_copy(update={"chance": figures.chance.model_copy(update={"cv": wild})})
     model = party_model(document, pack, blmk_run, much, ["chance"], only=("do-minimum", "blended"))
-    with pytest.raises(ContractError, match="a draw cannot be settled") as raised:
+    with pytest.raises(ContractError, match="a draw could not be settled") as raised:
         simulate_parties(model, Request(50, 1))
     said = str(raised.value.faults[0])
     assert "draw " in said
@@ -428,6 +428,12 @@ def test_layers_and_draws_that_cannot_be(made, document, pack, blmk_run, figures
         simulate_parties(made, Request(0, 1))
     with pytest.raises(ScenarioError, match="0 draws at a time"):
         simulate_parties(made, Request(10, 1), at_once=0)
+    with pytest.raises(ScenarioError, match=r"standard error: found 0\.0"):
+        simulate_parties(made, Request(10, 1, stop_at=0.0))
+    with pytest.raises(ScenarioError, match="with monte-carlo only"):
+        simulate_parties(made, Request(512, 1, "sobol", 0.1))
+    with pytest.raises(ScenarioError, match=r"which take .* GB .* expected at most"):
+        simulate_parties(made, Request(10**10, 1))
 
 
 @pytest.mark.deep

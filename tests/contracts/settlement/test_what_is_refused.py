@@ -71,7 +71,7 @@ def test_bands_of_whole_numbers_that_follow_each_other_have_no_gap():
 @pytest.mark.parametrize(
     ("term", "place"),
     [
-        ({"term": "levy", "amount": "x", "rate": 2}, "rate: found 2; expected a part from 0 to 1. 2 per cent is written as 0.02."),
+        ({"term": "levy", "amount": "x", "rate": 2}, "rate: found 2; expected a fraction from 0 to 1. 2 per cent is written as 0.02."),
         ({"term": "share", "amount": "x", "rates": [0.5, 60]}, "rates.2: found 60"),
         ({"term": "relief", "amount": "x", "share": 40}, "share: found 40"),
         ({"term": "layer", "amount": "x", "share": 90}, "share: found 90"),
@@ -132,7 +132,7 @@ def test_a_year_whose_second_part_does_not_follow_is_refused(year):
 
 
 def test_a_period_needs_a_date_that_could_lie_in_it():
-    with pytest.raises(ContractError, match="period: found no date that could lie in it"):
+    with pytest.raises(ContractError, match="period: found no date that could fall in it"):
         _deal({"term": "fixed", "sum": "x"}, ["x"], period={"start": "2016-04-01"})
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from capitation.chance.book import Book
-from capitation.chance.document import read_uncertainty
+from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.chance.scores.draws import source
 from capitation.chance.shared import Shared
-from capitation.errors import CapitationError
+from capitation.errors import CapitationError, DocumentError
 from capitation.records.years import FinancialYear
 from optimiser.answers.optimise import optimise
 from optimiser.futures.appraisal import appraise
@@ -88,6 +88,42 @@ def test_a_disappointment_falls_to_the_tenth_percentile_of_the_document(figures)
     none = figures.delivery.model_copy(update={"effect": figures.delivery.effect.model_copy(update={"p10": half})})
     sure = robust_mix(given, gamma=1, uncertainty=figures.model_copy(update={"delivery": none}))
     assert sure.worst == pytest.approx(sure.as_planned, abs=1e-6)
+
+
+def test_what_is_known_of_one_solution_moves_it_alone_in_appraisal_worst_case_and_futures(figures, outcome):
+    """One solution delivers all in full and on time, at half above its cost; every other keeps its draws."""
+    name = outcome.problem.solutions[0].id
+    about = {"unit": "share", "source": "assumption", "where": "a test", "owner": "us", "quality": "green"}
+    full, half = ({"percentiles": {"chances": [0, 1], "values": [v, v], **about}} for v in (1, 0.5))
+    sure = {**about, "value": 0}
+    own = {"solution": name, "effect": full, "cost": half, "delay": sure, "failure": sure}
+    content = figures.model_dump(mode="json", by_alias=True, exclude_none=True)
+    known = Uncertainty.model_validate({**content, "delivery": {**content["delivery"], "solutions": [own]}})
+    found, before = (documented(outcome.problem, document, 100, 7) for document in (known, figures))
+    assert (found.share[:, 0] == 1).all()
+    assert (found.delivered.cost[:, 0] == 1.5).all()
+    assert (found.share[:, 1:] == before.share[:, 1:]).all()
+    assert appraise(outcome, draws=60, seed=3, uncertainty=known).money["mean"][0] != pytest.approx(
+        appraise(outcome, draws=60, seed=3, uncertainty=figures).money["mean"][0]
+    )
+    losses = robust_mix(outcome.problem, gamma=1, uncertainty=known).losses
+    assert name not in losses["solution"].to_list()  # one that surely delivers cannot disappoint
+    factors = [float(future.effect_factors[name]) for future in drawn_futures(outcome.problem, known, 5, 7)]
+    assert factors == [1.0] * 5
+    typed = known.model_copy(
+        update={
+            "delivery": known.delivery.model_copy(
+                update={"solutions": (known.delivery.solutions[0].model_copy(update={"solution": name + "x"}),)}
+            )
+        }
+    )
+    for use in (
+        lambda: appraise(outcome, draws=5, uncertainty=typed),
+        lambda: robust_mix(outcome.problem, uncertainty=typed),
+        lambda: drawn_futures(outcome.problem, typed, 2),
+    ):
+        with pytest.raises(DocumentError, match=f"{name}x.: found no such solution.*Did you mean '{name}'"):
+            use()
 
 
 def test_futures_are_drawn_and_weighed(figures):

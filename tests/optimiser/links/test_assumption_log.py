@@ -20,7 +20,7 @@ from optimiser.links.assumed.log import (
     MovedHeadline,
     effects_of,
     largest_of_mix,
-    on_whole_base,
+    on_reported,
     ranked,
     searched_again,
     whole_base,
@@ -138,7 +138,10 @@ def test_the_most_moving_stand_first_and_the_mix_keeps_its_ten():
     still = Logged(replace(entry, id="still"))
     assert [each.entry.id for each in ranked([still, small, large])] == ["large", "small", "still"]
     assert [each.entry.id for each in largest_of_mix([still, small, large])] == ["small"]
-    assert on_whole_base(small, {"npv": 80}).effects == (MovedHeadline("npv", 80, 70, 90, "relaxation"),)
+    assert on_reported(small, {"npv": 80}).effects == (MovedHeadline("npv", 80, 70, 90, "relaxation"),)
+    searched = Logged(entry, (MovedHeadline("npv", 100, 90, None, "whole"), MovedHeadline("left", 1, 2, 3, "run")))
+    shown = on_reported(searched, {"npv": 80, "left": 9})
+    assert shown.effects == (MovedHeadline("npv", 80, 70, None, "whole"), MovedHeadline("left", 1, 2, 3, "run"))
 
 
 def test_a_log_of_a_scenario_alone_is_made_kept_and_found_stale_when_its_inputs_move(

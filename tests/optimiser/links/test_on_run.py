@@ -1,10 +1,13 @@
 """A written problem on a run at hand: what it takes from a run is this run's, the rest is as it was written."""
 
+import shutil
+
 import polars as pl
 import pytest
 
 from capitation.run.run import Run
 from optimiser.links.on_run import FROM_RUN, on_run
+from optimiser.links.written import is_as_written
 from optimiser.problem.document import read_problem
 
 
@@ -38,6 +41,43 @@ def test_a_problem_on_the_run_that_it_was_written_from_is_as_it_was(problem, fil
     found = on_run(problem, file, blmk_run, pack)
     assert found.problem is problem
     assert found.says == ()
+
+
+def with_other_limits(problem):
+    return problem.model_copy(
+        update={
+            "limits": tuple(
+                f.model_copy(update={"at_least": f.at_least + 1}) if f.at_least else f for f in problem.limits
+            )
+        }
+    )
+
+
+def test_what_a_policy_says_since_a_problem_was_written_is_taken_and_said(problem, file, blmk_run, pack):
+    older = with_other_limits(problem).model_copy(update={"receiving_capacity": problem.receiving_capacity[:-1]})
+    found = on_run(older, file, blmk_run, pack)
+    (said,) = found.says
+    assert said.startswith(
+        "blmk.toml is older than its policy or the files of its pack: limits, receiving capacity are taken from them;"
+    )
+    assert found.problem == problem
+
+
+def test_a_problem_that_was_changed_by_hand_keeps_what_it_says_and_says_so(problem, file, blmk_run, pack, tmp_path):
+    mine = tmp_path / "blmk.toml"
+    shutil.copytree(file.with_suffix(""), tmp_path / "blmk")
+    policy = tmp_path / "blmk" / "policy.toml"
+    mine.write_text(file.read_text(encoding="utf-8") + "# changed by hand\n", encoding="utf-8")
+    assert is_as_written(file)
+    assert not is_as_written(mine)
+    changed = with_other_limits(problem)
+    found = on_run(changed, mine, blmk_run, pack)
+    assert found.problem == changed
+    (said,) = found.says
+    assert said.startswith(
+        "blmk.toml has other limits than its policy and the files of its pack, and keeps its own; `capitation problem write"
+    )
+    assert str(policy) in said
 
 
 def test_a_problem_without_a_policy_is_as_it_was(problem, blmk_run, pack, tmp_path):

@@ -12,6 +12,7 @@ from capitation.run.trace import Context
 from contracts.options.document import read_options
 from contracts.options.formulas import FORMULAS as OF_OPTIONS
 from optimiser.answers.mix_run import mix_frames
+from optimiser.links.assumed.kept import shipped_log
 from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
 from optimiser.links.plan_formulas import FORMULAS as PLANNED
 
@@ -303,3 +304,9 @@ def test_every_column_that_sounds_like_one_of_them_is_compared_or_said_to_be_apa
     assert sorted(silent) == sorted(
         f"outturn.{side}_cost_pence" for side in ("plan", "actual")
     )  # compared above, with the accounts
+
+
+def test_the_log_that_ships_says_of_the_mix_what_the_plan_says(plan, blmk_mix, pack):
+    said = shipped_log(pack, "blmk").base
+    assert said["mix_last_year"] == -of_system(plan.run, "mix")["2020/21"]
+    assert said["npv"] == round(blmk_mix.outcome.headline.objective * 100)

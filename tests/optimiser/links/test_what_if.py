@@ -9,10 +9,11 @@ import pytest
 from capitation.errors import UnknownNameError
 from capitation.pack.layers import default_data_folder
 from capitation.pack.sources import DataPack
+from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
 from contracts.options.document import read_options
 from optimiser.links.assumed.inputs import PlanInputs
-from optimiser.links.assumed.what_if import what_if
+from optimiser.links.assumed.what_if import paced, what_if
 
 CORRIDOR = "blmk-capitation-corridor"
 
@@ -38,6 +39,9 @@ def test_a_changed_pace_moves_localities_and_leaves_the_system(inputs):
     slower = what_if(inputs, pace={"pace.largest_growth": Decimal("0.07")})
     assert slower["moved"] > 0 == as_it_stands["moved"]
     assert slower["derived_do_nothing"] == as_it_stands["derived_do_nothing"]
+    pace = {"pace.largest_growth": Decimal("0.07")}
+    at_hand = evaluate(inputs.scenario, paced(inputs.pack, pace))
+    assert what_if(inputs, pace=pace, run=evaluate(inputs.scenario, inputs.pack), moved=at_hand) == slower
 
 
 def test_unknown_names_are_refused(inputs):

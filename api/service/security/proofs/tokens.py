@@ -17,9 +17,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import jwt
 from pydantic import Field, model_validator
 
 from api.service.records.failures import ProblemError
@@ -32,6 +31,9 @@ from api.service.security.proofs.credentials import (
 )
 from capitation.errors import Faults
 from capitation.records.documents import Document
+
+if TYPE_CHECKING:
+    import jwt
 
 Algorithm = Literal["RS256", "ES256"]
 """Signatures accepted: RSA with SHA-256, or the P-256 curve with SHA-256."""
@@ -181,6 +183,8 @@ def parse_key_set(content: bytes, where: str) -> dict[str, SigningKey]:
         KeySetError: not a key set, no key we can use (with the reasons), or what must not be there: a private or shared key, or
             two keys of one id; all together.
     """
+    import jwt
+
     try:
         listed = json.loads(content)["keys"]
     except (ValueError, KeyError, TypeError):
@@ -228,6 +232,8 @@ def caller_of_token(text: str, rules: TokenRules, keys: KeySet) -> Caller:
         AuthenticationError: why the token is not accepted.
         KeySetError: the issuer's keys cannot be had, so no token can be checked.
     """
+    import jwt
+
     key = keys.find(_key_id_of(text, rules))
     if key.algorithm not in rules.algorithms:
         raise AuthenticationError("token-algorithm", _pinned(rules))
@@ -285,6 +291,8 @@ def _algorithm_of(entry: dict[str, Any]) -> Algorithm | None:
 
 def _key_id_of(text: str, rules: TokenRules) -> str:
     """The key id a token names, once its header says one of our algorithms and a kind of token that we take."""
+    import jwt
+
     malformed = AuthenticationError(
         "token-malformed", "access token: cannot be read; expected three parts joined by dots (RFC 7519)"
     )
@@ -309,6 +317,8 @@ def _pinned(rules: TokenRules) -> str:
 
 
 def _refused(error: jwt.PyJWTError, rules: TokenRules) -> AuthenticationError:
+    import jwt
+
     said: list[tuple[type[jwt.PyJWTError], str, str]] = [
         (jwt.ExpiredSignatureError, "token-expired", "has ended; ask the issuer for a new one"),
         (jwt.ImmatureSignatureError, "token-early", "is not valid yet; check the clocks"),

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import polars as pl
 
+from api.exports.localities import localities
+from api.workbooks.assumption_sheets import AssumptionTable, by_effect, by_rating
+from api.workbooks.people_sheet import PeopleSheet
 from capitation.records.identity import canonical
 from capitation.run.run import Run
 
 MOST = 15
 """Sheets of a workbook for people, its contents among them."""
-ASSUMPTIONS = 60
-"""Assumptions that it lists; all stand in the full workbook."""
 
 
-@dataclass(frozen=True)
-class PeopleSheet:
-    """One table with what a reader needs beside it."""
-
-    name: str
-    """On its tab."""
-    title: str
-    """Above the table."""
-    about: str
-    """What the table says, in which unit, and what to know of it."""
-    rows: pl.DataFrame
-    """The table under readable headings; money in pence."""
-    money: frozenset[str] = frozenset()
-    """Headings whose columns are pence, shown as pounds."""
-    shares: frozenset[str] = frozenset()
-    """Headings whose columns are fractions of 1, shown as percentages."""
-    meanings: Mapping[str, str] = field(default_factory=dict)
-    """What is to be said of a heading that does not say it itself."""
-
-
-def people_sheets(run: Run, names: Mapping[str, str] | None = None) -> tuple[list[PeopleSheet], list[str]]:
+def people_sheets(
+    run: Run, names: Mapping[str, str] | None = None, log: AssumptionTable | None = None
+) -> tuple[list[PeopleSheet], list[str]]:
     """The sheets that a run has material for, and in words what it lacks for the others.
 
     Args:
         run: the run.
         names: names of streams of money, contract options and other codes that the run itself does not name.
+        log: its assumptions by their effect, where a log is kept.
     """
     made, lacks = [], []
     called = {**(names or {}), **_named_by(run)}
@@ -52,6 +35,9 @@ def people_sheets(run: Run, names: Mapping[str, str] | None = None) -> tuple[lis
                 lacks.append(lacking)
         else:
             made.append(found)
+    assumed = by_rating(_frame(run, "assumption")) if log is None else by_effect(log)
+    if assumed is not None:
+        made.append(assumed)
     summary = _summary(run, called)
     return [*([] if summary is None else [summary]), *made, _words(made), _inputs(run)], lacks
 
@@ -80,11 +66,21 @@ def _need_year(run: Run) -> str:
     return str(_frame(run, "locality_total")["year"].min())
 
 
-def _wide(rows: pl.DataFrame, index: Sequence[str], on: str, values: str) -> pl.DataFrame:
-    """Rows with a column for each value of one key, sums where several meet."""
-    keys = [str(key) for key in rows[on].unique().sort()]
+_ROLE = pl.col("role").replace({"unshared": "nobody yet", "fund": "sustainability funding", "payer": "fund outside"})
+"""What a party is, in words."""
+
+
+def _wide(rows: pl.DataFrame, index: Sequence[str], on: str, values: str, order: Sequence[str] = ()) -> pl.DataFrame:
+    """Rows with a column for each value of one key, sums where several meet; in the order named, the others by name."""
+    keys = _in_order(rows[on], order)
     sums = rows.group_by(*index, on).agg(pl.col(values).sum())
     return sums.pivot(on=on, on_columns=keys, index=list(index), values=values).sort(*index)
+
+
+def _in_order(values: pl.Series, order: Sequence[str]) -> list[str]:
+    """Distinct values, those of `order` first and as there."""
+    found = [str(value) for value in values.unique().sort()]
+    return [each for each in dict.fromkeys(order) if each in found] + [each for each in found if each not in order]
 
 
 def _span(rows: pl.DataFrame) -> str:
@@ -130,8 +126,9 @@ def _by_option(run: Run, names: Mapping[str, str]) -> list[tuple[str, str, int]]
     if rows.is_empty():
         return []
     last = str(rows["year"].max())
-    by = rows.filter(pl.col("year") == last).group_by("option").agg(pl.col("position_pence").sum()).sort("option")
-    return [(option, last, pence) for option, pence in by.iter_rows()]
+    by = rows.filter(pl.col("year") == last).group_by("option").agg(pl.col("position_pence").sum())
+    sums = dict(by.iter_rows())
+    return [(option, last, sums[option]) for option in _in_order(by["option"], list(names.values()))]
 
 
 def _positions(run: Run, names: Mapping[str, str]) -> pl.DataFrame:
@@ -161,26 +158,14 @@ def _places(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
 
 
 def _localities(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
-    totals = _frame(run, "locality_total")
-    if totals.is_empty():
+    if _frame(run, "locality_total").is_empty():
         return None
     year = _need_year(run)
-    money = totals.filter(pl.col("year") == year).group_by("area_code").agg(pl.col("total_pence").sum())
-    people = (
-        _frame(run, "population").filter(pl.col("year") == year)
-        .join(_frame(run, "membership").select("practice_code", area_code="locality_code"), on="practice_code")
-        .group_by("area_code").agg(pl.col("registered_persons").sum().alias("Registered persons"))
-    )  # fmt: skip
-    far = _frame(run, "place_distance").filter(pl.col("year") == year)
-    rows = (
-        money.join(people, on="area_code", how="left")
-        .join(far.select("area_code", "target_pence", "closing_dft_pence", "closing_dft_share"), on="area_code", how="left")
-        .sort("area_code")
-        .select(
-            _named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"), pl.col("Registered persons").round(0).cast(pl.Int64),
-            pl.col("total_pence").alias("Allocation, £"), (pl.col("total_pence") / pl.col("Registered persons")).round(0).cast(pl.Int64).alias("Allocation a head, £"),
-            pl.col("target_pence").alias("Target, £"), pl.col("closing_dft_pence").alias("Gap, £"), pl.col("closing_dft_share").alias("Distance from target"),
-        )
+    rows = localities(run, year).select(
+        _named("area_code", names).alias("Locality"), pl.col("area_code").alias("Code"),
+        pl.col("persons").round(0).cast(pl.Int64).alias("Registered persons"), pl.col("total_pence").alias("Allocation, £"),
+        (pl.col("head") * 100).round(0).cast(pl.Int64).alias("Allocation a head, £"), pl.col("target_pence").alias("Target, £"),
+        pl.col("gap_pence").alias("Gap, £"), pl.col("distance").alias("Distance from target"),
     )  # fmt: skip
     money_heads = frozenset(name for name in rows.columns if name.endswith("£"))
     return PeopleSheet(
@@ -262,9 +247,15 @@ def _deficit(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     rows = rows.filter(pl.col("level") == "system")
     wide = _wide(rows, ["step", "title"], "year", "amount_pence")
     years = [name for name in wide.columns if name not in ("step", "title")]
-    sources = rows.sort("year").group_by("title", maintain_order=True).agg(pl.col("source").last().alias("Source"))
+    sources = (
+        rows.sort("year")
+        .group_by("title", maintain_order=True)
+        .agg(_named("source", names).last().alias("Where it comes from"))
+    )
     wide = (
-        wide.join(sources, on="title", how="left").sort("step").select(pl.col("title").alias("Line"), *years, "Source")
+        wide.join(sources, on="title", how="left")
+        .sort("step")
+        .select(pl.col("title").alias("Line"), *years, "Where it comes from")
     )
     return PeopleSheet(
         "Deficit",
@@ -285,7 +276,7 @@ def _organisations(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
         "control_total_pence": "Control total, £", "margin_pence": "Margin, £",
     }  # fmt: skip
     rows = rows.filter(pl.col("year") == last).sort("role", "organisation_code").select(
-        _named("organisation_code", names).alias("Organisation"), pl.col("organisation_code").alias("Code"), pl.col("role").alias("Role"),
+        _named("organisation_code", names).alias("Organisation"), pl.col("organisation_code").alias("Code"), _ROLE.alias("Role"),
         *(pl.col(name).alias(title) for name, title in money.items()),
         pl.when(pl.col("is_met").is_null()).then(pl.lit("none set")).when(pl.col("is_met")).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("Control total met"),
     )  # fmt: skip
@@ -303,12 +294,18 @@ def _options(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     if rows.is_empty():
         return None
     last = str(rows["year"].max())
-    wide = _wide(rows.filter(pl.col("year") == last), ["role", "organisation_code"], "option", "position_pence")
+    wide = _wide(
+        rows.filter(pl.col("year") == last),
+        ["role", "organisation_code"],
+        "option",
+        "position_pence",
+        list(names.values()),
+    )
     options = [name for name in wide.columns if name not in ("role", "organisation_code")]
     wide = wide.select(
         _named("organisation_code", names).alias("Organisation"),
         pl.col("organisation_code").alias("Code"),
-        pl.col("role").alias("Role"),
+        _ROLE.alias("Role"),
         *options,
     )
     return PeopleSheet(
@@ -325,6 +322,8 @@ def _who_pays(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
     if rows.is_empty():
         return None
     sums = rows.group_by("option", "activity_case", "year", "role").agg(pl.col("borne_pence").sum())
+    sums = sums.filter((pl.col("borne_pence") != 0).any().over("role")).with_columns(_ROLE.alias("role"))
+    ranks = {name: number for number, name in enumerate(names.values())}
     wide = _wide(
         sums.with_columns(_named("option", names)),
         ["option", "activity_case", "role"],
@@ -332,11 +331,16 @@ def _who_pays(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
         "borne_pence",
     )
     years = [name for name in wide.columns if name not in ("option", "activity_case", "role")]
+    wide = wide.sort(pl.col("option").replace_strict(ranks, default=len(ranks)), maintain_order=True)
     wide = wide.with_columns(_named("activity_case", names)).rename(
         {"option": "Contract option", "activity_case": "Activity case", "role": "Who bears it"}
     )
     return PeopleSheet(
-        "Who pays", "Who bears the extra cost when activity leaves plan", "Pounds by year.", wide, frozenset(years)
+        "Who pays",
+        "Who bears the extra cost when activity leaves plan",
+        "Pounds by year; a minus is a cost saved.",
+        wide,
+        frozenset(years),
     )
 
 
@@ -376,29 +380,6 @@ def first_starts(frames: Mapping[str, pl.DataFrame]) -> dict[str, str]:
         return {}
     started = rows.filter(pl.col("start") > 0).group_by("solution").agg(pl.col("year").min())
     return dict(started.sort("solution").iter_rows())
-
-
-def _assumptions(run: Run, names: Mapping[str, str]) -> PeopleSheet | None:
-    rows = _frame(run, "assumption")
-    if rows.is_empty():
-        return None
-    heads = {"rank": "Rank", "document": "Document", "place": "Where in it", "value": "Value", "unit": "Unit", "low": "Low", "high": "High",
-             "quality": "Evidence", "impact": "Impact", "owner": "Owner"}  # fmt: skip
-    first = (
-        rows.sort("rank")
-        .head(ASSUMPTIONS)
-        .select(
-            pl.col(name).cast(pl.String).alias(title) if name != "rank" else pl.col(name).alias(title)
-            for name, title in heads.items()
-            if name in rows.columns
-        )
-    )
-    return PeopleSheet(
-        "Assumptions",
-        f"The first {first.height} of {rows.height} assumptions",
-        "In order of their owners' ratings; `capitation assumptions` ranks them by their effect.",
-        first,
-    )
 
 
 def _words(made: Sequence[PeopleSheet]) -> PeopleSheet:
@@ -457,6 +438,5 @@ _MAKERS: tuple[tuple[Callable[[Run, Mapping[str, str]], PeopleSheet | None], str
     (_options, "contract options (`capitation plan` or `capitation compare`)"),
     (_who_pays, ""),
     (_mix, "the mix of investments (`capitation plan`)"),
-    (_assumptions, ""),
 )  # fmt: skip
 """The sheets in their order between the summary and the words, each with what is said where a run has nothing for it."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from api.exports.csv import export_csv
+from capitation.pack.sources import DataPack
 from capitation.run.run import Run, save_run
 
 
-def write_run(run: Run, out: Path, names: Mapping[str, str] | None = None, *, csv: bool, xlsx: bool) -> list[Path]:
+def write_run(run: Run, out: Path, pack: DataPack | None = None, *, csv: bool, xlsx: bool) -> list[Path]:
     """Write a run below a folder.
 
     Args:
         run: the run.
         out: the folder.
-        names: names of codes that the run itself does not name, for the workbook.
+        pack: the data that it was made from, for names and assumptions in the workbook.
         csv: export every frame as CSV as well.
         xlsx: write a workbook for people as well; `capitation workbook RUN --all` writes one of every table.
 
@@ -27,7 +27,8 @@ def write_run(run: Run, out: Path, names: Mapping[str, str] | None = None, *, cs
         written.append(export_csv(run, out))
     if xlsx:
         # what writes workbooks is loaded for those who want one
-        from api.exports.people_workbook import people_workbook
+        from api.workbooks.people_workbook import people_workbook, workbook_of
 
-        written.append(people_workbook(run, out / f"{run.id}.xlsx", names))
+        path = out / f"{run.id}.xlsx"
+        written.append(people_workbook(run, path) if pack is None else workbook_of(run, path, pack))
     return written

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from api.charts.choice import Choice
 from api.charts.figure import ChartFigure, Spec
 from api.charts.look import BLUE, Paper, figure_of
+from api.charts.material import Material
+from api.charts.registry import Chart
+from capitation.sentences import capital
 
 
 def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, incentive: str) -> ChartFigure:
@@ -21,10 +25,8 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
     """
     table = pl.DataFrame(
         [
-            pl.Series(f"{risk[:1].upper()}{risk[1:]} (%)", [round(x * 100, 3) for x, _ in points], dtype=pl.Float64),
-            pl.Series(
-                f"{incentive[:1].upper()}{incentive[1:]} (%)", [round(y * 100, 2) for _, y in points], dtype=pl.Float64
-            ),
+            pl.Series(f"{capital(risk)} (%)", [round(x * 100, 3) for x, _ in points], dtype=pl.Float64),
+            pl.Series(f"{capital(incentive)} (%)", [round(y * 100, 2) for _, y in points], dtype=pl.Float64),
         ]
     )
     kept = [y for _, y in points]
@@ -34,8 +36,8 @@ def trade_off_figure(points: Sequence[tuple[float, float]], of: str, risk: str, 
         )
     else:
         title = f"{of}: from the tightest limit to the loosest, {kept[0]:.0%} to {kept[-1]:.0%} is {incentive}"
-    subtitle = f"{incentive[:1].upper()}{incentive[1:]}, against the {risk}"
-    source = "Source: a search over the terms of the family, each settled on drawn years; sizes of doubt are assumed or fitted."
+    subtitle = f"{capital(incentive)}, against the {risk}"
+    source = "Source: terms of the family, settled on drawn years; sizes of doubt are assumed or fitted."
     alt = "Line: " + "; ".join(f"at {x:.2%} {y:.1%}" for x, y in points) + "."
     values = [{"x": x, "y": y} for x, y in points]
     return figure_of(
@@ -60,4 +62,24 @@ def _body(sheet: Paper, values: list[dict[str, float]], titles: tuple[str, str])
     }  # fmt: skip
 
 
-__all__ = ["trade_off_figure"]
+def draw(material: Material, _choice: Choice) -> ChartFigure:
+    """The trade-off of a design, from its tables."""
+    points = material.frames["trade_off"].sort("level").select("level", "incentive").rows()
+    risk = "limit of risk, share of plan"
+    for party, measure in material.frames["limit_met"].select("party", "measure").head(1).rows():
+        risk = f"limit of the {party}: {measure}, share of plan"
+    return trade_off_figure(points, material.title, risk, "kept of the next pound saved")
+
+
+CHART = Chart(
+    "trade-off",
+    66,
+    "How much of what is saved can be left with those who save it, at each limit of risk?",
+    {
+        "trade_off": "terms that are found for what each can bear (`capitation design`)",
+        "limit_met": "terms that are found for what each can bear (`capitation design`)",
+    },
+    draw,
+)
+
+__all__ = ["CHART", "trade_off_figure"]

@@ -13,8 +13,12 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
-from api.exports.people_sheets import PeopleSheet, people_sheets
+from api.workbooks.assumption_sheets import AssumptionTable
+from api.workbooks.beside import assumed, called
+from api.workbooks.people_sheet import PeopleSheet
+from api.workbooks.people_sheets import people_sheets
 from capitation.errors import SourceError
+from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_whole
 from capitation.run.run import Run
 
@@ -24,20 +28,40 @@ _HEADING_ROW = 3
 _LINE = 15
 """Height of a line of words in points."""
 _NARROWEST, _WIDEST = 9, 68
+_PAGE, _EASY = 170, 32
+"""Characters across a page that is still read with ease, and the least that a column of words gives way to."""
 
 
-def people_workbook(run: Run, path: Path, names: Mapping[str, str] | None = None) -> Path:
+def workbook_of(run: Run, path: Path, pack: DataPack, folder: Path | None = None) -> Path:
+    """Write a run as a workbook for people, with the names and the log of assumptions that its data pack has.
+
+    Args:
+        run: a run of a scenario, a plan or contract options.
+        path: the workbook's file; it appears only once it is whole.
+        pack: the data that the run was made from.
+        folder: folder of the written run, where its own log of assumptions may be kept.
+
+    Raises:
+        SourceError: the file cannot be written.
+    """
+    return people_workbook(run, path, called(run, pack), assumed(run, pack, folder))
+
+
+def people_workbook(
+    run: Run, path: Path, names: Mapping[str, str] | None = None, log: AssumptionTable | None = None
+) -> Path:
     """Write a run as a workbook for people.
 
     Args:
         run: a run of a scenario, a plan or contract options.
         path: the workbook's file; it appears only once it is whole.
         names: names of streams of money, contract options and other codes that the run itself does not name.
+        log: its assumptions by their effect, where a log is kept.
 
     Raises:
         SourceError: the file cannot be written.
     """
-    sheets, lacks = people_sheets(run, names)
+    sheets, lacks = people_sheets(run, names, log)
 
     def write(partial: Path) -> None:
         with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
@@ -67,6 +91,13 @@ class _Formats:
         self.line = book.add_format({"valign": "top"})
         self.words = book.add_format({"text_wrap": True, "valign": "top"})
         self.head = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+        self.number_head = book.add_format(
+            {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1, "align": "right"}
+        )
+        self.words_after = book.add_format({"text_wrap": True, "valign": "top", "align": "left", "indent": 1})
+        self.head_after = book.add_format(
+            {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1, "align": "left", "indent": 1}
+        )
         self.money = book.add_format({"num_format": "#,##0;-#,##0", "valign": "top"})
         self.whole = book.add_format({"num_format": "#,##0", "valign": "top"})
         self.number = book.add_format({"num_format": "#,##0.0###", "valign": "top"})
@@ -91,7 +122,7 @@ def _contents(
         "Money is in pounds: cells are exact to the penny and show whole pounds. Parts add up to the whole at every level.",
         "Each sheet contains one table, which starts in row 4 under its title and a sentence on what it shows.",
         *([f"Not in this run: {'; '.join(lacks)}."] if lacks else []),
-        "The full workbook, a sheet for every table of the run: capitation workbook RUN --all.",
+        "A sheet for every table of the run: capitation workbook RUN --all, or sheets = all of an export by the service.",
     ]
     for row, text in enumerate(facts, 1):
         page.write_string(row, 0, text, formats.line)
@@ -112,15 +143,19 @@ def _sheet(book: xlsxwriter.Workbook, run: Run, sheet: PeopleSheet, formats: _Fo
         pl.col(name) / 100 for name in sheet.money
     )  # a cell is a double: exact to the penny below 2^53
     looks = [_look(sheet, name, formats) for name in rows.columns]
+    heads = [formats.head if look is formats.words else formats.number_head for look in looks]
+    for number in range(1, len(looks)):  # words right of a figure keep away from it
+        if looks[number] is formats.words and heads[number - 1] is formats.number_head:
+            looks[number], heads[number] = formats.words_after, formats.head_after
     page.add_table(
         _HEADING_ROW, 0, _HEADING_ROW + max(rows.height, 1), max(len(rows.columns) - 1, 0),
         {
             "name": f"t_{sheet.name.lower().replace(' ', '_')}", "autofilter": False, "style": "Table Style Light 1",
-            "columns": [{"header": name, "header_format": formats.head, "format": look} for name, look in zip(rows.columns, looks, strict=True)],
+            "columns": [{"header": name, "header_format": head, "format": look} for name, head, look in zip(rows.columns, heads, looks, strict=True)],
             "data": [list(row) for row in rows.iter_rows()],
         },
     )  # fmt: skip
-    widths = [_width(sheet, name) for name in rows.columns]
+    widths = _widths(sheet)
     for number, (width, look) in enumerate(zip(widths, looks, strict=True)):
         page.set_column(number, number, width, look)
     page.set_row(
@@ -156,6 +191,17 @@ def _lines(text: str, width: int) -> int:
         while used > width - 1:
             lines, used = lines + 1, used - (width - 1)
     return lines
+
+
+def _widths(sheet: PeopleSheet) -> list[int]:
+    """Characters that the columns are wide; the widest columns of words give way where a printed page would be too small to read."""
+    wide = {name: _width(sheet, name) for name in sheet.rows.columns}
+    while sum(wide.values()) > _PAGE:
+        words = [name for name in wide if sheet.rows.schema[name] == pl.String and wide[name] > _EASY]
+        if not words:
+            break
+        wide[max(words, key=lambda name: wide[name])] -= 1
+    return list(wide.values())
 
 
 def _width(sheet: PeopleSheet, name: str) -> int:

@@ -1,0 +1,239 @@
+"""What is left out beside a small part of several totals, and the money that would give it away.
+
+parts      activity by commissioner, provider and line, or by locality, line and provider: each way of adding it up is a total that
+somebody may know from another table or another result
+beside     where a total has one part left out, or only small ones, its first other part is left out, too, until none has
+pairs      commissioner and provider with such a part: what the one pays the other is left out, since it may be divided by a price
+bare       organisations that buy from, or are paid by, one other only: all their money would be that payment
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, permutations
+
+import numpy as np
+import polars as pl
+
+from api.service.records.hidden import NOBODY, NOTHING, HiddenPeople
+from api.service.records.job_kind import MadeOfParts
+from capitation.records.suppression import MARK
+
+BESIDE = "\n"
+"""What parts the codes of a key."""
+
+MICRO = 1_000_000
+
+MOST_SOLVED = 400
+"""Of how many parts that are left out the totals are solved for what follows from them."""
+
+_SMALL, _COUNTED, _ORDER, _ALL = "__small", "__counted", "__order", "__all"
+
+Names = frozenset[tuple[str, ...]]
+
+
+def with_parts_beside(
+    frame: pl.DataFrame,
+    small: pl.Series,
+    counted: pl.Series,
+    *,
+    within: Sequence[str],
+    parted_by: Sequence[str],
+    subject: Sequence[str] = (),
+    spread: tuple[str, str] | None = None,
+    together: int | None = None,
+) -> pl.Series:
+    """Which rows are left out, so that no total of rows less the others gives a small one away.
+
+    Args:
+        frame: one row a part; with `is_suppressed` where some are left out already.
+        small: which are small.
+        counted: which are not 0.
+        within: columns whose values are never added up, such as the year.
+        parted_by: columns over which there are totals: over any of them, or several, or all.
+        subject: columns that name what is left out in all its rows where it is in one; each row by itself where there are none.
+        together: of how many of these columns at most there are totals together; of all of them where it is not given.
+        spread: two of the columns, such that what is left out of one value of either has at least two values of the other.
+
+    Example:
+        Of 3, 40 and 60 the first two are left out; of 3 and 4, and 70 elsewhere in the same line, all.
+    """
+    keys = list(dict.fromkeys([*within, *parted_by, *subject]))
+    work = frame.select(keys).with_columns(
+        small.alias(_SMALL), counted.alias(_COUNTED), small.alias(MARK), pl.int_range(pl.len()).alias(_ORDER)
+    )
+    if MARK in frame.columns:
+        work = work.with_columns(pl.col(MARK) | frame.get_column(MARK))
+    if subject:
+        work = work.with_columns(pl.col(name).any().over(list(subject)) for name in (MARK, _SMALL))
+    work = work.sort(*keys, _ORDER).with_columns(pl.lit(0).alias(_ALL))
+    ways = _ways(parted_by, together)
+    groups = [[_ALL, *within, *way] for way in ways]
+    while True:
+        before = work.get_column(MARK)
+        for group in groups:
+            work = _with_first(work, _too_little(group), group, subject)
+        for one, other in permutations(spread or (), 2):
+            work = _with_first(work, _of_another([_ALL, *within, one], other), [_ALL, *within, one], subject)
+        if work.get_column(MARK).equals(before):
+            work = _with_those_that_follow(work, [_ALL, *within], ways, subject)
+        if work.get_column(MARK).equals(before):
+            return work.sort(_ORDER).get_column(MARK)
+
+
+def _ways(parted_by: Sequence[str], together: int | None) -> list[tuple[str, ...]]:
+    most = len(parted_by) if together is None else min(together, len(parted_by))
+    return [some for size in range(most + 1) for some in combinations(parted_by, size)]
+
+
+_HIDDEN, _FREE = pl.col(MARK) & pl.col(_COUNTED), pl.col(_COUNTED) & ~pl.col(MARK)
+
+
+def _too_little(group: Sequence[str]) -> pl.Expr:
+    """The parts that may go beside what is left out of a group: the first large one beside small ones, any where one is left out alone.
+
+    It is the first of all large ones, and not of those that are still shown, so that two results with the same small part leave out the
+    same beside it.
+    """
+    large = pl.col(_COUNTED) & ~pl.col(_SMALL)
+    is_first = large & (large.cast(pl.Int64).cum_sum().over(group) == 1)
+    small = (_HIDDEN & pl.col(_SMALL)).any().over(group)
+    return _FREE & ((_HIDDEN.sum().over(group) == 1) | (small & is_first))
+
+
+def _of_another(group: Sequence[str], other: str) -> pl.Expr:
+    """Those with another value of a column, where all that is left out of a group has one."""
+    codes = pl.when(_HIDDEN).then(pl.col(other))
+    least, most = codes.min().over(group), codes.max().over(group)
+    return _FREE & (least == most).fill_null(value=False) & (pl.col(other) != most).fill_null(value=False)
+
+
+def _with_first(work: pl.DataFrame, candidate: pl.Expr, group: Sequence[str], subject: Sequence[str]) -> pl.DataFrame:
+    """The first candidate of each group is left out, too, with all rows of what it is of."""
+    first = candidate & (candidate.cast(pl.Int64).cum_sum().over(group) == 1)
+    work = work.with_columns(pl.col(MARK) | first)
+    return work.with_columns(pl.col(MARK).any().over(list(subject))) if subject else work
+
+
+def _with_those_that_follow(
+    work: pl.DataFrame, within: Sequence[str], ways: Sequence[Sequence[str]], subject: Sequence[str]
+) -> pl.DataFrame:
+    """With one more part for each small one that still follows from all totals together, as far as there is another beside it."""
+    more: list[int] = []
+    for part in work.filter(_COUNTED).partition_by(within, maintain_order=True):
+        if part.filter(MARK).height <= MOST_SOLVED:
+            more += _beside_what_follows(part, ways)
+    if not more:
+        return work
+    work = work.with_columns(pl.col(MARK) | pl.col(_ORDER).is_in(sorted(set(more))))
+    return work.with_columns(pl.col(MARK).any().over(list(subject))) if subject else work
+
+
+def _beside_what_follows(part: pl.DataFrame, ways: Sequence[Sequence[str]]) -> list[int]:
+    """Parts to leave out beside small ones that follow from the totals, by solving the totals for what is left out."""
+    hidden = part.get_column(MARK).to_list()
+    column = {row: number for number, row in enumerate(row for row, mark in enumerate(hidden) if mark)}
+    if not column:
+        return []
+    rows_of = part.with_row_index("__row").group_by
+    groups = [
+        rows for way in ways for rows in rows_of(_ALL, *way).agg("__row").get_column("__row").to_list() if len(rows) > 1
+    ]
+    totals = np.zeros((max(len(groups), 1), len(column)))
+    for number, rows in enumerate(groups):
+        totals[number, [column[row] for row in rows if row in column]] = 1.0
+    _, sizes, solutions = np.linalg.svd(totals)
+    free_ways = solutions[int((sizes > NOTHING).sum()) :]
+    small, order = part.get_column(_SMALL).to_list(), part.get_column(_ORDER).to_list()
+    more: list[int] = []
+    for row, number in column.items():
+        if small[row] and not (np.abs(free_ways[:, number]) > NOTHING).any():
+            near = sorted((rows for rows in groups if row in rows), key=len)
+            more += next(
+                ([order[r] for r in rows if not hidden[r]][:1] for rows in near if not all(hidden[r] for r in rows)), []
+            )
+    return more
+
+
+def hidden_pairs(shown: pl.DataFrame) -> HiddenPeople:
+    """Whose payments are left out of the tables of contract options.
+
+    Args:
+        shown: commissioner, provider and `is_suppressed`, one row a line of activity, as those who do not make runs see it.
+    """
+    pairs = shown.filter(MARK).select("commissioner", "provider").unique().sort("commissioner", "provider")
+    bare: set[str] = set()
+    for one, other in permutations(pairs.columns):
+        counts = pairs.group_by(one).agg(pl.col(other).n_unique().alias("others"))
+        alone = set(counts.filter(pl.col("others") == 1).get_column(one))
+        everyone = sorted(set(shown.get_column(one)) - alone)
+        bare |= alone | (set(everyone[:1]) if len(alone) == 1 else set())  # all less the others would be its money
+    ends = {code for pair in pairs.iter_rows() for code in pair} | bare
+    return HiddenPeople(
+        pairs=frozenset(pairs.iter_rows()),
+        ends=frozenset((code,) for code in ends),
+        bare=frozenset((code,) for code in bare),
+    )
+
+
+def hidden_flows(
+    flow: pl.DataFrame,
+    activity: pl.DataFrame,
+    service_line: pl.DataFrame,
+    membership: pl.DataFrame,
+    smallest_shown: int,
+) -> HiddenPeople:
+    """Flows of a run whose activity would be small, and what is beside them: activity of a locality times the share that goes to a provider.
+
+    Args:
+        flow: locality_code, line, provider_code and share_ppm.
+        activity: year, case, point_of_delivery, locality_code and activity.
+        service_line: line and service_code.
+        membership: locality_code and commissioner_code.
+        smallest_shown: the smallest number of events other than 0 that is shown.
+    """
+    parts = activity.rename({"point_of_delivery": "line"}).join(flow, on=["locality_code", "line"])
+    count = (pl.col("activity") * pl.col("share_ppm") / MICRO).alias("count")
+    key = ["locality_code", "line", "provider_code"]
+    least = (
+        parts.select(*key, count)
+        .group_by(key)
+        .agg(pl.when(pl.col("count") > NOTHING).then(pl.col("count")).min().fill_null(0.0))
+        .join(membership.select("locality_code", "commissioner_code").unique("locality_code"), on="locality_code", how="left")
+    )  # fmt: skip
+    small = least.select(pl.col("count").is_between(NOTHING, smallest_shown, closed="none")).to_series()
+    if not small.any():
+        return NOBODY
+    marked = least.with_columns(
+        with_parts_beside(
+            least,
+            small,
+            least.get_column("count") > NOTHING,
+            within=(),
+            parted_by=("commissioner_code", *key),
+            spread=("locality_code", "provider_code"),
+        )
+    ).filter(MARK)
+    services = marked.join(service_line, on="line").select("locality_code", "service_code", "provider_code")
+    return HiddenPeople(flows=frozenset(marked.select(key).iter_rows()), services=frozenset(services.iter_rows()))
+
+
+def without_parts(frame: pl.DataFrame, rule: MadeOfParts, hidden: HiddenPeople) -> pl.DataFrame:
+    """A table without the money, shares or words of parts that are left out; `is_suppressed` marks its rows."""
+    named: Names = getattr(hidden, rule.of)
+    if not named:
+        return frame
+    left_out = _among(rule.key, named)
+    if rule.of == "pairs":
+        left_out = left_out | _among(rule.key[::-1], named)
+        left_out = left_out | pl.any_horizontal(_among((name,), hidden.bare) for name in rule.key)
+    mark = pl.col(MARK) if MARK in frame.columns else pl.lit(value=False)
+    return frame.with_columns(
+        *(pl.when(~left_out).then(pl.col(name)).alias(name) for name in rule.columns if name in frame.columns),
+        (mark | left_out).alias(MARK),
+    )
+
+
+def _among(key: Sequence[str], named: Names) -> pl.Expr:
+    codes = [BESIDE.join(each) for each in sorted(named)]
+    return pl.concat_str([pl.col(name).fill_null("") for name in key], separator=BESIDE).is_in(codes)
