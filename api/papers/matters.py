@@ -277,7 +277,7 @@ def risk(have: Gathered) -> Section:
     """How likely each party is to miss its total, where a simulation stands beside the run."""
     asked = "How sure are we, and who bears the risk?"
     chances = have.frames.get("party_chance", pl.DataFrame())
-    figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
+    figure = have.figure("fan", _widest(chances)) or have.figure("s-curve") or have.figure("layers")
     kept = current_paragraph(have.plan.document, have.plan.pack, have.plan.run) if have.plan.document else []
     if chances.is_empty() and kept:
         return Section(
@@ -300,6 +300,18 @@ def risk(have: Gathered) -> Section:
     return Section(asked, _at_risk(have), tuple(said), figure)
 
 
+def _widest(chances: pl.DataFrame) -> Choice | None:
+    """The party whose position is least certain in the last year, under the option where it is."""
+    needed = {"year", "option", "organisation_code", "p5_pence", "p95_pence"}
+    if chances.is_empty() or not needed <= set(chances.columns):
+        return None
+    rows = chances.filter(pl.col("year") == pl.col("year").max()).sort(
+        pl.col("p95_pence") - pl.col("p5_pence"), "organisation_code", "option", descending=[True, False, False]
+    )
+    first = rows.row(0, named=True)
+    return Choice(party=first["organisation_code"], option=first["option"])
+
+
 def _at_risk(have: Gathered) -> str:
     document = have.plan.document
     year = "" if document is None else f" in {document.first_year}"
@@ -309,14 +321,13 @@ def _at_risk(have: Gathered) -> str:
 def assumptions(have: Gathered) -> Section:
     """The assumptions by what they move."""
     asked = "Which assumptions matter most?"
-    said = what_matters(have.plan)
     if have.log is None:
         return Section(
             asked,
             "This run has no log of assumptions.",
-            tuple(said),
             lacks="its log of assumptions: `capitation assumptions RUN`",
         )
+    said = what_matters(have.plan)
     log = have.log
     first = log.assumptions[:10]
     table = PaperTable(

@@ -1,8 +1,10 @@
 """What is done on pages: a copy, a change with its reason, a map with an overlap, a comparison, what if."""
 
 import re
+import tomllib
 from html import unescape
 
+from tests.optimiser.futures.test_play import TEXT as CHOICE
 from tests.pages.test_pages import words
 
 
@@ -125,3 +127,34 @@ def test_rows_are_settled_approved_and_become_a_journal_with_what_was_typed_kept
     assert file.text.startswith("journal_id,")
     assert file.text.count("500000.01") == 4
     assert fay.get(f"{made.headers['location']}?as=xlsx").status_code == 200
+
+
+def test_futures_and_draws_of_a_small_mix_say_what_they_find_and_leave_as_files(site):
+    path, key = "/v1/problems", {"Idempotency-Key": "pages-choice", "Authorization": f"Bearer {site.key('analyst')}"}
+    assert site.nobody().client.post(path, json=tomllib.loads(CHOICE), headers=key).status_code == 201
+    asked = [
+        site.analyst.send("/futures", problem="choice"),
+        site.analyst.send("/futures", problem="choice", ask="robust", disappoint="1"),
+        site.analyst.send("/futures", problem="choice", ask="cvar", worst="0.5", weight="1"),
+        site.analyst.send("/simulations", problem="overlap_pair", draws="20"),
+    ]
+    site.work()
+    shown = []
+    for each in asked:
+        done = site.analyst.get(each.headers["location"]).text
+        shown.append(site.analyst.get(re.search(r'href="(/(?:futures|simulations)/\w+)"', done)[1]))
+    said = [words(each) for each in shown]
+    assert "The planned mix loses most in the future “poor”: £70.00 against the best mix there." in said[0]
+    assert "It is the best in 1 of 2 futures." in said[0]
+    assert "<figure" in shown[0].text
+    assert (
+        "If the solution that matters most disappoints, this mix is still worth £95.79; as planned it is worth £105.26."
+        in said[1]
+    )
+    assert "in the worst 50% of them £90.00" in said[2]
+    assert "In 20 draws the mix is worth" in said[3]
+    for each in shown:
+        assert each.status_code == 200
+        file = site.analyst.get(str(each.url.path) + "?as=csv")
+        assert file.headers["content-type"].startswith("text/csv")
+        assert "What is not in this" in words(each)

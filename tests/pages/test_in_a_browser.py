@@ -101,7 +101,16 @@ def addresses(site, compared):
     about += [f"{compared[-1]}?show={show}" for show in ("left", "mix", "payoff")]
     about += ["/plans", "/designs", "/simulations", "/settlements"]
     figure = f"/figures/{run}/place_distance/target_pence?where=year%3D2018%2F19&where=area_code%3DL-U35004&depth=3"
-    return [*plain.split(), *about, *compared[1:], figure, "/runs/0000000000000000", f"/runs/{run}/frames/allocation"]
+    position = "where=option%3Ddo-minimum&where=activity_case%3Dplan-plus-5&where=year%3D2018%2F19&where=role%3Dcommissioner&where=organisation_code%3D06P"
+    figure += f" /figures/{compared[0].rpartition('/')[2]}/position/position_pence?{position}&depth=3"
+    return [
+        *plain.split(),
+        *about,
+        *compared[1:],
+        *figure.split(),
+        "/runs/0000000000000000",
+        f"/runs/{run}/frames/allocation",
+    ]
 
 
 @pytest.mark.parametrize("part", range(PARTS))

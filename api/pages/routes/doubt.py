@@ -84,7 +84,9 @@ def future(request: Request) -> Response:
              "regret_pence": "Lost", "value_pence": "Worth", "with_parts_pence": "With parts of its solutions"}  # fmt: skip
     caption = "The mix in each future"
     if rows.is_empty() and "losses" in found.tables:
-        rows = found.tables["losses"].with_columns(pl.col("solution").replace(_titles(found)))
+        rows = found.tables["losses"].with_columns(
+            pl.col("solution").replace(_titles(found)).map_elements(capital, return_dtype=pl.String)
+        )
         heads, caption = (
             {"solution": "Solution", "loss_pence": "Lost if it disappoints"},
             "What is lost where a solution disappoints",
@@ -125,8 +127,16 @@ def _each_words(found: SeenResult, material: Material) -> list[str]:
 
 def _robust_words(found: SeenResult, _material: Material) -> list[str]:
     content = found.content
-    said = [f"If the {content.get('disappoint', 0):g} solutions that matter most disappoint, this mix is still worth {_gbp(content, 'worst_case')}; as planned it is worth {_gbp(content, 'as_planned')}."]  # fmt: skip
-    return [*said, "No other mix is worth more in its own worst case, within the gap that was asked for."]
+    count = float(content.get("disappoint") or 0)
+    who = (
+        "the solution that matters most disappoints"
+        if count == 1
+        else f"the {count:g} solutions that matter most disappoint"
+    )
+    return [
+        f"If {who}, this mix is still worth {_gbp(content, 'worst_case')}; as planned it is worth {_gbp(content, 'as_planned')}.",
+        "No other mix is worth more in its own worst case, within the gap that was asked for.",
+    ]
 
 
 def _cvar_words(found: SeenResult, _material: Material) -> list[str]:

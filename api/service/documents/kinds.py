@@ -57,15 +57,20 @@ def seed(store: Store, pack: Pack) -> int:
 
     A document that a user changed is left as the user has it.
     """
-    shipped = [
-        ShippedDocument(noun.kind, name, digest(content), title_of(content_of(content)), content)
-        for noun in DOCUMENT_KINDS.values()
-        for name, content in shipped_documents(noun, pack).items()
-    ]
+    shipped = _all_shipped(pack, pack.digest)
     try:
         return store.ship(shipped, SHIPPED)
     except ChangedError:  # somebody changed one of them at the same moment
         return store.ship(shipped, SHIPPED)
+
+
+@lru_cache(maxsize=8)
+def _all_shipped(pack: Pack, _content: str) -> tuple[ShippedDocument, ...]:
+    return tuple(
+        ShippedDocument(noun.kind, name, digest(content), title_of(content_of(content)), content)
+        for noun in DOCUMENT_KINDS.values()
+        for name, content in shipped_documents(noun, pack).items()
+    )
 
 
 def shipped_documents(noun: DocumentKind, pack: Pack) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.service.records.examples import example_of
 from api.service.records.failures import BODY, TYPES, ProblemError, ServiceError
+from api.service.security.proofs.credentials import masked
 from capitation.errors import (
     CapitationError,
     ContractError,
@@ -108,7 +109,7 @@ def problem_of(error: CapitationError, correlation_id: str = "", body: Any = Non
         type=f"urn:capitation:problem:{kind}",
         title=title,
         status=status,
-        detail=without_folders(error.message),
+        detail=_shown(error.message),
         code=getattr(error, "code", None),
         correlation_id=correlation_id,
         faults=faults,
@@ -155,8 +156,13 @@ def pointer(where: str, body: Any) -> str | None:  # noqa: ANN401  # any JSON
 
 def _view(fault: Fault, body: Any) -> FaultView:  # noqa: ANN401  # any JSON
     at = pointer(fault.where, body)
-    texts = {name: without_folders(getattr(fault, name)) for name in ("where", "found", "expected", "remedy")}
-    return FaultView(**texts, pointer=at)
+    texts = {name: _shown(getattr(fault, name)) for name in ("where", "found", "expected", "remedy")}
+    return FaultView(**texts, pointer=None if at is None else masked(at))
+
+
+def _shown(text: str) -> str:
+    """`text` without folders of this machine, and without keys and tokens, wherever they were put."""
+    return masked(without_folders(text))
 
 
 def without_folders(text: str) -> str:

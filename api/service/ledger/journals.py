@@ -204,14 +204,14 @@ def check_approval(approval: Approval | None, run_id: str) -> Approval:
     """
     if approval is None:
         raise JournalError(
-            f"run {run_id}: found no approval; expected one by somebody other than its maker before its journals leave"
+            f"result {run_id}: found no approval; expected one by somebody other than its maker before its journals leave"
         )
     faults = Faults()
     if approval.run_id != run_id:
         faults.add("approval.run_id", approval.run_id, run_id)
     if same_hand(approval.made_by, approval.approved_by):
         faults.add("approval.approved_by", f"{approval.approved_by}, who made it", "somebody else")
-    faults.raise_if_any(JournalError, f"run {run_id}: its journals cannot leave")
+    faults.raise_if_any(JournalError, f"result {run_id}: its journals cannot leave")
     return approval
 
 
@@ -245,7 +245,10 @@ def _journal(
     faults.extend(_unsafe(moves))
     if coded.is_empty() and not replaces:
         faults.add(f"{source} of {period}", "no amount other than 0", "at least one, to post")
-    faults.raise_if_any(JournalError, f"run {run_id}: the journal of {source} cannot be made")
+    faults.raise_if_any(
+        JournalError,
+        f"{'settlement' if source == 'statement' else 'run'} {run_id}: the journal of {source} cannot be made",
+    )
     head = JournalHead(
         journal_id="",
         run_id=run_id,

@@ -9,6 +9,7 @@ and the pack as the engine checks every pack (`capitation.run.checks`). A pack t
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 import stat
 import struct
@@ -208,6 +209,10 @@ def _pieces(archive: ZipFile, content: bytes, entry: ZipInfo) -> Iterator[bytes]
         raise BadZipFile("compressed content that does not end where the archive says")
 
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+"""Names that no file can have on Windows, whatever follows their first dot."""
+
+
 def _entry_faults(entry: ZipInfo) -> Iterator[Fault]:
     """Faults of one entry of an archive: of its name first, then of its kind."""
     name, shown_name = entry.filename, _short(entry.filename)
@@ -230,6 +235,8 @@ def _entry_faults(entry: ZipInfo) -> Iterator[Fault]:
         yield Fault(
             shown_name, "a hidden file, or one that a program left", "files of the pack only", "Zip it without them."
         )
+    elif any(_DEVICE.match(part) for part in ends):
+        yield Fault(shown_name, "a name that Windows keeps for a device", "names that every system can keep")
     elif any(part != part.strip() or part.endswith(".") for part in ends):
         yield Fault(shown_name, "a part that begins or ends with a space or ends with a dot", _PLAIN_NAME)
     if len(name.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from api.service.packs.paths import Reading, document_faults, inside, table_faults, unreported
 from api.service.records.pack import Pack
-from capitation.errors import Fault, SourceError
+from capitation.errors import CapitationError, Fault, SourceError
 from capitation.run.checks import PACK_KEYS, check_pack
 
 TRIAL_SECONDS = 60.0
@@ -82,8 +82,14 @@ def pack_faults(folder: Path, reading: Reading = unreported) -> list[Fault]:
     if found or not (folder / "pack.toml").is_file():
         return found
     reading("the data pack")
-    pack = Pack(folder)
-    checked = [*check_pack(pack.opened()), *_text_faults(pack)]
+    try:
+        pack = Pack(folder)
+        checked = [*check_pack(pack.opened()), *_text_faults(pack)]
+    except CapitationError as error:  # such as that it extends a pack that is not here
+        said = error.message.replace(f"{folder}{os.sep}", "")
+        return [inside(fault, folder) for fault in error.faults] or [
+            Fault("pack.toml", said, "a pack that can be opened")
+        ]
     if not checked:  # the engine is imported where there is something for it to use
         from api.service.packs.rehearsal import use_faults
 

@@ -129,7 +129,7 @@ def approve(request: Request, service: ServiceDep, client: ClientDep, sent: Body
             fault = Fault(f"{BODY}: result", asked.result, f"a {kind} that is stored")
             raise ServiceError("invalid", f"there is no {kind} {name!r}", [fault])
         for maker in makers(service, result):
-            check_second_hand(client, maker, result.id)
+            check_second_hand(client, maker, f"{kind} {result.id}")
         made = event(client, request, "approvals.create", f"{word}/{name}")
         before = service.store.rounds_of(kind, name)
         if before and service.store.approval_of(kind, name) is not None:

@@ -148,18 +148,16 @@ def refusal(caller: Caller, resource: Resource, verb: Verb, system: str) -> Acce
     return None
 
 
-def check_second_hand(caller: Caller, made_by: str, run: str) -> None:
-    """Refuse an approval by the subject that made the run, whatever key, role or spelling of their name they come with.
+def check_second_hand(caller: Caller, made_by: str, result: str) -> None:
+    """Refuse an approval by the subject that made the result, whatever key, role or spelling of their name they come with.
 
     Raises:
         AccessError: maker and approver are one, or the maker is not known.
     """
     if not made_by.strip():
-        raise AccessError("maker-unknown", f"run {run}: found no maker; expected one, so that a second hand approves")
+        raise AccessError("maker-unknown", f"{result}: found no maker; expected one, so that a second hand approves")
     if same_hand(made_by, caller.subject):
-        raise AccessError(
-            "maker-approves", f"run {run}: found {caller.subject}, who made it; expected another approver"
-        )
+        raise AccessError("maker-approves", f"{result}: found {caller.subject}, who made it; expected another approver")
 
 
 def _holders(scope: Scope) -> str:

@@ -2,9 +2,11 @@
 
 import io
 
+import openpyxl
 import polars as pl
 import pypdf
 import pytest
+from pptx import Presentation
 
 from api.papers import board_paper
 from capitation.errors import ScenarioError
@@ -60,6 +62,15 @@ def test_the_paper_of_a_whole_plan_is_a_paper_that_a_board_can_read(capitation, 
     reader = pypdf.PdfReader(io.BytesIO(names[0].read_bytes()))
     assert 8 <= len(reader.pages) <= 12
     text = "".join(page.extract_text() for page in reader.pages)
+    deck = Presentation(str(names[2]))
+    assert 8 <= len(deck.slides) <= 16
+    for shape in (shape for slide in deck.slides for shape in slide.shapes if shape.has_table):
+        assert shape.top + sum(row.height for row in shape.table.rows) <= deck.slide_height
+    assert capitation("workbook", folder, "--out", tmp_path / "plan.xlsx").code == 0
+    book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
+    assert len(book.sheetnames) <= 15
+    assert {"Contract options", "Investment mix", "Assumptions"} <= set(book.sheetnames)
+    assert "assumptions, of 322, that move" in book["Assumptions"]["A1"].value
     run = load_run(folder)
     assert run.id in text
     mine = run.frame("plan_position").filter((pl.col("year") == "2020/21") & (pl.col("role") != "payer"))

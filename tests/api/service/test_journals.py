@@ -301,7 +301,7 @@ def test_a_written_journal_is_read_again_and_a_changed_one_is_refused(blmk_run, 
 
 def test_only_an_approved_run_is_exported(accounts):
     run = run_of({("06F", "RC1", "L1", "acute"): 1})
-    with pytest.raises(JournalError, match="run r1: found no approval"):
+    with pytest.raises(JournalError, match="result r1: found no approval"):
         journal_of_run(run, "2018/19", accounts, None)
     with pytest.raises(JournalError, match="found r2; expected r1"):
         journal_of_run(run, "2018/19", accounts, approval("r2"))

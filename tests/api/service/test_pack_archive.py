@@ -214,6 +214,8 @@ def test_what_is_no_zip_is_refused(tmp_path, content):
         ("__pycache__/a.csv", "found a hidden file, or one that a program left"),
         ("a /b.txt", "begins or ends with a space or ends with a dot"),
         ("a./b.txt", "begins or ends with a space or ends with a dot"),
+        ("places/CON.csv", "a name that Windows keeps for a device"),
+        ("aux.d/x.csv", "a name that Windows keeps for a device"),
         ("x" * 300 + ".txt", "found a path of 304 bytes"),
         ("x/" * 250 + "x.txt", "found a path of 505 bytes"),
         ("run.py", "found the ending '.py'; expected one of .csv, .json, .md"),
@@ -968,3 +970,19 @@ def test_two_processes_on_one_folder_do_not_meet_half_a_pack(tmp_path, small):
         process.join(60)
     assert found == [small.digest] * 2
     assert [p.name for p in (tmp_path / "packs").iterdir()] == [small.digest]
+
+
+@pytest.mark.parametrize(
+    ("extends", "said"),
+    [
+        ('"../.."', "extends: found '../..'; expected the name of a pack"),
+        ("1", "extends: found 1; expected the name of a pack"),
+        ('"enlgand"', "extends 'enlgand', but found no such pack"),
+    ],
+)
+def test_a_pack_that_extends_none_that_is_here_is_refused_by_name(tmp_path, extends, said):
+    (tmp_path / "pack.toml").write_text(f'id = "p"\ntitle = "P"\nversion = "1"\nextends = {extends}\n')
+    (fault,) = pack_faults(tmp_path)
+    assert fault.where == "pack.toml"
+    assert said in fault.found
+    assert str(tmp_path) not in fault.found

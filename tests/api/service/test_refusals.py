@@ -24,3 +24,21 @@ def test_a_flood_of_refused_requests_leaves_one_record_and_the_chain_holds(serve
         )
         assert answer.status_code == 403
     assert served.service.store.head().number == before + 1
+
+
+def test_a_key_or_token_is_not_said_again_wherever_it_was_put(served):
+    key = served.headers("analyst")["X-API-Key"]
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    for secret in (key, token):
+        headers = {"X-API-Key": key, "Idempotency-Key": "a"}
+        asked = [
+            served.client.get(f"/v1/runs/{secret}", headers=headers),
+            served.client.get(f"/v1/scenarios?limit={secret}", headers=headers),
+            served.client.get(f"/v1/scenarios?{secret}=1", headers=headers),
+            served.client.get(f"/v1/scenarios/{secret}", headers=headers),
+            served.client.post("/v1/runs", json={"scenario": f"{secret}!"}, headers=headers),
+            served.client.post("/v1/runs", json={secret: 1}, headers=headers),
+        ]
+        for answer in asked:
+            assert answer.status_code in {404, 422}, answer.text
+            assert secret not in answer.text, answer.request.url
