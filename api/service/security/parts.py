@@ -90,9 +90,15 @@ _HIDDEN, _FREE = pl.col(MARK) & pl.col(_COUNTED), pl.col(_COUNTED) & ~pl.col(MAR
 
 
 def _too_little(group: Sequence[str]) -> pl.Expr:
-    """The parts that may go beside what is left out of a group: all others, where one is left out or none that is large."""
-    small, large = (_HIDDEN & pl.col(_SMALL)).any().over(group), (_HIDDEN & ~pl.col(_SMALL)).any().over(group)
-    return _FREE & ((_HIDDEN.sum().over(group) == 1) | (small & ~large))
+    """The parts that may go beside what is left out of a group: the first large one beside small ones, any where one is left out alone.
+
+    It is the first of all large ones, and not of those that are still shown, so that two results with the same small part leave out the
+    same beside it.
+    """
+    large = pl.col(_COUNTED) & ~pl.col(_SMALL)
+    is_first = large & (large.cast(pl.Int64).cum_sum().over(group) == 1)
+    small = (_HIDDEN & pl.col(_SMALL)).any().over(group)
+    return _FREE & ((_HIDDEN.sum().over(group) == 1) | (small & is_first))
 
 
 def _of_another(group: Sequence[str], other: str) -> pl.Expr:
