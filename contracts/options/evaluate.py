@@ -156,7 +156,6 @@ def evaluate_options(
     answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     funded = funding_payments(document.options, list(activities), trials.fund)
-    # both are checked and put in order once, with what quality adds to them
     payments = cast("Frame[Payment]", pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = cast("Frame[FurtherCost]", pl.concat([moved, _of_mix(document, mix)]))
     quality = trials.quality.settled(

@@ -78,6 +78,17 @@ def test_the_paper_of_a_whole_plan_is_a_paper_that_a_board_can_read(capitation, 
         assert f"{rows['position_pence'].sum() / 1e8:,.1f}" in text
 
 
+def test_a_comparison_says_what_it_has_and_lacks_the_pages_on_money(studied_blmk, pack):
+    made = board_paper(studied_blmk, pack)
+    compared = studied_blmk.frame("position")["option"].n_unique()
+    assert made.purpose == "The board is asked to choose a contract option."
+    assert made.decisions[0].startswith(f"Choose one of {compared} contract options to apply from 2018/19")
+    lacks = dict(made.lacking)
+    assert "capitation run" in lacks["How much does each locality get, and why?"]
+    assert "capitation run" in lacks["Who is furthest under target, and what would closing half of the gap cost?"]
+    assert made.sections[3].figure is not None
+
+
 def test_an_export_beside_a_run_is_named_as_that(capitation, tmp_path, blmk_run):
     (tmp_path / "abc-csv").mkdir()
     (tmp_path / "abc-csv" / "manifest.json").write_text(blmk_run.manifest.model_dump_json())
