@@ -108,7 +108,9 @@ class UnknownNameError(CapitationError):
 def suggest(name: str, known: Iterable[str]) -> str:
     """A sentence naming the known names nearest to `name`, or the first few where none is near."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    folded = name.strip().casefold()
+    same = [n for n in names if n.casefold() == folded]  # capitals and blanks apart, it is this one
+    near = same or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
     if not names:

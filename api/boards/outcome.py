@@ -24,10 +24,10 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
     if outcome.answer.has_mix:
         console.print(f"  {report['headline']}", markup=False, soft_wrap=True)
         for goal in report["goals"]:
-            value = "none" if goal["value"] is None else amount(goal["value"], goal["unit"])
-            console.print(f"  {goal['measure']}: {value} ({goal['status']})", markup=False)
+            console.print(f"  {_goal_line(goal)}", markup=False, soft_wrap=True)
         if report["gap"]:
-            console.print(f"  bound {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
+            of = f" of {report['goal']}" if len(report["goals"]) > 1 else ""
+            console.print(f"  bound{of} {report['bound']:,.2f}, gap {report['gap']:.3%}", markup=False)
         if report["bound_with_parts_of_blocks"] is not None:
             console.print(
                 f"  with part-closures of wards, theatres and clinics, at most {report['bound_with_parts_of_blocks']:,.2f}; "
@@ -90,6 +90,17 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
         notices.print(f"note: {note}", markup=False)
     spent = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in report["seconds"].items())
     console.print(f"  seconds: {spent}; {report['engine']}; matrix {report['matrix_hash']}", markup=False)
+
+
+def _goal_line(goal: dict[str, Any]) -> str:
+    """A goal with what the mix gives of it, and what it was at its best where later goals were let take some of it."""
+    best, mine, unit = goal["value"], goal["in_mix"], goal["unit"]
+    if best is None:
+        return f"{goal['measure']}: {'none' if mine is None else amount(mine, unit)} ({goal['status']})"
+    line = f"{goal['measure']}: {amount(best if mine is None else mine, unit)}"
+    if mine is not None and abs(mine - best) > 1e-6 * max(1.0, abs(best)):
+        line += f"; at its best {amount(best, unit)}"
+    return f"{line} ({goal['status']})"
 
 
 _TIGHT = 12

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from capitation.allocation.services import ServiceStream
-from capitation.errors import CapitationError, Fault, suggest
+from capitation.errors import CapitationError, Fault, Faults, suggest
 from capitation.pack.sources import DataPack
 from capitation.records.documents import read_document
 from capitation.run.scenario import read_scenario
 from contracts.document.contract import read_contract
-from contracts.options.document import ContractOptions, read_options
+from contracts.options.document import ContractOptions, read_contracts, read_options
+from contracts.options.starts.starts import early_contracts, starts_of
 from contracts.options.whole_population.document import CareBody
 from contracts.options.whole_population.start import scope_faults, start_faults
 from optimiser.problem.document import read_problem
@@ -36,6 +37,7 @@ def document_faults(pack: DataPack) -> Iterator[Fault]:
         except CapitationError:
             continue
         yield from _names(path, options, pack)
+        yield from _starts(path, options, pack)
 
 
 def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
@@ -52,6 +54,17 @@ def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
         return  # faults of documents and tables are said where they are read
     if services:
         yield from scope_faults(body, services, f"{path}: scope", "every service, once", "a service of the scenario")
+
+
+def _starts(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:
+    """Options that begin before who is paid is there, and contracts that begin before their option."""
+    starting, unread = Faults(), Faults()
+    starts = starts_of(options, pack, None, starting)
+    contracts, _ = read_contracts(
+        options, pack, path.parent, unread
+    )  # what cannot be read is said by the readers of contracts
+    for fault in (*starting, *early_contracts(options, contracts, starts)):
+        yield Fault(f"{path}: {fault.where}", fault.found, fault.expected, fault.remedy)
 
 
 def _names(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:

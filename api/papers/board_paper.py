@@ -21,6 +21,7 @@ from capitation.errors import ScenarioError
 from capitation.money.pence import board_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
+from contracts.options.document import ContractOptions
 from optimiser.links.assumed.inputs import PlanInputs, inputs_of
 from optimiser.links.assumed.shown import kept_log
 
@@ -32,17 +33,17 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     """The paper of a run.
 
     Args:
-        run: a run of a scenario or of a plan; a matter that it lacks a stage for says so instead of failing.
+        run: a run of a scenario, of a plan or of contract options; a matter that it lacks a stage for says so instead of failing.
         pack: the data that it was made from.
         folder: folder of the written run, where its own log of assumptions may be kept.
         beside: folders whose stages the paper uses as well, such as that of a simulation.
 
     Raises:
-        ScenarioError: the run has no allocation to localities, or its documents are not in the pack.
+        ScenarioError: the run has neither an allocation to localities nor positions under contract options, or its documents are not in the pack.
     """
-    if "locality_total" not in run.frames:
+    if "locality_total" not in run.frames and run.frames.get("position", pl.DataFrame()).is_empty():
         raise ScenarioError(
-            f"run {run.id}: found no allocation to localities; expected a run of a scenario or of a plan (`capitation run`, `capitation plan`)"
+            f"run {run.id}: found no allocation to localities; expected a run of a scenario, of a plan or of contract options (`capitation run`, `capitation plan`, `capitation compare`)"
         )
     inputs = inputs_of(run, pack)
     material = of_run(run, pack)
@@ -50,7 +51,7 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
         material = material.joined(material_of(each, pack))
     year = inputs.scenario.need_year
     have = Gathered(
-        WholePlan(run, year, pack, inputs.options, None, run.frames.get("bridge"), inputs.problem),
+        WholePlan(run, year, pack, _compared(run, inputs.options), None, run.frames.get("bridge"), inputs.problem),
         charts_of(material),
         kept_log(run, inputs, folder),
         {**organisation_names(pack), **material.names},
@@ -58,7 +59,9 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     sections = tuple(matter(have) for matter in MATTERS)
     return BoardPaper(
         f"{inputs.scenario.title}: money for everything its population needs",
-        f"The board is asked to agree allocations for {year} and to decide how the deficit is to be met.",
+        f"The board is asked to agree allocations for {year} and to decide how the deficit is to be met."
+        if have.has_money
+        else "The board is asked to choose a contract option.",
         run.id,
         _facts(run, inputs),
         _decisions(have, sections),
@@ -66,8 +69,18 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     )
 
 
+def _compared(run: Run, options: ContractOptions | None) -> ContractOptions | None:
+    """The options document with the options that the run has; a comparison may be of some of them."""
+    rows = run.frames.get("position", pl.DataFrame())
+    if options is None or rows.is_empty():
+        return options
+    known = set(rows["option"])
+    return options.model_copy(update={"options": tuple(each for each in options.options if each.id in known)})
+
+
 def _facts(run: Run, inputs: PlanInputs) -> tuple[tuple[str, str], ...]:
-    years = [str(year) for year in run.locality_total["year"].unique().sort()]
+    dated = run.frames.get("locality_total", run.frames.get("position", pl.DataFrame({"year": ["–"]})))
+    years = [str(year) for year in dated["year"].unique().sort()]
     return (
         ("Run", run.id),
         ("Scenario", inputs.scenario.id),
@@ -79,17 +92,8 @@ def _facts(run: Run, inputs: PlanInputs) -> tuple[tuple[str, str], ...]:
 
 def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
     """What is asked of the board, from what the run has."""
-    year, frames = have.plan.year, have.frames
-    rows = localities(have.plan.run, year)
-    asked = [
-        f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as set out in section 1."
-    ]
-    under = rows.filter(pl.col("gap_pence") < 0)
-    if under.height:
-        cost = sum(-(gap // 2) for gap in under["gap_pence"])
-        asked.append(
-            f"Decide whether pace of change should be faster: closing half the gap of the {under.height} localities under target would cost {board_text(cost)} a year (section 2)."
-        )
+    frames = have.frames
+    asked = _of_money(have) if have.has_money else []
     chain = frames.get("bridge", pl.DataFrame())
     left = (
         chain
@@ -119,6 +123,22 @@ def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
             f"Appoint owners for the assumptions in section 7: {have.log.weak} of {have.log.count} rest on weak evidence or have not been graded."
         )
     return tuple(asked)
+
+
+def _of_money(have: Gathered) -> list[str]:
+    """What is asked of the board on allocations and pace of change."""
+    year = have.plan.year
+    rows = localities(have.plan.run, year)
+    asked = [
+        f"Agree {board_text(int(rows['total_pence'].sum()))} for {year}, shared between {rows.height} localities as set out in section 1."
+    ]
+    under = rows.filter(pl.col("gap_pence") < 0)
+    if under.height:
+        cost = sum(-(gap // 2) for gap in under["gap_pence"])
+        asked.append(
+            f"Decide whether pace of change should be faster: closing half the gap of the {under.height} localities under target would cost {board_text(cost)} a year (section 2)."
+        )
+    return asked
 
 
 def _method(run: Run, charts: Charts) -> Section:

@@ -32,8 +32,10 @@ def widths(table: PaperTable, wide: float, character: float, inset: float) -> li
     words = [
         max((min(len(row[k]), _EASY) for row in table.rows), default=0) * character + inset for k in range(table.words)
     ]
-    if sum(easy[table.words :]) + sum(words) <= wide:  # headings of figures on two lines
-        least = easy
+    spare = wide - sum(words) - sum(least[table.words :])  # goes to headings of figures first, up to two lines each
+    asked = sum(easy) - sum(least)
+    if spare > 0 and asked > 0:
+        least = [each + (more - each) * min(1.0, spare / asked) for each, more in zip(least, easy, strict=True)]
     over = wide - sum(least)
     wanted = [
         _root(max((len(row[k]) for row in table.rows), default=0)) if k < table.words else 0.0

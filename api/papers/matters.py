@@ -55,6 +55,11 @@ class Gathered:
         return self.charts.material.frames
 
     @property
+    def has_money(self) -> bool:
+        """Whether the run has allocations to localities."""
+        return "locality_total" in self.plan.run.frames
+
+    @property
     def last(self) -> str:
         """The last year of the chain; the year of need where there is none."""
         chain = self.frames.get("bridge")
@@ -71,6 +76,12 @@ class Gathered:
 
 def money(have: Gathered) -> Section:
     """How much each locality gets, and why."""
+    if not have.has_money:
+        return Section(
+            "How much does each locality get, and why?",
+            "This run has no allocations.",
+            lacks="allocations to localities: `capitation run` or `capitation plan`",
+        )
     said = how_much(have.plan)
     rows = localities(have.plan.run, have.plan.year).sort("total_pence", descending=True)
     total, persons = int(rows["total_pence"].sum()), float(rows["persons"].sum())
@@ -105,11 +116,14 @@ def money(have: Gathered) -> Section:
 
 def fair_share(have: Gathered) -> Section:
     """Who is furthest from target, and what closing half of the gap would cost."""
+    asked = "Who is furthest under target, and what would closing half of the gap cost?"
+    if not have.has_money:
+        return Section(asked, "This run has no targets.", lacks="targets: `capitation run` or `capitation plan`")
     first, *more = who_is_furthest(have.plan)
     finding, _, cost = first.partition(". ")
     in_year = finding if have.plan.year in finding else f"In {have.plan.year} {finding}"
     return Section(
-        "Who is furthest under target, and what would closing half of the gap cost?", in_year.rstrip(".") + ".",
+        asked, in_year.rstrip(".") + ".",
         (*([cost] if cost else []), *more), have.figure("distances"),
     )  # fmt: skip
 
@@ -175,7 +189,7 @@ def contracts(have: Gathered) -> Section:
             lacks="contract options: `capitation compare` or `capitation plan`",
         )
     document = have.plan.document
-    suits = suited(have.plan)
+    suits = suited(have.plan) if have.has_money else []
     said, by_party = best_in_one(suits), [_suits(suits, document.first_year)] if suits else []
     rows = have.frames.get("plan_position", pl.DataFrame())
     if rows.is_empty():
@@ -277,8 +291,12 @@ def risk(have: Gathered) -> Section:
     """How likely each party is to miss its total, where a simulation stands beside the run."""
     asked = "How sure are we, and who bears the risk?"
     chances = have.frames.get("party_chance", pl.DataFrame())
-    figure = have.figure("fan") or have.figure("s-curve") or have.figure("layers")
-    kept = current_paragraph(have.plan.document, have.plan.pack, have.plan.run) if have.plan.document else []
+    figure = have.figure("fan", _widest(chances)) or have.figure("s-curve") or have.figure("layers")
+    kept = (
+        current_paragraph(have.plan.document, have.plan.pack, have.plan.run)
+        if have.plan.document and have.has_money
+        else []
+    )
     if chances.is_empty() and kept:
         return Section(
             asked, _at_risk(have), tuple(kept), figure,
@@ -300,6 +318,18 @@ def risk(have: Gathered) -> Section:
     return Section(asked, _at_risk(have), tuple(said), figure)
 
 
+def _widest(chances: pl.DataFrame) -> Choice | None:
+    """The party whose position is least certain in the last year, under the option where it is."""
+    needed = {"year", "option", "organisation_code", "p5_pence", "p95_pence"}
+    if chances.is_empty() or not needed <= set(chances.columns):
+        return None
+    rows = chances.filter(pl.col("year") == pl.col("year").max()).sort(
+        pl.col("p95_pence") - pl.col("p5_pence"), "organisation_code", "option", descending=[True, False, False]
+    )
+    first = rows.row(0, named=True)
+    return Choice(party=first["organisation_code"], option=first["option"])
+
+
 def _at_risk(have: Gathered) -> str:
     document = have.plan.document
     year = "" if document is None else f" in {document.first_year}"
@@ -309,14 +339,13 @@ def _at_risk(have: Gathered) -> str:
 def assumptions(have: Gathered) -> Section:
     """The assumptions by what they move."""
     asked = "Which assumptions matter most?"
-    said = what_matters(have.plan)
     if have.log is None:
         return Section(
             asked,
             "This run has no log of assumptions.",
-            tuple(said),
             lacks="its log of assumptions: `capitation assumptions RUN`",
         )
+    said = what_matters(have.plan) if have.has_money else []
     log = have.log
     first = log.assumptions[:10]
     table = PaperTable(

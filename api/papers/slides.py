@@ -60,7 +60,7 @@ def slides(paper: BoardPaper) -> bytes:
             _chart(book, section, paper.tag)
             for table in section.tables:
                 if table.is_on_slide:
-                    _table(book, table.caption, table, (), paper.tag)
+                    _table(book, table.caption.partition(";")[0], table, (table.caption,), paper.tag)
         elif section.tables and not section.points:
             notes = [*map(plain, section.paragraphs), *_said_of(section)]
             _table(book, section.finding, section.tables[0], notes, paper.tag)
@@ -131,8 +131,9 @@ def _chart(book: Any, section: Section, tag: str) -> None:  # noqa: ANN401
     _fill(slide, parts[0], size, left, wide, is_asked_first=True)
     notes = [section.figure.alt, section.figure.source, *section.figure.notes]
     slide.notes_slide.notes_text_frame.text = "\n".join([*notes, *_said_of(section)])
-    for part in parts[1:]:
-        _fill(_titled(book, _continued(section.finding), tag), part, size, _LEFT, _WIDE)
+    rest = [each for part in parts[1:] for each in part]
+    if rest:
+        _words(book, _continued(section.finding), rest, tag)
 
 
 def _table(book: Any, title: str, table: PaperTable, notes: Sequence[str], tag: str) -> None:  # noqa: ANN401
@@ -236,7 +237,7 @@ def _row_height(row: Sequence[str], wide: Sequence[float], size: float) -> float
 
 
 def _continued(title: str) -> str:
-    return f"{title.rstrip('.')} (continued)"
+    return f"{title.rstrip('.').removesuffix(' (continued)')} (continued)"
 
 
 def _lacks(section: Section) -> tuple[str, ...]:

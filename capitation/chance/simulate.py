@@ -149,7 +149,12 @@ def check_memory(draws: int, bytes_a_draw: int) -> None:
         raise ScenarioError(message)
 
 
-def _check(request: Request, work: SimulationWork) -> None:
+def check_stop(request: Request) -> None:
+    """Refuse a standard error at which nothing can stop.
+
+    Raises:
+        ScenarioError: it is not above nil, or Sobol points are drawn.
+    """
     if request.stop_at is not None and not request.stop_at > 0:
         message = f"standard error: found {request.stop_at}; expected more than 0, such as 0.0001 of the plan"
         raise ScenarioError(message)
@@ -158,6 +163,10 @@ def _check(request: Request, work: SimulationWork) -> None:
             "standard error: found one with Sobol points, which are drawn as a whole; expected it with monte-carlo only"
         )
         raise ScenarioError(message)
+
+
+def _check(request: Request, work: SimulationWork) -> None:
+    check_stop(request)
     if work.threads < 1 or work.chunk < 1:
         message = f"work: found {work.threads} threads and chunks of {work.chunk} blocks; expected at least 1 of each"
         raise ScenarioError(message)

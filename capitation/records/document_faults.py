@@ -188,7 +188,8 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
     if name in {"too_short", "too_long"}:
         least = context.get("min_length", context.get("max_length"))
         said = f"at {'least' if name == 'too_short' else 'most'} {least} {'entry' if least == 1 else 'entries'}"
-        return Fault(place, f"{context.get('actual_length', 0)}", said)
+        count = context.get("actual_length", 0)
+        return Fault(place, f"{count} {'entry' if count == 1 else 'entries'}", said)
     if name == "string_pattern_mismatch":
         said = _FORMS.get(str(context.get("pattern")), f"a text of the form {context.get('pattern')}")
     if name == "string_too_short":
@@ -201,7 +202,14 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
     if not path and name == "value_error" and "; found " in said:
         expected, _, found = said.partition("; found ")
         return Fault(place, found, expected)
-    return Fault(place, _shown(error["input"]), said)
+    return Fault(place, _shown(error["input"]), said, _meant_as_percentage(error["input"], context))
+
+
+def _meant_as_percentage(value: Any, context: Mapping[str, Any]) -> str:  # noqa: ANN401  # whatever stood in the document
+    """A remedy where a share of at most 1 was written as a percentage, such as 20 for 20%."""
+    if str(context.get("le")) != "1" or isinstance(value, bool) or not isinstance(value, Decimal | float | int):
+        return ""
+    return f"For {value:g}% write {float(value) / 100:g}." if 1 < value <= 100 else ""
 
 
 def _place(where: str, path: tuple[Any, ...]) -> str:

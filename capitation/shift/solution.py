@@ -81,7 +81,7 @@ class Effect(Sourced):
         high = self.central if self.high is None else self.high
         if not low <= self.central <= high:
             raise ValueError(f"low {low}, central {self.central} and high {high} in that order")
-        for name, value in (("low", low), ("central", self.central), ("high", high)):
+        for name, value in (("central", self.central), ("low", low), ("high", high)):
             if value > 1:
                 raise ValueError(f"an effect of at most 100% of the eligible activity (1.0), not {name} = {value}")
             if value < 0:
@@ -289,8 +289,11 @@ class Solution(Sourced):
             wrong.append("no step below full scale, because it is all or nothing")
         if self.whole and self.no_largest_scale:
             wrong.append("a largest scale, because it is all or nothing")
-        if not self.maturity:
-            wrong.append("at least one share in maturity")
+        if not any(self.maturity):
+            wrong.append("at least one share above 0 in maturity, or it never has an effect")
+        twice = sorted({place for place in self.localities if self.localities.count(place) > 1})
+        if twice:
+            wrong.append(f"each locality once, not {', '.join(twice)} twice")
         both = sorted(set(self.excludes) & {p.solution for p in self.requires})
         if both:
             wrong.append(f"{', '.join(both)} either excluded or required, not both")
@@ -302,7 +305,7 @@ class Solution(Sourced):
         for effect in self.effects:
             for level in ("low", "central", "high"):
                 share = float(effect.at(level)) * top
-                if share > 1 + 1e-12:
+                if 1 + 1e-12 < share < float("inf"):
                     wrong.append(
                         f"at most 100% of {effect.point_of_delivery} avoided at the largest scale, not {share:.0%} ({level})"
                     )

@@ -58,7 +58,7 @@ from contracts.options.position import (
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.starts.settling import ContractNotice, settling
 from contracts.options.starts.shadow import ShadowPosition, shadow_positions
-from contracts.options.starts.starts import starts_of
+from contracts.options.starts.starts import early_contracts, starts_of
 from contracts.options.study import study
 from contracts.options.trials import Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays
@@ -138,6 +138,7 @@ def evaluate_options(
     made = _run_of(document, pack, run, faults)
     faults.extend(option_faults(document, made, contracts, only))
     starts = starts_of(document, pack, made, faults)
+    faults.extend(early_contracts(document, contracts, starts))
     quality_faults(document, contracts, _commissioners(made), faults)
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     run = cast("Run", made)  # where there is none, that is a fault
@@ -155,7 +156,6 @@ def evaluate_options(
     answers, moved = _answers(trials, activities, tried, settled, faults)
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     funded = funding_payments(document.options, list(activities), trials.fund)
-    # both are checked and put in order once, with what quality adds to them
     payments = cast("Frame[Payment]", pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = cast("Frame[FurtherCost]", pl.concat([moved, _of_mix(document, mix)]))
     quality = trials.quality.settled(

@@ -29,7 +29,7 @@ from capitation.chance.kept import keep, resumed
 from capitation.chance.model import ChanceModel, model
 from capitation.chance.moved import MovedYear, moved
 from capitation.chance.scores.draws import Source, source
-from capitation.chance.simulate import Request, SimulationWork, check_memory
+from capitation.chance.simulate import Request, SimulationWork, check_memory, check_stop
 from capitation.errors import ContractError, Faults, ScenarioError, StoppedError
 from capitation.pack.sources import DataPack
 from capitation.records.identity import canonical, digest
@@ -489,6 +489,7 @@ def simulate_parties(
     if at_once < 1 or work.threads < 1:
         message = f"work: found {work.threads} threads and {at_once} draws at a time; expected at least 1 of each"
         raise ScenarioError(message)
+    check_stop(request)
     check_memory(request.draws, len(made.options) * len(made.years) * len(made.parties) * np.dtype(float).itemsize)
     out = np.empty((len(made.options), len(made.years), len(made.parties), request.draws))
     stop = None if request.stop_at is None else repr(request.stop_at)

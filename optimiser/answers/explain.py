@@ -74,6 +74,9 @@ def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: fl
     scale = ceiling if np.isfinite(ceiling) else max(1.0, float(known[solution].smallest_scale))
     answer = outcome.headline
     best = answer.objective if answer.objective is not None else float("nan")
+    if answer.has_mix and outcome.scales()[solution] >= scale - 1e-6:
+        there = f"{solution} is in the mix already, at scale {scale:g}"
+        return WhyNot(solution, scale, best, best, answer.matrix.unit, outcome.scales(), (), None, because=there)
     never = [said.removeprefix("start: ") for said in answer.matrix.no_effect if said.startswith(f"start: {solution} ")]
     if never:
         return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because="; ".join(never))

@@ -28,6 +28,8 @@ from optimiser.engines.series import STOPPED, Series
 from optimiser.programme.family import Family, Floats, Measure
 from optimiser.programme.matrix import Matrix
 
+_FIRST = 0.6
+"""Part of the time that the search for a first mix may take, where there is none to start from."""
 _TRACE = 1e-2
 _LEANS = 1e-7
 """Prices below this size count as none: rows and columns that bear one stay where they are."""
@@ -148,7 +150,9 @@ def _whole_frontier(
         if not series.goes_on():
             return None
         left = series.left()
-        part = None if left is None else left / max(1, still[0])
+        # from the first mix all others start: without it there is no frontier at all
+        share = max(_FIRST if former is None else 0.0, 1 / max(1, still[0]))
+        part = None if left is None else left * share
         still[0] -= 1
         try:
             return series.note(solve_whole(programme, like, Search(gap=gap, time_limit=part), former))

@@ -14,7 +14,7 @@ import polars as pl
 
 from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
-from optimiser.answers.in_order import ORDERS, Pairs, skipped_segments
+from optimiser.answers.in_order import ORDERS, skipped_segments
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.answers.whole.exact_limits import limits_kept
@@ -139,29 +139,15 @@ def optimise(
         SolverError: an engine refused or failed.
     """
     began = time.perf_counter()
-    seconds = {"build": 0.0, "hand_over": 0.0, "solve": 0.0, "read": 0.0, "prices": 0.0}
-    in_order: Pairs = frozenset()
-    search = Search(engine, solver, gap, time_limit, progress)
-    goals = _Goals(problem, search, began, former)
-    for _ in range(ORDERS):
-        started = time.perf_counter()
-        matrix = programme_matrix(problem, future=future, in_order=in_order)
-        seconds["build"] += time.perf_counter() - started
-        answers, missed = goals.reach(matrix)
-        for answer in answers:
-            for stage, spent in answer.seconds.items():
-                seconds[stage] = seconds.get(stage, 0.0) + spent
-        skipped = skipped_segments(problem, answers[-1], in_order)
-        if not skipped:
-            break
-        in_order |= skipped
+    reached = reach_goals(problem, Search(engine, solver, gap, time_limit, progress), future=future, former=former)
+    matrix, seconds = reached.matrix, reached.seconds
     outcome = Outcome(
         problem,
-        tuple(answers),
+        tuple(reached.answers),
         seconds,
         warnings=tuple(matrix.badly_scaled()),
         future=future,
-        not_reached=tuple(missed),
+        not_reached=tuple(reached.missed),
     )
     started = time.perf_counter()
     if outcome.answer.status == "infeasible" and explain_infeasible:
@@ -185,11 +171,49 @@ def optimise(
             outcome,
             exact=exact_results(problem, outcome.answer, tables),
             credit=credit,
-            parts_bound=_with_parts(problem, outcome.headline, goals.left(), former),
+            parts_bound=_with_parts(problem, outcome.headline, _left(time_limit, began), former),
         )
         seconds["recompute"] = time.perf_counter() - started
     seconds["total"] = time.perf_counter() - began
     return outcome
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a search found for the goals of a problem, before anything is said of it."""
+
+    matrix: Matrix
+    answers: list[Answer]
+    """One for each goal reached, in order; at least one."""
+    missed: list[tuple[str, Status]]
+    """Goals not reached, with what was said of them."""
+    seconds: dict[str, float]
+
+
+def reach_goals(
+    problem: Problem, search: Search, *, future: Future = PLAIN, former: FormerMix | None = None
+) -> Reached:
+    """The goals of `problem` reached one after the other, with segments of curves filled in order.
+
+    Raises:
+        DocumentError: the document contradicts itself.
+        SolverError: an engine refused or failed.
+    """
+    seconds = {"build": 0.0, "hand_over": 0.0, "solve": 0.0, "read": 0.0, "prices": 0.0}
+    goals, in_order = _Goals(problem, search, time.perf_counter(), former), frozenset[tuple[str, str]]()
+    for _ in range(ORDERS):
+        started = time.perf_counter()
+        matrix = programme_matrix(problem, future=future, in_order=in_order)
+        seconds["build"] += time.perf_counter() - started
+        answers, missed = goals.reach(matrix)
+        for answer in answers:
+            for stage, spent in answer.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + spent
+        skipped = skipped_segments(problem, answers[-1], in_order)
+        if not skipped:
+            break
+        in_order |= skipped
+    return Reached(matrix, answers, missed, seconds)
 
 
 @dataclass(frozen=True)
@@ -208,8 +232,8 @@ class _Goals:
         missed: list[tuple[str, Status]] = []
         former = self.former
         for goal in self.problem.goals:
-            if missed or (answers and answers[-1].stopped_by_user):
-                missed.append((goal.measure, missed[-1][1] if missed else "interrupted"))
+            if missed or (answers and (answers[-1].values is None or answers[-1].stopped_by_user)):
+                missed.append((goal.measure, _why_not(answers, missed)))
                 continue
             try:
                 search = replace(self.search, time_limit=self.left())
@@ -224,15 +248,26 @@ class _Goals:
                 continue
             answers.append(answer)
             if answer.values is None:
-                break
+                continue
             matrix = hold(matrix, goal.measure, answer, float(goal.tolerance))
             former = former_mix(answer)
         return answers, missed
 
     def left(self) -> float | None:
         """Seconds left for the goals; None where there is no limit."""
-        limit = self.search.time_limit
-        return None if limit is None else max(0.1, limit - (time.perf_counter() - self.began))
+        return _left(self.search.time_limit, self.began)
+
+
+def _left(limit: float | None, began: float) -> float | None:
+    return None if limit is None else max(0.1, limit - (time.perf_counter() - began))
+
+
+def _why_not(answers: list[Answer], missed: list[tuple[str, Status]]) -> Status:
+    """What to say of a goal whose turn did not come: what ended the goals before it."""
+    if missed:
+        return missed[-1][1]
+    last = answers[-1]
+    return "interrupted" if last.stopped_by_user else last.status
 
 
 def _with_parts(problem: Problem, answer: Answer, left: float | None, former: FormerMix | None) -> float | None:

@@ -13,6 +13,7 @@ from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.whole.closures import closure_sentences, closures
 from optimiser.engines.answer import MEANING
+from optimiser.programme.core import PLAIN
 
 
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
@@ -39,13 +40,20 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "closures": closures(outcome.problem, answer).to_dicts(),
         "knife_edges": closure_sentences(outcome.problem, answer),
         "goals": [
-            {"measure": a.matrix.objective, "value": plain(a.objective), "unit": a.matrix.unit, "status": a.status}
+            {
+                "measure": a.matrix.objective,
+                "value": plain(a.objective),
+                "in_mix": plain(answer.measure(a.matrix.objective)) if answer.has_mix else None,
+                "unit": a.matrix.unit,
+                "status": a.status,
+            }
             for a in outcome.answers
         ]
         + [
             {
                 "measure": name,
                 "value": None,
+                "in_mix": plain(answer.measure(name)) if answer.has_mix else None,
                 "unit": answer.matrix.measures[name].unit,
                 "status": f"not reached: {status}",
             }
@@ -70,7 +78,7 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "binding": list(binding_limits(answer)),
         "infeasible": infeasible_report(outcome),
         "silent": list(answer.matrix.no_effect),
-        "warnings": list(outcome.warnings) + block_warnings(outcome),
+        "warnings": list(outcome.warnings) + block_warnings(outcome) + expectation_warnings(outcome),
         "notes": [note for a in outcome.answers for note in a.notes] + not_reached_notes(outcome),
         "engine": answer.engine,
         "versions": dict(answer.versions),
@@ -91,7 +99,12 @@ def headline_sentence(outcome: Outcome) -> str:
     def amount(value: float) -> str:
         return f"£{value:,.0f}" if unit == "£" else f"{value:,.2f} {unit}"
 
-    said = f"{headline.matrix.objective}: {amount(plain(headline.objective) or 0.0)}"
+    best = plain(headline.objective) or 0.0
+    name = headline.matrix.objective
+    value = plain(outcome.answer.measure(name)) or 0.0 if name in outcome.answer.matrix.measures else best
+    said = f"{name}: {amount(value)}"
+    if abs(value - best) > SAME * max(1.0, abs(best)):
+        said += f" ({amount(best)} was found before giving way to the goals after it)"
     if exact is None or (abs(exact.over_claim) <= SAME and abs(exact.claimed_npv - exact.npv) < 0.5):
         return said
     more = "too much" if exact.claimed_npv >= exact.npv else "too little"
@@ -108,6 +121,8 @@ SAME = 1e-6
 
 def not_reached_notes(outcome: Outcome) -> list[str]:
     """A sentence for each goal that was not reached."""
+    if not outcome.answer.has_mix:  # the headline says why there is none
+        return [f"the goal '{name}' was not reached either" for name, _ in outcome.not_reached]
     return [
         f"the goal '{name}' was not reached ({MEANING[status]}); the mix is the best found for the goals before it"
         for name, status in outcome.not_reached
@@ -188,6 +203,23 @@ def infeasible_report(outcome: Outcome) -> dict[str, Any] | None:
         "conflict_is_minimal": None if conflict is None else conflict.is_minimal,
         "physics": list(outcome.relaxation.physics_conflict),
     }
+
+
+def expectation_warnings(outcome: Outcome) -> list[str]:
+    """A warning where the document states its known answer (`expected`) and the answer is another."""
+    expected, problem = outcome.problem.expected, outcome.problem
+    if expected is None or outcome.future is not PLAIN or outcome.status not in ("optimal", "gap", "infeasible"):
+        return []
+    status = "optimal" if outcome.status == "gap" else outcome.status
+    if status != expected.status:
+        return [f"the document expects the answer to be {expected.status}; it is {status}"]
+    said = []
+    found = outcome.answers[0].objective
+    if expected.objective is not None and found is not None:
+        known, near = float(expected.objective), max(1e-6, outcome.answers[0].asked_gap)
+        if abs(found - known) > near * max(1.0, abs(known)):
+            said.append(f"the document expects {problem.goals[0].measure} to be {known:,.2f}; it is {found:,.2f}")
+    return said
 
 
 def block_warnings(outcome: Outcome) -> list[str]:

@@ -17,7 +17,7 @@ class Goal(Document):
 
     measure: str
     """Which measure."""
-    tolerance: Decimal = Field(default=Decimal("1e-6"), ge=0)
+    tolerance: Decimal = Field(default=Decimal("1e-6"), ge=0, le=1)
     """Share of the goal that later goals may give up."""
 
 

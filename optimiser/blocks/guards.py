@@ -24,7 +24,7 @@ class EvidenceGuard(Document):
 
     most: Share
     """Largest share of counted savings."""
-    grades: tuple[Grade, ...] = ("red",)
+    grades: tuple[Grade, ...] = Field(default=("red",), min_length=1)
     """Which grades count as weak."""
 
 

@@ -9,7 +9,7 @@ import math
 from decimal import Decimal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from capitation.records.columns import POINT_OF_DELIVERY, YEAR
 from capitation.records.documents import Document
@@ -54,14 +54,29 @@ class PriceRow(Sourced):
     variable_cost_pounds: Decimal = Field(default=Decimal(0), ge=0)
     """What the provider spends less for one unit less, at once."""
 
+    @model_validator(mode="after")
+    def _pounds_and_no_share(self) -> PriceRow:
+        marginal = self.marginal_pounds
+        if marginal is not None and 0 < marginal <= 1 and self.tariff_pounds >= _DEAR:
+            amount = (marginal * self.tariff_pounds).normalize()
+            raise ValueError(
+                f"marginal_pounds in pounds a unit, such as {amount:f} for {marginal:.0%} of a tariff of {self.tariff_pounds}, "
+                f"not {marginal}"
+            )
+        return self
+
+
+_DEAR = 50
+"""At this tariff and above, a marginal price of at most a pound is a share that was meant as one."""
+
 
 class PaymentPiece(Document):
     """One stretch of what a contract takes from a provider's income as tariff value falls away."""
 
     from_pounds: Pounds
     """Tariff value not done at which the stretch begins; the first begins at 0."""
-    slope: Decimal = Field(ge=0)
-    """Pounds of income lost for each pound of tariff value not done."""
+    slope: Decimal = Field(ge=0, le=10)
+    """Pounds of income lost for each pound of tariff value not done, such as 0.5 for half the tariff."""
 
 
 class PaymentTerms(Document):

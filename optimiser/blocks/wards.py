@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from capitation.shift.solution import Name, Pounds, Sourced
 from optimiser.programme.core import DocumentKey, rows
@@ -40,6 +40,12 @@ class CostBlock(Sourced):
     """Staff it frees, where they can work in the mix."""
     staff_wte: Decimal = Field(default=Decimal(0), ge=0)
     """How many it frees."""
+
+    @model_validator(mode="after")
+    def _whose_staff(self) -> CostBlock:
+        if self.staff_wte and self.staff_group is None:
+            raise ValueError(f"a staff_group beside staff_wte = {self.staff_wte}: whose posts closing it frees")
+        return self
 
 
 BLOCKS = rows(

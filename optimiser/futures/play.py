@@ -17,16 +17,18 @@ import polars as pl
 from capitation.chance.document import Uncertainty
 from capitation.errors import CapitationError, UnknownNameError
 from optimiser.answers.in_order import Pairs, kept_in_order
-from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.optimise import Outcome, optimise, reach_goals
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
+from optimiser.engines.highs import Progress
 from optimiser.futures.appraisal.documented import low_shares
-from optimiser.futures.cvar import RiskAverse, conditional_value_at_risk, risk_averse
+from optimiser.futures.cvar import RiskAverse, risk_averse
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
+from optimiser.futures.whole_wards import with_whole_blocks
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.programme.core import Future
@@ -169,11 +171,21 @@ def play_futures(
     return Played(plan, table.join(own, on="future", how="left", maintain_order="left"), regret, tuple(notes))
 
 
+def _left(time_limit: float | None, began: float) -> float | None:
+    """Seconds left of a limit on everything together; None where there is none."""
+    return None if time_limit is None else max(0.1, time_limit - (time.perf_counter() - began))
+
+
 def _search(
-    problem: Problem, gap: float, time_limit: float | None, former: FormerMix | None = None
+    problem: Problem,
+    gap: float,
+    time_limit: float | None,
+    former: FormerMix | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Callable[[Matrix], Answer]:
     like = alike_localities(problem)
-    return partial(solve_whole, like=like, search=Search(gap=gap, time_limit=time_limit), former=former)
+    search = Search(gap=gap, time_limit=time_limit, progress=progress)
+    return partial(solve_whole, like=like, search=search, former=former)
 
 
 def _in_future(
@@ -208,6 +220,8 @@ def robust_mix(
     gap: float = 0.0,
     time_limit: float | None = None,
     uncertainty: Uncertainty | None = None,
+    former: FormerMix | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> RobustMix:
     """The mix whose worst case over at most `gamma` disappointments is best.
 
@@ -217,17 +231,24 @@ def robust_mix(
         gap: relative gap at which the search may stop.
         time_limit: seconds.
         uncertainty: what a disappointment delivers (the value of its effect that one in ten is below), in place of the solutions' low ends.
+        former: a mix found before, from which the search starts.
+        progress: called with bound and best mix so far.
 
     Raises:
         CapitationError: the first goal is minimised, gamma is negative, no mix keeps every limit, or an uncertainty document
             without delivery.
     """
     share = None if uncertainty is None else low_shares(problem, uncertainty)
+    began = time.perf_counter()
+    if former is None and programme_matrix(problem).column_count >= MERGE_FROM:
+        # the protected programme is much slower to search than the plan's, whose mix is a good one to start from
+        former = _rough_plan(problem, gap, time_limit, progress)
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
         losses = disappointments(problem, matrix, share)
-        return matrix, losses, _search(problem, gap, time_limit)(protect(matrix, losses, gamma))
+        look = _search(problem, gap, _left(time_limit, began), former, progress)
+        return matrix, losses, look(protect(matrix, losses, gamma))
 
     matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
     if answer.values is None:
@@ -245,6 +266,20 @@ def robust_mix(
         planned - worst_case(np.array(list(each.values())), gamma),
         table.sort("loss", descending=True),
     )
+
+
+def _rough_plan(
+    problem: Problem, gap: float, time_limit: float | None, progress: Callable[[Progress], None] | None = None
+) -> FormerMix | None:
+    """A good mix for the plan, to start from."""
+    part = None if time_limit is None else _FOR_THE_PLAN * time_limit
+    rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
+    return former_mix(reach_goals(problem, rough).answers[0])
+
+
+_FOR_THE_PLAN = 0.25
+"""Part of the time that the search for a start may take, and how near it comes (`_ROUGH`)."""
+_ROUGH = 0.02
 
 
 @dataclass(frozen=True)
@@ -269,20 +304,29 @@ def cvar_mix(
     """The mix that weighs the mean of all futures against the mean of the worst share `alpha` of them.
 
     Where the programme is large, alike localities are put together and the search lets parts of blocks close in each future;
-    what the mix is worth is then worked out with whole blocks, in each future by itself, and the notes say what no mix can pass.
+    its blocks are then made whole, with launches anew, what the mix is worth is worked out in each future by itself, and the notes
+    say what no mix can pass.
 
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
     """
+    began = time.perf_counter()
 
     def solved(forced: Pairs) -> tuple[CvarMix, Answer]:
-        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=time_limit)
+        left = _left(time_limit, began)
+        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=left)
 
     return kept_in_order(problem, solved, lambda found: [found[1]])[0]
 
 
 def _cvar(
-    problem: Problem, forced: Pairs, *, alpha: float, weight: float, gap: float, time_limit: float | None
+    problem: Problem,
+    forced: Pairs,
+    *,
+    alpha: float,
+    weight: float,
+    gap: float,
+    time_limit: float | None,
 ) -> tuple[CvarMix, Answer]:
     """The mix with the order of some places forced, and its starts and launches as an answer of one future."""
     chances, began = named_futures(problem), time.perf_counter()
@@ -301,12 +345,14 @@ def _cvar(
             if highs.solve(matrix.relaxed(), prices=False).status == "infeasible"
         ]
         why = f"no mix keeps every limit in {', '.join(alone)}" if alone else found.answer.meaning
+        left_out = ",".join(alone) or "a,b"
         raise CapitationError(
-            f"no one mix stands all {len(chances)} futures: {why}. Take a future out (`--without`), or ease its limits"
+            f"no one mix stands all {len(chances)} futures: {why}. "
+            f"Leave them out (`--without {left_out}`), or ease their limits"
         )
     first = np.zeros(matrices[0].column_count)
     first[matrices[0].first_stage] = found.first_stage
-    answer = Answer(matrices[0], found.answer.status, first, None, "highs", {}, {})
+    mix = first if columns is None else first[columns]
     values = pl.DataFrame(
         {"future": [future.id for future, _ in chances], "probability": odds, "value": list(found.values)}
     )
@@ -314,56 +360,25 @@ def _cvar(
     if columns is not None:
         notes.append("alike localities were put together for the search")
     if parts:
-        left = None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - began))
-        mix = first if columns is None else first[columns]
-        found, values = _with_whole_blocks(problem, whole, mix, found, values, alpha, left, notes)
-        answer = replace(answer, status=found.answer.status)
+        found, values, mix, said = with_whole_blocks(
+            whole,
+            mix,
+            found,
+            values,
+            partial(_search, problem, 0.005),
+            alpha=alpha,
+            weight=weight,
+            time_limit=_left(time_limit, began),
+        )
+        notes += said
     elif columns is not None:
         notes.append("floors between localities were left out: values are at most a little too high")
+    answer = Answer(whole[0], found.answer.status, mix, None, "highs", {}, {})
     return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
 
 
-_SEARCH = 0.7
+_SEARCH = 0.5
 """Part of the time for the search; the rest is for what its mix is worth with whole blocks."""
-
-
-def _with_whole_blocks(
-    problem: Problem,
-    whole: list[Matrix],
-    mix: np.ndarray,
-    found: RiskAverse,
-    values: pl.DataFrame,
-    alpha: float,
-    time_limit: float | None,
-    notes: list[str],
-) -> tuple[RiskAverse, pl.DataFrame]:
-    """What a mix that was found with parts of blocks is worth where only whole ones close, in each future by itself.
-
-    Reason: eight parameters, each a thing that the caller has at hand.
-    """
-    each = (20.0 * len(whole) if time_limit is None else time_limit) / len(whole)
-    search = _search(problem, 0.005, each)
-    worth = [search(fix_first_stage(matrix, mix)).objective for matrix in whole]
-    values = values.rename({"value": "with_parts"}).with_columns(pl.Series("value", worth, dtype=pl.Float64))
-    notes.append(
-        "the search let parts of wards, theatres and clinics close in each future; values are with whole ones. With parts the mean "
-        f"would be {found.mean:,.2f} and the worst {found.cvar:,.2f}: no mix is better by what was weighed"
-    )
-    missed = values.filter(pl.col("value").is_null())["future"].to_list()
-    if missed:
-        notes.append(
-            f"with whole ones no closures that keep every limit were found in {', '.join(missed)}: its value there is with parts"
-        )
-    known = values.with_columns(pl.coalesce("value", "with_parts").alias("known"))
-    amounts, odds = known["known"].to_numpy(), known["probability"].to_numpy()
-    status = "gap" if found.answer.status == "optimal" else found.answer.status
-    return replace(
-        found,
-        answer=replace(found.answer, status=status),
-        values=tuple(amounts.tolist()),
-        mean=float(amounts @ odds),
-        cvar=conditional_value_at_risk(amounts, odds, alpha),
-    ), values.select("future", "probability", "value", "with_parts")
 
 
 def _smaller(problem: Problem, matrices: list[Matrix]) -> tuple[list[Matrix], np.ndarray | None]:

@@ -48,11 +48,11 @@ class DeliveryRisk(Sourced):
 class OptimismBias(Sourced):
     """By how much plans of this kind turn out dearer and later than they say."""
 
-    capital: Decimal = Field(default=Decimal("0.44"), ge=0)
+    capital: Decimal = Field(default=Decimal("0.44"), ge=0, le=5)
     """Share by which capital spend is taken to rise."""
-    recurrent: Decimal = Field(default=Decimal(0), ge=0)
+    recurrent: Decimal = Field(default=Decimal(0), ge=0, le=5)
     """Share by which recurrent spend is taken to rise."""
-    non_recurrent: Decimal = Field(default=Decimal("0.1"), ge=0)
+    non_recurrent: Decimal = Field(default=Decimal("0.1"), ge=0, le=5)
     """Share by which spend once is taken to rise."""
     late_years: int = Field(default=0, ge=0, le=100, strict=True)
     """Years by which every solution is taken to come late, paid for as planned."""

@@ -16,6 +16,7 @@ from capitation.errors import DocumentError, Fault, suggest
 from optimiser.blocks import all_parts
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
+from optimiser.problem.unused import unused_rows
 from optimiser.programme.core import PLAIN, Future
 from optimiser.programme.matrix import Matrix
 from optimiser.programme.programme import Programme
@@ -45,7 +46,43 @@ def programme_matrix(
     _check_measures(problem, programme)
     programme.make("constraint")
     matrix = programme.matrix(objective or problem.goals[0].measure)
-    return replace(matrix, no_effect=(*matrix.no_effect, *_unmoved(matrix)))
+    _check_sizes(problem, matrix)
+    unused = unused_rows(problem) if future is PLAIN else []  # what the document says is the same in every future
+    return replace(matrix, no_effect=(*unused, *_unmoved(matrix), *matrix.no_effect))
+
+
+LARGEST = 1e14
+"""A number of the programme above this is a slip of the pen: no solver takes it, or it would drown every other."""
+
+
+def _check_sizes(problem: Problem, matrix: Matrix) -> None:
+    """Refuse a number too large for any solver, named by its row.
+
+    Raises:
+        DocumentError: there is one.
+    """
+    faults = []
+    sizes = np.abs(matrix.value)
+    if len(sizes) and not sizes.max() <= LARGEST:
+        worst = int(np.argmax(sizes))
+        row, column = int(matrix.row_of[worst]), int(matrix.index[worst])
+        where = f"{matrix.row_label(row)}: {matrix.column_label(column)}"
+        faults.append(_too_large(where, float(matrix.value[worst])))
+    for ends in (matrix.row_lower, matrix.row_upper):
+        size = np.where(np.isinf(ends), 0.0, np.abs(ends))
+        if len(size) and not size.max() <= LARGEST:
+            worst = int(np.argmax(size))
+            faults.append(_too_large(matrix.row_label(worst), float(ends[worst])))
+    costs = np.abs(matrix.cost)
+    if len(costs) and not costs.max() <= LARGEST:
+        worst = int(np.argmax(costs))
+        faults.append(_too_large(f"{matrix.objective}: {matrix.column_label(worst)}", float(matrix.cost[worst])))
+    if faults:
+        raise DocumentError(f"problem {problem.id!r} has a number that is too large", faults)
+
+
+def _too_large(where: str, number: float) -> Fault:
+    return Fault(where, f"{number:g}", f"a number of at most {LARGEST:g}", "Check the amounts and units it comes from.")
 
 
 def _unmoved(matrix: Matrix) -> list[str]:

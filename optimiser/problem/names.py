@@ -14,7 +14,6 @@ import polars as pl
 
 from capitation.errors import DataError, Faults, suggest
 from capitation.records.years import FinancialYear
-from optimiser.blocks.effects import solution_effects
 from optimiser.blocks.flows import activity_before, provider_flows
 from optimiser.problem.document import Problem
 from optimiser.problem.rows import check_reserved, check_rows
@@ -65,7 +64,12 @@ class _Names:
             return
         self._suggested[kind] += 1
         near = suggest(name, known) if self._suggested[kind] <= SUGGESTED else ""
-        self.faults.add(where, f"unknown {kind} {name!r}", f"a {kind} that the problem knows", near)
+        self.faults.add(
+            where,
+            f"unknown {kind} {name!r}",
+            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} that the problem knows",
+            near,
+        )
 
 
 def _repeated(faults: Faults, where: str, ids: Iterable[object]) -> None:
@@ -219,8 +223,8 @@ def _check_limits(problem: Problem, faults: Faults) -> None:
         faults.add("discount_rate", "nothing", "a rate a year, because there are several years", "Add the key.")
     rate = problem.discount_rate
     if rate is not None and rate >= 1:
-        share = rate / 100
-        faults.add("discount_rate", f"{rate}", f"a share below 1 a year, such as {share.normalize():f} for {rate}%")
+        such = f", such as {(rate / 100).normalize():f} for {rate}%" if rate < 100 else ""
+        faults.add("discount_rate", f"{rate}", f"a share below 1 a year{such}")
     for b in problem.budgets:
         for words, pounds in (("", b.pounds), (" carried forward", b.carry_forward_pounds)):
             if pounds < 0:
@@ -237,7 +241,11 @@ def _check_flows(problem: Problem, faults: Faults) -> None:
     t = ProblemTables(problem)
     place = ["locality", "point_of_delivery"]
     sums = provider_flows(t).group_by(place).agg(pl.col("flow").sum())
-    touched = solution_effects(t).select("point_of_delivery").unique()
+    kinds = [e.point_of_delivery for s in problem.solutions for e in s.effects]
+    kinds += [
+        row.point_of_delivery for row in problem.flows
+    ]  # shares that are stated are whole, whether or not anything is avoided
+    touched = pl.DataFrame({"point_of_delivery": kinds}, schema={"point_of_delivery": pl.String}).unique()
     wanted = activity_before(t).select(place).unique().join(touched, on="point_of_delivery")
     checked = wanted.join(sums, on=place, how="left").with_columns(pl.col("flow").fill_null(0.0))
     known = [p.id for p in problem.localities] or [ALL]  # others are a fault already

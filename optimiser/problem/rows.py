@@ -80,6 +80,7 @@ def _check_terms(problem: Problem, faults: Faults) -> None:
 
 def check_reserved(problem: Problem, faults: Faults) -> None:
     """Gather names that have a meaning of their own: parties, ALL, built-in measures; and a benefit in two units."""
+    _alike(problem, faults)
     parties = {ALL: "every provider", COMMISSIONER: "who pays", SYSTEM: "all organisations together"}
     _taken(faults, "provider", [p.id for p in problem.providers], parties)
     _taken(faults, "solution", [s.id for s in problem.solutions], {ALL: "every solution"})
@@ -99,7 +100,7 @@ def check_reserved(problem: Problem, faults: Faults) -> None:
     units: dict[str, tuple[str, str]] = {}
     for s in problem.solutions:
         for b in s.benefits:
-            if b.id in built_in:
+            if b.id.casefold() in built_in:
                 said = f"a benefit {b.id!r}, which is the name of a built-in measure"
                 faults.add(f"solution {s.id!r}: benefits", said, "a name of its own", "Rename the benefit.")
             other, unit = units.setdefault(b.id, (s.id, b.unit))
@@ -109,9 +110,10 @@ def check_reserved(problem: Problem, faults: Faults) -> None:
 
 
 def _taken(faults: Faults, kind: str, names: Iterable[str], reserved: dict[str, str]) -> None:
+    words = {word.casefold(): meaning for word, meaning in reserved.items()}
     for name in names:
-        if name in reserved:
-            said = f"{name!r}, which stands for {reserved[name]}"
+        if name.casefold() in words:
+            said = f"{name!r}, which stands for {words[name.casefold()]}"
             faults.add(f"{kind} {name!r}", said, f"a name of its own for the {kind}", "Rename it.")
 
 
@@ -125,4 +127,34 @@ def _built_in(problem: Problem) -> set[str]:
     pods = {r.point_of_delivery for r in problem.activity} | {p.id for p in problem.points_of_delivery}
     pods |= {r.point_of_delivery for r in problem.receiving_capacity}
     years = {f"net_cash_{y.replace('/', '_')}" for y in problem.years}
-    return {*fixed.split(), *years, *(f"{word}_{pod}" for pod in pods for word in ("avoided", "received"))}
+    counted = {f"{word}_{pod}".casefold() for pod in pods for word in ("avoided", "received")}
+    return {*fixed.split(), *years, *counted}
+
+
+def _alike(problem: Problem, faults: Faults) -> None:
+    """Two names of one kind that differ in nothing but capitals: one is a slip, and its row would decide nothing."""
+    kinds: dict[str, Iterable[str]] = {
+        "solution": (s.id for s in problem.solutions),
+        "locality": (p.id for p in problem.localities),
+        "provider": (p.id for p in problem.providers),
+        "point of delivery": [
+            *(r.point_of_delivery for r in problem.activity),
+            *(p.id for p in problem.points_of_delivery),
+            *(r.point_of_delivery for r in problem.receiving_capacity),
+        ],
+        "staff group": [
+            *(r.staff_group for r in problem.staff),
+            *(r.staff_group for r in problem.receiving_staff),
+            *(b.staff_group for b in problem.blocks if b.staff_group is not None),
+            *(w.staff_group for s in problem.solutions for w in s.workforce),
+        ],
+        "benefit": (b.id for s in problem.solutions for b in s.benefits),
+        "future": (f.id for f in problem.futures),
+    }
+    for kind, names in kinds.items():
+        known: dict[str, str] = {}
+        for name in dict.fromkeys(names):
+            other = known.setdefault(name.casefold(), name)
+            if other != name:
+                said = f"{other!r} and {name!r}, which differ in capitals alone"
+                faults.add(f"{kind} {name!r}", said, f"one spelling for one {kind}", "Write both alike, or rename one.")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, cast
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from capitation.records.documents import Document
 from capitation.records.years import FinancialYear
@@ -57,6 +57,18 @@ class ActivityKind(Document):
     """Cost of one more contact received here because activity moved."""
 
 
+def _no_percentage(factor: Decimal) -> Decimal:
+    if factor > LARGEST_FACTOR:
+        raise ValueError(f"a factor of at most {LARGEST_FACTOR}, such as 1.15 for 15% more")
+    return factor
+
+
+LARGEST_FACTOR = 10
+"""A factor above this is a percentage that was meant as a share."""
+Factor = Annotated[Decimal, Field(ge=0), AfterValidator(_no_percentage)]
+"""What a figure is multiplied by: 1 leaves it as it is."""
+
+
 class Future(Document):
     """One way the future may turn out, for sweeps, regret and risk."""
 
@@ -66,15 +78,15 @@ class Future(Document):
     """How likely; equal for all where none is given."""
     effects: Level | None = None
     """Which end of every effect and saving; the plan's where it is not given."""
-    effect_factors: dict[str, Decimal] = Field(default_factory=dict)
+    effect_factors: dict[str, Factor] = Field(default_factory=dict)
     """By solution: its effects and savings times this."""
-    activity_factor: Decimal = Field(default=Decimal(1), ge=0)
+    activity_factor: Factor = Decimal(1)
     """Activity before any solution times this."""
-    cost_factor: Decimal = Field(default=Decimal(1), ge=0)
+    cost_factor: Factor = Decimal(1)
     """Costs of solutions times this."""
-    cost_factors: dict[str, Decimal] = Field(default_factory=dict, exclude_if=lambda factors: not factors)
+    cost_factors: dict[str, Factor] = Field(default_factory=dict, exclude_if=lambda factors: not factors)
     """By solution: its costs times this as well. Left out where none is given, so that checksums of documents stay."""
-    staff_factor: Decimal = Field(default=Decimal(1), ge=0)
+    staff_factor: Factor = Decimal(1)
     """Staff supply times this."""
 
 

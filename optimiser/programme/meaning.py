@@ -107,9 +107,13 @@ def _difference(meaning: Meaning, one: object, other: object) -> tuple[str, str]
     """What two rows say, as far as it differs: the value first of all."""
     a, b = _said(meaning, one), _said(meaning, other)
     if a.get(meaning.value) != b.get(meaning.value) or a == b:
-        return str(a.get(meaning.value)), str(b.get(meaning.value))
+        return _text(a.get(meaning.value)), _text(b.get(meaning.value))
     name = next(name for name in a if a[name] != b[name])
-    return f"{name} {a[name]}", str(b[name])
+    return f"{name} {_text(a[name])}", _text(b[name])
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def in_each_year(dates: pl.DataFrame, given: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

@@ -35,6 +35,26 @@ def test_a_body_that_begins_too_soon_or_leaves_money_nowhere_is_a_fault_of_its_p
     assert not list(document_faults(pack))
 
 
+def test_an_option_that_begins_before_who_is_paid_is_there_is_a_fault_of_its_pack(pack, tmp_path):
+    early = edited(
+        pack,
+        tmp_path / "early",
+        [
+            ("options/blmk.toml", 'since = "2018/19"', 'since = "2017/18"'),
+            ("contracts/blmk-alliance.toml", "start = 2017-04-01", "start = 2016-04-01"),
+        ],
+    )
+    said = "\n".join(map(str, document_faults(early)))
+    assert (
+        "options (capitation-corridor).since: found 2017/18, which begins before its party is established (Mar 2018)"
+        in said
+    )
+    assert (
+        "contract blmk-alliance: period.start: found 2016-04-01, before option capitation-alliance begins; expected 2017-04-01 or later"
+        in said
+    )
+
+
 def test_a_book_of_organisations_that_contradicts_itself_is_a_fault_of_its_pack(pack, tmp_path):
     wrong = edited(
         pack,

@@ -372,7 +372,7 @@ class Problem:
     def income(self):
         p = self.p
         self.lost, self.variable_saved, self.stranded = {}, {}, {}
-        worth = {}
+        worth, most = {}, {}
         for (h, pod, t), gone in self.donated.items():
             prices = self.price(h, pod, t)
             if prices is None:
@@ -392,6 +392,8 @@ class Problem:
             self.lost.setdefault((h, t), Sum())
             if terms:
                 worth[h, terms[0], t] = worth.get((h, terms[0], t), Sum()).plus(gone, tariff)
+                seen = sum(self.activity(place, pod, t) * self.share(place, h, pod) for place in self.localities)
+                most[h, terms[0], t] = most.get((h, terms[0], t), 0.0) + seen * tariff
             else:
                 self.lost[h, t] = self.lost[h, t].plus(gone, marginal)
             self.variable_saved[h, t] = self.variable_saved.get((h, t), Sum()).plus(gone, variable)
@@ -405,7 +407,7 @@ class Problem:
                 amount = p.variable(0, end - begin)
                 if i:
                     reached = p.variable(0, 1, whole=True)
-                    p.row(amount.plus(reached, -1e6), high=0)
+                    p.row(amount.plus(reached, -most[h, number, t]), high=0)
                     p.row(used[-1].plus(reached, -(begin - pieces[i - 1][0])), low=0)
                 used.append(amount)
                 self.lost[h, t] = self.lost[h, t].plus(amount, slope)

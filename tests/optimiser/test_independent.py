@@ -43,6 +43,12 @@ def test_both_engines_equal_the_independent_model(engine):
     assert found.count("optimal") > 20
 
 
+@pytest.mark.parametrize("engine", ["highs", "pulp"])
+@pytest.mark.parametrize("seed", [5027, 5148])
+def test_more_than_a_million_under_payment_terms_equals_the_independent_model(seed, engine):
+    assert compare(seed, engine) == "optimal"
+
+
 @pytest.mark.deep
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["highs", "pulp"])

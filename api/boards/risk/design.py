@@ -28,7 +28,7 @@ def design_sentences(family: TermFamily, found: Designed, frames: Mapping[str, p
         else "No limit binds: the figures stand at the end of their range.",
         f"A pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years"
         + (
-            f"; divided by plan, others would pay £{most['difference_pence'] / 100:,.0f} of what {most['locality_code']} brings."
+            f"; were it divided by plan and not by what each draws, others would pay £{most['difference_pence'] / 100:,.0f} for {most['locality_code']}."
             if most["difference_pence"] > 0
             else "."
         ),

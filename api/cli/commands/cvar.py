@@ -7,8 +7,17 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from api.boards.outcome import amount
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
+from api.cli.options import (
+    GapOption,
+    JsonOption,
+    ProblemFile,
+    ResultsOption,
+    TimeOption,
+    UncertaintyOption,
+    number,
+)
 from api.cli.shipped import named
 from capitation.chance.document import read_uncertainty
 from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
@@ -77,12 +86,16 @@ def cvar(
         tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": [*notes, *mix.notes]}
         print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
         return
+    answer, titles = mix.found.answer, {s.id: s.name for s in document.solutions}
+    unit = answer.matrix.unit
     console.print(
-        f"{document.title}: averages {mix.found.mean:,.2f} over all futures and {mix.found.cvar:,.2f} over the worst {worst:.0%}",
+        f"{document.title}: averages {amount(mix.found.mean, unit)} over all futures and "
+        f"{amount(mix.found.cvar, unit)} over the worst {worst:.0%}",
         markup=False,
+        soft_wrap=True,
     )
-    rows = [{"solution": name, "scale": scale} for name, scale in mix.scales.items()]
+    rows = [{"solution": titles[name], "scale": scale} for name, scale in mix.scales.items()]
     show(pl.DataFrame(rows), "The mix")
-    show(mix.values, "What it is worth in each future")
+    show(mix.values, f"What it is worth in each future, {unit}")
     for note in (*notes, *mix.notes):
         notices.print(f"note: {note}", markup=False)

@@ -66,7 +66,7 @@ def explain(
     for sentence in report["price_sentences"]:
         console.print(f"  {sentence}", markup=False)
     for reason in reasons:
-        console.print(f"  why not {reason.sentence}", markup=False)
+        console.print(f"  {'' if reason.because else 'why not '}{reason.sentence}", markup=False, soft_wrap=True)
 
 
 def _reasons(outcome: Outcome, asked: list[str], gap: float, series: Series) -> list[WhyNot]:

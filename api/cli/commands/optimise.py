@@ -91,8 +91,9 @@ def optimise(
         return most if ends is None else min(most, max(1.0, ends - time.perf_counter()))
 
     report["futures"] = mix_in_futures(outcome, time_limit=left(20.0)).to_dicts()
-    plans = near_plans(document, outcome.headline, seconds=left(10.0))
-    report["near_plans"] = [{**asdict(plan), "sentence": plan.sentence(report["unit"])} for plan in plans]
+    plans = near_plans(document, outcome.answer, seconds=left(10.0))
+    unit = outcome.answer.matrix.unit
+    report["near_plans"] = [{**asdict(plan), "sentence": plan.sentence(unit)} for plan in plans]
     if out is not None:
         write_mix(out, outcome, report)
     if as_json:

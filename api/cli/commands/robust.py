@@ -7,12 +7,22 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from api.boards.outcome import amount, overlap_note
+from api.boards.outcome import amount, overlap_note, progress_lines
 from api.boards.tables import console, notices, print_json, show, write_frame
-from api.cli.options import GapOption, JsonOption, ProblemFile, ResultsOption, TimeOption, UncertaintyOption, number
+from api.cli.options import (
+    GapOption,
+    JsonOption,
+    ProblemFile,
+    ResultsOption,
+    StartOption,
+    TimeOption,
+    UncertaintyOption,
+    number,
+)
 from api.cli.shipped import named
 from capitation.chance.document import read_uncertainty
 from optimiser.answers.report import mix_report
+from optimiser.answers.whole.former import read_former
 from optimiser.futures.play import robust_mix
 from optimiser.problem.document import read_problem
 
@@ -34,16 +44,28 @@ def robust(
     uncertainty: UncertaintyOption = None,
     gap: GapOption = None,
     time_limit: TimeOption = None,
+    start: StartOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The mix with the best worst case over a number of disappointments."""
+    """The mix with the best worst case over a number of disappointments.
+
+    Reason: nine options, each a choice of whoever searches.
+    """
     document = read_problem(problem)
     figures = (
         None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
     )
     gap = float(document.gap) if gap is None else gap
-    found = robust_mix(document, gamma=disappoint, gap=gap, time_limit=time_limit, uncertainty=figures)
+    found = robust_mix(
+        document,
+        gamma=disappoint,
+        gap=gap,
+        time_limit=time_limit,
+        uncertainty=figures,
+        former=None if start is None else read_former(start),
+        progress=None if as_json else progress_lines(),
+    )
     answer = found.outcome.headline
     if out is not None:
         write_frame(found.losses, out / "losses.csv")
@@ -68,10 +90,18 @@ def robust(
         f"worst {disappoint:g} disappoint",
         markup=False,
     )
+    if answer.gap and answer.best_possible is not None:
+        console.print(
+            f"  no mix's worst case passes {amount(answer.best_possible, unit)}: gap {answer.gap:.3%}", markup=False
+        )
+    for note in answer.notes:
+        notices.print(f"note: {note}", markup=False)
     rows = [{"solution": m["title"], "scale": m["scale"]} for m in mix_report(found.outcome).values()]
     show(pl.DataFrame(rows), "The mix")
     if found.losses.height:
-        show(found.losses, f"What is lost if one solution disappoints, {unit}")
+        titles = {s.id: s.name for s in document.solutions}
+        lost = found.losses.with_columns(pl.col("solution").replace(titles)).filter(pl.col("loss") > 0)
+        show(lost, f"What is lost if one solution disappoints, {unit}")
     else:
         console.print("  no solution states a low end of its effects or savings, so none can disappoint", markup=False)
     if overlap_note(answer):

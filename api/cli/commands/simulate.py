@@ -375,8 +375,16 @@ def _in_percent(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _uncertainty(given: Path | None, document: Scenario, pack: DataPack) -> Path:
-    return (
-        pack.path(f"uncertainty/{document.id}.toml")
-        if given is None
-        else named(given, "uncertainty", "uncertainty document", pack.root)
-    )
+    """The document that is named, or the one that ships for the scenario."""
+    if given is not None:
+        return named(given, "uncertainty", "uncertainty document", pack.root)
+    relative = f"uncertainty/{document.id}.toml"
+    found = pack.files(relative)
+    if relative not in found:
+        faults = Faults()
+        faults.add(
+            "--uncertainty", f"none, and no {relative} in the data pack", "a document of what is uncertain",
+            "Name one, or write one: `capitation schema uncertainty` prints every key.",
+        )  # fmt: skip
+        faults.raise_if_any(SourceError, "simulate: this cannot be drawn")
+    return found[relative]

@@ -28,6 +28,7 @@ from capitation.records.suppression import MARK
 from capitation.run.scenario import Scenario
 from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import FormerMix, read_former
+from optimiser.links.on_run import on_run
 from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
 from optimiser.problem.document import problem_of
 
@@ -74,7 +75,12 @@ def work(given: Work) -> JobResult:
     given.report(f"evaluating scenario {scenario.id}")
     done = evaluated(given, request["scenario"], request["digest"])
     files = {room: shipped_file(given, room, request[word]["id"], texts[word]) for word, room in _ROOMS}
-    former = former_mix(files["problems"])
+    if (file := files["problems"]) is not None:
+        standing = on_run(problem, file, done, pack)
+        problem = standing.problem
+        for said in standing.says:
+            given.report(said)
+    former = former_mix(file)
     given.report(f"looking for the best mix of problem {name}")
     outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
     given.report(f"settling the options of {document.id}")

@@ -239,7 +239,7 @@ def without_small_content(content: Mapping[str, Any], smallest_shown: int) -> di
     if "headline" in made and (hidden or is_small(made.get("objective"), smallest_shown)):
         made["headline"] = None  # a sentence of the same numbers
     if isinstance(made.get("goals"), list):
-        made["goals"] = [_without(each, ("value",), smallest_shown) for each in made["goals"]]
+        made["goals"] = [_without(each, ("value", "in_mix"), smallest_shown) for each in made["goals"]]
     if isinstance(made.get("optimisation"), Mapping):
         made["optimisation"] = without_small_content(made["optimisation"], smallest_shown)
     return _without(made, ("objective", "bound", "as_planned", "worst_case", "mean", "worst_mean"), smallest_shown)

@@ -137,7 +137,7 @@ def report_in_pounds(report: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("exact_npv", "claimed_npv"):
         if name in report_out:
             report_out[f"{name}_gbp"] = pounds_text(report_out.pop(name))
-    report_out["goals"] = [_apart(goal, ("value",)) for goal in report["goals"]]
+    report_out["goals"] = [_apart(goal, ("value", "in_mix")) for goal in report["goals"]]
     report_out["measures"] = {name: _apart(measure, ("value",)) for name, measure in report["measures"].items()}
     reason = report["infeasible"]
     if reason is not None:

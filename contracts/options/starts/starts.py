@@ -5,17 +5,18 @@ An option without a start holds in every year. One whose budget goes through an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from capitation.aims.milestones import earliest_starts, milestones
-from capitation.errors import CapitationError, Faults, suggest
+from capitation.errors import CapitationError, Fault, Faults, suggest
 from capitation.pack.sources import DataPack
 from capitation.pack.stages import Stages
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
+from contracts.document.models import Contract
 from contracts.options.document import ContractOption, ContractOptions
 from contracts.options.whole_population.between import BodyBetween, body_between
 from contracts.options.whole_population.document import read_body
@@ -114,6 +115,30 @@ def starts_of(document: ContractOptions, pack: DataPack, run: Run | None, faults
     return Starts(since, before, bodies)
 
 
+def early_contracts(document: ContractOptions, contracts: Mapping[str, Contract], starts: Starts) -> Iterator[Fault]:
+    """Contracts of an option with a milestone that begin before its first year, shadow years among them; those of others are theirs.
+
+    Args:
+        document: the options.
+        contracts: contracts by the name that the options use.
+        starts: when the options begin.
+    """
+    always = {
+        each.contract for option in document.options if option.id not in starts.since for each in option.contracts
+    }
+    for option in document.options:
+        if option.id not in starts.since or (option.milestone is None and option.body is None):
+            continue
+        first = FinancialYear(min([str(starts.since[option.id]), *starts.shadow_years(option.id)]))
+        for name in dict.fromkeys(each.contract for each in option.contracts):
+            period = contracts[name].period if name in contracts and name not in always else None
+            if period is not None and period.start < first.start:
+                yield Fault(
+                    f"contract {name}: period.start", f"{period.start}, before option {option.id} begins",
+                    f"{first.start} or later, {first} being its first year, shadow years among them",
+                )  # fmt: skip
+
+
 def _body(option: ContractOption, pack: DataPack, run: Run | None, faults: Faults) -> BodyBetween | None:
     name, known = str(option.body), pack.names("bodies")
     if name not in known:
@@ -168,4 +193,4 @@ def _check_milestone(option: ContractOption, first: FinancialYear, pack: DataPac
         )  # fmt: skip
 
 
-__all__ = ["Span", "Starts", "starts_of"]
+__all__ = ["Span", "Starts", "early_contracts", "starts_of"]

@@ -86,7 +86,8 @@ class NearPlan:
     def sentence(self, unit: str) -> str:
         """It in words."""
         worth = f"£{abs(self.loss):,.0f}" if unit == "£" else f"{abs(self.loss):,.2f} {unit}"
-        said = f"closing {self.closed:g} of {self.block} at {self.provider} instead of {self.closed + 1:g}"
+        fewer = f"{self.closed:g}" if self.closed > 0.5 else "none"
+        said = f"closing {fewer} of {self.block} at {self.provider} instead of {self.closed + 1:g}"
         more = f" (and {', '.join(self.instead)})" if self.instead else ""
         return f"{said}{more} is worth {worth} {'less' if self.loss >= 0 else 'more: the search had not found it'}"
 

@@ -19,8 +19,8 @@ from decimal import Decimal
 import polars as pl
 
 from capitation.shift.solution import Solution
-from optimiser.answers.optimise import Outcome, optimise
-from optimiser.answers.whole.search import MERGE_FROM
+from optimiser.answers.optimise import Outcome, optimise, reach_goals
+from optimiser.answers.whole.search import MERGE_FROM, Search
 from optimiser.engines import highs
 from optimiser.futures.appraisal.by_solution import Attributed
 from optimiser.problem.assemble import programme_matrix
@@ -61,7 +61,7 @@ def switching_values(outcome: Outcome, parts: Attributed, *, time_limit: float =
     for row in parts.by_solution.filter(pl.col("scale") > _IN).iter_rows(named=True):
         moved = _as_it_stands(outcome, parts, row)
         if small and time.perf_counter() < end:
-            moved = _solved_again(outcome, str(row["solution"]), moved)
+            moved = _solved_again(outcome, str(row["solution"]), moved, end)
         rows.append(
             (row["solution"], row["title"], row["scale"], moved.fall, moved.rise, moved.years, moved.basis, moved.note)
         )
@@ -115,16 +115,26 @@ def _as_it_stands(outcome: Outcome, parts: Attributed, row: dict[str, float]) ->
     return _Moved(fall, rise, years, STANDS)
 
 
-def _solved_again(outcome: Outcome, name: str, stands: _Moved) -> _Moved:
-    """The same by solving the problem with one thing of the solution moved."""
+class _TimeIsUpError(Exception):
+    """Solving again takes longer than there is time for."""
 
+
+def _solved_again(outcome: Outcome, name: str, stands: _Moved, end: float) -> _Moved:
+    """The same by solving the problem with one thing of the solution moved; as the mix stands where time is up before that is done."""
+    try:
+        return _moved_until(outcome, name, stands, end)
+    except _TimeIsUpError:
+        return stands
+
+
+def _moved_until(outcome: Outcome, name: str, stands: _Moved, end: float) -> _Moved:
     def fall(share: float) -> bool:
         factors = {**outcome.future.effect_factors}
         factors[name] = Decimal(repr(1 - share)) * factors.get(name, Decimal(1))
-        return _is_in(outcome.problem, outcome.future.model_copy(update={"effect_factors": factors}), name)
+        return _is_in(outcome.problem, outcome.future.model_copy(update={"effect_factors": factors}), name, end)
 
     def rise(share: float) -> bool:
-        return _is_in(_dearer(outcome.problem, name, share), outcome.future, name)
+        return _is_in(_dearer(outcome.problem, name, share), outcome.future, name, end)
 
     own = next(s for s in outcome.problem.solutions if s.id == name)
     effects = _edge(fall, 1.0, stands.fall) if own.effects or own.savings else None
@@ -132,15 +142,23 @@ def _solved_again(outcome: Outcome, name: str, stands: _Moved) -> _Moved:
     note = stands.note
     if effects is None and costs is None:
         note = note or "no movement of its effects or costs takes it out"
-    return _Moved(effects, costs, _years(outcome, own), AGAIN, note)
+    return _Moved(effects, costs, _years(outcome, own, end), AGAIN, note)
 
 
-def _is_in(problem: Problem, future: Future, name: str) -> bool:
-    if len(problem.goals) > 1 or any(len(s.curve) > 1 for s in problem.solutions):
-        found = optimise(problem, future=future, explain_infeasible=False, time_limit=10.0)
-        return found.answer.has_mix and found.scales()[name] > _IN
-    matrix = programme_matrix(problem, future=future)
-    answer = highs.solve(matrix.aim(problem.goals[0].measure), prices=False, time_limit=10.0)
+def _is_in(problem: Problem, future: Future, name: str, end: float) -> bool:
+    """Whether the best mix holds some of the solution: the search alone, for nobody reads what else there is to say of that mix."""
+    left = end - time.perf_counter()
+    if left <= 0:
+        raise _TimeIsUpError
+    if problem.overlap.mode == "exact":  # which mix is best is then decided by the exact product
+        answer = optimise(problem, future=future, explain_infeasible=False, time_limit=left).answer
+    elif len(problem.goals) > 1 or any(len(s.curve) > 1 for s in problem.solutions):
+        answer = reach_goals(problem, Search(time_limit=left), future=future).answers[-1]
+    else:
+        matrix = programme_matrix(problem, future=future).aim(problem.goals[0].measure)
+        answer = highs.solve(matrix, prices=False, time_limit=left)
+    if answer.status == "no_solution_by_limit":
+        raise _TimeIsUpError
     if not answer.has_mix:
         return False
     return bool((answer.column("in_place").filter(solution=name)["value"].abs() > _IN).any())
@@ -174,7 +192,7 @@ def _dearer(problem: Problem, name: str, share: float) -> Problem:
     return problem.model_copy(update={"solutions": tuple(changed(s) for s in problem.solutions)})
 
 
-def _years(outcome: Outcome, own: Solution) -> int | None:
+def _years(outcome: Outcome, own: Solution, end: float) -> int | None:
     """The most years its start may slip with the solution still in the mix; None where it always stays."""
     problem, years = outcome.problem, [str(year) for year in outcome.problem.years]
     started = outcome.mix().filter(pl.col("solution") == own.id)["start"].drop_nulls().to_list()
@@ -187,6 +205,6 @@ def _years(outcome: Outcome, own: Solution) -> int | None:
             return late - 1
         moved = own.model_copy(update={"earliest_start": when})
         rest = tuple(moved if s.id == own.id else s for s in problem.solutions)
-        if not _is_in(problem.model_copy(update={"solutions": rest}), outcome.future, own.id):
+        if not _is_in(problem.model_copy(update={"solutions": rest}), outcome.future, own.id, end):
             return late - 1
     return len(years) - first - 1

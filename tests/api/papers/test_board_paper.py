@@ -2,9 +2,11 @@
 
 import io
 
+import openpyxl
 import polars as pl
 import pypdf
 import pytest
+from pptx import Presentation
 
 from api.papers import board_paper
 from capitation.errors import ScenarioError
@@ -60,11 +62,31 @@ def test_the_paper_of_a_whole_plan_is_a_paper_that_a_board_can_read(capitation, 
     reader = pypdf.PdfReader(io.BytesIO(names[0].read_bytes()))
     assert 8 <= len(reader.pages) <= 12
     text = "".join(page.extract_text() for page in reader.pages)
+    deck = Presentation(str(names[2]))
+    assert 8 <= len(deck.slides) <= 16
+    for shape in (shape for slide in deck.slides for shape in slide.shapes if shape.has_table):
+        assert shape.top + sum(row.height for row in shape.table.rows) <= deck.slide_height
+    assert capitation("workbook", folder, "--out", tmp_path / "plan.xlsx").code == 0
+    book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
+    assert len(book.sheetnames) <= 15
+    assert {"Contract options", "Investment mix", "Assumptions"} <= set(book.sheetnames)
+    assert "assumptions, of 322, that move" in book["Assumptions"]["A1"].value
     run = load_run(folder)
     assert run.id in text
     mine = run.frame("plan_position").filter((pl.col("year") == "2020/21") & (pl.col("role") != "payer"))
     for (_,), rows in mine.group_by("option"):
         assert f"{rows['position_pence'].sum() / 1e8:,.1f}" in text
+
+
+def test_a_comparison_says_what_it_has_and_lacks_the_pages_on_money(studied_blmk, pack):
+    made = board_paper(studied_blmk, pack)
+    compared = studied_blmk.frame("position")["option"].n_unique()
+    assert made.purpose == "The board is asked to choose a contract option."
+    assert made.decisions[0].startswith(f"Choose one of {compared} contract options to apply from 2018/19")
+    lacks = dict(made.lacking)
+    assert "capitation run" in lacks["How much does each locality get, and why?"]
+    assert "capitation run" in lacks["Who is furthest under target, and what would closing half of the gap cost?"]
+    assert made.sections[3].figure is not None
 
 
 def test_an_export_beside_a_run_is_named_as_that(capitation, tmp_path, blmk_run):

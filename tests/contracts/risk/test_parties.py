@@ -428,6 +428,12 @@ def test_layers_and_draws_that_cannot_be(made, document, pack, blmk_run, figures
         simulate_parties(made, Request(0, 1))
     with pytest.raises(ScenarioError, match="0 draws at a time"):
         simulate_parties(made, Request(10, 1), at_once=0)
+    with pytest.raises(ScenarioError, match=r"standard error: found 0\.0"):
+        simulate_parties(made, Request(10, 1, stop_at=0.0))
+    with pytest.raises(ScenarioError, match="with monte-carlo only"):
+        simulate_parties(made, Request(512, 1, "sobol", 0.1))
+    with pytest.raises(ScenarioError, match=r"which take .* GB .* expected at most"):
+        simulate_parties(made, Request(10**10, 1))
 
 
 @pytest.mark.deep

@@ -228,6 +228,29 @@ def test_a_second_goal_that_no_time_was_left_for_is_listed(monkeypatch):
     assert any("'avoided' was not reached" in note for note in report["notes"])
 
 
+def test_goals_after_one_without_a_mix_are_listed_as_well():
+    goals = [{"measure": "npv"}, {"measure": "avoided"}]
+    report = outcome_report(
+        optimise(system(limits=[{"measure": "npv", "at_least": 10**9}], goals=goals), explain_infeasible=False)
+    )
+    assert [(goal["measure"], goal["value"], goal["in_mix"]) for goal in report["goals"]] == [
+        ("npv", None, None),
+        ("avoided", None, None),
+    ]
+    assert report["goals"][1]["status"].startswith("not reached")
+    assert report["notes"] == ["the goal 'avoided' was not reached either"]
+
+
+def test_the_first_line_is_of_the_mix_and_says_what_later_goals_took_of_it():
+    outcome = optimise(system(goals=[{"measure": "npv", "tolerance": "0.5"}, {"measure": "avoided"}]))
+    report = outcome_report(outcome)
+    best, mine = report["goals"][0]["value"], report["goals"][0]["in_mix"]
+    assert mine == pytest.approx(outcome.answer.measure("npv"))
+    assert best * 0.5 - 1e-6 <= mine < best
+    assert report["headline"].startswith(f"npv: £{mine:,.0f} (£{best:,.0f} was found before giving way")
+    assert report["goals"][1]["in_mix"] == pytest.approx(report["goals"][1]["value"])
+
+
 def test_a_floor_on_avoided_activity_holds_by_the_exact_product():
     def solution(name, effect, pounds):
         return {

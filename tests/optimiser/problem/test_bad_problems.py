@@ -9,6 +9,7 @@ import pytest
 
 from capitation.errors import CapitationError, DocumentError
 from optimiser.answers.optimise import optimise
+from optimiser.answers.report import outcome_report
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
 
@@ -195,3 +196,91 @@ def test_two_providers_of_one_name_are_one_fault():
     with pytest.raises(DocumentError) as found:
         programme_matrix(problem_of(content, "twice", Path()))
     assert "(1 fault)" in str(found.value)
+
+
+def _row(key, row):
+    return lambda d: d.update({key: [*d.get(key, []), row]})
+
+
+UNUSED = {
+    "a contact cost where nothing is received": (
+        _row("points_of_delivery", {"id": "clinic_visit", "contact_cost_pounds": 9}), "points_of_delivery: clinic_visit: no contacts are received"),
+    "staff of contacts that never come": (
+        lambda d: d.update(points_of_delivery=[{"id": "clinic_visit"}], staff=[{"staff_group": "nurse", "wte": 1}],
+            receiving_staff=[{"point_of_delivery": "clinic_visit", "staff_group": "nurse", "contacts_per_wte": 5}]),
+        "receiving_staff: clinic_visit: no contacts are received"),
+    "a price where nothing is avoided": (
+        lambda d: d.update(points_of_delivery=[{"id": "clinic_visit"}], prices=[*d.get("prices", []), {"point_of_delivery": "clinic_visit", "tariff_pounds": 9}]),
+        "prices: clinic_visit: no solution avoids anything there"),
+    "a cell that no effect names": (
+        _row("cells", {"point_of_delivery": "admission", "id": "frail", "share": 0.3}), "cells: frail of admission: no effect names it"),
+    "a ward of what is not avoided": (
+        lambda d: d.update(providers=[{"id": "h"}], activity=[*d["activity"], {"point_of_delivery": "visit", "units": 5}],
+            blocks=[{"id": "ward", "provider": "h", "point_of_delivery": "visit", "units": 1, "saving_pounds": 1}]),
+        "blocks: ward of h: no solution avoids what it serves"),
+    "a ward whose lag ends too late": (
+        lambda d: d.update(providers=[{"id": "h"}],
+            blocks=[{"id": "ward", "provider": "h", "point_of_delivery": "admission", "units": 1, "saving_pounds": 1, "lag_years": 7}]),
+        "blocks: ward of h: its lag ends after the last year"),
+    "carrying out of the last year": (
+        lambda d: d["budgets"][-1].update(carry_forward_pounds=5), "comes back in none"),
+    "a provider that sees nothing": (
+        lambda d: d.update(providers=[{"id": "east"}, {"id": "west"}], flows=[{"provider": "east", "point_of_delivery": "admission", "share": 1}]),
+        "providers: west: no flow names it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNUSED)
+def test_a_row_that_decides_nothing_is_named(kind):
+    change, says = UNUSED[kind]
+    content = copy.deepcopy(GOOD)
+    change(content)
+    assert any(says in text for text in solve(content).answer.matrix.no_effect)
+    assert not any(says in text for text in solve(GOOD).answer.matrix.no_effect)
+
+
+SLIPS = {
+    "a tolerance as a percentage": (changed(goals=[{"measure": "npv", "tolerance": 5}]), "For 5% write 0.05"),
+    "a share as a percentage": (with_hub(maturity=[60, 100]), "For 60% write 0.6"),
+    "a factor as a percentage": (changed(futures=[{"id": "dear", "cost_factor": 15}]), "such as 1.15 for 15% more"),
+    "a factor below nothing": (changed(futures=[{"id": "f", "effect_factors": {"hub": -1}}]), "greater than or equal to 0"),
+    "optimism as a percentage": (changed(optimism_bias={"capital": 44}), "less than or equal to 5"),
+    "a marginal price as a share": (
+        changed(prices=[{"point_of_delivery": "admission", "tariff_pounds": 2000, "marginal_pounds": 0.7}]), "such as 1400 for 70%"),
+    "no year with an effect": (with_hub(maturity=[0, 0]), "at least one share above 0 in maturity"),
+    "a locality twice": (with_hub(rollout="locality", localities=["a", "a"]), "each locality once"),
+    "staff of nobody": (
+        changed(providers=[{"id": "h"}], blocks=[{"id": "w", "provider": "h", "point_of_delivery": "admission", "units": 1, "saving_pounds": 1, "staff_wte": 2}]),
+        "a staff_group beside staff_wte"),
+    "no grade that is weak": (changed(evidence_guard={"most": 0.2, "grades": []}), "at least 1 entry"),
+    "a goal in capitals": (changed(goals=[{"measure": "NPV"}]), "Did you mean 'npv'?"),
+    "a reserved word in capitals": (changed(providers=[{"id": "Commissioner"}]), "which stands for who pays"),
+    "a benefit in capitals": (with_hub(benefits=[{"id": "NPV", "unit": "QALY", "amount": 1}]), "the name of a built-in measure"),
+    "one staff group in two spellings": (
+        changed(staff=[{"staff_group": "nurse", "wte": 1}, {"staff_group": "Nurse", "wte": 1}]), "which differ in capitals alone"),
+    "shares of a flow that nothing uses": (
+        changed(providers=[{"id": "east"}, {"id": "west"}], activity=[{"point_of_delivery": "admission", "units": 9}, {"point_of_delivery": "visit", "units": 5}],
+            flows=[{"provider": "east", "point_of_delivery": "admission", "share": 1}, {"provider": "east", "point_of_delivery": "visit", "share": 0.9}]),
+        "flows of visit: found shares that add to 0.9"),
+    "activity beyond any solver": (changed(activity=[{"point_of_delivery": "admission", "units": 1e300}]), "a number of at most 1e+14"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SLIPS)
+def test_a_slip_of_the_pen_is_refused_with_what_was_meant(kind):
+    content, says = SLIPS[kind]
+    with pytest.raises(CapitationError) as raised:
+        solve(content)
+    assert says in str(raised.value)
+
+
+def test_an_answer_other_than_the_document_expects_is_warned_about():
+    right = solve(GOOD)
+    known = {"objective": right.headline.objective}
+    assert outcome_report(solve(changed(expected=known)))["warnings"] == outcome_report(right)["warnings"]
+    said = outcome_report(solve(changed(expected={"objective": known["objective"] + 9})))["warnings"]
+    assert any("the document expects npv to be" in warning for warning in said)
+    assert any(
+        "expects the answer to be infeasible" in w
+        for w in outcome_report(solve(changed(expected={"status": "infeasible"})))["warnings"]
+    )

@@ -1,6 +1,7 @@
 """A body among contract options: who pays whom, shares, pools, improvement, start and shadow year, worked out again from its parts."""
 
 from copy import deepcopy
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
@@ -10,6 +11,7 @@ from capitation.errors import ContractError
 from capitation.money.apportion import split
 from capitation.run.evaluate import evaluate
 from capitation.run.scenario import read_scenario
+from contracts.document.contract import read_contract
 from contracts.options.document import ContractOptions, read_options
 from contracts.options.evaluate import evaluate_options
 from contracts.options.whole_population.document import read_body
@@ -157,6 +159,16 @@ def test_a_start_that_contradicts_plan_body_or_document_is_refused_by_name(
     with pytest.raises(ContractError) as caught:
         evaluate_options(ContractOptions.model_validate(given), pack, run=blmk_run)
     assert said in str(caught.value)
+
+
+def test_a_contract_that_begins_before_its_option_is_refused_by_name(document, pack, blmk_run):
+    name = "blmk-capitation-corridor"
+    signed = read_contract(pack.path(f"contracts/{name}.toml"))
+    early = signed.model_copy(update={"period": signed.period.model_copy(update={"start": date(2016, 4, 1)})})
+    with pytest.raises(
+        ContractError, match=r"period\.start: found 2016-04-01, before option capitation-corridor begins"
+    ):
+        evaluate_options(document, pack, run=blmk_run, given={name: early})
 
 
 def test_a_body_whose_start_lies_before_it_is_there_is_refused_with_all_other_faults(
