@@ -190,6 +190,19 @@ def _values(spec):
     return spec["vconcat"][0]["vconcat"][0]["data"]["values"]
 
 
+def test_a_tornado_is_drawn_of_what_is_not_left_out_for_its_reader():
+    whole = material()
+    ranges = whole.frames["tested_range"]
+    hidden = ranges.with_columns(
+        *(pl.lit(None, pl.Int64).alias(name) for name in ("at_low_pence", "position_pence", "at_high_pence")),
+        organisation_code=pl.lit("X"),
+    )
+    some = material(tested_range=pl.concat([hidden, ranges]))
+    assert charts_of(some).figure("tornado").title == charts_of(whole).figure("tornado").title
+    with pytest.raises(UnknownNameError):
+        charts_of(some).figure("tornado", Choice(party="X"))
+
+
 def test_what_is_not_there_is_named_with_its_neighbours_or_its_stage():
     charts = charts_of(material())
     with pytest.raises(UnknownNameError, match="bridge"):
