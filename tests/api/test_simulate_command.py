@@ -123,3 +123,13 @@ def test_a_mix_and_the_contracts_are_drawn_together(capitation):
     }
     assert len(shares) == 5
     assert max(shares.values()) > 0.1
+
+
+def test_a_scenario_without_a_document_of_what_is_uncertain_is_said_to_have_none(capitation, pack, tmp_path):
+    text = pack.path("scenarios/blmk.toml").read_text(encoding="utf-8")
+    path = tmp_path / "other.toml"
+    path.write_text(text.replace('id = "blmk"', 'id = "other"', 1), encoding="utf-8")
+    answer = capitation("simulate", path, "--draws", 100)
+    assert answer.code == 2
+    assert "--uncertainty: found none, and no uncertainty/other.toml in the data pack" in answer.err
+    assert "capitation schema uncertainty" in answer.err

@@ -29,7 +29,8 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     """The tornado of one party under one option; the party whose position moves most unless another is chosen."""
     every = material.frames["tested_range"]
     option = option_of(material, every, choice)
-    under = every.filter(pl.col("option") == option)
+    positions = ["at_low_pence", "position_pence", "at_high_pence"]
+    under = every.filter(pl.col("option") == option).drop_nulls(positions)  # some are left out for some readers
     span = (pl.col("at_high_pence") - pl.col("at_low_pence")).abs()
     party = choice.party
     if party is None:

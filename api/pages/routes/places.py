@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from api.pages.drawn import gallery_of_run
 from api.pages.rendering import page
 from api.pages.seen import run_of
 from api.pages.tables import PageTable, heading
+from api.service.records.pack import Pack
 from api.service.security.visibility import EVERYTHING, sees_everything, view_of
 from capitation.errors import CapitationError, Fault
 from capitation.pack.sources import DataPack
@@ -28,14 +30,13 @@ _YEAR = "2018/19"
 
 def places(request: Request) -> Response:
     """The map in use, and the form for another."""
-    pack = service_of(request).pack.opened()
-    published = _published(pack)
+    published, band = _read(service_of(request).pack)
     names = _names(request)
     if request.method == "POST":
         form = form_of(request)
         text = form.text("file") or form.text("map")
         members, faults = checked(text, published)
-        table = None if members is None else _table(request, members, published, pack, names)
+        table = None if members is None else _table(request, members, published, band, names)
         if members is not None and form.text("do") == "file":
             return Response(
                 members.write_csv(),
@@ -54,7 +55,7 @@ def places(request: Request) -> Response:
     )
     if service_of(request).store.newest("run") is not None:
         members = run_of(request).run.frames["membership"]
-        table = _table(request, members, published, pack, names)
+        table = _table(request, members, published, band, names)
         text = members.select("practice_code", "locality_code").sort("locality_code", "practice_code").write_csv()
         lead = _finding(table)
     return _page(request, lead, table, text, (), 200, published)
@@ -66,6 +67,13 @@ def _names(request: Request) -> dict[str, str]:
         return {}
     seen = run_of(request)
     return seen.names("place") | seen.names("locality")
+
+
+@lru_cache(maxsize=4)
+def _read(stored: Pack) -> tuple[pl.DataFrame, tuple[int, int]]:
+    """The practices of a data pack, and fewest and most people of a locality; read once."""
+    pack = stored.opened()
+    return _published(pack), maps.locality_band(pack, FinancialYear(_YEAR))
 
 
 def _published(pack: DataPack) -> pl.DataFrame:
@@ -106,19 +114,19 @@ def _shows_people(request: Request, published: pl.DataFrame) -> bool:
 
 
 def _table(
-    request: Request, members: pl.DataFrame, published: pl.DataFrame, pack: DataPack, names: dict[str, str]
+    request: Request, members: pl.DataFrame, published: pl.DataFrame, band: tuple[int, int], names: dict[str, str]
 ) -> PageTable:
     """The localities of a map, with their people where the caller may see them."""
     if _shows_people(request, published):
-        return _sizes(members, published, pack, names)
+        return _sizes(members, published, band, names)
     counted = members.group_by("locality_code").agg(pl.len().cast(pl.Int64).alias("practices")).sort("locality_code")
     counted = counted.with_columns(name=pl.col("locality_code").replace(names))
     heads = {"name": "Locality", "locality_code": "Locality code", "practices": "Practices"}
     return PageTable("Localities with their practices", counted, heads, name="localities")
 
 
-def _sizes(members: pl.DataFrame, published: pl.DataFrame, pack: DataPack, names: dict[str, str]) -> PageTable:
-    sizes: pl.DataFrame = maps.locality_sizes(members, published, *maps.locality_band(pack, FinancialYear(_YEAR)))
+def _sizes(members: pl.DataFrame, published: pl.DataFrame, band: tuple[int, int], names: dict[str, str]) -> PageTable:
+    sizes: pl.DataFrame = maps.locality_sizes(members, published, *band)
     named = sizes.with_columns(name=pl.col("locality_code").replace(names), where=pl.col("place_code").replace(names))
     heads = {"name": "Locality", "where": "Place", **{n: heading(n) for n in sizes.columns if n != "place_code"}}
     return PageTable("Localities with their registered persons", named, heads, name="localities")

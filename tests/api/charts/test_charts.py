@@ -190,6 +190,19 @@ def _values(spec):
     return spec["vconcat"][0]["vconcat"][0]["data"]["values"]
 
 
+def test_a_tornado_is_drawn_of_what_is_not_left_out_for_its_reader():
+    whole = material()
+    ranges = whole.frames["tested_range"]
+    hidden = ranges.with_columns(
+        *(pl.lit(None, pl.Int64).alias(name) for name in ("at_low_pence", "position_pence", "at_high_pence")),
+        organisation_code=pl.lit("X"),
+    )
+    some = material(tested_range=pl.concat([hidden, ranges]))
+    assert charts_of(some).figure("tornado").title == charts_of(whole).figure("tornado").title
+    with pytest.raises(UnknownNameError):
+        charts_of(some).figure("tornado", Choice(party="X"))
+
+
 def test_what_is_not_there_is_named_with_its_neighbours_or_its_stage():
     charts = charts_of(material())
     with pytest.raises(UnknownNameError, match="bridge"):
@@ -292,6 +305,12 @@ def test_futures_stand_in_the_order_of_what_the_planned_mix_loses_in_them():
     figure = charts_of(material()).figure("futures")
     assert figure.title == "In the future “block” the planned mix loses most, £3.0m against the best there"
     assert pence(figure.table["Lost (£)"]) == [300_000_000, 0]
+    stopped = pl.DataFrame(
+        {"future": ["block", "share"], "best_pence": [900_000_000, 400_000_000], "plan_pence": [None, 400_000_000]}
+    )
+    assert charts_of(material(futures=stopped)).figure("futures").notes[-1] == (
+        "In 1 of 2 futures the planned mix cannot be carried out; they have no row."
+    )
     alone = pl.DataFrame({"future": ["block", "share"], "value_pence": [900_000_000, 400_000_000]})
     assert (
         charts_of(material(futures=alone)).figure("futures").title
