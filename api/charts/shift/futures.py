@@ -17,7 +17,14 @@ def draw(material: Material, _choice: Choice) -> ChartFigure:
     rows = material.frames["futures"]
     best = "best_pence" if "best_pence" in rows.columns else "value_pence"
     own = "plan_pence" if "plan_pence" in rows.columns else best
+    every = rows.height
     rows = rows.filter(pl.col(best).is_not_null() & pl.col(own).is_not_null())
+    stopped = every - rows.height
+    notes = (
+        (f"In {stopped} of {every} futures the planned mix cannot be carried out; they have no row.",)
+        if stopped
+        else ()
+    )
     rows = rows.with_columns(lost=pl.col(best) - pl.col(own)).sort("lost", own, descending=[True, False])
     names = [material.name(code) for code in rows.get_column("future")]
     names = [name[:1].upper() + name[1:] for name in names]
@@ -45,7 +52,11 @@ def draw(material: Material, _choice: Choice) -> ChartFigure:
     ) + "."  # fmt: skip
     values = [(name, p / 1e8, m / 1e8, amount(p)) for name, p, m in zip(names, planned, most, strict=True)]
     return figure_of(
-        "futures", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, with_best=own != best)
+        "futures",
+        (title, subtitle, source, alt),
+        table,
+        lambda sheet: _body(sheet, values, with_best=own != best),
+        notes,
     )
 
 

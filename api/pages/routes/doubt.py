@@ -93,6 +93,8 @@ def future(request: Request) -> Response:
         )
     elif rows.height:
         rows = _named(rows, "future", gallery.charts.material)
+        if "probability" in rows.columns:
+            rows = rows.with_columns(pl.col("probability").map_elements(lambda v: f"{v:.0%}", return_dtype=pl.String))
     shown = {n: w for n, w in heads.items() if n in rows.columns and rows[n].null_count() < rows.height}
     table = PageTable(
         caption, rows, shown, short=frozenset(n for n in shown if n.endswith("_pence")), name=f"futures-{found.id[:16]}"
@@ -109,20 +111,33 @@ def _has_money(rows: pl.DataFrame) -> bool:
 
 
 def _each_words(found: SeenResult, material: Material) -> list[str]:
-    rows = found.tables["futures"] if "futures" in found.tables else pl.DataFrame()
-    rows = (
-        rows.drop_nulls("regret_pence").sort("regret_pence", descending=True)
-        if "regret_pence" in rows.columns
-        else pl.DataFrame()
-    )
-    if rows.is_empty():
+    every = found.tables["futures"] if "futures" in found.tables else pl.DataFrame()
+    if not {"regret_pence", "plan_pence", "best_pence"} <= set(every.columns):
         return ["The futures were played; the table says what the mix gives in each."]
-    most = rows.row(0, named=True)
-    alike = rows.filter(pl.col("regret_pence") <= 0).height
-    return [
-        f"The planned mix loses most in the future “{material.name(most['future'])}”: {board_text(most['regret_pence'])} against the best mix there.",
-        f"It is the best in {alike} of {rows.height} futures.",
-    ]  # fmt: skip
+    said = []
+    stopped = every.filter(pl.col("plan_pence").is_null())
+    if stopped.height:
+        other = _futures(stopped.filter(pl.col("best_pence").is_not_null()), material)
+        none = _futures(stopped.filter(pl.col("best_pence").is_null()), material)
+        parts = [f"in {other} another mix is needed"] if other else []
+        parts += [f"in {none} no mix keeps every limit"] if none else []
+        said = [
+            f"The planned mix can be carried out in {every.height - stopped.height} of {every.height} futures; {', and '.join(parts)}."
+        ]
+    rows = every.drop_nulls("regret_pence").sort("regret_pence", descending=True)
+    if rows.height:
+        most = rows.row(0, named=True)
+        alike = rows.filter(pl.col("regret_pence") <= 0).height
+        said.append(f"The planned mix loses most in the future “{material.name(most['future'])}”: {board_text(most['regret_pence'])} against the best mix there.")  # fmt: skip
+        if alike:
+            said.append(f"It is the best in {alike} of {rows.height} futures.")
+    return said
+
+
+def _futures(rows: pl.DataFrame, material: Material) -> str:
+    """Names of futures in a sentence: "low effects and higher demand"."""
+    names = [f"“{material.name(code)}”" for code in rows["future"]]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _robust_words(found: SeenResult, _material: Material) -> list[str]:

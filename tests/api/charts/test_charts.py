@@ -305,6 +305,12 @@ def test_futures_stand_in_the_order_of_what_the_planned_mix_loses_in_them():
     figure = charts_of(material()).figure("futures")
     assert figure.title == "In the future “block” the planned mix loses most, £3.0m against the best there"
     assert pence(figure.table["Lost (£)"]) == [300_000_000, 0]
+    stopped = pl.DataFrame(
+        {"future": ["block", "share"], "best_pence": [900_000_000, 400_000_000], "plan_pence": [None, 400_000_000]}
+    )
+    assert charts_of(material(futures=stopped)).figure("futures").notes[-1] == (
+        "In 1 of 2 futures the planned mix cannot be carried out; they have no row."
+    )
     alone = pl.DataFrame({"future": ["block", "share"], "value_pence": [900_000_000, 400_000_000]})
     assert (
         charts_of(material(futures=alone)).figure("futures").title

@@ -7,6 +7,7 @@ import pytest
 
 from capitation.errors import CapitationError
 from optimiser.answers.optimise import optimise
+from optimiser.engines import highs
 from optimiser.futures.play import (
     PLAN,
     cvar_mix,
@@ -16,6 +17,8 @@ from optimiser.futures.play import (
     robust_mix,
     without_futures,
 )
+from optimiser.futures.regret import fix_first_stage
+from optimiser.futures.whole_wards import carried
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
 
@@ -265,29 +268,29 @@ def test_futures_whose_effects_coincide_are_weighed_with_those_whose_effects_do_
     assert mix.found.cvar == pytest.approx(28_000)
 
 
+CLOSING = {
+    "id": "cv",
+    "title": "Wards close by whole numbers",
+    "years": ["2026/27"],
+    "perspective": "system",
+    "providers": [{"id": "H"}],
+    "activity": [{"point_of_delivery": "ne", "units": 1000}],
+    "prices": [{"point_of_delivery": "ne", "tariff_pounds": 1000, "variable_cost_pounds": 100}],
+    "blocks": [{"id": "w", "provider": "H", "point_of_delivery": "ne", "units": 50, "saving_pounds": 60000, "most": 4}],
+    "futures": [{"id": "bad", "effects": "low"}, {"id": "mid"}, {"id": "good", "effects": "high"}],
+    "solutions": [
+        {
+            "id": "a",
+            "effects": [{"point_of_delivery": "ne", "low": 0.06, "central": 0.12, "high": 0.2}],
+            "costs": [{"kind": "recurrent", "pounds": 30000}],
+        }
+    ],
+}
+
+
 def test_a_large_cvar_mix_is_worth_what_whole_wards_bring_in_each_future(monkeypatch):
-    content = {
-        "id": "cv",
-        "title": "Wards close by whole numbers",
-        "years": ["2026/27"],
-        "perspective": "system",
-        "providers": [{"id": "H"}],
-        "activity": [{"point_of_delivery": "ne", "units": 1000}],
-        "prices": [{"point_of_delivery": "ne", "tariff_pounds": 1000, "variable_cost_pounds": 100}],
-        "blocks": [
-            {"id": "w", "provider": "H", "point_of_delivery": "ne", "units": 50, "saving_pounds": 60000, "most": 4}
-        ],
-        "futures": [{"id": "bad", "effects": "low"}, {"id": "mid"}, {"id": "good", "effects": "high"}],
-        "solutions": [
-            {
-                "id": "a",
-                "effects": [{"point_of_delivery": "ne", "low": 0.06, "central": 0.12, "high": 0.2}],
-                "costs": [{"kind": "recurrent", "pounds": 30000}],
-            }
-        ],
-    }
     monkeypatch.setattr("optimiser.futures.play.MERGE_FROM", 0)
-    mix = cvar_mix(problem_of(content, "cv", Path()), alpha=1 / 3, weight=0.5)
+    mix = cvar_mix(problem_of(CLOSING, "cv", Path()), alpha=1 / 3, weight=0.5)
     x = mix.scales["a"]
 
     def worth(effect):
@@ -299,3 +302,23 @@ def test_a_large_cvar_mix_is_worth_what_whole_wards_bring_in_each_future(monkeyp
     assert (mix.values["with_parts"] >= mix.values["value"] - 1e-6).all()
     assert mix.values["with_parts"].sum() > mix.values["value"].sum()
     assert any("no mix is better" in note for note in mix.notes)
+
+
+def test_a_mix_of_parts_is_carried_to_one_that_keeps_every_limit_with_whole_wards():
+    content = {
+        **CLOSING,
+        "limits": [{"measure": "avoided", "at_least": 55}],
+        "futures": [{"id": "mid"}, {"id": "good", "effects": "high"}],
+    }
+    problem = problem_of(content, "cv", Path())
+    matrices = [programme_matrix(problem, future=future) for future in problem.futures]
+    parts = [highs.solve(m.relaxed(), prices=False) for m in matrices]
+    found = carried(matrices, [0.5, 0.5], parts[0].values * 0, alpha=0.5, weight=0.5, time_limit=20.0)
+    assert found is not None
+    mix, goals = found
+    for matrix, goal, loose in zip(matrices, goals, parts, strict=True):
+        kept = highs.solve(fix_first_stage(matrix, mix), prices=False)
+        closed = kept.column("block_released")["value"]
+        assert kept.measure("avoided") >= 55 - 1e-6
+        assert closed.to_list() == pytest.approx(closed.round().to_list())
+        assert goal <= kept.objective + 1e-6 <= loose.objective + 2e-6
