@@ -174,6 +174,8 @@ KIND = JobKind(
             "pool_pence": 1_104_200_000,
             "pool_error_pence": 2_150_000,
             "above_mean": 0.47,
+            "exact_mean_pence": 512_270_000,
+            "exact_pool_pence": 1_103_600_000,
         },
     ),
 )
