@@ -142,10 +142,15 @@ def against_the_nation(plan: WholePlan) -> list[str]:
     least, most = ordered.row(0, named=True), ordered.row(-1, named=True)
     target, gap = int(rows["target_pence"].sum()), int(rows["distance_pence"].sum())
     side = "under" if gap < 0 else "over"
+    ends = tuple(
+        f"{end['distance_share']:+.1%} in {names.get(end['locality_code'], end['locality_code'])}"
+        for end in (least, most)
+    )
+    apart = f"{least['distance_share']:.3f}" != f"{most['distance_share']:.3f}"
+    spread = f"from {ends[0]} to {ends[1]}" if apart else "all by the same share"
     return [
         f"These targets share the system's own money. Against England's, by the national formula of {year} for {SERVICES.get(first.stream, first.stream).lower()}, "
-        f"the localities together are {board_text(abs(gap))} ({abs(gap) / target:.1%}) {side}, from {least['distance_share']:+.1%} in "
-        f"{names.get(least['locality_code'], least['locality_code'])} to {most['distance_share']:+.1%} in {names.get(most['locality_code'], most['locality_code'])}."
+        f"the localities together are {board_text(abs(gap))} ({abs(gap) / target:.1%}) {side}, {spread}."
     ]
 
 
@@ -177,7 +182,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
 
 
 def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
-    """The organisations on which most of what is left falls, in one sentence; none where the chain has no organisations."""
+    """The organisations on which the largest parts of what is left fall, in one sentence; none where the chain has no organisations."""
     names = organisation_names(run)
     nobodys = run.organisation_position.filter(pl.col("role").is_in(["fund", "unshared"]))["organisation_code"].unique()
     left = rows.filter(
@@ -192,7 +197,10 @@ def _on_whom(run: Run, rows: pl.DataFrame, most: int = 3) -> list[str]:
         f"{names.get(code, code)} ({board_text(pence)})"
         for code, pence in largest.select("organisation", "amount_pence").iter_rows()
     ]
-    return [f"Before contracts, most of what is left falls on {listed(said)}."]
+    largest_parts = (
+        "the largest part of what is left falls" if len(said) == 1 else "the largest parts of what is left fall"
+    )
+    return [f"Before contracts, {largest_parts} on {listed(said)}."]
 
 
 @dataclass(frozen=True)
@@ -256,9 +264,8 @@ def best_in_one(bests: Sequence[Suited]) -> list[str]:
     said = " and ".join(
         f"{best.party} {'do best ' if n == 0 else ''}under {best.above}" for n, best in enumerate(first)
     )
-    return [
-        f"With activity {_STEP:.0%} above plan {said}; {_STEP:.0%} below plan under {' and '.join(best.below for best in first)}."
-    ]
+    below = " and ".join(f"{best.party} under {best.below}" for best in first)
+    return [f"With activity {_STEP:.0%} above plan, {said}; with activity {_STEP:.0%} below plan, {below}."]
 
 
 def _by_party(bests: Sequence[Suited]) -> list[str]:

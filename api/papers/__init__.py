@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from api.papers.board_paper import board_paper
 from api.papers.model import BoardPaper, PaperTable, Section
-from api.papers.write import KINDS, paper_bytes, write_paper
+from api.papers.write import KINDS, paper_bytes, write_paper, write_papers
 
-__all__ = ["KINDS", "BoardPaper", "PaperTable", "Section", "board_paper", "paper_bytes", "write_paper"]
+__all__ = ["KINDS", "BoardPaper", "PaperTable", "Section", "board_paper", "paper_bytes", "write_paper", "write_papers"]

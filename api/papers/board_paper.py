@@ -59,14 +59,20 @@ def board_paper(run: Run, pack: DataPack, folder: Path | None = None, beside: Se
     sections = tuple(matter(have) for matter in MATTERS)
     return BoardPaper(
         f"{inputs.scenario.title}: money for everything its population needs",
-        f"The board is asked to agree allocations for {year} and to decide how the deficit is to be met."
-        if have.has_money
-        else "The board is asked to choose a contract option.",
+        _asked(have),
         run.id,
         _facts(run, inputs),
         _decisions(have, sections),
         (*sections, _method(run, have.charts)),
     )
+
+
+def _asked(have: Gathered) -> str:
+    """What the board is asked, in one sentence."""
+    if not have.has_money:
+        return "The board is asked to choose a contract option."
+    has_chain = not have.frames.get("bridge", pl.DataFrame()).is_empty()
+    return f"The board is asked to agree allocations for {have.plan.year}{' and to decide how the deficit is to be met' if has_chain else ''}."
 
 
 def _compared(run: Run, options: ContractOptions | None) -> ContractOptions | None:
@@ -120,7 +126,7 @@ def _decisions(have: Gathered, sections: Sequence[Section]) -> tuple[str, ...]:
         )
     if have.log is not None:
         asked.append(
-            f"Appoint owners for the assumptions in section 7: {have.log.weak} of {have.log.count} rest on weak evidence or have not been graded."
+            f"Ask the owners of the assumptions in section 7 for better evidence, and appoint one where none is named: {have.log.weak} of {have.log.count} rest on weak evidence or have not been graded."
         )
     return tuple(asked)
 

@@ -20,6 +20,7 @@ from api.boards.questions import (
 )
 from api.boards.risk.paragraph import current_paragraph
 from api.boards.risk.parties import party_sentences
+from api.boards.tables import listed
 from api.charts import Choice, Figure
 from api.charts.registry import Charts
 from api.exports.localities import localities
@@ -28,7 +29,7 @@ from api.workbooks.people_sheets import first_starts
 from api.workbooks.sources import source_in_words
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
-from capitation.sentences import capital
+from capitation.sentences import small
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
 
@@ -108,7 +109,7 @@ def money(have: Gathered) -> Section:
         ),
     )  # fmt: skip
     head, _, rest = said[0].partition(": ")
-    why = (capital(rest),) if rest else ()
+    why = (f"Allocations a head run {rest}",) if rest else ()
     return Section(
         "How much does each locality get, and why?", head.rstrip(".") + ".", (*why, *said[1:]), None, (_short(table),)
     )
@@ -163,17 +164,17 @@ def _organisations(have: Gathered) -> list[PaperTable]:
     rows = rows if rows.is_empty() else rows.filter(pl.col("year") == have.last)
     if rows.is_empty():
         return []
-    columns = ("organisation_code", "income_pence", "cost_pence", "position_pence", "control_total_pence", "is_met")
+    columns = ("organisation_code", "income_pence", "sustainability_pence", "cost_pence", "position_pence", "control_total_pence", "is_met")  # fmt: skip
     return [
         PaperTable(
-            f"Organisations' positions if nothing is done, after sustainability funding, {have.last}",
-            ("Organisation", "Income, £ million", "Cost, £ million", "Position, £ million", "Control total, £ million", "Met"),
+            f"Organisations' positions if nothing is done, after sustainability funding, {have.last}, £ million",
+            ("Organisation", "Income", "Sustainability funding", "Cost", "Position", "Control total", "Met"),
             tuple(
                 (
-                    have.named(code), _millions(income), _millions(cost), _millions(left), "none" if must is None else _millions(must),
+                    have.named(code), _millions(income), _millions(fund), _millions(cost), _millions(left), "none" if must is None else _millions(must),
                     "–" if met is None else "yes" if met else "no",
                 )
-                for code, income, cost, left, must, met in rows.select(columns).iter_rows()
+                for code, income, fund, cost, left, must, met in rows.select(columns).iter_rows()
             ),
         )
     ]  # fmt: skip
@@ -228,9 +229,15 @@ def contracts(have: Gathered) -> Section:
     if not tested:
         finding = f"With the mix, organisations together end {have.last} at {board_text(left)} under {titles[best]}; none has a control total."
     else:
-        apart = len({reached[option][0] for option in options}) > 1
-        others = ", the most under any option." if apart else ", the same number as under every other option."
-        finding = f"With the mix, {won} of {tested} organisations meet their control total in {have.last} under {titles[best]}{others}"
+        alike = sum(reached[option][0] == won for option in options)
+        under = (
+            "every option."
+            if alike == len(options)
+            else f"{titles[best]}, the most under any option."
+            if alike == 1
+            else f"{alike} of the {len(options)} options, and fewer under the others."
+        )
+        finding = f"With the mix, {won} of {tested} organisations meet their control total in {have.last} under {under}"
     return Section(asked, finding, tuple(said), have.figure("payoff"), (*by_party, _short(table)))
 
 
@@ -283,7 +290,10 @@ def investment(have: Gathered) -> Section:
         said.append(
             f"The net present value of the mix to the system is {board_text(nearest(Decimal(str(worth['pounds'].sum())) * 100))}."
         )
-    finding = f"{sums.filter(pl.col('solution').is_in(list(starts))).height if starts else sums.height} solutions cost {board_text(spend)} over the period and leave the system {board_text(gain)} better off."
+    begun = sums.filter(pl.col("solution").is_in(list(starts)))["title"] if starts else sums["title"]
+    besides = sums.filter(~pl.col("title").is_in(begun.implode()) & (pl.col("spend_pence") != 0))["title"].to_list()
+    with_them = f", with {small(listed(besides))}," if besides else ""
+    finding = f"{begun.len()} solutions{with_them} cost {board_text(spend)} over the period and leave the system {board_text(gain)} better off."
     return Section(asked, finding, tuple(said), have.figure("mix"), (_short(table),))
 
 
@@ -299,7 +309,7 @@ def risk(have: Gathered) -> Section:
     )
     if chances.is_empty() and kept:
         return Section(
-            asked, _at_risk(have), tuple(kept), figure,
+            asked, _at_risk(have), (*kept, *_without_total(have)), figure,
             lacks="a simulation of its own, which adds charts of these chances: `capitation simulate SCENARIO --out DIR`, then `--with DIR`",
         )  # fmt: skip
     if chances.is_empty():
@@ -315,7 +325,15 @@ def risk(have: Gathered) -> Section:
             lacks="contract options",
         )
     said = party_sentences(have.plan.document, have.frames, have.names)
-    return Section(asked, _at_risk(have), tuple(said), figure)
+    return Section(asked, _at_risk(have), (*said, *_without_total(have)), figure)
+
+
+def _without_total(have: Gathered) -> list[str]:
+    """What is meant by missing a total where an organisation has none, in one sentence; none where all have one."""
+    rows = have.frames.get("organisation_position", pl.DataFrame())
+    if rows.is_empty() or not rows["control_total_pence"].null_count():
+        return []
+    return ["For an organisation without a control total, it is the chance of ending the year in deficit."]
 
 
 def _widest(chances: pl.DataFrame) -> Choice | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -80,11 +80,22 @@ def write_paper(paper: BoardPaper, path: Path) -> Path:
         SourceError: the ending is none of `KINDS`, or the file cannot be written.
         CapitationError: a library that sets papers is not installed.
     """
-    kind = checked_kind(path)
-    content = paper_bytes(paper, kind)
-    beside = _pictures(paper) if kind == ".typ" else {}
-    files = {path: content, **{path.with_name(name): text.encode() for name, text in beside.items()}}
-    return write_all_whole({each: partial(_fill, bytes_of) for each, bytes_of in files.items()})[0]
+    return write_papers(paper, [path])[0]
+
+
+def write_papers(paper: BoardPaper, paths: Sequence[Path]) -> list[Path]:
+    """Write a paper as several files, all of them or none.
+
+    Raises:
+        SourceError: an ending is none of `KINDS`, or a file cannot be written.
+        CapitationError: a library that sets papers is not installed.
+    """
+    kinds = {path: checked_kind(path) for path in paths}
+    files = {path: paper_bytes(paper, kind) for path, kind in kinds.items()}
+    for path in [path for path, kind in kinds.items() if kind == ".typ"]:
+        files |= {path.with_name(name): text.encode() for name, text in _pictures(paper).items()}
+    write_all_whole({each: partial(_fill, bytes_of) for each, bytes_of in files.items()})
+    return list(kinds)
 
 
 def _fill(content: bytes, path: Path) -> None:

@@ -46,6 +46,8 @@ def write_all_whole(files: Mapping[Path, Callable[[Path], object]]) -> list[Path
     at = next(iter(files))
     try:
         for at, write in files.items():
+            if at.is_dir():
+                raise SourceError(f"{at}: cannot be written: a folder has that name")
             at.parent.mkdir(parents=True, exist_ok=True)
             write(partials[at])
         for at, partial in partials.items():

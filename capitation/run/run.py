@@ -233,7 +233,11 @@ def load_run(folder: Path) -> Run:
         if not path.is_file():
             faults.append(Fault(str(path), "no file", "a frame named in the manifest"))
             continue
-        frames[name] = pl.read_parquet(path)
+        try:
+            frames[name] = pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError):
+            faults.append(Fault(str(path), "a file that cannot be read as parquet", "the frame as it was written"))
+            continue
         if content_digest(frames[name]) != record.sha256:
             faults.append(Fault(str(path), "other content than the manifest records", f"checksum {record.sha256}"))
     if faults:

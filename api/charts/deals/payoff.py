@@ -120,7 +120,7 @@ def _others(rows: pl.DataFrame, shown: list[str]) -> str:
     """How many parties move and are not shown."""
     moving = set(rows.filter(pl.col("moved_pence") != 0).get_column("organisation_code")) - set(shown)
     return (
-        f" {len(moving)} more {'party moves' if len(moving) == 1 else 'parties move'} and can be chosen."
+        f" {len(moving)} more {'party moves' if len(moving) == 1 else 'parties move'} and are not shown here."
         if moving
         else ""
     )

@@ -10,6 +10,7 @@ from api.charts.figure import ChartFigure, Spec, pounds
 from api.charts.look import INK, SERIES, Paper, figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
+from capitation.money.pence import millions_text
 
 _OWN = 5
 """Solutions with a colour of their own; the others stand together."""
@@ -60,8 +61,14 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
             base = ups if pence >= 0 else downs
             values.append({"year": year, "solution": name, "from": base / 1e8, "to": (base + pence) / 1e8})
             ups, downs = (ups + pence, downs) if pence >= 0 else (ups, downs + pence)
-    tops = [{"year": y, "text": amount(totals[y]), "at": max(v["to"] for v in values if v["year"] == y)} for y in years]
+    tops = [{"year": y, "text": _top(totals[y]), "at": max(v["to"] for v in values if v["year"] == y)} for y in years]
     return figure_of("mix", (title, subtitle, source, alt), table, lambda sheet: _body(sheet, values, tops, stacks))
+
+
+def _top(pence: int) -> str:
+    """The sum of a year above its bar: in millions as the axis has it, and more closely only where that would be nothing."""
+    millions = millions_text(abs(pence))
+    return amount(pence) if millions == "0.0" else f"{'-' if pence < 0 else ''}£{millions}m"
 
 
 def _body(sheet: Paper, values: list[dict[str, object]], tops: list[dict[str, object]], stacks: list[str]) -> Spec:

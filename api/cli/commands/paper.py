@@ -36,7 +36,7 @@ def paper(
     data: DataOption = None,
 ) -> None:
     """Write a run's board paper: decisions sought, the six answers with charts, options, risks, assumptions, method."""
-    from api.papers import board_paper, write_paper
+    from api.papers import board_paper, write_papers
     from api.papers.write import checked_kind
 
     for path in out:
@@ -44,5 +44,5 @@ def paper(
     made = board_paper(load_run(run), DataPack(pack_folder(data)), run, beside or ())
     for asked, lacks in made.lacking:
         notices.print(f"{asked} This run lacks {lacks}.", markup=False, soft_wrap=True)
-    for path in out:
-        typer.echo(f"written: {write_paper(made, path)}")
+    for path in write_papers(made, out):
+        typer.echo(f"written: {path}")

@@ -1,6 +1,8 @@
 """The board paper of a run: its figures are those of the run, and what the run lacks is said."""
 
 import io
+from dataclasses import replace
+from decimal import Decimal
 
 import openpyxl
 import polars as pl
@@ -11,7 +13,7 @@ from pptx import Presentation
 from api.papers import board_paper
 from capitation.errors import ScenarioError
 from capitation.money.pence import board_text
-from capitation.run.run import load_run
+from capitation.run.run import load_run, save_run
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,26 @@ def test_an_export_beside_a_run_is_named_as_that(capitation, tmp_path, blmk_run)
     done = capitation("paper", tmp_path / "abc-csv", "--out", tmp_path / "p.pdf")
     assert done.code == 2
     assert f"found an export of run {blmk_run.id}, not the run" in done.err
+
+
+def test_several_files_are_written_all_or_none(capitation, tmp_path, blmk_run):
+    folder = save_run(blmk_run, tmp_path / "runs")
+    taken = tmp_path / "taken.html"
+    taken.mkdir()
+    done = capitation("paper", folder, "--out", tmp_path / "first.html", "--out", taken)
+    assert done.code == 2
+    assert f"{taken}: cannot be written: a folder has that name" in done.err
+    assert {each.name for each in tmp_path.iterdir()} == {"runs", "taken.html"}
+
+
+def test_each_organisation_has_its_position_from_its_columns(small):
+    table = next(each for each in small.sections[2].tables if each.caption.startswith("Organisations' positions"))
+    for _, income, fund, cost, position, *_ in table.rows:
+        said = [Decimal(each.replace(",", "")) for each in (income, fund, cost, position)]
+        assert abs(said[0] + said[1] - said[2] - said[3]) <= Decimal("0.2")  # four roundings
+
+
+def test_a_paper_without_a_deficit_asks_nothing_about_one(blmk_run, pack):
+    frames = {name: frame for name, frame in blmk_run.frames.items() if name != "bridge"}
+    made = board_paper(replace(blmk_run, frames=frames), pack)
+    assert made.purpose == "The board is asked to agree allocations for 2018/19."

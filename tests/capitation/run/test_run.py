@@ -57,6 +57,15 @@ def test_a_changed_and_a_lost_frame_are_told_together(tmp_path):
     assert len(caught.value.faults) == 2
 
 
+def test_damaged_frames_are_named_together(tmp_path):
+    place = save_run(make_run(Choice(number=1), {}, FRAMES), tmp_path)
+    for name in FRAMES:
+        (place / "frames" / f"{name}.parquet").write_text("cut")
+    with pytest.raises(SourceError, match="is not whole") as caught:
+        load_run(place)
+    assert [fault.found for fault in caught.value.faults] == ["a file that cannot be read as parquet"] * 2
+
+
 def test_a_folder_of_runs_names_the_runs_it_holds(tmp_path):
     run = make_run(Choice(number=1), {}, FRAMES)
     save_run(run, tmp_path)
