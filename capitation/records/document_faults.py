@@ -265,4 +265,6 @@ def _shown(value: Any) -> str:  # noqa: ANN401  # whatever stood in the document
 def _percentage(value: Any) -> str:  # noqa: ANN401  # whatever stood in the document
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9.]+\s*%\s*", value):
         return "Write a share as a number, such as 0.6 for 60%."
+    if isinstance(value, str) and re.fullmatch(r"\s*-?£?\s*[0-9]{1,3}(,?[0-9]{3})*(\.[0-9]+)?\s*", value):
+        return f"Write it without £ and commas: {re.sub('[£, ]', '', value)}."
     return ""

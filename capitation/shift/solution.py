@@ -83,7 +83,10 @@ class Effect(Sourced):
             raise ValueError(f"low {low}, central {self.central} and high {high} in that order")
         for name, value in (("central", self.central), ("low", low), ("high", high)):
             if value > 1:
-                raise ValueError(f"an effect of at most 100% of the eligible activity (1.0), not {name} = {value}")
+                such = f", such as {(value / 100).normalize():f} for {value}%" if value <= 100 else ""
+                raise ValueError(
+                    f"an effect of at most 100% of the eligible activity (1.0){such}, not {name} = {value}"
+                )
             if value < 0:
                 raise ValueError(f"an effect of 0 or more, not {name} = {value}; use [[creates]] for activity it adds")
         return self

@@ -247,6 +247,11 @@ SLIPS = {
     "optimism as a percentage": (changed(optimism_bias={"capital": 44}), "less than or equal to 5"),
     "a marginal price as a share": (
         changed(prices=[{"point_of_delivery": "admission", "tariff_pounds": 2000, "marginal_pounds": 0.7}]), "such as 1400 for 70%"),
+    "an effect as a percentage": (
+        with_hub(effects=[{"point_of_delivery": "admission", "central": 30}]),
+        "such as 0.3 for 30%, not central = 30",
+    ),
+    "pounds as they are printed": (with_hub(costs=[{"kind": "recurrent", "pounds": "£1,000"}]), "without £ and commas: 1000"),
     "no year with an effect": (with_hub(maturity=[0, 0]), "at least one share above 0 in maturity"),
     "a locality twice": (with_hub(rollout="locality", localities=["a", "a"]), "each locality once"),
     "staff of nobody": (
