@@ -42,6 +42,8 @@ ROUNDED_SECONDS = 150.0
 
 _PART = 0.7
 """Part of the time that the merged programme may take."""
+_IN_PARTS = 0.45
+"""Part of it for starts of places in parts: making them whole must still find time, or there is no mix at all."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | 
     if 2 * int(rough.sum()) > int(small.integer.sum()):
         return None
     wanted = replace(search, gap=max(search.gap * 0.1, 1e-4))
-    first = _engine(replace(small, integer=rough), wanted, found.left(search, _PART))
+    first = _engine(replace(small, integer=rough), wanted, found.left(search, _IN_PARTS))
     found.took(first)
     if first.status == "infeasible":
         return replace(first, matrix=found.matrix)
