@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,24 @@ def check_outputs(
     faults.raise_if_any(SourceError, "nothing was written")
 
 
+def check_results_folder(out: Path | None) -> None:
+    """Refuse a folder for results in which nothing can be written, before any work is done.
+
+    Raises:
+        SourceError: it is a file, stands below one, or is not the caller's to write in.
+    """
+    if out is None:
+        return
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        found = "a file" if there == out else f"{there}, which is a file, on the way"
+        raise SourceError(f"{out}: found {found}; expected a folder for the results. Name another with --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise SourceError(
+            f"{out}: found {there}, in which you may not write; expected a folder for the results. Name another with --out"
+        )
+
+
 @contextmanager
 def says_where(*states: Path | None) -> Iterator[None]:
     """Say which of these files keep what was done, where the work within is stopped by Ctrl-C."""
@@ -57,4 +76,4 @@ def says_where(*states: Path | None) -> Iterator[None]:
         raise
 
 
-__all__ = ["JSON", "TABLE_ENDINGS", "WORKBOOK", "check_outputs", "says_where"]
+__all__ = ["JSON", "TABLE_ENDINGS", "WORKBOOK", "check_outputs", "check_results_folder", "says_where"]

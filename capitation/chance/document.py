@@ -96,6 +96,12 @@ GROWTH_BOUNDS = (-0.5, 1.0)
 PRICE_BOUNDS = (0.0, 10.0)
 """A price is not below nil."""
 
+GREATEST_CV = 100
+"""No person's spend in a year varies by more than a hundred times its mean."""
+
+GREATEST_SHOCK = 1
+"""A year does not move a line by more than all of it, as one standard deviation."""
+
 
 class CountAndCost(Document):
     """Chance of a line by the number of cases and the cost of each."""
@@ -163,8 +169,8 @@ class Chance(Document):
 
     @model_validator(mode="after")
     def _positive(self) -> Chance:
-        if self.cv.value <= 0:
-            message = f"a cv above 0, not {self.cv.value}"
+        if not 0 < self.cv.value <= GREATEST_CV:
+            message = f"a cv above 0 and at most {GREATEST_CV}, not {self.cv.value}"
             raise ValueError(message)
         names = [each.line for each in self.lines]
         if len(set(names)) < len(names):
@@ -183,8 +189,8 @@ class Shock(Document):
 
     @model_validator(mode="after")
     def _positive(self) -> Shock:
-        if self.sd.value < 0:
-            message = f"a standard deviation of at least 0, not {self.sd.value}"
+        if not 0 <= self.sd.value <= GREATEST_SHOCK:
+            message = f"a standard deviation of at least 0 and at most {GREATEST_SHOCK}, not {self.sd.value}"
             raise ValueError(message)
         return self
 
@@ -300,6 +306,9 @@ def document_faults(document: Uncertainty, where: str) -> list[Fault]:
     named = [shock.line for shock in document.shocks]
     for line in sorted({line for line in named if named.count(line) > 1}):
         faults.append(Fault(f"{where}: shocks", f"{line!r} {named.count(line)} times", "each line once"))
+    grows = document.growth.lines if document.growth is not None else ()
+    for line in sorted({line for line in grows if grows.count(line) > 1}):
+        faults.append(Fault(f"{where}: growth.lines", f"{line!r} {grows.count(line)} times", "each line once"))
     if document.correlation is not None:
         given = document.correlation
         if sorted(given.lines) != sorted(set(named)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,19 +54,22 @@ def resumed(state: Path, name: str, out: Floats, beside: dict[str, Floats] | Non
     Raises:
         SourceError: the file cannot be read, or is of another simulation.
     """
+    if state.is_dir():
+        message = f"{state}: found a folder; expected a file for the state, or no such file yet. Name a file"
+        raise SourceError(message)
     if not state.is_file():
         return 0
     try:
         with state.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             about, positions = json.loads(str(kept["about"])), kept["positions"]
             more = {key.removeprefix(BESIDE): kept[key] for key in kept.files if key.startswith(BESIDE)}
-        done = int(about["draws"])
+        done, simulation = int(about["draws"]), about["simulation"]
         fits = positions.shape == (*out.shape[:-1], done) and positions.dtype == out.dtype and done <= out.shape[-1]
         fits = fits and all(values.shape[-1:] == (done,) for values in more.values())
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        message = f"{state}: found no state of a simulation ({error}); remove the file to start again"
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, EOFError, zlib.error) as error:
+        message = f"{state}: found no state of a simulation, or a damaged one; expected what a stopped simulation wrote: remove the file to start again"
         raise SourceError(message) from error
-    if about["simulation"] != name or not fits:
+    if simulation != name or not fits:
         message = (
             f"{state}: found the state of another simulation (plan, uncertainties, draws or seed differ); "
             "expected that of this one. Remove the file to start again, or name another"

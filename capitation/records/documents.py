@@ -80,6 +80,13 @@ class Figure(Judged):
             raise ValueError("an assumption needs an owner and a quality mark")
         return self
 
+    @model_validator(mode="after")
+    def _range_in_order(self) -> Figure:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            message = f"a low that is not above the high, not {self.low} to {self.high}"
+            raise ValueError(message)
+        return self
+
 
 def read_document(path: Path, model: type[D]) -> D:
     """The document in a TOML, JSON or YAML file, checked against `model`.

@@ -78,7 +78,7 @@ def _from_text(text: str) -> FinancialYear:
     try:
         return FinancialYear(text)
     except DataError as error:
-        raise ValueError(error.message) from error
+        raise ValueError("a financial year, its second part the year after its first, such as '2016/17'") from error
 
 
 def financial_years(first: FinancialYear, last: FinancialYear) -> list[FinancialYear]:

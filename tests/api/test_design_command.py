@@ -41,6 +41,7 @@ def test_what_no_terms_can_meet_is_said_and_nothing_is_written(capitation, pack,
     [
         (("nothing",), "nothing"),
         (("shares", "--draws", 0), "draws: found 0; expected at least 1,000"),
+        (("shares", "--seed", -3), "--seed: found -3; expected a whole number from 0 upwards"),
         (("corridors",), "unknown family of terms 'corridors'. Did you mean 'corridor'"),
     ],
 )

@@ -38,3 +38,17 @@ def test_an_ending_in_capitals_is_the_same_ending(capitation, pack, tmp_path):
         done = capitation("settle", "block", rows, "--out", tmp_path / name)
         assert done.code == 0, done.err
         assert read(tmp_path / name).height > 0
+
+
+@pytest.mark.parametrize("words", [("simulate", "blmk", "--draws", 100), ("design", "shares", "--draws", 1_000)])
+@pytest.mark.parametrize(
+    ("below", "found"),
+    [("", "found a file; expected a folder for the results"), ("in/it", "which is a file, on the way")],
+)
+def test_a_folder_for_results_that_cannot_be_is_refused_before_any_work(capitation, tmp_path, words, below, found):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    answer = capitation(*words, "--out", tmp_path / "file" / below)
+    assert answer.code == 2
+    assert found in answer.err
+    assert "--out" in answer.err
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "x"

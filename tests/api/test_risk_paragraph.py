@@ -2,10 +2,12 @@
 
 import re
 
+import polars as pl
 import pytest
 
 from api.boards.risk.kept import keep, shipped_paragraph
 from api.boards.risk.paragraph import kept_paragraph, risk_paragraph, shown_paragraph
+from api.boards.risk.parties import party_sentences
 from capitation.chance.document import read_uncertainty
 from contracts.options.document import read_options
 
@@ -67,3 +69,25 @@ def test_a_kept_paragraph_is_what_draws_say_again(pack, blmk_run, document, figu
     assert made == shipped
     path = keep(made, tmp_path / "kept.json")
     assert path.read_text(encoding="utf-8") == pack.path("risk/blmk.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("misses", "said"),
+    [
+        ((0.9999, 1.0), "2018/19 is 100% for each of them"),
+        ((0.25, 1.0), "2018/19 runs from 25% (one) to 100% (two)"),
+    ],
+)
+def test_chances_that_round_to_one_percentage_are_said_once(document, misses, said):
+    option, ends = document.options[0].id, zip(("one", "two"), misses, strict=True)
+    chances = pl.DataFrame(
+        [(option, "2018/19", "commissioner", code, miss, 1) for code, miss in ends],
+        schema=["option", "year", "role", "organisation_code", "miss", "sd_pence"],
+        orient="row",
+    )
+    layers = pl.DataFrame(
+        [(option, "2018/19", "commissioner", "price", 1.0, 1)],
+        schema=["option", "year", "role", "layer", "variance_share", "sd_pence"],
+        orient="row",
+    )
+    assert said in party_sentences(document, {"party_chance": chances, "party_layer": layers})[0]

@@ -108,7 +108,7 @@ def party_sentences(
             if mine.is_empty():
                 continue
             low, high = _ends(mine, named)
-            runs = f"is {low}" if low == high else f"runs from {low} to {high}"
+            runs = _is_or_runs(low, high)
             words.append(
                 f"a {role}'s chance of missing its control total of {first} {runs}"
                 + _because(layers.filter(pl.col("option") == option.id, pl.col("role") == role))
@@ -169,6 +169,14 @@ def _ends(rows: pl.DataFrame, named: Mapping[str, str]) -> tuple[str, str]:
         for end in (ordered.row(0, named=True), ordered.row(-1, named=True))
     )
     return low, high
+
+
+def _is_or_runs(low: str, high: str) -> str:
+    """What a chance is from its least to its most, where both round to the same percentage for all of them."""
+    least, most = low.partition(" (")[0], high.partition(" (")[0]
+    if low == high:
+        return f"is {low}"
+    return f"is {least} for each of them" if least == most else f"runs from {low} to {high}"
 
 
 def _most_moved(rows: pl.DataFrame, document: ContractOptions, named: Mapping[str, str]) -> str:

@@ -12,11 +12,11 @@ from api.boards.risk.design import design_sentences, trade_off_picture
 from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
-from api.cli.outputs import says_where
+from api.cli.outputs import check_results_folder, says_where
 from api.cli.shipped import named, shipped
 from capitation.chance.document import read_uncertainty
 from capitation.chance.simulate import SimulationWork
-from capitation.errors import ScenarioError, SourceError, UnknownNameError
+from capitation.errors import ScenarioError, UnknownNameError
 from capitation.pack.layers import pack_folder
 from capitation.pack.sources import DataPack
 from capitation.records.whole_files import write_all_whole
@@ -59,15 +59,16 @@ def design_command(
     if draws < FEWEST:
         message = f"draws: found {draws:,}; expected at least {FEWEST:,} fresh draws to verify the answer on"
         raise ScenarioError(message)
+    if seed < 0:
+        message = f"--seed: found {seed}; expected a whole number from 0 upwards"
+        raise ScenarioError(message)
     sought, contract = read_family(named(family, "families", "family of terms", data))
     known = pack.names("scenarios")
     if sought.scenario not in known:
         raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
     figures = read_uncertainty(named(name, "uncertainty", "uncertainty document", data))
-    if out is not None and out.is_file():
-        message = f"{out}: found a file; expected a folder for the results"
-        raise SourceError(message)
+    check_results_folder(out)
     with says_where(state), Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {sought.scenario}", total=None)
         run = evaluate(read_scenario(shipped(Path(sought.scenario), "scenarios", data)), pack)

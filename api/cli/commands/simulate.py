@@ -19,7 +19,7 @@ from api.boards.tables import notices, print_json, show
 from api.charts.material import names_of
 from api.cli.commands.plan import mix_of_problem
 from api.cli.options import DataOption, JsonOption, ResultsOption
-from api.cli.outputs import says_where
+from api.cli.outputs import check_results_folder, says_where
 from api.cli.shipped import named, shipped
 from capitation.chance.answers import OVER, SYSTEM, layer_variances, locality_chances, pool_sizes
 from capitation.chance.book import book_of
@@ -156,9 +156,7 @@ def simulate_command(
     figures = read_uncertainty(_uncertainty(uncertainty, subject.scenario, pack))
     chosen = None if layers in {None, "all"} else [name.strip() for name in str(layers).split(",") if name.strip()]
     request = Request(draws, seed, method, standard_error)
-    if out is not None and out.is_file():
-        message = f"{out}: found a file; expected a folder for the results"
-        raise SourceError(message)
+    check_results_folder(out)
     _check_doors(subject, problem, keep)
     of = _party_draws(draws, party_draws, method)
     _check_draws({"--draws": draws} | ({} if party_draws is None else {"--party-draws": of}), request)

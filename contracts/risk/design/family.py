@@ -118,10 +118,10 @@ def family_faults(family: TermFamily, contract: Contract, where: str, faults: Fa
                 f"{where}: open_figures ({each.name})", "no such parameter", "a parameter of the contract",
                 suggest(each.name, parameters),
             )  # fmt: skip
-        if names.count(each.name) > 1:
-            faults.add(f"{where}: open_figures ({each.name})", "twice", "each figure once")
         if not each.low < each.high:
             faults.add(f"{where}: open_figures ({each.name})", f"{each.low} to {each.high}", "a low end below the high")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.add(f"{where}: open_figures ({name})", f"{names.count(name)} times", "each figure once")
     if family.strength not in names:
         faults.add(f"{where}: strength", repr(family.strength), "an open figure", suggest(family.strength, names))
     for limit in family.limits:

@@ -26,6 +26,9 @@ def resumed_search(state: Path, name: str, trials: Sequence[Trial]) -> int:
     Raises:
         SourceError: the file cannot be read, or is of another design.
     """
+    if state.is_dir():
+        message = f"{state}: found a folder; expected a file for the state, or no such file yet. Name a file"
+        raise SourceError(message)
     if not state.is_file():
         return 0
     try:

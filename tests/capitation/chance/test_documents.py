@@ -84,6 +84,19 @@ def written(tmp_path, pack):
     ("pattern", "replacement", "words"),
     [
         (r"value = 3\.68", "value = -3.68", "chance: found .* expected a cv above 0"),
+        (r"value = 3\.68", "value = 1e300", "chance: found .* a cv above 0 and at most 100, not 1E\\+300"),
+        (
+            r"low = 3\.5",
+            "low = 3.9",
+            "chance.cv: found .* expected a low that is not above the high, not 3.9 to 3.8",
+        ),
+        (r"sd = \{ value = 0\.040", "sd = { value = 40", "a standard deviation of at least 0 and at most 1, not 40"),
+        (
+            r'lines = \["ae", "ambulance"',
+            'lines = ["ae", "ae"',
+            "growth.lines: found 'ae' 2 times; expected each line once",
+        ),
+        (r'from = "2016/17"', 'from = "2016/18"', "from: found '2016/18'; expected a financial year, its second part"),
         (r"sd = \{ value = 0\.040", "sd = { value = -0.040", "expected a standard deviation of at least 0"),
         (r"value = 0\.11,", "value = 1.11,", "ae with non-elective: found 1.11; expected between -1 and 1"),
         (r'lines = \["ae", "non-elective"\]', 'lines = ["ae"]', "each line that has a shock, once: ae, non-elective"),

@@ -84,6 +84,12 @@ def test_a_state_of_another_simulation_or_no_state_at_all_is_refused(lines, tmp_
     state.write_bytes(state.read_bytes()[:200])
     with pytest.raises(SourceError, match="remove the file to start again"):
         simulate(lines, Request(DRAWS, 11), SimulationWork(state=state))
+    with state.open("wb") as file:
+        np.savez(file, about=np.array('{"draws": 1}'), positions=np.zeros((1, 4, 1)))
+    with pytest.raises(SourceError, match="remove the file to start again"):
+        simulate(lines, Request(DRAWS, 11), SimulationWork(state=state))
+    with pytest.raises(SourceError, match="found a folder; expected a file for the state"):
+        simulate(lines, Request(DRAWS, 11), SimulationWork(state=tmp_path))
 
 
 def test_a_stop_before_the_first_draw_without_a_state_leaves_nothing(lines):

@@ -165,6 +165,10 @@ def test_a_stopped_design_goes_on_where_it_was_and_leaves_no_file(pack, blmk_run
     state.write_text("{}", encoding="utf-8")
     with pytest.raises(SourceError, match="no state of a design"):
         found()
+    state.unlink()
+    state.mkdir()
+    with pytest.raises(SourceError, match="found a folder; expected a file for the state"):
+        found()
 
 
 def test_terms_of_a_family_are_verified_on_draws_that_were_not_searched(of):
@@ -206,6 +210,7 @@ def test_every_shipped_family_has_terms(name, pack, blmk_run):
         ({"strength": "breadth"}, "strength: found 'breadth'; expected an open figure"),
         ({"open_figures": [{"name": "breadth", "low": 0, "high": 1}]}, "no such parameter"),
         ({"open_figures": [{"name": "kept_share", "low": 1, "high": 0}]}, "a low end below the high"),
+        ({"open_figures": 2 * [{"name": "kept_share", "low": 0, "high": 1}]}, "(1 fault)"),
         ({"limits": [_limit("locality", "sd", -0.01)]}, "found -0.01; expected 0 or more"),
         ({"limits": [_limit("bank", "sd", 0.01)]}, "limits.0.party: found 'bank'"),
     ],
