@@ -171,7 +171,7 @@ def what_is_left(plan: WholePlan) -> list[str]:
     ]
     said = [
         f"Doing nothing leaves a gap of {board_text(amounts[start])} in {last}. {capital(' and '.join(met) or 'nothing')} {'meet' if len(met) > 1 else 'meets'} part of it; "
-        f"{board_text(amounts['left'])} remains."
+        f"{board_text(amounts['left'])} remains{'' if 'mix' in amounts else ' before any investments'}."
     ]
     if "not_explained" in amounts:
         said.append(
@@ -262,7 +262,7 @@ def best_in_one(bests: Sequence[Suited]) -> list[str]:
         return []
     first = bests[:2]
     said = " and ".join(
-        f"{best.party} {'do best ' if n == 0 else ''}under {best.above}" for n, best in enumerate(first)
+        f"{best.party} {'gain most or lose least ' if n == 0 else ''}under {best.above}" for n, best in enumerate(first)
     )
     below = " and ".join(f"{best.party} under {best.below}" for best in first)
     return [f"With activity {_STEP:.0%} above plan, {said}; with activity {_STEP:.0%} below plan, {below}."]

@@ -95,7 +95,7 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
     year = seen.year(None)
     pack = service_of(request).packs.named(seen.data_pack).opened()
     plan = WholePlan(seen.run, year, pack)
-    said: dict[int, list[str]] = {0: money(seen, year, plan), 1: who_is_furthest(plan), 2: what_is_left(plan)}
+    said: dict[int, list[str]] = {0: money(seen, year, plan), 1: furthest(seen, year, plan), 2: what_is_left(plan)}
     is_waiting = False
     if seen.is_open:
         worked = worked_out(request, seen)
@@ -112,6 +112,13 @@ def questions_of(request: Request, seen: SeenRun) -> tuple[list[Question], bool]
         lines = said.get(number) or [otherwise]
         found.append(Question(asked, lines[0], tuple(lines[1:]), links[number]))
     return found, is_waiting
+
+
+def furthest(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
+    """Who is furthest under target; that nothing of it may be seen where the caller sees no locality."""
+    if not seen.is_whole and localities(seen.run, year).is_empty():
+        return [f"You have no access to any of the localities of {year}."]
+    return who_is_furthest(plan)
 
 
 def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:

@@ -50,7 +50,7 @@ def changed(content: dict[str, Any], path: str, value: str, reason: str, owner: 
         DocumentError: no reason, no owner, or no such value.
     """
     faults = [
-        Fault(name, "nothing", f"{what}")
+        Fault(name, repr(text) if text else "nothing", f"{what}, in three letters or more")
         for name, text, what in (("reason", reason, "why it is changed"), ("owner", owner, "who answers for it"))
         if len(text) < 3
     ]
@@ -109,7 +109,11 @@ def with_option(
     """
     wanted = (("option", names[0], "a short name of small letters, digits and hyphens"), ("option_title", names[1], "a title"),
               ("groups", ",".join(groups), "at least one group of providers"), ("option_reason", why[0], "why it is added"), ("option_owner", why[1], "who answers for it"))  # fmt: skip
-    faults = [Fault(name, "nothing", what) for name, text, what in wanted if len(text) < 3]
+    faults = [
+        Fault(name, repr(text) if text else "nothing", f"{what}, in three letters or more")
+        for name, text, what in wanted
+        if len(text) < 3
+    ]
     made: dict[str, Any] = json.loads(json.dumps(content))
     from_option = next((each for each in made.get("options", ()) if each["id"] == like), None)
     if from_option is None:

@@ -377,8 +377,9 @@ def _below(texts: pl.DataFrame, blank: pl.Series) -> pl.Series:
     """Rows that are notes below a table: all that follow a blank line, if each fills its first cell only."""
     single = texts.select(pl.all_horizontal(pl.all().exclude(texts.columns[0]).is_null())).to_series()
     full = (~single).arg_true()
-    last = int(full[-1]) if len(full) else -1  # the last row with more than its first cell
-    gap = blank.arg_true().filter(blank.arg_true() > last)
+    gap = blank.arg_true()
+    if len(full):  # from the last row with more than its first cell on
+        gap = gap.filter(gap > int(full[-1]))
     begin = int(gap[0]) if len(gap) else texts.height
     return pl.Series(pl.int_range(texts.height, eager=True) > begin) & ~blank
 

@@ -3,7 +3,12 @@
 import re
 import tomllib
 from html import unescape
+from types import SimpleNamespace
 
+import polars as pl
+
+from api.pages.routes.any_resource import _spoken
+from api.pages.routes.runs import _journal_years
 from tests.optimiser.futures.test_play import TEXT as CHOICE
 from tests.pages.test_pages import words
 
@@ -57,6 +62,60 @@ def test_a_map_with_an_overlap_or_a_gap_is_refused_and_kept(site):
     gap = site.analyst.send("/places", map="\n".join([lines[0], *lines[2:]]))
     assert gap.status_code == 422
     assert practice in words(gap)
+
+
+def test_a_map_of_one_cell_a_line_with_an_empty_line_is_refused_in_words(site):
+    for typed in ("<script>alert(1)</script>\nhello\n,,,,\nE81001", "hello\n\nE81001", ",,,\n,,,"):
+        refused = site.analyst.send("/places", map=typed)
+        assert refused.status_code == 422
+        assert "There is a problem" in refused.text
+        assert "expected" in words(refused)
+
+
+def test_a_lower_end_above_its_upper_end_is_refused_beside_its_slider(site):
+    wrong = site.analyst.get("/what-if?floor=5&cap=1&inner_edge=3&outer_edge=2")
+    assert wrong.status_code == 422
+    assert "Found 5%; expected at most 1%, which is the maximum growth for any area" in words(wrong)
+    assert "Found 3%; expected at most 2%, which is where the higher share begins" in words(wrong)
+
+
+def test_a_copy_under_a_name_in_use_is_refused_in_words_of_the_form(site):
+    taken = site.analyst.send("/scenarios/blmk", do="copy", new_id="blmk", new_title="Mine")
+    assert taken.status_code == 409
+    assert "Short name of the copy: found 'blmk', which another document has" in unescape(words(taken))
+    assert "If-Match" not in words(taken)
+    assert 'value="Mine"' in taken.text
+
+
+def test_a_value_that_a_document_has_not_is_named(site):
+    page = unescape(words(site.analyst.get("/scenarios/blmk?path=nope")))
+    assert "Value: found 'nope'; expected a value of this document" in page
+
+
+def test_why_a_job_failed_is_said_in_words_in_the_list_of_jobs():
+    fault = {
+        "where": "stream ccg, 2018/19",
+        "found": "-5.00 pounds",
+        "expected": "an amount of 0 or more",
+        "remedy": "",
+    }
+    problem = {"type": "urn:capitation:problem:invalid-scenario", "title": "It contradicts itself", "faults": [fault]}
+    assert _spoken(problem) == (
+        "It contradicts itself. stream ccg, 2018/19: found -5.00 pounds; expected an amount of 0 or more."
+    )
+
+
+def test_a_journal_is_offered_for_the_years_in_which_providers_are_paid():
+    paid = pl.DataFrame({"year": ["2017/18", "2016/17", "2017/18"]})
+    seen = SimpleNamespace(run=SimpleNamespace(frames={"provider_allocation": paid}))
+    assert _journal_years(seen) == ["2016/17", "2017/18"]
+
+
+def test_a_printed_cell_offers_nothing_deeper(site):
+    where = "where=year%3D2018%2F19&where=stream%3Dccg&where=recurrence%3Drecurrent"
+    cell = site.analyst.get(f"/figures/{site.run_id}/stream_total/total_pence?{where}")
+    assert "printed cell" in words(cell)
+    assert "three levels more" not in words(cell)
 
 
 def test_growth_moves_the_headline_and_nothing_is_kept(site):

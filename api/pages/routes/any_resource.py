@@ -72,7 +72,7 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
     if not isinstance(rows, list):
         return None
     flat = [
-        {k: v if isinstance(v, str | int | float | bool) or v is None else str(v) for k, v in row.items()}
+        {k: v if isinstance(v, str | int | float | bool) or v is None else _spoken(v) for k, v in row.items()}
         for row in rows
     ]
     frame = pl.DataFrame(flat, infer_schema_length=None) if flat else pl.DataFrame()
@@ -86,6 +86,14 @@ def _table(content: Any, title: str) -> PageTable | None:  # noqa: ANN401  # any
         if frame.schema[name] == pl.String and frame[name].drop_nulls().str.starts_with("/v1/").any():
             links[name] = partial(_page_of, name)
     return PageTable(title, frame, {n: heading(n) for n in wanted}, links, name=title.lower().replace(" ", "-"))
+
+
+def _spoken(value: Any) -> str:  # noqa: ANN401  # any JSON
+    """A cell that is no plain value: a problem in the words of its faults, anything else as it is."""
+    if isinstance(value, dict) and str(value.get("type", "")).startswith("urn:capitation:problem:"):
+        faults = [f"{f['where']}: found {f['found']}; expected {f['expected']}" for f in value.get("faults", ())]
+        return ". ".join([str(value["title"]), *(faults or [str(value.get("detail", ""))])]).rstrip(". ") + "."
+    return str(value)
 
 
 def _page_of(name: str, row: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ ABOUT = {
 
 
 _LABELS = {"option": "Short name", "option_title": "Title", "groups": "Providers", "option_reason": "Why", "option_owner": "Who answers for it",
-           "reason": "Why", "owner": "Who answers for it", "path": "Value", "like": "As which option"}  # fmt: skip
+           "reason": "Why", "owner": "Who answers for it", "path": "Value", "new_id": "Short name of the copy", "like": "As which option"}  # fmt: skip
 """What fields of the forms are called."""
 
 
@@ -98,6 +98,11 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
         contracts, key=lambda each: (each["author"] == "data-pack", each["id"] not in used, each["title"])
     )
     results = _results(request, plural, name)
+    if path and chosen is None and not faults:
+        faults = [
+            ("path", f"{_LABELS['path']}: found {path[:80]!r}; expected a value of this document, such as {example}.")
+        ]
+        typed = {**typed, "path": path}
     return page(
         "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
         plural=plural, name=name, fields=fields, find=find, most=_MOST, example=example, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
@@ -137,12 +142,12 @@ def acted(request: Request) -> Response:
         return _done(request, plural, name, form)
     except RefusedError as error:
         named = [
-            (
-                _field(f),
-                f"{f['where'].removeprefix('request body: ')}: found {f['found']}; expected {f['expected']}. {f.get('remedy', '')}".strip(),
-            )
+            (_field(f), f"{_called(f)}: found {f['found']}; expected {f['expected']}. {f.get('remedy', '')}".strip())
             for f in error.problem.get("faults", ())
         ]
+        if error.problem["status"] == 409 and form.text("do") == "copy":
+            name_used = f"found {form.text('new_id')[:80]!r}, which another document has; expected a name that is free."
+            named = [("new_id", f"{_LABELS['new_id']}: {name_used}")]
         return _shown(request, typed, named or [("", error.message)], int(error.problem["status"]))
     except CapitationError as error:
         return _shown(
@@ -159,6 +164,12 @@ def acted(request: Request) -> Response:
 
 def _field(fault: dict[str, Any]) -> str:
     return "new_id" if str(fault.get("pointer", "")).endswith("/id") else "value"
+
+
+def _called(fault: dict[str, Any]) -> str:
+    """What a field at fault is called on the page; as it is written in the document where it is no field of the form."""
+    where = str(fault["where"]).removeprefix("request body: ")
+    return _LABELS["new_id"] if _field(fault) == "new_id" else where
 
 
 def _done(request: Request, plural: str, name: str, form: Form) -> Response:

@@ -53,7 +53,7 @@ def figure(request: Request) -> Response:
     top = _node(tree, given["run"], names)
     deeper = (
         ""
-        if not depth.isdigit() or int(depth) >= 12
+        if not depth.isdigit() or int(depth) >= 12 or not _is_cut(tree)
         else f"?{urlencode({'where': where, 'depth': min(12, int(depth) + 3)}, doseq=True)}"
     )
     lead = f"{top.title} is {top.value}: {top.words.rstrip('.')}." if top.words else f"{top.title} is {top.value}."
@@ -116,6 +116,12 @@ def _node(tree: dict[str, Any], run: str, name: Callable[[str], str]) -> ShownFi
     )
 
 
+def _is_cut(tree: dict[str, Any]) -> bool:
+    """Whether a figure of the tree is shown without what it was worked out from."""
+    parts = tree.get("parts", ())
+    return any(map(_is_cut, parts)) if parts else tree["kind"] == "figure"
+
+
 def _value(tree: dict[str, Any]) -> str:
     value, unit = str(tree["value"]), str(tree.get("unit", ""))
     if unit == "pence" and re.fullmatch(r"-?\d+", value):
@@ -124,7 +130,7 @@ def _value(tree: dict[str, Any]) -> str:
         return f"{float(value):.4%}"
     if unit in {"pounds", "pence"}:
         return f"£{value}".replace("£-", "-£") if unit == "pounds" else value
-    return f"{value} {unit}".strip()
+    return f"{value} {unit}".strip() if not value.endswith("m") or unit != "£m" else value
 
 
 ROUTES = [Route("/figures/{run}/{table}/{column}", figure)]

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.boards.chain.stages import organisation_table
-from api.boards.questions import WholePlan, what_is_left, who_is_furthest
+from api.boards.questions import WholePlan, what_is_left
 from api.boards.run import place_table, provider_table
 from api.charts.choice import Choice
 from api.charts.material import SERVICES
 from api.exports.localities import localities
-from api.pages.answers import money, worked_out
+from api.pages.answers import furthest, money, worked_out
 from api.pages.asking import service_of
 from api.pages.drawn import gallery_of, gallery_of_run
 from api.pages.findings import Finding, view_tabs, years_select
@@ -156,7 +156,7 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
         f"fair-share-{seen.id}",
     )
     pack = service_of(request).packs.named(seen.data_pack).opened()
-    lines = who_is_furthest(WholePlan(seen.run, year, pack))
+    lines = furthest(seen, year, WholePlan(seen.run, year, pack))
     show = request.query_params.get("show", "order")
     show = show if show in _MAPS else "order"
     gallery = gallery_of_run(request, seen)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from api.pages.asking import Form, RefusedError, ask, caller_of, form_of, may, new_once, service_of
 from api.pages.rendering import moved_to, page, page_address
 from api.pages.routes.settling import settlement_page
-from api.pages.seen import run_of
+from api.pages.seen import SeenRun, run_of
 from api.service.kinds import BY_ADDRESS
 from api.service.security.access import ROLE_SCOPES, Role
 from api.service.security.visibility import EVERYTHING, view_of
@@ -87,7 +87,7 @@ def _run_page(request: Request, name: str, typed: Mapping[str, str], faults: Seq
     approval = service_of(request).store.approval_of("run", seen.id)
     return page("run.html", request, status, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
                 can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
-                faults=faults, typed=typed, by_path={path: said for path, said in faults if path}, years=seen.years, inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
+                faults=faults, typed=typed, by_path={path: said for path, said in faults if path}, years=_journal_years(seen), inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
 
 
 def _refused(request: Request, error: RefusedError, form: Form) -> Response:
@@ -105,6 +105,12 @@ def _refused(request: Request, error: RefusedError, form: Form) -> Response:
     if word == "settlements":
         return settlement_page(request, name, typed, faults, status)
     raise error
+
+
+def _journal_years(seen: SeenRun) -> list[str]:
+    """The years of a run for which a journal can be made: those in which its providers are paid."""
+    paid = seen.run.frames.get("provider_allocation")
+    return [] if paid is None or paid.is_empty() else paid["year"].unique().sort().to_list()
 
 
 def _beside(fault: Mapping[str, Any]) -> tuple[str, str]:

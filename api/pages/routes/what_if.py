@@ -52,7 +52,12 @@ _PACES = {
 _EDGES = {"inner_edge": "where sharing of gains and losses begins", "outer_edge": "where the higher share begins"}
 """Sliders of a corridor: parameters of its contract, and words."""
 
+_ENDS = (("floor", "cap"), ("inner_edge", "outer_edge"))
+"""Sliders of which the first may not stand above the second."""
+
 _PLAIN = {
+    "band end inner_edge": _EDGES["inner_edge"],
+    "band end outer_edge": _EDGES["outer_edge"],
     "cap_growth needs a floor_total": "the growth of areas over target needs a minimum growth for every area",
     "floor_total": "the minimum growth for any area",
 }
@@ -109,7 +114,7 @@ def what_if(request: Request) -> Response:
         try:
             moved, changes = _answered(inputs, seen, corridor, sliders, year)
         except CapitationError as error:
-            said = "; ".join(f.expected for f in error.faults) or error.message
+            said = "; ".join(dict.fromkeys(f.expected for f in error.faults)) or error.message
             for name, words in _PLAIN.items():
                 said = said.replace(name, words)
             refused = f"These cannot go together: {said}."
@@ -183,7 +188,19 @@ def _sliders(
                     (Decimal(0), Decimal(10)),
                 )
             )
-    return made
+    return _in_order(made)
+
+
+def _in_order(sliders: list[Slider]) -> list[Slider]:
+    """The sliders, with what is wrong where a lower end stands above its upper end."""
+    by_name = {each.name: each for each in sliders if not each.fault}
+    for low, high in _ENDS:
+        lower, upper = by_name.get(low), by_name.get(high)
+        if lower and upper and lower.value > upper.value and (lower.is_moved or upper.is_moved):
+            found, most = (f"{each.value.normalize():f}%" for each in (lower, upper))
+            fault = f"Found {found}; expected at most {most}, which is {upper.short}"
+            sliders = [replace(each, fault=fault) if each is lower else each for each in sliders]
+    return sliders
 
 
 def _slider(

@@ -163,3 +163,9 @@ def test_a_table_without_spaces_and_signs_is_read_as_one_that_is_looked_at_cell_
     assert read("a,b") == [("a", "b"), ("c", "d e")]
     assert read(spoilt) == ("'=b'" if "=" in spoilt else read("a,b"))
     assert text_table(b"code;name\na;\n ;d\n", "t.csv").frame.rows() == [("a", None), (None, "d")]
+
+
+def test_lines_of_one_cell_with_an_empty_line_between_are_read():
+    table = text_table(b"code,persons\nhello\n,\nE81001\n", "typed")
+    assert table.frame["code"].to_list() == ["hello"]
+    assert "1 line(s) of notes below the table left out" in table.notes[-1]
