@@ -28,8 +28,11 @@ def test_one_paragraph_says_how_likely_why_and_which_terms_would_be_safe(pack, b
     assert (
         f"under {body} chance moves nothing of theirs, and 2 of 4 miss theirs whatever happens." in whose[0]
     )  # commissioners pay what is agreed
-    assert len(said) < 1_900
-    assert "keep every locality's loss within 1.0% of its plan in 9 of 10 years" in said
+    assert len(said) < 2_000
+    assert (
+        "keep every locality's loss within 1.0% of its plan in 9 of 10 years, as far as chance, differences between years and list sizes "
+        "move it (activity growth and prices are not in it)" in said
+    )
     assert "a pool of £" in said
     assert re.search(r"a locality still keeps 2[4-7]% of the next pound it saves\.$", said)
 

@@ -88,8 +88,8 @@ def test_one_party_is_pictured_where_it_is_named(capitation, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("blmk", "--draws", 0), "--draws: found 0; expected at least 1"),
-        (("blmk", "--draws", 100, "--party-draws", 0), "--party-draws: found 0; expected at least 1"),
+        (("blmk", "--draws", 0), "--draws: found 0; expected at least 2"),
+        (("blmk", "--draws", 100, "--party-draws", 0), "--party-draws: found 0; expected at least 2"),
         (("blmk", "--draws", 10**12), "which take 186,265 GB at 200 bytes each; expected at most"),
         (("blmk", "--seed", -1), "seed: found -1"),
         (("blmk", "--year", "2031/32"), "year: found 2031/32; expected a year of the scenario"),

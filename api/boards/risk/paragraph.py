@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
-from api.boards.risk.parties import party_summary
+from api.boards.risk.parties import CAUSES, party_summary
 from api.charts.material import names_of
 from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.chance.simulate import Request, SimulationWork
@@ -118,9 +118,17 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
     years = f"{(1 - float(limit.chance)) * 10:g} of 10 years"
     return (
         f"{family.title} ({_terms(family, found)}) would keep every locality's loss within {float(limit.level.value):.1%} of its "
-        f"plan in {years}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and a locality still keeps "
+        f"plan in {years}{_against(family)}; a pool of £{pool['pool_pence'] / 1e8:.1f}m covers {pool['cover']:.0%} of years, and a locality still keeps "
         f"{found.incentive.value:.0%} of the next pound it saves."
     )
+
+
+def _against(family: TermFamily) -> str:
+    """What the years differ by, and what is not in them."""
+    *others, last = [words for layer, words in CAUSES.items() if layer in family.layers]
+    drawn = f"{', '.join(others)} and {last}" if others else last
+    left = " and ".join(CAUSES[layer] for layer in ("growth", "price") if layer not in family.layers)
+    return f", as far as {drawn} move it" + (f" ({left} are not in it)" if left else "")
 
 
 def _terms(family: TermFamily, found: Designed) -> str:

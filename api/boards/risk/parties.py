@@ -76,7 +76,7 @@ def _write_picture(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-_CAUSES = {
+CAUSES = {
     "chance": "chance",
     "environment": "differences between years",
     "list-size": "list sizes",
@@ -216,7 +216,7 @@ def _because(layers: pl.DataFrame) -> str:
         .filter(pl.col("share") >= 0.1)
         .sort("share", descending=True)
     )
-    parts = [f"{_CAUSES.get(name, name)} ({share:.0%} of the spread)" for name, share in weighed.head(2).rows()]
+    parts = [f"{CAUSES.get(name, name)} ({share:.0%} of the spread)" for name, share in weighed.head(2).rows()]
     return f", mostly because of {' and '.join(parts)}" if parts else ""
 
 

@@ -115,8 +115,8 @@ def source(method: Method, seed: int, draws: int, order: tuple[tuple[str, str, i
     Raises:
         ScenarioError: the seed is negative, no draws are asked for, or not a number that Sobol points can have.
     """
-    if draws < 1:
-        message = f"draws: found {draws}; expected at least 1, and 10,000 or more for chances of a few percent"
+    if draws < 2:
+        message = f"draws: found {draws}; expected at least 2, and 10,000 or more for chances of a few percent"
         raise ScenarioError(message)
     if seed < 0:
         message = f"seed: found {seed}; expected a whole number from 0 upwards"
