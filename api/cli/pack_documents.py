@@ -59,7 +59,12 @@ def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
 def _starts(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:
     """Options that begin before who is paid is there, and contracts that begin before their option."""
     starting, unread = Faults(), Faults()
-    starts = starts_of(options, pack, None, starting)
+    try:
+        starts = starts_of(options, pack, None, starting)
+    except CapitationError as error:
+        if not error.faults:
+            yield Fault(str(path), error.message, "options of a pack whose milestones can be read")
+        return  # faults of documents and tables are said where they are read
     contracts, _ = read_contracts(
         options, pack, path.parent, unread
     )  # what cannot be read is said by the readers of contracts
