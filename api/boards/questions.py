@@ -12,7 +12,7 @@ A question whose stage a run lacks is answered by saying so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,6 +38,7 @@ from optimiser.links.assumed.shown import foremost
 from optimiser.problem.document import Problem
 
 _STEP = Decimal("0.05")
+_NEAR = Decimal("0.01")
 """How far activity lies above and below plan where contracts are set beside each other."""
 
 ASKED = (
@@ -217,6 +218,8 @@ class Suited:
     """Title of its best option with activity below plan."""
     below_pence: int
     """What it gains there."""
+    turns: str = ""
+    """Where the ranking turns, as a sentence; empty where one option is best above plan and below it."""
 
 
 def which_contract(plan: WholePlan) -> list[str]:
@@ -226,6 +229,7 @@ def which_contract(plan: WholePlan) -> list[str]:
     bests = suited(plan)
     return [
         *best_in_one(bests),
+        *turning(bests),
         *_by_party(bests),
         f"Sums are changes in position in {plan.document.first_year}, the options' first year, against planned activity; `capitation compare` shows where each party's ranking changes.",
     ]
@@ -237,13 +241,13 @@ def suited(plan: WholePlan) -> list[Suited]:
         return []
     document, year = plan.document, str(plan.document.first_year)
     trials = trials_of(document, plan.pack, plan.run)
-    at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, Decimal(0), _STEP)}
+    at = {change: trials.positions(trials.by_change(change)) for change in (-_STEP, -_NEAR, Decimal(0), _NEAR, _STEP)}
     moved = {
         change: at[change]
         .join(at[Decimal(0)], on=["option", "role", "organisation_code", "year"], suffix="_at_plan", validate="1:1")
         .filter(pl.col("year") == year)
         .with_columns(change_pence=pl.col("position_pence") - pl.col("position_pence_at_plan"))
-        for change in (_STEP, -_STEP)
+        for change in (_STEP, _NEAR, -_NEAR, -_STEP)
     }
     titles = {option.id: option.title for option in document.options}
     parties = {"commissioners": plan.run.membership["commissioner_code"].unique().sort().to_list()}
@@ -252,8 +256,22 @@ def suited(plan: WholePlan) -> list[Suited]:
     for party, codes in parties.items():
         above, below = _best(moved[_STEP], codes), _best(moved[-_STEP], codes)
         if above and below:
-            bests.append(Suited(party, titles[above[0]], above[1], titles[below[0]], below[1]))
+            turns = "" if above[0] == below[0] else _turns({change: _best(moved[change], codes) for change in moved})
+            bests.append(Suited(party, titles[above[0]], above[1], titles[below[0]], below[1], turns))
     return bests
+
+
+def _turns(bests: Mapping[Decimal, tuple[str, int] | None]) -> str:
+    """Where the best option changes between activity above plan and below it: at plan, where all do alike, or on one side of it."""
+    above, near_above, near_below, below = (
+        best and best[0] for best in (bests[x] for x in (_STEP, _NEAR, -_NEAR, -_STEP))
+    )
+    if near_above == above and near_below == below:
+        return "The ranking turns at planned activity."
+    side = "above" if near_below == below else "below" if near_above == above else None
+    if side is None or near_above is None or near_below is None:
+        return f"The ranking changes more than once between {_STEP:.0%} below plan and {_STEP:.0%} above it."
+    return f"The ranking turns between {_NEAR:.0%} and {_STEP:.0%} {side} plan."
 
 
 def best_in_one(bests: Sequence[Suited]) -> list[str]:
@@ -268,6 +286,14 @@ def best_in_one(bests: Sequence[Suited]) -> list[str]:
     return [f"With activity {_STEP:.0%} above plan, {said}; with activity {_STEP:.0%} below plan, {below}."]
 
 
+def turning(bests: Sequence[Suited]) -> list[str]:
+    """Where the ranking turns for each party whose best options above plan and below it differ, in one sentence where it is one place."""
+    parties = {
+        best.turns: [other.party for other in bests if other.turns == best.turns] for best in bests if best.turns
+    }
+    return [f"{turns.removesuffix('.')} for {listed(names)}." for turns, names in parties.items()]
+
+
 def _by_party(bests: Sequence[Suited]) -> list[str]:
     """A sentence a party: its best option above plan and below it, and what it gains there."""
     said = []
@@ -276,9 +302,7 @@ def _by_party(bests: Sequence[Suited]) -> list[str]:
         if best.above == best.below:
             said.append(f"{party}: {best.above} above plan ({gains}) and below it ({loses}).")
         else:
-            said.append(
-                f"{party}: above plan {best.above} ({gains}), below it {best.below} ({loses}). The ranking changes in between."
-            )
+            said.append(f"{party}: above plan {best.above} ({gains}), below it {best.below} ({loses}).")
     return said
 
 

@@ -14,6 +14,7 @@ from api.boards.questions import (
     best_in_one,
     how_much,
     suited,
+    turning,
     what_is_left,
     what_matters,
     who_is_furthest,
@@ -191,7 +192,7 @@ def contracts(have: Gathered) -> Section:
         )
     document = have.plan.document
     suits = suited(have.plan) if have.has_money else []
-    said, by_party = best_in_one(suits), [_suits(suits, document.first_year)] if suits else []
+    said, by_party = [*best_in_one(suits), *turning(suits)], [_suits(suits, document.first_year)] if suits else []
     rows = have.frames.get("plan_position", pl.DataFrame())
     if rows.is_empty():
         return Section(
