@@ -1,6 +1,7 @@
 """Pages say what the numbers say, lead from a figure to the cell it came from, and show nobody what is not theirs."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,6 +113,16 @@ def test_an_approver_approves_on_the_page_and_a_maker_is_shown_no_form(site):
     assert "Approve this run" not in site.analyst.get(f"/runs/{site.run_id}").text
     approver = site.signed_in("approver", subject="ben")
     assert "Approve this run" in approver.get(f"/runs/{site.run_id}").text
+
+
+def test_home_says_of_a_draft_that_another_run_is_approved(site, monkeypatch):
+    assert "The newest approved run is" not in words(site.analyst.get("/"))
+    monkeypatch.setattr(
+        type(site.service.store), "newest_approval", lambda _store, _kind: SimpleNamespace(result=site.run_id)
+    )
+    shown = site.analyst.get("/")
+    assert "This run is a draft. The newest approved run is" in words(shown)
+    assert f'href="/?run={site.run_id}"' in shown.text
 
 
 def test_a_partner_sees_own_rows_only(site):

@@ -9,7 +9,8 @@ from starlette.routing import Route
 from api.pages.answers import questions_of
 from api.pages.asking import ask, caller_of, may, new_once, service_of
 from api.pages.rendering import page
-from api.pages.seen import run_of
+from api.pages.seen import SeenRun, run_of
+from api.service.store import Result
 
 
 def home(request: Request) -> Response:
@@ -25,8 +26,16 @@ def home(request: Request) -> Response:
                     scenarios=scenarios, once=new_once(), is_first=is_first, can_issue=may(request, "POST", "/v1/keys"))  # fmt: skip
     seen = run_of(request, named)
     questions, is_waiting = questions_of(request, seen)
-    return page("home.html", request, title="Home", seen=seen, questions=questions, tasks=tasks, can_start=can_start,
+    approved = approved_before(request, seen.result) if named is None else None
+    return page("home.html", request, title="Home", seen=seen, approved=approved, questions=questions, tasks=tasks, can_start=can_start,
                 scenarios=scenarios, once=new_once(), is_first=is_first, can_issue=False, refresh=3 if is_waiting else None)  # fmt: skip
+
+
+def approved_before(request: Request, shown: Result) -> SeenRun | None:
+    """The run that was approved last, where the one that is shown is not approved; None where there is none."""
+    store = service_of(request).store
+    last = store.newest_approval("run") if store.approval_of("run", shown.id) is None else None
+    return None if last is None else run_of(request, last.result)
 
 
 def _tasks(request: Request) -> list[tuple[str, str, str]]:

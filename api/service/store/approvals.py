@@ -110,6 +110,16 @@ class Approvals(Database):
         with self._read() as connection:
             return self._standing(connection, kind, result_id)
 
+    def newest_approval(self, kind: str) -> StoredApproval | None:
+        """The last approval of any result of a kind that stands; None where there is none."""
+        withdrawn = sa.select(_withdrawal.c.approval)
+        query = sa.select(sa.func.max(_approval.c.seq)).where(
+            _approval.c.kind == kind, _approval.c.id.not_in(withdrawn)
+        )
+        with self._read() as connection:
+            found = self._found(connection, _approval.c.seq == connection.execute(query).scalar_one())
+            return found[0] if found else None
+
     def rounds_of(self, kind: str, result_id: str) -> int:
         """How often a result was approved, withdrawn approvals among them."""
         query = sa.select(sa.func.count()).where(_approval.c.kind == kind, _approval.c.result == result_id)

@@ -283,6 +283,17 @@ def test_two_writers_keep_one_unbroken_chain(stores):
 # --- journals and approvals ---------------------------------------------------------------------------------------------
 
 
+def test_the_newest_approval_is_the_last_that_was_not_withdrawn(store):
+    assert store.newest_approval("run") is None
+    for name, result, kind in (("a1", "r1", "run"), ("a2", "r2", "run"), ("a3", "c1", "comparison")):
+        store.approve(name, kind, result, "anna", "ben", "BLMK", "", told())
+    assert store.newest_approval("run").result == "r2"
+    store.withdraw_approval("a2", "ben", "BLMK", "wrong growth")
+    assert store.newest_approval("run").result == "r1"
+    store.withdraw_approval("a1", "ben", "BLMK", "wrong growth")
+    assert store.newest_approval("run") is None
+
+
 def test_a_period_is_posted_once_and_the_same_journal_again_is_left_as_it_is(store):
     first = journal(1, ORIGINAL)
     made = store.add_journals([first], "cal", told("journals.create"))
