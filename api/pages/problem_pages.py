@@ -48,6 +48,8 @@ def problem_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]]
     wanted = (
         "" if scope["method"] != "GET" else request.url.path + (f"?{request.url.query}" if request.url.query else "")
     )
+    if kind == "not-found" and problem.detail == f"GET {request.url.path}: Not Found":
+        problem = problem.model_copy(update={"detail": f"there is no page at {request.url.path}"})
     is_address = kind == "invalid" and scope["method"] == "GET"
     title, following = _ADDRESS if is_address else (problem.title, NEXT.get(kind, _OTHERWISE))
     text = html(

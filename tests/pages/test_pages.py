@@ -125,6 +125,13 @@ def test_home_says_of_a_draft_that_another_run_is_approved(site, monkeypatch):
     assert f'href="/?run={site.run_id}"' in shown.text
 
 
+def test_an_address_without_a_page_says_so(site):
+    answer = site.analyst.get("/nope")
+    assert answer.status_code == 404
+    assert "There is no page at /nope" in words(answer)
+    assert "start again from Home" in words(answer)
+
+
 def test_a_partner_sees_own_rows_only(site):
     partner = site.signed_in("partner", subject="pam", organisation="L-U35004")
     page = words(partner.get(f"/allocations/{site.run_id}"))
