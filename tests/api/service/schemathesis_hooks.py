@@ -89,7 +89,15 @@ def a_text_can_be_stored(case, told):
     return told["status"] == 422 and told["detail"] == "the body has texts that cannot be stored"
 
 
+def a_reason_can_be_seen(case, told):
+    """A reason has characters that can be seen, which a pattern cannot say of every script."""
+    faults = told.get("faults") or []
+    seen = "a reason of at least 3 characters that can be seen"
+    return told["status"] == 422 and bool(faults) and all(fault["expected"] == seen for fault in faults)
+
+
 NOT_ACCEPTED = (
+    a_reason_can_be_seen,
     a_text_can_be_stored,
     a_figure_is_named_once,
     a_query_names_what_its_table_has,
