@@ -49,11 +49,16 @@ def _body(path: Path, pack: DataPack) -> Iterator[Fault]:
         table = scenario.files.service_streams
         services = set() if table is None else set(pack.rows(table, ServiceStream).get_column("service_code"))
     except CapitationError as error:
-        if not error.faults:
-            yield Fault(str(path), error.message, "a body of a scenario of the pack")
-        return  # faults of documents and tables are said where they are read
+        yield from _said_nowhere_else(error, path, "a body of a scenario of the pack")
+        return
     if services:
         yield from scope_faults(body, services, f"{path}: scope", "every service, once", "a service of the scenario")
+
+
+def _said_nowhere_else(error: CapitationError, path: Path, expected: str) -> Iterator[Fault]:
+    """What ended a check of a document; faults of documents and tables are said where they are read."""
+    if not error.faults:
+        yield Fault(str(path), error.message, expected)
 
 
 def _starts(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fault]:
@@ -62,9 +67,8 @@ def _starts(path: Path, options: ContractOptions, pack: DataPack) -> Iterator[Fa
     try:
         starts = starts_of(options, pack, None, starting)
     except CapitationError as error:
-        if not error.faults:
-            yield Fault(str(path), error.message, "options of a pack whose milestones can be read")
-        return  # faults of documents and tables are said where they are read
+        yield from _said_nowhere_else(error, path, "options of a pack whose milestones can be read")
+        return
     contracts, _ = read_contracts(
         options, pack, path.parent, unread
     )  # what cannot be read is said by the readers of contracts

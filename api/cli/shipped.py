@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.errors import UnknownNameError
 from capitation.pack.layers import files_of, layers, pack_folder, pack_of
 
@@ -30,6 +31,16 @@ def named(given: Path, room: str, kind: str, data: Path | None = None) -> Path:
         known = sorted(Path(name).stem for name in files_of(layers(pack_folder(data)), f"{room}/*.toml"))
         raise UnknownNameError(kind, str(given), known)
     return found
+
+
+def shipped_uncertainty(given: Path, data: Path | None = None) -> Uncertainty:
+    """The document of uncertainties at a path, or of that name in the data pack.
+
+    Raises:
+        DocumentError: what is wrong with it.
+        UnknownNameError: a name that is neither a file nor a document of the pack.
+    """
+    return read_uncertainty(named(given, "uncertainty", "uncertainty document", data))
 
 
 def shipped(given: Path, room: str, data: Path | None = None) -> Path:

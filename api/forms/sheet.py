@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,17 @@ def write_template(template: Template, rows: Sequence[Row], path: Path) -> Path:
         rows: what it begins with.
         path: the workbook.
     """
+    return _write(path, "Template", template, lambda book: _table(book, template, rows))
+
+
+def _write(path: Path, title: str, template: Template, fill: Callable[[xlsxwriter.Workbook], None]) -> Path:
+    """A workbook with the page on how to fill it, and the sheet that `fill` adds."""
 
     def write(partial: Path) -> None:
         with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-            book.set_properties({"title": f"Template: {template.name}", "created": _EPOCH})
+            book.set_properties({"title": f"{title}: {template.name}", "created": _EPOCH})
             _how_to(book, template)
-            _table(book, template, rows)
+            fill(book)
 
     return write_whole(path, write)
 
@@ -100,14 +105,7 @@ def write_back(path: Path, template: Template, filled: GivenBack) -> Path:
 
     Every cell stands where it stood, so that the addresses of the message are those of this file.
     """
-
-    def write(partial: Path) -> None:
-        with xlsxwriter.Workbook(str(partial), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-            book.set_properties({"title": f"Template with faults: {template.name}", "created": _EPOCH})
-            _how_to(book, template)
-            _with_faults(book, template, filled)
-
-    return write_whole(path, write)
+    return _write(path, "Template with faults", template, lambda book: _with_faults(book, template, filled))
 
 
 def _with_faults(book: xlsxwriter.Workbook, template: Template, filled: GivenBack) -> None:

@@ -19,8 +19,7 @@ from api.cli.options import (
     UncertaintyOption,
     number,
 )
-from api.cli.shipped import named
-from capitation.chance.document import read_uncertainty
+from api.cli.shipped import shipped_uncertainty
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
@@ -65,9 +64,7 @@ def appraise(
     Reason: nine options, each a choice that the reader of the appraisal makes.
     """
     document = read_problem(problem)
-    figures = (
-        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
-    )
+    figures = None if uncertainty is None else shipped_uncertainty(uncertainty)
     gap = float(document.gap) if gap is None else gap
     former = None if start is None else read_former(start)
     outcome = optimise(document, gap=gap, time_limit=time_limit, former=former)

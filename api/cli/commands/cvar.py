@@ -18,8 +18,7 @@ from api.cli.options import (
     UncertaintyOption,
     number,
 )
-from api.cli.shipped import named
-from capitation.chance.document import read_uncertainty
+from api.cli.shipped import shipped_uncertainty
 from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
 from optimiser.futures.play import cvar_mix, without_futures
 from optimiser.problem.document import read_problem
@@ -68,9 +67,7 @@ def cvar(
     Reason: ten options, each a choice of whoever weighs the futures.
     """
     written = read_problem(problem)
-    figures = (
-        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
-    )
+    figures = None if uncertainty is None else shipped_uncertainty(uncertainty)
     notes: tuple[str, ...] = ()
     if figures is not None:
         futures = drawn_futures(written, figures, draws, seed)

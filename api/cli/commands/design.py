@@ -13,8 +13,7 @@ from api.boards.risk.parties import files_of
 from api.boards.tables import notices, print_json, show
 from api.cli.options import DataOption, JsonOption, ResultsOption
 from api.cli.outputs import check_results_folder, says_where
-from api.cli.shipped import named, shipped
-from capitation.chance.document import read_uncertainty
+from api.cli.shipped import named, shipped, shipped_uncertainty
 from capitation.chance.simulate import SimulationWork
 from capitation.errors import ScenarioError, UnknownNameError
 from capitation.pack.layers import pack_folder
@@ -67,7 +66,7 @@ def design_command(
     if sought.scenario not in known:
         raise UnknownNameError("scenario", sought.scenario, known, where=f"family {sought.id}")
     name = Path(sought.scenario) if uncertainty is None else uncertainty
-    figures = read_uncertainty(named(name, "uncertainty", "uncertainty document", data))
+    figures = shipped_uncertainty(name, data)
     check_results_folder(out)
     with says_where(state), Progress(console=notices, transient=True) as progress:
         task = progress.add_task(f"evaluating {sought.scenario}", total=None)

@@ -19,8 +19,7 @@ from api.cli.options import (
     UncertaintyOption,
     number,
 )
-from api.cli.shipped import named
-from capitation.chance.document import read_uncertainty
+from api.cli.shipped import shipped_uncertainty
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
 from optimiser.futures.play import robust_mix
@@ -53,9 +52,7 @@ def robust(
     Reason: nine options, each a choice of whoever searches.
     """
     document = read_problem(problem)
-    figures = (
-        None if uncertainty is None else read_uncertainty(named(uncertainty, "uncertainty", "uncertainty document"))
-    )
+    figures = None if uncertainty is None else shipped_uncertainty(uncertainty)
     gap = float(document.gap) if gap is None else gap
     found = robust_mix(
         document,

@@ -19,12 +19,14 @@ def home(request: Request) -> Response:
     named = request.query_params.get("run")
     can_start = may(request, "POST", "/v1/runs")
     scenarios = ask(request, "/v1/scenarios").content["items"]
-    tasks = _tasks(request)
+    newest = service.store.newest("run")
+    last = None if newest is None else run_of(request, newest.id)
+    tasks = _tasks(request, last)
     is_first = caller.means == "local"
-    if named is None and service.store.newest("run") is None:
+    seen = last if named is None else run_of(request, named)
+    if seen is None:
         return page("home.html", request, title="Home", seen=None, questions=(), tasks=tasks, can_start=can_start,
                     scenarios=scenarios, once=new_once(), is_first=is_first, can_issue=may(request, "POST", "/v1/keys"))  # fmt: skip
-    seen = run_of(request, named)
     questions, is_waiting = questions_of(request, seen)
     approved = approved_before(request, seen.result) if named is None else None
     return page("home.html", request, title="Home", seen=seen, approved=approved, questions=questions, tasks=tasks, can_start=can_start,
@@ -38,22 +40,20 @@ def approved_before(request: Request, shown: Result) -> SeenRun | None:
     return None if last is None else run_of(request, last.result)
 
 
-def _tasks(request: Request) -> list[tuple[str, str, str]]:
+def _tasks(request: Request, last: SeenRun | None) -> list[tuple[str, str, str]]:
     """What waits for somebody: a tag, words, and where it is done."""
     service = service_of(request)
     found: list[tuple[str, str, str]] = []
     for status, tag in (("running", "running"), ("queued", "waiting"), ("failed", "failed")):
         for job in service.store.jobs(0, 5, status):
             found.append((tag, f"{job.kind.replace('_', ' ')} asked for by {job.author}", f"/jobs/{job.id}"))
-    last = service.store.newest("run")
     if last is not None:
-        seen = run_of(request, last.id)
-        if seen.stale:
+        if last.stale:
             found.append(
-                ("stale", f"run {last.id}: {'; '.join(seen.stale)}", f"/scenarios/{seen.run.manifest.scenario['id']}")
+                ("stale", f"run {last.id}: {'; '.join(last.stale)}", f"/scenarios/{last.run.manifest.scenario['id']}")
             )
         if service.store.approval_of("run", last.id) is None:
-            found.append(("awaiting approval", f"run {last.id} of {seen.title}", f"/runs/{last.id}"))
+            found.append(("awaiting approval", f"run {last.id} of {last.title}", f"/runs/{last.id}"))
     return found
 
 
