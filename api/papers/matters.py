@@ -30,7 +30,7 @@ from api.workbooks.people_sheets import first_starts
 from api.workbooks.sources import source_in_words
 from capitation.money.pence import board_text, millions_text
 from capitation.money.rounding import nearest
-from capitation.sentences import small
+from capitation.sentences import capital, small
 from optimiser.links.assumed.kept import AssumptionLog
 from optimiser.links.assumed.words import EVIDENCE, subject
 
@@ -248,7 +248,7 @@ def _suits(suits: list[Suited], year: str) -> PaperTable:
         f"The option that suits each party best in {year}, with activity 5% above and below plan; £ million is the change in its position against planned activity",
         ("Party", "Best above plan", "Best below plan", "Change above plan", "Change below plan"),
         tuple(
-            (f"{each.party[:1].upper()}{each.party[1:]}", each.above, each.below, _millions(each.above_pence), _millions(each.below_pence))
+            (capital(each.party), each.above, each.below, _millions(each.above_pence), _millions(each.below_pence))
             for each in suits
         ),
         3,

@@ -8,6 +8,7 @@ import polars as pl
 
 from api.boards.risk.kept import KeptParagraph, rests_on, shipped_paragraph, stale_because
 from api.boards.risk.parties import CAUSES, party_summary
+from api.boards.tables import listed
 from api.charts.material import names_of
 from capitation.chance.document import Uncertainty, read_uncertainty
 from capitation.chance.simulate import Request, SimulationWork
@@ -125,10 +126,9 @@ def safe_sentence(family: TermFamily, found: Designed, frames: Mapping[str, pl.D
 
 def _against(family: TermFamily) -> str:
     """What the years differ by, and what is not in them."""
-    *others, last = [words for layer, words in CAUSES.items() if layer in family.layers]
-    drawn = f"{', '.join(others)} and {last}" if others else last
-    left = " and ".join(CAUSES[layer] for layer in ("growth", "price") if layer not in family.layers)
-    return f", as far as {drawn} move it" + (f" ({left} are not in it)" if left else "")
+    drawn = [words for layer, words in CAUSES.items() if layer in family.layers]
+    left = [CAUSES[layer] for layer in ("growth", "price") if layer not in family.layers]
+    return f", as far as {listed(drawn)} move it" + (f" ({listed(left)} are not in it)" if left else "")
 
 
 def _terms(family: TermFamily, found: Designed) -> str:

@@ -10,6 +10,7 @@ from api.charts.figure import ChartFigure
 from api.charts.look import figure_of
 from api.charts.material import Material
 from api.charts.registry import Chart
+from capitation.sentences import capital
 
 _MOST = 12
 
@@ -25,8 +26,7 @@ def draw(material: Material, _choice: Choice) -> ChartFigure:
         .filter(pl.col("units") > 0)
         .sort("units", "solution", descending=[True, False])
     )
-    found = [(material.name(code), float(units)) for code, units in sums.iter_rows()]
-    found = [(name[:1].upper() + name[1:], units) for name, units in found]
+    found = [(capital(material.name(code)), float(units)) for code, units in sums.iter_rows()]
     table = pl.DataFrame(
         [pl.Series("Solution", [n for n, _ in found], dtype=pl.String), pl.Series(f"Activity avoided in {year} (units)", [round(u) for _, u in found], dtype=pl.Int64)]
     )  # fmt: skip

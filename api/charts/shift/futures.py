@@ -10,6 +10,7 @@ from api.charts.figure import ChartFigure, Spec, pounds
 from api.charts.look import BLUE, GREY, Paper, different, figure_of, row_height, row_labels, upright
 from api.charts.material import Material
 from api.charts.registry import Chart
+from capitation.sentences import capital
 
 
 def draw(material: Material, _choice: Choice) -> ChartFigure:
@@ -26,8 +27,7 @@ def draw(material: Material, _choice: Choice) -> ChartFigure:
         else ()
     )
     rows = rows.with_columns(lost=pl.col(best) - pl.col(own)).sort("lost", own, descending=[True, False])
-    names = [material.name(code) for code in rows.get_column("future")]
-    names = [name[:1].upper() + name[1:] for name in names]
+    names = [capital(material.name(code)) for code in rows.get_column("future")]
     planned, most = rows.get_column(own).to_list(), rows.get_column(best).to_list()
     lost = rows.get_column("lost").to_list()
     series = [pl.Series("Future", names), pounds("The planned mix is worth (£)", planned)]
