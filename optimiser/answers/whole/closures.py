@@ -71,7 +71,7 @@ def _gone(problem: Problem, exact: Exact) -> pl.DataFrame:
         exact.avoided.join(provider_flows(tables_of(problem, PLAIN)), on=["locality", "point_of_delivery"])
         .sort(*key, "locality")
         .group_by(key, maintain_order=True)
-        .agg((pl.col("exact") * pl.col("flow")).sum().alias("value"))
+        .agg((pl.col("exact") * pl.col("flow")).sum().round(9).alias("value"))
     )
 
 
