@@ -62,6 +62,7 @@ def serve(
             host=host,
             port=port,
             http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -293,6 +293,23 @@ class Database:
         return self._add_if_absent(connection, table, row)
 
     @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """All looks of this thread inside are at one moment, whatever is written meanwhile; nothing is changed inside.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        if self._joint.connection is not None:  # part of a larger whole
+            yield
+            return
+        with self._moment() as connection:
+            self._joint.connection = connection
+            try:
+                yield
+            finally:
+                self._joint.connection = None
+
+    @contextmanager
     def _moment(self) -> Iterator[Connection]:
         """A connection whose every look is at one moment, whatever is written meanwhile."""
         self._check_file()
