@@ -213,6 +213,8 @@ def bad_claims(now):
         ({"role": ["finance", "analyst"]}, "token-role"),
         ({"role": [["finance"], {"finance": 1}, 7]}, "token-role"),
         ({"role": {"finance": True}}, "token-role"),
+        ({"act": {"sub": "eve"}}, "token-delegated"),
+        ({"act": None}, None),
         ({"scope": 7}, "token-claims"),
         ({"scope": {"run:read": True}}, "token-claims"),
         ({"scope": True}, "token-claims"),

@@ -1,5 +1,7 @@
 """Who goes around the service and changes what was posted or approved is refused by the database, or found out; others are not suspected."""
 
+import os
+import stat
 import threading
 from types import SimpleNamespace
 
@@ -22,6 +24,13 @@ def stores(store_url):
     yield made
     for each in made:
         each.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_new_store_is_its_users_alone(store):
+    files = [each for each in store._file.parent.iterdir() if each.name.startswith(store._file.name)]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    assert store._file in files
 
 
 @pytest.mark.parametrize("table", ["approval", "journal", "posting"])

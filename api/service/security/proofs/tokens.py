@@ -359,6 +359,11 @@ def _refused(error: jwt.PyJWTError, rules: TokenRules) -> AuthenticationError:
 
 
 def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
+    if claims.get("act") is not None:  # RFC 8693: somebody else acts for the subject
+        raise AuthenticationError(
+            "token-delegated",
+            "access token: somebody acts for another with it; expected one of their own, so that two hands are two people",
+        )
     subject, organisation = claims["sub"], _claim(claims, rules.organisation_claim)
     if isinstance(organisation, list) and len(organisation) == 1:
         organisation = organisation[0]
