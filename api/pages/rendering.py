@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.pages.tables import said_moment
 from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
 from api.service.views.rows import VARY
@@ -78,9 +79,16 @@ def _environment() -> Environment:
         "percent": percent,
         "page": page_address,
         "plainly": plainly,
+        "by": by_whom,
+        "moment": said_moment,
     }
     made.globals |= {"static": static_address, "navigation": NAVIGATION}
     return made
+
+
+def by_whom(author: str) -> str:
+    """Who wrote something, in words."""
+    return "the data pack" if author == "data-pack" else author
 
 
 def percent(share: float | None) -> str:
@@ -114,6 +122,7 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "path": request.url.path,
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "refresh": None,
+        "head": "",
         "lead": "",
         "crumbs": (),
     }

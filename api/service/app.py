@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 import api.service.routes
 from api.pages.problem_pages import problem_page
+from api.pages.signing.kept import KeptForms
 from api.pages.site import page_routes
 from api.service.describe.openapi import describe
 from api.service.documents.kinds import SHIPPED, seed
@@ -97,6 +98,7 @@ def layers(service: Service, limit: RateLimit, again: GivenAgain) -> list[Middle
         Middleware(RateLimitHeaders, limit=limit),
         Middleware(ErrorAnswers, page=problem_page),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
+        Middleware(KeptForms),
         Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
         Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark, made=again.look_in),
@@ -244,7 +246,12 @@ def _status(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = _STATUS_KINDS.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")
-    detail = f"{request.method} {request.url.path}: {error.detail}"
+    is_missing = error.status_code == 404 and error.detail == "Not Found"
+    detail = (
+        f"there is nothing at {request.url.path}"
+        if is_missing
+        else f"{request.method} {request.url.path}: {error.detail}"
+    )
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods(request))

@@ -128,7 +128,7 @@ def test_home_says_of_a_draft_that_another_run_is_approved(site, monkeypatch):
 def test_an_address_without_a_page_says_so(site):
     answer = site.analyst.get("/nope")
     assert answer.status_code == 404
-    assert "There is no page at /nope" in words(answer)
+    assert "There is nothing at /nope" in words(answer)
     assert "start again from Home" in words(answer)
 
 

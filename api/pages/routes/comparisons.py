@@ -28,6 +28,12 @@ VIEWS = {
 }
 """Views of a comparison."""
 
+RANKED = (
+    "Here options are ranked by what each party is left with. The fourth question of Home ranks them by how far a party’s position moves when "
+    "activity leaves the plan, so it can name another option."
+)
+"""What is said of two rankings that differ."""
+
 _CHARTS = {"payoff": "payoff", "statement": "statement", "matters": "tornado"}
 
 
@@ -56,7 +62,7 @@ def comparison(request: Request) -> Response:
     elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
         lead = f"{drawn.title}."
     return Finding(
-        "Contract options side by side", lead, found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        "Contract options side by side", lead, found.facts, [*_sentences(found, material), RANKED] if show == "payoff" else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
         starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
