@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -12,10 +13,12 @@ from api.pages.asking import ask, caller_of, service_of
 from api.pages.seen import Fact, SeenTables, approved_words, with_stale
 from api.service.kinds import BY_ADDRESS
 from api.service.records.failures import ServiceError
+from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.visibility import sees_everything
 from api.service.store import Result
 from api.service.views.models import moment
+from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
 
 _LOOKED = 200
@@ -170,12 +173,19 @@ def said_kind(kind: str) -> str:
     return _SAID.get(kind, kind.replace("_", " ").capitalize())
 
 
+@lru_cache(maxsize=4)
+def families(pack: Pack) -> dict[str, str]:
+    """Titles of the families of terms of a data pack, by their names."""
+    found = pack.opened().files("families/*.toml")
+    return {path.stem: str(read_mapping(path).get("title", path.stem)) for path in found.values()}
+
+
 def made_of(request: Request, asked: Mapping[str, Any], kind: str) -> str:
     """What a result is of, in words: the titles of the documents that were asked for."""
     titles = _titles(service_of(request), asked)
     said = [titles[name] for name in _NAMED.get(kind, (*_DOCUMENTS, "contract")) if titles.get(name)]
     if asked.get("family"):
-        said.insert(0, str(asked["family"]).replace("-", " ").capitalize())
+        said.insert(0, families(service_of(request).pack).get(str(asked["family"]), str(asked["family"])))
     if not said and asked.get("result"):
         said = [str(asked["result"]).removeprefix("/v1/").replace("/", " ")[:32]]
     if not said and asked.get("before"):
@@ -204,4 +214,14 @@ def stale_reasons(service: Service, asked: Mapping[str, Any], pack: str) -> list
     return reasons
 
 
-__all__ = ["SeenResult", "asked_of", "made_of", "newest_of", "result_of", "said_kind", "scenario_of", "stale_reasons"]
+__all__ = [
+    "SeenResult",
+    "asked_of",
+    "families",
+    "made_of",
+    "newest_of",
+    "result_of",
+    "said_kind",
+    "scenario_of",
+    "stale_reasons",
+]

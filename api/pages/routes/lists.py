@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -13,15 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages.asking import ask, may, new_once, service_of
-from api.pages.outcomes import asked_of, made_of, said_kind, stale_reasons
+from api.pages.outcomes import asked_of, families, made_of, said_kind, stale_reasons
 from api.pages.rendering import by_whom, page, page_address
 from api.pages.seen import approved_words
 from api.pages.tables import PageTable, asked_file, said_moment
 from api.service.kinds import BY_ADDRESS, KINDS
 from api.service.records.job_kind import JobKind
-from api.service.records.pack import Pack
 from api.service.runtime.service import Service
-from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
 
 _LOOKED = 1_000
@@ -140,13 +137,6 @@ def _fields(request: Request, kind: JobKind[Any], words: Listed, typed: Mapping[
     return found
 
 
-@lru_cache(maxsize=4)
-def families(pack: Pack) -> dict[str, str]:
-    """Titles of the families of terms of a data pack, by their names."""
-    found = pack.opened().files("families/*.toml")
-    return {path.stem: str(read_mapping(path).get("title", path.stem)) for path in found.values()}
-
-
 def jobs(request: Request) -> Response:
     """What was asked for, the newest first: how far it is, and where its result stands."""
     items = ask(request, "/v1/jobs", {"limit": "1000"}).content["items"]
@@ -170,8 +160,6 @@ def jobs(request: Request) -> Response:
         )
     frame = pl.DataFrame(rows, infer_schema_length=None)
     heads = {"what": "What", "status": "Status", "author": "Asked for by", "created": "When", "result": "Result"}
-    if any(row["why"] for row in rows):
-        heads["why"] = "Why it failed"
     waiting = sum(row["status"] in {"waiting", "at work"} for row in rows)
     said = f"{waiting} of {len(rows)} {'are' if waiting != 1 else 'is'} still to be done." if waiting else ("All of it is done." if rows else "Nothing has been asked for yet.")  # fmt: skip
     links = {"what": lambda row: str(row["page"]), "result": lambda row: str(row["at"])}

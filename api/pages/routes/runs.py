@@ -124,7 +124,7 @@ def _run_page(request: Request, name: str, typed: Mapping[str, str], faults: Seq
     seen = run_of(request, name)
     view = ask(request, f"/v1/runs/{seen.id}").content
     approval = service_of(request).store.approval_of("run", seen.id)
-    return page("run.html", request, status, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
+    return page("run.html", request, status, title=f"Run of {seen.title}", lead=f"{capital(seen.status)}.", seen=seen, view=view, approval=approval,
                 can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
                 faults=faults, typed=typed, by_path={path: said for path, said in faults if path}, years=_journal_years(seen), inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from api.pages.asking import caller_of, form_of, service_of
 from api.pages.rendering import moved_to, page, static_file
-from api.pages.signing.kept import Kept, kept_of
+from api.pages.signing.kept import KeptForm, kept_of
 from api.service.http.etags import strong
 from api.service.records.failures import ServiceError
 from api.service.runtime.service import Service
@@ -51,7 +51,7 @@ def _form(
     wanted: str,
     faults: tuple[tuple[str, str], ...] = (),
     status: int = 200,
-    kept: Kept | None = None,
+    kept: KeptForm | None = None,
 ) -> Response:
     cookies, headers = cookies_of(request.headers.get("cookie", "")), {"Cache-Control": "no-store"}
     more: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def _signed_in(request: Request) -> Response:
     return _once_more(request, kept, cookie)
 
 
-def _once_more(request: Request, kept: Kept, cookie: str) -> Response:
+def _once_more(request: Request, kept: KeptForm, cookie: str) -> Response:
     """What was typed before the session had ended, to be looked at and sent once more under the new one."""
     name, _, value = cookie.partition(";")[0].partition("=")
     headers = {"Set-Cookie": cookie, "Cache-Control": "no-store"}

@@ -27,7 +27,7 @@ _UNSEEN = frozenset({"once", "etag", "do", "digest", "path", "result"})
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptForm:
     """What was typed into a form, and where it was sent."""
 
     address: str
@@ -48,7 +48,7 @@ class Kept:
         ]
 
 
-def kept_of(address: str, text: str) -> Kept | None:
+def kept_of(address: str, text: str) -> KeptForm | None:
     """What the hidden field of a form keeps; None where it keeps nothing."""
     try:
         found = json.loads(text) if text else None
@@ -58,7 +58,7 @@ def kept_of(address: str, text: str) -> Kept | None:
         return None
     pairs = tuple((str(name), str(value)) for name, value in found if str(name) not in _SECRETS)
     is_page = address.startswith("/") and not address.startswith(("//", "/\\", "/v1/", "/sign-"))
-    return Kept(address, pairs) if pairs and is_page and address.isprintable() else None
+    return KeptForm(address, pairs) if pairs and is_page and address.isprintable() else None
 
 
 class KeptForms:
@@ -81,7 +81,7 @@ class KeptForms:
             raise
 
 
-async def _typed(scope: Scope, receive: Receive) -> Kept | None:
+async def _typed(scope: Scope, receive: Receive) -> KeptForm | None:
     """What was typed into a form of this site."""
     request = Request(scope, receive)
     length = request.headers.get("content-length", "")
@@ -98,7 +98,7 @@ async def _typed(scope: Scope, receive: Receive) -> Kept | None:
     if not _is_own(request.headers, dict(pairs).get("mark", "")):
         return None
     fields = tuple((name, value) for name, value in pairs if name not in _SECRETS)
-    return Kept(scope["path"], fields) if fields else None
+    return KeptForm(scope["path"], fields) if fields else None
 
 
 def _is_own(headers: Mapping[str, str], mark: str) -> bool:
@@ -108,4 +108,4 @@ def _is_own(headers: Mapping[str, str], mark: str) -> bool:
     )
 
 
-__all__ = ["Kept", "KeptForms", "kept_of"]
+__all__ = ["KeptForm", "KeptForms", "kept_of"]
