@@ -102,7 +102,7 @@ def mix_story(
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=prices,
-        edges=tuple(closure_sentences(problem, outcome.answer)),
+        edges=tuple(closure_sentences(problem, outcome.answer, outcome.exact)),
         plans=tuple(plan.sentence("£") for plan in near_plans(problem, outcome.headline, most=2, seconds=4.0)),
     )
 

@@ -221,8 +221,7 @@ def design(request: Request) -> Response:
     others = tables["unbeaten_terms"] if "unbeaten_terms" in tables else pl.DataFrame()
     more = [PageTable("The limits, in fresh draws", shares, met)]
     if others.height:
-        kept = others.with_columns(pl.col("terms").map_elements(lambda text: _terms_words(text, said), return_dtype=pl.String), *(pl.col(n).map_elements(lambda v: f"{v:.2%}", return_dtype=pl.String) for n in ("locality_loss", "pool_loss", "incentive")))  # fmt: skip
-        more.append(PageTable("Other terms that none beats", kept, {"terms": "Terms", "locality_loss": "Locality bears", "pool_loss": "Pool bears", "incentive": "Kept of the next pound"}))  # fmt: skip
+        more.append(_unbeaten(others, said))
     return Finding(
         "Terms for what each can bear", lead, found.facts, drivers, found.stale, (f"/scenarios/{found.scenario}", "Open its scenario and design again"),
         figure=gallery.picture("trade-off"), table=table, more=more, links=[("/designs", "All designs"), ("/contracts", "Contracts")], not_in=_not_drawn(found),
@@ -232,19 +231,27 @@ def design(request: Request) -> Response:
 def _figure_words(name: str, value: float, said: Mapping[str, tuple[str, str]]) -> str:
     """A designed figure with what it is of: "half width of the corridor, as a part of plan 1.0%"."""
     about, unit = said.get(name, (name.replace("_", " "), ""))
-    return f"{about} {value:.1%}" if unit.startswith("share") else f"{about} {value:,.4g}"
+    return f"{about} {_value(str(value), unit)}"
 
 
-def _terms_words(text: str, said: Mapping[str, tuple[str, str]]) -> str:
-    """Terms such as "width 0.01, beyond_share 0.5" with what each figure is of."""
-    found = []
-    for each in text.split(", "):
-        name, _, value = each.rpartition(" ")
-        try:
-            found.append(_figure_words(name, float(value), said))
-        except ValueError:
-            found.append(each.replace("_", " "))
-    return capital(", ".join(found))
+def _unbeaten(rows: pl.DataFrame, said: Mapping[str, tuple[str, str]]) -> PageTable:
+    """Other terms that none beats, with a column for each figure of terms such as "width 0.01, beyond_share 0.5"."""
+    parts = [dict(each.rsplit(" ", 1) for each in terms.split(", ")) for terms in rows["terms"]]
+    names = list(dict.fromkeys(name for each in parts for name in each))
+    shown = [
+        pl.Series(name, [_value(each.get(name, ""), said.get(name, ("", ""))[1]) for each in parts]) for name in names
+    ]
+    shares = {"locality_loss": "Locality bears", "pool_loss": "Pool bears", "incentive": "Kept of the next pound"}
+    frame = rows.with_columns(*shown, *(pl.col(n).map_elements(lambda v: f"{v:.2%}", return_dtype=pl.String) for n in shares))  # fmt: skip
+    heads = {name: capital(said.get(name, (name.replace("_", " "), ""))[0]) for name in names} | shares
+    return PageTable("Other terms that none beats", frame, heads)
+
+
+def _value(text: str, unit: str) -> str:
+    try:
+        return f"{float(text):.1%}" if unit.startswith("share") else f"{float(text):,.4g}"
+    except ValueError:
+        return text
 
 
 def _named(rows: pl.DataFrame, column: str, material: Material) -> pl.DataFrame:
