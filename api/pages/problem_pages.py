@@ -74,6 +74,7 @@ def problem_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]]
     )
     is_address = kind == "invalid" and scope["method"] == "GET"
     title, following = _ADDRESS if is_address else (_TITLES.get(kind, problem.title), NEXT.get(kind, _OTHERWISE))
+    problem = problem.model_copy(update={"detail": problem.detail.removeprefix(f"{scope['method']} ")})
     if found := _ROLE.fullmatch(problem.detail):
         verb, what, role, roles = found.groups()
         said = f"{what.replace('-', ' ')} are {_DONE.get(verb, verb)} by {_either(roles)}; your role is {role}"

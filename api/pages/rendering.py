@@ -17,6 +17,7 @@ from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
 from api.service.views.rows import VARY
 from capitation.money.pence import board_text, pounds_text
+from capitation.sentences import capital
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -78,7 +79,7 @@ def _environment() -> Environment:
         "pounds": pounds_text,
         "percent": percent,
         "page": page_address,
-        "plainly": plainly,
+        "part": part_words,
         "by": by_whom,
         "moment": said_moment,
     }
@@ -96,15 +97,12 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:+.1%}"
 
 
-_PATTERN = re.compile(r"String should match pattern '[^']*\[0-9a-f\]\{(\d+)(?:,(\d+))?\}[^']*'")
+_PART = re.compile(r"^(path|query|header|request body|body): ?")
 
 
-def plainly(expected: str) -> str:
-    """What is expected, without a pattern: "an id of 16 to 64 digits and letters from a to f"."""
-    found = _PATTERN.search(expected)
-    if found is None:
-        return expected
-    return f"an id of {found[1]}{f' to {found[2]}' if found[2] else ''} digits and letters from a to f"
+def part_words(where: str) -> str:
+    """Where a fault is, for somebody who wrote no request: the field, without the part of the request that it stands in."""
+    return capital(_PART.sub("", where).replace("_", " "))
 
 
 def page_address(href: str) -> str:

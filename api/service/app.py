@@ -242,12 +242,7 @@ def _status(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = _STATUS_KINDS.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")
-    is_missing = error.status_code == 404 and error.detail == "Not Found"
-    detail = (
-        f"there is nothing at {request.url.path}"
-        if is_missing
-        else f"{request.method} {request.url.path}: {error.detail}"
-    )
+    detail = f"{request.method} {request.url.path}: {error.detail}"
     headers = dict(error.headers or {})
     if error.status_code == 405:
         allowed = _methods(request)

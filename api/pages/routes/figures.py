@@ -142,7 +142,7 @@ def _node(tree: dict[str, Any], run: str, name: Callable[[str], str]) -> ShownFi
 
 
 def _cell_words(column: str, of: str, name: Callable[[str], str]) -> str:
-    """A printed cell in words: "wp_general_acute of K82013" is "weighted persons, general acute, of" and the name of the practice."""
+    """A printed cell in words: a column and a code are what it counts and the name of the practice."""
     said = column.replace("_", " ")
     for short, words in _COLUMNS:
         said = re.sub(rf"\b{short}\b", words, said)
