@@ -503,3 +503,12 @@ def test_who_goes_around_the_service_and_posts_or_unposts_is_found_out(store):
         raw.exec_driver_sql("DROP TRIGGER journal_no_delete")
         raw.exec_driver_sql("DELETE FROM journal WHERE result = 'r1'")
     assert any("a record of it alone" in fault.found for fault in ledger_faults(store))
+
+
+def test_the_journal_of_a_settlement_names_the_other_side_by_its_code(served, hands):
+    made = make(served, hands, settled(served, hands, "a"), "a").json()["items"][0]
+    lines = served.client.get(made["href"], headers=hands["cal"]).json()["lines"]
+    assert {(line["organisation_code"], line["counterparty_code"]) for line in lines} == {
+        ("RYV", "06P"),
+        ("06P", "RYV"),
+    }
