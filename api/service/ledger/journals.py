@@ -147,7 +147,7 @@ def journal_of_statement(
     is_reversal = Entry.standing.col == "reversal"
     moves = found.select(
         pl.col("party").alias("organisation_code"),
-        pl.col("counterparty").alias("counterparty_code"),
+        _other_party().alias("counterparty_code"),
         pl.col("account").alias("area_code"),
         pl.col("line").alias("service_code"),
         "amount_pence",
@@ -166,6 +166,15 @@ def journal_of_statement(
         pl.format("{} of {}, version {}, {}", "line", "contract", "version", "status").alias("description"),
     )
     return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date, part, replaces=replaces)
+
+
+def _other_party() -> pl.Expr:
+    """Who stands on the other side of each entry: the other party of its line by its code, or its role where a line has more than two."""
+    line = ["scenario", "account", "line", "standing", "version"]
+    party = pl.col("party")
+    first, last = party.min().over(line), party.max().over(line)
+    other = pl.when(party == first).then(last).otherwise(first)
+    return pl.when(party.n_unique().over(line) == 2).then(other).otherwise(pl.col("counterparty"))
 
 
 def restate(old: Journal, new: Journal) -> Restatement:

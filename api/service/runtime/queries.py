@@ -44,7 +44,9 @@ def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str], frozen
     if named in _KEPT:
         return _KEPT[named]
     fields = {
-        each.alias: str(each.field_info.annotation) for below in _all(route.dependant) for each in below.query_params
+        each.alias: str(each.field_info.annotation)
+        for below in needs_of(route.dependant)
+        for each in below.query_params
     }
     several = frozenset(name for name, kind in fields.items() if kind.startswith("list"))
     whole = frozenset(name for name, kind in fields.items() if kind in _WHOLE_KINDS)
@@ -60,8 +62,8 @@ _WHOLE_KINDS = frozenset({str(int), str(int | None)})
 """How the framework names the kind of a whole number, which it would also read from 1_0, +5 and 1.0."""
 
 
-def _all(dependant: Dependant) -> Iterator[Dependant]:
+def needs_of(dependant: Dependant) -> Iterator[Dependant]:
     """What a route needs, and what that needs."""
     yield dependant
     for each in dependant.dependencies:
-        yield from _all(each)
+        yield from needs_of(each)
