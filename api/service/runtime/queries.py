@@ -33,7 +33,7 @@ async def check_query(request: Request) -> None:
         elif name in once and times > 1:
             faults.add(f"query: {name}", f"{times} values", "one value")
         elif name in whole and not _WHOLE.fullmatch(request.query_params[name]):
-            faults.add(f"query: {name}", repr(request.query_params[name][:40]), "a whole number in digits")
+            faults.add(f"query: {name}", repr(request.query_params[name][:40]), "a whole number")
     if len(faults):
         raise ServiceError("invalid", "the query does not fit the address", list(faults))
 
