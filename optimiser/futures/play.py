@@ -6,16 +6,15 @@ Every answer here is plain values and frames, so that a command and a service ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
 
 import numpy as np
 import polars as pl
 
 from capitation.chance.document import Uncertainty
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import CapitationError
 from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise, reach_goals
 from optimiser.answers.whole.former import FormerMix, former_mix
@@ -26,6 +25,7 @@ from optimiser.engines.answer import Answer, relative_gap
 from optimiser.engines.highs import Progress
 from optimiser.futures.appraisal.documented import low_shares
 from optimiser.futures.cvar import RiskAverse, risk_averse
+from optimiser.futures.named import named_futures
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
 from optimiser.futures.together import allows_no_more
@@ -48,46 +48,6 @@ class Played:
     regret: pl.DataFrame
     """candidate, future, value, best, regret: the plan's mix and each future's own best mix in every future."""
     notes: tuple[str, ...]
-
-
-def named_futures(problem: Problem) -> list[tuple[Future, float]]:
-    """The document's futures with their probabilities, equal where none is given.
-
-    Raises:
-        CapitationError: it names none, or gives probabilities that do not add to 1.
-    """
-    if not problem.futures:
-        raise CapitationError(
-            f"problem {problem.id!r} names no futures: state them as [[futures]] with an id and what is different, "
-            'such as effects = "low" or cost_factor = 1.15'
-        )
-    given = [f.probability for f in problem.futures]
-    if all(p is None for p in given):
-        return [(f, 1 / len(problem.futures)) for f in problem.futures]
-    total = sum(float(p or 0) for p in given)
-    if any(p is None for p in given) or abs(total - 1) > 1e-9:
-        raise CapitationError(
-            f"problem {problem.id!r}: found futures whose probabilities add to {total:g}; expected every future to have one "
-            "and their sum to be 1, or none to have one (then all are equally likely)"
-        )
-    return [(f, float(f.probability or 0)) for f in problem.futures]
-
-
-def without_futures(problem: Problem, names: Collection[str]) -> Problem:
-    """The problem without some of its futures; probabilities of the rest add to 1 again.
-
-    Raises:
-        UnknownNameError: it names no such future.
-    """
-    known = [f.id for f in problem.futures]
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("future", name, known, where=f"problem {problem.id!r}")
-    kept = [f for f in problem.futures if f.id not in names]
-    total = sum((f.probability or Decimal(0) for f in kept), Decimal(0))
-    if total:
-        kept = [f.model_copy(update={"probability": (f.probability or Decimal(0)) / total}) for f in kept]
-    return problem.model_copy(update={"futures": tuple(kept)})
 
 
 def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 20.0) -> pl.DataFrame:
@@ -312,7 +272,11 @@ def robust_mix(
     began = time.perf_counter()
     if former is None and programme_matrix(problem).column_count >= MERGE_FROM:
         # the protected programme is much slower to search than the plan's, whose mix is a good one to start from
-        former = _rough_plan(problem, gap, time_limit, progress)
+        former, stopped = _rough_plan(problem, gap, time_limit, progress)
+        if stopped:
+            raise CapitationError(
+                "there is no robust mix: stopped by the user while the plan's own mix was sought, from which it starts"
+            )
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
@@ -340,11 +304,12 @@ def robust_mix(
 
 def _rough_plan(
     problem: Problem, gap: float, time_limit: float | None, progress: Callable[[Progress], None] | None = None
-) -> FormerMix | None:
-    """A good mix for the plan, to start from."""
+) -> tuple[FormerMix | None, bool]:
+    """A good mix for the plan, to start from; and whether Ctrl-C ended the search for it."""
     part = None if time_limit is None else _FOR_THE_PLAN * time_limit
     rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
-    return former_mix(reach_goals(problem, rough).answers[0])
+    found = reach_goals(problem, rough).answers[0]
+    return former_mix(found), found.stopped_by_user
 
 
 _FOR_THE_PLAN = 0.25

@@ -22,7 +22,8 @@ from api.cli.options import (
 from api.cli.shipped import shipped_uncertainty
 from optimiser.answers.whole.former import read_former
 from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
-from optimiser.futures.play import cvar_mix, without_futures
+from optimiser.futures.named import without_futures
+from optimiser.futures.play import cvar_mix
 from optimiser.problem.document import read_problem
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boards.localities_under import localities_sentence
 from api.charts.choice import Choice
 from api.charts.material import Material
 from api.pages.drawn import Gallery, Picture, Select, choice_of, gallery_of
@@ -22,11 +23,18 @@ from capitation.sentences import capital, small
 VIEWS = {
     "payoff": "Who pays when activity moves",
     "statement": "Statements",
+    "localities": "Localities under the body",
     "gap": "What each party expects",
     "matters": "What matters to it",
     "terms": "Terms",
 }
 """Views of a comparison."""
+
+RANKED = (
+    "Here options are ranked by what each party is left with. The fourth question of Home ranks them by how far a party’s position moves when "
+    "activity leaves the plan, so it can name another option."
+)
+"""What is said of two rankings that differ."""
 
 _CHARTS = {"payoff": "payoff", "statement": "statement", "matters": "tornado"}
 
@@ -53,10 +61,12 @@ def comparison(request: Request) -> Response:
         lead = gap_words(
             found.tables["expected_gap"] if "expected_gap" in found.tables else pl.DataFrame(), material, choice
         )
+    elif show == "localities":
+        lead = _localities_words(_localities_of(found, choice), material)
     elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
         lead = f"{drawn.title}."
     return Finding(
-        "Contract options side by side", lead, found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        "Contract options side by side", lead, found.facts, [*_sentences(found, material), RANKED] if show == "payoff" else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
         starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
@@ -76,7 +86,7 @@ def _selects(gallery: Gallery, rows: pl.DataFrame, choice: Choice, show: str) ->
     )  # fmt: skip
     own = gallery.selects(_CHARTS[show], made) if show in _CHARTS else []
     have = {each.name for each in own}
-    if show in {"payoff", "gap"} and "year" not in have and len(years) > 1:
+    if show in {"payoff", "gap", "localities"} and "year" not in have and len(years) > 1:
         own.insert(0, Select("year", "Year", tuple((y, y) for y in years), str(made.year)))
     if show == "gap":
         options = list(rows["option"].unique().sort())
@@ -88,7 +98,7 @@ def _selects(gallery: Gallery, rows: pl.DataFrame, choice: Choice, show: str) ->
                 made.option or material.facts.get("base", ""),
             )
         )
-    if show == "payoff" and len(cases) > 1:
+    if show in {"payoff", "localities"} and len(cases) > 1:
         own.append(
             Select("case", "Activity of the table", tuple((c, case_words(c, material)) for c in cases), str(made.case))
         )
@@ -151,6 +161,39 @@ def _gap(found: SeenResult, material: Material, choice: Choice) -> PageTable:
     return replace(table, links=links)
 
 
+def _localities_of(found: SeenResult, choice: Choice) -> pl.DataFrame:
+    """The localities under a body in the year and the activity that are chosen."""
+    rows = found.tables["body_locality"] if "body_locality" in found.tables else pl.DataFrame()
+    return (
+        rows.filter((pl.col("year") == choice.year) & (pl.col("activity_case") == choice.case)) if rows.height else rows
+    )
+
+
+def _localities_words(rows: pl.DataFrame, material: Material) -> str:
+    """How many localities need more than their weighted persons bring, and who most."""
+    shown = rows.drop_nulls("left_pence") if rows.height else rows
+    if shown.is_empty():
+        return "No body with localities under it is paid in this year, or you have no access to them."
+    return localities_sentence(shown, material.names)
+
+
+def _localities(found: SeenResult, material: Material, choice: Choice) -> PageTable:
+    """Each locality's budget under the body, and the care of its own people."""
+    rows, name = _localities_of(found, choice), f"localities-{found.id}"
+    says = f"Localities under the body, {choice.year}, {case_words(str(choice.case), material).lower()}"
+    if rows.is_empty():
+        return PageTable(says, pl.DataFrame(), {}, name=name)
+    named = pl.col("locality_code").map_elements(material.name, return_dtype=pl.String).alias("locality")
+    frame = rows.with_columns(named).sort("left_pence", "locality_code", descending=[True, False], nulls_last=True)
+    heads = {"locality": "Locality", "weighted_persons": "Weighted persons", "budget_pence": "Budget", "care_pence": "Care of its people",
+             "left_pence": "Left", "hospitals_pence": "Hospitals' part", "carried_on_pence": "Carried on"}  # fmt: skip
+    pence = frozenset(each for each in heads if each.endswith("_pence"))
+    key = {"activity_case": str(choice.case), "year": str(choice.year), "option": "{option}", "locality_code": "{locality_code}",
+           "organisation_code": "{organisation_code}"}  # fmt: skip
+    links = {each: figure_link(found.id, "body_locality", each, **key) for each in sorted(pence)}
+    return PageTable(says, frame, heads, links, pence, name)
+
+
 def gap_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
     """By how much the cost that providers expect is above what commissioners expect, and where most."""
     option = choice.option or material.facts.get("base", "")
@@ -170,14 +213,10 @@ def gap_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
 def _terms(found: SeenResult, material: Material, _choice: Choice) -> PageTable:
     heads = {"group": "Providers", "option": "Option", "contract_title": "Contract", "pays": "What is paid"}
     rows = found.tables["option_terms"]
-    rows = (
-        rows.with_columns(
-            pl.col("group").str.replace_all("-", " ").str.to_titlecase().str.slice(0, 1)
-            + pl.col("group").str.replace_all("-", " ").str.slice(1)
-        )
-        if rows.height
-        else rows
-    )
+    if rows.height:
+        group: Callable[[str], str] = lambda each: capital(material.facts.get(f"group {each}", each.replace("-", " ")))  # noqa: E731  # one word for the column
+        said = pl.col("pays").map_elements(capital, return_dtype=pl.String)
+        rows = rows.with_columns(pl.col("group").map_elements(group, return_dtype=pl.String), said)
     table = _named(rows, material, "Terms in which the options differ", heads, f"terms-{found.id}", "")
     links = {"contract_title": lambda row: f"/contracts/{row['contract']}"}
     return PageTable(table.caption, table.frame, table.headings, links, name=table.name)
@@ -196,7 +235,7 @@ def _named(
 
 
 _TABLES: dict[str, Callable[[SeenResult, Material, Choice], PageTable]] = {
-    "payoff": _positions, "gap": _gap, "terms": _terms,
+    "payoff": _positions, "localities": _localities, "gap": _gap, "terms": _terms,
 }  # fmt: skip
 
 
@@ -232,6 +271,8 @@ def _with_names(text: str, material: Material) -> str:
     for code in sorted(material.names, key=len, reverse=True):
         if len(code) >= 3 and code.isupper() and code in text:
             text = text.replace(f"that of {code},", f"that of {material.name(code)},")
+    for verb in ("bear", "gain"):
+        text = text.replace(f"{verb} £0.0m", f"{verb} nothing")
     for case in ("plan-minus-5", "plan-plus-5", "unmitigated"):
         text = text.replace(
             f"({case})",

@@ -7,6 +7,7 @@ each as it is stored at that moment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from pydantic import Field
 from api.service.kinds.run import FOR_OTHERS, MANIFEST, evaluated, manifest_of_partner, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
+from api.service.records.hidden import COUNTED, counted_file, counted_parts
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfParts, People, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
@@ -47,15 +49,18 @@ def work(given: Work) -> JobResult:
     document = options_of(given.text("options", request["options"], request["digest"]), request["options"])
     if request["case"] is not None:
         document = document.model_copy(update={"shown_case": request["case"]})
+    run = evaluated(given, request["scenario"]["id"], request["scenario"]["digest"])
     done = evaluate_options(
         document,
         given.pack.opened(),
-        run=evaluated(given, request["scenario"]["id"], request["scenario"]["digest"]),
+        run=run,
         only=tuple(request["only"]),
         given=changed_contracts(given),
         studied=True,
     )
-    return whole_run(done, given.pack)
+    made = whole_run(done, given.pack)
+    counts = counted_parts(run.flow, run.locality_activity, run.service_line, run.membership)
+    return replace(made, files={**made.files, COUNTED: counted_file(counts)})
 
 
 def changed_contracts(given: Work) -> dict[str, Contract]:
@@ -142,6 +147,7 @@ _BY_ORGANISATION = Visibility(own=("organisation_code",))
 FRAMES = {
     "set_aside": OPEN,
     "body_account": _BY_ORGANISATION,
+    "body_locality": Visibility(own=("organisation_code", "locality_code"), area=("locality_code",)),
     "shadow_position": _BY_ORGANISATION,
     "commissioner_money": Visibility(own=("commissioner_code",)),
     "contract_notice": OPEN,
@@ -164,6 +170,12 @@ ACCOUNT_OF_PEOPLE = (
 )  # fmt: skip
 """Columns of a body's account that follow from the people of its lists: any two of three give the third."""
 
+LOCALITY_OF_PEOPLE = (
+    "rate_pence", "on_account_pence", "true_up_pence", "budget_pence", "unearned_pence", "care_pence", "left_pence", "hospitals_pence",
+    "returned_pence", "pool_pence", "carried_in_pence", "carried_on_pence",
+)  # fmt: skip
+"""The same of a locality under a body."""
+
 PEOPLE = {
     "outturn": People(
         "actual_activity",
@@ -181,6 +193,13 @@ PEOPLE = {
         ("organisation_code", "year"),
         ACCOUNT_OF_PEOPLE,
         subject=("organisation_code",),
+    ),
+    "body_locality": People(
+        "weighted_persons",
+        ("option", "activity_case", "organisation_code", "year"),
+        ("locality_code",),
+        LOCALITY_OF_PEOPLE,
+        subject=("locality_code",),
     ),
 }
 """Frames that count people or events."""

@@ -10,14 +10,13 @@ from capitation.errors import CapitationError
 from optimiser.answers.optimise import optimise
 from optimiser.engines import highs
 from optimiser.futures.cvar import extensive_form
+from optimiser.futures.named import named_futures, without_futures
 from optimiser.futures.play import (
     PLAN,
     cvar_mix,
     mix_in_futures,
-    named_futures,
     play_futures,
     robust_mix,
-    without_futures,
 )
 from optimiser.futures.regret import fix_first_stage
 from optimiser.futures.together import alike_futures, allows_no_more, together
