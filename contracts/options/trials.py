@@ -18,6 +18,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults
 from capitation.money.rounding import nearest_quotient
 from capitation.records.frames import Frame
+from capitation.records.identity import digest
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
@@ -168,6 +169,11 @@ class Trials:
     def margin(self) -> pl.DataFrame:
         """Plan income less the cost of planned activity: year, provider_code, margin_pence; nothing where cost is plan income."""
         return self.on.margin.value
+
+    @cached_property
+    def said(self) -> str:
+        """A digest of all that the document says."""
+        return digest(self.document.model_dump_json())
 
     @cached_property
     def quality(self) -> QualityPayments:
