@@ -160,13 +160,13 @@ def evaluate_options(
     funded = funding_payments(document.options, list(activities), trials.fund)
     payments = cast("Frame[Payment]", pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = cast("Frame[FurtherCost]", pl.concat([moved, _of_mix(document, mix)]))
-    quality = quality_of_options(trials, payments, outturns, further)
+    quality, keys = quality_of_options(trials, payments, outturns, further)
     payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
     further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
-    left, digests = left_by_options(on, payments, further, outturns)
+    left, digests = left_by_options(on, payments, further, outturns, keys)
     every = cast("Frame[Position]", left["position"])
     frames: dict[str, pl.DataFrame] = {
-        **bodies_under_options(starts.bodies, payments, on.lines, activities),
+        **bodies_under_options(starts.bodies, payments, keys, on.lines, activities),
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
         "further_cost": further,

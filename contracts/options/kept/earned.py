@@ -6,7 +6,7 @@ from typing import cast
 
 import polars as pl
 
-from capitation.pack.stages import Stages
+from capitation.pack.stages import Stage, Stages
 from capitation.records.frames import Frame
 from contracts.options.document import ContractOption
 from contracts.options.kept.on_run import given, written
@@ -16,8 +16,10 @@ from contracts.options.trials import Trials, before_quality
 
 def quality_of_options(
     trials: Trials, payments: Frame[Payment], outturns: pl.DataFrame, further: Frame[FurtherCost]
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """What payments for quality earn, move and cost under every option, as `QualityPayments.settled` gives it; each option is kept.
+
+    With it, what each option is kept by: all that its payments and costs rest on, those for quality among them.
 
     Args:
         trials: the options.
@@ -26,24 +28,26 @@ def quality_of_options(
         further: cost that options add.
     """
     options = sorted(trials.document.options, key=lambda option: option.id)
-    parts = []
+    parts, keys = [], {}
     for option in options:
         mine = pl.col("option") == option.id
         paid, more = cast("Frame[Payment]", payments.filter(mine)), cast("Frame[FurtherCost]", further.filter(mine))
-        parts.append(_of_option(trials, option, paid, outturns, more))
-    return pl.concat(parts)
+        found = _of_option(trials, option, paid, outturns, more)
+        parts.append(found.value)
+        keys[option.id] = found.key
+    return pl.concat(parts), keys
 
 
 def _of_option(
     trials: Trials, option: ContractOption, paid: Frame[Payment], outturns: pl.DataFrame, more: Frame[FurtherCost]
-) -> pl.DataFrame:
+) -> Stage[pl.DataFrame]:
     document = trials.document.model_copy(update={"options": (option,)})
 
     def earned(*_: object) -> pl.DataFrame:
         found = positions(paid, outturns, trials.money, more)
         return trials.quality.settled(document, before_quality(found, trials.margin))
 
-    return Stages(None, None).keep("quality of an option", earned, rests_on(trials, option, paid, outturns, more)).value
+    return Stages(None, None).keep("quality of an option", earned, rests_on(trials, option, paid, outturns, more))
 
 
 def rests_on(trials: Trials, option: ContractOption, *frames: pl.DataFrame) -> list[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import cast
 
 import polars as pl
 
@@ -82,13 +83,13 @@ def _shadow(
     document = trials.document.model_copy(update={"options": (option,)})
     tried = replace(trials, document=document, starts=starts, settle_all=settling(starts))
     faults = Faults()
-    rows = {case: OutturnLine.validate(frame.filter(years)) for case, frame in outturns.items()}
+    rows = {case: cast("Frame[OutturnLine]", frame.filter(years)) for case, frame in outturns.items()}
     paid = [tried.settle_all(document, trials.contracts, mine, case, faults)[0] for case, mine in rows.items()]
     faults.raise_if_any(ContractError, f"options {document.id}: a shadow year cannot be settled")
     fund = funding_payments((option,), list(rows), trials.fund).filter(years)
-    payments = Payment.validate(pl.concat([*paid, fund]))
+    payments = cast("Frame[Payment]", pl.concat([*paid, fund]))
     outturn = pl.concat([mine.with_columns(pl.lit(case).alias("activity_case")) for case, mine in rows.items()])
-    money = CommissionerMoney.validate(trials.money.filter(years))
+    money = cast("Frame[CommissionerMoney]", trials.money.filter(years))
     earned = tried.quality.settled(document, before_quality(positions(payments, outturn, money), trials.margin))
     earned = earned.filter(years)
     both = Payment.validate(pl.concat([payments, tried.quality.payments(earned)]))
