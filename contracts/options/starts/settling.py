@@ -24,7 +24,7 @@ from contracts.options.outturn import OutturnLine
 from contracts.options.position import Payment
 from contracts.options.starts.starts import Span, Starts
 from contracts.options.trials import Kept, SettleAll
-from contracts.settlement.settle import Settlement
+from contracts.settlement.settle import Settlement, settle_apart
 
 
 class ContractNotice(Schema):
@@ -198,7 +198,7 @@ class _Work:
             if done is None:
                 raise _Unsettled
             contract = self.contracts[name]
-            return _Part(_payments(contract, mine, done, span), _notices(contract, done))
+            return _Part(_payments(contract, mine, done.results, span), _notices(contract, done))
 
         between = None if span.body is None else [span.body.body.code, str(span.body.first), span.body.inside]
         says, rows = self.keys.of_contract(self.contracts[name]).key, self.keys.of_rows(tried.rows).key
@@ -239,7 +239,57 @@ class _Work:
         return self.kept.of((name, *key[2:]), used, lambda: settled(says, of_rows, where))
 
 
-def _payments(contract: Contract, rows: Frame[OutturnLine], done: Settlement, span: Span) -> pl.DataFrame:
+LEVEL = "level_of_trial"
+"""Column that keeps trials apart that are settled together."""
+
+
+def settle_levels(
+    document: ContractOptions, contracts: Mapping[str, Contract], rows: pl.DataFrame, starts: Starts
+) -> pl.DataFrame:
+    """What all options pay on several outturns at once: each contract is settled on all of them together, and each as if it were alone.
+
+    Args:
+        document: the options.
+        contracts: contracts by the name that the options use.
+        rows: outturns, one under the other, with the name of each as `activity_case`.
+        starts: when options begin, and their bodies.
+
+    Returns:
+        Rows of `Payment`.
+
+    Raises:
+        ContractError: rows that a contract cannot settle.
+    """
+    rows = rows.with_columns(pl.col("activity_case").alias(LEVEL))
+    once: dict[tuple[object, ...], tuple[pl.DataFrame, pl.DataFrame | None]] = {}
+    made: list[pl.DataFrame] = [Payment.empty()]
+    for option in document.options:
+        paid = [_NOTHING.paid.with_columns(pl.lit(None, dtype=pl.String).alias(LEVEL))]
+        for span in starts.spans(option):
+            here = [paid[0].clear()]
+            for each in span.option.contracts:
+                providers, contract = tuple(document.providers_of(each.groups)), contracts[each.contract]
+                key = (each.contract, providers, span.first, span.until)
+                if key not in once:
+                    mine = rows.filter(pl.col("provider").is_in(list(providers)) & span.years())
+                    reads = [i.heading for i in contract.inputs if i.heading in mine.columns]
+                    where = f"{each.contract}, several trials"
+                    done = None if mine.is_empty() else settle_apart(contract, mine.select(*reads, LEVEL), LEVEL, where)
+                    once[key] = mine, done
+                mine, done = once[key]
+                if done is not None:
+                    here.append(_payments(contract, mine, done, span, LEVEL))
+            paid += here
+            if span.body is not None:
+                outturns = rows.filter(span.years()).partition_by("activity_case", as_dict=True)
+                for (case,), group in pl.concat(here).partition_by(LEVEL, as_dict=True).items():
+                    made.append(span.body.payments(option.id, str(case), group.drop(LEVEL), outturns[case,]))
+        named = [pl.lit(option.id).alias("option"), pl.col(LEVEL).alias("activity_case")]
+        made.append(_added(pl.concat(paid), LEVEL).with_columns(named).select(*Payment.columns()))
+    return pl.concat(made)
+
+
+def _payments(contract: Contract, rows: pl.DataFrame, results: pl.DataFrame, span: Span, *more: str) -> pl.DataFrame:
     """What a contract pays by row; where a body stands between, it pays for the care in scope in the commissioner's place."""
     payer, role = pl.col("commissioner"), pl.lit("commissioner")
     if span.body is not None:
@@ -259,18 +309,19 @@ def _payments(contract: Contract, rows: Frame[OutturnLine], done: Settlement, sp
                 pl.lit(f"{contract.title}: {output.about or output.name}").alias("term"),
                 pl.lit("contract").alias("kind"),
                 role.alias("payer_role"),
-                done.results.get_column(output.name).alias("amount_pence")
+                results.get_column(output.name).alias("amount_pence")
                 * (1 if roles[str(output.payer)] == "commissioner" else -1),
                 "service",
+                *more,
             )
             for number, output in enumerate(paid, start=1)
         ]
-    ).select(*_NOTHING.paid.columns)
+    ).select(*_NOTHING.paid.columns, *more)
 
 
-def _added(paid: pl.DataFrame) -> pl.DataFrame:
+def _added(paid: pl.DataFrame, *apart: str) -> pl.DataFrame:
     """Payments added up over lines, and over groups that have the same contract apart."""
-    key = [name for name in _NOTHING.paid.columns if name not in {"amount_pence", "service"}]
+    key = [*apart, *(name for name in _NOTHING.paid.columns if name not in {"amount_pence", "service"})]
     return paid.group_by(key).agg(pl.col("amount_pence").sum())
 
 
@@ -278,4 +329,4 @@ def _notices(contract: Contract, done: Settlement) -> pl.DataFrame:
     return done.notices.select(pl.lit(contract.id).alias("contract"), "name", "rows", "says")
 
 
-__all__ = ["ContractNotice", "payments_of", "settling"]
+__all__ = ["LEVEL", "ContractNotice", "payments_of", "settle_levels", "settling"]
