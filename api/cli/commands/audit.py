@@ -41,7 +41,7 @@ def verify_command(
     if log is not None:
         verdict = verify_file(log, noted)
     else:
-        with opened_store(settings_of(store=store)) as kept:
+        with opened_store(settings_of(store=store)) as kept, kept.at_one_moment():
             verdict = verify_log(kept, noted)
             if verdict.holds:  # a log that does not hold says nothing of what was posted
                 from api.service.ledger.invariants import ledger_faults
