@@ -217,7 +217,8 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     inputs = PlanInputs(scenario, plan.pack, options=document, problem=standing)
     log = kept_log(plan.run, inputs)
     if log is not None:
-        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs))
+        stands = pl.Series("document", [each.document for each in log.assumptions], dtype=pl.String)
+        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs)).with_columns(stands)
         worked.assumed = f"The plan rests on {log.count} assumptions over {log.figures} marked figures; {log.weak} have weak evidence or none stated."
     used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run
