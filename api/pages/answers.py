@@ -130,6 +130,8 @@ def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
     if rows.is_empty():
         return [f"You have no access to any of the localities of {year}; the system's totals are under Allocation."]
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
+    if rows.height == 1:
+        return [f"{board_text(int(most['total_pence']))} in {year} for {most['name']}, the only locality that you see."]
     return [
         f"{board_text(int(rows['total_pence'].sum()))} in {year} for the {rows.height} localities that you see: from "
         f"{board_text(least['total_pence'])} in {least['name']} to {board_text(most['total_pence'])} in {most['name']}."
