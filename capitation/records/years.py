@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from capitation.errors import DataError
 
-_PATTERN = re.compile(r"^(\d{4})/(\d{2})$")
+_PATTERN = re.compile(r"^([0-9]{4})/([0-9]{2})$")
 
 
 class FinancialYear(str):
@@ -28,7 +28,7 @@ class FinancialYear(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> FinancialYear:  # noqa: D102  # the class docstring says it
-        match = _PATTERN.match(str(text))
+        match = _PATTERN.fullmatch(str(text))
         if not match or (int(match[1]) + 1) % 100 != int(match[2]):
             raise DataError(f"{text!r} is not a financial year; write it as '2016/17'")
         return super().__new__(cls, text)
