@@ -36,6 +36,11 @@ from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.books.entries import Entry
 
+_WHOLE = "none, the period is posted whole"
+"""What is said of the profile of a journal that is of no part of a year."""
+
+_REMEDIES = {"period": "Send the period and the part of the journal that is put right."}
+
 
 @dataclass(frozen=True)
 class Restatement:
@@ -187,9 +192,9 @@ def restate(old: Journal, new: Journal) -> Restatement:
     """
     faults = Faults()
     for name in ("journal_source", "period", "currency", "profile"):
-        was, given = getattr(old.head, name), getattr(new.head, name)
+        was, given = (getattr(head, name) or _WHOLE for head in (old.head, new.head))
         if was != given:
-            faults.add(f"new journal: {name}", given, f"{was}, as in journal {old.id}")
+            faults.add(f"new journal: {name}", given, f"{was}, as in journal {old.id}", _REMEDIES.get(name, ""))
     if old.head.kind == "reversal":
         faults.add(f"journal {old.id}", "a reversal", "a journal that stands", "Restate the one it was replaced by.")
     if not len(faults) and net([old]).equals(net([new])):

@@ -295,6 +295,11 @@ def test_months_and_the_whole_year_are_not_both_posted_and_months_follow_one_pro
     items = served.client.get("/v1/journals", headers=hands["cal"]).json()["items"]
     assert sum(round(float(each["debit_total"]) * 100) for each in items) == 2 * 50_000_001
     assert make(served, hands, result, "e", part="2018-04").status_code == 422
+    whole = make(served, hands, later, "g", restates=april.json()["items"][0]["id"])
+    assert whole.status_code == 422, whole.text
+    assert {fault["where"] for fault in whole.json()["faults"]} == {"new journal: period", "new journal: profile"}
+    year = make(served, hands, later, "h").json()["detail"]
+    assert "2017-04, 2017-05, 2017-06" in year
     left = make(served, hands, result, "f", part="2017/18 Q1").json()["detail"]
     assert "Nothing of 2017/18 Q1 is left to post; to put posted ones right, restate each by its own part" in left
 
@@ -464,3 +469,11 @@ def test_the_journal_of_a_settlement_names_the_other_side_by_its_code(served, ha
         ("RYV", "06P"),
         ("06P", "RYV"),
     }
+
+
+def test_a_year_that_nobody_can_mean_is_refused(served, hands):
+    result = settled(served, hands, "a")
+    for period in ("9999/00", "0000/01", "1899/00", "2200/01"):
+        for part in ({}, {"part": "9999-12"}, {"part": "0000-04"}, {"part": f"{period} Q1"}):
+            answer = make(served, hands, result, f"{period}{part}", **{"period": period, **part})
+            assert answer.status_code == 422, answer.text
