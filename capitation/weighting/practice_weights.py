@@ -1,8 +1,9 @@
 """Practice weights by stream and year: need of the base year carried along with each practice's projected list.
 
-    weight_is(t) = weighted persons_is(base) x registered_i(t) / registered_i(base)
+    weight_is(t) = weighted persons_is(base) x registered_i(t) / registered_i(base) x age index_i(t)
 
-Need per head stays as measured in the base year; only lists move. Beside the weight stand the staged weights (registered persons,
+Need per head is that of the base year, moved with the ages of the list where the scenario has them (`places/ages.py`); else only lists move
+and the index is 1. Beside the weight stand the staged weights (registered persons,
 then need, inequality, unavoidable cost) from which the waterfall of an allocation is cut.
 """
 
@@ -32,6 +33,12 @@ class PracticeWeight(Schema):
     practice_code = PRACTICE
     registered_micro = Column(pl.Int64, "millionths of a person", "Projected registered persons, exact", ge=0)
     need_index = NEED_INDEX.but(about="Weighted over registered persons of the base year")
+    age_index = Column(
+        pl.Float64,
+        "index, base year 1",
+        "Cost of the practice's ages in the year over the base year; 1 without ages",
+        ge=0,
+    )
     weighted_persons = WEIGHTED_PERSONS
 
 
@@ -53,12 +60,15 @@ class PracticeWeights:
     stages: Frame[StagedWeight]
 
 
-def practice_weights(needs: Mapping[str, Need], lists: Frame[ProjectedList]) -> PracticeWeights:
+def practice_weights(
+    needs: Mapping[str, Need], lists: Frame[ProjectedList], ages: pl.DataFrame | None = None
+) -> PracticeWeights:
     """Weights of every stream, year and practice.
 
     Args:
         needs: the formula of each stream applied to the practices of the base year.
         lists: projected registered persons; they hold the same practices.
+        ages: year, practice_code, age_index of every practice and year; none leaves need per head as in the base year.
 
     Raises:
         FrameError: the practices of the lists and of a need differ, or a practice has need but no registered persons.
@@ -73,6 +83,10 @@ def practice_weights(needs: Mapping[str, Need], lists: Frame[ProjectedList]) -> 
         joined = lists.select("year", "practice_code", "registered_micro").join(
             base, on="practice_code", how="left", validate="m:1"
         )
+        if ages is None:
+            joined = joined.with_columns(pl.lit(1.0).alias("age_index"))
+        else:
+            joined = joined.join(ages, on=["year", "practice_code"], how="left", validate="1:1")
         ratio = pl.when(pl.col("registered_persons") > 0).then(
             pl.col("registered_micro") / MICRO / pl.col("registered_persons")
         )
@@ -83,10 +97,12 @@ def practice_weights(needs: Mapping[str, Need], lists: Frame[ProjectedList]) -> 
                 "practice_code",
                 "registered_micro",
                 "need_index",
-                pl.col("weighted_persons") * ratio.otherwise(0.0),
+                "age_index",
+                pl.col("weighted_persons") * ratio.otherwise(0.0) * pl.col("age_index"),
             )
         )
-        stages += _staged(stream, need, joined.with_columns(ratio.otherwise(0.0).alias("ratio")))
+        moved = (ratio.otherwise(0.0) * pl.col("age_index")).alias("ratio")
+        stages += _staged(stream, need, joined.with_columns(moved))
     return PracticeWeights(PracticeWeight.validate(pl.concat(weights)), StagedWeight.validate(pl.concat(stages)))
 
 
