@@ -39,34 +39,55 @@ class PracticeAmounts(Document):
     """Column that holds the amounts."""
 
 
-class OpeningHistory(Judged):
-    """What spreads the opening of a commissioner over its practices."""
+class StreamOpening(Judged):
+    """What a stream opened with: the amounts that split it between commissioners, and what spreads each over its practices."""
 
-    by: Literal["heads", "need", "use", "budgets"]
-    """Heads, weighted persons, weighted persons met by the supply at hand, or published budgets."""
+    source: str | None = None
+    """Id of the source of published amounts by commissioner; none means that registered persons split the total."""
+    table: str | None = None
+    """Table of printed cells with one row a commissioner."""
+    column: str | None = None
+    """Column that holds the amounts."""
+    inside: Literal["heads", "need", "use", "budgets"] = "heads"
+    """What spreads a commissioner's opening over its practices: heads, weighted persons, weighted persons met by supply, or published budgets."""
     distances: str = "places/hospital-distance.csv"
-    """Kilometres from each practice to the nearest general hospital; read where `by` is use."""
+    """Kilometres from each practice to the nearest general hospital; read where `inside` is use."""
     fall_per_kilometre: Figure | None = None
-    """Share of use that each kilometre takes off; only where `by` is use."""
+    """Part of use that each kilometre takes off; only where `inside` is use."""
     budgets: PracticeAmounts | None = None
-    """Printed amounts by practice; only where `by` is budgets."""
-    about: str
+    """Printed amounts by practice; only where `inside` is budgets."""
+    about: str = ""
     """Why the opening is spread so, and what that rests on."""
 
+    @property
+    def published(self) -> tuple[str, str, str] | None:
+        """Source, table and column of the amounts by commissioner; none where registered persons split the total."""
+        if self.source is None or self.table is None or self.column is None:
+            return None
+        return self.source, self.table, self.column
+
     @model_validator(mode="after")
-    def _has_what_it_rests_on(self) -> OpeningHistory:
+    def _has_what_it_rests_on(self) -> StreamOpening:
+        given = [name for name in ("source", "table", "column") if getattr(self, name) is not None]
         wrong = []
-        for name, given, kind in (
+        if given and len(given) < 3:  # all three or none
+            lost = [name for name in ("source", "table", "column") if name not in given]
+            wrong.append(f"{', '.join(given)} without {', '.join(lost)}; give all three, or none")
+        for name, value, kind in (
             ("fall_per_kilometre", self.fall_per_kilometre, "use"),
             ("budgets", self.budgets, "budgets"),
         ):
-            if self.by == kind and given is None:
-                wrong.append(f"by is {kind!r} and {name} is missing; give it, or choose another way")
-            if self.by != kind and given is not None:
-                wrong.append(f"{name} is given and by is {self.by!r}, which does not read it; leave it out")
+            if self.inside == kind and value is None:
+                wrong.append(f"inside is {kind!r} and {name} is missing; give it, or choose another way")
+            if self.inside != kind and value is not None:
+                wrong.append(f"{name} is given and inside is {self.inside!r}, which does not read it; leave it out")
         fall = self.fall_per_kilometre
         if fall is not None and not 0 <= fall.value <= 1:
-            wrong.append(f"fall_per_kilometre is {fall.value}; expected a share from 0 to 1")
+            wrong.append(f"fall_per_kilometre is {fall.value}; expected a part from 0 to 1")
+        if self.inside in ("need", "use") and not (self.owner and self.quality and self.about):
+            wrong.append(
+                f"inside is {self.inside!r}, a judgement: it needs an owner, a quality mark and a sentence in about"
+            )
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -94,27 +115,27 @@ def hospital_distances(file: str, practices: Iterable[str], pack: DataPack, faul
 
 
 def history_weights(
-    stream: str, history: OpeningHistory | None, practices: pl.DataFrame, budgets: Mapping[str, int]
+    stream: str, opening: StreamOpening | None, practices: pl.DataFrame, budgets: Mapping[str, int]
 ) -> pl.DataFrame:
     """`practices` of a stream with the column `opening_weight`.
 
     Args:
         stream: the stream.
-        history: its choice; none means heads.
+        opening: its choice; none means heads.
         practices: practice_code, registered_micro, weighted_persons of the stream, kilometres (empty where not read).
         budgets: printed pence by practice, where the choice is budgets.
 
     Example:
         1,000 weighted persons ten kilometres from a hospital, at a fall of 0.00425 each, weigh 957.5.
     """
-    by = "heads" if history is None else history.by
-    if by == "heads":
+    inside = "heads" if opening is None else opening.inside
+    if inside == "heads":
         weight = pl.col("registered_micro").cast(pl.Float64)
-    elif by == "budgets":
+    elif inside == "budgets":
         weight = pl.col("practice_code").replace_strict(dict(budgets), return_dtype=pl.Float64)
     else:
         weight = pl.col("weighted_persons")
-        if history is not None and history.fall_per_kilometre is not None:
-            fall = float(history.fall_per_kilometre.value)
+        if opening is not None and opening.fall_per_kilometre is not None:
+            fall = float(opening.fall_per_kilometre.value)
             weight = weight * (1.0 - fall * pl.col("kilometres")).clip(lower_bound=0.0)
     return practices.with_columns(weight.alias("opening_weight"), pl.lit(stream).alias("stream"))

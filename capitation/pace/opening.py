@@ -16,7 +16,7 @@ import polars as pl
 
 from capitation.errors import DataError, Fault, ScenarioError
 from capitation.money.apportion import apportion
-from capitation.pace.history import OpeningHistory, history_weights
+from capitation.pace.history import StreamOpening, history_weights
 from capitation.pack.cells import pounds
 from capitation.pack.sources import DataPack
 from capitation.records.columns import COMMISSIONER, OPENING_PENCE, PRACTICE, STREAM, YEAR
@@ -45,7 +45,7 @@ class PracticeOpening(Schema):
     commissioner_pence = Column(pl.Int64, "pence", "Opening baseline of the whole commissioner", ge=0)
     opening_weight = Column(
         pl.Float64,
-        "as the scenario's history says",
+        "as the scenario's opening says",
         "What the commissioner's opening is shared by: persons in millionths, weighted persons, weighted persons x supply, or printed pence",
         ge=0,
     )
@@ -57,17 +57,17 @@ def practice_openings(
     practices: pl.DataFrame,
     shares: Mapping[str, CommissionerShares | None],
     pack: DataPack,
-    histories: Mapping[str, OpeningHistory | None] | None = None,
+    inside: Mapping[str, StreamOpening | None] | None = None,
 ) -> Frame[PracticeOpening]:
     """The opening baseline of every practice and stream.
 
     Args:
         totals: year, stream, total_pence: recurrent money of the opening year.
-        practices: practice_code, commissioner_code, registered_micro of the opening year; where a history asks for it, a row a stream
+        practices: practice_code, commissioner_code, registered_micro of the opening year; where need or use spread it, a row a stream
             with weighted_persons of the opening year and kilometres.
         shares: by stream, published amounts that split the total between commissioners; None: registered persons do.
         pack: the data pack with the printed amounts.
-        histories: by stream, what spreads a commissioner's opening over its practices; None: heads do.
+        inside: by stream, what spreads a commissioner's opening over its practices; None: heads do.
 
     Raises:
         ScenarioError: published amounts do not cover the commissioners of the practices.
@@ -101,9 +101,7 @@ def practice_openings(
         into="commissioner_pence",
     ).drop("weight", "total_pence")
     spread = [
-        history_weights(
-            stream, (histories or {}).get(stream), mine, _budgets((histories or {}).get(stream), mine, pack)
-        )
+        history_weights(stream, (inside or {}).get(stream), mine, _budgets((inside or {}).get(stream), mine, pack))
         for stream, mine in ((s, _of(practices, s)) for s in first["stream"].unique().sort())
     ]
     weighted = pl.concat(
@@ -120,20 +118,28 @@ def practice_openings(
     return PracticeOpening.validate(second.select(*PracticeOpening.columns()))
 
 
+def commissioner_shares(opening: StreamOpening | None) -> CommissionerShares | None:
+    """The published amounts that split an opening between commissioners; none where registered persons do."""
+    published = None if opening is None else opening.published
+    return (
+        None if published is None else CommissionerShares(source=published[0], table=published[1], column=published[2])
+    )
+
+
 def _of(practices: pl.DataFrame, stream: str) -> pl.DataFrame:
     """The practices as a stream weights them; every practice once where the table has no streams."""
     return practices.filter(pl.col("stream") == stream) if "stream" in practices.columns else practices
 
 
-def _budgets(history: OpeningHistory | None, practices: pl.DataFrame, pack: DataPack) -> dict[str, int]:
-    """Printed budgets by practice, where a history rests on them.
+def _budgets(opening: StreamOpening | None, practices: pl.DataFrame, pack: DataPack) -> dict[str, int]:
+    """Printed budgets by practice, where an opening rests on them.
 
     Raises:
         ScenarioError: the table has no amount of some practices.
     """
-    if history is None or history.budgets is None:
+    if opening is None or opening.budgets is None:
         return {}
-    named = history.budgets
+    named = opening.budgets
     codes = practices["practice_code"].sort().to_list()
     amounts = printed_pence(
         CommissionerShares(source=named.source, table=named.table, column=named.column), codes, pack

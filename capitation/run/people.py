@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import CapitationError, Faults, FrameError
-from capitation.pace.history import HospitalDistance, OpeningHistory, hospital_distances
-from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
+from capitation.pace.history import HospitalDistance, StreamOpening, hospital_distances
+from capitation.pace.opening import PracticeOpening, commissioner_shares, practice_openings
 from capitation.pack.sources import DataPack, RawTable
 from capitation.places.ages import AgeIndex, age_indices
 from capitation.places.membership import Membership, membership, membership_of
@@ -70,8 +70,8 @@ def moved_apart(scenario: Scenario, needs: dict[str, Need], members: Frame[Membe
         with _gathered(faults):
             ages = age_indices(plan.ages, codes, plan.base_year, years, pack, faults)
     ways = []
-    histories = [rule.history for rule in scenario.streams if rule.history is not None and rule.history.by == "use"]
-    for file in dict.fromkeys(history.distances for history in histories):
+    by_use = [rule.opening for rule in scenario.streams if rule.opening is not None and rule.opening.inside == "use"]
+    for file in dict.fromkeys(opening.distances for opening in by_use):
         with _gathered(faults):
             ways.append((file, hospital_distances(file, codes, pack, faults)))
     faults.raise_if_any(FrameError, "lists, ages and ways to hospitals do not fit the map of the practices")
@@ -133,27 +133,27 @@ def opening_baselines(
         .join(members.select("practice_code", "commissioner_code"), on="practice_code", how="left", validate="1:1")
     )
     require_members(practices, "commissioner_code")
-    shares: dict[str, CommissionerShares | None] = {rule.stream: rule.opening for rule in scenario.streams}
-    histories = {rule.stream: rule.history for rule in scenario.streams}
-    if any(history is not None for history in histories.values()):
-        practices = _as_each_stream_weights(practices, weights, histories, apart, year)
-    return practice_openings(totals, practices, shares, pack, histories)
+    openings = {rule.stream: rule.opening for rule in scenario.streams if rule.stream in paced}
+    shares = {stream: commissioner_shares(opening) for stream, opening in openings.items()}
+    if any(opening is not None and opening.inside != "heads" for opening in openings.values()):
+        practices = _as_each_stream_weights(practices, weights, openings, apart, year)
+    return practice_openings(totals, practices, shares, pack, openings)
 
 
 def _as_each_stream_weights(
     practices: pl.DataFrame,
     weights: Frame[PracticeWeight],
-    histories: dict[str, OpeningHistory | None],
+    openings: dict[str, StreamOpening | None],
     apart: Apart,
     year: str,
 ) -> pl.DataFrame:
-    """The practices once a stream, with weighted persons of the opening year and kilometres where its history reads them."""
+    """The practices once a stream, with weighted persons of the opening year and kilometres where its opening reads them."""
     ways = {file: table.select("practice_code", "kilometres") for file, table in apart.distances}
     none = practices.select("practice_code", pl.lit(None, dtype=pl.Float64).alias("kilometres"))
     opened = weights.filter(pl.col("year") == year).select("stream", "practice_code", "weighted_persons")
     found = []
-    for stream, history in histories.items():
-        way = none if history is None or history.by != "use" else ways[history.distances]
+    for stream, opening in openings.items():
+        way = none if opening is None or opening.inside != "use" else ways[opening.distances]
         mine = opened.filter(pl.col("stream") == stream).join(way, on="practice_code", how="left", validate="1:1")
         found.append(practices.join(mine, on="practice_code", how="left", validate="1:1"))
     return pl.concat(found)

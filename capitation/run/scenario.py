@@ -18,8 +18,7 @@ from capitation.activity.unit_costs import NATIONAL_COSTS_FILE, OTHER_ACUTE_FILE
 from capitation.allocation.providers import ELSEWHERE_FILE, FLOWS_FILE
 from capitation.allocation.services import SERVICE_STREAMS_FILE
 from capitation.errors import UnknownNameError
-from capitation.pace.history import OpeningHistory
-from capitation.pace.opening import CommissionerShares
+from capitation.pace.history import StreamOpening
 from capitation.pace.statutory import StatutoryRule
 from capitation.places.ages import AgeChoice
 from capitation.places.membership import LOCALITIES_FILE, MEMBERSHIP_FILE
@@ -122,10 +121,8 @@ class StreamRule(Judged):
     """Id of the need formula that weights its population."""
     paced: bool = True
     """Whether pace of change moves it towards target; otherwise it is shared by weighted persons at once."""
-    opening: CommissionerShares | None = None
-    """Amounts that split the opening total between commissioners; none means that registered persons split it."""
-    history: OpeningHistory | None = None
-    """What spreads a commissioner's opening over its practices; none means that registered persons do."""
+    opening: StreamOpening | None = None
+    """Amounts that split the opening total between commissioners, and what spreads each over its practices; none means registered persons."""
     statutory: StatutoryRule | None = None
     """Published allocations that each commissioner keeps in every year; none means that the stream is one pot of the system."""
     service: str | None = None
@@ -193,11 +190,6 @@ class Scenario(Document):
             f"stream {r.stream!r} buys no care (buys_care = false) and yet the service {r.service!r}; leave one of the two out"
             for r in self.streams
             if r.service is not None and not r.buys_care
-        ]
-        wrong += [
-            f"stream {r.stream!r} is not paced, so that it has no opening, and yet a history that spreads one; leave one of the two out"
-            for r in self.streams
-            if r.history is not None and not r.paced
         ]
         if self.money.first_year != self.opening_year:
             wrong.append(

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from capitation.activity.printed_cells import printed_number
 from capitation.money.apportion import split
+from capitation.pace.opening import commissioner_shares
 from capitation.pace.policy import PaceRules, Rate, rate
 from capitation.pack.cells import pounds
 from capitation.records.documents import Figure
@@ -36,7 +37,7 @@ from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 @published("practice_opening", "commissioner_pence", "the opening total split between commissioners, largest remainder")
 def _commissioner_opening(context: Context, row: Row) -> Worked:
-    named = scenario_of(context).rule(row["stream"]).opening
+    named = commissioner_shares(scenario_of(context).rule(row["stream"]).opening)
     total = gross_pence(context, row["year"], row["stream"], "recurrent")
     parts: list[FigureAddress | Node] = [
         at("stream_total", "total_pence", year=row["year"], stream=row["stream"], recurrence="recurrent")
@@ -88,31 +89,31 @@ def _practice_opening(context: Context, row: Row) -> Worked:
     "by the scenario's choice: persons, weighted persons, weighted persons x supply, or the printed budget of the practice",
 )
 def _opening_weight(context: Context, row: Row) -> Worked:
-    code, history = row["practice_code"], scenario_of(context).rule(row["stream"]).history
+    code, opening = row["practice_code"], scenario_of(context).rule(row["stream"]).opening
     key = {"year": row["year"], "practice_code": code}
-    if history is None or history.by == "heads":
+    if opening is None or opening.inside == "heads":
         persons = context.row("population", **key)["registered_micro"]
-        about = "the scenario names no history" if history is None else history.about
+        about = "the scenario names no other way" if opening is None else opening.about
         leaf = choice("spread inside a commissioner", "by registered persons (assumption)", about)
         return Worked(float(persons), [at("population", "registered_micro", **key), leaf])
-    if history.budgets is not None:
-        named = history.budgets
+    if opening.budgets is not None:
+        named = opening.budgets
         printed = _cells(context, named.source, named.table)[code, named.column]
         leaf = cell(context, named.source, f"{named.table}, row {code}, column {named.column}", f"budget of {code}")
         return Worked(float(int(pounds(printed["value"], printed["unit"]) * 100)), [leaf])
     weight = context.row("practice_weight", **key, stream=row["stream"])["weighted_persons"]
     parts: list[FigureAddress | Node] = [
         at("practice_weight", "weighted_persons", **key, stream=row["stream"]),
-        choice("spread inside a commissioner", f"by {history.by} (assumption)", history.about),
+        choice("spread inside a commissioner", f"by {opening.inside} (assumption)", opening.about),
     ]
-    if history.fall_per_kilometre is None:
+    if opening.fall_per_kilometre is None:
         return Worked(weight, parts)
-    way = file_rows(context, history.distances)[(code,)]
-    supply = max(Fraction(0), 1 - Fraction(history.fall_per_kilometre.value) * Fraction(way["kilometres"]))
-    where = f"{history.distances}, row {code}: straight line to {way['hospital']}, from {way['basis']}"
+    way = file_rows(context, opening.distances)[(code,)]
+    supply = max(Fraction(0), 1 - Fraction(opening.fall_per_kilometre.value) * Fraction(way["kilometres"]))
+    where = f"{opening.distances}, row {code}: straight line to {way['hospital']}, from {way['basis']}"
     parts += [
         Node("printed cell", f"way of {code} to a hospital", way["kilometres"], "kilometres", where),
-        policy_leaf("use that a kilometre takes off", history.fall_per_kilometre),
+        policy_leaf("use that a kilometre takes off", opening.fall_per_kilometre),
     ]
     return Worked(float(Fraction(weight) * supply), parts, f"need x supply: a supply of {float(supply):.6f}")
 

@@ -50,6 +50,14 @@ def _choice(context: Context) -> ListChoice:
 
 
 def _years(context: Context) -> list[str]:
+    """Years of lists that are read, once."""
+    if "list years" not in context.memory:
+        context.memory["list years"] = _years_read(context)
+    years: list[str] = context.memory["list years"]
+    return years
+
+
+def _years_read(context: Context) -> list[str]:
     """Years with lists that the scenario's years lie between, the base year among them."""
     plan = scenario_of(context).population
     rows = file_rows(context, _choice(context).file, "year", "practice_code")
@@ -71,6 +79,14 @@ def _sides(context: Context, year: str) -> tuple[str, str, Fraction]:
 
 
 def _events(context: Context) -> list[dict[str, str]]:
+    """What became of practices up to the last year of lists that is read."""
+    if "list events" not in context.memory:
+        context.memory["list events"] = _events_read(context)
+    events: list[dict[str, str]] = context.memory["list events"]
+    return events
+
+
+def _events_read(context: Context) -> list[dict[str, str]]:
     last = _years(context)[-1]
     rows = file_rows(context, _choice(context).lineage, "year", "practice_code").values()
     return [row for row in rows if row["year"] <= last]
@@ -89,8 +105,8 @@ def _handed_out(context: Context, year: str) -> dict[str, Fraction]:
     base = base_lists(context)
     if year == str(scenario_of(context).population.base_year):
         return {code: Fraction(persons) for code, persons in base.items()}
-    homes = {r["practice_code"]: r["place_code"] for r in all_rows(context, "membership")}
-    events = _events(context)
+    homes = _homes(context)
+    events, ends = _events(context), _ends(context)
     closed = {e["practice_code"] for e in events if e["change"] == "closed"}
     over = {e["practice_code"] for e in events if e["change"] != "opened" and e["year"] <= year}
     written = {e["practice_code"]: e.get("place_code") or "" for e in events}
@@ -110,35 +126,56 @@ def _handed_out(context: Context, year: str) -> dict[str, Fraction]:
     for (dated, code), row in file_rows(context, _choice(context).file, "year", "practice_code").items():
         if dated != year or code in over:
             continue
-        joined = [c for c in stay if _end(events, c) == _end(events, code)]
+        joined = [c for c in stay if ends[c] == ends[code]]
         hand(nearest(Decimal(row["registered_persons"]) * MICRO), joined or of_place(code))
     for code in closed & set(base):
         hand(-base[code], of_place(code))
     return found
 
 
-def _end(events: list[dict[str, str]], code: str) -> str:
-    """The practice that a code's patients are with after all its mergers."""
-    successors = {e["practice_code"]: e["successor_code"] for e in events if e["change"] == "merged into"}
-    for _ in successors:
-        code = successors.get(code, code)
-    return code
+def _homes(context: Context) -> dict[str, str]:
+    """Place by practice of the map."""
+    if "homes of lists" not in context.memory:
+        context.memory["homes of lists"] = {
+            r["practice_code"]: r["place_code"] for r in all_rows(context, "membership")
+        }
+    homes: dict[str, str] = context.memory["homes of lists"]
+    return homes
+
+
+def _ends(context: Context) -> dict[str, str]:
+    """The practice that each code's patients are with after all its mergers, for codes of any list."""
+    if "list ends" not in context.memory:
+        events = _events(context)
+        successors = {e["practice_code"]: e["successor_code"] for e in events if e["change"] == "merged into"}
+        found = {}
+        listed = {code for _, code in file_rows(context, _choice(context).file, "year", "practice_code")}
+        for code in listed | set(base_lists(context)):
+            end = code
+            for _ in successors:
+                end = successors.get(end, end)
+            found[code] = end
+        context.memory["list ends"] = found
+    ends: dict[str, str] = context.memory["list ends"]
+    return ends
 
 
 def _cells_of(context: Context, code: str, years: tuple[str, str]) -> list[Node]:
     """The dated lists of a practice and of those it is joined with, what became of them, and those without a practice near it."""
     choices, events = _choice(context), _events(context)
     rows = file_rows(context, choices.file, "year", "practice_code")
-    joined = {c for _, c in rows if _end(events, c) == _end(events, code)}
+    ends = _ends(context)
+    joined = {c for c, end in ends.items() if end == ends[code]}
     leaves = [
         Node(
             "printed cell", f"list of {c} in {y}", row["registered_persons"], "persons", f"{choices.file}, row {y} {c}"
         )
-        for (y, c), row in sorted(rows.items())
-        if y in years and c in joined
+        for y in dict.fromkeys(years)
+        for c in sorted(joined)
+        if (row := rows.get((y, c))) is not None
     ]
     leaves += [_event(e, choices.lineage) for e in events if e["practice_code"] in joined]
-    homes = {r["practice_code"]: r["place_code"] for r in all_rows(context, "membership")}
+    homes = _homes(context)
     near = [e for e in events if (homes.get(e["practice_code"]) or e.get("place_code")) == homes[code]]
     leaves += [_event(e, choices.lineage) for e in near if e["change"] == "closed" and e["practice_code"] not in joined]
     leaves.append(choice("lists that move apart", "", f"assumption: {choices.about}"))
