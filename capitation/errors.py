@@ -115,7 +115,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
     if not names:
         return "None is known here."
-    return f"Known: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}."
+    rest = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"Known: {', '.join(names[:12])}{rest}."
 
 
 class Faults:

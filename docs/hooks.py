@@ -11,6 +11,8 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from capitation.sentences import capital
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("capitation", "contracts", "optimiser", "api", "data")
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)]+)\)")
@@ -95,7 +97,7 @@ def service() -> str:
                     (method.upper(), address, each.get("summary") or each.get("operationId", ""))
                 )
     for tag, rows in by.items():
-        lines += [f"## {tag[:1].upper()}{tag[1:]}", "", "| | Address | What it does |", "|---|---|---|"]
+        lines += [f"## {capital(tag)}", "", "| | Address | What it does |", "|---|---|---|"]
         lines += [f"| {method} | `{address}` | {_cell(about)} |" for method, address, about in rows] + [""]
     return "\n".join(lines)
 

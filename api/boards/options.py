@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import polars as pl
 
+from api.boards.localities_under import localities_sentence, localities_table
 from api.boards.tables import console, show
+from api.charts.material import names_of
 from capitation.allocation.providers import providers
 from capitation.chain.book import organisation_names
 from capitation.money.pence import board_text
@@ -36,6 +38,7 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
     for option in document.options:
         if option.id in run.frame("position")["option"].unique():
             show(position_table(run, document, pack, option.id), f"{option.title}. {case}: positions, £ thousand")
+            show_localities(run, document, pack, option.id)
     if differences:
         show_differences(run, document, pack)
     console.print(
@@ -47,6 +50,19 @@ def show_options(run: Run, document: ContractOptions, pack: DataPack, *, differe
     )
     for row in run.frame("set_aside").iter_rows(named=True):
         console.print(f"To note: {row['subject']} (£{row['amount'] / 1e6:,.1f}m over all years). {row['reason']}", style="dim", soft_wrap=True)  # fmt: skip
+
+
+def show_localities(run: Run, document: ContractOptions, pack: DataPack, option: str) -> None:
+    """Print the localities under the body of an option in the first year; nothing where no body stands in it."""
+    rows = run.frames["body_locality"] if "body_locality" in run.frames else pl.DataFrame()
+    if rows.is_empty():
+        return
+    rows = rows.filter(option=option, activity_case=document.shown_case, year=str(document.first_year))
+    if rows.is_empty():
+        return
+    names, case = names_of(run, pack), document.case_of(document.shown_case).title
+    console.print(localities_sentence(rows, names), markup=False, soft_wrap=True)
+    show(localities_table(rows, names), f"Localities under the body, {document.first_year}. {case}, £ thousand")
 
 
 def show_differences(run: Run, document: ContractOptions, pack: DataPack) -> None:

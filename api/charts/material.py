@@ -131,9 +131,12 @@ def coordinates(pack: DataPack) -> dict[str, tuple[float, float]]:
 def _names_of(pack: DataPack) -> dict[str, str]:
     from capitation.allocation.providers import providers
     from capitation.chain.book import organisation_names
+    from capitation.places.membership import LOCALITIES_FILE, localities
     from contracts.options.document import read_options
 
     known = dict(providers(pack).select("provider_code", "provider_name").iter_rows()) | organisation_names(pack)
+    if pack.files(LOCALITIES_FILE):
+        known |= dict(localities(pack).select("locality_code", "locality_name").iter_rows())
     for name in pack.names("options"):
         known |= {option.id: option.title for option in read_options(pack.path(f"options/{name}.toml")).options}
     return known

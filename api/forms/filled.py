@@ -242,7 +242,7 @@ def _check_together(form: _Form, pack: DataPack, *, is_own_pack: bool, notes: li
             once = f"each {' and '.join(template.one_each).replace('_', ' ')} once; row {form.at[first[key]]} has it"
             form.at_cell(form.at[number], columns[template.one_each[-1]], key[-1], once)
         first.setdefault(key, number)
-    found = list(template.together(form.rows))
+    found = list(template.together(form.rows, pack))
     unknown = template.unknown(form.rows, pack)
     if unknown.is_other_system and not is_own_pack:
         if notes is not None:

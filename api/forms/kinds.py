@@ -14,6 +14,7 @@ from api.forms import cells
 from capitation.errors import suggest
 from capitation.money.written_numbers import exact_number
 from capitation.pack.parameters import Parameter, Parameters
+from capitation.pack.plausibility import plausibility_bands
 from capitation.pack.sources import DataPack
 from capitation.pack.total_rows import total_rows
 
@@ -72,8 +73,8 @@ class Template:
     """The rows it begins with: those of a data pack."""
     files: Callable[[Sequence[Row], DataPack], Mapping[str, str]]
     """What is made of filled rows: text by the path below the folder that is asked for."""
-    together: Callable[[Sequence[Row]], Sequence[tuple[int, str, str]]] = lambda _: ()
-    """Faults that show only over several rows: number of the row from 0, key of the column, what is expected."""
+    together: Callable[[Sequence[Row], DataPack], Sequence[tuple[int, str, str]]] = lambda _rows, _pack: ()
+    """Faults that show only over several rows, or beside what is plausible: number of the row from 0, key of the column, what is expected."""
     unknown: Callable[[Sequence[Row], DataPack], Unknown] = lambda _rows, _pack: Unknown()
     """Cells that name what a data pack does not have."""
 
@@ -116,6 +117,20 @@ def _totals(rows: Sequence[Row], labels: Sequence[str], amounts: Sequence[str]) 
     ]
 
 
+def _too_long(rows: Sequence[Row], pack: DataPack) -> list[tuple[int, str, str]]:
+    """Lists longer than any practice can have, by the pack's plausibility bands."""
+    bands = plausibility_bands(pack).filter(pl.col("quantity") == "list-size").drop_nulls("refuse_above")
+    if bands.is_empty():
+        return []
+    most = float(bands["refuse_above"].item())
+    return [
+        (number, "registered_persons", f"fewer than {most:,.0f} persons, the most that one practice can have")
+        for number, row in enumerate(rows)
+        if not cells.not_negative(row["registered_persons"])
+        and exact_number(row["registered_persons"]) >= Decimal(str(most))
+    ]
+
+
 def _lists_of(pack: DataPack) -> Sequence[Row]:
     path = pack.files("places/practice-lists.csv").get("places/practice-lists.csv")
     return (
@@ -134,7 +149,7 @@ _LISTS = Template(
     ),
     ("year", "practice_code"), _lists_of,
     lambda rows, _pack: {"practice-lists.csv": _csv(rows, ("year", "practice_code", "registered_persons"))},
-    lambda rows: _totals(rows, ("practice_code",), ("registered_persons",)), _unknown_practices,
+    lambda rows, pack: [*_totals(rows, ("practice_code",), ("registered_persons",)), *_too_long(rows, pack)], _unknown_practices,
 )  # fmt: skip
 
 _PLACES = ("practice_code", "locality_code", "locality_name", "place_code", "place_name")
@@ -153,7 +168,7 @@ def _places_of(pack: DataPack) -> Sequence[Row]:
     return homes.join(names, on="locality_code", how="left").sort("practice_code").select(_PLACES).to_dicts()
 
 
-def _one_name_a_code(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
+def _one_name_a_code(rows: Sequence[Row], _pack: DataPack) -> list[tuple[int, str, str]]:
     """Rows that call a locality or place otherwise, or put a locality elsewhere, than the first row that has it."""
     faults = []
     for code, said in (("locality_code", ("locality_name", "place_code")), ("place_code", ("place_name",))):
@@ -256,7 +271,7 @@ def _unknown_sources(rows: Sequence[Row], pack: DataPack) -> Unknown:
     return Unknown(tuple(faults))
 
 
-def _same_of_a_parameter(rows: Sequence[Row]) -> list[tuple[int, str, str]]:
+def _same_of_a_parameter(rows: Sequence[Row], _pack: DataPack) -> list[tuple[int, str, str]]:
     """Rows of one parameter that say another unit, range, mark or owner than its first row; assumptions without owner and mark."""
     faults: list[tuple[int, str, str]] = []
     first: dict[str, Row] = {}

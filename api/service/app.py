@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from types import FrameType
 
@@ -46,12 +46,13 @@ from api.service.packs.packs import Packs, keep
 from api.service.records.failures import ServiceError
 from api.service.records.pack import pack_at
 from api.service.runtime.queries import check_query
+from api.service.runtime.request_faults import no_such_address, no_such_method, parameter_faults
 from api.service.runtime.service import Service
 from api.service.security.access import RULES
 from api.service.security.addresses import VERB_OF, is_guarded, resource_of
 from api.service.settings import Settings
 from api.service.store import Store
-from capitation.errors import CapitationError, Fault, suggest
+from capitation.errors import CapitationError
 
 _STATUS_KINDS = {404: "not-found", 405: "method-not-allowed", 400: "bad-request", 406: "not-acceptable"}
 _STOP_SECONDS = 5.0
@@ -229,12 +230,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     """The answer for a path, query or header that does not fit its description."""
     if not isinstance(error, RequestValidationError):
         raise error
-    faults = []
-    for each in error.errors():
-        where = " ".join(str(part) for part in each["loc"])
-        known = re.findall(r"'([^']*)'", str(each.get("ctx", {}).get("expected", "")))
-        near = suggest(str(each.get("input")), known) if each["type"] in {"literal_error", "enum"} else ""
-        faults.append(Fault(where, repr(each.get("input"))[:80], str(each["msg"]), near))
+    faults = parameter_faults(error.errors(), request.scope.get("route"))
     problem = ServiceError("invalid", "The request does not fit its description", faults)
     return _answer(request, problem_of(problem, request.state.correlation_id))
 
@@ -247,8 +243,18 @@ def _status(request: Request, error: Exception) -> Response:
     detail = f"{request.method} {request.url.path}: {error.detail}"
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(_methods(request))
+        allowed = _methods(request)
+        headers["Allow"] = ", ".join(allowed)
+        detail = no_such_method(request.method, request.url.path, allowed)
+    if error.status_code == 404:
+        detail = no_such_address(request.method, request.url.path, _paths())
     return _answer(request, problem_of(ServiceError(kind, detail), request.state.correlation_id), headers)
+
+
+@cache
+def _paths() -> tuple[str, ...]:
+    """Every address of the service, with the names of its parts."""
+    return tuple(sorted({each.path for router in routers() for each in router.routes if isinstance(each, APIRoute)}))
 
 
 def _methods(request: Request) -> list[str]:

@@ -18,17 +18,21 @@ UNITS = {
 }  # fmt: skip
 """Pounds in one unit of money, by the unit's name as tables print it."""
 
+_IN_POUNDS = re.compile(r"£|pound|gbp|sterling|money|^(k|m|bn|thousand|million|billion)$")
+"""Units that a pound sign says again or makes plain."""
+
 _ENDING = re.compile(r"^(.*?)\s*(k|m|bn)$", re.IGNORECASE)
 _BARE = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 """What needs no further look: digits with or without decimals, and no sign that groups or names a unit."""
 _ENDINGS = {"k": 1000, "m": 10**6, "bn": 10**9}
 
 
-def numbers(cells: pl.Series) -> pl.Series:
+def numbers(cells: pl.Series, unit: str = "") -> pl.Series:
     """The cells as floats; what is not one number beyond doubt is empty, as an empty cell is.
 
     Args:
         cells: texts; spaces at their ends do not count.
+        unit: what the numbers count; a cell with a pound sign is no number of another unit.
     """
     written = cells.str.strip_chars()
     if written.str.contains(_BARE).all():  # empty cells do not count
@@ -36,11 +40,23 @@ def numbers(cells: pl.Series) -> pl.Series:
     text = pl.col(cells.name).str.strip_chars()
     below = text.str.contains(r"^\(.*\)$")
     inner = pl.when(below).then(text.str.slice(1).str.head(-1)).otherwise(text)
-    bare = inner.str.strip_chars().str.replace("£", "", literal=True).str.strip_chars()
+    bare = inner.str.strip_chars()
+    if not contradicts_pounds(unit):
+        bare = bare.str.replace("£", "", literal=True).str.strip_chars()
     plain = pl.when(bare.str.contains(GROUPED)).then(bare.str.replace_all("[, \u00a0]", "")).otherwise(bare)
     value = pl.when(plain.str.contains(NUMBER)).then(plain).cast(pl.Float64, strict=False)
     signed = pl.when(below).then(-value).otherwise(value)
     return cells.to_frame().select(pl.when(signed.is_finite()).then(signed).alias(cells.name)).to_series()
+
+
+def contradicts_pounds(unit: str) -> bool:
+    """Whether a pound sign before a number contradicts the unit of its column.
+
+    Example:
+        "£5" in pence is a hundred times too little, and in persons nothing; in pounds, £m or without a unit it is 5.
+    """
+    plain = unit.strip().lower()
+    return bool(plain) and not _IN_POUNDS.search(plain)
 
 
 def pounds(text: str, unit: str) -> Decimal:
@@ -78,4 +94,4 @@ def alike(codes: pl.Series) -> dict[str, list[str]]:
     return {row[0]: row[1] for row in table.filter(pl.col("code").list.len() > 1).sort("folded").iter_rows()}
 
 
-__all__ = ["GROUPED", "NUMBER", "UNITS", "alike", "doubt", "exact_number", "numbers", "pounds"]
+__all__ = ["GROUPED", "NUMBER", "UNITS", "alike", "contradicts_pounds", "doubt", "exact_number", "numbers", "pounds"]

@@ -13,6 +13,7 @@ import polars as pl
 
 from capitation.errors import Faults, SourceError, UnknownNameError
 from capitation.pack.sources import DataPack
+from capitation.records.columns import SOURCE
 from capitation.records.frames import Column, Frame, Schema
 from capitation.sentences import small
 
@@ -29,7 +30,7 @@ class PlausibleBand(Schema):
     warn_below = Column(pl.Float64, "its unit", "Named as a warning below this", nullable=True)
     warn_above = Column(pl.Float64, "its unit", "Named as a warning above this", nullable=True)
     refuse_above = Column(pl.Float64, "its unit", "Refused from this on", nullable=True)
-    source = Column(pl.String, "id", "Source the band rests on")
+    source = SOURCE.but(about="Source that the band rests on")
     owner = Column(pl.String, "role", "Who answers for it, where it is an assumption", nullable=True)
     quality = Column(pl.String, "mark", "How good its evidence is, where it is an assumption", nullable=True)
     where = Column(pl.String, "text", "What was seen in the source")

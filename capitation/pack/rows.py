@@ -240,6 +240,7 @@ def _cast(series: pl.Series, column: Column, table: RawTable, faults: Faults) ->
         number = column.dtype.is_numeric()
         kind = "a number" if number else str(column.dtype)
         said = doubt(str(series[row])) if number and series.dtype == pl.String else ""
+        said = "£ says pounds; write whole pence, without a sign" if said and "£" in str(series[row]) else said
         faults.add(
             f"{table.where}: line {table.line(row)}, column {series.name!r}",
             repr(series[row]),
@@ -265,7 +266,7 @@ def _from_text(given: pl.Series, column: Column) -> pl.Series:
     if done.dtype.is_float():
         done = done.set(~done.is_finite(), None)
     if done.null_count() > given.null_count() and column.dtype.is_numeric():
-        read = numbers(given)
+        read = numbers(given, column.unit if "pence" in column.unit else "")
         if column.dtype.is_integer():
             read = read.set((read != read.floor()) | (read.abs() >= _MOST_EXACT), None)
         done = done.zip_with(done.is_not_null(), read.cast(column.dtype, strict=False))

@@ -79,7 +79,7 @@ def _at(kind: Any, errors: Located, path: tuple[Any, ...], where: str) -> Iterab
             continue  # the entries that are at fault were left out before they were counted
         yield _fault(kind, error, path, where)
     for part in dict.fromkeys(left[0] for left, _ in below):
-        mine = [(left[1:], error) for left, error in below if left[0] == part]
+        mine = _below(kind, part, below)
         known = _inner(kind, part)
         if all(error["type"] == "extra_forbidden" and not left for left, error in mine):
             yield Fault(
@@ -90,6 +90,15 @@ def _at(kind: Any, errors: Located, path: tuple[Any, ...], where: str) -> Iterab
             )
         else:
             yield from _at(known, mine, (*path, part), where)
+
+
+def _below(kind: Any, part: Any, errors: Located) -> Located:  # noqa: ANN401  # walks annotations
+    """The errors at one key and below it; those at the key itself with the example that its model gives, if it gives one."""
+    fields = kind.model_fields if _is_model(kind) else {}
+    field = next((f for name, f in fields.items() if part in {name, f.alias}), None)
+    example = next((each for each in (field.examples if field else None) or () if isinstance(each, str)), None)
+    shown = {} if example is None else {"example": example}
+    return [(left[1:], {**error, **shown} if len(left) == 1 else error) for left, error in errors if left[0] == part]
 
 
 def _of_forms(forms: list[Any], errors: Located, path: tuple[Any, ...], where: str) -> Iterable[Fault]:
@@ -191,7 +200,10 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
         count = context.get("actual_length", 0)
         return Fault(place, f"{count} {'entry' if count == 1 else 'entries'}", said)
     if name == "string_pattern_mismatch":
-        said = _FORMS.get(str(context.get("pattern")), f"a text of the form {context.get('pattern')}")
+        said = (
+            f"a text such as {error['example']!r}" if "example" in error else f"a text of the form {context['pattern']}"
+        )
+        said = _FORMS.get(str(context["pattern"]), said)
     if name == "string_too_short":
         said = "a text that is not empty"
     for before in ("Value error, ", "Assertion failed, ", "Input should be "):

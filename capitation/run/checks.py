@@ -15,11 +15,12 @@ import polars as pl
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pack.layers import PACK_FILE
 from capitation.pack.parameters import Parameter
+from capitation.pack.rows import raw_table
 from capitation.pack.sources import DataPack, PrintedCell, Source, read_raw, read_rows, sha256_of
 from capitation.places.organisations import ORGANISATIONS_FILE, Organisation
 from capitation.records.documents import read_document, read_mapping
 from capitation.run.aims.checks import aims_stand, shares_that_do_not_follow, starts_that_differ
-from capitation.run.document_checks import DOCUMENT_CHECKS
+from capitation.run.document_checks import DOCUMENT_CHECKS, TABLES
 
 ASSUMPTION = "assumption"
 """What a judgement names as its source."""
@@ -143,7 +144,7 @@ def parameters_are_sound(pack: DataPack) -> Iterator[Fault]:
 
 
 def sources_referred_to_exist(pack: DataPack) -> Iterator[Fault]:
-    """Figures that name a source the pack does not have, anywhere in its documents and in its organisations.
+    """Figures of the pack's documents that name a source which the pack does not have.
 
     Contracts and their tables are left out: they cite clauses of law and agreements, which their own model checks.
     """
@@ -160,17 +161,35 @@ def sources_referred_to_exist(pack: DataPack) -> Iterator[Fault]:
         for key, source in _named_sources(content, ""):
             if source not in known and source != ASSUMPTION:
                 yield Fault(f"{path}: {key}", f"source {source!r}", "a folder of sources/", suggest(source, known))
-    table = pack.files(ORGANISATIONS_FILE).get(ORGANISATIONS_FILE)
-    if table is None:
-        return
-    try:
-        rows = read_rows(table, Organisation)
-    except CapitationError:
-        return
-    for column in ("source", "code_source"):
-        for code, source in rows.select("code", column).iter_rows():
-            if source not in known and source != ASSUMPTION:
-                yield Fault(f"{table}: {code}, {column}", repr(source), "a folder of sources/", suggest(source, known))
+
+
+def sources_of_tables_exist(pack: DataPack) -> Iterator[Fault]:
+    """Rows of the pack's own tables that name a source which the pack does not have.
+
+    A column that holds the words of a source (a practice's evidence, a national price's publication) has no ids and is left out; in a
+    table that the engine does not know, so are cells of several words. Tables of contracts are left out as above.
+    """
+    known = {folder.name for folder in _source_folders(pack)}
+    for relative, path in pack.files("**/*.csv").items():
+        if relative.startswith(("sources/", "contracts/")):
+            continue
+        try:
+            table = raw_table(path)
+        except CapitationError:
+            continue
+        rows = table.cells
+        columns = TABLES[relative].columns() if relative in TABLES else {}
+        for name in ("source", "code_source"):
+            if name not in rows.columns or (name in columns and columns[name].unit == "text"):
+                continue
+            cell = pl.col("cell")
+            is_an_id = pl.lit(value=True) if name in columns else ~cell.str.contains(r"\s")
+            cells = rows.select(pl.col(name).str.strip_chars().fill_null("").alias("cell")).with_row_index("row")
+            for number, source in cells.filter(is_an_id, ~cell.is_in([*sorted(known), ASSUMPTION])).iter_rows():
+                found = f"source {source!r}"
+                yield Fault(
+                    f"{path}: line {table.line(number)}, {name}", found, "a folder of sources/", suggest(source, known)
+                )
 
 
 def organisations_are_valid(pack: DataPack) -> Iterator[Fault]:
@@ -260,6 +279,7 @@ CHECKS: tuple[Callable[[DataPack], Iterator[Fault]], ...] = (
     tables_are_as_printed,
     parameters_are_sound,
     sources_referred_to_exist,
+    sources_of_tables_exist,
     organisations_are_valid,
     practice_numbers_are_published,
     *DOCUMENT_CHECKS,

@@ -81,7 +81,7 @@ class KnownCode(Schema):
     until = Column(pl.String, "financial year", "Last year in which it holds; empty while it does", nullable=True)
     into = Column(pl.String, "code", "Successor or predecessor, where there is one", nullable=True)
     about = Column(pl.String, "text", "What misleads and what to do")
-    source = SOURCE.but(unit="id", about="Source of the statement")
+    source = SOURCE.but(about="Source of the statement")
     where = Column(pl.String, "locator", "Where it stands in it")
     trust = Column(pl.String, "mark", "How far it can be trusted", one_of=("P", "R", "D", "U"))
 

@@ -62,7 +62,7 @@ from contracts.options.starts.starts import early_contracts, starts_of
 from contracts.options.study import study
 from contracts.options.trials import Trials, before_quality, by_response
 from contracts.options.who_pays import WhoPays
-from contracts.options.whole_population.between import OptionBodyAccount, option_accounts
+from contracts.options.whole_population.under_options import OptionBodyAccount, OptionLocality, bodies_under_options
 
 
 class CaseOutturn(OutturnLine):
@@ -87,6 +87,7 @@ class MixCase:
 
 SCHEMAS: dict[str, type[Schema]] = {
     "body_account": OptionBodyAccount,
+    "body_locality": OptionLocality,
     "commissioner_money": CommissionerMoney,
     "contract_notice": ContractNotice,
     "expected_gap": ExpectedGap,
@@ -166,7 +167,7 @@ def evaluate_options(
     left, digests = left_by_options(on, payments, further, outturns)
     every = cast("Frame[Position]", left["position"])
     frames: dict[str, pl.DataFrame] = {
-        "body_account": option_accounts(starts.bodies, payments),
+        **bodies_under_options(starts.bodies, payments, on.lines, activities),
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
         "further_cost": further,

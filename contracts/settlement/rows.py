@@ -6,6 +6,7 @@ are then filled in as `contracts.settlement.named_values` says.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from capitation.errors import ContractError, Faults, suggest
-from capitation.pack.cells import numbers
+from capitation.pack.cells import contradicts_pounds, numbers
 from contracts.document.models import Contract, ContractParameter, Input
 from contracts.document.named_labels import named_labels
 from contracts.language.condition import columnar, names_in
@@ -26,8 +27,12 @@ from contracts.settlement.named_values import ROW, date_of, default_of, dtype_of
 from contracts.settlement.part_year import on_period, stated, undeclared
 
 _SHOWN = 5
+_NEARLY, _DIGITS = 0.9, re.compile(r"\d+")
 _SLICE = 32_768
 """Rows whose numbers stay in the processor's cache while they are ticked off."""
+_WITHOUT_SIGN = (
+    "£ says pounds, and the column is in another unit. Write the number in the unit of the column, without a sign."
+)
 _TRUE, _FALSE = ("1", "1.0", "y", "yes", "true", "t"), ("0", "0.0", "n", "no", "false", "f")
 
 
@@ -74,7 +79,8 @@ def read_rows(
     for each in contract.inputs:
         if each.heading not in rows.columns and each.required and each.default is None:
             faults.add(where, f"no column {each.heading!r}", described(each), suggest(each.heading, rows.columns))
-    faults.raise_if_any(ContractError, f"{where}: columns that contract {contract.id} needs are missing")
+    _check_headings(contract, rows.columns, where, faults)
+    faults.raise_if_any(ContractError, f"{where}: columns are not those of contract {contract.id}")
     if rows.is_empty():
         raise ContractError(f"{where}: found no rows; expected at least one")
     named = RowNames(where, contract, rows, lines=lines)
@@ -110,6 +116,19 @@ def read_rows(
     return ReadRows(
         frame, tuple(DefaultTaken(each.name, empty[each.name], each.default_says) for each in filled), inputs
     )
+
+
+def _check_headings(contract: Contract, given: Sequence[str], where: str, faults: Faults) -> None:
+    """Refuse a column that is all but an input which may be left out: its figures would count as not given."""
+    known = {each.heading for each in contract.inputs}
+    others = [name for name in given if name not in known]
+    for each in contract.inputs:
+        if each.heading in given or (each.required and each.default is None):
+            continue
+        for name in difflib.get_close_matches(each.heading, others, n=1, cutoff=_NEARLY):
+            if _DIGITS.findall(name) == _DIGITS.findall(each.heading):
+                remedy = f"Name it {each.heading!r}, or leave it out."
+                faults.add(where, f"a column {name!r}, which the contract does not have", described(each), remedy)
 
 
 class RowNames:
@@ -183,9 +202,11 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
     if each.type in {"number", "year"}:
         done = given.cast(pl.Float64, strict=False)
         if done.null_count() > given.null_count() and given.dtype == pl.String:
-            done = done.zip_with(done.is_not_null(), numbers(given))
+            done = done.zip_with(done.is_not_null(), numbers(given, each.unit))
         if done.null_count() > given.null_count():
-            lines.add(faults, given.is_not_null() & done.is_null(), given, subject, f"a number: {described(each)}")
+            lost, signed = given.is_not_null() & done.is_null(), _has_other_sign(given, each)
+            lines.add(faults, lost & ~signed, given, subject, f"a number: {described(each)}")
+            lines.add(faults, lost & signed, given, subject, f"a number: {described(each)}", _WITHOUT_SIGN)
         if not math.isfinite(float(done.sum() or 0.0)):  # one number that is none makes the sum none
             lines.add(faults, ~done.is_finite(), given, subject, f"a finite number: {described(each)}")
         ends = _ends(done)
@@ -218,6 +239,13 @@ def _read(series: pl.Series, each: Input, contract: Contract, lines: RowNames, f
         if empty.any():
             lines.add(faults, empty, ["an empty cell"], subject, described(each))
     return done.alias(each.name)
+
+
+def _has_other_sign(given: pl.Series, each: Input) -> pl.Series:
+    """Whether a cell has a pound sign that contradicts the unit of its column."""
+    if given.dtype != pl.String or not contradicts_pounds(each.unit):
+        return pl.repeat(False, len(given), eager=True)
+    return given.str.contains("£", literal=True).fill_null(False)
 
 
 def _words_as_numbers(given: pl.Series, each: Input) -> pl.Series:

@@ -96,6 +96,11 @@ WRONGS = [
         "cell A2: found '2016-04-02 00:00:00'; expected a word or a number; found a date",
     ),
     ("lists", {"C2": "#REF!"}, "cell C2: found '#REF!'; expected a value; the cell contains a spreadsheet error"),
+    (
+        "lists",
+        {"C2": "1e30"},
+        "cell C2: found '1000000000000000000000000000000'; expected fewer than 1,000,000 persons, the most that one practice",
+    ),
     ("lists", {"C2": "12.357,5"}, "cell C2: found '12.357,5'; expected a number"),
     ("lists", {"C2": "x" * 5000}, "... (5000 characters)'; expected a number: found 5000 characters"),
     ("lists", {"B2": "E81 001"}, "cell B2: found 'E81 001'; expected a code without spaces"),

@@ -1,5 +1,7 @@
 """The pack as carried has no fault of ours; a pack with many faults tells them all at once."""
 
+import csv
+import io
 import shutil
 from functools import cache
 
@@ -7,10 +9,15 @@ import pytest
 
 from capitation.pack.layers import alone, default_data_folder, put_together, shipped_packs
 from capitation.pack.sources import DataPack
-from capitation.run.checks import CHECKS, check_pack, practice_numbers_are_published
+from capitation.run.checks import CHECKS, check_pack, practice_numbers_are_published, sources_of_tables_exist
 from capitation.run.unread import unread_faults, unread_notes
 
 CARRIED = default_data_folder()
+
+WORDS_FOR_SOURCES = {
+    "activity/national-costs.csv", "places/lineage.csv", "places/resolutions.csv", "providers/trust-catchments-2022.csv"
+}
+"""Tables that say in words where the evidence of a row was read."""
 
 PARAMETER = """about = "A number"
 unit = "share"
@@ -165,7 +172,7 @@ def test_the_published_lists_stand_in_the_column_that_the_vintage_names(tmp_path
 
 
 def test_every_check_says_what_it_looks_at():
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 19
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 20
     for check in CHECKS:
         assert check.__doc__
 
@@ -294,3 +301,24 @@ def test_a_practice_in_no_locality_and_one_that_is_no_practice_are_named(whole):
     faults = " ".join(told(whole))
     assert "1 practice(s) in no locality, such as E81001" in faults
     assert "1 practice(s) in the map, and not in the practices, such as E99999" in faults
+
+
+def test_every_table_says_which_of_its_rows_names_a_source_that_is_not_there(tmp_path):
+    """One row of each table of the shipped packs names a source amiss; all are named, each by its file and line."""
+    together = put_together(CARRIED, tmp_path / "pack")
+    expected = []
+    for path in sorted(together.rglob("*.csv")):
+        relative = path.relative_to(together)
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        columns = next(csv.reader(lines[:1]))
+        if relative.parts[0] in {"sources", "contracts"} or str(relative) in WORDS_FOR_SOURCES or "source" not in columns:
+            continue
+        row = next(csv.reader(lines[1:2]))
+        row[columns.index("source")] = "assumptoin"
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(row)
+        path.write_text("".join([lines[0], text.getvalue(), *lines[2:]]), encoding="utf-8")
+        expected.append(f"{path}: line 2, source: found source 'assumptoin'; expected a folder of sources/")
+    assert len(expected) > 12
+    named = [str(fault) for fault in sources_of_tables_exist(DataPack(together))]
+    assert sorted(each.partition("sources/")[0] + "sources/" for each in named) == sorted(expected)

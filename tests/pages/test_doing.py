@@ -151,6 +151,13 @@ def test_options_are_compared_from_their_page_to_each_organisation(site):
     assert "printed cell" in deep.text
     assert "Worked out again it differs" not in trace.text + deep.text
     partner = site.signed_in("partner", organisation="L-U35004")
+    below = re.search(r"/comparisons/\w+", done)[0] + "?show=localities&year=2018/19&case=plan"
+    own = words(site.analyst.get(below))
+    assert "localities need more than their weighted persons bring" in own
+    assert own.count("Chiltern Hills") == 1
+    theirs = words(partner.get(below))
+    assert "Crown" in theirs
+    assert "Chiltern Hills" not in theirs
     refused = partner.get(unescape(link))
     assert refused.status_code == 403
     assert "£" not in refused.text

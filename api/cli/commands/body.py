@@ -7,7 +7,9 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from api.boards.localities_under import localities_sentence, localities_table
 from api.boards.tables import console, print_json, show
+from api.charts.material import names_of
 from api.cli.options import DataOption, JsonOption, RunFolder
 from capitation.errors import SourceError, suggest
 from capitation.money.pence import board_text, pounds_text
@@ -53,7 +55,10 @@ def body_command(
                 f"{run}: found no allocations to services; expected a run of a scenario, or a comparison of options with this body"
             )
         if as_json:
-            print_json({"body": chosen.code, "title": chosen.title, "under_options": under})
+            below = _localities_under(loaded, chosen.code)
+            print_json(
+                {"body": chosen.code, "title": chosen.title, "under_options": under, "localities_under_options": below}
+            )
             return
         show(under, f"{chosen.title} under contract options, by activity case, £ thousand")
         return
@@ -63,7 +68,11 @@ def body_command(
         "payments": done.payments, "supply": done.supply,
     }  # fmt: skip
     if as_json:
-        more = {} if under.is_empty() else {"under_options": under}
+        more = (
+            {}
+            if under.is_empty()
+            else {"under_options": under, "localities_under_options": _localities_under(loaded, chosen.code)}
+        )
         print_json({"body": done.body.code, "title": done.body.title, **frames, **more})
         return
     for sentence in said(done):
@@ -72,12 +81,21 @@ def body_command(
         "year", "is_shadow", "income_pence", "unearned_pence", "care_pence", "left_pence", "carried_on_pence"
     )
     show(years, "Income, care and what is left, as planned")
+    rows, names = done.localities.filter(year=str(done.body.first_year)), names_of(loaded)
+    console.print(localities_sentence(rows, names), markup=False, soft_wrap=True)
+    show(localities_table(rows, names), f"Localities in {done.body.first_year}, as planned, £ thousand")
     if not under.is_empty():
         show(under, "Under contract options, by activity case, £ thousand")
     show(
         done.scope.filter(pl.col("year") == str(done.body.first_year)).drop("year", "pooled_with"),
         f"Scope in {done.body.first_year}",
     )
+
+
+def _localities_under(run: Run, code: str) -> pl.DataFrame:
+    """The localities under a body in every activity case of its options; nothing where the run has none."""
+    rows = run.frames.get("body_locality", pl.DataFrame())
+    return rows if rows.is_empty() else rows.filter(organisation_code=code)
 
 
 def under_options(run: Run, code: str) -> pl.DataFrame:

@@ -65,6 +65,8 @@ def compare(
         names = [
             "expected_gap",
             "position",
+            "body_account",
+            "body_locality",
             "option_difference",
             "option_terms",
             "contract_notice",

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boards.localities_under import localities_sentence
 from api.charts.choice import Choice
 from api.charts.material import Material
 from api.pages.drawn import Gallery, Picture, Select, choice_of, gallery_of
@@ -22,6 +23,7 @@ from capitation.sentences import capital, small
 VIEWS = {
     "payoff": "Who pays when activity moves",
     "statement": "Statements",
+    "localities": "Localities under the body",
     "gap": "What each party expects",
     "matters": "What matters to it",
     "terms": "Terms",
@@ -53,6 +55,8 @@ def comparison(request: Request) -> Response:
         lead = gap_words(
             found.tables["expected_gap"] if "expected_gap" in found.tables else pl.DataFrame(), material, choice
         )
+    elif show == "localities":
+        lead = _localities_words(_localities_of(found, choice), material)
     elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
         lead = f"{drawn.title}."
     return Finding(
@@ -76,7 +80,7 @@ def _selects(gallery: Gallery, rows: pl.DataFrame, choice: Choice, show: str) ->
     )  # fmt: skip
     own = gallery.selects(_CHARTS[show], made) if show in _CHARTS else []
     have = {each.name for each in own}
-    if show in {"payoff", "gap"} and "year" not in have and len(years) > 1:
+    if show in {"payoff", "gap", "localities"} and "year" not in have and len(years) > 1:
         own.insert(0, Select("year", "Year", tuple((y, y) for y in years), str(made.year)))
     if show == "gap":
         options = list(rows["option"].unique().sort())
@@ -88,7 +92,7 @@ def _selects(gallery: Gallery, rows: pl.DataFrame, choice: Choice, show: str) ->
                 made.option or material.facts.get("base", ""),
             )
         )
-    if show == "payoff" and len(cases) > 1:
+    if show in {"payoff", "localities"} and len(cases) > 1:
         own.append(
             Select("case", "Activity of the table", tuple((c, case_words(c, material)) for c in cases), str(made.case))
         )
@@ -151,6 +155,39 @@ def _gap(found: SeenResult, material: Material, choice: Choice) -> PageTable:
     return replace(table, links=links)
 
 
+def _localities_of(found: SeenResult, choice: Choice) -> pl.DataFrame:
+    """The localities under a body in the year and the activity that are chosen."""
+    rows = found.tables["body_locality"] if "body_locality" in found.tables else pl.DataFrame()
+    return (
+        rows.filter((pl.col("year") == choice.year) & (pl.col("activity_case") == choice.case)) if rows.height else rows
+    )
+
+
+def _localities_words(rows: pl.DataFrame, material: Material) -> str:
+    """How many localities need more than their weighted persons bring, and who most."""
+    shown = rows.drop_nulls("left_pence") if rows.height else rows
+    if shown.is_empty():
+        return "No body with localities under it is paid in this year, or you have no access to them."
+    return localities_sentence(shown, material.names)
+
+
+def _localities(found: SeenResult, material: Material, choice: Choice) -> PageTable:
+    """Each locality's budget under the body, and the care of its own people."""
+    rows, name = _localities_of(found, choice), f"localities-{found.id}"
+    says = f"Localities under the body, {choice.year}, {case_words(str(choice.case), material).lower()}"
+    if rows.is_empty():
+        return PageTable(says, pl.DataFrame(), {}, name=name)
+    named = pl.col("locality_code").map_elements(material.name, return_dtype=pl.String).alias("locality")
+    frame = rows.with_columns(named).sort("left_pence", "locality_code", descending=[True, False], nulls_last=True)
+    heads = {"locality": "Locality", "weighted_persons": "Weighted persons", "budget_pence": "Budget", "care_pence": "Care of its people",
+             "left_pence": "Left", "hospitals_pence": "Hospitals' part", "carried_on_pence": "Carried on"}  # fmt: skip
+    pence = frozenset(each for each in heads if each.endswith("_pence"))
+    key = {"activity_case": str(choice.case), "year": str(choice.year), "option": "{option}", "locality_code": "{locality_code}",
+           "organisation_code": "{organisation_code}"}  # fmt: skip
+    links = {each: figure_link(found.id, "body_locality", each, **key) for each in sorted(pence)}
+    return PageTable(says, frame, heads, links, pence, name)
+
+
 def gap_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
     """By how much the cost that providers expect is above what commissioners expect, and where most."""
     option = choice.option or material.facts.get("base", "")
@@ -196,7 +233,7 @@ def _named(
 
 
 _TABLES: dict[str, Callable[[SeenResult, Material, Choice], PageTable]] = {
-    "payoff": _positions, "gap": _gap, "terms": _terms,
+    "payoff": _positions, "localities": _localities, "gap": _gap, "terms": _terms,
 }  # fmt: skip
 
 

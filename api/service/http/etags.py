@@ -22,6 +22,9 @@ def is_unchanged(if_none_match: str | None, tag: str) -> bool:
     return ANY in tags or tag in tags
 
 
+READ_AGAIN = "Read it again, and change what is there now"
+"""What to do where somebody else has changed a resource meanwhile."""
+
 ANY = "*"
 """If-Match: whatever version is there."""
 
@@ -41,7 +44,10 @@ def expected_versions(if_match: str | None) -> frozenset[str]:
         return frozenset({ANY})
     tags = _tags(if_match)
     if not tags:
-        raise ServiceError("changed-meanwhile", f"If-Match holds {if_match!r}; expected ETags of the resource, or *")
+        raise ServiceError(
+            "changed-meanwhile",
+            f"If-Match is {if_match[:200]!r}; expected ETags of the resource as they were sent, in double quotes, or *",
+        )
     return frozenset(tag.strip('"') for tag in tags)
 
 

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.service.http.etags import ANY, expected_versions, is_unchanged
+from api.service.http.etags import ANY, READ_AGAIN, expected_versions, is_unchanged
 from api.service.records.failures import ServiceError
 
 _METHODS, _REPLACES = frozenset({"DELETE", "POST"}), frozenset({"DELETE", "PUT"})
@@ -56,7 +56,8 @@ class Preconditions:
         if tag is None and scope["method"] == "POST":
             tag = await self._tag(scope, path.rpartition("/")[0])
         if tag is not None and ANY not in expected and tag.strip('"') not in expected:
-            raise ServiceError("changed-meanwhile", f"{path} is at version {tag}, not {if_match[:200]}")
+            detail = f"{path} is at version {tag}, not {if_match[:200]}. {READ_AGAIN}"
+            raise ServiceError("changed-meanwhile", detail)
 
     async def _check_none(self, scope: Scope, if_none_match: str) -> None:
         tag = await self._tag(scope, scope["path"])

@@ -27,7 +27,7 @@ from api.service.security.audit import AuditEvent, event
 from api.service.settings import Settings
 from api.service.store import Job, Store, StoreError, StoreFullError
 from capitation.errors import CapitationError
-from capitation.records.identity import canonical
+from capitation.records.identity import canonical, plain
 
 log = logging.getLogger("capitation.worker")
 
@@ -127,7 +127,7 @@ class Worker:
         except StoreError:
             raise
         except CapitationError as error:
-            problem = encoded(problem_of(error)).decode()
+            problem = encoded(problem_of(error, body=plain(job.request))).decode()
             message = error.message
         except Exception:
             log.exception("job failed", extra={"fields": {"worker": self.name, "job": job.id}})

@@ -142,6 +142,7 @@ _BY_ORGANISATION = Visibility(own=("organisation_code",))
 FRAMES = {
     "set_aside": OPEN,
     "body_account": _BY_ORGANISATION,
+    "body_locality": Visibility(own=("organisation_code", "locality_code"), area=("locality_code",)),
     "shadow_position": _BY_ORGANISATION,
     "commissioner_money": Visibility(own=("commissioner_code",)),
     "contract_notice": OPEN,
@@ -164,6 +165,12 @@ ACCOUNT_OF_PEOPLE = (
 )  # fmt: skip
 """Columns of a body's account that follow from the people of its lists: any two of three give the third."""
 
+LOCALITY_OF_PEOPLE = (
+    "rate_pence", "on_account_pence", "true_up_pence", "budget_pence", "unearned_pence", "care_pence", "left_pence", "hospitals_pence",
+    "returned_pence", "pool_pence", "carried_in_pence", "carried_on_pence",
+)  # fmt: skip
+"""The same of a locality under a body."""
+
 PEOPLE = {
     "outturn": People(
         "actual_activity",
@@ -181,6 +188,13 @@ PEOPLE = {
         ("organisation_code", "year"),
         ACCOUNT_OF_PEOPLE,
         subject=("organisation_code",),
+    ),
+    "body_locality": People(
+        "weighted_persons",
+        ("option", "activity_case", "organisation_code", "year"),
+        ("locality_code",),
+        LOCALITY_OF_PEOPLE,
+        subject=("locality_code",),
     ),
 }
 """Frames that count people or events."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +12,11 @@ import polars as pl
 from pydantic import Field
 
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
+from api.service.records.failures import BODY
 from api.service.records.hidden import is_count
 from api.service.records.job_kind import Example, JobKind, JobResult, MadeOfRows, Visibility, Work
 from api.service.records.stored import StoredThings
-from capitation.errors import ContractError
+from capitation.errors import ContractError, Fault
 from capitation.pack.layers import default_pack
 from capitation.records.identity import plain
 from contracts.books.statements import outturns, statement_of
@@ -24,6 +27,10 @@ from contracts.settlement.settle import Settlement, settle
 
 CONTRACTS_KEPT = 64
 """How many contracts are kept parsed."""
+
+_ROWS = "rows"
+_ROW = re.compile(r"rows: line (?P<line>\d+)(?P<key> \(.*\))?(?:, (?P<subject>.*))?")
+_COLUMN = re.compile(r"(?:column|input) '([^']*)'")
 
 _BLOCK_ROW = {
     "year": "2017/18",
@@ -58,7 +65,10 @@ def work(given: Work) -> JobResult:
         {column: [_cell(row.get(column)) for row in request["rows"]] for column in columns},
         schema_overrides=dict.fromkeys(columns, pl.String),
     )
-    done = settle(contract, rows, explain=True, where="rows")
+    try:
+        done = settle(contract, rows, explain=True, where=_ROWS)
+    except ContractError as error:
+        raise ContractError(error.message, [_in_body(fault) for fault in error.faults]) from error
     frames = {"results": done.results, "positions": in_pence(done.positions()), "notices": done.notices}
     if done.steps is not None:
         frames["steps"] = done.steps
@@ -118,6 +128,30 @@ def in_pence(positions: pl.DataFrame) -> pl.DataFrame:
 
 def _rows(_asked: SettlementRequest, sent: Mapping[str, Any], _store: StoredThings) -> dict[str, Any]:
     return {"rows": sent["rows"]}  # as sent, so that numbers keep their digits
+
+
+def _in_body(fault: Fault) -> Fault:
+    """A fault of rows as one of the request that sent them: by the number of its row, not the line that it has in a file.
+
+    Example:
+        "rows: line 2 (year 2017/18), column 'x'" stands at "request body: rows.1 (year 2017/18).x", which is "/rows/0/x".
+    """
+    if fault.where == _ROWS:
+        return replace(fault, where=f"{BODY}: rows")
+    found = _ROW.match(fault.where)
+    if found is None:
+        subject = fault.where.removeprefix(f"{_ROWS}: ")
+        return (
+            fault
+            if subject == fault.where
+            else replace(fault, where=f"{BODY}: rows", found=f"{subject}: {fault.found}")
+        )
+    key, subject = found["key"] or "", found["subject"] or ""
+    place = f"{BODY}: rows.{int(found['line']) - (1 if key else 2)}{key}"
+    column = _COLUMN.fullmatch(subject)
+    if column:
+        return replace(fault, where=f"{place}.{column[1]}")
+    return replace(fault, where=place, found=f"{subject}: {fault.found}" if subject else fault.found)
 
 
 def _cell(value: Any) -> str | None:  # noqa: ANN401  # any JSON scalar

@@ -72,8 +72,14 @@ def journals_of(service: Service, result: Result, wanted: Wanted) -> list[NewJou
     return _restated(service, made, result, owner, wanted.restates, given.id)
 
 
-def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal, str]:
+def made_for(service: Service, result: Result, wanted: Wanted, *, may_be_nothing: bool = False) -> tuple[Journal, str]:
     """The journal of an approved result, whatever was posted before, and whose it is: the system or the contract.
+
+    Args:
+        service: the service.
+        result: the result.
+        wanted: which journal.
+        may_be_nothing: whether it may say that nothing is due, as one that takes the place of another may.
 
     Raises:
         ServiceError: 409 where the result is not approved.
@@ -86,7 +92,7 @@ def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal,
         approved_by=given.approved_by,
         approved_on=dt.datetime.fromtimestamp(given.created, dt.UTC).date(),
     )
-    date = wanted.accounting_date
+    date, replaces = wanted.accounting_date, may_be_nothing or wanted.restates is not None
     if result.kind == "run":
         content = RunContent.model_validate_json(result.content)
         accounts, part = _accounts(service, content.data_pack), _part(service, content.data_pack, wanted)
@@ -100,7 +106,7 @@ def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal,
             source=wanted.source,
             accounting_date=date,
             part=part,
-            replaces=wanted.restates is not None,
+            replaces=replaces,
         )
         return made, str(content.manifest.scenario["system_code"])
     decoded = service.frame("settlement", result.id, "entries")
@@ -116,7 +122,7 @@ def made_for(service: Service, result: Result, wanted: Wanted) -> tuple[Journal,
         approval,
         accounting_date=date,
         part=part,
-        replaces=wanted.restates is not None,
+        replaces=replaces,
     )
     return made, str(entries.get_column("contract")[0])
 
@@ -244,18 +250,22 @@ def posted_already(service: Service, made: Journal, claims: Sequence[Claim], riv
     what = f"{made.head.journal_source} of {made.head.period}"
     names = sorted({each.journal for each in rivals})
     shown = accounts_shown(each.account for each in rivals)
-    said = f"{what} is posted already ({shown}): journal {', '.join(names)} stands"
-    head = service.store.journal(names[0])
-    mine, theirs = {claim.key for claim in claims}, service.store.claims_of(names[0])
-    if not all(each.is_key for each in rivals):
+    stand = f"journal {names[0]} stands" if len(names) == 1 else f"journals {', '.join(names)} stand"
+    said = f"{what} is posted already ({shown}): {stand}"
+    heads = [head for name in names if (head := service.store.journal(name)) is not None]
+    same = {(each.journal, each.account) for each in rivals if each.is_key}
+    mine = {claim.key for claim in claims}
+    if any((each.journal, each.account) not in same for each in rivals):
+        pays = "pays" if len(names) == 1 else "pay"
+        detail = f"{said} and {pays} the same under another name. Post it once; to put it right, settle under its own contract"
+    elif any(period_of(head.period) != period_of(made.head.period) for head in heads):
+        detail = f"{said}, {_of_periods(heads)}. {_left_to_post(made, heads)}"
+    elif len(names) > 1:
         detail = (
-            f"{said} and pays the same under another name. Post it once; to put it right, settle under its own contract"
+            f"{said}. Settle the accounts of each journal by themselves, and restate each with its own, or send nothing more where "
+            "they are right"
         )
-    elif len(names) > 1 or head is None:
-        detail = f"{said}. Settle the accounts of each journal by themselves, and restate each with its own"
-    elif period_of(head.period) != period_of(made.head.period):
-        detail = f"{said}, which is of {head.period}. Restate that period, or post only parts of the year that are not posted"
-    elif lacking := [claim.account for claim in theirs if claim.key not in mine]:
+    elif lacking := [claim.account for claim in service.store.claims_of(names[0]) if claim.key not in mine]:
         detail = (
             f"{said}. It also holds {accounts_shown(lacking)}, which these figures lack: restating it would take them out. "
             "Put them in, or leave what is posted already out"
@@ -263,6 +273,27 @@ def posted_already(service: Service, made: Journal, claims: Sequence[Claim], riv
     else:
         detail = f'{said}. Send "restates": "{names[0]}" to put it right, or nothing more where it is right'
     return ServiceError("posted-already", detail)
+
+
+def _of_periods(heads: Sequence[StoredJournal]) -> str:
+    """Which periods journals are of, as the end of a sentence about them."""
+    if len(heads) == 1:
+        return f"which is of {heads[0].period}"
+    return f"which are of {', '.join(head.period for head in heads)}"
+
+
+def _left_to_post(made: Journal, heads: Sequence[StoredJournal]) -> str:
+    """What to do where other parts of a period stand: which months of it nobody has posted, or that each stands for itself."""
+    restating = "to put posted ones right, restate each by its own part"
+    wanted, there = period_of(made.head.period), [period_of(head.period) for head in heads]
+    if wanted is None:
+        return f"Post only what is not posted; {restating}"
+    taken = {n for each in there if each is not None for n in range(each.first_month, each.last_month + 1)}
+    free = [n for n in range(wanted.first_month, wanted.last_month + 1) if n not in taken]
+    if not free:
+        return f"Nothing of {made.head.period} is left to post; {restating}"
+    parts = ", ".join(f'"{n // 12:04d}-{n % 12 + 1:02d}"' for n in free)
+    return f'Post only the parts of the year that are not posted ("part": {parts}); {restating}'
 
 
 def _claims(made: Journal, owner: str) -> tuple[Claim, ...]:

@@ -1,12 +1,16 @@
 """Reconciliation: what a result means for the ledgers of a period, what was posted there, and where the two differ.
 
-control total - kept back = invoices        for a run: what providers are to be paid of what the system has
-invoices - postings        = difference     account by account of every ledger, over all journals, reversals among them
+control total - kept back - elsewhere = invoices      for a run: what its journals pay of what the system has
+invoices - postings                   = difference    account by account of every ledger, over all journals, reversals among them
+
+Journals of localities pay the whole control total. Those of providers leave out what is kept back, and streams that buy no care: such
+money (sustainability funding) is earned on conditions, and no allocation to a provider.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +21,7 @@ from api.service.records.claims import alike
 from api.service.records.periods import period_of
 from api.service.runtime.service import Service
 from api.service.store import Result, StoredJournal
+from api.service.views.models import RunContent
 
 _PAGE = 500
 _KEYS = ["organisation_code", "account_code", "currency"]
@@ -28,7 +33,8 @@ class Reconciliation:
 
     Args:
         control_total_pence: what the system has in the year; None for a settlement, which has no such total.
-        kept_back_pence: what of it is not paid to providers; None for a settlement.
+        kept_back_pence: what of it is in no journal because it is kept back; None for a settlement.
+        elsewhere_pence: what of it is in no journal because it buys no care; None for a settlement.
         invoices_pence: what is to be paid.
         accounts: organisation_code, account_code, currency, due_pence, posted_pence, difference_pence: debits less credits.
         journals: what was posted, in the order of posting.
@@ -36,6 +42,7 @@ class Reconciliation:
 
     control_total_pence: int | None
     kept_back_pence: int | None
+    elsewhere_pence: int | None
     invoices_pence: int
     accounts: pl.DataFrame
     journals: tuple[StoredJournal, ...]
@@ -58,7 +65,7 @@ def reconciled(service: Service, result: Result, wanted: Wanted) -> Reconciliati
         ServiceError: the result is not approved.
         JournalError: it has no such period, or a movement has no account.
     """
-    due, owner = made_for(service, result, wanted)
+    due, owner = made_for(service, result, wanted, may_be_nothing=True)
     heads = tuple(_posted(service, due, owner))
     contents = [(head, service.store.journal_content(head.id)) for head in heads]
     posted = [read_journal(content, f"journal {head.id}") for head, content in contents if content is not None]
@@ -69,8 +76,8 @@ def reconciled(service: Service, result: Result, wanted: Wanted) -> Reconciliati
         .with_columns((pl.col("posted_pence") - pl.col("due_pence")).alias("difference_pence"))
         .sort(_KEYS)
     )
-    control, kept = _totals(service, result, wanted.period)
-    return Reconciliation(control, kept, due.total_pence, accounts, heads)
+    control, kept, elsewhere = _totals(service, result, wanted)
+    return Reconciliation(control, kept, elsewhere, due.total_pence, accounts, heads)
 
 
 def _posted(service: Service, due: Journal, owner: str) -> list[StoredJournal]:
@@ -99,13 +106,19 @@ def _sums(journals: list[Journal], into: str) -> pl.DataFrame:
     return net(journals).group_by(_KEYS).agg(pl.col("net_pence").sum().alias(into))
 
 
-def _totals(service: Service, result: Result, year: str) -> tuple[int | None, int | None]:
-    """What the system has in a year, and what of it is kept back, for a run."""
+def _totals(service: Service, result: Result, wanted: Wanted) -> tuple[int | None, int | None, int | None]:
+    """What the system has in a year, and what of it is kept back or buys no care and so is in no journal, for a run."""
     found = [service.frame(result.kind, result.id, name) for name in ("stream_total", "held_money")]
-    streams, kept = (None if each is None else each[0].filter(pl.col("year") == year) for each in found)
+    streams, kept = (None if each is None else each[0].filter(pl.col("year") == wanted.period) for each in found)
     if result.kind != "run" or streams is None:
-        return None, None
-    return int(streams.get_column("total_pence").sum()), 0 if kept is None else int(kept.get_column("held_pence").sum())
+        return None, None, None
+    total = int(streams.get_column("total_pence").sum())
+    if wanted.source == "locality_total":
+        return total, 0, 0
+    scenario: Any = RunContent.model_validate_json(result.content).manifest.scenario
+    no_care = [each["stream"] for each in scenario["streams"] if not each.get("buys_care", True)]
+    elsewhere = int(streams.filter(pl.col("stream").is_in(no_care)).get_column("total_pence").sum())
+    return total, 0 if kept is None else int(kept.get_column("held_pence").sum()), elsewhere
 
 
 __all__ = ["Reconciliation", "reconciled"]

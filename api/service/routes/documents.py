@@ -16,7 +16,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.service.documents.kinds import DOCUMENT_KINDS, DocumentKind, title_of
 from api.service.documents.kinds import content_of as stored_content
-from api.service.http.etags import ANY, expected_versions, is_unchanged, strong
+from api.service.http.etags import ANY, READ_AGAIN, expected_versions, is_unchanged, strong
 from api.service.http.paging import number_after, page_of, text_after
 from api.service.records.api_models import NAME
 from api.service.records.failures import BODY, ServiceError
@@ -94,7 +94,9 @@ def _expected(service: Service, noun: DocumentKind, name: str, if_match: str | N
     newest = newest or _stored(service, noun, name)
     if ANY not in wanted and newest.digest not in wanted:
         found = " or ".join(sorted(wanted))
-        raise ServiceError("changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}")
+        raise ServiceError(
+            "changed-meanwhile", f"{noun.kind} {name!r} is at {newest.digest}, not {found}. {READ_AGAIN}"
+        )
     return newest
 
 

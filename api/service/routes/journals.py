@@ -84,11 +84,16 @@ def list_journals(
     cursor: Cursor = None,
     result: Annotated[
         str | None,
-        Query(pattern=r"^[0-9a-f]{16,64}$", description="Only those made from this", examples=["f10e0a9b83f73e51"]),
+        Query(
+            pattern=r"^(/v1/(runs|settlements)/)?[0-9a-f]{16,64}$",
+            description="Only those made from this run or settlement, by its id or address",
+            examples=["f10e0a9b83f73e51"],
+        ),
     ] = None,
 ) -> Response:
     """Journals in the order in which they were made."""
-    found = service.store.journals(number_after(cursor), limit + 1, result)
+    named = None if result is None else result.rpartition("/")[2]
+    found = service.store.journals(number_after(cursor), limit + 1, named)
     page, following = page_of(found, limit, lambda each: each.seq)
     return respond(JournalList(items=[journal_view(each) for each in page], next=following), request)
 
@@ -106,7 +111,7 @@ def create_journal(
         if result is None:
             fault = Fault(f"{BODY}: result", asked.result, f"a {POSTABLE[word]} that is stored")
             raise ServiceError("invalid", f"there is no {POSTABLE[word]} {name!r}", [fault])
-        wanted = Wanted(asked.period, asked.source, asked.accounting_date, asked.restates, asked.part, asked.profile)
+        wanted = Wanted(asked.period, asked.source, asked.accounting_date, asked.restated, asked.part, asked.profile)
         new = journals_of(service, result, wanted)
         ids = " ".join(each.id for each in new)
         posted = event(client, request, "journals.create", f"{word}/{name}", journals=ids, period=new[-1].period)
@@ -172,6 +177,7 @@ def reconcile(
         period=period,
         control_total=None if done.control_total_pence is None else decimal_text(done.control_total_pence),
         kept_back=None if done.kept_back_pence is None else decimal_text(done.kept_back_pence),
+        elsewhere=None if done.elsewhere_pence is None else decimal_text(done.elsewhere_pence),
         invoices=decimal_text(done.invoices_pence),
         postings=decimal_text(done.posted_pence),
         is_settled=done.is_settled,

@@ -25,7 +25,7 @@ from api.service.runtime.request import (
     takes,
 )
 from api.service.runtime.service import Service
-from api.service.security.access import Role, Scope
+from api.service.security.access import ROLE_SCOPES, Role, Scope
 from api.service.security.proofs.api_keys import IssuedKey, KeyRecord, KeyRequestError, issue_key
 from api.service.security.proofs.credentials import LONGEST_ORGANISATION, LONGEST_SUBJECT
 from api.service.views.respond import respond, respond_created
@@ -48,8 +48,10 @@ class KeyRequest(ApiModel):
     """Code of the organisation they act for."""
     role: Role = Field(examples=["approver"])
     """What they are."""
-    scopes: tuple[Scope, ...] = Field(min_length=1, max_length=10, examples=[["approve", "run:read"]])
-    """What the key may be used for; no more than the role may hold."""
+    scopes: tuple[Scope, ...] | None = Field(
+        default=None, min_length=1, max_length=10, examples=[["approve", "run:read"], None]
+    )
+    """What the key may be used for, no more than the role may hold; everything that it may where it is not given."""
     days: int | None = Field(default=None, ge=1, le=3_660, examples=[365])
     """How many days it lives; without end where it is not given."""
 
@@ -143,7 +145,14 @@ def _issued(service: Service, asked: KeyRequest) -> IssuedKey:
     now = dt.datetime.fromtimestamp(service.store.clock(), dt.UTC)
     lives = None if asked.days is None else dt.timedelta(days=asked.days)
     try:
-        return issue_key(asked.subject, asked.organisation, asked.role, asked.scopes, now=now, lives=lives)
+        return issue_key(
+            asked.subject,
+            asked.organisation,
+            asked.role,
+            sorted(ROLE_SCOPES[asked.role]) if asked.scopes is None else asked.scopes,
+            now=now,
+            lives=lives,
+        )
     except KeyRequestError as error:
         faults = [replace(fault, where=f"{BODY}: {fault.where}") for fault in error.faults]
         raise ServiceError("invalid", error.message, faults) from error

@@ -41,7 +41,9 @@ def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str]]:
     if named in _KEPT:
         return _KEPT[named]
     fields = {
-        each.alias: str(each.field_info.annotation) for below in _all(route.dependant) for each in below.query_params
+        each.alias: str(each.field_info.annotation)
+        for below in needs_of(route.dependant)
+        for each in below.query_params
     }
     several = frozenset(name for name, kind in fields.items() if kind.startswith("list"))
     _KEPT[named] = frozenset(fields) - several, several
@@ -52,8 +54,8 @@ _KEPT: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = {}
 """Parameters by address and name of a route; routes themselves cannot be keys."""
 
 
-def _all(dependant: Dependant) -> Iterator[Dependant]:
+def needs_of(dependant: Dependant) -> Iterator[Dependant]:
     """What a route needs, and what that needs."""
     yield dependant
     for each in dependant.dependencies:
-        yield from _all(each)
+        yield from needs_of(each)

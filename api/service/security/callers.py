@@ -39,10 +39,15 @@ def caller_of(
     if api_key:
         return caller_of_key(api_key.strip(), find, now)
     if not authorization:
-        raise AuthenticationError("no-credential", "found no credential; expected an API key or a Bearer token")
+        raise AuthenticationError(
+            "no-credential",
+            "found no credential; expected an API key in X-API-Key, or a key or access token in Authorization",
+        )
     kind, _, text = authorization.strip().partition(" ")
     if kind.lower() != "bearer" or not text.strip():
-        raise AuthenticationError("scheme", "Authorization: found another scheme; expected Bearer and a key or token")
+        raise AuthenticationError(
+            "scheme", "Authorization: found another scheme; expected a key or token after the word Bearer"
+        )
     text = text.strip()
     if text.startswith("cap_"):
         return caller_of_key(text, find, now)

@@ -40,8 +40,15 @@ class JournalRequest(ApiModel):
     """Month or quarter of the financial year to post; the whole period where it is not given. The parts of a year add to it to the penny."""
     profile: str = Field(default="twelfths", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64, examples=["twelfths"])
     """Profile of the data pack that parts the year into its months."""
-    restates: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$", examples=[None])
-    """Journal that stands and is put right: the answer is its reversal and a replacement, both linked to it."""
+    restates: str | None = Field(
+        default=None, pattern=r"^(/v1/journals/)?[0-9a-f]{16}$", examples=[None, "5b0c3f3e9d1a7c42"]
+    )
+    """Journal that stands and is put right, by its id or address: the answer is its reversal and a replacement, both linked to it."""
+
+    @property
+    def restated(self) -> str | None:
+        """Id of the journal that is put right."""
+        return None if self.restates is None else self.restates.rpartition("/")[2]
 
 
 class JournalView(ApiModel):
@@ -218,9 +225,9 @@ class ReconciledAccount(ApiModel):
     """Account, from the mapping."""
     currency: str = Field(examples=["GBP"])
     """Currency."""
-    due: Money
+    due: Money = Field(examples=["1518392825.00"])
     """What the result means for it."""
-    posted: Money
+    posted: Money = Field(examples=["1518392825.00"])
     """What stands on it, all journals of the period together."""
     difference: Money = Field(examples=["0.00"])
     """Posted less due."""
@@ -236,10 +243,12 @@ class ReconciliationView(ApiModel):
     control_total: Money | None = Field(examples=["1535741000.00"])
     """What the system has in the year; none for a settlement."""
     kept_back: Money | None = Field(examples=["17348175.00"])
-    """What of it is not paid to providers; none for a settlement."""
-    invoices: Money
-    """What is to be paid."""
-    postings: Money
+    """What of it is kept back and so in no journal; none for a settlement."""
+    elsewhere: Money | None = Field(examples=["0.00"])
+    """What of it buys no care but is earned on conditions, and so is in no journal to providers; none for a settlement."""
+    invoices: Money = Field(examples=["1518392825.00"])
+    """What is to be paid: the control total less what is kept back and what is elsewhere."""
+    postings: Money = Field(examples=["1518392825.00"])
     """What was posted."""
     is_settled: bool = Field(examples=[True])
     """Whether every account has what is due, no more and no less."""

@@ -19,6 +19,7 @@ Parts = list[FigureAddress | Node]
 TABLES: dict[str, type[Schema]] = {**SCHEMAS, **STUDY}
 FORMULAS: dict[tuple[str, str], Recomputation] = {}
 
+PAID = "amount_pence"
 AS_IT_IS = "shown as the engine has it, not recomputed"
 TRY = ("option", "activity_case", "year")
 PARTY = (*TRY, "role", "organisation_code")
@@ -28,11 +29,13 @@ def _keys(table: str) -> list[str]:
     return [name for name, column in TABLES[table].columns().items() if column.key]
 
 
-def _at(table: str, column: str, row: Row) -> FigureAddress:
+def at(table: str, column: str, row: Row) -> FigureAddress:
+    """The address of a figure of a row."""
     return FigureAddress(table, column, tuple((k, row[k]) for k in _keys(table)))
 
 
-def _enter(table: str, column: str, words: str, work: Callable[[Context, Row], Worked]) -> None:
+def enter(table: str, column: str, words: str, work: Callable[[Context, Row], Worked]) -> None:
+    """Enter how a column is made."""
     FORMULAS[table, column] = Recomputation(table, column, words, work)
 
 
@@ -41,7 +44,7 @@ def _as_it_is(table: str, column: str, words: str) -> None:
         said = [Node("choice", k, str(row[k]), "", "of the row") for k in row if isinstance(row[k], str)]
         return Worked(row[column], list(said), f"{words}: {AS_IT_IS}")
 
-    _enter(table, column, words, work)
+    enter(table, column, words, work)
 
 
 for _table, _schema in TABLES.items():
@@ -50,37 +53,37 @@ for _table, _schema in TABLES.items():
             _as_it_is(_table, _name, _column.about)
 
 
-def _signed(table: str, column: str, words: str, *parts: tuple[int, str]) -> None:
+def signed(table: str, column: str, words: str, *parts: tuple[int, str]) -> None:
     """Enter a sum of signed figures of the same row."""
 
     def work(_context: Context, row: Row) -> Worked:
-        return Worked(sum(sign * row[name] for sign, name in parts), [_at(table, name, row) for _, name in parts])
+        return Worked(sum(sign * row[name] for sign, name in parts), [at(table, name, row) for _, name in parts])
 
-    _enter(table, column, words, work)
+    enter(table, column, words, work)
 
 
-_signed(
+signed(
     "position", "position_pence", "allocation and income less payments and cost",
     (1, "allocation_pence"), (1, "income_pence"), (-1, "paid_pence"), (-1, "cost_pence"),
 )  # fmt: skip
-_signed("position", "change_pence", "position less that at plan", (1, "position_pence"), (-1, "plan_position_pence"))
-_signed(
+signed("position", "change_pence", "position less that at plan", (1, "position_pence"), (-1, "plan_position_pence"))
+signed(
     "expected_gap", "price_gap_pence", "the provider's price less the commissioners'",
     (1, "provider_price_pence"), (-1, "commissioner_price_pence"),
 )  # fmt: skip
-_signed(
+signed(
     "expected_gap", "cost_gap_pence", "the provider's cost less the commissioners'",
     (1, "provider_cost_pence"), (-1, "commissioner_cost_pence"),
 )  # fmt: skip
-_signed(
+signed(
     "expected_gap", "provider_shortfall_pence", "the provider's cost less its price",
     (1, "provider_cost_pence"), (-1, "provider_price_pence"),
 )  # fmt: skip
-_signed(
+signed(
     "expected_gap", "opening_gap_pence", "the provider's cost less the commissioners' price",
     (1, "provider_cost_pence"), (-1, "commissioner_price_pence"),
 )  # fmt: skip
-_signed(
+signed(
     "leap",
     "change_pence",
     "position of the later year less that of the earlier",
@@ -99,9 +102,9 @@ def _payments(column: str, words: str, code: str, role: str) -> None:
             mine = mine if row["role"] == "provider" else []
         else:
             mine = [r for r in mine if r["payer_role"] == row["role"]]
-        return Worked(sum(r["amount_pence"] for r in mine), [_at("payment", "amount_pence", r) for r in mine])
+        return Worked(sum(r["amount_pence"] for r in mine), [at("payment", "amount_pence", r) for r in mine])
 
-    _enter("position", column, words, work)
+    enter("position", column, words, work)
 
 
 _payments("income_pence", "payments to the provider under the option", "provider_code", "provider")
@@ -114,30 +117,30 @@ def _cost(context: Context, row: Row) -> Worked:
         return Worked(0, [], "it provides nothing")
     if row["role"] == "commissioner":
         money = context.row("commissioner_money", year=row["year"], commissioner_code=row["organisation_code"])
-        found: Parts = [_at("commissioner_money", "other_cost_pence", money)]
-        found += [_at("further_cost", "cost_pence", r) for r in further]
+        found: Parts = [at("commissioner_money", "other_cost_pence", money)]
+        found += [at("further_cost", "cost_pence", r) for r in further]
         return Worked(money["other_cost_pence"] + sum(r["cost_pence"] for r in further), found)
     lines = context.rows(
         "outturn", activity_case=row["activity_case"], year=row["year"], provider=row["organisation_code"]
     )
     more = further
-    parts: Parts = [_at("outturn", "actual_cost_pence", r) for r in lines]
-    parts += [_at("further_cost", "cost_pence", r) for r in more]
+    parts: Parts = [at("outturn", "actual_cost_pence", r) for r in lines]
+    parts += [at("further_cost", "cost_pence", r) for r in more]
     return Worked(sum(r["actual_cost_pence"] for r in lines) + sum(r["cost_pence"] for r in more), parts)
 
 
-_enter("position", "cost_pence", "cost of actual activity, and further cost of the option", _cost)
+enter("position", "cost_pence", "cost of actual activity, and further cost of the option", _cost)
 
 
 def _allocation(context: Context, row: Row) -> Worked:
     if row["role"] != "commissioner":
         return Worked(0, [], "it is no commissioner")
     found = context.row("commissioner_money", year=row["year"], commissioner_code=row["organisation_code"])
-    return Worked(found["allocation_pence"], [_at("commissioner_money", "allocation_pence", found)])
+    return Worked(found["allocation_pence"], [at("commissioner_money", "allocation_pence", found)])
 
 
-_enter("position", "allocation_pence", "the commissioner's allocation", _allocation)
-_signed(
+enter("position", "allocation_pence", "the commissioner's allocation", _allocation)
+signed(
     "commissioner_money",
     "allocation_pence",
     "what it plans to pay, and what it holds",
@@ -148,10 +151,10 @@ _signed(
 
 def _at_plan(context: Context, row: Row) -> Worked:
     found = context.row("position", **{**{k: row[k] for k in PARTY}, "activity_case": "plan"})
-    return Worked(found["position_pence"], [_at("position", "position_pence", found)])
+    return Worked(found["position_pence"], [at("position", "position_pence", found)])
 
 
-_enter("position", "plan_position_pence", "its position under the option with activity as planned", _at_plan)
+enter("position", "plan_position_pence", "its position under the option with activity as planned", _at_plan)
 
 
 def _side(column: str, sign: int, words: str) -> None:
@@ -170,9 +173,9 @@ def _side(column: str, sign: int, words: str) -> None:
                 if row["role"] == ("provider" if receives > 0 else paid["payer_role"])
             ]
         ((paid, receives),) = found
-        return Worked(max(sign * receives * paid["amount_pence"], 0), [_at("payment", "amount_pence", paid)])
+        return Worked(max(sign * receives * paid["amount_pence"], 0), [at("payment", "amount_pence", paid)])
 
-    _enter("transfer", column, words, work)
+    enter("transfer", column, words, work)
 
 
 _side("credit_pence", 1, "the payment, where it receives it")
@@ -189,49 +192,49 @@ def _difference(context: Context, row: Row) -> Worked:
     theirs = context.rows(
         "position", **{**key, "option": base}
     )  # a body of one option alone has no position under the base
-    parts: Parts = [_at("position", "position_pence", each) for each in (mine, *theirs)]
+    parts: Parts = [at("position", "position_pence", each) for each in (mine, *theirs)]
     return Worked(mine["position_pence"] - sum(each["position_pence"] for each in theirs), parts)
 
 
-_enter("option_difference", "difference_pence", "position under the option less position under the base", _difference)
+enter("option_difference", "difference_pence", "position under the option less position under the base", _difference)
 
 
 def _borne(context: Context, row: Row) -> Worked:
     found = context.row("position", **{k: row[k] for k in PARTY})
-    return Worked(-found["change_pence"], [_at("position", "change_pence", found)])
+    return Worked(-found["change_pence"], [at("position", "change_pence", found)])
 
 
 def _extra(context: Context, row: Row) -> Worked:
     peers = context.rows("who_pays", **{k: row[k] for k in TRY})
-    return Worked(sum(r["borne_pence"] for r in peers), [_at("who_pays", "borne_pence", r) for r in peers])
+    return Worked(sum(r["borne_pence"] for r in peers), [at("who_pays", "borne_pence", r) for r in peers])
 
 
 def _share(_context: Context, row: Row) -> Worked:
     whole = row["extra_cost_pence"]
-    parts: Parts = [_at("who_pays", name, row) for name in ("borne_pence", "extra_cost_pence")]
+    parts: Parts = [at("who_pays", name, row) for name in ("borne_pence", "extra_cost_pence")]
     return Worked(row["borne_pence"] / whole if whole else None, parts)
 
 
-_enter("who_pays", "borne_pence", "its change from plan, with the sign turned", _borne)
-_enter("who_pays", "extra_cost_pence", "what all parties bear", _extra)
-_enter("who_pays", "share", "what it bears over what all bear", _share)
+enter("who_pays", "borne_pence", "its change from plan, with the sign turned", _borne)
+enter("who_pays", "extra_cost_pence", "what all parties bear", _extra)
+enter("who_pays", "share", "what it bears over what all bear", _share)
 
 
 def _balance(context: Context, row: Row) -> Worked:
     key = {k: row[k] for k in (*TRY, "subject_kind", "subject_code")}
     lines = [r for r in context.rows("position_bridge", **key) if r["step"] <= row["step"]]
-    return Worked(sum(r["amount_pence"] for r in lines), [_at("position_bridge", "amount_pence", r) for r in lines])
+    return Worked(sum(r["amount_pence"] for r in lines), [at("position_bridge", "amount_pence", r) for r in lines])
 
 
-_enter("position_bridge", "balance_pence", "the lines up to and with this one", _balance)
+enter("position_bridge", "balance_pence", "the lines up to and with this one", _balance)
 
 
 def _worst(context: Context, row: Row) -> Worked:
     key = {k: row[k] for k in PARTY}
     for table in ("position", "below_plan"):
         for found in context.rows(table, **key):
-            return Worked(found["position_pence"], [_at(table, "position_pence", found)])
+            return Worked(found["position_pence"], [at(table, "position_pence", found)])
     return Worked(row["position_pence"], [], f"a case that is not among the shown: {AS_IT_IS}")
 
 
-_enter("worst_case", "position_pence", "its position in the case and year that are worst for it", _worst)
+enter("worst_case", "position_pence", "its position in the case and year that are worst for it", _worst)

@@ -56,14 +56,12 @@ class OnRun:
     def __init__(self, document: ContractOptions, run: Run, pack: DataPack) -> None:
         self.document = document
         self.stages = Stages(document, pack)
-        frames = {name: run.frames[name] for name in READ if name in run.frames}
-        says = [run.manifest.scenario["streams"], {name: content_digest(frame) for name, frame in frames.items()}]
-        self.run: Stage[Run] = Stage(Run(run.manifest, frames), digest(canonical(says)))
+        self.run = run_read(run)
 
     @cached_property
     def lines(self) -> Stage[Frame[PlanLine]]:
         """Plan values."""
-        return self.stages.keep("plan lines", plan_lines, self.run)
+        return lines_of(self.run)
 
     @cached_property
     def money(self) -> Stage[Frame[CommissionerMoney]]:
@@ -109,6 +107,18 @@ class OnRun:
         return self.stages.keep("outturn", outturn, self.lines, activity, dict(variable_ppm), cost_at_plan, self.bases)
 
 
+def run_read(run: Run) -> Stage[Run]:
+    """What options read of a run, known by its content."""
+    frames = {name: run.frames[name] for name in READ if name in run.frames}
+    says = [run.manifest.scenario["streams"], {name: content_digest(frame) for name, frame in frames.items()}]
+    return Stage(Run(run.manifest, frames), digest(canonical(says)))
+
+
+def lines_of(run: Stage[Run]) -> Stage[Frame[PlanLine]]:
+    """Plan values of a run."""
+    return Stages(None, None).keep("plan lines", plan_lines, run)
+
+
 def given(frame: pl.DataFrame) -> Stage[Any]:
     """A frame at hand as a stage: it is known by its content."""
     return Stage(frame, content_digest(frame))
@@ -125,4 +135,4 @@ def _margin(rows: Frame[OutturnLine]) -> pl.DataFrame:
     return rows.group_by("year", provider_code="provider").agg(left).sort("year", "provider_code")
 
 
-__all__ = ["READ", "OnRun", "given", "written"]
+__all__ = ["READ", "OnRun", "given", "lines_of", "run_read", "written"]

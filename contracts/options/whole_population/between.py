@@ -19,30 +19,21 @@ import polars as pl
 from capitation.money.apportion import split
 from capitation.pack.sources import DataPack
 from capitation.pack.stages import Stage, Stages
-from capitation.records.columns import ACTIVITY_CASE, OPTION, ORGANISATION
-from capitation.records.frames import Frame, content_digest
+from capitation.records.frames import content_digest
 from capitation.records.identity import canonical, digest
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
 from contracts.document.models import Contract
-from contracts.options.kept.on_run import given, written
+from contracts.options.kept.on_run import READ, written
 from contracts.options.kept.settled import settled_once
 from contracts.options.position import Payment
-from contracts.options.whole_population.accounts import BodyAccount, BodyYear, account_rows, hospital_shares, returned
+from contracts.options.whole_population.accounts import BodyYear, hospital_shares, returned
 from contracts.options.whole_population.document import CareBody
-from contracts.options.whole_population.settlement import settle_body
+from contracts.options.whole_population.settlement import budgets_of, settle_body
 
 ON_ACCOUNT, TRUE_UP, UNEARNED, RETURNED, SHARED, POOLED = 1, 2, 3, 4, 11, 1
 """Numbers of the body's terms: its contract's own, what its improvement loses, what it returns, its hospitals' part, its pools'."""
-
-
-class OptionBodyAccount(BodyAccount):
-    """The account of a body under an option in one activity case, in the years in which it is paid."""
-
-    option = OPTION
-    activity_case = ACTIVITY_CASE
-    organisation_code = ORGANISATION.but(about="The body")
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,8 @@ class BodyBetween:
     """What its pools are settled under."""
     due: pl.DataFrame
     """year, commissioner_code, on_account_pence, true_up_pence."""
+    budgets: pl.DataFrame
+    """The same by locality, with its weighted persons and the rate."""
     unearned: Mapping[str, int]
     """Improvement payment that is not earned, by year."""
     persons: Mapping[str, float]
@@ -67,7 +60,8 @@ class BodyBetween:
     def rests_on(self) -> list[object]:
         """All that it is, as plain content, for what is kept by it."""
         pool = None if self.pool is None else written(self.pool).key
-        said = [self.body.model_dump_json(), written(self.contract).key, pool, content_digest(self.due)]
+        due = [content_digest(self.due), content_digest(self.budgets)]
+        said = [self.body.model_dump_json(), written(self.contract).key, pool, due]
         return [*said, dict(self.unearned), dict(self.persons), str(self.first)]
 
     @property
@@ -140,18 +134,29 @@ class BodyBetween:
             pl.lit(option).alias("option"), pl.lit(case).alias("activity_case"), pl.lit("contract").alias("kind")
         ).select(*Payment.columns())
 
-    def accounts(self, paid: pl.DataFrame) -> list[tuple[object, ...]]:
-        """Rows of `BodyAccount` from the payments of one option and case."""
-        own = paid.filter(pl.col("commissioner_code") == self.body.code)
+    def bought(self, paid: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What the body pays each provider for care, and each council for pools: year, provider, paid_pence.
+
+        Args:
+            paid: payments of one option and case.
+        """
+        own = paid.filter(pl.col("commissioner_code") == self.body.code, pl.col("year") >= str(self.first))
         pool = "" if self.pool is None else self.pool.id
-        care = own.filter(~pl.col("contract").is_in([self.contract.id, pool]))
-        shared = own.filter(contract=pool).group_by("year").agg(pl.col("amount_pence").sum())
-        pools = dict(shared.iter_rows())
-        years = []
-        for year in sorted(y for y in set(self.due.get_column("year")) if y >= str(self.first)):
-            bought = care.filter(year=year).group_by("provider_code").agg(pl.col("amount_pence").sum())
-            years.append(self._year(year, dict(bought.iter_rows()), pools.get(year, 0)))
-        return account_rows(self.body, years)[0]
+        care, pools = own.filter(~pl.col("contract").is_in([self.contract.id, pool])), own.filter(contract=pool)
+        sums = [
+            rows.group_by("year", provider="provider_code").agg(pl.col("amount_pence").sum().alias("paid_pence"))
+            for rows in (care, pools)
+        ]
+        return sums[0].sort("year", "provider"), sums[1].sort("year", "provider")
+
+    def years(self, care: pl.DataFrame, pools: pl.DataFrame) -> list[BodyYear]:
+        """What its account of every paid year rests on, from what it pays."""
+        spent: dict[str, dict[str, int]] = {}
+        for year, provider, pence in care.iter_rows():
+            spent.setdefault(year, {})[provider] = pence
+        shared = dict(pools.group_by("year").agg(pl.col("paid_pence").sum()).iter_rows())
+        paid = sorted(y for y in set(self.due.get_column("year")) if y >= str(self.first))
+        return [self._year(year, spent.get(year, {}), shared.get(year, 0)) for year in paid]
 
     def _year(self, year: str, paid: Mapping[str, int], pool: int | None) -> BodyYear:
         due = self.due.filter(year=year)
@@ -187,7 +192,7 @@ class BodyBetween:
         return found
 
 
-_READ = ("allocation", "code_name", "membership", "provider_allocation", "service_envelope")
+_READ = tuple(sorted({*READ, "code_name"} - {"organisation_account", "organisation_position", "sustainability_fund"}))
 """Frames of a run that a body's contract reads; no other is given to it."""
 
 
@@ -207,34 +212,12 @@ def _between(body: CareBody, pack: DataPack, run: Run) -> BodyBetween:
     done = settle_body(body, pack, run)
     amounts = pl.col("on_account_pence", "true_up_pence").sum()
     due = done.payments.group_by("year", "commissioner_code").agg(amounts).sort("year", "commissioner_code")
+    budgets = budgets_of(done.payments)
     kept = {str(y): (int(u), float(p)) for y, u, p in done.accounts.select("year", "unearned_pence", "listed_persons").iter_rows()}  # fmt: skip
     pool = None if body.pool is None else read_contract(pack.path(f"contracts/{body.pool.contract}.toml"))
     contract = read_contract(pack.path(f"contracts/{body.contract}.toml"))
     unearned, persons = ({y: both[i] for y, both in kept.items()} for i in (0, 1))
-    return BodyBetween(body, contract, pool, due, unearned, persons, body.first_year)  # type: ignore[arg-type]
+    return BodyBetween(body, contract, pool, due, budgets, unearned, persons, body.first_year)  # type: ignore[arg-type]
 
 
-def option_accounts(bodies: Mapping[str, BodyBetween], payments: Frame[Payment]) -> Frame[OptionBodyAccount]:
-    """The account of every option's body in every activity case."""
-    parts = [OptionBodyAccount.empty()]
-    for option, between in bodies.items():
-        known = Stage(between, digest(canonical(between.rests_on)))
-        mine = given(payments.filter(option=option))
-        parts.append(Stages(None, None).keep("body account", _account, option, known, mine).value)
-    return OptionBodyAccount.validate(pl.concat(parts))
-
-
-def _account(option: str, between: BodyBetween, payments: Frame[Payment]) -> Frame[OptionBodyAccount]:
-    """The account of one option's body in every activity case."""
-    rows = [
-        (option, case, between.body.code, *row)
-        for (case,), paid in payments.partition_by("activity_case", as_dict=True).items()
-        for row in between.accounts(paid)
-    ]
-    names = ["option", "activity_case", "organisation_code", *BodyAccount.columns()]
-    kinds = OptionBodyAccount.dtypes()
-    frame = pl.DataFrame(rows, schema={name: kinds[name] for name in names}, orient="row")
-    return OptionBodyAccount.validate(frame.select(*OptionBodyAccount.columns()))
-
-
-__all__ = ["BodyBetween", "OptionBodyAccount", "body_between", "option_accounts"]
+__all__ = ["BodyBetween", "body_between"]

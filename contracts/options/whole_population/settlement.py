@@ -4,6 +4,7 @@
     true-up      = (listed - planned persons) x rate     every quarter, by the lists of the run
     unearned     = what the improvement payment keeps back and the plan's printed results do not earn
     left         = paid - unearned - care in scope       in paid years; shadow years are worked out and not paid (`accounts.py`)
+    localities   = each one's budget against the activity of its own people (`localities.py`)
 
 Need weighs who gets which part; over the system weighted persons are persons, so a person more is worth one rate. Every sum is whole
 pence, and parts add to it.
@@ -22,14 +23,19 @@ from capitation.errors import ContractError, Faults, suggest
 from capitation.money.pence import pounds_text
 from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack
+from capitation.pack.stages import Stages
 from capitation.records.columns import COMMISSIONER, LOCALITY, PROVIDER, SERVICE, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.document.contract import read_contract
+from contracts.options.document import PLAN as PLANNED
+from contracts.options.kept.on_run import lines_of, run_read
 from contracts.options.kept.settled import settled_once
+from contracts.options.outturn import PRICED, case_activity
 from contracts.options.whole_population.accounts import IS_SHADOW, BodyAccount, BodyYear, HospitalShare, accounts
 from contracts.options.whole_population.document import CareBody
+from contracts.options.whole_population.localities import BUDGETS, LocalityBudget, care_of, own_use, settle_localities
 from contracts.options.whole_population.start import scope_faults, start_faults
 
 QUARTERS = 4
@@ -79,17 +85,6 @@ class BodySupply(Schema):
     paid_pence = Column(pl.Int64, "pence", "Payment")
 
 
-class LocalityBudget(Schema):
-    """A locality's budget under the body and what its people's care takes of it."""
-
-    year = YEAR
-    locality_code = LOCALITY
-    is_shadow = IS_SHADOW
-    budget_pence = Column(pl.Int64, "pence", "Weighted persons at the rate")
-    care_pence = Column(pl.Int64, "pence", "Care in scope of its people")
-    left_pence = Column(pl.Int64, "pence", "Budget less care")
-
-
 @dataclass(frozen=True)
 class BodySettlement:
     """Everything that a body's contract says of a run."""
@@ -117,10 +112,10 @@ def settle_body(body: CareBody, pack: DataPack, run: Run) -> BodySettlement:
     _check(body, pack, run, years)
     payments = _payments(body, pack, run, years)
     supply = _supply(body, run, years)
-    shares, found = accounts(body, _years_of(body, pack, payments, supply, years))
-    return BodySettlement(
-        body, _scope(body, run, years), payments, supply, _localities(payments, supply), shares, found
-    )
+    each = _years_of(body, pack, payments, supply, years)
+    shares, found = accounts(body, each)
+    localities = _localities(body, each, payments, supply)
+    return BodySettlement(body, _scope(body, run, years), payments, supply, localities, shares, found)
 
 
 def _years(run: Run) -> list[FinancialYear]:
@@ -229,30 +224,39 @@ def _scope(body: CareBody, run: Run, years: list[FinancialYear]) -> Frame[BodySc
 
 
 def _supply(body: CareBody, run: Run, years: list[FinancialYear]) -> Frame[BodySupply]:
+    """What the run plans for care in scope, by provider and service, shared by the activity of each locality's own people."""
     inside = [row.service for row in body.scope if row.in_scope]
     own = set(run.code_name.filter(kind="organisation").get_column("code"))
-    rows = (
-        run.provider_allocation.filter(
-            pl.col("service_code").is_in(inside) & pl.col("year").is_in([str(y) for y in years])
-        )
-        .group_by("year", "provider_code", "locality_code", "service_code")
+    mine = pl.col("service").is_in(inside) & pl.col("year").is_in([str(y) for y in years])
+    paid = (
+        run.provider_allocation.rename({"provider_code": "provider", "service_code": "service"})
+        .filter(mine)
+        .group_by("year", "provider", "service")
         .agg(pl.col("allocation_pence").sum().alias("paid_pence"))
-        .with_columns(
-            (pl.col("provider_code").str.starts_with("X-") | ~pl.col("provider_code").is_in(list(own))).alias(
-                "is_elsewhere"
-            )
-        )
     )
-    return BodySupply.validate(rows.select(*BodySupply.columns()))
+    of_run = run_read(run)
+    activity = Stages(None, None).keep("case activity", case_activity, of_run, PRICED, PLANNED, Decimal(0), ())
+    use = Stages(None, None).keep("own use", own_use, lines_of(of_run), activity).value
+    elsewhere = pl.col("provider_code").str.starts_with("X-") | ~pl.col("provider_code").is_in(list(own))
+    rows = care_of(paid, use.filter(mine)).rename({"provider": "provider_code", "service": "service_code"})
+    return BodySupply.validate(rows.with_columns(elsewhere.alias("is_elsewhere")).select(*BodySupply.columns()))
 
 
-def _localities(payments: Frame[BodyPayment], supply: Frame[BodySupply]) -> Frame[LocalityBudget]:
-    key = ["year", "locality_code"]
-    care = supply.group_by(key).agg(pl.col("paid_pence").sum().alias("care_pence"))
-    budget = payments.group_by(*key, "is_shadow").agg(pl.col("due_pence").sum().alias("budget_pence"))
-    rows = budget.join(care, on=key, how="left", validate="1:1").with_columns(pl.col("care_pence").fill_null(0))
-    left = (pl.col("budget_pence") - pl.col("care_pence")).alias("left_pence")
-    return LocalityBudget.validate(rows.with_columns(left).select(*LocalityBudget.columns()))
+def budgets_of(payments: Frame[BodyPayment]) -> pl.DataFrame:
+    """The budget of every locality over the quarters and commissioners of a year: columns `BUDGETS`, in order."""
+    quarters = payments.select("quarter").n_unique() or 1
+    sums = payments.group_by("year", "locality_code").agg(
+        pl.col("weighted_persons").sort_by("commissioner_code", "quarter").sum() / quarters,
+        pl.col("rate_pence").first(), pl.col("on_account_pence", "true_up_pence").sum(),
+    )  # fmt: skip
+    return sums.select(*BUDGETS).sort("year", "locality_code")
+
+
+def _localities(
+    body: CareBody, years: list[BodyYear], payments: Frame[BodyPayment], supply: Frame[BodySupply]
+) -> Frame[LocalityBudget]:
+    rows = settle_localities(body, years, budgets_of(payments), supply, None)
+    return LocalityBudget.validate(pl.DataFrame(rows, schema=LocalityBudget.dtypes(), orient="row"))
 
 
 def unearned(body: CareBody, pack: DataPack, income: Mapping[str, int]) -> dict[str, int]:
@@ -311,6 +315,7 @@ __all__ = [
     "BodySettlement",
     "BodySupply",
     "LocalityBudget",
+    "budgets_of",
     "settle_body",
     "unearned",
 ]

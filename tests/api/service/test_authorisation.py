@@ -97,6 +97,7 @@ def test_without_a_key_nothing_but_the_service_itself_answers(locked):
     ("headers", "code"),
     [
         ({"X-API-Key": "nonsense"}, "key-malformed"),
+        ({"X-API-Key": "cap_local_ended"}, "local-token"),
         ({"X-API-Key": f"cap_{'0' * 16}_{'A' * 43}"}, "key-unknown"),
         ({"Authorization": "Basic abc"}, "scheme"),
         ({"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}, "tokens-not-taken"),
@@ -193,3 +194,10 @@ def test_guesses_at_keys_are_limited_by_where_they_come_from(serve):
     assert (
         served.client.get("/v1/scenarios", headers=good).status_code == 429
     )  # a new key cannot be looked up from there
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic abc"}, {"Authorization": "Digest x"}])
+def test_what_to_send_is_not_taken_for_a_secret(locked, headers):
+    detail = locked.client.get("/v1/scenarios", headers=headers).json()["detail"]
+    assert "expected" in detail
+    assert "***" not in detail

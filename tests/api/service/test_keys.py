@@ -126,3 +126,14 @@ def test_issuing_and_taking_back_stand_in_the_audit_log(served, root):
     told = [(r.event.actor, r.event.action, r.event.subject) for r in served.service.store.audit_records(before, 9)]
     name = f"keys/{made['key_id']}"
     assert told == [("root", "keys.create", name), ("root", "keys.delete", name)]
+
+
+def test_a_key_without_scopes_may_do_all_that_its_role_may(served, root):
+    made = issue(served, root, {name: value for name, value in BODY.items() if name != "scopes"})
+    assert (made.status_code, made.json()["scopes"]) == (201, ["approve", "run:read"])
+
+
+def test_a_role_that_is_not_known_is_the_only_fault(capitation, store_url):
+    wrong = capitation("keys", "issue", "x", "--role", "king", "--store", store_url)
+    assert wrong.code == 2
+    assert "scopes" not in wrong.err

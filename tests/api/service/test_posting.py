@@ -286,3 +286,20 @@ def test_a_settlement_is_approved_and_posted_as_a_runs_is(served, hands):
 def test_scopes_of_roles_are_the_least_that_these_calls_need(served):
     assert ROLE_SCOPES["approver"] == {"run:read", "approve"}
     assert ROLE_SCOPES["finance"] == {"run:read", "journal:export"}
+
+
+def test_the_control_total_is_what_is_kept_back_what_is_elsewhere_and_the_invoices_in_every_year(
+    served, hands, approved
+):
+    pounds = {}
+    for year in ("2016/17", "2017/18", "2018/19", "2019/20", "2020/21"):
+        for source in ("provider_allocation", "locality_total"):
+            query = {"result": approved, "period": year, "source": source}
+            report = served.client.get("/v1/journals/reconciliation", params=query, headers=hands["cal"]).json()
+            parts = [Decimal(report[name]) for name in ("kept_back", "elsewhere", "invoices")]
+            assert Decimal(report["control_total"]) == sum(parts), (year, source)
+            pounds[year, source] = parts
+    assert pounds["2018/19", "provider_allocation"] == [Decimal(17_348_175), 0, Decimal(1_518_392_825)]
+    assert pounds["2016/17", "provider_allocation"][1] == Decimal(22_200_000)
+    assert pounds["2020/21", "provider_allocation"][1] == Decimal(62_500_000)
+    assert pounds["2020/21", "locality_total"][:2] == [0, 0]

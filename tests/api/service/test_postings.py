@@ -301,8 +301,13 @@ def test_months_and_the_whole_year_are_not_both_posted_and_months_follow_one_pro
     april = make(served, hands, result, "a", part="2017-04")
     assert april.status_code == 201, april.text
     assert april.json()["items"][0]["period"] == "2017-04"
-    assert make(served, hands, result, "b").status_code == 409
-    assert make(served, hands, result, "c", part="2017/18 Q1").status_code == 409
+    whole = make(served, hands, result, "b")
+    assert whole.status_code == 409
+    assert '"part": "2017-05", "2017-06", "2017-07"' in whole.json()["detail"]
+    quarter = make(served, hands, result, "c", part="2017/18 Q1")
+    assert quarter.status_code == 409
+    assert '("part": "2017-05", "2017-06")' in quarter.json()["detail"]
+    assert "contract" not in quarter.json()["detail"]
     other = make(served, hands, result, "d", part="2017-05", profile="working-days")
     assert other.status_code == 409
     assert '"profile": "twelfths"' in other.json()["detail"]
@@ -321,6 +326,49 @@ def test_months_and_the_whole_year_are_not_both_posted_and_months_follow_one_pro
     items = served.client.get("/v1/journals", headers=hands["cal"]).json()["items"]
     assert sum(round(float(each["debit_total"]) * 100) for each in items) == 2 * 50_000_001
     assert make(served, hands, result, "e", part="2018-04").status_code == 422
+    left = make(served, hands, result, "f", part="2017/18 Q1").json()["detail"]
+    assert "Nothing of 2017/18 Q1 is left to post; to put posted ones right, restate each by its own part" in left
+
+
+def test_what_is_posted_already_under_its_own_contract_is_never_said_to_have_another_name(served, hands):
+    first, second = settled(served, hands, "a"), settled(served, hands, "b", provider="RC9")
+    one, other = (make(served, hands, each, each).json()["items"][0]["id"] for each in (first, second))
+    rows = [ROW, ROW | {"provider": "RC9"}]
+    asked = post(served, "/v1/settlements", {"contract": "blmk-block", "rows": rows}, hands["ann"], "both")
+    served.work()
+    both = served.client.get(asked.headers["location"], headers=hands["ann"]).json()["result"]
+    assert post(served, "/v1/approvals", {"result": both}, hands["ben"], "both").status_code == 201
+    refused = make(served, hands, both, "both").json()["detail"]
+    assert (
+        f"journals {', '.join(sorted([one, other]))} stand. Settle the accounts of each journal by themselves"
+        in refused
+    )
+    assert refused.endswith("or send nothing more where they are right")
+    spelt = make(served, hands, settled(served, hands, "c", provider=" ryv "), "c").json()["detail"]
+    assert f'Send "restates": "{one}" to put it right, or nothing more where it is right' in spelt
+
+
+def test_a_journal_is_named_by_its_id_or_its_address(served, hands):
+    first, later = settled(served, hands, "a"), settled(served, hands, "b", plan_value_pence="7")
+    made = make(served, hands, first, "a").json()["items"][0]
+    for name in (first, first.rpartition("/")[2]):
+        found = served.client.get("/v1/journals", params={"result": name}, headers=hands["cal"]).json()["items"]
+        assert [each["id"] for each in found] == [made["id"]]
+    wrong = make(served, hands, later, "b", restates="the first").json()["faults"][0]
+    assert wrong["expected"] == "a text such as '5b0c3f3e9d1a7c42'"
+    assert make(served, hands, later, "c", restates=made["href"]).status_code == 201
+
+
+def test_figures_of_nothing_are_reconciled_with_what_was_posted(served, hands):
+    nothing = settled(served, hands, "nothing", plan_value_pence="0")
+    query = {"result": nothing, "period": "2017/18"}
+    empty = served.client.get("/v1/journals/reconciliation", params=query, headers=hands["cal"])
+    assert (empty.status_code, empty.json()["invoices"], empty.json()["is_settled"]) == (200, "0.00", True)
+    made = make(served, hands, settled(served, hands, "a"), "a").json()["items"][0]
+    open_ = served.client.get("/v1/journals/reconciliation", params=query, headers=hands["cal"]).json()
+    assert (open_["invoices"], open_["postings"], open_["is_settled"]) == ("0.00", "1000000.02", False)
+    assert make(served, hands, nothing, "b", restates=made["id"]).status_code == 201
+    assert served.client.get("/v1/journals/reconciliation", params=query, headers=hands["cal"]).json()["is_settled"]
 
 
 # --- the whole store ---------------------------------------------------------------------------------------------------

@@ -255,3 +255,81 @@ def test_a_body_that_is_said_to_be_compressed_is_not_read(served, coding):
         "/v1/runs", content=b'{"scenario": "blmk"}', headers={**headers, "Content-Encoding": "identity"}
     )
     assert whole.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("limit=0", "1 or more"),
+        ("limit=1001", "1000 or less"),
+        ("limit=ten", "a whole number"),
+        ("limit=", "a whole number"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_named_in_words(served, query, expected):
+    fault = fault_of(served.client.get(f"/v1/runs?{query}"))
+    assert (fault["where"], fault["expected"]) == ("query: limit", expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "expected"),
+    [
+        ("/v1/runs/zzz", "path: result_id", "a text such as 'f10e0a9b83f73e51'"),
+        ("/v1/allocations/{id}?year=2018-19", "query: year", "a text such as '2018/19'"),
+        ("/v1/runs/{id}/frames/allocation?where=system", "query: where", "a text such as"),
+        ("/v1/figures/{id}/allocation/allocation_pence?where=year", "query: where", "a text such as"),
+    ],
+)
+def test_a_form_is_shown_by_an_example_and_not_by_its_pattern(served, run, path, where, expected):
+    fault = fault_of(served.client.get(path.replace("{id}", run["id"])))
+    assert fault["where"] == where
+    assert fault["expected"].startswith(expected)
+    assert "^" not in fault["expected"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/v1/run", "Did you mean '/v1/runs'"),
+        ("GET", "/v1/journal/5b0c3f3e9d1a7c42", "Did you mean '/v1/journals'?"),
+        ("POST", "/v1/settlement", "Did you mean '/v1/settlements'?"),
+        ("GET", "/v1/runs/f10e0a9b83f73e51/table", "/v1/runs/{result_id}/frames/{name}"),
+        ("GET", "/v1", "/openapi.json describes every address"),
+        ("GET", "/v1/whatever", "/openapi.json describes every address"),
+        ("GET", "/v1/runs/", "/v1/runs, "),
+    ],
+)
+def test_an_address_that_is_not_there_is_answered_with_those_that_may_be_meant(served, method, path, said):
+    answer = served.client.request(method, path)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:capitation:problem:not-found")
+    assert said in answer.json()["detail"]
+
+
+def test_a_method_that_an_address_does_not_take_is_answered_with_those_it_takes(served, run):
+    detail = served.client.delete(f"/v1/runs/{run['id']}").json()["detail"]
+    assert detail == f"DELETE /v1/runs/{run['id']}: this address takes GET and HEAD"
+
+
+def test_who_changes_what_has_changed_learns_what_to_do(served):
+    document = served.client.get("/v1/scenarios/blmk").json()
+    stale = served.client.put("/v1/scenarios/blmk", json=document, headers={"If-Match": '"abc"'}).json()["detail"]
+    assert stale.endswith("Read it again, and change what is there now")
+    bare = served.client.put("/v1/scenarios/blmk", json=document, headers={"If-Match": "abc"}).json()["detail"]
+    assert "in double quotes" in bare
+
+
+def test_a_fault_of_a_row_points_to_it_in_the_body_that_was_sent(served):
+    rows = [ROW, ROW | {"line": "acute", "plan_value_pence": "£5"}, ROW | {"line": "mental", "year": "2017-18"}]
+    faults = faults_of_rows(served, rows)
+    assert {fault["pointer"] for fault in faults} == {"/rows/1/plan_value_pence", "/rows/2/year"}
+    assert "rows.2 (year 2017/18, commissioner 06P, provider RYV, line acute)" in str(faults)
+    assert [fault["pointer"] for fault in faults_of_rows(served, [ROW, ROW])] == ["/rows/0", "/rows/1"]
+    lacking = {name: value for name, value in ROW.items() if name != "plan_value_pence"}
+    assert [fault["pointer"] for fault in faults_of_rows(served, [lacking])] == ["/rows"]
+
+
+def faults_of_rows(served, rows):
+    body = {"contract": "blmk-block", "rows": rows}
+    asked = served.client.post("/v1/settlements", json=body, headers={"Idempotency-Key": str(len(str(rows)))})
+    served.work()
+    return served.client.get(asked.headers["location"]).json()["problem"]["faults"]

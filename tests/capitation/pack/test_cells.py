@@ -118,3 +118,13 @@ def test_a_total_is_refused_with_its_line():
     )
     assert fault.where == "w.csv: line 5"
     assert "--no-total-row" in str(fault)
+
+
+@pytest.mark.parametrize("unit", ["pence", "dollars", "persons", "share of price", "euro cents"])
+def test_a_pound_sign_before_a_number_of_another_unit_is_no_number(unit):
+    assert numbers(pl.Series(["£5", "£1,000.00", "(£5)", "1,000", "5"]), unit).to_list() == [None, None, None, 1000, 5]
+
+
+@pytest.mark.parametrize("unit", ["", "pounds", "£", "£m", "thousand", "£ per weighted head"])
+def test_a_pound_sign_may_say_again_that_a_number_is_in_pounds(unit):
+    assert numbers(pl.Series(["£5", "5"]), unit).to_list() == [5, 5]

@@ -166,3 +166,37 @@ def test_columns_may_have_other_headings_and_limits():
     assert read_rows(deal, pl.DataFrame({"Quality %": ["55"]})).frame.item(0, "score") == 55
     with pytest.raises(ContractError, match=r"found 101\.0; expected at most 100"):
         read_rows(deal, pl.DataFrame({"Quality %": ["101"]}))
+
+
+BLOCK = read_contract(Path(__file__).parents[3] / "data" / "blmk" / "contracts" / "blmk-block.toml")
+ROW = {
+    "year": "2017/18",
+    "commissioner": "06P",
+    "provider": "RYV",
+    "line": "community",
+    "plan_value_pence": "50000001",
+}
+
+
+@pytest.mark.parametrize("written", ["£5", "£1,000.00", " £ 1,000 ", "(£5)"])
+def test_pounds_in_a_column_of_pence_are_refused_and_not_read_as_a_hundredth(written):
+    with pytest.raises(ContractError) as caught:
+        read_rows(BLOCK, pl.DataFrame([ROW | {"plan_value_pence": written}]))
+    (fault,) = caught.value.faults
+    assert "(pence)" in fault.expected
+    assert fault.remedy.startswith("£ says pounds")
+    assert read_rows(BLOCK, pl.DataFrame([ROW | {"plan_value_pence": "1,000"}])).frame["plan_value_pence"][0] == 1000
+
+
+def test_a_column_that_is_all_but_an_input_which_may_be_left_out_is_refused():
+    inputs = [
+        {"name": "id", "about": "Row", "type": "text"},
+        {"name": "quality_score_2019", "about": "Score", "type": "number", "required": False},
+        {"name": "bonus", "about": "Bonus", "type": "number", "default": 0, "default_says": "none"},
+    ]
+    deal = _deal(key=["id"], inputs=inputs)
+    with pytest.raises(ContractError) as caught:
+        read_rows(deal, pl.DataFrame({"id": ["a"], "qualty_score_2019": ["0.5"]}))
+    assert caught.value.faults[0].remedy == "Name it 'quality_score_2019', or leave it out."
+    others = {"id": ["a"], "quality_score_2018": ["0.5"], "bonds": ["7"], "comment": ["x"]}
+    assert read_rows(deal, pl.DataFrame(others)).frame.height == 1

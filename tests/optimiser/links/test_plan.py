@@ -240,6 +240,13 @@ SAME = {
         ("body_account", {"income_pence": 1, "unearned_pence": -1}, {**BODY, "case": "activity_case"}),
         ("position", {"income_pence": 1}, {**BODY, "case": "activity_case"}, pl.col("option") == "whole-population", SELLERS),
     ],
+    **{
+        f"of the body and of the localities under it: {own}": [
+            ("body_account", {f"{own}_pence": 1}, {**BODY, "case": "activity_case"}),
+            ("body_locality", {f"{of_localities}_pence": 1}, {**BODY, "case": "activity_case"}),
+        ]
+        for own, of_localities in (("income", "budget"), ("unearned", "unearned"), ("care", "care"), ("left", "left"))
+    },
     "activity on current trends": [
         ("locality_activity", {"activity": 1}, POD, pl.col("case") == "unmitigated"), ("outturn", {"actual_activity": 1}, LINE, TRENDS),
     ],

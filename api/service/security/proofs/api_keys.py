@@ -89,7 +89,7 @@ def issue_key(
             faults.add("scopes", repr(scope), f"one of {', '.join(SCOPES)}", suggest(scope, SCOPES))
         elif role in ROLES and scope not in ROLE_SCOPES[role]:
             faults.add("scopes", scope, f"what the role {role} may hold: {', '.join(sorted(ROLE_SCOPES[role]))}")
-    if not given:
+    if not given and role in ROLES:
         faults.add("scopes", "none", "at least one")
     for name, text, longest in (
         ("subject", subject, LONGEST_SUBJECT),
@@ -130,6 +130,12 @@ def caller_of_key(text: str, find: Callable[[str], KeyRecord | None], now: dt.da
         AuthenticationError: not a key, not one of ours (an unknown id and a wrong secret read alike), ended or revoked.
     """
     match = _KEY.fullmatch(text) if len(text) <= LARGEST_CREDENTIAL else None
+    if match is None and text.startswith("cap_local_"):
+        raise AuthenticationError(
+            "local-token",
+            "found a one-time token that does not count: it ends with the service that made it, and once a first key is issued. "
+            "Send a key",
+        )
     if match is None:
         raise AuthenticationError(
             "key-malformed", "API key: found text of another form; expected cap_<16 digits>_<43 characters>"
