@@ -115,10 +115,25 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
     if over["gap_pence"] > 0:
         said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
     said += against_the_nation(plan)
-    said.append(
-        "Localities' earlier allocations were never published, so within each commissioner opening positions follow registered lists; part of the spread comes from that."
-    )
+    said.append(_openings(plan))
     return said
+
+
+_OPENED_BY = {
+    "heads": "within each commissioner opening positions follow registered lists",
+    "need": "within each commissioner opening positions follow need",
+    "use": "within each commissioner opening positions follow need less what the way to a hospital keeps away, a stand-in for use",
+}
+"""What the opening of localities rests on, by the scenario's choice, where no budgets were published."""
+
+
+def _openings(plan: WholePlan) -> str:
+    """What localities are taken to have opened with, in one sentence."""
+    streams = Scenario.model_validate(plan.run.manifest.scenario).streams
+    inside = "heads" if not streams or streams[0].opening is None else streams[0].opening.inside
+    if inside == "budgets":
+        return "Localities open with the published budgets of their practices."
+    return f"Localities' earlier allocations were never published, so {_OPENED_BY[inside]}; part of the spread comes from that."
 
 
 def against_the_nation(plan: WholePlan) -> list[str]:

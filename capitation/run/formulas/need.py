@@ -138,6 +138,6 @@ def _age_index(context: Context, row: Row) -> Worked:
     now, leaves, words = cost_of_ages(context, row["practice_code"], row["year"])
     base, *_ = cost_of_ages(context, row["practice_code"], str(plan.base_year))
     follows = plan.ages.follows
-    leaves.append(policy_leaf("how much need follows", follows))
+    leaves.insert(0, policy_leaf("how much need follows", follows))
     index = 1 + Fraction(follows.value) * (now / base - 1)
     return Worked(max(0.0, float(index)), leaves, words)

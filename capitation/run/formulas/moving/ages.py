@@ -23,7 +23,8 @@ def cost_of_ages(context: Context, code: str, year: str) -> tuple[Fraction, list
     high = [y for y in known if y >= year][:1] or known[-1:]
     steps = FinancialYear(high[0]).years_after(FinancialYear(low[0]))
     part = Fraction(FinancialYear(year).years_after(FinancialYear(low[0])), steps) if steps > 0 else Fraction(0)
-    found, leaves = Fraction(0), list[FigureAddress | Node]()
+    found = Fraction(0)
+    leaves: list[FigureAddress | Node] = [choice("need that follows ages", "", f"assumption: {named.about}")]
     for side, weight in ((low[0], 1 - part), (high[0], part)):
         persons = {age: int(rows[side, code, str(age)]["persons"]) for age in costs}
         spent = sum(persons[age] * int(costs[age]["pence_per_head"]) for age in costs)
@@ -31,12 +32,11 @@ def cost_of_ages(context: Context, code: str, year: str) -> tuple[Fraction, list
         if weight:
             leaves += [
                 Node("printed cell", f"{code} from age {age} in {side}", str(n), "of all its ages", f"{named.file}, row {side} {code} {age}")
-                for age, n in sorted(persons.items())
+                for age, n in sorted(persons.items(), reverse=True)
             ]  # fmt: skip
     leaves += [
         Node("printed cell", f"cost of a head from age {age}", r["pence_per_head"], "pence", f"{named.costs}: {r['where']}; {r['source']}")
-        for age, r in sorted(costs.items())
+        for age, r in sorted(costs.items(), reverse=True)
     ]  # fmt: skip
-    leaves.append(choice("need that follows ages", "", f"assumption: {named.about}"))
     where = low[0] if steps <= 0 else f"between {low[0]} and {high[0]}"
     return found, leaves, f"at the ages of {where}: {float(found) / 100:,.2f} pounds of hospital care a head"

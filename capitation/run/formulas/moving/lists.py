@@ -178,8 +178,7 @@ def _cells_of(context: Context, code: str, years: tuple[str, str]) -> list[Node]
     homes = _homes(context)
     near = [e for e in events if (homes.get(e["practice_code"]) or e.get("place_code")) == homes[code]]
     leaves += [_event(e, choices.lineage) for e in near if e["change"] == "closed" and e["practice_code"] not in joined]
-    leaves.append(choice("lists that move apart", "", f"assumption: {choices.about}"))
-    return leaves
+    return [choice("lists that move apart", "", f"assumption: {choices.about}"), *leaves]
 
 
 def _event(event: dict[str, Any], file: str) -> Node:
