@@ -57,7 +57,7 @@ class AgeCost(Schema):
     age_from = AGE_FROM
     age_to = Column(pl.Int64, "years", "Oldest age of the band; empty for the last", ge=0, nullable=True)
     pence_per_head = Column(pl.Int64, "pence", "Cost of a head", ge=0)
-    source = Column(pl.String, "text", "Where the figures come from")
+    evidence = Column(pl.String, "text", "Publications that the figures come from")
     where = Column(pl.String, "text", "How the cost was worked out")
 
 

@@ -57,12 +57,19 @@ from capitation.run.parts import (
     practice_needs,
     set_aside,
 )
-from capitation.run.people import moved_apart, opening_baselines, projected_lists, stream_needs, system_members
+from capitation.run.people import (
+    moved_apart,
+    opening_baselines,
+    projected_lists,
+    stream_needs,
+    system_members,
+    weights_by_year,
+)
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.streams.control_total import ControlTotal, StreamMoney, control_total, gap_bridge
 from capitation.weighting.population import ProjectedList
-from capitation.weighting.practice_weights import PracticeWeight, StagedWeight, practice_weights
+from capitation.weighting.practice_weights import PracticeWeight, StagedWeight
 from capitation.weighting.weigh import Need
 
 LEVELS = ("place", "locality", "practice")
@@ -83,7 +90,7 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     _require_same_practices(scenario, next(iter(needs.value.values())), members.value)
     apart = keep("apart", moved_apart, document, needs, members, pack)
     people = keep("people", projected_lists, document, needs, apart)
-    weights = keep("weights", practice_weights, needs, people, apart.part("ages"))
+    weights = keep("weights", weights_by_year, needs, people, apart)
     by_weight = weights.part("weights")
     openings = keep("openings", opening_baselines, document, money, people, by_weight, members, apart, pack)
     path = keep("pace", paced_path, document, money, by_weight, openings, people, members, pack)

@@ -19,7 +19,7 @@ from capitation.streams.control_total import ControlTotal
 from capitation.weighting.formula import need_catalogue
 from capitation.weighting.inputs import need_inputs
 from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
-from capitation.weighting.practice_weights import PracticeWeight
+from capitation.weighting.practice_weights import PracticeWeight, PracticeWeights, practice_weights
 from capitation.weighting.weigh import Need, need
 
 
@@ -109,6 +109,11 @@ def projected_lists(scenario: Scenario, needs: dict[str, Need], apart: Apart) ->
     )
     lists = PracticeList.validate(first.select("practice_code", "registered_persons"))
     return project_lists(lists, base, ProjectedTotal.validate(totals), apart.lists)
+
+
+def weights_by_year(needs: dict[str, Need], people: Frame[ProjectedList], apart: Apart) -> PracticeWeights:
+    """Weights of every stream, year and practice, with the ages that move need."""
+    return practice_weights(needs, people, apart.ages, lists_move_apart=apart.lists is not None)
 
 
 def opening_baselines(

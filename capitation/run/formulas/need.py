@@ -112,18 +112,36 @@ def _area_index(cells: Mapping[str, str], block: BlockTerms) -> float:
 @published(
     "practice_weight",
     "weighted_persons",
-    "weighted persons of the base year, moved with the practice's list and the ages on it",
+    "weighted persons of the base year, moved with the practice's list and the ages on it; scaled to registered persons where these move apart",
 )
 def _practice_weight(context: Context, row: Row) -> Worked:
-    need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
-    heads = need["registered_persons"]
-    moved = need["weighted_persons"] * (row["registered_micro"] / MICRO / heads if heads else 0.0) * row["age_index"]
+    key = {"year": row["year"], "stream": row["stream"]}
+    memory = ("raw weights", *key.values())
+    if memory not in context.memory:
+        rows = context.rows("practice_weight", **key)
+        raws = {r["practice_code"]: _raw_weight(context, r) for r in rows}
+        context.memory[memory] = (
+            raws,
+            sum(r["registered_micro"] for r in rows) / MICRO / (math.fsum(raws.values()) or 1.0),
+        )
+    raws, scale = context.memory[memory]
+    plan = scenario_of(context).population
+    words = f"times {scale:.6f}, so that weighted persons of the year add to its registered persons"
+    if plan.lists is None and plan.ages is None:
+        scale, words = 1.0, ""
     parts = [
         at("practice_need", "weighted_persons", stream=row["stream"], practice_code=row["practice_code"]),
         at("population", "registered_micro", year=row["year"], practice_code=row["practice_code"]),
-        at("practice_weight", "age_index", **{k: row[k] for k in ("year", "stream", "practice_code")}),
+        at("practice_weight", "age_index", **key, practice_code=row["practice_code"]),
     ]
-    return Worked(moved, parts)
+    return Worked(raws[row["practice_code"]] * scale, parts, words)
+
+
+def _raw_weight(context: Context, row: Row) -> float:
+    need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
+    heads: float = need["registered_persons"]
+    moved = row["registered_micro"] / MICRO / heads if heads else 0.0
+    return float(need["weighted_persons"] * moved * row["age_index"])
 
 
 @published(

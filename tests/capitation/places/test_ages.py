@@ -18,7 +18,7 @@ AGES = """year,practice_code,age_from,persons
 2019/20,P2,0,10
 2019/20,P2,65,0
 """
-COSTS = "age_from,age_to,pence_per_head,source,where\n0,64,50000,s,w\n65,,150000,s,w\n"
+COSTS = "age_from,age_to,pence_per_head,evidence,where\n0,64,50000,s,w\n65,,150000,s,w\n"
 YEARS = tuple(FinancialYear.starting(y) for y in range(2016, 2021))
 
 

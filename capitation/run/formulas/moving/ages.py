@@ -35,7 +35,7 @@ def cost_of_ages(context: Context, code: str, year: str) -> tuple[Fraction, list
                 for age, n in sorted(persons.items(), reverse=True)
             ]  # fmt: skip
     leaves += [
-        Node("printed cell", f"cost of a head from age {age}", r["pence_per_head"], "pence", f"{named.costs}: {r['where']}; {r['source']}")
+        Node("printed cell", f"cost of a head from age {age}", r["pence_per_head"], "pence", f"{named.costs}: {r['where']}; {r['evidence']}")
         for age, r in sorted(costs.items(), reverse=True)
     ]  # fmt: skip
     where = low[0] if steps <= 0 else f"between {low[0]} and {high[0]}"
