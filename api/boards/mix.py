@@ -17,24 +17,21 @@ from capitation.shift.effects import programme_name
 from optimiser.answers.alternatives import Alternatives, alternatives
 from optimiser.answers.frontier import Frontier, frontier
 from optimiser.answers.mix_run import drivers
-from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.whole.closures import closure_sentences, near_plans
 from optimiser.answers.whole.former import FormerMix
 from optimiser.blocks.start import starts
 from optimiser.futures.appraisal import Appraisal, appraise
+from optimiser.links.mix_to_buy import mix_to_buy
 from optimiser.links.under_contracts import shift_of
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.problem.tables import tables_of
 from optimiser.programme.matrix import Matrix
 
-GAP = 0.005
-"""Relative gap at which the search for the best mix stops."""
-
 SECONDS = 5.0
-"""Seconds that the search may take from a mix found before; `UNSTARTED` where there is none."""
-UNSTARTED = 60.0
+"""Seconds that the search may take from a mix found before."""
 
 WITHIN = 0.02
 """Share of the best that near-optimal mixes may give up."""
@@ -80,7 +77,7 @@ def mix_story(
     Raises:
         CapitationError: the problem has no mix, or it does not fit the run or the options.
     """
-    outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else SECONDS, former=former)
+    outcome = mix_to_buy(problem, former, SECONDS)
     plan = activity_plan(pack).filter(pl.col("mitigated_activity") < pl.col("unmitigated_activity"))
     avoids = {
         programme_name(code): float(before - after)
@@ -102,7 +99,7 @@ def mix_story(
         trade_off=frontier(fixed, ("npv", SECOND), points=POINTS),
         near=alternatives(fixed.aim("npv"), outcome.headline, weights, within=WITHIN, each=False, directions=4, most=3),
         prices=prices,
-        edges=tuple(closure_sentences(problem, outcome.answer)),
+        edges=tuple(closure_sentences(problem, outcome.answer, outcome.exact)),
         plans=tuple(plan.sentence("£") for plan in near_plans(problem, outcome.headline, most=2, seconds=4.0)),
     )
 

@@ -129,7 +129,7 @@ def _show_what_it_uses(outcome: Outcome) -> None:
     )
     show(
         positions.pivot("year", index="party", values="cash", aggregate_function="sum"),
-        "Each party's position by year against buying nothing, £ (not discounted)",
+        "Each party's position by year against buying nothing, £ (not discounted, but for what comes after the last year)",
     )
     limits = frames["limits"]
     if limits.height:

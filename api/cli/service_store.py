@@ -5,7 +5,8 @@ The web framework and the database are imported by the command that needs them, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,16 +34,29 @@ def settings_of(**given: str | Path | int | None) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by the model
     except ValidationError as error:
+        from api.service.runtime.request_faults import in_words
+
         faults = [
             Fault(
-                f"CAPITATION_{str(each['loc'][0]).upper()}" if each["loc"] else "settings",
+                _place_of(str(each["loc"][0]), given) if each["loc"] else "settings",
                 repr(each["input"]) if each["loc"] else "one without the other",
-                str(each["msg"]).removeprefix("Value error, "),
+                in_words(each),
             )
             for each in error.errors()
         ]
         message = "the settings cannot be used"
         raise DocumentError(message, faults) from error
+
+
+def _place_of(name: str, given: Mapping[str, object]) -> str:
+    """Where a setting was made: on the command line, in the environment or in the settings' file."""
+    from api.service.settings import settings_file
+
+    variable = f"CAPITATION_{name.upper()}"
+    if given.get(name) is not None:
+        return f"--{name.replace('_', '-')}"
+    file = settings_file()
+    return variable if variable in {each.upper() for each in os.environ} or file is None else f"{file}: {name}"
 
 
 @contextmanager

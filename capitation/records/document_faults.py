@@ -214,7 +214,15 @@ def _fault(kind: Any, error: Error, path: tuple[Any, ...], where: str) -> Fault:
     if not path and name == "value_error" and "; found " in said:
         expected, _, found = said.partition("; found ")
         return Fault(place, found, expected)
-    return Fault(place, _shown(error["input"]), said, _meant_as_percentage(error["input"], context))
+    remedy = _meant_as_percentage(error["input"], context) or _near(error["input"], context)
+    return Fault(place, _shown(error["input"]), said, remedy)
+
+
+def _near(value: Any, context: Mapping[str, Any]) -> str:  # noqa: ANN401  # whatever stood in the document
+    """The words that may be meant, where only some words are known and one of them is all but written."""
+    known = re.findall(r"'([^']*)'", str(context.get("expected", ""))) if isinstance(value, str) else []
+    near = suggest(value, known) if known else ""
+    return near if near.startswith("Did") else ""
 
 
 def _meant_as_percentage(value: Any, context: Mapping[str, Any]) -> str:  # noqa: ANN401  # whatever stood in the document

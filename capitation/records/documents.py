@@ -109,8 +109,10 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         near = suggest(path.name, (p.name for p in path.parent.glob(f"*{path.suffix}"))) if path.parent.is_dir() else ""
         raise DocumentError(f"{path}: no such file. {near}".rstrip()) from None
+    except IsADirectoryError:
+        raise DocumentError(f"{path}: found a folder; expected a file. Name a file in it") from None
     except OSError as error:
-        raise DocumentError(f"{path}: cannot be read as UTF-8 text ({error}). Save it as UTF-8") from error
+        raise DocumentError(f"{path}: cannot be read ({error.strerror})") from error
     return parse_mapping(content, path)
 
 

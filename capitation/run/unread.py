@@ -12,7 +12,7 @@ from capitation.chain.sustainability import WEIGHTS
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.pace.policy import PacePolicy
 from capitation.pack.layers import shipped_packs
-from capitation.pack.sources import DataPack
+from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.documents import read_document
 from capitation.records.years import FinancialYear
 from capitation.run.document_checks import DOCUMENTS, TABLES, named_parameters, parameter_names, read_or_faults
@@ -203,6 +203,21 @@ def changed_without_effect(run: Run, runs: Path) -> tuple[str, list[str]] | None
         if sums == were and changed:
             return before.run_id, changed
     return None
+
+
+def edited_tables(pack: DataPack) -> list[str]:
+    """One sentence for each printed table of the pack that was edited; a run that reads one is refused, so these change no figure."""
+    notes = []
+    for source in DataPack(pack.root).sources.values():
+        for table in source.tables:
+            relative = f"sources/{source.id}/{table.file}"
+            path = pack.files(relative).get(relative)
+            if path is not None and sha256_of(path) != table.sha256:
+                notes.append(
+                    f"{relative} was edited, and no figure is read from it: what is quoted from it stands in the scenario and the documents "
+                    "beside it, so change it there"
+                )
+    return notes
 
 
 def assumed_index_notes(pack: DataPack) -> list[str]:

@@ -29,17 +29,23 @@ def kept_in_order(problem: Problem, solve: Callable[[Pairs], T], answers: Callab
     Args:
         problem: the document.
         solve: works something out with the order of some places forced.
-        answers: the answers in it that must be in order.
+        answers: the answers in it that must be in order; once Ctrl-C ended one of them, nothing is worked out again.
     """
     forced: Pairs = frozenset()
     found = solve(forced)
     for _ in range(ORDERS):
         skipped: Pairs = frozenset().union(*(skipped_segments(problem, a, forced) for a in answers(found)))
-        if not skipped:
+        if not skipped or any(a.stopped_by_user for a in answers(found)):
             break
         forced |= skipped
         found = solve(forced)
     return found
+
+
+def stopped_out_of_order(skipped: Pairs) -> str:
+    """What to say of a mix that the user took before its segments were put in order."""
+    names = ", ".join(sorted({solution for solution, _ in skipped}))
+    return f"stopped by the user before returns were put in order: a later part of the curve of {names} is used before an earlier one is full"
 
 
 def skipped_segments(problem: Problem, answer: Answer, done: Pairs) -> Pairs:

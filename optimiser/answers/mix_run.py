@@ -42,7 +42,7 @@ def mix_frames(outcome: Outcome) -> dict[str, pl.DataFrame]:
         "spend": _spend(answer),
         "staff": _against(answer, every, "workforce", ("used", "supply")),
         "contacts": _against(answer, every, "receiving_capacity", ("contacts", "room")),
-        "blocks": closures(outcome.problem, answer),
+        "blocks": closures(outcome.problem, answer, outcome.exact),
         "positions": _positions(outcome, answer, tables),
         "activity": pl.DataFrame() if outcome.exact is None else outcome.exact.avoided,
         "limits": every,

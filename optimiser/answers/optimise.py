@@ -14,7 +14,7 @@ import polars as pl
 
 from optimiser.answers.contradicting_limits import Conflict, conflict_set
 from optimiser.answers.exact import Exact, effective_scales, exact_results
-from optimiser.answers.in_order import ORDERS, skipped_segments
+from optimiser.answers.in_order import ORDERS, skipped_segments, stopped_out_of_order
 from optimiser.answers.shapley import credit_by_solution
 from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.answers.whole.exact_limits import limits_kept
@@ -211,6 +211,9 @@ def reach_goals(
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         skipped = skipped_segments(problem, answers[-1], in_order)
         if not skipped:
+            break
+        if answers[-1].stopped_by_user or any(status == "interrupted" for _, status in missed):
+            answers[-1] = replace(answers[-1], notes=(*answers[-1].notes, stopped_out_of_order(skipped)))
             break
         in_order |= skipped
     return Reached(matrix, answers, missed, seconds)

@@ -13,6 +13,7 @@ from optimiser.answers.optimise import Outcome
 from optimiser.answers.prices import price_report, price_sentences
 from optimiser.answers.whole.closures import closure_sentences, closures
 from optimiser.engines.answer import MEANING
+from optimiser.problem.document import Problem
 from optimiser.programme.core import PLAIN
 
 
@@ -37,8 +38,8 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "bound": plain(headline.best_possible),
         "gap": plain(headline.gap),
         "bound_with_parts_of_blocks": plain(outcome.parts_bound),
-        "closures": closures(outcome.problem, answer).to_dicts(),
-        "knife_edges": closure_sentences(outcome.problem, answer),
+        "closures": closures(outcome.problem, answer, outcome.exact).to_dicts(),
+        "knife_edges": closure_sentences(outcome.problem, answer, outcome.exact),
         "goals": [
             {
                 "measure": a.matrix.objective,
@@ -78,7 +79,10 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         "binding": list(binding_limits(answer)),
         "infeasible": infeasible_report(outcome),
         "silent": list(answer.matrix.no_effect),
-        "warnings": list(outcome.warnings) + block_warnings(outcome) + expectation_warnings(outcome),
+        "warnings": list(outcome.warnings)
+        + cell_warnings(outcome.problem)
+        + block_warnings(outcome)
+        + expectation_warnings(outcome),
         "notes": [note for a in outcome.answers for note in a.notes] + not_reached_notes(outcome),
         "engine": answer.engine,
         "versions": dict(answer.versions),
@@ -220,6 +224,20 @@ def expectation_warnings(outcome: Outcome) -> list[str]:
         if abs(found - known) > near * max(1.0, abs(known)):
             said.append(f"the document expects {problem.goals[0].measure} to be {known:,.2f}; it is {found:,.2f}")
     return said
+
+
+def cell_warnings(problem: Problem) -> list[str]:
+    """A warning where some effects name a cell and others of the same activity do not: patients of the cell are then reached twice."""
+    named: dict[str, set[str]] = {}
+    for solution in problem.solutions:
+        for effect in solution.effects:
+            named.setdefault(effect.point_of_delivery, set()).add(effect.cell)
+    return [
+        f"effects on {kind} are stated for all its patients and for {', '.join(sorted(cells - {'all'}))} among them; the two add up, as if on "
+        "different patients. Where they meet the same ones, state each effect for every cell that it reaches"
+        for kind, cells in named.items()
+        if "all" in cells and len(cells) > 1
+    ]
 
 
 def block_warnings(outcome: Outcome) -> list[str]:

@@ -34,7 +34,9 @@ class Price(Schema):
     point_of_delivery = POINT_OF_DELIVERY
     year = YEAR.but(about="Year; ALL for every year")
     tariff_pounds = Column(pl.Float64, "pounds a unit", "Full tariff price", ge=0)
-    marginal_pounds = Column(pl.Float64, "pounds a unit", "What the contract pays less for one unit less", ge=0)
+    marginal_pounds = Column(
+        pl.Float64, "pounds a unit", "What the contract pays less for one unit less; the tariff where it is empty", ge=0, nullable=True
+    )  # fmt: skip
     variable_cost_pounds = Column(pl.Float64, "pounds a unit", "What the provider spends less for one unit less", ge=0)
 
 

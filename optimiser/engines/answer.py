@@ -26,6 +26,16 @@ MEANING: dict[str, str] = {
     "interrupted": "stopped by the user; the best mix found so far, see the bound",
 }
 
+KEPT_EXACT = (
+    "kept by the exact product of effects; the bound is that of the claim, and a better mix may exist within it"
+)
+"""What "gap" means where a mix was moved after it was proved best, further than the gap asked for."""
+
+STOPPED_FIRST = (
+    "stopped by the user before a mix that meets every limit was found, which does not prove that there is none"
+)
+"""What "no_solution_by_limit" means where it was not the time that ended the search."""
+
 STOPPED_WITHOUT_MIX = "stopped by the user before a mix was found"
 """Note of an answer that Ctrl-C ended before there was a mix."""
 
@@ -108,6 +118,10 @@ class Answer:
     def meaning(self) -> str:
         """The status in a sentence."""
         text = MEANING[self.status]
+        if self.status == "gap" and (self.gap or 0.0) > max(self.asked_gap, PROVED):
+            text = KEPT_EXACT
+        elif self.status == "no_solution_by_limit" and self.stopped_by_user:
+            text = STOPPED_FIRST
         return f"{text} ({'; '.join(self.missing_limits)})" if self.missing_limits else text
 
     def column(self, family: str) -> pl.DataFrame:

@@ -242,7 +242,11 @@ def robust_mix(
     began = time.perf_counter()
     if former is None and programme_matrix(problem).column_count >= MERGE_FROM:
         # the protected programme is much slower to search than the plan's, whose mix is a good one to start from
-        former = _rough_plan(problem, gap, time_limit, progress)
+        former, stopped = _rough_plan(problem, gap, time_limit, progress)
+        if stopped:
+            raise CapitationError(
+                "there is no robust mix: stopped by the user while the plan's own mix was sought, from which it starts"
+            )
 
     def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
         matrix = programme_matrix(problem, in_order=forced)
@@ -270,11 +274,12 @@ def robust_mix(
 
 def _rough_plan(
     problem: Problem, gap: float, time_limit: float | None, progress: Callable[[Progress], None] | None = None
-) -> FormerMix | None:
-    """A good mix for the plan, to start from."""
+) -> tuple[FormerMix | None, bool]:
+    """A good mix for the plan, to start from; and whether Ctrl-C ended the search for it."""
     part = None if time_limit is None else _FOR_THE_PLAN * time_limit
     rough = Search(gap=max(gap, _ROUGH), time_limit=part, progress=progress)
-    return former_mix(reach_goals(problem, rough).answers[0])
+    found = reach_goals(problem, rough).answers[0]
+    return former_mix(found), found.stopped_by_user
 
 
 _FOR_THE_PLAN = 0.25

@@ -133,9 +133,7 @@ def problem_from_run(policy: Path) -> Problem:
     """
     read = read_policy(policy)
     if read is None:
-        message = (
-            f"{policy}: found no [run]; expected one that names a scenario. Other problems are read by `read_problem`"
-        )
+        message = f"{policy}: found no [run]; expected one that names a scenario. A problem without it is solved as it stands by `capitation optimise`"
         raise DocumentError(message)
     scenario = policy.parent / read.takes.scenario
     pack = DataPack(pack_of(scenario) or default_data_folder())

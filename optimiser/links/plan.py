@@ -23,6 +23,7 @@ from capitation.money.rounding import nearest
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.columns import OPTION, ORGANISATION, SOLUTION, YEAR
 from capitation.records.frames import Column, Frame, Schema
+from capitation.records.identity import canonical, digest
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS as OF_SCENARIO
@@ -154,15 +155,17 @@ def whole_plan(
     document = with_cost_behaviour(document, pack)
     _, activity, found, money = bought(outcome, run, document)
     options = evaluate_options(document, pack, run=run, given=given, mix=MixCase(activity[MIX], money.costs))
-    bridge = with_mix(
-        run.bridge, money.by_party, f"problem {outcome.problem.id}: its mix, cost released, savings and spend"
-    )
+    problem = outcome.problem
+    prices = "the year" if problem.price_terms == "nominal" else problem.price_base_year or problem.years[0]
+    said = f"problem {problem.id}: its mix, cost released, savings and spend, at prices of {prices}"
+    bridge = with_mix(run.bridge, money.by_party, said)
     frames: dict[str, pl.DataFrame] = {**run.frames, "bridge": bridge, "mix_line": money.lines}
     frames |= {("options_" if name in run.frames else "") + name: frame for name, frame in options.frames.items()}
     frames |= {f"mix_{name}": frame for name, frame in found.items() if frame.width}
     frames["plan_position"] = _positions(bridge, options, run)
     used = {name: digest for name, digest in options.manifest.inputs.items() if name != "run of the scenario"}
-    done = make_run(scenario, {**run.manifest.inputs, **used, **inputs}, frames)
+    solved = {"problem as solved": digest(canonical(problem.model_dump_json()))}
+    done = make_run(scenario, {**run.manifest.inputs, **used, **inputs, **solved}, frames)
     noted = done.manifest.model_copy(update={"notes": run.manifest.notes})
     return OnePlan(replace(done, manifest=noted), options)
 

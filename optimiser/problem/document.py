@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model, field_validator
 
-from capitation.errors import DocumentError
+from capitation.errors import DocumentError, Faults
 from capitation.pack.sources import read_rows
 from capitation.records.documents import Document, parse_document, read_mapping
 from capitation.records.frames import Schema
@@ -222,12 +222,32 @@ def problem_of(content: dict[str, Any], where: str, folder: Path) -> Problem:
     for name, (schema, model) in _FILES.items():
         file = getattr(problem, f"{name}_file")
         if file is not None:
-            read = read_rows(folder / file, schema).iter_rows(named=True)
-            changes[name] = (*getattr(problem, name), *(_row(model, row) for row in read))
+            changes[name] = (*getattr(problem, name), *_rows_of_file(folder / file, schema, model))
             changes[f"{name}_file"] = None
     return problem.model_copy(update=changes) if changes else problem
 
 
-def _row(model: type[Document], row: dict[str, Any]) -> Document:
-    clean = {k: (None if k == "year" and v == ALL else v) for k, v in row.items()}
-    return model.model_validate({k: (str(v) if isinstance(v, float) else v) for k, v in clean.items()})
+_SHOWN = 20
+"""So many faults of one file are shown at once."""
+
+
+def _rows_of_file(file: Path, schema: type[Schema], model: type[Document]) -> list[Document]:
+    """The rows of a table beside the document, each as if it stood in it.
+
+    Raises:
+        DocumentError: a row that could not stand in the document; the first twenty faults at once.
+    """
+    rows: list[Document] = []
+    faults = Faults()
+    for row in read_rows(file, schema).iter_rows(named=True):
+        what = " ".join(str(row[name]) for name in ("locality", "provider", "point_of_delivery", "year") if name in row)
+        clean = {k: (None if k == "year" and v == ALL else v) for k, v in row.items()}
+        plain = {k: (str(v) if isinstance(v, float) else v) for k, v in clean.items()}
+        try:
+            rows.append(parse_document(plain, model, f"{file}: row of {what}"))
+        except DocumentError as error:
+            faults.extend(error.faults)
+            if len(faults) >= _SHOWN:
+                break  # the rest is most likely wrong in the same way
+    faults.raise_if_any(DocumentError, f"{file}: rows that no document may hold")
+    return rows

@@ -23,7 +23,7 @@ def demo(capitation, blmk_mix, tmp_path, monkeypatch):
         assert former is not None  # the shipped start
         return blmk_mix.outcome
 
-    monkeypatch.setattr("api.boards.mix.optimise", solved)
+    monkeypatch.setattr("optimiser.links.mix_to_buy.optimise", solved)
     monkeypatch.chdir(tmp_path)
 
     def shown(*words):

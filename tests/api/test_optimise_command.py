@@ -108,7 +108,9 @@ def test_frontier_alternatives_and_explain_speak(run):
     assert [p["status"] for p in json.loads(found.output)["points"]] == ["optimal"] * 3
     found = run("alternatives", FOLDER / "budget_choice.toml", "--within", 20, "--json")
     assert len(json.loads(found.output)["mixes"]) == 2
+    assert "every stated limit leaves room" in run("explain", FOLDER / "overlap_pair.toml").output
     found = run("explain", FOLDER / "budget_choice.toml")
+    assert "the mix: b 1, c 1" in found.output
     assert "why not a at scale 1 would cost £40.00" in found.output
     with pytest.raises(CapitationError):
         raise run("explain", FOLDER / "no_mix.toml", "--why-not", "teams").exception

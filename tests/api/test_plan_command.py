@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 
 def test_who_gains_by_the_mix_is_said_with_the_plan(capitation, blmk_mix, tmp_path, monkeypatch):
-    monkeypatch.setattr("api.cli.commands.plan.optimise", lambda *_, **__: blmk_mix.outcome)
+    monkeypatch.setattr("optimiser.links.mix_to_buy.optimise", lambda *_, **__: blmk_mix.outcome)
     words = ("plan", "blmk", "--options", "blmk", "--problem", "blmk", "--out", tmp_path, "--who-gains")
     said = json.loads(capitation(*words, "--json").out)
     own = [row for row in said["gains"] if row["role"] != "system"]

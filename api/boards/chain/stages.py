@@ -156,8 +156,10 @@ def show_plan_ends(run: Run, year: str) -> None:
     table = ends_table(rows, organisation_names(run), {}, year)
     show(table, f"Positions with the mix under each contract option, surpluses above nothing, {year}, £ thousand")
     mine = rows.filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    beyond = beyond_the_chain(run, year)
     for option in mine.get_column("option").unique().sort():
-        console.print(_targets_under(mine.filter(pl.col("option") == option), option), markup=False, soft_wrap=True)
+        said = _targets_under(mine.filter(pl.col("option") == option), option, beyond.get(option, 0))
+        console.print(said, markup=False, soft_wrap=True)
 
 
 def show_plan_positions(run: Run, year: str) -> None:
@@ -165,6 +167,7 @@ def show_plan_positions(run: Run, year: str) -> None:
     if "plan_position" not in run.frames:
         return
     rows = run.frame("plan_position").filter((pl.col("year") == year) & (pl.col("role") != "payer"))
+    beyond = beyond_the_chain(run, year)
     for option in rows.get_column("option").unique().sort():
         mine = rows.filter(pl.col("option") == option).sort("role", "organisation_code")
         columns = {
@@ -176,13 +179,31 @@ def show_plan_positions(run: Run, year: str) -> None:
             *(_thousands(mine[name], title) for name, title in columns.items()),
         )
         show(table, f"Positions under {option}, surpluses above nothing, {year}, £ thousand")
-        console.print(_targets_under(mine, option), markup=False, soft_wrap=True)
+        console.print(_targets_under(mine, option, beyond.get(option, 0)), markup=False, soft_wrap=True)
 
 
-def _targets_under(rows: pl.DataFrame, option: str) -> str:
+def beyond_the_chain(run: Run, year: str) -> dict[str, int]:
+    """By how much all positions of a year are above what the chain leaves, by option (pence); only options where they differ.
+
+    They differ by what the options themselves assume of cost and activity: care that costs more or less than the chain derives
+    (`cost_at_plan`), activity that answers a contract (`response`).
+    """
+    whole = run.bridge.filter(pl.col("year") == year, pl.col("level") == "system", pl.col("line") == "left")
+    left = int(whole["amount_pence"].sum())
+    every = run.frame("plan_position").filter(pl.col("year") == year, pl.col("role") != "payer")
+    sums = every.group_by("option").agg(pl.col("position_pence").sum()).sort("option")
+    return {option: pence + left for option, pence in sums.iter_rows() if pence != -left}
+
+
+def _targets_under(rows: pl.DataFrame, option: str, beyond: int) -> str:
     tested = rows.drop_nulls("is_met")
+    apart = (
+        f", {board_text(beyond)} of it beyond what the chain leaves, by what the option assumes of cost and activity (cost_at_plan, response)"
+        if beyond
+        else ""
+    )
     return (
-        f"Under {option.replace('-', ' ')}: together {board_text(int(rows['position_pence'].sum()))}; "
+        f"Under {option.replace('-', ' ')}: together {board_text(int(rows['position_pence'].sum()))}{apart}; "
         f"{tested.filter(pl.col('is_met')).height} of {tested.height} bodies reach their control total."
     )
 

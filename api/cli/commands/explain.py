@@ -38,7 +38,7 @@ def explain(
     outcome = best_mix(document, gap=gap, time_limit=series.left())
     report = outcome_report(outcome)
     if why_not_solution is None:
-        asked = [s for s, scale in outcome.scales().items() if scale < 1e-6] if outcome.answer.has_mix else []
+        asked = [s for s, scale in outcome.scales().items() if scale < _BOUGHT] if outcome.answer.has_mix else []
     else:
         mix_of(outcome)
         asked = [why_not_solution]
@@ -50,6 +50,9 @@ def explain(
             "meaning",
             "objective",
             "unit",
+            "headline",
+            "mix",
+            "knife_edges",
             "price_sentences",
             "prices",
             "binding",
@@ -63,10 +66,31 @@ def explain(
         return
     console.print(f"{document.title}: {report['meaning']}", markup=False)
     show_what_must_give(report)
-    for sentence in report["price_sentences"]:
-        console.print(f"  {sentence}", markup=False)
+    if outcome.answer.has_mix:
+        bought = [f"{m['title']} {m['scale']:.3g}" for m in report["mix"].values() if m["scale"] >= _BOUGHT]
+        console.print(f"  {report['headline']}", markup=False, soft_wrap=True)
+        console.print(f"  the mix: {', '.join(bought) or 'nothing is bought'}", markup=False, soft_wrap=True)
+        for sentence in report["knife_edges"]:
+            console.print(f"  finely balanced: {sentence}", markup=False, soft_wrap=True)
+    for sentence in report["price_sentences"] or _no_prices(report):
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     for reason in reasons:
         console.print(f"  {'' if reason.because else 'why not '}{reason.sentence}", markup=False, soft_wrap=True)
+
+
+_BOUGHT = 1e-6
+"""A scale below this is none."""
+
+
+def _no_prices(report: dict[str, Any]) -> list[str]:
+    """What to say where no limit has a price: that none is known, or that none is in the way."""
+    if not report["mix"]:
+        return []
+    if report["no_prices_because"]:
+        return [f"prices not available: {report['no_prices_because']}"]
+    if report["binding"]:
+        return [f"one more of these limits, which leave no room, changes nothing: {', '.join(report['binding'])}"]
+    return ["every stated limit leaves room, so one more of any of them changes nothing"]
 
 
 def _reasons(outcome: Outcome, asked: list[str], gap: float, series: Series) -> list[WhyNot]:

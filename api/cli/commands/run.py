@@ -17,7 +17,7 @@ from capitation.errors import ScenarioError
 from capitation.pack.sources import DataPack
 from capitation.records.years import FinancialYear
 from capitation.run.scenario import read_scenario
-from capitation.run.unread import changed_without_effect, unread_parameters
+from capitation.run.unread import changed_without_effect, edited_tables, unread_parameters
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def run(
         print_json(
             {
                 "run_id": done.id, "written": [str(p) for p in written], "frames": frames, "notes": done.manifest.notes,
-                "unread_parameters": unread, "changed_without_effect": [] if same is None else same[1],
+                "unread_parameters": unread, "edited_tables": edited_tables(pack), "changed_without_effect": [] if same is None else same[1],
             }
         )  # fmt: skip
         return
@@ -63,6 +63,8 @@ def run(
         typer.echo(
             f"To note: {len(unread)} parameters of the pack change no figure of this run: {many}; --json names them."
         )
+    for said in edited_tables(pack):
+        typer.echo(f"To note: {said}.")
     if same is not None:
         typer.echo(f"To note: no figure moved since run {same[0]}, though these inputs changed: {', '.join(same[1])}.")
     for path in written:

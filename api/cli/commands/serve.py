@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -21,7 +23,7 @@ from api.service.http.shared_counts import make_counts
 from api.service.security.proofs.local_token import LocalToken
 from api.service.serving import application, log_as_json
 from api.service.settings import Settings, unknown_variables
-from capitation.errors import DocumentError, SourceError
+from capitation.errors import DocumentError, Fault, SourceError
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +45,7 @@ def serve(
     setting = settings_of(store=store, data=data, workers=workers)
     for note in unknown_variables():
         notices.print(f"note: {note}")
+    _check_address(host, port)
     with opened_store(setting) as kept:
         access = _access(setting, has_keys=kept.has_keys())
         local = _local_address(setting, host, port, has_keys=kept.has_keys())
@@ -67,6 +70,51 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Refuse to start where nothing can listen, before anything of a server that may run here is changed.
+
+    Raises:
+        DocumentError: the port is in use, or the address is none of this machine.
+    """
+    failed: list[OSError] = []
+    found: list[Any] = []
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        failed.append(error)
+    for family, kind, protocol, _, address in found:
+        try:
+            _bind(family, kind, protocol, address)
+        except OSError as error:
+            failed.append(error)
+    lost = [each for each in failed if each.errno not in _NOT_HERE] or (failed if len(failed) == len(found) else [])
+    if not failed or (found and not lost):
+        return
+    cause = (lost or failed)[0]
+    if cause.errno == errno.EADDRINUSE:
+        remedy = "Stop what serves there, or name another port."
+        fault = Fault("--port", f"{port}, which is in use", "a port that is free", remedy)
+    elif cause.errno == errno.EACCES:
+        fault = Fault("--port", f"{port}, which this user may not listen on", "a port from 1024 on")
+    else:
+        fault = Fault("--host", repr(host), "an address of this machine", f"{cause.strerror}.")
+    message = "the service cannot listen there"
+    raise DocumentError(message, [fault]) from cause
+
+
+def _bind(family: int, kind: int, protocol: int, address: Any) -> None:  # noqa: ANN401  # of any family
+    with socket.socket(family, kind, protocol) as tried:
+        if os.name == "posix":
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        tried.bind(address)
+
+
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What binding says where a machine has no addresses of a family."""
 
 
 @contextmanager

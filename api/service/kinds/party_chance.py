@@ -14,7 +14,7 @@ from pydantic import Field
 from api.service.kinds.chance import LAYER_ENUM, faults_of_layers, stop_of, uncertainty_of
 from api.service.kinds.comparison import changed_contracts, faults_of_options, newest, options_of, versions_of
 from api.service.kinds.optimisation import finite
-from api.service.kinds.plan import GAP, STARTED, UNSTARTED, former_mix, shipped_file, stored_version
+from api.service.kinds.plan import former_mix, shipped_file, stored_version
 from api.service.kinds.run import evaluated
 from api.service.records.api_models import DIGEST_EXAMPLE, LARGEST_SEED, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY
@@ -31,9 +31,10 @@ from capitation.run.run import Run
 from contracts.options.document import MOST, with_cost_behaviour
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
-from optimiser.answers.optimise import Outcome, optimise
+from optimiser.answers.optimise import Outcome
 from optimiser.answers.report import mix_report
 from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.mix_to_buy import mix_to_buy
 from optimiser.links.on_run import on_run
 from optimiser.problem.document import problem_of
 
@@ -119,7 +120,7 @@ def _mix_of(given: Work, run: Run, pack: DataPack) -> Outcome:
         problem = on_run(problem, file, run, pack).problem
     given.report(f"looking for the best mix of problem {asked['id']}")
     former = former_mix(file)
-    return optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
+    return mix_to_buy(problem, former)
 
 
 def _asked(asked: PartyChanceRequest, _sent: Mapping[str, Any], store: StoredThings) -> dict[str, Any]:

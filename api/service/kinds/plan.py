@@ -26,17 +26,11 @@ from capitation.records.documents import parse_document, read_mapping
 from capitation.records.identity import plain
 from capitation.records.suppression import MARK
 from capitation.run.scenario import Scenario
-from optimiser.answers.optimise import optimise
 from optimiser.answers.whole.former import FormerMix, read_former
+from optimiser.links.mix_to_buy import mix_to_buy
 from optimiser.links.on_run import on_run
 from optimiser.links.plan import SCHEMAS, document_inputs, whole_plan
 from optimiser.problem.document import problem_of
-
-GAP = 0.005
-"""Relative gap at which the search for the mix stops."""
-STARTED, UNSTARTED = 0.5, 60.0
-"""Seconds that the search may take from a mix that is kept beside a problem of the pack, and without one."""
-
 
 _ROOMS = (("options", "options"), ("problem", "problems"))
 """Documents beside the scenario, and the rooms of a data pack that have them."""
@@ -82,7 +76,7 @@ def work(given: Work) -> JobResult:
             given.report(said)
     former = former_mix(file)
     given.report(f"looking for the best mix of problem {name}")
-    outcome = optimise(problem, gap=GAP, time_limit=UNSTARTED if former is None else STARTED, former=former)
+    outcome = mix_to_buy(problem, former)
     given.report(f"settling the options of {document.id}")
     used = document_inputs(pack, {room: path for room, path in files.items() if path is not None})
     used |= {f"{w}: {request[w]['id']}": request[w]["digest"] for w, r in _ROOMS if files[r] is None}

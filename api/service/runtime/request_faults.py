@@ -64,11 +64,19 @@ def no_such_method(method: str, path: str, allowed: Sequence[str]) -> str:
     return f"{method} {path}: this address takes {' and '.join(filter(None, [', '.join(allowed[:-1]), *allowed[-1:]]))}"
 
 
+def in_words(error: Mapping[str, Any]) -> str:
+    """What a value must be, in the words of the product; the framework's own where there are none."""
+    kind, context = str(error["type"]), error.get("ctx") or {}
+    if kind in _WORDS:
+        return _WORDS[kind].format_map({**context})
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
 def _fault(error: Mapping[str, Any], examples: Mapping[tuple[str, str], Any]) -> Fault:
     place, name, *_ = (*map(str, error["loc"]), "")
     kind, given, context = str(error["type"]), error.get("input"), error.get("ctx") or {}
     example = examples.get((place, name.lower()))
-    said = _WORDS.get(kind, "").format_map({**context}) if kind in _WORDS else str(error["msg"])
+    said = in_words(error)
     if kind == "string_pattern_mismatch":
         said = f"a text of the form {context.get('pattern')}" if example is None else f"a text such as {example!r}"
     found = "nothing" if kind == "missing" else repr(given)[:_LONGEST]
@@ -93,4 +101,4 @@ def _first(examples: Sequence[Any] | None) -> Iterator[Any]:
     yield from [each for each in examples or () if each is not None][:1]
 
 
-__all__ = ["no_such_address", "no_such_method", "parameter_faults"]
+__all__ = ["in_words", "no_such_address", "no_such_method", "parameter_faults"]

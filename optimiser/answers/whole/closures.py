@@ -2,6 +2,8 @@
 
     margin[h,q,t] = activity gone (after the lag) - activity that the closed blocks of the same kind of activity served
 
+Activity gone is that of the exact product of effects where it is given, and what the programme claims otherwise.
+
 A closure whose margin is a few cases stands on a knife edge: the next mix, a hair worse, closes another ward instead.
 """
 
@@ -12,11 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from optimiser.answers.exact import Exact
 from optimiser.answers.whole.merging import alike_localities, merge
 from optimiser.answers.whole.search import completed
+from optimiser.blocks.flows import provider_flows
 from optimiser.engines import highs
 from optimiser.engines.answer import Answer
 from optimiser.problem.document import Problem
+from optimiser.problem.tables import tables_of
+from optimiser.programme.core import PLAIN
 from optimiser.programme.matrix import Matrix
 
 KNIFE_EDGE = 0.05
@@ -25,10 +31,11 @@ KNIFE_EDGE = 0.05
 _USED = 1e-6
 
 
-def closures(problem: Problem, answer: Answer) -> pl.DataFrame:
+def closures(problem: Problem, answer: Answer, exact: Exact | None = None) -> pl.DataFrame:
     """provider, block, point_of_delivery, year, closed, served (by all closed blocks of that activity), gone, margin, of_a_block.
 
     `margin` is in units of activity, `of_a_block` the same as a part of one block; only blocks that close, by year.
+    `gone` is what `exact` avoids, where it is given.
     """
     schema = {
         "provider": pl.String, "block": pl.String, "point_of_delivery": pl.String, "year": pl.String, "closed": pl.Float64,
@@ -41,9 +48,8 @@ def closures(problem: Problem, answer: Answer) -> pl.DataFrame:
     kinds = pl.DataFrame(sizes, schema=["provider", "block", "point_of_delivery", "size", "lag"], orient="row")
     at = pl.col("year").replace_strict(order, return_dtype=pl.Int64)
     closed = answer.column("block_released").join(kinds, on=["provider", "block"], maintain_order="left")
-    gone = answer.column("donated").select(
-        "provider", "point_of_delivery", at.alias("when"), pl.col("value").alias("gone")
-    )
+    left = answer.column("donated") if exact is None else _gone(problem, exact)
+    gone = left.select("provider", "point_of_delivery", at.alias("when"), pl.col("value").alias("gone"))
     served = (pl.col("value") * pl.col("size")).sum().over("provider", "point_of_delivery", "year")
     rows = (
         closed.with_columns((at - pl.col("lag")).alias("when"), served.alias("served"))
@@ -58,10 +64,23 @@ def closures(problem: Problem, answer: Answer) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def closure_sentences(problem: Problem, answer: Answer) -> list[str]:
+def _gone(problem: Problem, exact: Exact) -> pl.DataFrame:
+    """provider, point_of_delivery, year, value: what leaves each provider by the exact product."""
+    key = ["provider", "point_of_delivery", "year"]
+    return (
+        exact.avoided.join(provider_flows(tables_of(problem, PLAIN)), on=["locality", "point_of_delivery"])
+        .sort(*key, "locality")
+        .group_by(key, maintain_order=True)
+        .agg((pl.col("exact") * pl.col("flow")).sum().round(9).alias("value"))
+    )
+
+
+def closure_sentences(problem: Problem, answer: Answer, exact: Exact | None = None) -> list[str]:
     """In the last year, one sentence for each closure that stands on a knife edge."""
     last = str(problem.years[-1])
-    tight = closures(problem, answer).filter((pl.col("year") == last) & (pl.col("of_a_block").abs() < KNIFE_EDGE))
+    tight = closures(problem, answer, exact).filter(
+        (pl.col("year") == last) & (pl.col("of_a_block").abs() < KNIFE_EDGE)
+    )
     return [
         f"{row['provider']} closes {row['closed']:g} of {row['block']} in {last} with {max(0.0, row['margin']):,.0f} of "
         f"{row['gone']:,.0f} {row['point_of_delivery'].replace('_', ' ')} to spare ({max(0.0, row['of_a_block']):.1%} of one)"

@@ -1,7 +1,7 @@
 """What a Treasury reviewer asks of a mix: do-nothing and do-minimum, benefit-cost ratio, payback, switching values, optimism bias.
 
 benefits    discounted cost saved, savings and income to whom the problem counts        costs    discounted spend and support
-bcr         benefits / costs                     payback    first year in which cash since the start is not below 0
+bcr         benefits / costs                     payback    year from which on cash since the start is never below 0
 switching   how far all benefits may fall, or all costs rise, before the mix is worth nothing
 do-minimum  the least spend that keeps every floor and limit; do-nothing is worth 0 by definition
 """
@@ -210,14 +210,17 @@ def _prices(problem: Problem) -> str:
 
 
 def _payback(mine: pl.DataFrame) -> str | None:
-    total = 0.0
-    spent = False
+    """The year from which on cash since the start is never below 0: not one in which it only is until the larger spend comes."""
+    total, spent = 0.0, False
+    back: str | None = None
     for row in mine.filter(pl.col("year") != AFTER).iter_rows(named=True):
         total += row["cash"] * row["discount"]
         spent = spent or row["cash"] != 0
-        if spent and total >= 0:
-            return str(row["year"])
-    return None
+        if not spent or total < 0:
+            back = None
+        elif back is None:
+            back = str(row["year"])
+    return back
 
 
 def _do_minimum(outcome: Outcome, gap: float, time_limit: float) -> dict[str, float | str | None]:

@@ -5,10 +5,8 @@ import io
 import polars as pl
 import pytest
 
-from api.cli.commands import plan as plan_command
 from api.cli.commands.plan import mix_of_problem
 from api.exports.run_difference import run_difference
-from api.service.kinds import plan as plan_kind
 from api.service.kinds.difference import money_apart
 from api.service.records.workbooks import stored_run
 from capitation.chance.answers import layer_variances, locality_chances, pool_sizes
@@ -23,10 +21,10 @@ from contracts.risk.design.family import read_family
 from contracts.risk.design.study import design_family
 from contracts.risk.parties import party_model
 from contracts.risk.study import party_risk
-from optimiser.answers.optimise import optimise
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
 from optimiser.links.drawn_mix import drawn_mix
+from optimiser.links.mix_to_buy import mix_to_buy
 from optimiser.links.on_run import on_run
 from optimiser.links.plan import document_inputs, whole_plan
 from optimiser.problem.document import read_problem
@@ -245,11 +243,9 @@ PLAN = {"scenario": "blmk", "options": "blmk-contract-options", "problem": "blmk
 @pytest.mark.deep
 def test_a_plan_is_the_one_run_that_the_command_line_makes(served, pack, blmk_run):
     """From the opening deficit to each position, under the same id, and in a workbook and beside its run like any other run."""
-    settings = ("GAP", "STARTED", "UNSTARTED")
-    assert [getattr(plan_kind, name) for name in settings] == [getattr(plan_command, name) for name in settings]
     files = {"options": pack.path("options/blmk.toml"), "problems": pack.path("problems/blmk.toml")}
     former = read_former(files["problems"].with_suffix("") / "start.json")
-    outcome = optimise(read_problem(files["problems"]), gap=plan_kind.GAP, time_limit=plan_kind.STARTED, former=former)
+    outcome = mix_to_buy(read_problem(files["problems"]), former)
     wanted = whole_plan(
         read_scenario(pack.path("scenarios/blmk.toml")), blmk_run, outcome, read_options(files["options"]), pack,
         document_inputs(pack, files),

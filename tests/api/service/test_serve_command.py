@@ -2,12 +2,14 @@
 
 import json
 import signal
+import socket
 import sqlite3
 import threading
 import time
 
 import pytest
 
+from api.service.security.proofs.local_token import TOKEN_FILE
 from api.service.settings import STORE_FILE
 from api.service.store import Store, StoreError
 from tests.api.service.real_server import Server
@@ -125,3 +127,21 @@ def test_a_server_that_is_asked_to_stop_lets_go_of_those_who_wait(tmp_path):
     waiting.join(30)
     assert time.monotonic() - began < 8
     assert [(a.status_code, a.json()["status"]) for a in answers] == [(202, "queued")]
+
+
+def test_a_start_where_nothing_can_listen_changes_nothing(capitation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / TOKEN_FILE).write_text("of the server that runs here")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = capitation("serve", "--port", str(port))
+    assert refused.code == 2
+    assert f"--port: found {port}, which is in use; expected a port that is free" in refused.err
+    assert refused.out == ""
+    elsewhere = capitation("serve", "--host", "192.0.2.1")
+    assert (elsewhere.code, "--host: found '192.0.2.1'; expected an address of this machine" in elsewhere.err) == (
+        2,
+        True,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [TOKEN_FILE]
+    assert (tmp_path / TOKEN_FILE).read_text() == "of the server that runs here"

@@ -62,3 +62,12 @@ def test_what_is_shown_holds_every_setting_and_no_password(folder):
     shown = Settings(store="postgresql://me:swordfish@host/db").shown()
     assert set(shown) == set(Settings.model_fields)
     assert "swordfish" not in json.dumps(shown)
+
+
+def test_a_setting_out_of_its_range_is_named_where_it_was_made_and_in_words(folder, capitation, monkeypatch):
+    (folder / "capitation.toml").write_text("smallest_shown = 1\n")
+    monkeypatch.setenv("CAPITATION_RATE_REQUESTS", "many")
+    answer = capitation("keys", "list")
+    assert answer.code == 2
+    assert "capitation.toml: smallest_shown: found 1; expected 3 or more" in answer.err
+    assert "CAPITATION_RATE_REQUESTS: found 'many'; expected a whole number" in answer.err

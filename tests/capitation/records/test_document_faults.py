@@ -33,6 +33,8 @@ class BigDrawing(Document):
     cell: Decimal | bool | dict[str, Decimal] = Decimal(0)
     day: dt.date | None = None
     word: Literal["a", "b"] = "a"
+    role: Literal["analyst", "finance"] = "analyst"
+    part: str | None = Field(default=None, pattern=r"^\d{4}/\d{2} Q[1-4]$", examples=[None, "2018/19 Q1"])
 
 
 GOOD = {"value": "0.01", "unit": "rate", "source": "s", "where": "w"}
@@ -52,6 +54,8 @@ GOOD = {"value": "0.01", "unit": "rate", "source": "s", "where": "w"}
         ({"cell": "60%"}, "cell: found '60%'; expected a number, true or false or keys and values. Write a share as"),
         ({"day": "then"}, "day: found 'then'; expected a date such as 2016-04-01"),
         ({"word": "c"}, "word: found 'c'; expected 'a' or 'b'"),
+        ({"role": "finanse"}, "role: found 'finanse'; expected 'analyst' or 'finance'. Did you mean 'finance'?"),
+        ({"part": "Q1"}, "part: found 'Q1'; expected a text such as '2018/19 Q1'"),
         ({"id": "A B"}, "id: found 'A B'; expected small letters, digits and hyphens"),
         ({"wrod": "a"}, "wrod: found a key that is not known; expected only known keys. Did you mean 'word'?"),
     ],

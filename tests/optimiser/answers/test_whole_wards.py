@@ -7,6 +7,7 @@ import pytest
 
 from capitation.errors import DocumentError
 from optimiser.answers import alternatives, frontier
+from optimiser.answers.exact import exact_results
 from optimiser.answers.optimise import optimise
 from optimiser.answers.report import outcome_report
 from optimiser.answers.whole import floors, search
@@ -134,6 +135,12 @@ def test_the_margin_of_a_closure_is_the_activity_gone_less_what_the_wards_served
         assert row["margin"] == pytest.approx(gone - 100 * row["closed"])
         assert row["margin"] >= -1e-6
         assert row["of_a_block"] == pytest.approx(row["margin"] / 100)
+    exact = exact_results(problem, outcome.answer)
+    for row, claimed in zip(
+        closures(problem, outcome.answer, exact).iter_rows(named=True), rows.iter_rows(named=True), strict=True
+    ):
+        assert row["margin"] == pytest.approx(row["gone"] - row["served"])
+        assert -1e-3 <= row["margin"] <= claimed["margin"] + 1e-6  # the programme claims a little more than is gone
     edges = {s.split()[0] for s in closure_sentences(problem, outcome.answer)}
     assert edges == set(rows.filter((rows["year"] == "2020/21") & (rows["of_a_block"] < 0.05))["provider"])
 

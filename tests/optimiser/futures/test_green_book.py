@@ -52,6 +52,16 @@ def test_ratio_payback_and_switching_values_are_those_worked_by_hand():
     assert (1 + rise) * book.costs == pytest.approx(book.benefits)
 
 
+def test_what_is_paid_back_before_the_larger_spend_comes_is_not_paid_back():
+    late = {"id": "late", "whole": True, "earliest_start": "2020/21", "latest_start": "2020/21"}
+    early = {"id": "early", "whole": True, "latest_start": "2019/20", "savings": [{"id": "e", "pounds": 50}]}
+    late |= {"costs": [{"kind": "capital", "pounds": 900}], "savings": [{"id": "s", "pounds": 600}]}
+    book = green_book(outcome(solutions=[early, late]))
+    # 50; then 50 + (50 + 600 - 900) / 1.1 = -177; then 650 / 1.21 = 537 more
+    assert book.payback_year == "2021/22"
+    assert green_book(outcome(solutions=[early])).payback_year == "2019/20"
+
+
 def test_bias_tornado_and_benefits_without_a_price():
     book = green_book(outcome(), bias={"capital": 0.5, "recurrent": 0.1, "non_recurrent": 0.0})
     assert book.npv_after_bias == pytest.approx(book.npv - 500 - 10 * ANNUITY)

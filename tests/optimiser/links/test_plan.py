@@ -1,8 +1,12 @@
 """One plan: each stage opens with the one before, to the penny, and no quantity has a second value."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import polars as pl
 import pytest
 
+from api.boards.chain.stages import beyond_the_chain
 from capitation.chain.bridge import OWN, unclosed
 from capitation.errors import CapitationError
 from capitation.run.formulas import FORMULAS as OF_RUN
@@ -46,6 +50,25 @@ def test_the_chain_goes_on_from_what_the_scenario_leaves_through_the_mix(plan, b
     assert unclosed(plan.run.bridge).is_empty()
     above = pl.col("line").is_in(["mix", "left", OWN["mix"], OWN["left"]])
     assert plan.run.bridge.filter(~above).equals(blmk_run.bridge.filter(~above))
+
+
+@pytest.mark.deep
+def test_a_plan_with_another_problem_is_another_run_and_dearer_care_stands_beyond_the_chain(
+    pack, blmk_run, blmk_mix, documents, plan
+):
+    scenario, options = documents
+    poorer = replace(
+        blmk_mix.outcome, problem=blmk_mix.outcome.problem.model_copy(update={"discount_rate": Decimal("0.05")})
+    )
+    assert whole_plan(scenario, blmk_run, poorer, options, pack, {}).run.id != whole_plan(scenario, blmk_run, blmk_mix.outcome, options, pack, {}).run.id  # fmt: skip
+    assert beyond_the_chain(plan.run, "2020/21") == {}
+    dear = options.model_copy(
+        update={"cost_at_plan": options.cost_at_plan.model_copy(update={"value": Decimal("1.02")})}
+    )
+    found = beyond_the_chain(whole_plan(scenario, blmk_run, blmk_mix.outcome, dear, pack, {}).run, "2020/21")
+    assert found.keys() == {option.id for option in options.options}
+    assert len(set(found.values())) == 1
+    assert -40 * M < found["blended"] < -30 * M
 
 
 def test_organisations_add_to_the_mix_and_to_what_is_left(plan):

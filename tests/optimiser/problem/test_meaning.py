@@ -6,6 +6,7 @@ import pytest
 
 from capitation.errors import DocumentError
 from optimiser.answers.optimise import optimise
+from optimiser.answers.report import outcome_report
 from optimiser.problem.document import problem_of
 
 YEARS = ["2026/27", "2027/28"]
@@ -268,3 +269,42 @@ def test_one_benefit_has_one_unit():
         {"id": "b", "benefits": [{"id": "health", "unit": "days", "amount": 7}]},
     ]
     assert "'health' in days, and in QALY in solution 'a'" in refused(solutions=solutions)
+
+
+def test_rows_of_a_file_mean_what_rows_of_the_document_mean(tmp_path):
+    (tmp_path / "activity.csv").write_text(
+        "locality,point_of_delivery,year,units\nALL,ne,2021/22,500\nALL,ne,ALL,1000\n"
+    )
+    head = "provider,point_of_delivery,year,tariff_pounds,marginal_pounds,variable_cost_pounds\n"
+    (tmp_path / "prices.csv").write_text(f"{head}ALL,ne,ALL,100,,5\n")
+    content = {
+        "id": "f", "title": "f", "years": ["2020/21", "2021/22"], "discount_rate": "0",
+        "activity_file": "activity.csv", "prices_file": "prices.csv",
+        "solutions": [{"id": "s", "effects": [{"point_of_delivery": "ne", "central": "0.2"}]}],
+    }  # fmt: skip
+    # a price without what the contract pays less is the tariff: (1,000 + 500) x 0.2 x 100
+    assert optimise(problem_of(content, "f", tmp_path)).headline.objective == pytest.approx(30000)
+    (tmp_path / "prices.csv").write_text(
+        f"{head}ALL,ne,2020/21,100,0.5,5\nALL,ne,2021/22,100,90,5\n1 x,ne,2020/21,100,90,5\n"
+    )
+    with pytest.raises(DocumentError) as found:
+        problem_of(content, "f", tmp_path)
+    said = str(found.value)
+    assert "prices.csv: row of ALL ne 2020/21" in said
+    assert "such as 50 for 50% of a tariff" in said
+    assert "prices.csv: row of 1 x ne 2020/21: provider: found '1 x'" in said
+    assert "2021/22" not in said
+
+
+def test_effects_on_a_cell_and_on_all_patients_of_an_activity_are_said_to_add_up():
+    effects = [{"point_of_delivery": "ne", "central": "0.2"}]
+    content = {
+        "id": "c", "title": "c", "years": ["2020/21"],
+        "activity": [{"point_of_delivery": "ne", "units": 100}],
+        "cells": [{"point_of_delivery": "ne", "id": "frail", "share": "0.5"}],
+        "solutions": [{"id": "a", "effects": [effects[0] | {"cell": "frail"}]}, {"id": "b", "effects": effects}],
+    }  # fmt: skip
+    warnings = outcome_report(optimise(problem_of(content, "c", Path())))["warnings"]
+    assert [w for w in warnings if "stated for all its patients and for frail among them" in w]
+    content["solutions"] = content["solutions"][:1]
+    assert not outcome_report(optimise(problem_of(content, "c", Path())))["warnings"]
