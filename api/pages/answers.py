@@ -239,4 +239,5 @@ def _as_page(line: str) -> str:
         ),
     ):
         line = line.replace(command, words)
-    return capital(line)
+    said = capital(line)
+    return said if said.endswith((".", "?", "!")) else f"{said}."

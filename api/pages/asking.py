@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -23,6 +24,9 @@ from api.service.security.proofs.sessions import cookies_of, is_form_mark
 from capitation.errors import Fault
 
 Query = dict[str, str | list[str]]
+
+_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
+"""Seconds for which a form that was sent twice waits for the answer to the first."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,12 @@ def tried(
         raise refused
     given = {"accept": accept, **({} if method == "GET" else {"content-type": "application/json"}), **(headers or {})}
     sent = b"" if body is None else json.dumps(body).encode()
-    return from_thread.run(_inside, request, path, urlencode(query or {}, doseq=True), method, given, sent)
+    for pause in (*_PAUSES, 0.0):
+        reply: Reply = from_thread.run(_inside, request, path, urlencode(query or {}, doseq=True), method, given, sent)
+        if not pause or reply.status != 409 or not str(reply.content.get("type", "")).endswith(":still-running"):
+            break
+        time.sleep(pause)
+    return reply
 
 
 # Reason: what a request is made of, each part by its name.

@@ -4,43 +4,63 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from capitation.errors import DocumentError, Fault
+from capitation.sentences import capital, small
+
+_POUNDS, _PENCE = ("pounds", "_gbp"), ("pence",)
+_WHOLE = re.compile(r"-?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class FieldOf:
-    """A value in a document: its path, and what it says."""
+    """A value in a document: its path, what it says, and what it is of in words."""
 
     path: str
     value: str
     words: str
 
+    @property
+    def shown(self) -> str:
+        """What it says, for a reader: money with its sign, choices as yes and no."""
+        if self.value in {"true", "false"}:
+            return "yes" if self.value == "true" else "no"
+        name = self.path.rpartition(".")[2]
+        if not _WHOLE.fullmatch(self.value) or not name.endswith((*_POUNDS, *_PENCE)):
+            return self.value
+        amount = Decimal(self.value) / (1 if name.endswith(_POUNDS) else 100)
+        return f"{'-' if amount < 0 else ''}£{abs(amount):,}"
 
-def fields_of(content: Any, path: str = "", words: str = "") -> Iterator[FieldOf]:  # noqa: ANN401  # any JSON
+
+def fields_of(content: Any, path: str = "", trail: tuple[str, ...] = ()) -> Iterator[FieldOf]:  # noqa: ANN401  # any JSON
     """The numbers, texts and choices of a document that can be changed, by their path such as `money.top_slices.1.rate`."""
     if isinstance(content, dict):
         named = next(
-            (str(content[n]) for n in ("name", "title", "stream", "year", "id") if content.get(n) and path), ""
+            (str(content[n]) for n in ("title", "name", "stream", "year", "id") if content.get(n) and path), ""
         )
+        here = (*trail, named) if named and named not in trail else trail
         for name, value in content.items():
             if not path and name in {"id", "about", "title"}:
                 continue
-            yield from fields_of(
-                value, f"{path}.{name}" if path else name, f"{words} {named} {name}".replace("_", " ").strip()
-            )
+            yield from fields_of(value, f"{path}.{name}" if path else name, (*here, name.replace("_", " ")))
     elif isinstance(content, list):
         for number, value in enumerate(content):
-            yield from fields_of(value, f"{path}.{number}", words)
+            is_bare = not isinstance(value, dict) and len(content) > 1
+            yield from fields_of(value, f"{path}.{number}", (*trail, str(number + 1)) if is_bare else trail)
     elif content is not None:
-        yield FieldOf(
-            path,
-            str(content).lower() if isinstance(content, bool) else str(content),
-            " ".join(dict.fromkeys(words.split())),
-        )
+        said = str(content).lower() if isinstance(content, bool) else str(content)
+        yield FieldOf(path, said, " › ".join(capital(each) for each in trail))
+
+
+def field_at(content: Any, where: str) -> FieldOf | None:  # noqa: ANN401  # any JSON
+    """The value of a document that a fault is at: its path, with words before it or not, or its pointer; None where it is at none."""
+    path = where.rpartition(" ")[2].strip("/").replace("/", ".").replace("[", ".").replace("]", "")
+    return next((each for each in fields_of(content) if path and each.path == path), None)
 
 
 def changed(content: dict[str, Any], path: str, value: str, reason: str, owner: str) -> dict[str, Any]:
@@ -55,6 +75,7 @@ def changed(content: dict[str, Any], path: str, value: str, reason: str, owner: 
         if len(text) < 3
     ]
     made: dict[str, Any] = json.loads(json.dumps(content))
+    field = field_at(content, path)
     here: Any = made
     *way, last = path.split(".")
     try:
@@ -72,7 +93,7 @@ def changed(content: dict[str, Any], path: str, value: str, reason: str, owner: 
     here[key] = value == "true" if isinstance(before, bool) else _like(before, value)
     on = dt.datetime.now(dt.UTC).strftime("%-d %B %Y")
     made["about"] = (
-        f"{made.get('about', '')} Changed on {on}: {path} from {before} to {value}, because {reason.rstrip('.')} ({owner}).".strip()
+        f"{made.get('about', '')} Changed on {on}: {path if field is None else small(field.words)} from {before} to {value}, because {reason.rstrip('.')} ({owner}).".strip()
     )
     return made
 
@@ -138,4 +159,4 @@ def copied(content: dict[str, Any], name: str, title: str) -> dict[str, Any]:
     return {**content, "id": name, "title": title or content.get("title", name)}
 
 
-__all__ = ["FieldOf", "changed", "copied", "fields_of", "with_option"]
+__all__ = ["FieldOf", "changed", "copied", "field_at", "fields_of", "with_option"]

@@ -29,7 +29,7 @@ from capitation.errors import CapitationError
 from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
 from capitation.run.run import Run, RunManifest
-from capitation.sentences import capital
+from capitation.sentences import capital, small
 
 log = logging.getLogger("capitation.pages")
 
@@ -110,7 +110,7 @@ class Gallery:
         found = []
         for key, values in chart.choices(material).items():
             if len(values) > 1 and key in only:
-                first = (("", "chosen from the data"),) if getattr(choice, key) is None else ()
+                first = (("", "the most telling one"),) if getattr(choice, key) is None else ()
                 words = tuple((v, _ROLES.get(v) or (v if key == "year" else material.name(v))) for v in values)
                 found.append(Select(key, CHOICES[key], first + words, getattr(choice, key) or ""))
         return found
@@ -186,6 +186,18 @@ def gallery_of(request: Request, seen: SeenResult) -> Gallery:
     )
 
 
+def figure_words(request: Request, seen: SeenResult) -> dict[str, tuple[str, str]]:
+    """What the open figures of a design are of, and their units, by name; as the family's document says."""
+    try:
+        pack = service_of(request).packs.named(seen.data_pack).opened()
+        family = read_mapping(pack.path(f"families/{seen.content.get('family', '')}.toml"))
+    except CapitationError:
+        return {}
+    units = {str(each["name"]): str(each.get("unit", "")) for each in family.get("open_figures", ())}
+    about = {str(each["name"]): str(each.get("about", "")) for each in family.get("contract", {}).get("parameters", ())}
+    return {name: (small(about.get(name) or name.replace("_", " ")), unit) for name, unit in units.items()}
+
+
 def family_title(request: Request, seen: SeenResult) -> str:
     """The title of the family of terms that a design is of."""
     name = str(seen.content.get("family", ""))
@@ -213,7 +225,10 @@ def _option_names(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _facts(document: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(document[key]) for key in ("first_year", "base", "shown_case") if document.get(key)}
+    said = {key: str(document[key]) for key in ("first_year", "base", "shown_case") if document.get(key)}
+    return said | {
+        f"group {each['id']}": str(each["title"]) for each in document.get("groups", ()) if each.get("title")
+    }
 
 
 def gallery_at(request: Request, address: str, result: str, name: str) -> tuple[Gallery, SeenRun | SeenResult]:
@@ -240,6 +255,7 @@ __all__ = [
     "Select",
     "choice_of",
     "family_title",
+    "figure_words",
     "gallery_at",
     "gallery_of",
     "gallery_of_run",

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
 
 from api.pages.asking import ask, caller_of, service_of
 from api.pages.seen import Fact, SeenTables, approved_words, with_stale
-from api.service.kinds import BY_ADDRESS, KINDS
+from api.service.kinds import BY_ADDRESS
 from api.service.records.failures import ServiceError
+from api.service.records.pack import Pack
 from api.service.runtime.service import Service
 from api.service.security.visibility import sees_everything
 from api.service.store import Result
 from api.service.views.models import moment
+from capitation.records.documents import read_mapping
 from capitation.records.identity import plain
 
 _LOOKED = 200
 """Results of a kind that are looked through for the newest of a scenario."""
 
 _DOCUMENTS = {"scenario": "scenarios", "options": "options", "problem": "problems"}
+
+_CALLED = {"options": "Contract options", "problem": "Investments"}
+
+_NAMED = {"comparison": ("options",), "party_chance": ("options",), "plan": ("scenario", "problem")}
+"""Documents that name a result of a kind, where not all that it is of do."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,17 @@ class SeenResult:
     def facts(self) -> list[Fact]:
         """Which result, of which documents and data, when and by whom, and how far it may be relied on."""
         made = moment(self.result.created).strftime("%-d %B %Y, %H:%M")
-        kind = KINDS[self.result.kind].name.replace("_", " ").capitalize()
-        found = [(kind, self.id[:16], f"/v1{self.root}"), ("Made", f"{made} by {self.result.author}", "")]
+        found = [
+            (said_kind(self.result.kind), self.id[:16], self.root),
+            ("Made", f"{made} by {self.result.author}", ""),
+        ]
         for name, plural in _DOCUMENTS.items():
             named = self.asked.get(name)
             named = named.get("id") if isinstance(named, dict) else named
             if named:
-                found.append((name.capitalize(), self.titles.get(name, str(named)), f"/{plural}/{named}"))
+                found.append(
+                    (_CALLED.get(name, name.capitalize()), self.titles.get(name, str(named)), f"/{plural}/{named}")
+                )
         manifest = self.content.get("manifest")
         need_year = manifest["scenario"].get("need_year") if isinstance(manifest, dict) and manifest.get("scenario") else self.content.get("year")  # fmt: skip
         if need_year:
@@ -112,7 +124,7 @@ def result_of(request: Request, address: str, result: str) -> SeenResult:
 def _titles(service: Service, asked: Mapping[str, Any]) -> dict[str, str]:
     """Titles of the documents that were asked for, as they are stored now."""
     found = {}
-    for kind in _DOCUMENTS:
+    for kind in (*_DOCUMENTS, "contract"):
         named = asked.get(kind)
         stored = (
             service.store.document(kind, str(named.get("id") if isinstance(named, dict) else named)) if named else None
@@ -149,6 +161,38 @@ def scenario_of(asked: Mapping[str, Any]) -> str:
     return str(named.get("id", "")) if isinstance(named, dict) else str(named)
 
 
+_SAID = {
+    "run": "Run", "comparison": "Comparison of contracts", "chance": "Chances of localities", "party_chance": "Chances of parties", "design": "Designed terms",
+    "future": "Mix in other futures", "simulation": "Mix in doubt", "optimisation": "Mix of investments", "plan": "Whole plan", "settlement": "Settlement",
+    "difference": "Difference of two runs", "export": "Workbook",
+}  # fmt: skip
+
+
+def said_kind(kind: str) -> str:
+    """What a kind of work is called on pages."""
+    return _SAID.get(kind, kind.replace("_", " ").capitalize())
+
+
+@lru_cache(maxsize=4)
+def families(pack: Pack) -> dict[str, str]:
+    """Titles of the families of terms of a data pack, by their names."""
+    found = pack.opened().files("families/*.toml")
+    return {path.stem: str(read_mapping(path).get("title", path.stem)) for path in found.values()}
+
+
+def made_of(request: Request, asked: Mapping[str, Any], kind: str) -> str:
+    """What a result is of, in words: the titles of the documents that were asked for."""
+    titles = _titles(service_of(request), asked)
+    said = [titles[name] for name in _NAMED.get(kind, (*_DOCUMENTS, "contract")) if titles.get(name)]
+    if asked.get("family"):
+        said.insert(0, families(service_of(request).pack).get(str(asked["family"]), str(asked["family"])))
+    if not said and asked.get("result"):
+        said = [str(asked["result"]).removeprefix("/v1/").replace("/", " ")[:32]]
+    if not said and asked.get("before"):
+        said = [" and ".join(str(asked[name]).rpartition("/")[2][:16] for name in ("before", "after"))]
+    return "; ".join(said) or "not named"
+
+
 def stale_reasons(service: Service, asked: Mapping[str, Any], pack: str) -> list[str]:
     """What has changed since something was asked for: documents that it names, and the service's own data."""
     named = [
@@ -170,4 +214,14 @@ def stale_reasons(service: Service, asked: Mapping[str, Any], pack: str) -> list
     return reasons
 
 
-__all__ = ["SeenResult", "asked_of", "newest_of", "result_of", "scenario_of", "stale_reasons"]
+__all__ = [
+    "SeenResult",
+    "asked_of",
+    "families",
+    "made_of",
+    "newest_of",
+    "result_of",
+    "said_kind",
+    "scenario_of",
+    "stale_reasons",
+]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
@@ -9,6 +12,7 @@ from starlette.types import Scope
 from api.pages.rendering import HEADERS, html
 from api.service.http.problems import Problem
 from api.service.security.addresses import PUBLIC
+from api.service.security.proofs.sessions import FORM_COOKIE, cookies_of, form_mark, set_cookie
 
 NEXT = {
     "unauthorised": "Sign in with the key you were given, or open the address printed when the service started.",
@@ -24,6 +28,26 @@ NEXT = {
     "store-full": "Nothing was changed. Ask whoever runs the service to make room.",
 }
 """What to do next, by type of problem."""
+
+_TITLES = {
+    "not-found": "There is no such page",
+    "unknown-name": "There is nothing of that name",
+    "forbidden": "Your key does not allow this",
+    "invalid": "Something in the form does not fit",
+    "invalid-document": "Something in the form does not fit",
+    "internal": "Something went wrong in the service",
+}
+"""Titles of pages of problems, by type; the problem's own where there is none."""
+
+_ROLE = re.compile(r"(\w+) of ([\w-]+): found role (\w+); expected one of (.+)")
+_DONE = {"read": "read", "create": "made", "change": "changed", "delete": "taken away"}
+
+
+def _either(roles: str) -> str:
+    """Roles in a sentence: "analysts or approvers"."""
+    *rest, last = [{"finance": "finance"}.get(each, f"{each}s") for each in roles.split(", ")]
+    return f"{', '.join(rest)} or {last}" if rest else last
+
 
 _ADDRESS = ("This address cannot be read", "Check the part of the address that is named below, or start again from Home. Results are listed under Jobs.")  # fmt: skip
 """Title of a page whose address does not fit, and what to do next."""
@@ -48,12 +72,19 @@ def problem_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]]
     wanted = (
         "" if scope["method"] != "GET" else request.url.path + (f"?{request.url.query}" if request.url.query else "")
     )
-    if kind == "not-found" and problem.detail == f"GET {request.url.path}: Not Found":
-        problem = problem.model_copy(update={"detail": f"there is no page at {request.url.path}"})
     is_address = kind == "invalid" and scope["method"] == "GET"
-    title, following = _ADDRESS if is_address else (problem.title, NEXT.get(kind, _OTHERWISE))
+    title, following = _ADDRESS if is_address else (_TITLES.get(kind, problem.title), NEXT.get(kind, _OTHERWISE))
+    problem = problem.model_copy(update={"detail": problem.detail.removeprefix(f"{scope['method']} ")})
+    if found := _ROLE.fullmatch(problem.detail):
+        verb, what, role, roles = found.groups()
+        said = f"{what.replace('-', ' ')} are {_DONE.get(verb, verb)} by {_either(roles)}; your role is {role}"
+        problem = problem.model_copy(update={"detail": said})
+    kept, more, own = scope["state"].get("kept"), {}, {}
+    if kept is not None and not form_mark(cookies_of(request.headers.get("cookie", ""))):
+        cookie, is_secure = secrets.token_urlsafe(24), request.app.state.service.settings.secure_cookies
+        own, more = {"Set-Cookie": set_cookie(FORM_COOKIE, cookie, is_secure=is_secure)}, {"mark": form_mark({FORM_COOKIE: cookie})}  # fmt: skip
     text = html(
         "problem.html", request, title=title, problem=problem, next=following,
-        is_unknown=problem.status == 401, wanted=wanted,
+        is_unknown=problem.status == 401, wanted=wanted, kept=kept, **more,
     )  # fmt: skip
-    return text.encode(), {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+    return text.encode(), {**HEADERS, **own, "content-type": "text/html; charset=utf-8", "cache-control": "no-store"}

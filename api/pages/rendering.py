@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.pages.tables import said_moment
 from api.service.records.failures import ServiceError
 from api.service.security.proofs.sessions import cookies_of, form_mark
 from api.service.views.rows import VARY
 from capitation.money.pence import board_text, pounds_text
+from capitation.sentences import capital
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -77,10 +79,17 @@ def _environment() -> Environment:
         "pounds": pounds_text,
         "percent": percent,
         "page": page_address,
-        "plainly": plainly,
+        "part": part_words,
+        "by": by_whom,
+        "moment": said_moment,
     }
     made.globals |= {"static": static_address, "navigation": NAVIGATION}
     return made
+
+
+def by_whom(author: str) -> str:
+    """Who wrote something, in words."""
+    return "the data pack" if author == "data-pack" else author
 
 
 def percent(share: float | None) -> str:
@@ -88,15 +97,12 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:+.1%}"
 
 
-_PATTERN = re.compile(r"String should match pattern '[^']*\[0-9a-f\]\{(\d+)(?:,(\d+))?\}[^']*'")
+_PART = re.compile(r"^(path|query|header|request body|body): ?")
 
 
-def plainly(expected: str) -> str:
-    """What is expected, without a pattern: "an id of 16 to 64 digits and letters from a to f"."""
-    found = _PATTERN.search(expected)
-    if found is None:
-        return expected
-    return f"an id of {found[1]}{f' to {found[2]}' if found[2] else ''} digits and letters from a to f"
+def part_words(where: str) -> str:
+    """Where a fault is, for somebody who wrote no request: the field, without the part of the request that it stands in."""
+    return capital(_PART.sub("", where).replace("_", " "))
 
 
 def page_address(href: str) -> str:
@@ -114,6 +120,7 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "path": request.url.path,
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "refresh": None,
+        "head": "",
         "lead": "",
         "crumbs": (),
     }

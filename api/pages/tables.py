@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.exports.plain_cells import plain_cells
 from api.exports.pounds import in_pounds
 from api.service.records.failures import ServiceError
+from api.service.views.models import moment
 from capitation.money.pence import board_text, pounds_text
 from capitation.money.rounding import nearest
 from capitation.sentences import capital
@@ -190,7 +191,7 @@ def shown(name: str, value: Any) -> str:  # noqa: ANN401  # any cell
     if text in _RATED:
         return RATINGS["impact" if name == "impact" else "quality"][text]
     if _MOMENT.match(text):
-        return _said_moment(text)
+        return said_moment(text)
     if text.startswith("/v1/"):
         kind, _, rest = text.removeprefix("/v1/").partition("/")
         return f"{kind.replace('-', ' ')} {rest[:16]}".strip()
@@ -204,12 +205,14 @@ RATINGS = {
 """Words for ratings of evidence and of effect."""
 
 
-def _said_moment(text: str) -> str:
+def said_moment(at: Any) -> str:  # noqa: ANN401  # a moment, its text, or seconds
     """A moment as people say it: "29 November 2026, 09:36"."""
+    if isinstance(at, int | float):
+        at = moment(float(at))
     try:
-        return dt.datetime.fromisoformat(text).strftime("%-d %B %Y, %H:%M")
+        return (at if isinstance(at, dt.datetime) else dt.datetime.fromisoformat(at)).strftime("%-d %B %Y, %H:%M")
     except ValueError:
-        return text
+        return str(at)
 
 
 def headed(frame: pl.DataFrame) -> dict[str, str]:
@@ -235,4 +238,14 @@ def asked_file(request: Request, table: PageTable) -> Response | None:
     return table.download(wanted) if wanted in ENDINGS else None
 
 
-__all__ = ["PageCell", "PageTable", "asked_file", "column_money", "figure_link", "heading", "plain_download", "shown"]
+__all__ = [
+    "PageCell",
+    "PageTable",
+    "asked_file",
+    "column_money",
+    "figure_link",
+    "heading",
+    "plain_download",
+    "said_moment",
+    "shown",
+]

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 import api.service.routes
 from api.pages.problem_pages import problem_page
+from api.pages.signing.kept import KeptForms
 from api.pages.site import page_routes
 from api.service.describe.openapi import describe
 from api.service.documents.kinds import SHIPPED, seed
@@ -98,6 +99,7 @@ def layers(service: Service, limit: RateLimit, again: GivenAgain) -> list[Middle
         Middleware(RateLimitHeaders, limit=limit),
         Middleware(ErrorAnswers, page=problem_page),
         Middleware(BodyLimit, most_bytes=setting.body_bytes),
+        Middleware(KeptForms),
         Middleware(LocalAccess, is_token=service.identity.is_local_token),
         Middleware(IdentityLayer, identity=service.identity),
         Middleware(ResponseCache, most_bytes=setting.remembered_bytes, mark=service.store.mark, made=again.look_in),

@@ -12,6 +12,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from capitation.errors import DataError
 
+_FIRST, _LAST = 1900, 2199
+"""Years that somebody can mean; days and months of the first and last that a calendar has do not all exist."""
+
 _PATTERN = re.compile(r"^(\d{4})/(\d{2})$")
 
 
@@ -19,7 +22,7 @@ class FinancialYear(str):
     """A financial year such as "2016/17": a text that knows its order, its dates and its neighbours.
 
     Raises:
-        DataError: the text is not of the form "2016/17", or its two parts are not one year apart.
+        DataError: the text is not of the form "2016/17", its two parts are not one year apart, or nobody can mean it.
 
     Example:
         >>> FinancialYear("2016/17").next
@@ -32,6 +35,8 @@ class FinancialYear(str):
         match = _PATTERN.match(str(text))
         if not match or (int(match[1]) + 1) % 100 != int(match[2]):
             raise DataError(f"{text!r} is not a financial year; write it as '2016/17'")
+        if not _FIRST <= int(match[1]) <= _LAST:
+            raise DataError(f"{text!r} is not a financial year from {_FIRST}/01 to {_LAST}/00")
         return super().__new__(cls, text)
 
     @classmethod

@@ -89,7 +89,7 @@ def test_a_copy_under_a_name_in_use_is_refused_in_words_of_the_form(site):
 
 def test_a_value_that_a_document_has_not_is_named(site):
     page = unescape(words(site.analyst.get("/scenarios/blmk?path=nope")))
-    assert "Value: found 'nope'; expected a value of this document" in page
+    assert "Which value: found 'nope'; expected a value of this document" in page
 
 
 def test_why_a_job_failed_is_said_in_words_in_the_list_of_jobs():

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -11,7 +12,11 @@ from api.pages import answers
 from api.pages.routes import results
 from api.pages.routes.money import assumed_words
 from api.pages.tables import column_money
+from capitation.run.evaluate import evaluate
+from capitation.run.scenario import Scenario
 from optimiser.links.assumed.kept import shipped_log
+from optimiser.links.assumed.localities import localities_moved
+from optimiser.links.assumed.what_if import paced
 from optimiser.links.assumed.words import log_table
 from tests.pages.test_pages import words
 
@@ -248,3 +253,23 @@ def test_values_of_a_long_document_are_found_among_all_and_the_page_stays_light(
 def test_a_judgement_is_said_with_what_it_is_of():
     assert assumed_words("rules[ccg].floor_per_head", "Not found") == "Floor per head, commissioning groups: not found"
     assert assumed_words("blocks[0].components[general_acute].weight[0]", None) == "Weight, general acute"
+
+
+def test_growth_is_answered_for_localities_first_and_for_contracts_beside_it(site):
+    ann = site.analyst
+    whole = ann.get("/what-if?growth=1")
+    assert 'hx-get="/what-if?growth=1&amp;contracts=only"' in whole.text
+    assert "Under " not in words(whole)
+    part = words(ann.get("/what-if?growth=1&contracts=only"))
+    assert re.search(r"Under .+: commissioners (gain|lose) £", part)
+    assert part.strip() in words(ann.get("/what-if?growth=1&contracts=yes"))
+    assert "contracts=only" not in ann.get("/what-if?growth=1&contracts=yes").text
+    assert "contracts=only" not in ann.get("/what-if").text
+
+
+def test_localities_of_a_what_if_are_those_of_a_whole_run(pack, blmk_run):
+    scenario = Scenario.model_validate(blmk_run.manifest.scenario)
+    moved = paced(pack, {"pace.floor_growth": Decimal("0.01")})
+    alone, whole = localities_moved(scenario, moved, blmk_run), evaluate(scenario, moved)
+    for name in alone.frames:
+        assert alone.frames[name].equals(whole.frames[name]), name

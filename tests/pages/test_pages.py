@@ -67,7 +67,7 @@ def test_an_address_that_cannot_be_read_says_what_it_lacks_and_where_to_go(site)
     answer = site.analyst.get("/plans/none")
     assert answer.status_code == 422
     assert "This address cannot be read" in answer.text
-    assert "an id of 16 to 64 digits and letters from a to f" in answer.text
+    assert "Result id : found &#39;none&#39;; expected a text such as" in words(answer)
     assert "pattern" not in answer.text
     assert "start again from Home" in answer.text
 
@@ -128,7 +128,7 @@ def test_home_says_of_a_draft_that_another_run_is_approved(site, monkeypatch):
 def test_an_address_without_a_page_says_so(site):
     answer = site.analyst.get("/nope")
     assert answer.status_code == 404
-    assert "There is no page at /nope" in words(answer)
+    assert "/nope: there is no such address" in words(answer)
     assert "start again from Home" in words(answer)
 
 

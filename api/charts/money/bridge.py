@@ -24,6 +24,8 @@ def basis(source: str) -> str:
     """Whether a line is published, worked out or assumed, by what its source says."""
     if source.startswith("assumption"):
         return "assumed"
+    if "assumption" in source:
+        return "worked out, in part assumed"
     return "published" if ", column " in source or ", row " in source else "worked out"
 
 
@@ -34,7 +36,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     year = chosen(choice.year, years, "year", years[-1], material.source)
     lines = bridge.filter(pl.col("year") == year).sort("step")
     amounts: dict[str, int] = dict(lines.select("line", "amount_pence").iter_rows())
-    assumed = [basis(str(s)) == "assumed" for s in lines.get_column("source")]
+    assumed = [basis(str(s)).endswith("assumed") for s in lines.get_column("source")]
     steps = [
         Step(_SHORT.get(line, title), pence, is_total, "†" if is_assumed else "")
         for (line, title, pence, is_total), is_assumed in zip(
@@ -53,7 +55,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     title = _title(amounts, year)
     subtitle = f"From the opening deficit to what is left, {year}, £ million; + makes the deficit larger, - smaller"
     source = f"Source: {material.origin('bridge')}. Lines are published or worked out as the table says" + (
-        "; † assumed." if any(assumed) else "; none is assumed."
+        "; † assumed, in whole or in part." if any(assumed) else "; none is assumed."
     )
     alt = (
         f"Waterfall of {year}. "

@@ -41,7 +41,7 @@ def verify_command(
     if log is not None:
         verdict = verify_file(log, noted)
     else:
-        with opened_store(settings_of(store=store)) as kept:
+        with opened_store(settings_of(store=store), is_there=True) as kept, kept.at_one_moment():
             verdict = verify_log(kept, noted)
             if verdict.holds:  # a log that does not hold says nothing of what was posted
                 from api.service.ledger.invariants import ledger_faults
@@ -64,7 +64,7 @@ def export_command(
     store: StoreOption = None,
 ) -> None:
     """Write the log of the service's store as a file that `capitation audit verify` reads, its head in the last line."""
-    with opened_store(settings_of(store=store)) as kept:
+    with opened_store(settings_of(store=store), is_there=True) as kept:
         head = kept.head()
         records = (record for record in kept.read() if record.number <= head.number)
         write_whole(out, lambda partial: _write_lines(partial, export_text(records, head)))

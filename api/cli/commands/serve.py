@@ -65,6 +65,7 @@ def serve(
             host=host,
             port=port,
             http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

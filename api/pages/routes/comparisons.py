@@ -30,6 +30,12 @@ VIEWS = {
 }
 """Views of a comparison."""
 
+RANKED = (
+    "Here options are ranked by what each party is left with. The fourth question of Home ranks them by how far a party’s position moves when "
+    "activity leaves the plan, so it can name another option."
+)
+"""What is said of two rankings that differ."""
+
 _CHARTS = {"payoff": "payoff", "statement": "statement", "matters": "tornado"}
 
 
@@ -60,7 +66,7 @@ def comparison(request: Request) -> Response:
     elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
         lead = f"{drawn.title}."
     return Finding(
-        "Contract options side by side", lead, found.facts, _sentences(found, material) if show == "payoff" else (), found.stale,
+        "Contract options side by side", lead, found.facts, [*_sentences(found, material), RANKED] if show == "payoff" else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
         starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),
@@ -207,14 +213,10 @@ def gap_words(rows: pl.DataFrame, material: Material, choice: Choice) -> str:
 def _terms(found: SeenResult, material: Material, _choice: Choice) -> PageTable:
     heads = {"group": "Providers", "option": "Option", "contract_title": "Contract", "pays": "What is paid"}
     rows = found.tables["option_terms"]
-    rows = (
-        rows.with_columns(
-            pl.col("group").str.replace_all("-", " ").str.to_titlecase().str.slice(0, 1)
-            + pl.col("group").str.replace_all("-", " ").str.slice(1)
-        )
-        if rows.height
-        else rows
-    )
+    if rows.height:
+        group: Callable[[str], str] = lambda each: capital(material.facts.get(f"group {each}", each.replace("-", " ")))  # noqa: E731  # one word for the column
+        said = pl.col("pays").map_elements(capital, return_dtype=pl.String)
+        rows = rows.with_columns(pl.col("group").map_elements(group, return_dtype=pl.String), said)
     table = _named(rows, material, "Terms in which the options differ", heads, f"terms-{found.id}", "")
     links = {"contract_title": lambda row: f"/contracts/{row['contract']}"}
     return PageTable(table.caption, table.frame, table.headings, links, name=table.name)
@@ -269,6 +271,8 @@ def _with_names(text: str, material: Material) -> str:
     for code in sorted(material.names, key=len, reverse=True):
         if len(code) >= 3 and code.isupper() and code in text:
             text = text.replace(f"that of {code},", f"that of {material.name(code)},")
+    for verb in ("bear", "gain"):
+        text = text.replace(f"{verb} £0.0m", f"{verb} nothing")
     for case in ("plan-minus-5", "plan-plus-5", "unmitigated"):
         text = text.replace(
             f"({case})",

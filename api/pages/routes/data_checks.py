@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 from starlette.requests import Request
@@ -111,7 +112,7 @@ def _checks(opened: DataPack, pack: Pack) -> tuple[PageTable, str, list[str]]:
         name=f"checks-{pack.digest[:12]}",
     )
     if not worked.is_over:
-        return table, "The checks are running; this page looks again by itself.", []
+        return replace(table, headings={}), "The checks are running; this page looks again by itself.", []
     if worked.went_wrong:
         return table, f"The checks could not be carried out: {worked.went_wrong}.", []
     count = len(opened.sources)
@@ -128,18 +129,27 @@ def _sources(opened: DataPack, pack: Pack) -> tuple[PageTable, str, list[str]]:
     rows = []
     for name, source in sorted(opened.sources.items()):
         says = {key: str(getattr(source, key, "") or "") for key in ("title", "publisher", "published", "licence")}
-        rows.append({"source": name, **says})
+        rows.append({"source": name, **says, "published": _dated(says["published"])})
     frame = pl.DataFrame(rows) if rows else pl.DataFrame()
     heads = {
         "title": "Source",
         "publisher": "Published by",
         "published": "Published",
         "licence": "Licence",
-        "source": "Folder",
     }
     shown = {n: w for n, w in heads.items() if n in frame.columns and frame[n].str.len_chars().max()}
     table = PageTable("Where the figures come from", frame, shown, name=f"sources-{pack.digest[:12]}")
     return table, f"The figures come from {len(rows)} sources, each kept with its checksum.", []
+
+
+def _dated(text: str) -> str:
+    """The day or month in which something was published, in words where it is written as a date."""
+    for pattern, words in (("%Y-%m-%d", "%-d %B %Y"), ("%Y-%m", "%B %Y")):
+        try:
+            return dt.datetime.strptime(text, pattern).strftime(words)  # noqa: DTZ007  # a day has no hour
+        except ValueError:
+            continue
+    return text
 
 
 def _ends(opened: DataPack, pack: Pack) -> tuple[PageTable, str, list[str]]:

@@ -9,12 +9,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages.asking import Form, RefusedError, ask, caller_of, form_of, may, new_once, service_of
-from api.pages.documents import changed, copied, fields_of, with_option
-from api.pages.outcomes import asked_of
+from api.pages.documents import FieldOf, changed, copied, field_at, fields_of, with_option
+from api.pages.outcomes import asked_of, said_kind
 from api.pages.rendering import moved_to, page
+from api.pages.routes.lists import LISTS
+from api.pages.seen import approved_words
+from api.pages.tables import said_moment
 from api.service.documents.kinds import DOCUMENT_KINDS
 from api.service.kinds import BY_ADDRESS
-from api.service.views.models import moment
 from capitation.errors import CapitationError
 
 RUNS = {
@@ -34,10 +36,13 @@ RUNS = {
 }
 """What can be started from a document: the address, the name of the document in the request, and words."""
 
+TITLES = {"options": "Contract options", "problems": "What may be invested in", "formulas": "Formulas of need"}
+"""Titles of lists of documents that are not called by the word of their address."""
+
 ABOUT = {
     "scenarios": "Which money, people and rules a run is made from.",
     "contracts": "Who pays whom for what, and who bears the risk when activity or cost moves.",
-    "options": "Two to six contract options compared on one allocation.",
+    "options": "Each is two to six contract options compared on one allocation.",
     "problems": "What may be invested in, with what money and staff, and to what end.",
     "formulas": "How need is weighted.",
 }
@@ -45,7 +50,7 @@ ABOUT = {
 
 
 _LABELS = {"option": "Short name", "option_title": "Title", "groups": "Providers", "option_reason": "Why", "option_owner": "Who answers for it",
-           "reason": "Why", "owner": "Who answers for it", "path": "Value", "new_id": "Short name of the copy", "like": "As which option"}  # fmt: skip
+           "reason": "Why", "owner": "Who answers for it", "path": "Which value", "value": "New value", "new_id": "Short name of the copy", "like": "As which option"}  # fmt: skip
 """What fields of the forms are called."""
 
 
@@ -57,17 +62,16 @@ def listed(request: Request) -> Response:
     """The documents of a kind, newest versions."""
     plural = request.url.path.strip("/")
     items = ask(request, f"/v1/{plural}", {"limit": "1000"}).content["items"]
-    results = ask(request, f"/v1/{RUNS[plural][0][0]}", {"limit": "1000"}).content["items"] if plural in RUNS else []
-    lead = f"{len(items)} {plural if len(items) != 1 else DOCUMENT_KINDS[plural].kind} {'are' if len(items) != 1 else 'is'} stored. {ABOUT[plural]}"
+    lead = f"{ABOUT[plural]} {'One is' if len(items) == 1 else f'{len(items)} are'} stored."
+    made = [(f"/{address}", LISTS[address].title) for address, _, _ in RUNS.get(plural, ())]
     return page(
         "documents.html",
         request,
-        title=plural.capitalize(),
+        title=TITLES.get(plural, plural.capitalize()),
         lead=lead,
         items=items,
         plural=plural,
-        results=list(reversed(results))[:20],
-        address=RUNS[plural][0][0] if plural in RUNS else "",
+        made=made,
     )
 
 
@@ -82,12 +86,15 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
     versions = ask(request, f"/v1/{plural}/{name}/versions", {"limit": "200"}).content["items"]
     content = reply.content
     fields = list(fields_of(content))
-    path = typed.get("path") or request.query_params.get("path", "")
-    chosen = next((each for each in fields if each.path == path), None)
+    path = (typed.get("path") or request.query_params.get("path", "")).strip()
+    chosen, like = _chosen(fields, path)
     find = request.query_params.get("find", "").strip()[:100]
-    example = fields[0].path if fields else ""
+    if path and chosen is None and like and not find:
+        find = path[:100]
     if find:
-        fields = [each for each in fields if find.lower() in f"{each.words} {each.path} {each.value}".lower()]
+        fields = [
+            each for each in fields if find.lower() in f"{each.words} {each.path} {each.value} {each.shown}".lower()
+        ]
     lead = str(content.get("about", "")).split(". ")[0].rstrip(".")
     is_options = plural == "options"
     contracts = ask(request, "/v1/contracts", {"limit": "1000"}).content["items"] if is_options else ()
@@ -100,16 +107,31 @@ def _shown(request: Request, typed: dict[str, str], faults: Any, status: int = 2
     results = _results(request, plural, name)
     if path and chosen is None and not faults:
         faults = [
-            ("path", f"{_LABELS['path']}: found {path[:80]!r}; expected a value of this document, such as {example}.")
+            (
+                "path",
+                f"{_LABELS['path']}: {len(like)} values have “{path[:80]}” in their names; choose one from the table below.",
+            )
+            if like
+            else (
+                "path",
+                f"{_LABELS['path']}: found {path[:80]!r}; expected a value of this document. Choose one from the table below.",
+            )
         ]
         typed = {**typed, "path": path}
     return page(
         "document.html", request, status, title=str(content.get("title", name)), lead=f"{lead}." if lead else "", about=content.get("about", ""),
-        plural=plural, name=name, fields=fields, find=find, most=_MOST, example=example, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
+        plural=plural, name=name, fields=fields, find=find, most=_MOST, versions=list(reversed(versions)), etag=reply.headers["etag"], runs=RUNS.get(plural, ()),
         may_change=may(request, "PUT", f"/v1/{plural}/{name}"), once=new_once(), typed=typed, faults=faults, chosen=chosen, kind=DOCUMENT_KINDS[plural].kind,
         first_year=max((str(each["since"]) for each in content.get("options", ()) if each.get("since")), default="") if is_options else "", contracts=contracts, options=content.get("options", ()) if is_options else (), groups=content.get("groups", ()) if is_options else (),
         results=results, by_path={field: said for field, said in faults if field},
     )  # fmt: skip
+
+
+def _chosen(fields: list[FieldOf], path: str) -> tuple[FieldOf | None, list[FieldOf]]:
+    """The value that is meant, by its path, its words, or a part of them that no other has; and all that have the part."""
+    exact = next((each for each in fields if path in {each.path, each.words}), None)
+    like = [each for each in fields if path and path.lower() in each.words.lower()]
+    return exact or (like[0] if len(like) == 1 else None), like
 
 
 def _results(request: Request, plural: str, name: str) -> list[tuple[str, str]]:
@@ -123,13 +145,9 @@ def _results(request: Request, plural: str, name: str) -> list[tuple[str, str]]:
         for stored in reversed(service.store.results(kind.name, last.seq - 50, 50)):
             asked = asked_of(service, stored)
             if asked.get(kind.document) == name:
-                made = moment(stored.created).strftime("%-d %B %Y, %H:%M")
-                found.append(
-                    (
-                        f"/{address}/{stored.id}",
-                        f"{kind.name.replace('_', ' ').capitalize()} {stored.id[:16]}, {made}, by {stored.author}",
-                    )
-                )
+                status = approved_words(service, kind.name, stored.id, "not approved")
+                words = f"{said_kind(kind.name)} of {said_moment(stored.created)}, by {stored.author}, {status}"
+                found.append((f"/{address}/{stored.id}", words))
     return found[:10]
 
 
@@ -141,8 +159,12 @@ def acted(request: Request) -> Response:
     try:
         return _done(request, plural, name, form)
     except RefusedError as error:
+        content = ask(request, f"/v1/{plural}/{name}").content
         named = [
-            (_field(f), f"{_called(f)}: found {f['found']}; expected {f['expected']}. {f.get('remedy', '')}".strip())
+            (
+                _field(f),
+                f"{_called(f, content)}: found {f['found']}; expected {f['expected']}. {f.get('remedy', '')}".strip(),
+            )
             for f in error.problem.get("faults", ())
         ]
         if error.problem["status"] == 409 and form.text("do") == "copy":
@@ -166,10 +188,13 @@ def _field(fault: dict[str, Any]) -> str:
     return "new_id" if str(fault.get("pointer", "")).endswith("/id") else "value"
 
 
-def _called(fault: dict[str, Any]) -> str:
-    """What a field at fault is called on the page; as it is written in the document where it is no field of the form."""
+def _called(fault: dict[str, Any], content: dict[str, Any]) -> str:
+    """What a field at fault is called on the page; as it is written in the document where it is no value of it."""
+    if _field(fault) == "new_id":
+        return _LABELS["new_id"]
     where = str(fault["where"]).removeprefix("request body: ")
-    return _LABELS["new_id"] if _field(fault) == "new_id" else where
+    found = field_at(content, str(fault.get("pointer", ""))) or field_at(content, where)
+    return where if found is None else found.words
 
 
 def _done(request: Request, plural: str, name: str, form: Form) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.routing import Route
 from api.charts.chances import in_ten
 from api.charts.material import Material
 from api.pages.asking import service_of
-from api.pages.drawn import family_title, gallery_of
+from api.pages.drawn import family_title, figure_words, gallery_of
 from api.pages.findings import Finding
 from api.pages.outcomes import SeenResult, result_of
 from api.pages.seen import run_of, set_aside_words
@@ -27,7 +27,6 @@ _MEASURES = {
 _SPREAD = {"as_planned": "As planned", "mean": "On average", "p10": "1 in 10 is below", "p50": "In the middle", "p90": "1 in 10 is above",
            "worst": "Worst draw", "best": "Best draw"}  # fmt: skip
 _PROMISES = {"better than nothing": "Better than doing nothing", "npv as promised": "The net present value it promises", "avoided as promised": "The activity avoided that it promises"}  # fmt: skip
-_FIGURES = {"share": "{:.1%}", "ratio": "{:.2f}"}
 
 
 def simulation(request: Request) -> Response:
@@ -60,7 +59,13 @@ def simulation(request: Request) -> Response:
         "What the mix is worth over the draws",
         found,
     )
-    bodies = _named(tables["organisations"], "organisation", material) if "organisations" in tables else pl.DataFrame()
+    bodies = tables["organisations"] if "organisations" in tables else pl.DataFrame()
+    if bodies.height:
+        bodies = _named(
+            bodies.with_columns(pl.col("organisation").replace({"ALL": "all providers together"})),
+            "organisation",
+            material,
+        )
     activity = _named(tables["activity"], "point_of_delivery", material) if "activity" in tables else pl.DataFrame()
     more = [_spread(bodies, "organisation", "Organisation", "What each organisation gains over the draws", found),
             _spread(activity, "point_of_delivery", "Activity", "Activity avoided over the draws", found), _promises(tables["chances"], material)]  # fmt: skip
@@ -174,9 +179,9 @@ def design(request: Request) -> Response:
     found = result_of(request, "designs", request.path_params["result"])
     gallery, tables, content = gallery_of(request, found), found.tables, found.content
     material, title = gallery.charts.material, family_title(request, found)
-    figures = [(str(r["name"]).replace("_", " "), _FIGURES.get(r["unit"], "{:,.4g}").format(r["value"])) for r in tables["designed_figure"].iter_rows(named=True)]  # fmt: skip
-    terms = ", ".join(f"{name} {value}" for name, value in figures)
-    lead = f"{title}, {content.get('year', '')}: {terms}; of the next pound saved a locality keeps {float(content.get('incentive') or 0):.0%}."
+    said = figure_words(request, found)
+    figures = [_figure_words(str(r["name"]), float(r["value"]), said) for r in tables["designed_figure"].iter_rows(named=True)]  # fmt: skip
+    lead = f"{title}, {content.get('year', '')}: {', '.join(figures)}; of the next pound saved a locality keeps {float(content.get('incentive') or 0):.0%}."
     limits = tables["limit_met"].with_columns(pl.col("party", "measure").map_elements(capital, return_dtype=pl.String))
     bound = [
         f"the {party}’s {measure}"
@@ -216,12 +221,37 @@ def design(request: Request) -> Response:
     others = tables["unbeaten_terms"] if "unbeaten_terms" in tables else pl.DataFrame()
     more = [PageTable("The limits, in fresh draws", shares, met)]
     if others.height:
-        kept = others.with_columns(pl.col("terms").str.replace_all("_", " "), *(pl.col(n).map_elements(lambda v: f"{v:.2%}", return_dtype=pl.String) for n in ("locality_loss", "pool_loss", "incentive")))  # fmt: skip
-        more.append(PageTable("Other terms that none beats", kept, {"terms": "Terms", "locality_loss": "Locality bears", "pool_loss": "Pool bears", "incentive": "Kept of the next pound"}))  # fmt: skip
+        more.append(_unbeaten(others, said))
     return Finding(
         "Terms for what each can bear", lead, found.facts, drivers, found.stale, (f"/scenarios/{found.scenario}", "Open its scenario and design again"),
         figure=gallery.picture("trade-off"), table=table, more=more, links=[("/designs", "All designs"), ("/contracts", "Contracts")], not_in=_not_drawn(found),
     ).answer(request)  # fmt: skip
+
+
+def _figure_words(name: str, value: float, said: Mapping[str, tuple[str, str]]) -> str:
+    """A designed figure with what it is of: "half width of the corridor, as a part of plan 1.0%"."""
+    about, unit = said.get(name, (name.replace("_", " "), ""))
+    return f"{about} {_value(str(value), unit)}"
+
+
+def _unbeaten(rows: pl.DataFrame, said: Mapping[str, tuple[str, str]]) -> PageTable:
+    """Other terms that none beats, with a column for each figure of terms such as "width 0.01, beyond_share 0.5"."""
+    parts = [dict(each.rsplit(" ", 1) for each in terms.split(", ")) for terms in rows["terms"]]
+    names = list(dict.fromkeys(name for each in parts for name in each))
+    shown = [
+        pl.Series(name, [_value(each.get(name, ""), said.get(name, ("", ""))[1]) for each in parts]) for name in names
+    ]
+    shares = {"locality_loss": "Locality bears", "pool_loss": "Pool bears", "incentive": "Kept of the next pound"}
+    frame = rows.with_columns(*shown, *(pl.col(n).map_elements(lambda v: f"{v:.2%}", return_dtype=pl.String) for n in shares))  # fmt: skip
+    heads = {name: capital(said.get(name, (name.replace("_", " "), ""))[0]) for name in names} | shares
+    return PageTable("Other terms that none beats", frame, heads)
+
+
+def _value(text: str, unit: str) -> str:
+    try:
+        return f"{float(text):.1%}" if unit.startswith("share") else f"{float(text):,.4g}"
+    except ValueError:
+        return text
 
 
 def _named(rows: pl.DataFrame, column: str, material: Material) -> pl.DataFrame:

@@ -21,11 +21,30 @@ from api.pages.tables import heading
 from api.service.kinds import KINDS
 from api.service.views.traced import KINDS_TRACED
 from capitation.money.pence import pounds_text
+from capitation.sentences import capital
 
 _LABEL = re.compile(r"([a-z_]+)\.([a-z_]+)(?: (.+))?")
 _CASE, _CONTRACT = "activity_case", "contract "
 _NUMBERED = {"term_number": "clause", "step": "step"}
 _LEVELS = 3
+_PLAIN = frozenset({"stream_total"})
+"""Tables that add nothing to the name of a figure."""
+
+_TABLES = {
+    "place_distance": "all place-based money",
+    "practice_weight": "in the year",
+    "practice_need": "in the base year",
+}
+"""Tables in words, where their names say less."""
+
+_CELL = re.compile(r"([a-z][a-z0-9_]+) of ([A-Z][A-Z0-9]{2,9})")
+_COLUMNS = (
+    ("wp", "weighted persons,"),
+    ("mff", "market forces factor,"),
+    ("eaca", "emergency ambulance cost adjustment,"),
+    (r"(\d{4}) (\d\d)", r"\1/\2"),
+)
+_OF_TABLE = re.compile(r" of the table '[a-z_]+'")
 
 
 @dataclass(frozen=True)
@@ -98,22 +117,36 @@ def _node(tree: dict[str, Any], run: str, name: Callable[[str], str]) -> ShownFi
         where = [each for each in (found[3] or "").split(", ") if each]
         href = f"/figures/{run}/{found[1]}/{found[2]}?{urlencode({'where': where, 'depth': _LEVELS}, doseq=True)}"
         column, table = heading(found[2]).removesuffix(" (£)"), heading(found[1])
-        of = "" if table.lower() == column.lower() else f" ({table.lower()})"
+        of = (
+            ""
+            if table.lower() == column.lower() or found[1] in _PLAIN
+            else f" ({_TABLES.get(found[1], table.lower())})"
+        )
         rest = ", ".join(_spoken(each, name) for each in where if not each.startswith("contract="))
         title = f"{column}{of}{', ' + rest if rest else ''}"
+    elif cell := _CELL.fullmatch(title):
+        title = _cell_words(cell[1], cell[2], name)
     elif label.startswith(_CONTRACT):
         href, title = f"/contracts/{label.removeprefix(_CONTRACT)}", "Clause of the contract"
     parts = tuple(_node(each, run, name) for each in tree.get("parts", ()))
     return ShownFigure(
         title,
         _value(tree),
-        str(tree.get("words", "")),
+        _OF_TABLE.sub("", str(tree.get("words", ""))),
         href,
         parts,
         int(tree.get("folded_parts") or 0),
         str(tree.get("disagrees", "")),
         str(tree["kind"]),
     )
+
+
+def _cell_words(column: str, of: str, name: Callable[[str], str]) -> str:
+    """A printed cell in words: a column and a code are what it counts and the name of the practice."""
+    said = column.replace("_", " ")
+    for short, words in _COLUMNS:
+        said = re.sub(rf"\b{short}\b", words, said)
+    return capital(f"{said}, of {name(of)}")
 
 
 def _is_cut(tree: dict[str, Any]) -> bool:

@@ -8,9 +8,11 @@ from starlette.routing import Route
 
 from api.pages.answers import questions_of
 from api.pages.asking import ask, caller_of, may, new_once, service_of
+from api.pages.outcomes import made_of, said_kind
 from api.pages.rendering import page
 from api.pages.seen import SeenRun, run_of
 from api.service.store import Result
+from capitation.records.identity import plain
 
 
 def home(request: Request) -> Response:
@@ -46,14 +48,19 @@ def _tasks(request: Request, last: SeenRun | None) -> list[tuple[str, str, str]]
     found: list[tuple[str, str, str]] = []
     for status, tag in (("running", "running"), ("queued", "waiting"), ("failed", "failed")):
         for job in service.store.jobs(0, 5, status):
-            found.append((tag, f"{job.kind.replace('_', ' ')} asked for by {job.author}", f"/jobs/{job.id}"))
+            of = made_of(request, plain(job.request), job.kind)
+            found.append((tag, f"{said_kind(job.kind)}, {of}, asked for by {job.author}", f"/jobs/{job.id}"))
     if last is not None:
         if last.stale:
             found.append(
-                ("stale", f"run {last.id}: {'; '.join(last.stale)}", f"/scenarios/{last.run.manifest.scenario['id']}")
+                (
+                    "stale",
+                    f"the run of {last.title}: {'; '.join(last.stale)}; run it again",
+                    f"/scenarios/{last.run.manifest.scenario['id']}",
+                )
             )
         if service.store.approval_of("run", last.id) is None:
-            found.append(("awaiting approval", f"run {last.id} of {last.title}", f"/runs/{last.id}"))
+            found.append(("awaiting approval", f"the run of {last.title}", f"/runs/{last.id}"))
     return found
 
 

@@ -93,7 +93,7 @@ def _localities(seen: SeenRun, year: str) -> PageTable:
 
 
 def _places(seen: SeenRun, year: str) -> PageTable:
-    rows = place_table(seen.run, year)
+    rows = place_table(seen.run, year).with_columns(pl.col("place").map_elements(capital, return_dtype=pl.String))
     return PageTable(
         f"Money of places by stream, {year}",
         rows,
@@ -109,7 +109,7 @@ def _providers(seen: SeenRun, year: str) -> PageTable:
         if seen.is_whole and not seen.run.frames["provider_allocation"].is_empty()
         else pl.DataFrame()
     )
-    heads = {"provider": "Provider", "allocation_pence": "Money", "%": "Per cent"} if rows.columns else {}
+    heads = {"provider": "Provider", "allocation_pence": "Money", "%": "Per cent of all"} if rows.columns else {}
     return PageTable(
         f"Money of providers, {year}", rows, heads, short=frozenset({"allocation_pence"}), name=f"providers-{seen.id}"
     )
@@ -119,6 +119,7 @@ def _waterfall(seen: SeenRun, year: str) -> PageTable:
     lines = seen.run.frames["ledger"].filter(
         (pl.col("year") == year) & (pl.col("subject_kind") == "system") & (pl.col("amount_pence") != 0)
     )
+    lines = lines.with_columns(pl.col("name").map_elements(_step_words, return_dtype=pl.String))
     key = {"year": year, "subject_kind": "system", "subject_code": "{subject_code}", "step": "{step}"}
     links = {name: figure_link(seen.id, "ledger", name, **key) for name in ("amount_pence", "balance_pence")}
     heads = {"name": "Step", "amount_pence": "Amount", "balance_pence": "What is left after it"}
@@ -130,6 +131,12 @@ def _waterfall(seen: SeenRun, year: str) -> PageTable:
         frozenset(links),
         f"waterfall-{seen.id}",
     )
+
+
+def _step_words(name: str) -> str:
+    """A step of the ledger with its stream in words: "Commissioning groups: gross recurrent allocation"."""
+    stream, mark, rest = name.partition(": ")
+    return capital(f"{SERVICES.get(stream, stream)}{mark}{rest}")
 
 
 def fair_share(request: Request, seen: SeenRun) -> Response:

@@ -28,6 +28,8 @@ VIEWS = {
 }
 """Views of the page: chances of parties, their spread by year, what drives it, and chances of localities."""
 
+_OF_LOCALITIES = "How likely is each locality to spend over its plan"
+
 _UNQUANTIFIED = "These chances leave out anything no figure is drawn for: a service that closes, a change in the law, a plan that is not carried out."
 
 
@@ -55,25 +57,37 @@ def _starts(request: Request, scenario: str) -> list[Start]:
     found = []
     for each in ask(request, "/v1/options", {"limit": "1000"}).content["items"]:
         if ask(request, f"/v1/options/{each['id']}").content.get("scenario") == scenario:
-            found.append(Start("party-chances", f"Draw the parties under {each['title']}", (("options", each["id"]),)))
+            found.append(
+                Start(
+                    "party-chances",
+                    f"Work out how likely each organisation is to miss its total: {each['title']}",
+                    (("options", each["id"]),),
+                )
+            )
     fields = (("scenario", scenario), ("draws", "20000"))
-    return [*found, Start("chances", "Draw the localities", fields)]
+    return [*found, Start("chances", "Work out how likely each locality is to spend over its plan", fields)]
 
 
 def _none(request: Request, seen: SeenRun, show: str, what: str) -> Response:
     scenario = str(seen.run.manifest.scenario["id"])
-    lead = f"How likely {what} are to miss their totals has not been worked out for this scenario yet."
+    of_parties = what == "organisations"
+    wants = "miss their totals" if of_parties else "spend over their plans"
+    lead = f"How likely {what} are to {wants} has not been worked out for this scenario yet."
     takes = "It takes about half a minute; you may close this page in the meantime."
-    worked = worked_out(request, seen) if seen.is_open and what == "parties" else None
+    worked = worked_out(request, seen) if seen.is_open and of_parties else None
     kept = () if worked is None else worked.risk
     if kept:
         lead, takes = (
             kept[0],
             f"These sentences are kept with the data; draw the chances for their charts and tables. {takes}",
         )
+    starts = _starts(request, scenario)
+    lacks = () if len(starts) > 1 or not of_parties else (
+        "Organisations need contract options on this scenario: copy a set of options, and name the scenario in the copy.",
+    )  # fmt: skip
     return Finding(
-        "How likely is each to miss its total", lead, seen.facts, (*kept[1:], takes),
-        tabs=() if kept else view_tabs(VIEWS, show), starts=_starts(request, scenario), not_in=seen.not_in,
+        "How likely is each to miss its total" if of_parties else _OF_LOCALITIES, lead, seen.facts, (*kept[1:], takes, *lacks),
+        tabs=() if kept else view_tabs(VIEWS, show), starts=starts, not_in=seen.not_in,
         links=[(f"/runs/{seen.id}/risk?show=localities", "Chances of localities")] if kept else [],
         refresh=3 if worked is not None and not worked.is_over and not kept else None,
     ).answer(request)  # fmt: skip
@@ -84,7 +98,7 @@ def _parties(request: Request, found: SeenResult | None, seen: SeenRun | None) -
     show = show if show in VIEWS else "parties"
     if found is None:
         assert seen is not None  # a result that is named is there
-        return _none(request, seen, show, "parties")
+        return _none(request, seen, show, "organisations")
     gallery, choice = gallery_of(request, found), choice_of(request)
     material, rows = gallery.charts.material, found.tables["party_chance"]
     if rows.is_empty():
@@ -197,7 +211,7 @@ def _localities(request: Request, found: SeenResult | None, seen: SeenRun | None
     ]  # fmt: skip
     drawn = ", ".join(each.replace("-", " ") for each in found.content.get("layers", ()))
     return Finding(
-        "How likely is each to miss its total", lead, [*(seen.facts[:1] if seen else []), *found.facts], drivers, found.stale,
+        _OF_LOCALITIES, lead, [*(seen.facts[:1] if seen else []), *found.facts], drivers, found.stale,
         (f"/scenarios/{found.scenario}", "Open the scenario and draw again"), view_tabs(VIEWS, "localities") if seen else (),
         figure=gallery_of_run(request, shown).picture("distances"), table=table, not_in=[f"Drawn: {drawn}.", _UNQUANTIFIED],
     ).answer(request)  # fmt: skip

@@ -11,14 +11,31 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages.asking import Form, RefusedError, ask, caller_of, form_of, may, new_once, service_of
+from api.pages.outcomes import made_of, said_kind
 from api.pages.rendering import moved_to, page, page_address
+from api.pages.routes.lists import FIELDS, LISTS, results_page
 from api.pages.routes.settling import settlement_page
 from api.pages.seen import SeenRun, run_of
+from api.pages.tables import said_moment
 from api.service.kinds import BY_ADDRESS
 from api.service.security.access import ROLE_SCOPES, Role
 from api.service.security.visibility import EVERYTHING, view_of
 from api.service.store import TERMINAL
+from capitation.records.identity import plain
 from capitation.sentences import capital
+
+_MENDED = frozenset({404, 409, 422})
+"""Refusals of a form that are put right by changing what was typed."""
+
+_HAPPENED = {
+    "queued": "Asked for",
+    "running": "Begun",
+    "progress": "",
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+"""What happened to a job, in words."""
 
 _EXPECTED = {"period": "a financial year such as 2018/19, or a period of the settlement's entries"}
 """What is expected in fields whose rule is a pattern."""
@@ -34,7 +51,14 @@ def started(request: Request) -> Response:
     for name in fields:
         if str(fields[name].annotation).startswith("list") and form.all(name):
             body[name] = form.all(name)
-    reply = ask(request, f"/v1/{address}", method="POST", body=body, headers=form.key)
+    try:
+        reply = ask(request, f"/v1/{address}", method="POST", body=body, headers=form.key)
+    except RefusedError as error:
+        if address not in LISTS or error.problem["status"] not in _MENDED:
+            raise
+        faults = [_beside(f) for f in error.problem.get("faults", ())] or [("", f"{capital(error.message)}.")]
+        typed = {name: form.text(name) for name in fields}
+        return results_page(request, address, typed, faults, int(error.problem["status"]))
     return moved_to(page_address(reply.headers["location"]))
 
 
@@ -55,18 +79,33 @@ def job(request: Request) -> Response:
     events = service_of(request).store.events(view["id"], 0)
     is_open = view_of(caller_of(request), service_of(request).system) == EVERYTHING  # as streams of events are
     hidden = {"failed"} if is_open else {"failed", "progress"}
-    said = [(name, "" if name in hidden else text) for _, name, text, _ in events][-12:]
+    said = [
+        (_HAPPENED.get(name, name), _reported(name, "" if name in hidden else text), said_moment(at))
+        for _, name, text, at in events
+    ][-12:]
     words = {
-        "queued": "waits for a worker",
-        "running": "is being worked on",
-        "done": "is done",
+        "queued": "waiting for a worker",
+        "running": "being worked on",
+        "done": "done",
         "failed": "failed",
-        "cancelled": "was cancelled",
+        "cancelled": "cancelled",
     }
-    lead = f"The {view['kind'].replace('_', ' ')} {words[view['status']]}."
+    lead = f"{said_kind(view['kind'])}: {words[view['status']]}"
+    stored = service_of(request).store.job(view["id"])
+    of = "" if stored is None else made_of(request, plain(stored.request), view["kind"])
     return page("job.html", request, title=lead, lead="" if is_over else "You may close this page; the work carries on, and this address shows its progress.",
-                view=view, said=said, result=result, is_over=is_over, refresh=None if is_over else 2,
+                view=view, of=of, said=said, result=result, is_over=is_over, refresh=None if is_over else 2,
                 can_cancel=not is_over and may(request, "DELETE", path))  # fmt: skip
+
+
+def _reported(name: str, text: str) -> str:
+    """What a job reported, where it says more than that it goes on."""
+    if name in {"queued", "done", "cancelled"}:
+        return ""
+    if name == "running":
+        number = text.removeprefix("attempt ")
+        return "" if number == "1" else f"for the {'second' if number == '2' else number + 'th'} time"
+    return text
 
 
 def cancelled(request: Request) -> Response:
@@ -85,7 +124,7 @@ def _run_page(request: Request, name: str, typed: Mapping[str, str], faults: Seq
     seen = run_of(request, name)
     view = ask(request, f"/v1/runs/{seen.id}").content
     approval = service_of(request).store.approval_of("run", seen.id)
-    return page("run.html", request, status, title=f"Run {seen.id}", lead=f"{seen.title}, {seen.status}.", seen=seen, view=view, approval=approval,
+    return page("run.html", request, status, title=f"Run of {seen.title}", lead=f"{capital(seen.status)}.", seen=seen, view=view, approval=approval,
                 can_approve=approval is None and may(request, "POST", "/v1/approvals"), can_post=may(request, "POST", "/v1/journals"), once=new_once(),
                 faults=faults, typed=typed, by_path={path: said for path, said in faults if path}, years=_journal_years(seen), inputs=seen.run.manifest.inputs, scenario=json.dumps(seen.run.manifest.scenario, indent=2, ensure_ascii=False), result=f"/v1/runs/{seen.id}", what="run")  # fmt: skip
 
@@ -118,7 +157,10 @@ def _beside(fault: Mapping[str, Any]) -> tuple[str, str]:
     where = fault["where"].removeprefix("request body: ")
     field = str(fault.get("pointer", "")).strip("/") or where
     expected = _EXPECTED.get(field, fault["expected"])
-    return field, f"{capital(where)}: found {fault['found']}; expected {expected}. {fault.get('remedy', '')}".strip()
+    return (
+        field,
+        f"{FIELDS.get(where, capital(where))}: found {fault['found']}; expected {expected}. {fault.get('remedy', '')}".strip(),
+    )
 
 
 def approved(request: Request) -> Response:
@@ -139,8 +181,20 @@ def journal(request: Request) -> Response:
     try:
         reply = ask(request, "/v1/journals", method="POST", body=body, headers=form.key)
     except RefusedError as error:
-        return _refused(request, error, form)
+        made = _already_made(request, error, body)
+        return _refused(request, error, form) if made is None else moved_to(made)
     return moved_to(page_address(reply.headers["location"]))
+
+
+def _already_made(request: Request, error: RefusedError, body: Mapping[str, str]) -> str | None:
+    """The page of the journal that a form asks for again; None where there is none."""
+    if error.problem["status"] != 409:
+        return None
+    _, _, _, result = (*body.get("result", "").split("/"), "", "", "", "")[:4]
+    of_period = [
+        each for each in service_of(request).store.journals(0, 1_000, result) if each.period == body.get("period")
+    ]
+    return f"/journals/{of_period[-1].id}" if of_period else None
 
 
 def key_issued(request: Request) -> Response:

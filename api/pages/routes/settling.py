@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from api.pages.asking import Form, RefusedError, ask, form_of, may, new_once, service_of
 from api.pages.findings import Finding
-from api.pages.outcomes import result_of
+from api.pages.outcomes import asked_of, made_of, result_of
 from api.pages.rendering import moved_to, page, page_address
 from api.pages.routes.any_resource import resource
 from api.pages.seen import approved_words, run_of
@@ -48,14 +48,9 @@ def _form(request: Request, typed: Mapping[str, str], faults: Sequence[tuple[str
     )
     chosen = typed.get("contract", "")
     example = _example(request, chosen) if chosen in {each["id"] for each in contracts} else ""
-    rows = pl.DataFrame(
-        [
-            {"id": str(i["id"])[:16], "author": i["author"], "created": i["created"], "href": i["href"]}
-            for i in reversed(items)
-        ]
-    )
-    links = {"id": lambda row: page_address(str(row["href"]))}
-    heads = {"id": "Settlement", "author": "Made by", "created": "Made"} if items else {}
+    rows = pl.DataFrame([_listed(request, i) for i in reversed(items)])
+    links = {"what": lambda row: page_address(str(row["href"]))}
+    heads = {"what": "Settlement under", "status": "Status", "created": "Made", "author": "By"} if items else {}
     table = PageTable("Settlements, newest first", rows, heads, links, name="settlements")
     if not faults and (file := asked_file(request, table)) is not None:
         return file
@@ -69,6 +64,21 @@ def _form(request: Request, typed: Mapping[str, str], faults: Sequence[tuple[str
         table=table, contracts=contracts, typed={**typed, "rows": typed.get("rows") or example}, faults=faults, by_path={path: said for path, said in faults if path},
         may_settle=may(request, "POST", "/v1/settlements"), once=new_once(),
     )  # fmt: skip
+
+
+def _listed(request: Request, item: Mapping[str, Any]) -> dict[str, str]:
+    """A settlement in the list: under which contract, how far it may be relied on, when and by whom it was made."""
+    service = service_of(request)
+    stored = service.store.result("settlement", str(item["id"]))
+    asked = {} if stored is None else asked_of(service, stored)
+    return {
+        "what": made_of(request, asked, "settlement"),
+        "status": approved_words(service, "settlement", str(item["id"]), "not approved"),
+        "created": item["created"],
+        "author": item["author"],
+        "id": item["id"],
+        "href": item["href"],
+    }
 
 
 def _example(request: Request, name: str) -> str:

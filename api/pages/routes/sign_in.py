@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from api.pages.asking import caller_of, form_of, service_of
 from api.pages.rendering import moved_to, page, static_file
+from api.pages.signing.kept import KeptForm, kept_of
 from api.service.http.etags import strong
 from api.service.records.failures import ServiceError
 from api.service.runtime.service import Service
@@ -45,7 +46,13 @@ def sign_in(request: Request) -> Response:
     return _form(request, _here(request.query_params.get("next", "/")))
 
 
-def _form(request: Request, wanted: str, faults: tuple[tuple[str, str], ...] = (), status: int = 200) -> Response:
+def _form(
+    request: Request,
+    wanted: str,
+    faults: tuple[tuple[str, str], ...] = (),
+    status: int = 200,
+    kept: KeptForm | None = None,
+) -> Response:
     cookies, headers = cookies_of(request.headers.get("cookie", "")), {"Cache-Control": "no-store"}
     more: dict[str, Any] = {}
     if not form_mark(cookies):
@@ -54,21 +61,38 @@ def _form(request: Request, wanted: str, faults: tuple[tuple[str, str], ...] = (
             FORM_COOKIE, cookies[FORM_COOKIE], is_secure=service_of(request).settings.secure_cookies
         )
         more = {"mark": form_mark(cookies)}
-    return page("sign_in.html", request, status, headers, title="Sign in", wanted=wanted, faults=faults, **more)
+    return page(
+        "sign_in.html", request, status, headers, title="Sign in", wanted=wanted, faults=faults, kept=kept, **more
+    )
 
 
 def _signed_in(request: Request) -> Response:
     service, form = service_of(request), form_of(request)
     wanted, key = _here(form.text("next", "/")), form.text("key")
     secure = service.settings.secure_cookies
+    kept = kept_of(form.text("again"), form.text("kept"))
     if service.identity.is_local_token(key):
-        return moved_to(wanted, {"Set-Cookie": set_cookie(LOCAL_COOKIE, key, is_secure=secure)})
+        cookie = set_cookie(LOCAL_COOKIE, key, is_secure=secure)
+        return moved_to(wanted, {"Set-Cookie": cookie}) if kept is None else _once_more(request, kept, cookie)
     try:
         caller = caller_of_key(key, service.store.key, _now(service))
     except AuthenticationError as error:
         request.state.allowance.limit.take(f"address {request.client.host if request.client else 'unknown'}")
-        return _form(request, wanted, (("key", error.message),), 401)
-    return moved_to(wanted, {"Set-Cookie": _opened(service, caller.credential)})
+        return _form(request, wanted, (("key", error.message),), 401, kept)
+    cookie = _opened(service, caller.credential)
+    if kept is None:
+        return moved_to(wanted, {"Set-Cookie": cookie})
+    request.state.caller = caller
+    return _once_more(request, kept, cookie)
+
+
+def _once_more(request: Request, kept: KeptForm, cookie: str) -> Response:
+    """What was typed before the session had ended, to be looked at and sent once more under the new one."""
+    name, _, value = cookie.partition(";")[0].partition("=")
+    headers = {"Set-Cookie": cookie, "Cache-Control": "no-store"}
+    return page(
+        "kept.html", request, 200, headers, title="Send what you typed", kept=kept, mark=form_mark({name: value})
+    )
 
 
 def _now(service: Service) -> dt.datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 from starlette.requests import Request
@@ -40,6 +41,7 @@ from contracts.document.contract import read_contract
 from contracts.document.models import Contract
 from contracts.options.document import ContractOptions, read_options
 from optimiser.links.assumed.inputs import PlanInputs
+from optimiser.links.assumed.localities import localities_moved
 from optimiser.links.assumed.what_if import paced
 from optimiser.links.assumed.what_if import what_if as what_if_of
 
@@ -109,15 +111,22 @@ def what_if(request: Request) -> Response:
     sliders = _sliders(request, _paces_now(stored, year), corridor, year)
     faults = [(each.name, f"{each.words}: {small(each.fault)}") for each in sliders if each.fault]
     changes: dict[str, int] = {}
-    moved, refused = seen.run, ""
+    moved, refused, wanted = seen.run, "", request.query_params.get("contracts", "")
+    is_waiting = inputs.options is not None and not wanted and not _are_edges_moved(sliders)
     if not faults:
         try:
-            moved, changes = _answered(inputs, seen, corridor, sliders, year)
+            if wanted == "only":
+                return _contracts_part(request, inputs, seen, corridor, sliders, year)
+            moved = _localities(inputs, seen, sliders, year)
+            if not is_waiting:
+                changes = _contracts(inputs, seen, corridor, sliders, year)
         except CapitationError as error:
             said = "; ".join(dict.fromkeys(f.expected for f in error.faults)) or error.message
             for name, words in _PLAIN.items():
                 said = said.replace(name, words)
             refused = f"These cannot go together: {said}."
+    is_waiting = is_waiting and moved is not seen.run
+    _look_ahead(inputs, seen)
     table = _table(seen.run, moved, year)
     plan = WholePlan(moved, year, pack)
     lines = [*_positions(changes, inputs.options), *how_much(plan)[:1], *who_is_furthest(plan)[:1]]
@@ -128,8 +137,22 @@ def what_if(request: Request) -> Response:
     template = "what_if_part.html" if is_part else "what_if.html"
     return page(
         template, request, 422 if (faults or refused) and not is_part else 200, title="What if", lead=lead, lines=lines, seen=seen, table=table, sliders=sliders,
-        faults=faults or ([("", refused)] if refused else []), year=year,
+        faults=faults or ([("", refused)] if refused else []), year=year, later=_later(request) if is_waiting and not refused else "",
     )  # fmt: skip
+
+
+def _later(request: Request) -> str:
+    """The end of the address at which the contracts are answered with the same sliders."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "contracts"]
+    return urlencode(kept)
+
+
+def _contracts_part(
+    request: Request, inputs: PlanInputs, seen: SeenRun, corridor: Contract | None, sliders: list[Slider], year: str
+) -> Response:
+    """What each contract option makes of the sliders, for a page that shows the localities already."""
+    lines = _positions(_contracts(inputs, seen, corridor, sliders, year), inputs.options)
+    return page("what_if_contracts.html", request, lines=lines)
 
 
 @lru_cache(maxsize=_MOST_KEPT)
@@ -264,34 +287,50 @@ def _edges(contract: Contract) -> dict[str, Decimal]:
     return found
 
 
-def _answered(
-    inputs: PlanInputs, seen: SeenRun, corridor: Contract | None, sliders: list[Slider], year: str
-) -> tuple[Run, dict[str, int]]:
-    """The run with the sliders as they are moved, and how much better or worse off each role is under each option by it."""
+def _are_edges_moved(sliders: list[Slider]) -> bool:
+    return any(each.name in _EDGES and each.is_moved for each in sliders)
+
+
+def _look_ahead(inputs: PlanInputs, seen: SeenRun) -> None:
+    """Work out the contracts with nothing moved while the reader looks, so that the first slider is answered at once."""
+    if inputs.options is not None and seen.id not in _known:
+        threading.Thread(target=_before, args=(seen.id, inputs, seen.run), daemon=True).start()
+
+
+def _moved(
+    inputs: PlanInputs, seen: SeenRun, sliders: list[Slider], year: str
+) -> tuple[PlanInputs, dict[str, Decimal], bool]:
+    """The plan with the sliders as they are moved, the pace that was moved, and whether the run itself changes."""
     at = {each.name: each for each in sliders}
     pace = {
         parameter: at[name].value / 100 for name, (parameter, _) in _PACES.items() if name in at and at[name].is_moved
     }
-    edges = {name: at[name].value / 100 for name in _EDGES if name in at and at[name].is_moved}
-    growth = at["growth"].value
-    if not pace and not edges and not growth:
-        if (
-            inputs.options is not None and seen.id not in _known
-        ):  # while the reader looks, so that the first slider is answered at once
-            threading.Thread(target=_before, args=(seen.id, inputs, seen.run), daemon=True).start()
-        return seen.run, {}
-    scenario = inputs.scenario
+    scenario, growth = inputs.scenario, at["growth"].value
     if growth:
         scenario = parse_document(_grown(seen.run.manifest.scenario, growth, year), Scenario, "what if")
-    changed = replace(inputs, scenario=scenario, pack=paced(inputs.pack, pace))
-    moved = evaluate(changed.scenario, changed.pack) if pace or growth else seen.run
-    if inputs.options is None:
-        return moved, {}
+    return replace(inputs, scenario=scenario, pack=paced(inputs.pack, pace)), pace, bool(pace or growth)
+
+
+def _localities(inputs: PlanInputs, seen: SeenRun, sliders: list[Slider], year: str) -> Run:
+    """The run with the money of its localities as the sliders make it."""
+    changed, _, is_changed = _moved(inputs, seen, sliders, year)
+    return localities_moved(changed.scenario, changed.pack, seen.run) if is_changed else seen.run
+
+
+def _contracts(
+    inputs: PlanInputs, seen: SeenRun, corridor: Contract | None, sliders: list[Slider], year: str
+) -> dict[str, int]:
+    """How much better or worse off each role is under each contract option by the sliders."""
+    edges = {each.name: each.value / 100 for each in sliders if each.name in _EDGES and each.is_moved}
+    changed, pace, is_changed = _moved(inputs, seen, sliders, year)
+    if inputs.options is None or not (edges or is_changed):
+        return {}
+    moved = evaluate(changed.scenario, changed.pack) if is_changed else seen.run
     terms = {corridor.id: edges} if corridor is not None and edges else {}
-    on = seen.run if pace and not growth else moved
+    on = seen.run if changed.scenario is inputs.scenario else moved
     now = what_if_of(replace(changed, pack=inputs.pack), pace=pace, terms=terms, run=on, moved=moved)
     before = _before(seen.id, inputs, seen.run)
-    return moved, {name: now[name] - before[name] for name in before if name in now}
+    return {name: now[name] - before[name] for name in before if name in now}
 
 
 _known: OrderedDict[str, dict[str, int]] = OrderedDict()

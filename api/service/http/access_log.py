@@ -21,6 +21,9 @@ log = logging.getLogger("capitation.service")
 CLIENT_LEFT = 499
 """Status in the log for a client that left before it had sent its request."""
 
+LONGEST_PATH = 500
+"""Characters of the longest path that is written whole: whoever asks for longer ones fills neither the log nor the memory."""
+
 _JSON = json.JSONEncoder(default=str)
 
 
@@ -123,6 +126,8 @@ def note_request(correlation: str, method: str, path: str, status: int, seconds:
     """Write the line of one request; where nothing but `Lines` listens, without a record, which takes longer than the line."""
     if not log.isEnabledFor(logging.INFO):
         return
+    if len(path) > LONGEST_PATH:
+        path = f"{path[:LONGEST_PATH]}... ({len(path)} characters)"
     fields: dict[str, Any] = {
         "correlation_id": correlation,
         "method": method,

@@ -70,7 +70,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
         self._reads_body = False
         self._header_bytes = 0
         self._since = 0.0
-        self._in_message = False
+        self._in_message = self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
@@ -87,19 +87,38 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # uvicorn 
         self._in_message = True
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """Begin to answer, unless the headers are larger than is read, though they came all at once."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self.limits.header_bytes:
+            self._is_refused = True
+            self._end(b"431 Request Header Fields Too Large")
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, unless its request was refused."""
+        if not self._is_refused:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that what follows is another request."""
         self._in_message = False
-        super().on_message_complete()
+        if not self._is_refused:
+            super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Read on, and look whether the request is whole."""
+        if self._is_refused:
+            return
         self._since = self.loop.time()
         is_alone = self._is_alone(data)
         if is_alone and self._is_answered(data):
             return
         self.asked = data if is_alone else None
         super().data_received(data)
+        if self._is_refused:
+            return
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete and not cycle.more_body:  # the request is whole
             if self._timer is not None:

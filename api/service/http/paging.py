@@ -72,8 +72,11 @@ def _position(cursor: str | None) -> object:
     try:
         text = base64.urlsafe_b64decode((cursor or "") + "=" * (-len(cursor or "") % 4)).decode()
         found: object = json.loads(text)
+        is_ours = isinstance(found, str | int) and cursor_of(found) == (cursor or "").rstrip("=")
     except (binascii.Error, ValueError, UnicodeError, RecursionError) as error:
         raise _not_ours(cursor) from error
+    if not is_ours:
+        raise _not_ours(cursor)
     return found
 
 

@@ -25,7 +25,7 @@ _OF_A_BODY = (b"if-", b"content-", b"transfer-encoding", b"idempotency-key", b"p
 
 
 class Preconditions:
-    """The layer that refuses a change of what has another version than the one it was meant for.
+    """The layer that refuses a change, or a look, that was meant for another version than the one that stands there.
 
     Args:
         app: the layers inside, which give every resource a tag.
@@ -40,6 +40,11 @@ class Preconditions:
         Raises:
             ServiceError: 412, what stands there is at another version.
         """
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith("/v1/"):
+            if_match = Headers(scope=scope).get("if-match")
+            if if_match is not None:
+                await self._read(scope, receive, send, if_match)
+                return
         if scope["type"] == "http" and scope["method"] in _CHANGES and scope["path"].startswith("/v1/"):
             headers = Headers(scope=scope)
             if_match, if_none_match = headers.get("if-match"), headers.get("if-none-match")
@@ -48,6 +53,22 @@ class Preconditions:
             if if_none_match is not None and scope["method"] in _REPLACES and _is_offered(scope):
                 await self._check_none(scope, if_none_match)
         await self.app(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send, if_match: str) -> None:
+        """Answer a request that reads one version and no other (RFC 9110, section 13.2.2)."""
+        expected, other = expected_versions(if_match), ""
+
+        async def send_if_expected(message: Message) -> None:
+            nonlocal other
+            if message["type"] == "http.response.start" and message["status"] in {200, 304} and ANY not in expected:
+                tag = Headers(raw=message["headers"]).get("etag")
+                other = tag if tag is not None and tag.strip('"') not in expected else ""
+            if not other:
+                await send(message)
+
+        await self.app(scope, receive, send_if_expected)
+        if other:
+            raise ServiceError("changed-meanwhile", f"{scope['path']} is at version {other}, not {if_match[:200]}")
 
     async def _check(self, scope: Scope, if_match: str) -> None:
         expected = expected_versions(if_match)

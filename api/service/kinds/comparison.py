@@ -7,6 +7,7 @@ each as it is stored at that moment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from pydantic import Field
 from api.service.kinds.run import FOR_OTHERS, MANIFEST, evaluated, manifest_of_partner, whole_run
 from api.service.records.api_models import DIGEST_EXAMPLE, NAME, PACK_EXAMPLE, ApiModel, Digest
 from api.service.records.failures import BODY, ServiceError
+from api.service.records.hidden import COUNTED, counted_file, counted_parts
 from api.service.records.job_kind import OPEN, Example, JobKind, JobResult, MadeOfParts, People, Visibility, Work
 from api.service.records.stored import StoredDocument, StoredThings
 from capitation.errors import Faults, UnknownNameError, suggest
@@ -47,15 +49,18 @@ def work(given: Work) -> JobResult:
     document = options_of(given.text("options", request["options"], request["digest"]), request["options"])
     if request["case"] is not None:
         document = document.model_copy(update={"shown_case": request["case"]})
+    run = evaluated(given, request["scenario"]["id"], request["scenario"]["digest"])
     done = evaluate_options(
         document,
         given.pack.opened(),
-        run=evaluated(given, request["scenario"]["id"], request["scenario"]["digest"]),
+        run=run,
         only=tuple(request["only"]),
         given=changed_contracts(given),
         studied=True,
     )
-    return whole_run(done, given.pack)
+    made = whole_run(done, given.pack)
+    counts = counted_parts(run.flow, run.locality_activity, run.service_line, run.membership)
+    return replace(made, files={**made.files, COUNTED: counted_file(counts)})
 
 
 def changed_contracts(given: Work) -> dict[str, Contract]:

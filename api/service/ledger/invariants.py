@@ -4,7 +4,10 @@ each journal            is what its id says, balances, and is the row that the d
 each reversal           is its journal with sides changed
 each chain              adds, account by account, to the journal that stands: the newest settlement
 each account and month  stands in one chain only
-each approval           is by another hand than its maker's, and the audit log has it; so with each journal and each withdrawal
+each journal claims     the accounts and months of its lines, in its own chain
+each approval           is by another hand than its maker's, and the audit log has it as it is; so with each journal and each withdrawal
+
+All of it is looked at as it is at one moment, so that nobody who writes meanwhile makes it look wrong.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from collections.abc import Iterator, Mapping
 
 from api.service.ledger.journal_files import read_journal
 from api.service.ledger.lines import Journal, JournalError, net
+from api.service.records.claims import Claim, claims_of
 from api.service.security.audit import AuditEvent
 from api.service.security.hands import same_hand
+from api.service.security.proofs.credentials import masked
 from api.service.store import Store, StoredApproval, StoredJournal
 from capitation.errors import Fault
 
@@ -24,6 +29,11 @@ _PAGE = 500
 
 def ledger_faults(store: Store) -> list[Fault]:
     """Every fault of the journals and approvals of a store; none where all that was posted holds together."""
+    with store.at_one_moment():
+        return _faults(store)
+
+
+def _faults(store: Store) -> list[Fault]:
     heads, approvals = list(_journals(store)), list(_approvals(store))
     journals: dict[str, Journal] = {}
     found: list[Fault] = []
@@ -37,7 +47,7 @@ def ledger_faults(store: Store) -> list[Fault]:
         if head.id in journals:
             found += _head_faults(head, journals, approvals)
     found += _chain_faults(heads, journals)
-    found += _claim_faults(store, heads)
+    found += _claim_faults(store, heads, journals)
     found += _hand_faults(approvals)
     found += _log_faults(store, heads, approvals)
     return found
@@ -64,6 +74,9 @@ def _head_faults(
     made, where = journals[head.id], f"journal {head.id}"
     kept = (head.period, head.source, head.kind, head.linked_to, head.total_pence, head.lines)
     written = made.head
+    made_from = written.approval.run_id
+    if head.kind != "reversal" and head.result != made_from:
+        yield Fault(where, f"made from {made_from} in its content", f"{head.result} as the database has it")
     content = (
         written.period, written.journal_source, written.kind, written.linked_to, made.total_pence, made.lines.height
     )  # fmt: skip
@@ -102,13 +115,16 @@ def _chain_faults(heads: list[StoredJournal], journals: Mapping[str, Journal]) -
             yield Fault(f"journal {first} and what restates it", "another sum", f"the lines of journal {last}")
 
 
-def _claim_faults(store: Store, heads: list[StoredJournal]) -> Iterator[Fault]:
-    """Accounts and months that stand in two chains, and journals that claim none."""
+def _claim_faults(store: Store, heads: list[StoredJournal], journals: Mapping[str, Journal]) -> Iterator[Fault]:
+    """Accounts and months that stand in two chains, and journals that claim others than those of their lines."""
     replaced = {head.linked_to for head in heads if head.kind == "replacement"}
+    roots = _roots(heads)
     taken: dict[str, list[tuple[int, int, str, str]]] = defaultdict(list)
-    claiming = set()
+    claimed: dict[str, list[Claim]] = defaultdict(list)
     for journal, root, claim in store.postings():
-        claiming.add(journal)
+        claimed[journal].append(claim)
+        if root != roots.get(journal):
+            yield Fault(f"journal {journal}", f"a claim in the chain of {root}", f"one in that of {roots.get(journal)}")
         if journal in replaced:
             continue
         for first, last, other_root, other in taken[claim.key]:
@@ -118,8 +134,31 @@ def _claim_faults(store: Store, heads: list[StoredJournal]) -> Iterator[Fault]:
                 )
         taken[claim.key].append((claim.first_month, claim.last_month, root, journal))
     for head in heads:
-        if head.kind != "reversal" and head.id not in claiming:
+        if head.kind == "reversal":
+            continue
+        if head.id not in claimed:
             yield Fault(f"journal {head.id}", "no account that it is posted to", "the accounts of its lines")
+        elif head.id in journals:
+            yield from _lost_claims(head, journals[head.id], claimed[head.id])
+
+
+def _lost_claims(head: StoredJournal, made: Journal, claimed: list[Claim]) -> Iterator[Fault]:
+    """Accounts and months of a journal's lines that it does not claim, so that they could be posted again."""
+    known = {(name, each.first_month, each.last_month) for each in claimed for name in (each.key, each.account)}
+    written = made.head
+    lines = made.lines.select("organisation_code", "area_code", "service_code")
+    for each in claims_of(lines, written.journal_source, head.organisation, written.period, written.currency):
+        months = each.first_month, each.last_month
+        if (each.key, *months) not in known and (each.account, *months) not in known:
+            yield Fault(f"journal {head.id}", f"no claim to {each.account}", "one for each account of its lines")
+
+
+def _roots(heads: list[StoredJournal]) -> dict[str, str]:
+    """The first journal of the chain of each that stands or stood."""
+    roots: dict[str, str] = {}
+    for head in heads:  # in the order in which they were made
+        roots[head.id] = roots.get(head.linked_to, head.id) if head.kind == "replacement" else head.id
+    return roots
 
 
 def _hand_faults(approvals: list[StoredApproval]) -> Iterator[Fault]:
@@ -129,31 +168,35 @@ def _hand_faults(approvals: list[StoredApproval]) -> Iterator[Fault]:
 
 
 def _log_faults(store: Store, heads: list[StoredJournal], approvals: list[StoredApproval]) -> Iterator[Fault]:
-    """What the audit log has and the tables do not, and the other way round."""
-    made: set[str] = set()
-    approved: set[tuple[str, str]] = set()
-    withdrawn: set[str] = set()
+    """What the audit log has and the tables do not, or have otherwise, and the other way round."""
+    made: set[tuple[str, ...]] = set()
+    approved: set[tuple[str, ...]] = set()
+    withdrawn: set[tuple[str, ...]] = set()
     for record in store.read():
         event: AuditEvent = record.event
         if event.outcome != "done":
             continue
+        about = event.subject.partition("/")[2]
         if event.action == "journals.create":
-            made |= set(event.detail.get("journals", "").split())
+            made |= {(name, event.actor) for name in event.detail.get("journals", "").split()}
         elif event.action == "approvals.create":
-            approved.add((event.subject.partition("/")[2], event.actor))
+            approved.add((about, event.actor, event.organisation))
         elif event.action == "approvals.withdraw":
-            withdrawn.add(event.subject.partition("/")[2])
-    there = {head.id for head in heads}
-    given = {(each.result, each.approved_by) for each in approvals}
-    back = {each.id for each in approvals if each.withdrawal is not None}
-    for name in sorted(made ^ there):
-        says = ("a record of it", "the journal") if name in made else ("the journal", "a record of it in the audit log")
-        yield Fault(f"journal {name}", f"{says[0]} alone", f"{says[1]} too")
-    for result, by in sorted(approved ^ given):
-        says = ("a record of it", "the approval") if (result, by) in approved else ("the approval", "a record of it")
-        yield Fault(f"approval of {result} by {by}", f"{says[0]} alone", f"{says[1]} too")
-    for name in sorted(withdrawn ^ back):
-        yield Fault(f"withdrawal of approval {name}", "only one of record and row", "both")
+            withdrawn.add((about, event.actor, event.organisation, event.detail.get("reason", "")))
+    there = {(head.id, head.author) for head in heads}
+    given = {(each.result, each.approved_by, each.organisation) for each in approvals}
+    back = {
+        (each.id, each.withdrawal.withdrawn_by, each.withdrawal.organisation, masked(each.withdrawal.reason))
+        for each in approvals
+        if each.withdrawal is not None
+    }
+    for what, logged, kept in (
+        ("journal", made, there), ("approval", approved, given), ("withdrawal", withdrawn, back)
+    ):  # fmt: skip
+        for each in sorted(logged ^ kept):
+            says = ("a record of it", f"the {what}") if each in logged else (f"the {what}", "a record of it")
+            where = f"{what} {each[0]} by {each[1]}" if what == "journal" else f"{what} of {each[0]} by {each[1]}"
+            yield Fault(where, f"{says[0]} alone", f"{says[1]} too")
 
 
 __all__ = ["ledger_faults"]

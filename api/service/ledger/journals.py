@@ -36,6 +36,11 @@ from capitation.records.years import FinancialYear
 from capitation.run.run import Run
 from contracts.books.entries import Entry
 
+_WHOLE = "none, the period is posted whole"
+"""What is said of the profile of a journal that is of no part of a year."""
+
+_REMEDIES = {"period": "Send the period and the part of the journal that is put right."}
+
 
 @dataclass(frozen=True)
 class Restatement:
@@ -147,7 +152,7 @@ def journal_of_statement(
     is_reversal = Entry.standing.col == "reversal"
     moves = found.select(
         pl.col("party").alias("organisation_code"),
-        pl.col("counterparty").alias("counterparty_code"),
+        _other_party().alias("counterparty_code"),
         pl.col("account").alias("area_code"),
         pl.col("line").alias("service_code"),
         "amount_pence",
@@ -168,6 +173,15 @@ def journal_of_statement(
     return _journal(moves, run_id, period, "statement", accounts, approved, accounting_date, part, replaces=replaces)
 
 
+def _other_party() -> pl.Expr:
+    """Who stands on the other side of each entry: the other party of its line by its code, or its role where a line has more than two."""
+    line = ["scenario", "account", "line", "standing", "version"]
+    party = pl.col("party")
+    first, last = party.min().over(line), party.max().over(line)
+    other = pl.when(party == first).then(last).otherwise(first)
+    return pl.when(party.n_unique().over(line) == 2).then(other).otherwise(pl.col("counterparty"))
+
+
 def restate(old: Journal, new: Journal) -> Restatement:
     """The reversal of a posted journal and the replacement by a new one, both linked to it, posted on the new one's date.
 
@@ -178,9 +192,9 @@ def restate(old: Journal, new: Journal) -> Restatement:
     """
     faults = Faults()
     for name in ("journal_source", "period", "currency", "profile"):
-        was, given = getattr(old.head, name), getattr(new.head, name)
+        was, given = (getattr(head, name) or _WHOLE for head in (old.head, new.head))
         if was != given:
-            faults.add(f"new journal: {name}", given, f"{was}, as in journal {old.id}")
+            faults.add(f"new journal: {name}", given, f"{was}, as in journal {old.id}", _REMEDIES.get(name, ""))
     if old.head.kind == "reversal":
         faults.add(f"journal {old.id}", "a reversal", "a journal that stands", "Restate the one it was replaced by.")
     if not len(faults) and net([old]).equals(net([new])):

@@ -279,7 +279,10 @@ def _of_periods(heads: Sequence[StoredJournal]) -> str:
     """Which periods journals are of, as the end of a sentence about them."""
     if len(heads) == 1:
         return f"which is of {heads[0].period}"
-    return f"which are of {', '.join(head.period for head in heads)}"
+    in_order = sorted(
+        heads, key=lambda head: (found.first_month if (found := period_of(head.period)) else 0, head.period)
+    )
+    return f"which are of {', '.join(head.period for head in in_order)}"
 
 
 def _left_to_post(made: Journal, heads: Sequence[StoredJournal]) -> str:

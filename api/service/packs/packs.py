@@ -79,7 +79,9 @@ class Packs:
         if archive is None:
             raise UnknownNameError("data pack", digest, [self.default.digest])
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )  # its tables are not for everyone of this machine
             self._clear_stale()
             partial = self._beside(digest)
             try:

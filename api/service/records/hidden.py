@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import polars as pl
 
+from api.service.records.stored import StoredFile
 from capitation.records.suppression import MARK
 
 NOTHING = 1e-6
@@ -32,6 +35,8 @@ class HiddenPeople:
         bare: those among them whose whole money would give the payment away, and another where it would be one only.
         flows: locality, line and provider of flows that are left out.
         services: locality, service and provider of what is left out with them.
+        cells: commissioner, line and provider of what is left out, with them, of what commissioners buy.
+        boxed: those among them that are small and have enough beside them.
         tables: tables of which something is left out in either of two results.
         is_whole: whether every number of the result follows from a small one, so that none is shown.
     """
@@ -47,12 +52,68 @@ class HiddenPeople:
     bare: frozenset[tuple[str, ...]] = frozenset()
     flows: frozenset[tuple[str, ...]] = frozenset()
     services: frozenset[tuple[str, ...]] = frozenset()
+    cells: frozenset[tuple[str, ...]] = frozenset()
+    boxed: frozenset[tuple[str, ...]] = frozenset()
     tables: frozenset[tuple[str, ...]] = frozenset()
     is_whole: bool = False
 
 
 NOBODY = HiddenPeople()
 """Nothing is left out."""
+
+COUNTED = "counted.parquet"
+"""Name of the file of a result with the counts of its run; no address gives it out."""
+
+MICRO = 1_000_000
+
+_PART, _CELL = ["locality_code", "line", "provider_code"], ["commissioner_code", "line", "provider_code"]
+
+
+def counted_parts(
+    flow: pl.DataFrame, activity: pl.DataFrame, service_line: pl.DataFrame, membership: pl.DataFrame
+) -> pl.DataFrame:
+    """Activity of each locality and line at each provider, as far as it decides what is left out.
+
+    Args:
+        flow: locality_code, line, provider_code and share_ppm.
+        activity: year, case, point_of_delivery, locality_code and activity.
+        service_line: line and service_code.
+        membership: locality_code and commissioner_code.
+
+    Returns:
+        commissioner_code, locality_code, line, service_code, provider_code; `least`, the smallest number other than 0 in any year and case;
+        `low`, the smallest with 0 among them; `bought`, the smallest other than 0 that the commissioner buys of the line from the provider.
+    """
+    homes = membership.select("locality_code", "commissioner_code").unique(
+        "locality_code", keep="first", maintain_order=True
+    )
+    count = (pl.col("activity") * pl.col("share_ppm") / MICRO).alias("count")
+    parts = (
+        activity.rename({"point_of_delivery": "line"})
+        .join(flow, on=["locality_code", "line"])
+        .join(homes, on="locality_code", how="left")
+        .select("year", "case", pl.col("commissioner_code").fill_null(""), *_PART, count)
+    )
+    least = pl.when(pl.col("count") > NOTHING).then(pl.col("count")).min().fill_null(0.0)
+    bought = (
+        parts.group_by("year", "case", *_CELL).agg(pl.col("count").sum()).group_by(_CELL).agg(least.alias("bought"))
+    )
+    return (
+        parts.group_by("commissioner_code", *_PART)
+        .agg(least.alias("least"), pl.col("count").min().alias("low"))
+        .join(bought, on=_CELL, how="left", nulls_equal=True)
+        .join(service_line.select("line", "service_code").unique("line"), on="line", how="left")
+        .sort("commissioner_code", *_PART)
+    )
+
+
+def counted_file(counted: pl.DataFrame) -> StoredFile:
+    """The counts as a file of a result."""
+    buffer = BytesIO()
+    counted.write_parquet(buffer, compression="zstd", statistics=False)
+    content = buffer.getvalue()
+    return StoredFile(COUNTED, "application/vnd.apache.parquet", sha256(content).hexdigest(), content)
+
 
 _COUNTED = re.compile(
     r"\b(persons?|people|patients?|members?|spells?|admissions?|attendances?|courses?|episodes?|contacts?|cases|visits|deaths|births|"

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from api.service.documents.kinds import SHIPPED
-from api.service.documents.substance import authors_of_the_like
+from api.service.documents.substance import authors_of_the_like, senders_of_the_like
 from api.service.http.paging import number_after, page_of
 from api.service.records.api_models import SAID, ApiModel
 from api.service.records.failures import BODY, ServiceError
@@ -189,7 +189,7 @@ def makers(service: Service, result: Result) -> list[str]:
     """Everyone who had a hand in a result.
 
     Whoever asked for it by any job; every author of any version that says what the scenario, contract, options, formulas or problem
-    says that one of these jobs was made of, under whatever id and title; and whoever sent its data pack.
+    says that one of these jobs was made of, under whatever id and title; and whoever sent its data pack or a file of it.
     """
     found = {result.author}
     for job in service.store.jobs_of(result.kind, result.id):
@@ -197,8 +197,8 @@ def makers(service: Service, result: Result) -> list[str]:
         named = _digests(plain(job.request))
         found |= authors_of_the_like(service.store, named)
         for digest_of_one in named:
-            pack = service.store.pack(digest_of_one)
-            found |= set() if pack is None else {pack.author}
+            if service.store.pack(digest_of_one) is not None:
+                found |= senders_of_the_like(service.store, digest_of_one)
     return sorted(found - {SHIPPED})
 
 

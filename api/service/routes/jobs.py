@@ -29,6 +29,9 @@ JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Id of the jo
 QUIET_SECONDS = 10.0
 """After how long without an event a comment is sent, so that connections stay open."""
 
+LONGEST_WAIT = 1.0
+"""After how long at most the store is looked at again, once it was changed; where nobody changes it, it is not looked at."""
+
 STORE_SECONDS = 1.0
 """How long to wait where the store cannot be used before looking again."""
 
@@ -108,21 +111,29 @@ async def _stream(service: Service, client: Caller, job_id: str, after: int) -> 
 
 async def _events(service: Service, client: Caller, job_id: str, after: int) -> AsyncIterator[str]:
     quiet, since = 0.0, time.monotonic()
+    seen, looked = None, 0.0
     while True:
-        try:
-            found = await service.read(service.store.job, job_id)  # before the events, so that none is missed
-            happened = await service.read(service.store.events, job_id, after)
-        except StoreError:
-            yield ": the store cannot be used at the moment\n\n"  # the stream goes on once the store does
-            await asyncio.sleep(STORE_SECONDS)
-            continue
-        for seq, name, message, created in happened:
-            after, quiet, since = seq, 0.0, time.monotonic()
-            hidden = name in {"failed", "progress"} and view_of(client, service.system) != EVERYTHING
-            said = name if hidden else message  # amounts and rows that are met on the way are as hidden as the result's
-            data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
-            yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
-        if found is None or found.status in TERMINAL or service.stopping.is_set():
+        mark, now = service.store.mark(), time.monotonic()
+        if (mark is None or mark != seen) and now - looked >= min(LONGEST_WAIT, (now - since) / 10):
+            try:
+                found = await service.read(service.store.job, job_id)  # before the events, so that none is missed
+                happened = await service.read(service.store.events, job_id, after)
+            except StoreError:
+                yield ": the store cannot be used at the moment\n\n"  # the stream goes on once the store does
+                await asyncio.sleep(STORE_SECONDS)
+                continue
+            seen, looked = mark, now
+            for seq, name, message, created in happened:
+                after, quiet, since = seq, 0.0, time.monotonic()
+                hidden = name in {"failed", "progress"} and view_of(client, service.system) != EVERYTHING
+                said = (
+                    name if hidden else message
+                )  # amounts and rows that are met on the way are as hidden as the result's
+                data = json.dumps({"job": job_id, "says": said, "at": moment(created).isoformat()})
+                yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n"
+            if found is None or found.status in TERMINAL:
+                return
+        if service.stopping.is_set():
             return
         if time.monotonic() - since >= service.settings.stream_seconds:
             yield "retry: 1000\n: nothing happened for long; continue with Last-Event-ID\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -22,7 +23,7 @@ async def check_query(request: Request) -> None:
     route = request.scope.get("route")
     if not request.scope["query_string"] or not isinstance(route, APIRoute) or not route.path.startswith("/v1/"):
         return
-    once, repeated = _parameters(route)
+    once, repeated, whole = _parameters(route)
     faults = Faults()
     for name, times in Counter(key for key, _ in request.query_params.multi_items()).items():
         known = sorted(once | repeated)
@@ -31,12 +32,14 @@ async def check_query(request: Request) -> None:
             faults.add(f"query: {name[:64]}", "a parameter that is not known", expected, suggest(name[:64], known))
         elif name in once and times > 1:
             faults.add(f"query: {name}", f"{times} values", "one value")
+        elif name in whole and not _WHOLE.fullmatch(request.query_params[name]):
+            faults.add(f"query: {name}", repr(request.query_params[name][:40]), "a whole number")
     if len(faults):
         raise ServiceError("invalid", "the query does not fit the address", list(faults))
 
 
-def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str]]:
-    """Names of the parameters that an address takes once, and of those it takes several times."""
+def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Names of the parameters that an address takes once, of those it takes several times, and of the whole numbers among the first."""
     named = route.path, route.name
     if named in _KEPT:
         return _KEPT[named]
@@ -46,12 +49,17 @@ def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str]]:
         for each in below.query_params
     }
     several = frozenset(name for name, kind in fields.items() if kind.startswith("list"))
-    _KEPT[named] = frozenset(fields) - several, several
+    whole = frozenset(name for name, kind in fields.items() if kind in _WHOLE_KINDS)
+    _KEPT[named] = frozenset(fields) - several, several, whole
     return _KEPT[named]
 
 
-_KEPT: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = {}
+_KEPT: dict[tuple[str, str], tuple[frozenset[str], frozenset[str], frozenset[str]]] = {}
 """Parameters by address and name of a route; routes themselves cannot be keys."""
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE_KINDS = frozenset({str(int), str(int | None)})
+"""How the framework names the kind of a whole number, which it would also read from 1_0, +5 and 1.0."""
 
 
 def needs_of(dependant: Dependant) -> Iterator[Dependant]:

@@ -16,12 +16,13 @@ from api.service.http.identity import Identity
 from api.service.http.metrics import Metrics
 from api.service.kinds import BY_ADDRESS, KINDS
 from api.service.packs.packs import Packs
-from api.service.records.hidden import NOBODY, HiddenPeople, left_out_of, sizes_of
+from api.service.records.hidden import COUNTED, NOBODY, HiddenPeople, left_out_of, sizes_of
 from api.service.records.pack import Pack
 from api.service.runtime.streams import Streams
 from api.service.runtime.webhooks import Webhooks
 from api.service.security.access import ROLE_SCOPES, Caller
-from api.service.security.parts import hidden_flows, hidden_pairs
+from api.service.security.flows import hidden_flows, hidden_parts
+from api.service.security.parts import hidden_pairs, left_out_of_parts
 from api.service.security.people import hidden_lines, hidden_people, hidden_rows
 from api.service.security.visibility import (
     EVERYTHING,
@@ -29,7 +30,6 @@ from api.service.security.visibility import (
     seen,
     sees_everything,
     view_of,
-    without_small_numbers,
 )
 from api.service.settings import Settings
 from api.service.store import Store
@@ -174,12 +174,25 @@ class Service:
             found = replace(found, lines=hidden_lines(costs[0], None if activity is None else activity[0], smallest))
         flow, lines, outturn = (self.frame(kind, result_id, name) for name in ("flow", "service_line", "outturn"))
         if flow is not None and activity is not None and lines is not None and membership is not None:
-            flows = hidden_flows(flow[0], activity[0], lines[0], membership[0], smallest)
-            found = replace(found, flows=flows.flows, services=flows.services)
+            parts = hidden_flows(flow[0], activity[0], lines[0], membership[0], smallest)
+        else:
+            parts = self._parts_of_run(kind, result_id)
+        found = replace(found, flows=parts.flows, services=parts.services, cells=parts.cells, boxed=parts.boxed)
         if outturn is not None and kind in KINDS and "outturn" in KINDS[kind].people:
-            pairs = hidden_pairs(without_small_numbers(outturn[0], KINDS[kind].people["outturn"], smallest))
+            rule = KINDS[kind].people["outturn"]
+            left_out = left_out_of_parts(outturn[0], rule, smallest, parts.cells, parts.boxed)
+            pairs = hidden_pairs(outturn[0], left_out, parts.bare)
             found = replace(found, pairs=pairs.pairs, ends=pairs.ends, bare=pairs.bare)
         return found
+
+    def _parts_of_run(self, kind: str, result_id: str) -> HiddenPeople:
+        """What is left out of the run that a result is made on, by the counts that it keeps of it."""
+        kept = self.store.file(kind, result_id, COUNTED)
+        return (
+            NOBODY
+            if kept is None
+            else hidden_parts(pl.read_parquet(BytesIO(kept.content)), self.settings.smallest_shown)
+        )
 
     def _hidden_between(self, kind: str, result_id: str) -> HiddenPeople:
         """What is left out of the differences of two results: tables of which something is left out in either."""

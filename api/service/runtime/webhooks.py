@@ -18,13 +18,11 @@ import hmac
 import logging
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable
 
 from api.service.kinds import KINDS
-from api.service.records.addresses import is_local_or_https, secret_bytes
+from api.service.records.addresses import answer_of, is_local_or_https, secret_bytes
 from api.service.store import Message, StoreError
 from api.service.store.jobs import Messages
 from capitation.records.identity import canonical, digest
@@ -130,18 +128,9 @@ def _body(message: Message) -> bytes:
     return canonical({"type": f"job.{message.status}", "timestamp": when, "data": data}).encode()
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow no redirection: a message goes to the address given or not at all."""
-
-
 def _posted(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status of the answer; 0 where there is none."""
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # checked by Webhooks
+    """The status of the answer; 0 where there is none that can be read, or not in time."""
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
+        return answer_of(url, body, headers, seconds=_TIMEOUT, most_bytes=0)[0]
+    except (OSError, ValueError):
         return 0

@@ -2,21 +2,20 @@
 
     Eve, EVE, "eve ", E-v-e, e.v.e, Ève      are one name
 
-Letters and digits count, in one case, without accents, width, spaces, signs and what cannot be seen; Greek and Cyrillic letters that look
-like Latin ones are taken for them. Two people whose names differ in none of these need different names to approve one another's work.
+Letters and digits count, in one case, without accents, width, spaces, signs and what cannot be seen; letters of other scripts that look
+like Latin ones are taken for them, and digits of other scripts for ours. Two people whose names differ in none of these need different names to approve one another's work.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-from api.service.records.claims import LOOK_ALIKE
+from api.service.records.claims import read_plainly
 
 
 def alike_name(name: str) -> str:
     """A name without what may differ between two spellings of it."""
-    plain = unicodedata.normalize("NFKD", name).casefold().translate(LOOK_ALIKE)
-    kept = "".join(letter for letter in plain if letter.isalnum())
+    kept = "".join(letter for letter in read_plainly(name) if letter.isalnum())
     return kept or unicodedata.normalize("NFKC", name).casefold().strip()
 
 

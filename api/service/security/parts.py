@@ -1,5 +1,6 @@
 """What is left out beside a small part of several totals, and the money that would give it away.
 
+boxes      beside a part that has one, the box of `boxes`: it depends on the plan of the run alone, and not on what else is small
 parts      activity by commissioner, provider and line, or by locality, line and provider: each way of adding it up is a total that
 somebody may know from another table or another result
 beside     where a total has one part left out, or only small ones, its first other part is left out, too, until none has
@@ -9,20 +10,20 @@ bare       organisations that buy from, or are paid by, one other only: all thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations, permutations
 
 import numpy as np
 import polars as pl
 
-from api.service.records.hidden import NOBODY, NOTHING, HiddenPeople
-from api.service.records.job_kind import MadeOfParts
+from api.service.records.hidden import NOTHING, HiddenPeople
+from api.service.records.job_kind import MadeOfParts, People
+from api.service.security.boxes import Chains, Part, boxes
 from capitation.records.suppression import MARK
 
 BESIDE = "\n"
 """What parts the codes of a key."""
-
-MICRO = 1_000_000
 
 MOST_SOLVED = 400
 """Of how many parts that are left out the totals are solved for what follows from them."""
@@ -97,8 +98,8 @@ def _too_little(group: Sequence[str]) -> pl.Expr:
     """
     large = pl.col(_COUNTED) & ~pl.col(_SMALL)
     is_first = large & (large.cast(pl.Int64).cum_sum().over(group) == 1)
-    small = (_HIDDEN & pl.col(_SMALL)).any().over(group)
-    return _FREE & ((_HIDDEN.sum().over(group) == 1) | (small & is_first))
+    is_lonely = (_HIDDEN & pl.col(_SMALL)).any().over(group) & ~(_HIDDEN & ~pl.col(_SMALL)).any().over(group)
+    return _FREE & ((_HIDDEN.sum().over(group) == 1) | (is_lonely & is_first))
 
 
 def _of_another(group: Sequence[str], other: str) -> pl.Expr:
@@ -155,67 +156,126 @@ def _beside_what_follows(part: pl.DataFrame, ways: Sequence[Sequence[str]]) -> l
     return more
 
 
-def hidden_pairs(shown: pl.DataFrame) -> HiddenPeople:
+@dataclass(frozen=True)
+class LeftOut:
+    """What is left out of a table of parts.
+
+    Args:
+        rows: which rows.
+        bare: organisations whose whole money would give a small part away.
+    """
+
+    rows: pl.Series
+    bare: frozenset[str] = frozenset()
+
+
+def left_out_of_parts(
+    frame: pl.DataFrame, people: People, smallest_shown: int, cells: Names = frozenset(), boxed: Names = frozenset()
+) -> LeftOut:
+    """Which rows of a table of parts are left out: the small ones, the boxes beside them, and whatever its own totals still give away.
+
+    Args:
+        frame: one row a part, year and case, with the counts that `people` names.
+        people: how it counts them: `or_of` names those of the plan, by which boxes are chosen.
+        smallest_shown: the smallest count other than 0 that is shown.
+        cells: commissioner, line and provider that are left out of everything that is made on the run.
+        boxed: those among them that are small and have a box.
+    """
+    subject, payer, provider, line = list(people.subject), *people.parted_by
+    counts = [pl.col(name).fill_null(0) for name in (people.count, *people.or_of)]
+    plan = counts[-1]
+    is_small = pl.any_horizontal(each.is_between(0, smallest_shown, closed="none") for each in counts)
+    named = _among((payer, line, provider), cells), _among((payer, line, provider), boxed)
+    work = frame.with_columns(
+        is_small.any().over(subject).alias(_SMALL),
+        named[0].alias(MARK),
+        named[1].alias("__boxed"),
+        plan.alias("__plan"),
+    )
+    if not work.select((pl.col(_SMALL) | pl.col(MARK)).any()).item():
+        return LeftOut(work.get_column(MARK))
+    parts = work.group_by(
+        pl.col(payer).alias("commissioner_code"), pl.col(payer).alias("locality_code"),
+        pl.concat_str([name for name in subject if name not in {payer, provider}], separator=BESIDE).alias("line"),
+        pl.col(provider).alias("provider_code"),
+    ).agg(
+        pl.col(_SMALL).any() & ~pl.col("__boxed").any(), pl.col("__plan").min().alias("low"), pl.col("__plan").max().alias("most"), pl.lit(0).first().alias("bought")
+    )  # fmt: skip
+    found = boxes(parts, parts.get_column(_SMALL), smallest_shown)
+    key = (payer, *(name for name in subject if name not in {payer, provider}), provider)
+    work = work.with_columns(pl.col(MARK) | pl.col(_SMALL) | _among(key, frozenset(found.parts)))
+    base = tuple(name for name in people.within if name not in people.parted_by)
+    bare: set[str] = set()
+    if found.bare:
+        moving, bare, unmoved = _chains(parts, found.bare, smallest_shown)
+        work = work.with_columns(pl.col(MARK) | _among(key, moving))
+        if unmoved:
+            work = work.with_columns(pl.col(MARK) | _beside_part(work, _among(key, unmoved), people, base))
+    beside = with_parts_beside(
+        work.select(*dict.fromkeys([*frame.columns, MARK])),
+        work.get_column(_SMALL),
+        work.select(pl.max_horizontal(counts) > 0).to_series(),
+        within=base,
+        parted_by=people.parted_by,
+        subject=people.subject,
+        spread=people.spread,
+    )
+    return LeftOut(beside.alias(MARK), frozenset(bare))
+
+
+def _chains(parts: pl.DataFrame, bare: Iterable[Part], smallest_shown: int) -> tuple[Names, set[str], Names]:
+    """What moves with small parts that have no box, whose whole money moves, and the parts that every total fixes."""
+    rows = parts.filter(pl.col("most") > 0).sort("commissioner_code", "line", "provider_code")
+    four = list(rows.select("commissioner_code", "locality_code", "line", "provider_code").iter_rows())
+    large = (rows.get_column("low") >= smallest_shown).to_list()
+    number = {part[1:]: each for each, part in enumerate(four)}
+    chains = Chains(four, large)
+    beside, ends, unmoved = set[Part](), set[str](), set[Part]()
+    for part in sorted(bare):
+        moving = chains.beside(number[part], is_bought_small=True) if part in number else None
+        if moving is None:
+            unmoved.add(part)
+            ends |= {payer for payer, *rest in four if tuple(rest) == part} | {part[-1]}
+            continue
+        beside |= {four[each][1:] for each in moving[0]}
+        ends |= moving[1]
+    return frozenset(beside), ends, frozenset(unmoved)
+
+
+def _beside_part(work: pl.DataFrame, small: pl.Expr, people: People, base: Sequence[str]) -> pl.Series:
+    """What is left out beside small parts by the plan alone, as if no other were small."""
+    subject = list(people.subject)
+    plan = work.select(*base, *subject, "__plan", small.alias(_SMALL))
+    return with_parts_beside(
+        plan.select(*base, *subject),
+        plan.get_column(_SMALL),
+        plan.get_column("__plan") > 0,
+        within=base,
+        parted_by=people.parted_by,
+        subject=subject,
+        spread=people.spread,
+    ).alias("__beside")
+
+
+def hidden_pairs(frame: pl.DataFrame, left_out: LeftOut, bare: Names = frozenset()) -> HiddenPeople:
     """Whose payments are left out of the tables of contract options.
 
     Args:
-        shown: commissioner, provider and `is_suppressed`, one row a line of activity, as those who do not make runs see it.
+        frame: commissioner, provider and counts, one row a line of activity.
+        left_out: which rows of it are left out.
+        bare: organisations whose whole money is left out of everything that is made on the run.
     """
-    pairs = shown.filter(MARK).select("commissioner", "provider").unique().sort("commissioner", "provider")
-    bare: set[str] = set()
-    for one, other in permutations(pairs.columns):
-        counts = pairs.group_by(one).agg(pl.col(other).n_unique().alias("others"))
-        alone = set(counts.filter(pl.col("others") == 1).get_column(one))
-        everyone = sorted(set(shown.get_column(one)) - alone)
-        bare |= alone | (set(everyone[:1]) if len(alone) == 1 else set())  # all less the others would be its money
-    ends = {code for pair in pairs.iter_rows() for code in pair} | bare
+    pairs = set(frame.filter(left_out.rows).select("commissioner", "provider").iter_rows())
+    ends = set(left_out.bare) | {code for (code,) in bare}
+    for role in ("commissioner", "provider"):
+        codes = sorted(set(frame.get_column(role)))
+        for code in [each for each in codes if each in ends]:
+            ends |= set([each for each in codes if each != code][:1])  # all less the others would be its money
     return HiddenPeople(
-        pairs=frozenset(pairs.iter_rows()),
-        ends=frozenset((code,) for code in ends),
-        bare=frozenset((code,) for code in bare),
+        pairs=frozenset(pairs),
+        ends=frozenset((code,) for code in {code for pair in pairs for code in pair} | ends),
+        bare=frozenset((code,) for code in ends),
     )
-
-
-def hidden_flows(
-    flow: pl.DataFrame,
-    activity: pl.DataFrame,
-    service_line: pl.DataFrame,
-    membership: pl.DataFrame,
-    smallest_shown: int,
-) -> HiddenPeople:
-    """Flows of a run whose activity would be small, and what is beside them: activity of a locality times the share that goes to a provider.
-
-    Args:
-        flow: locality_code, line, provider_code and share_ppm.
-        activity: year, case, point_of_delivery, locality_code and activity.
-        service_line: line and service_code.
-        membership: locality_code and commissioner_code.
-        smallest_shown: the smallest number of events other than 0 that is shown.
-    """
-    parts = activity.rename({"point_of_delivery": "line"}).join(flow, on=["locality_code", "line"])
-    count = (pl.col("activity") * pl.col("share_ppm") / MICRO).alias("count")
-    key = ["locality_code", "line", "provider_code"]
-    least = (
-        parts.select(*key, count)
-        .group_by(key)
-        .agg(pl.when(pl.col("count") > NOTHING).then(pl.col("count")).min().fill_null(0.0))
-        .join(membership.select("locality_code", "commissioner_code").unique("locality_code"), on="locality_code", how="left")
-    )  # fmt: skip
-    small = least.select(pl.col("count").is_between(NOTHING, smallest_shown, closed="none")).to_series()
-    if not small.any():
-        return NOBODY
-    marked = least.with_columns(
-        with_parts_beside(
-            least,
-            small,
-            least.get_column("count") > NOTHING,
-            within=(),
-            parted_by=("commissioner_code", *key),
-            spread=("locality_code", "provider_code"),
-        )
-    ).filter(MARK)
-    services = marked.join(service_line, on="line").select("locality_code", "service_code", "provider_code")
-    return HiddenPeople(flows=frozenset(marked.select(key).iter_rows()), services=frozenset(services.iter_rows()))
 
 
 def without_parts(frame: pl.DataFrame, rule: MadeOfParts, hidden: HiddenPeople) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from api.service.kinds import KINDS
 from api.service.records.hidden import NOBODY, HiddenPeople
 from api.service.records.job_kind import People
 from api.service.security.access import Caller
-from api.service.security.parts import with_parts_beside, without_parts
+from api.service.security.parts import left_out_of_parts, without_parts
 from api.service.security.people import without_people, without_rows
 from capitation.errors import UnknownNameError
 from capitation.records.suppression import MARK, suppressed
@@ -126,7 +126,7 @@ def seen(
         if for_others is not None:
             frame = for_others(frame, smallest_shown)
         if people is not None:
-            frame = without_small_numbers(frame, people, smallest_shown)
+            frame = without_small_numbers(frame, people, smallest_shown, hidden)
         if made_of is not None and (hidden.practices or hidden.lines):
             frame = without_people(frame, made_of, hidden)
         made_of_rows = KINDS[kind].made_of_rows.get(name)
@@ -196,14 +196,19 @@ def without_detail(problem: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in problem.items() if name in {"type", "title", "status"}}
 
 
-def without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: int) -> pl.DataFrame:
+def without_small_numbers(
+    frame: pl.DataFrame, people: People, smallest_shown: int, hidden: HiddenPeople = NOBODY
+) -> pl.DataFrame:
     """A frame without its small numbers, and without what is left out beside them; `is_suppressed` marks its rows."""
     counts = [pl.col(people.count), *(pl.col(name) for name in people.or_of)]
+    names = tuple(name for name in (people.count, *people.also) if name in frame.columns)
+    if people.parted_by:
+        left_out = left_out_of_parts(frame, people, smallest_shown, hidden.cells, hidden.boxed).rows
+        return _without(frame.with_columns(left_out), names)
     whole = [
         (count * MICRO).round() if frame.schema[name].is_float() else count
         for name, count in zip((people.count, *people.or_of), counts, strict=True)
     ]
-    names = tuple(name for name in (people.count, *people.also) if name in frame.columns)
     unit = MICRO if people.micro or frame.schema[people.count].is_float() else 1
     shown = suppressed(
         frame.with_columns(_least(whole).cast(pl.Int64).alias(_COUNT)),
@@ -215,20 +220,10 @@ def without_small_numbers(frame: pl.DataFrame, people: People, smallest_shown: i
     ).rows.drop(_COUNT)
     if not people.subject:
         return shown
-    left_out = shown.select(pl.col(MARK).any().over(people.subject)).to_series()
-    if people.parted_by and left_out.any():
-        base = tuple(name for name in people.within if name not in people.parted_by)
-        least = frame.select(_least(whole)).to_series()
-        left_out = with_parts_beside(
-            frame.with_columns(left_out),
-            (least > 0) & (least < smallest_shown * unit),
-            least > 0,
-            within=base,
-            parted_by=people.parted_by,
-            subject=people.subject,
-            spread=people.spread,
-        )
-    shown = shown.with_columns(left_out)
+    return _without(shown.with_columns(pl.col(MARK).any().over(people.subject)), names)
+
+
+def _without(shown: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     return shown.with_columns(pl.when(pl.col(MARK)).then(None).otherwise(pl.col(name)).alias(name) for name in names)
 
 

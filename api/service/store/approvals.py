@@ -88,6 +88,7 @@ class Approvals(Database):
             if not found or found[0].withdrawal is not None:
                 return found[0] if found else None
             self._lock(connection, f"approval {found[0].kind} {found[0].result}")
+            self._lock(connection, "postings")  # so that no journal is kept between the look and the withdrawal
             query = sa.select(_journal.c.id).where(_journal.c.result == found[0].result).order_by(_journal.c.seq)
             rests = connection.execute(query.limit(1)).scalar()
             if rests is not None:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -243,6 +243,8 @@ class Database:
             StoreError: the store was written by a newer version, or cannot be reached.
         """
         known, head = _versions()
+        if self._file is not None:
+            _make_private(self._file)
         with self._write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
@@ -293,6 +295,23 @@ class Database:
         return self._add_if_absent(connection, table, row)
 
     @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """All looks of this thread inside are at one moment, whatever is written meanwhile; nothing is changed inside.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        if self._joint.connection is not None:  # part of a larger whole
+            yield
+            return
+        with self._moment() as connection:
+            self._joint.connection = connection
+            try:
+                yield
+            finally:
+                self._joint.connection = None
+
+    @contextmanager
     def _moment(self) -> Iterator[Connection]:
         """A connection whose every look is at one moment, whatever is written meanwhile."""
         self._check_file()
@@ -318,6 +337,12 @@ class Database:
 _HEAD = sa.select(tables.audit_head.c.number, tables.audit_head.c.sha256)
 _HEAD_TO_MOVE = _HEAD.with_for_update()
 _HEAD_MOVED = sa.update(tables.audit_head)
+
+
+def _make_private(store: Path) -> None:
+    """Give a new embedded store to its user alone: it holds what others of this machine may not see."""
+    with suppress(OSError):  # it is there, or cannot be made, which its first use says better
+        os.close(os.open(store, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @lru_cache(maxsize=64)

@@ -197,7 +197,12 @@ def bad_claims(now):
         ({"exp": "tomorrow"}, "token-malformed"),
         ({"exp": 10**400}, "token-life"),
         ({"exp": float("inf")}, "token-malformed"),
-        ({"exp": str(now + 300)}, None),
+        ({"exp": str(now + 300)}, "token-claims"),
+        ({"exp": now + 300.5}, None),
+        ({"iat": str(now)}, "token-claims"),
+        ({"iat": True}, "token-claims"),
+        ({"nbf": str(now)}, "token-claims"),
+        ({"nbf": False}, "token-claims"),
         ({"role": "owner"}, "token-role"),
         ({"role": None}, "token-role"),
         ({"organisation": None}, "token-organisation"),
@@ -208,6 +213,8 @@ def bad_claims(now):
         ({"role": ["finance", "analyst"]}, "token-role"),
         ({"role": [["finance"], {"finance": 1}, 7]}, "token-role"),
         ({"role": {"finance": True}}, "token-role"),
+        ({"act": {"sub": "eve"}}, "token-delegated"),
+        ({"act": None}, None),
         ({"scope": 7}, "token-claims"),
         ({"scope": {"run:read": True}}, "token-claims"),
         ({"scope": True}, "token-claims"),
@@ -229,6 +236,15 @@ def test_each_bad_claim_is_refused_for_its_own_reason(number):
         assert caller_of_token(text, RULES, keys()).subject == "ledger-client"
     else:
         assert refused(text).code == code
+
+
+@pytest.mark.parametrize("twice", ["role", "sub", "exp"])
+def test_a_claim_that_is_named_twice_is_refused_whichever_a_reader_would_take(twice):
+    now = int(time.time())
+    other = {"role": '"administrator"', "sub": '"eve"', "exp": str(now + 60)}[twice]
+    content = json.dumps(claims())[:-1] + f', "{twice}": {other}}}'
+    text = jwt.PyJWS().encode(content.encode(), CURVE, "ES256", headers={"kid": "ec-1", "typ": "JWT"})
+    assert refused(text).code == "token-claims"
 
 
 def test_a_token_within_the_leeway_passes_and_beyond_it_does_not():

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from api.cli.commands.compare import compare
+from api.service.records.hidden import COUNTED, counted_parts
 from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
 from capitation.run.run import load_run
@@ -49,7 +50,7 @@ def refused(served, body):
     return [fault["pointer"] for fault in answer.json()["faults"]]
 
 
-def test_a_comparison_is_the_one_that_the_command_line_makes(served, written, chosen):
+def test_a_comparison_is_the_one_that_the_command_line_makes(served, written, chosen, blmk_run):
     job = served.ask(
         "/v1/comparisons", {"options": OPTIONS, "case": "unmitigated", **({"only": chosen} if chosen else {})}
     )
@@ -59,6 +60,10 @@ def test_a_comparison_is_the_one_that_the_command_line_makes(served, written, ch
     assert set(frames) == set(written.frames)
     for name, frame in written.frames.items():
         assert frames[name].equals(frame), name
+    kept = served.service.store.file("comparison", written.id, COUNTED)  # what is small is decided by the run
+    tables = (blmk_run.frame(each) for each in ("flow", "locality_activity", "service_line", "membership"))
+    assert pl.read_parquet(io.BytesIO(kept.content)).equals(counted_parts(*tables))
+    assert not served.client.get(f"{job['result']}/frames/{COUNTED}").is_success
     again = {"options": OPTIONS, "only": chosen, "case": "unmitigated", "data_pack": served.service.pack.digest}
     assert served.ask("/v1/comparisons", again, "again")["id"] == job["id"]
 

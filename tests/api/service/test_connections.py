@@ -1,11 +1,13 @@
 """Nobody keeps others waiting: slow openers, idle connections, large headers, streams without end; and counts that processes share."""
 
+import logging
 import time
 from contextlib import suppress
 
 import httpx2 as httpx
 import pytest
 
+from api.service.http.access_log import LONGEST_PATH, note_request
 from api.service.http.rate_limit import RateLimit
 from api.service.http.shared_counts import SharedCounts, make_counts
 from tests.api.service.real_server import Server
@@ -93,6 +95,16 @@ def test_headers_without_end_are_refused(server):
     connection.close()
 
 
+def test_headers_that_are_too_large_are_refused_though_they_come_at_once(server):
+    pytest.importorskip("httptools", reason="the other parser reads what came whole")
+    connection = server.connect()
+    body = b"Content-Length: 2\r\n\r\n{}"
+    connection.sendall(b"POST /v1/runs HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 30_000 + b"\r\n" + body)
+    assert first_line(connection) == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert connection.recv(1_000) in {b"", b"\n"}  # nothing more is answered
+    connection.close()
+
+
 def test_answers_leave_at_once_from_each_of_several_processes(server):
     took = []
     for _ in range(15):
@@ -146,3 +158,22 @@ def test_a_client_has_so_many_streams_and_no_more(serve):
         assert refused.headers["retry-after"] == "5"
     served.work()
     assert served.client.get(job["events"]).status_code == 200
+
+
+def test_a_stream_looks_at_the_store_when_somebody_changed_it_and_not_else(serve, monkeypatch):
+    served = serve(poll_seconds=0.01, stream_seconds=0.5)
+    job = served.client.post("/v1/runs", json={"scenario": "blmk"}, headers={"Idempotency-Key": "k"}).json()
+    looks, real = [], served.service.store.events
+    monkeypatch.setattr(served.service.store, "events", lambda *given: looks.append(given) or real(*given))
+    quiet = served.client.get(job["events"], headers={"Last-Event-ID": "9999"})
+    assert "continue with Last-Event-ID" in quiet.text
+    assert 1 <= len(looks) <= (3 if served.service.store.is_sqlite else 15)
+
+
+def test_a_long_path_fills_neither_the_log_nor_the_memory(caplog):
+    caplog.set_level(logging.INFO, "capitation.service")
+    note_request("c", "GET", "/" + "a" * 50_000, 404, 0.001, None)
+    (record,) = caplog.records
+    assert record.fields["path"] == "/" + "a" * (LONGEST_PATH - 1) + "... (50001 characters)"
+    note_request("c", "GET", "/" + "a" * (LONGEST_PATH - 1), 404, 0.001, None)
+    assert caplog.records[-1].fields["path"] == "/" + "a" * (LONGEST_PATH - 1)

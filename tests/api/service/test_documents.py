@@ -143,3 +143,19 @@ def test_an_id_that_cannot_stand_in_an_address_is_refused(served, name):
 def test_a_number_that_cannot_be_written_out_is_refused(served, number):
     answer = served.client.post("/v1/scenarios", content=f'{{"id": {number}}}', headers=key("a"))
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:capitation:problem:bad-request")
+
+
+@pytest.mark.parametrize("path", ["/v1/scenarios/blmk", "/v1/catalogue"])
+def test_a_look_at_another_version_than_the_one_asked_for_is_refused(served, path):
+    """RFC 9110, section 13.2.2: If-Match counts before all else, for GET and HEAD as well."""
+    tag = served.client.get(path).headers["etag"]
+    for method in ("GET", "HEAD"):
+        said = {
+            given: served.client.request(method, path, headers={"If-Match": given}).status_code
+            for given in (tag, f"W/{tag}", f'"x", {tag}', "*", '"x"', "x")
+        }
+        assert said == {tag: 200, f"W/{tag}": 200, f'"x", {tag}': 200, "*": 200, '"x"': 412, "x": 412}
+        both = {"If-None-Match": tag}
+        assert served.client.request(method, path, headers={**both, "If-Match": tag}).status_code == 304
+        assert served.client.request(method, path, headers={**both, "If-Match": '"x"'}).status_code == 412
+    assert served.client.get("/v1/scenarios/lost", headers={"If-Match": '"x"'}).status_code == 404

@@ -512,3 +512,13 @@ def test_the_command_writes_nothing_where_anything_is_wrong(written, tmp_path, c
         assert told.code == 2, says
         assert says in told.err
         assert not out.exists()
+
+
+def test_the_other_side_is_its_code_where_a_line_has_two_parties_and_its_role_where_it_has_more():
+    two = entries_of([("06F", "RC1", 5), ("04F", "RC1", 7)]).with_columns(pl.lit("role").alias("counterparty"))
+    lines = journal_of_statement(Entry.validate(two), "s1", "2018/19", SIMPLE, approval("s1")).lines
+    pairs = set(lines.select("organisation_code", "counterparty_code").iter_rows())
+    assert pairs == {("06F", "RC1"), ("RC1", "06F"), ("04F", "RC1"), ("RC1", "04F")}
+    three = two.with_columns(pl.lit("a0").alias("account"))
+    lines = journal_of_statement(Entry.validate(three), "s1", "2018/19", SIMPLE, approval("s1")).lines
+    assert set(lines["counterparty_code"]) == {"role"}

@@ -12,9 +12,10 @@ from api.service.kinds import KINDS
 from api.service.records.hidden import HiddenPeople
 from api.service.records.job_kind import stored_frame
 from api.service.security.access import Caller
-from api.service.security.parts import hidden_flows, hidden_pairs, with_parts_beside
+from api.service.security.flows import hidden_flows
+from api.service.security.parts import hidden_pairs, left_out_of_parts, with_parts_beside
 from api.service.security.people import hidden_rows
-from api.service.security.visibility import seen, without_small_numbers
+from api.service.security.visibility import seen
 from capitation.records.identity import canonical
 from capitation.records.suppression import MARK
 
@@ -114,7 +115,9 @@ def options(counts):
 
 
 def shown_to(who, tables, smallest=SMALLEST):
-    pairs = hidden_pairs(without_small_numbers(tables["outturn"], KINDS["comparison"].people["outturn"], smallest))
+    pairs = hidden_pairs(
+        tables["outturn"], left_out_of_parts(tables["outturn"], KINDS["comparison"].people["outturn"], smallest)
+    )
     return {
         name: seen("comparison", name, frame, who, SYSTEM, (), smallest, pairs)
         for name, frame in tables.items()

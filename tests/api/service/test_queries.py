@@ -41,6 +41,18 @@ def test_what_an_address_does_not_have_is_refused_with_what_may_be_meant(served,
     assert "Did you mean 'done'" in fault_of(served.client.get("/v1/jobs?status=don"))["remedy"]
 
 
+@pytest.mark.parametrize("number", ["1_0", "+5", " 5", "5 ", "1.0", "1e1", "\uff15", "0x5", "true", ""])
+def test_a_whole_number_is_written_in_digits(served, number):
+    assert served.client.get("/v1/scenarios", params={"limit": number}).status_code == 422
+    assert served.client.get("/v1/scenarios", params={"limit": "005"}).status_code == 200
+
+
+@pytest.mark.parametrize("cursor", ["MTAw\n", "MTAw!", " MTAw", "MTAwA", "MS4w", "dHJ1ZQ", "WzFd"])
+def test_a_cursor_is_one_that_was_given(served, cursor):
+    assert served.client.get("/v1/jobs", params={"cursor": cursor}).status_code == 422
+    assert served.client.get("/v1/jobs", params={"cursor": "MTAw"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "remedy"),
     [

@@ -1,13 +1,16 @@
 """Two results of one store side by side: runs whose localities differ by few people, and a comparison beside the run it is made on."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from api.service.kinds import KINDS
-from api.service.security.parts import hidden_flows, hidden_pairs
+from api.service.security.flows import hidden_flows
+from api.service.security.parts import hidden_pairs, left_out_of_parts
 from api.service.security.people import hidden_people
-from api.service.security.visibility import seen, without_small_numbers
+from api.service.security.visibility import seen
 from capitation.pack.layers import default_data_folder, put_together
 from capitation.pack.sources import DataPack
 from capitation.run.evaluate import evaluate
@@ -80,6 +83,31 @@ def test_a_practice_and_its_localities_are_left_out_in_both_runs(blmk_run, moved
         assert home in places
 
 
+@pytest.mark.parametrize("who", ROLES[:3], ids=lambda who: who.role)
+def test_money_of_localities_is_shown_in_both_runs_and_that_of_the_practice_in_neither(blmk_run, moved, who):
+    """NHS England publishes money by area and what practices weigh: what moves with a practice may be seen, its list and need may not."""
+    run, code, places = moved
+    shares = []
+    for each in (blmk_run, run):
+        hidden = hidden_people(each.frame("population"), each.frame("membership"), SYSTEM, SMALLEST)
+        tables = shown(each, who, hidden)
+        assert tables["allocation"].filter(code=code).is_empty()
+        for table, name in (
+            ("practice_weight", "need_index"),
+            ("practice_need", "need_index"),
+            ("population", "registered_micro"),
+        ):
+            assert (
+                tables[table].filter(practice_code=code)[name].null_count()
+                == tables[table].filter(practice_code=code).height
+            )
+        money = tables["allocation"].filter(level="locality", year="2018/19", stream="ccg")
+        assert money["allocation_pence"].null_count() == 0
+        shares.append(dict(money.select("code", "allocation_pence").iter_rows()))
+    here, there = (shares[1][place] - shares[0][place] for place in places)
+    assert here < 0 < there
+
+
 KEY = ["year", "commissioner", "provider", "line"]
 
 
@@ -87,7 +115,9 @@ def activities(run, options, smallest, who):
     """What a commissioner buys from a provider, as the table of options says it, and as the run's localities times their flows."""
     members = run["membership"].select("locality_code", commissioner="commissioner_code").unique("locality_code")
     flows = hidden_flows(run["flow"], run["locality_activity"], run["service_line"], run["membership"], smallest)
-    pairs = hidden_pairs(without_small_numbers(options["outturn"], KINDS["comparison"].people["outturn"], smallest))
+    rule = KINDS["comparison"].people["outturn"]
+    left_out = left_out_of_parts(options["outturn"], rule, smallest, flows.cells, flows.boxed)
+    pairs = replace(hidden_pairs(options["outturn"], left_out, flows.bare), cells=flows.cells, boxed=flows.boxed)
     tables = {
         name: seen("run", name, run[name], who, SYSTEM, (), smallest, flows) for name in ("flow", "locality_activity")
     }

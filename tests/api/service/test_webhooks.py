@@ -4,12 +4,16 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from api.service.jobs.worker import Worker
+from api.service.records.addresses import answer_of
 from api.service.runtime.webhooks import WAITS, Webhooks, signature
 from api.service.settings import Settings
 from api.service.store import Store
@@ -122,6 +126,73 @@ def test_a_clock_that_jumped_puts_nothing_off_for_ever(ended):
     assert ended.messages_waiting() == 0
 
 
+@contextmanager
+def answering(*parts, every=0.0):
+    """The port of a receiver that answers each request with these bytes, one part after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65_536)
+                        for part in parts:
+                            connection.sendall(part)
+                            time.sleep(every)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"220 no such thing\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        OK + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
+        OK + b"X: a\r\n" * 200 + b"\r\n",
+        b"\x15\x03\x01\x00\x02\x02(",
+    ],
+    ids=["nothing", "another protocol", "no status", "a long line", "many headers", "tls"],
+)
+def test_a_receiver_that_answers_nonsense_has_not_taken_it_and_is_given_up_like_others(ended, said):
+    with answering(said) as port:
+        hooks = Webhooks(f"http://127.0.0.1:{port}/hook", SECRET, ended, waits=(1.0,))
+        assert hooks.send_one()
+        ended.now[0] += 1
+        assert hooks.send_one()
+    assert ended.messages_waiting() == 0
+
+
+def test_a_receiver_that_drips_its_answer_keeps_nobody_longer_than_it_may():
+    began = time.monotonic()
+    with (
+        answering(OK, *[b"X: a\r\n"] * 50, every=0.1) as headers,
+        answering(OK + b"Content-Length: 99\r\n\r\n", *[b"a"] * 50, every=0.1) as body,
+    ):
+        for port in (headers, body):
+            with pytest.raises(OSError, match="in time"):
+                answer_of(f"http://127.0.0.1:{port}/", seconds=0.3, most_bytes=99)
+    assert time.monotonic() - began < 3
+
+
+def test_what_is_sent_to_this_machine_goes_through_no_gate_and_no_redirection_is_followed(monkeypatch):
+    with (
+        answering(b"HTTP/1.1 299 Gate\r\n\r\n") as gate,
+        answering(b"HTTP/1.1 204 No Content\r\n\r\n") as here,
+        answering(f"HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:{gate}/\r\n\r\n".encode()) as away,
+    ):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{gate}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert answer_of(f"http://127.0.0.1:{here}/", b"{}", seconds=5, most_bytes=0) == (204, b"")
+        assert answer_of(f"http://127.0.0.1:{away}/", b"{}", seconds=5, most_bytes=0) == (307, b"")
+
+
 def test_nothing_is_kept_where_there_is_nobody_to_send_it_to(served):
     served.ask("/v1/optimisations", {"problem": "overlap_pair"})
     assert served.service.store.messages_waiting() == 0
@@ -172,6 +243,14 @@ def test_jobs_that_end_are_sent_to_a_server(serve):
         {"webhook_secret": SECRET},
         {"webhook_url": "http://x.example", "webhook_secret": SECRET},
         {"webhook_url": "https://u:p@x.example", "webhook_secret": SECRET},
+        {"webhook_url": "https://@x.example", "webhook_secret": SECRET},
+        {"webhook_url": "http://127.0.0.1\\@x.example/", "webhook_secret": SECRET},
+        {"webhook_url": "http://2130706433/", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example:port/", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example:99999/", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example/a b", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example/\n", "webhook_secret": SECRET},
+        {"webhook_url": "https://x.example/\u00e9", "webhook_secret": SECRET},
         {"webhook_url": "https://x.example", "webhook_secret": "whsec_short"},
         {"webhook_url": "https://x.example", "webhook_secret": "k" * 40},
     ],

@@ -22,6 +22,12 @@ def test_other_spellings_are_refused(text):
         FinancialYear(text)
 
 
+@pytest.mark.parametrize("text", ["0000/01", "1899/00", "2200/01", "9998/99", "9999/00"])
+def test_a_year_whose_days_may_not_exist_is_refused(text):
+    with pytest.raises(DataError, match="from 1900/01 to 2199/00"):
+        FinancialYear(text)
+
+
 @given(st.integers(1900, 2098), st.integers(0, 40))
 def test_years_sort_as_text_and_count_as_numbers(first, length):
     years = financial_years(FinancialYear.starting(first), FinancialYear.starting(first + length))

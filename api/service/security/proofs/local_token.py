@@ -61,14 +61,16 @@ class LocalToken:
             self.path.unlink()
 
     def is_this(self, text: str) -> bool:
-        """Whether `text` is the token; never where others than its user could have read the file."""
+        """Whether `text` is the token; never where others than its user could have read or put there the file."""
         if not text.startswith(_START):
             return False
         try:
             with self.path.open(encoding="ascii") as file:
-                mode = os.fstat(file.fileno()).st_mode
+                about = os.fstat(file.fileno())
                 kept = file.read(200).strip()
         except (OSError, ValueError):
             return False
-        is_private = os.name == "nt" or not stat.S_IMODE(mode) & 0o077  # Windows has no such modes
+        is_private = os.name == "nt" or (  # Windows has no such modes
+            not stat.S_IMODE(about.st_mode) & 0o077 and about.st_uid == os.geteuid()
+        )
         return is_private and bool(kept) and hmac.compare_digest(kept.encode(), text.encode(errors="replace"))

@@ -9,11 +9,11 @@ Rules followed: RFC 7517 (key sets), RFC 7519 and RFC 8725 (tokens), RFC 9068 (a
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from api.service.records.addresses import answer_of, is_local_or_https
 from api.service.records.failures import ProblemError
 from api.service.security.access import ROLES, SCOPES, Caller, Role
 from api.service.security.proofs.credentials import (
@@ -31,6 +32,7 @@ from api.service.security.proofs.credentials import (
 )
 from capitation.errors import Faults
 from capitation.records.documents import Document
+from capitation.records.identity import KeyTwiceError, plain
 
 if TYPE_CHECKING:
     import jwt
@@ -165,8 +167,10 @@ def key_set(where: str) -> KeySet:
     if parts.scheme in {"http", "https"}:
         if parts.username or parts.password:
             raise KeySetError("key set: found an address with a user or password in it; expected one without")
-        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise KeySetError(f"{where}: found http; expected https, so that nobody between can change the keys")
+        if not is_local_or_https(where):
+            raise KeySetError(
+                f"{where}: found http, or an address that cannot be asked; expected https, so that nobody between can change the keys"
+            )
         return KeySet(where, lambda: _fetch(where))
     if "://" in where:
         raise KeySetError(f"{where}: found an address of kind {parts.scheme!r}; expected a file or an https address")
@@ -251,10 +255,8 @@ def caller_of_token(text: str, rules: TokenRules, keys: KeySet) -> Caller:
         raise _refused(error, rules) from None
     except (ValueError, TypeError, OverflowError):
         raise AuthenticationError("token-malformed", "access token: cannot be read") from None
-    try:
-        life = int(claims["exp"]) - int(claims["iat"])
-    except (ValueError, TypeError, OverflowError):
-        raise AuthenticationError("token-malformed", "access token: cannot be read") from None
+    _check_times(text, claims)
+    life = int(claims["exp"]) - int(claims["iat"])
     if life > rules.longest_life_seconds:
         raise AuthenticationError(
             "token-life",
@@ -263,17 +265,38 @@ def caller_of_token(text: str, rules: TokenRules, keys: KeySet) -> Caller:
     return _caller(claims, rules)
 
 
-def _fetch(address: str) -> bytes:
-    class NoRedirect(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: object, **__: object) -> None:
-            """Follow no redirection: the keys come from the address given or not at all."""
+def _check_times(text: str, claims: Mapping[str, Any]) -> None:
+    """Refuse a token whose times are no numbers, or that names a claim or a part of its header twice, so that readers differ in which counts.
 
+    Raises:
+        AuthenticationError: 401.
+    """
+    for name in ("exp", "iat", "nbf"):
+        found = claims.get(name)
+        if found is None and name not in claims:  # pyjwt requires the first two
+            continue
+        if isinstance(found, bool) or not isinstance(found, int | float) or found != found or abs(found) == math.inf:
+            raise AuthenticationError(
+                "token-claims", f"access token: claim {name} is unusable; expected seconds since 1970 as a number"
+            )
+    try:
+        for part in text.split(".")[:2]:
+            plain(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode(), keys_once=True)
+    except KeyTwiceError:
+        raise AuthenticationError("token-claims", "access token: names a claim more than once") from None
+    except (ValueError, RecursionError):
+        raise AuthenticationError("token-malformed", "access token: cannot be read") from None
+
+
+def _fetch(address: str) -> bytes:
     # some issuers refuse the name that the library gives itself
-    asked = urllib.request.Request(
-        address, headers={"Accept": "application/json", "User-Agent": "capitation"}
-    )  # key_set checked it
-    with urllib.request.build_opener(NoRedirect).open(asked, timeout=5) as answer:
-        content = bytes(answer.read(1_000_001))
+    asked = {"Accept": "application/json", "User-Agent": "capitation"}
+    try:
+        status, content = answer_of(address, headers=asked, seconds=5, most_bytes=1_000_001)
+    except ValueError as error:  # the address was checked, the answer is none of HTTP
+        raise OSError(str(error)) from error
+    if status != 200:
+        raise OSError(f"status {status}")
     if len(content) > 1_000_000:
         raise KeySetError(f"{address}: found more than 1,000,000 bytes; expected a key set")
     return content
@@ -336,6 +359,11 @@ def _refused(error: jwt.PyJWTError, rules: TokenRules) -> AuthenticationError:
 
 
 def _caller(claims: dict[str, Any], rules: TokenRules) -> Caller:
+    if claims.get("act") is not None:  # RFC 8693: somebody else acts for the subject
+        raise AuthenticationError(
+            "token-delegated",
+            "access token: somebody acts for another with it; expected one of their own, so that two hands are two people",
+        )
     subject, organisation = claims["sub"], _claim(claims, rules.organisation_claim)
     if isinstance(organisation, list) and len(organisation) == 1:
         organisation = organisation[0]
