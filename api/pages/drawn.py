@@ -123,6 +123,8 @@ class Gallery:
 
 def _reason(error: CapitationError) -> str:
     text = str(error.message)
+    if "can be drawn of it" in text:
+        return "What this chart is drawn from was not worked out, or is not yours to see."
     return f"{capital(text)}{'' if text.endswith('.') else '.'}"
 
 

@@ -94,6 +94,8 @@ class Schema:
     _columns: ClassVar[dict[str, Column]] = {}
     _made_checks: ClassVar[dict[str, tuple[str, str, pl.Expr]]]
     _made_counts: ClassVar[list[pl.Expr]]
+    _made_others: ClassVar[list[pl.Expr]]
+    _made_filled: ClassVar[list[str]]
     _made_types: ClassVar[pl.Schema]
 
     def __init_subclass__(cls) -> None:
@@ -207,7 +209,10 @@ class Schema:
         cls._made_checks = {
             label: (subject, expected, broken.fill_null(False)) for label, (subject, expected, broken) in checks.items()
         }
-        cls._made_counts = [broken.sum().alias(label) for label, (_, _, broken) in cls._made_checks.items()]
+        counts = {label: broken.sum().alias(label) for label, (_, _, broken) in cls._made_checks.items()}
+        cls._made_counts = list(counts.values())
+        cls._made_filled = [name for name, column in cls._columns.items() if not column.nullable]
+        cls._made_others = [count for label, count in counts.items() if label.partition(":")[2] != "empty"]
         return cls._made_checks
 
     @classmethod
@@ -215,10 +220,12 @@ class Schema:
         checks = cls._checks()
         if frame.is_empty() or not checks:
             return []
-        counts = frame.select(cls._made_counts).row(0, named=True)
+        filled = not any(frame.get_column(name).null_count() for name in cls._made_filled)
+        asked = cls._made_others if filled else cls._made_counts
+        counts = frame.select(asked).row(0, named=True) if asked else {}
         faults = []
         for label, (subject, expected, broken) in checks.items():
-            if counts[label]:
+            if counts.get(label):
                 first = int(frame.select(broken).to_series().arg_true()[0])
                 row = frame.row(first, named=True)
                 shown = {k: row[k] for k in dict.fromkeys([*cls.key(), label.split(":")[0]]) if k in row} or row

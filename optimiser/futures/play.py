@@ -30,6 +30,7 @@ from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
 from optimiser.futures.together import allows_no_more
 from optimiser.futures.whole_wards import Futures, with_whole_blocks
+from optimiser.futures.withstood import Protected, Withstood, standing
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.programme.core import Future
@@ -236,11 +237,15 @@ class RobustMix:
     """The mix; its headline is the worst case."""
     gamma: float
     as_planned: float
-    """The goal if nothing disappoints."""
+    """The goal if nothing disappoints; where there are blocks, by the exact product, with those open whose activity stays."""
     worst: float
-    """The goal if the worst set of at most gamma solutions falls to its low effects and savings."""
+    """The same if the worst set of at most gamma solutions falls to its low effects and savings."""
     losses: pl.DataFrame
     """solution, loss: what the goal loses if that one disappoints (own unit), largest first."""
+    exact: Withstood | None = None
+    """Both by the exact product of effects, with the solutions that make the worst case; None where the goal is no present value."""
+    claimed: tuple[float, float] = (0.0, 0.0)
+    """Both as the search counts them, with every planned block closed."""
 
 
 def robust_mix(
@@ -278,27 +283,34 @@ def robust_mix(
                 "there is no robust mix: stopped by the user while the plan's own mix was sought, from which it starts"
             )
 
-    def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
+    def solved(forced: Pairs) -> Protected:
         matrix = programme_matrix(problem, in_order=forced)
         losses = disappointments(problem, matrix, share)
         look = _search(problem, gap, _left(time_limit, began), former, progress)
-        return matrix, losses, look(protect(matrix, losses, gamma))
+        return Protected(matrix, losses, look(protect(matrix, losses, gamma)))
 
-    matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
-    if answer.values is None:
-        raise CapitationError(f"there is no mix: {answer.meaning}. `capitation optimise` says what would have to give")
-    values = answer.values[: matrix.column_count]
-    each = {name: float(row @ values) * matrix.scale for name, row in losses.items()}
-    planned = (float(matrix.cost @ values) + matrix.constant) * matrix.scale
+    found = kept_in_order(problem, solved, lambda found: [found.answer])
+    if found.answer.values is None:
+        raise CapitationError(
+            f"there is no mix: {found.answer.meaning}. `capitation optimise` says what would have to give"
+        )
+    look = _search(problem, gap, _left(time_limit, began), None, progress)
+    kept, exact = standing(problem, found, gamma, share, look)
+    each = found.each(kept)
+    planned = found.planned(kept)
+    worst = planned - worst_case(np.array(list(each.values())), gamma)
     table = pl.DataFrame(
         {"solution": list(each), "loss": list(each.values())}, schema={"solution": pl.String, "loss": pl.Float64}
     )
+    by_exact = exact is not None and bool(problem.blocks)
     return RobustMix(
-        Outcome(problem, (answer,), dict(answer.seconds)),
+        Outcome(problem, (kept,), dict(kept.seconds)),
         gamma,
-        planned,
-        planned - worst_case(np.array(list(each.values())), gamma),
+        exact.planned if exact is not None and by_exact else planned,
+        exact.worst if exact is not None and by_exact else worst,
         table.sort("loss", descending=True),
+        exact,
+        (planned, worst),
     )
 
 

@@ -118,6 +118,9 @@ def _robust(problem: Problem, gap: float, disappoint: float, figures: Uncertaint
         "notes": list(answer.notes),
         **_amount("as_planned", found.as_planned, unit),
         **_amount("worst_case", found.worst, unit),
+        **_amount("claimed_as_planned", found.claimed[0], unit),
+        **_amount("claimed_worst_case", found.claimed[1], unit),
+        "worst_solutions": [] if found.exact is None else list(found.exact.solutions),
         **_amount("bound", answer.best_possible, unit),
     }
     return content, {"losses": _money(found.losses, unit, ("loss",))}, unit

@@ -281,9 +281,11 @@ def settle_levels(
                     here.append(_payments(contract, mine, done, span, LEVEL))
             paid += here
             if span.body is not None:
-                outturns = rows.filter(span.years()).partition_by("activity_case", as_dict=True)
-                for (case,), group in pl.concat(here).partition_by(LEVEL, as_dict=True).items():
-                    made.append(span.body.payments(option.id, str(case), group.drop(LEVEL), outturns[case,]))
+                bought, outturns = pl.concat(here), rows.filter(span.years())
+                pools = span.body.pools_by_level(bought.filter(pl.col("payer_role") == "provider"), outturns, LEVEL)
+                for (case,), group in bought.partition_by(LEVEL, as_dict=True).items():
+                    own = pools.get(str(case), {})
+                    made.append(span.body.payments(option.id, str(case), group.drop(LEVEL), outturns, own))
         named = [pl.lit(option.id).alias("option"), pl.col(LEVEL).alias("activity_case")]
         made.append(_added(pl.concat(paid), LEVEL).with_columns(named).select(*Payment.columns()))
     return pl.concat(made)
