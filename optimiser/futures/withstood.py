@@ -176,14 +176,15 @@ def closures_kept(
             again = look(asked)
         if again is None or again.values is None:
             break
-        notes = answer.notes if KEPT in answer.notes else (*answer.notes, KEPT)
+        said = f"{KEPT}{' whoever disappoints' if gamma > 0 else ''}"
+        notes = answer.notes if said in answer.notes else (*answer.notes, said)
         status = "gap" if answer.status == "optimal" else answer.status
         answer = replace(answer, matrix=asked, values=again.values, status=status, notes=notes)
         found = withstood(problem, answer, losses, gamma, low_share)
     return answer, found
 
 
-KEPT = "closures are kept by the exact product of effects whoever disappoints"
+KEPT = "closures are kept by the exact product of effects"
 ROUNDS = 6
 _NEAR = 1e-6
 """A closure is kept where it is missed by no more than this part of what it served."""

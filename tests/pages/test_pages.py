@@ -136,6 +136,8 @@ def test_a_partner_sees_own_rows_only(site):
     partner = site.signed_in("partner", subject="pam", organisation="L-U35004")
     page = words(partner.get(f"/allocations/{site.run_id}"))
     assert "Crown" not in page or "Chiltern Hills" not in page
+    assert "for Crown, the only locality that you see" in page
+    assert "The part that you see of the control total of 2018/19 is £" in page
     whole = site.analyst.get(f"/allocations/{site.run_id}?as=csv").text.splitlines()
     own = partner.get(f"/allocations/{site.run_id}?as=csv").text.splitlines()
     assert len(own) < len(whole)

@@ -129,6 +129,8 @@ _SAME = 1e-4
 
 
 def _gap(found: RobustMix) -> float | None:
-    """How far the bound lies from the worst case, as a share of it."""
+    """How far the bound lies from the worst case, as a share of it; none where contract pieces, counted at the dearest, put it below."""
     bound = found.outcome.headline.best_possible
-    return None if bound is None else relative_gap(found.worst, bound)
+    if bound is None or bound < found.worst - _SAME * max(1.0, abs(found.worst)):
+        return None
+    return relative_gap(found.worst, bound)
