@@ -163,6 +163,9 @@ def gallery_of_run(request: Request, seen: SeenRun) -> Gallery:
             locality_code="code", band_share=(pl.col("p95") - pl.col("p5")) / 2
         )
         material = material.joined(Material("", f"chances {drawn.id[:16]}", {"distance_chance": rows}))
+    if not seen.is_whole:
+        part = {"is_part": "yes"}
+        material = Material(material.title, material.source, {}, facts=part).joined(material)
     frames = frames_of(seen.id) if seen.is_open else {}
     if frames:
         own = Material(material.title, f"the mix worked out on run {seen.id}", frames)
