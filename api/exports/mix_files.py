@@ -20,7 +20,7 @@ def write_mix(folder: Path, outcome: Outcome, report: dict[str, Any]) -> Path:
     """Write `outcome.json`, and where there is a mix its tables, `mix/` and the start of a later search; returns the folder."""
     write_text(folder / "outcome.json", json.dumps(report, ensure_ascii=False, indent=2, default=str) + "\n")
     if outcome.answer.has_mix:
-        _write(outcome.mix(), folder / "mix.csv")
+        _write(outcome.listed(), folder / "mix.csv")
         for name, frame in mix_frames(outcome).items():
             if frame.width:
                 _write(frame, folder / "mix" / f"{name}.csv")

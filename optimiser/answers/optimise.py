@@ -97,6 +97,12 @@ class Outcome:
         table = table.join(launched, on=["solution", "place"], how="left", maintain_order="left")
         return table.select("solution", "place", "start", _plain_scale("scale").fill_null(0.0))
 
+    def listed(self) -> pl.DataFrame:
+        """`mix`, with a column `cannot_start` of reasons where some solution can start in none of the years."""
+        never = self.cannot_start()
+        reason = pl.col("solution").replace_strict(never, default="", return_dtype=pl.String).alias("cannot_start")
+        return self.mix().with_columns(reason) if never else self.mix()
+
     def cannot_start(self) -> dict[str, str]:
         """Why a solution can start in none of the years, for each of which that is so."""
         return never_started(self.answer.matrix, [s.id for s in self.problem.solutions])

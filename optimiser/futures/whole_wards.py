@@ -45,6 +45,8 @@ _WHOLE = 1e-6
 _NEAR = 5e-3
 _ROUGH = 0.02
 """How near the mix with parts comes whose blocks are rounded down first."""
+_CARRYING = 30.0
+"""Seconds that a step without which there is no mix at all has on a busy machine, whatever is left; it takes moments."""
 _TURN = 10.0
 """Seconds for the blocks of one group, or the starts, made free once."""
 
@@ -212,7 +214,7 @@ class _Search:
         """Keep the mix that rounding down the blocks of `parts` leaves."""
         if parts.values is not None:
             fixed = np.concatenate([self.blocks, self.all.starts])
-            self.keep(self.solve(self.rounded_down(parts.values), fixed, fixed[:0], self.clock.left()))
+            self.keep(self.solve(self.rounded_down(parts.values), fixed, fixed[:0], max(_CARRYING, self.clock.left())))
 
     def from_own(self, k: int, own: Own) -> None:
         """Start from the blocks that the best mix of future `k` by itself closes."""
@@ -254,7 +256,8 @@ def closed_whole(futures: Futures, own: Sequence[Own], goals: Sequence[float], c
     every = together(_in_parts(futures), futures.odds, alpha=futures.alpha, weight=futures.weight)
     search = _Search(every, clock)
     nothing = np.zeros(every.matrix.column_count)
-    search.from_parts(clock.note(search.solve(nothing, every.starts[:0], every.starts, clock.left(0.2), _ROUGH)))
+    seconds = max(_CARRYING, clock.left(0.2))
+    search.from_parts(clock.note(search.solve(nothing, every.starts[:0], every.starts, seconds, _ROUGH)))
     lost = futures.weights(goals)
     for k in sorted(range(len(lost)), key=lambda k: -lost[k]):
         if clock.goes_on(0.6):
@@ -277,7 +280,7 @@ def _places_whole(futures: Futures, search: _Search) -> Floats | None:
         return None if best is None else best.values
     fixed = np.concatenate([search.blocks, search.all.starts])
     search.best = None
-    return search.solve(best.values, fixed, places, search.clock.left() + _TURN).values
+    return search.solve(best.values, fixed, places, max(_CARRYING, search.clock.left()), _NEAR).values
 
 
 def carried(
@@ -310,14 +313,14 @@ def carried(
     values = np.zeros(every.matrix.column_count)
     values[every.places[0]] = mix
     if closed is None:
-        search.from_parts(search.solve(values, every.starts, every.starts[:0], search.clock.left()))
+        search.from_parts(search.solve(values, every.starts, every.starts[:0], max(_CARRYING, search.clock.left())))
         search.in_turn(every.blocks)
     else:
         blocks = np.flatnonzero(matrices[0].integer & ~matrices[0].first_stage)
         for place, own in zip(every.places, closed, strict=True):
             values[place[blocks]] = own[blocks]
         fixed = np.concatenate([search.blocks, every.starts])
-        search.keep(search.solve(values, fixed, fixed[:0], search.clock.left()))
+        search.keep(search.solve(values, fixed, fixed[:0], max(_CARRYING, search.clock.left())))
     if search.best is None or search.best.values is None:
         return None
     found = search.best.values

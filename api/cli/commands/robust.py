@@ -67,7 +67,7 @@ def robust(
     answer = found.outcome.headline
     if out is not None:
         write_frame(found.losses, out / "losses.csv")
-        write_frame(found.outcome.mix(), out / "mix.csv")
+        write_frame(found.outcome.listed(), out / "mix.csv")
     if as_json:
         head = {"problem": document.id, "status": answer.status, "meaning": answer.meaning, "unit": answer.matrix.unit}
         head |= {} if figures is None else {"uncertainty": figures.id}

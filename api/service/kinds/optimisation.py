@@ -43,7 +43,7 @@ def work(given: Work) -> JobResult:
     frames = {name: pl.DataFrame(report.pop(name), infer_schema_length=None) for name in ("activity", "credit")}
     frames["prices"] = price_frame(pl.DataFrame(report.pop("prices"), schema=_PRICES))
     if outcome.answer.has_mix:
-        frames["mix"] = outcome.mix()
+        frames["mix"] = outcome.listed()
     content = {"data_pack": given.pack.digest, "problem_digest": given.request["digest"], **finite(report)}
     return JobResult(given.job, content, {name: frame for name, frame in frames.items() if frame.height})
 

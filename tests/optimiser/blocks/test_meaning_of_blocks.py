@@ -285,6 +285,7 @@ def test_a_solution_that_cannot_start_inside_the_years_says_so(window, says):
     assert why_not(outcome, "late").sentence == f"late cannot start: {says}"
     assert outcome.scales()["late"] == 0
     assert outcome.mix().filter(solution="late").rows() == [("late", "ALL", None, 0.0)]
+    assert outcome.listed()["cannot_start"].to_list() == [f"late cannot start: {says}", ""]
     report = outcome_report(outcome)
     assert report["mix"]["late"] == {
         "title": "late",
