@@ -6,7 +6,7 @@ import polars as pl
 
 from capitation.errors import ScenarioError
 from capitation.money.pence import board_text
-from capitation.pace.opening import printed_pence
+from capitation.pace.opening import commissioner_shares, printed_pence
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
@@ -27,14 +27,15 @@ def moved_between_commissioners(run: Run, pack: DataPack, year: str) -> list[str
         .items()
     ]
     for stream in Scenario.model_validate(run.manifest.scenario).streams:
-        if stream.opening is None or stream.statutory is not None:
+        shares = commissioner_shares(stream.opening)
+        if shares is None or stream.statutory is not None:
             continue
         shared = run.allocation.filter(year=year, stream=stream.stream, level="practice").join(
             home, left_on="code", right_on="practice_code", validate="m:1"
         )
         ours = dict(shared.group_by("commissioner_code").agg(pl.col("allocation_pence").sum()).iter_rows())
         try:
-            published = printed_pence(stream.opening.model_copy(update={"column": year}), sorted(ours), pack)
+            published = printed_pence(shares.model_copy(update={"column": year}), sorted(ours), pack)
         except ScenarioError:
             continue  # a column that the run does not rest on need not print amounts
         if set(published) != set(ours) or sum(published.values()) != sum(ours.values()):

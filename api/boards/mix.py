@@ -9,7 +9,7 @@ import polars as pl
 
 from api.boards.tables import console, listed, show
 from capitation.activity.printed_plan import activity_plan
-from capitation.money.pence import board_text
+from capitation.money.pence import millions_text
 from capitation.pack.sources import DataPack
 from capitation.run.run import Run
 from capitation.shift.channel_shift import ChannelShift
@@ -294,4 +294,5 @@ def _percent(column: str) -> pl.Expr:
 
 
 def _millions(pounds: float) -> str:
-    return board_text(round(pounds * 100))
+    pence = round(pounds * 100)
+    return f"{'-' if pence < 0 else ''}£{millions_text(abs(pence))}m"

@@ -42,7 +42,7 @@ def show_outcome(title: str, outcome: Outcome, report: dict[str, Any]) -> None:
             {
                 "solution": m["title"],
                 "scale": m["scale"],
-                "starts": _starts(m["starts"]),
+                "starts": m.get("cannot_start") or _starts(m["starts"]),
             }
             for m in report["mix"].values()
         ]

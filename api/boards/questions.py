@@ -107,18 +107,33 @@ def who_is_furthest(plan: WholePlan) -> list[str]:
     said = []
     if under["gap_pence"] < 0:
         said.append(
-            f"{under['name']} is {-under['distance']:.1%} ({board_text(-under['gap_pence'])}) under its target. Closing half of that would cost "
-            f"{board_text(_half(under['gap_pence']))} a year; doing so for every locality under target would cost {board_text(_half_of_all(rows))}."
+            f"{under['name']} is {-under['distance']:.1%} ({_sum(-under['gap_pence'])}) under its target. Closing half of that would cost "
+            f"{_sum(_half(under['gap_pence']))} a year; doing so for every locality under target would cost {_sum(_half_of_all(rows))}."
         )
     else:
         said.append(f"No locality closes {plan.year} under its target.")
     if over["gap_pence"] > 0:
-        said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({board_text(over['gap_pence'])}).")
+        said.append(f"{over['name']} is furthest over: {over['distance']:.1%} ({_sum(over['gap_pence'])}).")
     said += against_the_nation(plan)
-    said.append(
-        "Localities' earlier allocations were never published, so within each commissioner opening positions follow registered lists; part of the spread comes from that."
-    )
+    said.append(_openings(plan))
     return said
+
+
+_OPENED_BY = {
+    "heads": "within each commissioner opening positions follow registered lists",
+    "need": "within each commissioner opening positions follow need",
+    "use": "within each commissioner opening positions follow need less what the way to a hospital keeps away, a stand-in for use",
+}
+"""What the opening of localities rests on, by the scenario's choice, where no budgets were published."""
+
+
+def _openings(plan: WholePlan) -> str:
+    """What localities are taken to have opened with, in one sentence."""
+    streams = Scenario.model_validate(plan.run.manifest.scenario).streams
+    inside = "heads" if not streams or streams[0].opening is None else streams[0].opening.inside
+    if inside == "budgets":
+        return "Localities open with the published budgets of their practices."
+    return f"Localities' earlier allocations were never published, so {_OPENED_BY[inside]}; part of the spread comes from that."
 
 
 def against_the_nation(plan: WholePlan) -> list[str]:
@@ -351,6 +366,11 @@ def _half(gap_pence: int) -> int:
 
 def _half_of_all(rows: pl.DataFrame) -> int:
     return sum(_half(gap) for gap in rows["gap_pence"] if gap < 0)
+
+
+def _sum(pence: int) -> str:
+    """A sum in millions, as every sum of these answers."""
+    return f"{'-' if pence < 0 else ''}£{millions_text(abs(pence))}m"
 
 
 def _gain(pence: int) -> str:

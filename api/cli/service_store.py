@@ -60,14 +60,20 @@ def _place_of(name: str, given: Mapping[str, object]) -> str:
 
 
 @contextmanager
-def opened_store(setting: Settings) -> Iterator[Store]:
+def opened_store(setting: Settings, *, is_there: bool = False) -> Iterator[Store]:
     """The store, migrated to this version, and closed afterwards.
 
-    Raises:
-        StoreError: it cannot be reached, or a newer version wrote it.
-    """
-    from api.service.store import Store
+    Args:
+        setting: where it is.
+        is_there: whether it must be there already, as for commands that only look into it.
 
+    Raises:
+        StoreError: it cannot be reached, a newer version wrote it, or it is not there.
+    """
+    from api.service.store import Store, check_is_there
+
+    if is_there:
+        check_is_there(setting.store_url)
     kept = Store(setting.store_url)
     try:
         kept.migrate()

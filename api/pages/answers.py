@@ -130,6 +130,8 @@ def money(seen: SeenRun, year: str, plan: WholePlan) -> list[str]:
     if rows.is_empty():
         return [f"You have no access to any of the localities of {year}; the system's totals are under Allocation."]
     least, most = rows.row(0, named=True), rows.row(-1, named=True)
+    if rows.height == 1:
+        return [f"{board_text(int(most['total_pence']))} in {year} for {most['name']}, the only locality that you see."]
     return [
         f"{board_text(int(rows['total_pence'].sum()))} in {year} for the {rows.height} localities that you see: from "
         f"{board_text(least['total_pence'])} in {least['name']} to {board_text(most['total_pence'])} in {most['name']}."
@@ -217,7 +219,8 @@ def _work_out(worked: WorkedAnswers, plan: WholePlan, stored: ContractOptions | 
     inputs = PlanInputs(scenario, plan.pack, options=document, problem=standing)
     log = kept_log(plan.run, inputs)
     if log is not None:
-        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs))
+        stands = pl.Series("document", [each.document for each in log.assumptions], dtype=pl.String)
+        worked.frames["log"] = log_table(log, names_in_log(plan.run, inputs)).with_columns(stands)
         worked.assumed = f"The plan rests on {log.count} assumptions over {log.figures} marked figures; {log.weak} have weak evidence or none stated."
     used = document_inputs(plan.pack, {"options": chosen, "problems": problem})
     made = whole_plan(scenario, plan.run, story.outcome, document, plan.pack, used).run

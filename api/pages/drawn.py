@@ -123,6 +123,8 @@ class Gallery:
 
 def _reason(error: CapitationError) -> str:
     text = str(error.message)
+    if "can be drawn of it" in text:
+        return "What this chart is drawn from was not worked out, or is not yours to see."
     return f"{capital(text)}{'' if text.endswith('.') else '.'}"
 
 
@@ -161,6 +163,9 @@ def gallery_of_run(request: Request, seen: SeenRun) -> Gallery:
             locality_code="code", band_share=(pl.col("p95") - pl.col("p5")) / 2
         )
         material = material.joined(Material("", f"chances {drawn.id[:16]}", {"distance_chance": rows}))
+    if not seen.is_whole:
+        part = {"is_part": "yes"}
+        material = Material(material.title, material.source, {}, facts=part).joined(material)
     frames = frames_of(seen.id) if seen.is_open else {}
     if frames:
         own = Material(material.title, f"the mix worked out on run {seen.id}", frames)

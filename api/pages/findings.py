@@ -91,7 +91,7 @@ class Finding:
             request,
             status,
             title=self.title,
-            head=": ".join([self.title, *(words for _, words, is_this in self.tabs if is_this)]),
+            tab_title=": ".join([self.title, *(words for _, words, is_this in self.tabs if is_this)]),
             it=self,
             starts=starts,
             query=chosen,

@@ -120,7 +120,7 @@ def html(template: str, request: Request, **shown: Any) -> str:  # noqa: ANN401 
         "path": request.url.path,
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "refresh": None,
-        "head": "",
+        "tab_title": "",
         "lead": "",
         "crumbs": (),
     }

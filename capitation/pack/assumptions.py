@@ -51,7 +51,7 @@ def assumptions(documents: Mapping[str, Document]) -> Frame[Assumption]:
 
 def _found(document: str, place: str, content: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401  # walks any document
     if isinstance(content, Mapping):
-        is_rule = content.get("owner") and content.get("about") and "source" not in content
+        is_rule = content.get("owner") and content.get("about") and ("source" not in content or content.get("inside"))
         if content.get("source") == "assumption" or is_rule:
             yield {
                 "document": document,

@@ -195,7 +195,8 @@ class DataPack:
     def opened_too(self, relatives: Iterable[str]) -> None:
         """Name files in the manifest that a stage has read."""
         for relative in relatives:
-            self.path(relative)
+            if relative not in self._opened:
+                self.path(relative)
 
     def read_too(self, opened: Iterable[str], looked: Iterable[str], listed: Mapping[str, tuple[str, ...]]) -> None:
         """Take over what a stage within a stage has read: files for the manifest, files looked at, and patterns with what they found."""

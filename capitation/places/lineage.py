@@ -41,6 +41,9 @@ class LineageEvent(Schema):
     quality = Column(pl.String, "mark", "Whether it was published or inferred", one_of=("published", "inferred"))
     evidence = Column(pl.String, "text", "Figures or publication it rests on")
     source = Column(pl.String, "text", "Where the evidence was read", nullable=True)
+    place_code = Column(
+        pl.String, "code", "Place where it stood, for a practice that closed or opened and is on no map", nullable=True
+    )
 
     @classmethod
     def rules(cls) -> dict[str, pl.Expr]:

@@ -8,6 +8,7 @@ the type checker; at run time it is a plain polars frame.
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from io import BytesIO
@@ -93,6 +94,8 @@ class Schema:
     _columns: ClassVar[dict[str, Column]] = {}
     _made_checks: ClassVar[dict[str, tuple[str, str, pl.Expr]]]
     _made_counts: ClassVar[list[pl.Expr]]
+    _made_others: ClassVar[list[pl.Expr]]
+    _made_filled: ClassVar[list[str]]
     _made_types: ClassVar[pl.Schema]
 
     def __init_subclass__(cls) -> None:
@@ -206,7 +209,10 @@ class Schema:
         cls._made_checks = {
             label: (subject, expected, broken.fill_null(False)) for label, (subject, expected, broken) in checks.items()
         }
-        cls._made_counts = [broken.sum().alias(label) for label, (_, _, broken) in cls._made_checks.items()]
+        counts = {label: broken.sum().alias(label) for label, (_, _, broken) in cls._made_checks.items()}
+        cls._made_counts = list(counts.values())
+        cls._made_filled = [name for name, column in cls._columns.items() if not column.nullable]
+        cls._made_others = [count for label, count in counts.items() if label.partition(":")[2] != "empty"]
         return cls._made_checks
 
     @classmethod
@@ -214,10 +220,12 @@ class Schema:
         checks = cls._checks()
         if frame.is_empty() or not checks:
             return []
-        counts = frame.select(cls._made_counts).row(0, named=True)
+        filled = not any(frame.get_column(name).null_count() for name in cls._made_filled)
+        asked = cls._made_others if filled else cls._made_counts
+        counts = frame.select(asked).row(0, named=True) if asked else {}
         faults = []
         for label, (subject, expected, broken) in checks.items():
-            if counts[label]:
+            if counts.get(label):
                 first = int(frame.select(broken).to_series().arg_true()[0])
                 row = frame.row(first, named=True)
                 shown = {k: row[k] for k in dict.fromkeys([*cls.key(), label.split(":")[0]]) if k in row} or row
@@ -230,10 +238,20 @@ class Schema:
 
 
 def content_digest(frame: pl.DataFrame) -> str:
-    """Checksum of a frame's column names, types and values."""
+    """Checksum of a frame's column names, types and values; worked out once for a frame at hand, which nobody changes in place."""
+    number, head = id(frame), f"{frame.height}\n{_head(frame)}\n"
+    known = _DIGESTS.get(number)
+    if known is not None and known[0]() is frame and known[1] == head:
+        return known[2]
     total = hashlib.sha256(f"{_head(frame)}\n".encode())
     total.update(_csv(frame))
-    return total.hexdigest()
+    found = total.hexdigest()
+    _DIGESTS[number] = (weakref.ref(frame, lambda _: _DIGESTS.pop(number, None)), head, found)
+    return found
+
+
+_DIGESTS: dict[int, tuple[weakref.ref[pl.DataFrame], str, str]] = {}
+"""Checksums of frames at hand by their number in memory; one goes with its frame."""
 
 
 def rows_text(frame: pl.DataFrame) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -89,3 +90,18 @@ def _from_text(text: str) -> FinancialYear:
 def financial_years(first: FinancialYear, last: FinancialYear) -> list[FinancialYear]:
     """All financial years from `first` to `last`, both included."""
     return [FinancialYear.starting(y) for y in range(first.first_calendar_year, last.first_calendar_year + 1)]
+
+
+def between(year: str, dated: Sequence[str]) -> tuple[str, str, int, int]:
+    """The dated years on either side of a year, how many years it lies after the first and how many lie between the two.
+
+    Before the first and after the last dated year that one stands on both sides.
+
+    Example:
+        >>> between("2019/20", ["2016/17", "2018/19", "2022/23"])
+        ('2018/19', '2022/23', 1, 4)
+    """
+    low = max((d for d in dated if d <= year), default=min(dated))
+    high = min((d for d in dated if d >= year), default=max(dated))
+    steps = FinancialYear(high).years_after(FinancialYear(low))
+    return low, high, (FinancialYear(year).years_after(FinancialYear(low)) if steps > 0 else 0), max(steps, 1)

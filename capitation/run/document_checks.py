@@ -27,10 +27,12 @@ from capitation.chain.book import OrganisationBook
 from capitation.chain.rules import Chain
 from capitation.errors import CapitationError, Fault, suggest
 from capitation.money.written_numbers import exact_number
+from capitation.pace.history import HospitalDistance
 from capitation.pace.policy import FromParameter, PacePolicy
 from capitation.pack.parameters import Parameter
 from capitation.pack.plausibility import BANDS_FILE, PlausibleBand, outside, plausibility_bands
 from capitation.pack.sources import DataPack, Source
+from capitation.places.ages import AgeCost, PracticeAge
 from capitation.places.lineage import DatedPracticeList, LineageEvent
 from capitation.places.membership import Locality, Membership, Practice, Resolution
 from capitation.places.organisations import Organisation
@@ -76,10 +78,13 @@ TABLES: dict[str, type[Schema]] = {
     "evidence/marginal-shares.csv": MarginalShare,
     "evidence/plausibility-bands.csv": PlausibilityBand,
     "evidence/service-costs.csv": ServiceCost,
+    "need/age_costs/hospital.csv": AgeCost,
     "need/place_tool/known.csv": KnownCode,
+    "places/hospital-distance.csv": HospitalDistance,
     "places/lineage.csv": LineageEvent,
     "places/localities.csv": Locality,
     "places/membership.csv": Membership,
+    "places/practice-ages.csv": PracticeAge,
     "places/practice-lists.csv": DatedPracticeList,
     "places/practices-2018-19.csv": Practice,
     "places/resolutions.csv": Resolution,

@@ -24,7 +24,7 @@ from capitation.errors import Faults, FrameError, UnknownNameError, suggest
 from capitation.money.apportion import apportion
 from capitation.money.rounding import MICRO
 from capitation.money.weights import exact_sums
-from capitation.pace.opening import CommissionerShares, PracticeOpening, practice_openings
+from capitation.pace.opening import PracticeOpening
 from capitation.pace.path import PacePath, TotalAllocation, roll_forward
 from capitation.pace.policy import PacePolicy, resolved
 from capitation.pace.statutory import statutory_of
@@ -42,7 +42,7 @@ from capitation.pack.assumptions import assumptions
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack, RawTable
 from capitation.pack.stages import Stage, Stages, Watched
-from capitation.places.membership import Membership, membership, membership_of
+from capitation.places.membership import Membership
 from capitation.records.frames import Frame, content_digest
 from capitation.run.parts import (
     ChainFrames,
@@ -57,14 +57,20 @@ from capitation.run.parts import (
     practice_needs,
     set_aside,
 )
+from capitation.run.people import (
+    moved_apart,
+    opening_baselines,
+    projected_lists,
+    stream_needs,
+    system_members,
+    weights_by_year,
+)
 from capitation.run.run import Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.streams.control_total import ControlTotal, StreamMoney, control_total, gap_bridge
-from capitation.weighting.formula import need_catalogue
-from capitation.weighting.inputs import need_inputs
-from capitation.weighting.population import ListBase, PracticeList, ProjectedList, ProjectedTotal, project_lists
-from capitation.weighting.practice_weights import PracticeWeight, StagedWeight, practice_weights
-from capitation.weighting.weigh import Need, need
+from capitation.weighting.population import ProjectedList
+from capitation.weighting.practice_weights import PracticeWeight, StagedWeight
+from capitation.weighting.weigh import Need
 
 LEVELS = ("place", "locality", "practice")
 
@@ -82,10 +88,11 @@ def evaluate(scenario: Scenario, pack: DataPack) -> Run:
     members = keep("members", system_members, document, pack)
     needs = keep("needs", _needs, document, pack)
     _require_same_practices(scenario, next(iter(needs.value.values())), members.value)
-    people = keep("people", projected_lists, document, needs)
-    weights = keep("weights", practice_weights, needs, people)
+    apart = keep("apart", moved_apart, document, needs, members, pack)
+    people = keep("people", projected_lists, document, needs, apart)
+    weights = keep("weights", weights_by_year, needs, people, apart)
     by_weight = weights.part("weights")
-    openings = keep("openings", opening_baselines, document, money, people, members, pack)
+    openings = keep("openings", opening_baselines, document, money, people, by_weight, members, apart, pack)
     path = keep("pace", paced_path, document, money, by_weight, openings, people, members, pack)
     totals = keep("totals", locality_totals, document, money, by_weight, members, path)
     slices = keep("slices", _slices, money, totals)
@@ -228,56 +235,6 @@ def _gaps(scenario: Scenario) -> pl.DataFrame:
 
 def _placed(scenario: Scenario, distance: Frame[DistanceFromTarget]) -> Frame[PlaceDistance]:
     return place_distance(DistanceFromTarget.validate(distance.filter(pl.col("stream").is_in(scenario.placed))))
-
-
-def system_members(scenario: Scenario, pack: DataPack) -> Frame[Membership]:
-    """The map of the scenario: its only year, else the year of the lists or of the need."""
-    file = scenario.files.membership
-    return membership_of(membership(pack, file), [scenario.population.base_year, scenario.need_year], file)
-
-
-def stream_needs(scenario: Scenario, pack: DataPack, table: RawTable) -> dict[str, Need]:
-    """The need of every practice by the formula of each stream, normalised to the system's own registered persons."""
-    catalogue = need_catalogue(pack)
-    found: dict[str, Need] = {}
-    for rule in scenario.streams:
-        formula = catalogue.formula(rule.formula)
-        named = {"registered_persons": scenario.population.column} if scenario.population.column else {}
-        inputs = need_inputs(table, formula, year=scenario.need_year, column_map=named)
-        found[rule.stream] = need(formula, inputs.components, inputs.year, base="file")
-    return found
-
-
-def projected_lists(scenario: Scenario, needs: dict[str, Need]) -> Frame[ProjectedList]:
-    """Registered persons of every practice in every year, the opening year included."""
-    first = next(iter(needs.values())).practices
-    plan = scenario.population
-    base = ListBase(
-        title=plan.title, counted_on=plan.counted_on, year=plan.base_year, source=plan.source, where=plan.where
-    )
-    totals = pl.DataFrame(
-        {"year": [str(t.year) for t in plan.totals], "registered_persons": [float(t.persons) for t in plan.totals]}
-    )
-    lists = PracticeList.validate(first.select("practice_code", "registered_persons"))
-    return project_lists(lists, base, ProjectedTotal.validate(totals))
-
-
-def opening_baselines(
-    scenario: Scenario, money: ControlTotal, people: Frame[ProjectedList], members: Frame[Membership], pack: DataPack
-) -> Frame[PracticeOpening]:
-    """Opening baselines of practices for the paced streams."""
-    year, paced = scenario.opening_year, scenario.paced
-    if not paced:
-        return PracticeOpening.validate(pl.DataFrame(schema=PracticeOpening.dtypes()))
-    totals = money.totals.filter(
-        (pl.col("year") == year) & (pl.col("recurrence") == "recurrent") & pl.col("stream").is_in(paced)
-    )
-    practices = people.filter(pl.col("year") == year).join(
-        members.select("practice_code", "commissioner_code"), on="practice_code", how="left", validate="1:1"
-    )
-    _require_members(practices, "commissioner_code")
-    shares: dict[str, CommissionerShares | None] = {rule.stream: rule.opening for rule in scenario.streams}
-    return practice_openings(totals, practices, shares, pack)
 
 
 def paced_path(
@@ -481,11 +438,3 @@ def _require_same_practices(scenario: Scenario, first: Need, members: Frame[Memb
         if len(codes) > 10:
             faults.add(place, f"{len(codes) - 10} more practices like these", expected)
     faults.raise_if_any(FrameError, "the map and the practice table do not name the same practices")
-
-
-def _require_members(practices: pl.DataFrame, column: str) -> None:
-    lost = practices.filter(pl.col(column).is_null())["practice_code"].unique().sort()
-    if len(lost):
-        raise FrameError(
-            f"practices without a locality and commissioner: {', '.join(lost.head(10))}; add them to the membership"
-        )

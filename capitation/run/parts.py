@@ -381,7 +381,7 @@ def set_aside(
                 f"difference between the projection and the lists of {base}",
                 round(projected - listed, 3),
                 "persons",
-                "The plan's printed population is used as the total; practices keep their share of the lists.",
+                "The plan's printed population is used as the total; in the year of the lists practices keep their share of them.",
             )
         )
     notes = dict.fromkeys(note for n in needs.values() for note in (*n.notes, *n.formula.document.limits))

@@ -18,9 +18,11 @@ from capitation.activity.unit_costs import NATIONAL_COSTS_FILE, OTHER_ACUTE_FILE
 from capitation.allocation.providers import ELSEWHERE_FILE, FLOWS_FILE
 from capitation.allocation.services import SERVICE_STREAMS_FILE
 from capitation.errors import UnknownNameError
-from capitation.pace.opening import CommissionerShares
+from capitation.pace.history import StreamOpening
 from capitation.pace.statutory import StatutoryRule
+from capitation.places.ages import AgeChoice
 from capitation.places.membership import LOCALITIES_FILE, MEMBERSHIP_FILE
+from capitation.places.moved_lists import ListChoice
 from capitation.places.organisations import ORGANISATIONS_FILE
 from capitation.records.documents import Document, Judged, read_document
 from capitation.records.years import FinancialYear, financial_years
@@ -88,7 +90,7 @@ class PersonsOfYear(Document):
 
 
 class PopulationPlan(Document):
-    """The population base and its projection; practices keep their share of the base."""
+    """The population base and its projection; practices keep their share of the base unless dated lists move them apart."""
 
     title: str
     """What was counted, such as "Registered lists 2018/19"."""
@@ -104,6 +106,10 @@ class PopulationPlan(Document):
     """Column of the lists in the practice table; none means the one that the vintage of the need year names."""
     totals: tuple[PersonsOfYear, ...] = Field(min_length=1)
     """Projected persons of the system by year."""
+    lists: ListChoice | None = None
+    """Dated practice lists that move lists apart; none means that every list moves as the total does."""
+    ages: AgeChoice | None = None
+    """Ages by practice and year that need follows; none means that need per head stays as in the base year."""
 
 
 class StreamRule(Judged):
@@ -115,8 +121,8 @@ class StreamRule(Judged):
     """Id of the need formula that weights its population."""
     paced: bool = True
     """Whether pace of change moves it towards target; otherwise it is shared by weighted persons at once."""
-    opening: CommissionerShares | None = None
-    """Amounts that split the opening total between commissioners; none means that registered persons split it."""
+    opening: StreamOpening | None = None
+    """Amounts that split the opening total between commissioners, and what spreads each over its practices; none means registered persons."""
     statutory: StatutoryRule | None = None
     """Published allocations that each commissioner keeps in every year; none means that the stream is one pot of the system."""
     service: str | None = None
@@ -124,7 +130,7 @@ class StreamRule(Judged):
     buys_care: bool = True
     """Whether the money buys care; sustainability funding does not: it is income without cost, earned by rule (key chain)."""
     about: str = ""
-    """Why, where the rule is a judgement; inside a commissioner the opening follows registered persons."""
+    """Why, where the rule is a judgement."""
 
 
 class Scenario(Document):
@@ -145,7 +151,7 @@ class Scenario(Document):
     practices: TableName
     """Wide table of practices with their need components."""
     need_year: FinancialYear
-    """Year of the need components; need per head stays as in that year."""
+    """Year of the need components; need per head stays as in that year unless ages move it (population.ages)."""
     population: PopulationPlan
     """Population base and projection."""
     money: StreamPlan

@@ -1,6 +1,7 @@
 """Population by year: practice lists scaled to a projected total, and need components carried to another population.
 
-    P_i(year) = P_i(base) x total(year) / sum of P(base)           the total is a projection, dated and sourced
+    P_i(year) = L_i(year) x total(year) / sum of L(year)           the total is a projection, dated and sourced
+    L_i(year) = P_i(base) x times_i(year)                          times from dated lists, 1 where there are none (`places/moved_lists.py`)
     total(year) = total(base) x (1 + growth rate) ^ years          where growth is given instead of a total
     W_ic(year) = W_ic x P_i(year) / P_i                            a practice keeps its need per head
 
@@ -18,12 +19,15 @@ import polars as pl
 
 from capitation.errors import DataError, Fault, FrameError
 from capitation.money.apportion import apportion
-from capitation.money.rounding import MICRO, micro
+from capitation.money.rounding import MICRO, micro, nearest_whole
 from capitation.records.columns import PRACTICE, REGISTERED_PERSONS, YEAR
 from capitation.records.documents import Document
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.years import FinancialYear
 from capitation.weighting.inputs import NeedComponents
+
+MOVED = "; moved apart by dated lists"
+"""What is added to the name of base lists that do not keep their proportions."""
 
 
 class ListBase(Document):
@@ -60,6 +64,12 @@ class ProjectedList(Schema):
 
     year = YEAR
     practice_code = PRACTICE
+    listed_micro = Column(
+        pl.Int64,
+        "millionths of a person",
+        "Base list moved as the dated lists moved, before the scaling to the total",
+        ge=0,
+    )
     registered_micro = Column(pl.Int64, "millionths of a person", "Registered persons, exact", ge=0)
     registered_persons = REGISTERED_PERSONS
     base = Column(pl.String, "text", "Title and date of the lists projected from")
@@ -92,8 +102,17 @@ def grown_totals(
     )
 
 
-def project_lists(lists: Frame[PracticeList], base: ListBase, totals: Frame[ProjectedTotal]) -> Frame[ProjectedList]:
+def project_lists(
+    lists: Frame[PracticeList], base: ListBase, totals: Frame[ProjectedTotal], movement: pl.DataFrame | None = None
+) -> Frame[ProjectedList]:
     """Each practice's registered persons in each year of `totals`, in proportion to the base lists.
+
+    Args:
+        lists: the base lists.
+        base: which lists they are.
+        totals: persons of all practices by year.
+        movement: year, practice_code, times: the list of the year over that of the base year, for every practice and year of `totals`;
+            none leaves lists in the proportions of the base year.
 
     Raises:
         FrameError: repeated practices, missing or negative persons.
@@ -104,12 +123,16 @@ def project_lists(lists: Frame[PracticeList], base: ListBase, totals: Frame[Proj
     """
     start, wanted = PracticeList.validate(lists), ProjectedTotal.validate(totals)
     crossed = wanted.select("year", micro(pl.col("registered_persons")).alias("total_micro")).join(
-        start.select("practice_code", micro(pl.col("registered_persons")).alias("weight")), how="cross"
+        start.select("practice_code", micro(pl.col("registered_persons")).alias("listed_micro")), how="cross"
     )
+    if movement is not None:
+        crossed = crossed.join(movement, on=["year", "practice_code"], how="left", validate="1:1").with_columns(
+            nearest_whole(pl.col("listed_micro") * pl.col("times")).alias("listed_micro")
+        )
     shared = apportion(
         crossed,
         total="total_micro",
-        weight="weight",
+        weight="listed_micro",
         order_by=["practice_code"],
         within=["year"],
         into="registered_micro",
@@ -118,9 +141,10 @@ def project_lists(lists: Frame[PracticeList], base: ListBase, totals: Frame[Proj
         shared.select(
             "year",
             "practice_code",
+            "listed_micro",
             "registered_micro",
             (pl.col("registered_micro") / MICRO).alias("registered_persons"),
-            pl.lit(f"{base.title}, {base.counted_on.isoformat()}").alias("base"),
+            pl.lit(f"{base.title}, {base.counted_on.isoformat()}{MOVED if movement is not None else ''}").alias("base"),
         )
     )
 

@@ -42,8 +42,10 @@ from contracts.options.document import (
     read_contracts,
     with_cost_behaviour,
 )
+from contracts.options.kept.earned import quality_of_options
 from contracts.options.kept.left import left_by_options
 from contracts.options.kept.on_run import OnRun
+from contracts.options.kept.on_run import given as given_frame
 from contracts.options.outturn import CaseActivity, OutturnLine, answered
 from contracts.options.position import (
     CommissionerMoney,
@@ -53,14 +55,13 @@ from contracts.options.position import (
     Position,
     PositionBridge,
     funding_payments,
-    positions,
 )
 from contracts.options.quality import quality_earned, quality_faults
 from contracts.options.starts.settling import ContractNotice, settling
 from contracts.options.starts.shadow import ShadowPosition, shadow_positions
 from contracts.options.starts.starts import early_contracts, starts_of
 from contracts.options.study import study
-from contracts.options.trials import Trials, before_quality, by_response
+from contracts.options.trials import Trials, by_response
 from contracts.options.who_pays import WhoPays
 from contracts.options.whole_population.under_options import OptionBodyAccount, OptionLocality, bodies_under_options
 
@@ -151,7 +152,7 @@ def evaluate_options(
     activities = {case: trials.by_case(case) for case in (PLAN, *(case.id for case in document.cases))}
     activities |= {} if mix is None else {MIX: mix.activity}
     tried = {case: trials.outturn(activity) for case, activity in activities.items()}
-    outturns = pl.concat([f.with_columns(pl.lit(case).alias("activity_case")) for case, f in tried.items()])
+    outturns = on.stages.keep("outturns", _by_case, list(tried), *(given_frame(f) for f in tried.values())).value
     settled = {case: trials.settle_all(document, contracts, f, case, faults) for case, f in tried.items()}
     faults.raise_if_any(ContractError, f"options {document.id}: some rows cannot be settled")
     answers, moved = _answers(trials, activities, tried, settled, faults)
@@ -159,21 +160,19 @@ def evaluate_options(
     funded = funding_payments(document.options, list(activities), trials.fund)
     payments = cast("Frame[Payment]", pl.concat([*(paid for paid, _ in settled.values()), answers, funded]))
     further = cast("Frame[FurtherCost]", pl.concat([moved, _of_mix(document, mix)]))
-    quality = trials.quality.settled(
-        document, before_quality(positions(payments, outturns, money, further), trials.margin)
-    )
+    quality, keys = quality_of_options(trials, payments, outturns, further)
     payments = Payment.validate(pl.concat([payments, trials.quality.payments(quality)]))
     further = FurtherCost.validate(pl.concat([further, trials.quality.costs(quality)]))
-    left, digests = left_by_options(on, payments, further, outturns)
+    left, digests = left_by_options(on, payments, further, outturns, keys)
     every = cast("Frame[Position]", left["position"])
     frames: dict[str, pl.DataFrame] = {
-        **bodies_under_options(starts.bodies, payments, on.lines, activities),
+        **bodies_under_options(starts.bodies, payments, keys, on.lines, activities),
         "commissioner_money": money,
         "contract_notice": ContractNotice.validate(pl.concat([notices for _, notices in settled.values()])),
         "further_cost": further,
         "option_difference": option_differences(every, document.base),
         "option_terms": option_terms(document.options, document.groups, contracts),
-        "outturn": CaseOutturn.validate(outturns),
+        "outturn": outturns,
         "payment": payments,
         "set_aside": _set_aside(tried[PLAN]),
         "shadow_position": shadow_positions(trials, tried, every, (PLAN, document.shown_case, MIX)),
@@ -214,6 +213,12 @@ def trials_of(
     faults.raise_if_any(ContractError, f"options {document.id}: cannot be compared")
     on = OnRun(document, run, pack)
     return Trials(document, contracts, run, on.lines.value, on.money.value, settling(starts), on, starts)
+
+
+def _by_case(cases: list[str], *outturns: Frame[OutturnLine]) -> Frame[CaseOutturn]:
+    """The outturns of all cases in one table."""
+    named = (rows.with_columns(pl.lit(case).alias("activity_case")) for case, rows in zip(cases, outturns, strict=True))
+    return CaseOutturn.validate(pl.concat(named))
 
 
 _ANSWERS = 100

@@ -17,7 +17,9 @@ import polars as pl
 
 from capitation.records.frames import Column, Frame, Schema
 from contracts.options.document import ContractOptions
+from contracts.options.outturn import CaseActivity
 from contracts.options.position import ROLES
+from contracts.options.starts.several import positions_of_several
 from contracts.options.trials import Trials, first_year_of, ids
 
 _REACH, _STEPS, _ROUNDS, _TRIED = Decimal("0.10"), 4, 2, 40
@@ -46,7 +48,8 @@ class Switching(Schema):
 class _Driver:
     name: str
     grid: tuple[Decimal, ...]
-    at: Callable[[Decimal], pl.DataFrame]
+    at: Callable[[Decimal], tuple[Frame[CaseActivity], ContractOptions]]
+    """The activity and the options to try a value on."""
     home: Decimal
 
 
@@ -56,7 +59,7 @@ def switching(trials: Trials) -> Frame[Switching]:
     Args:
         trials: the options, ready to be tried.
     """
-    rows = [row for driver in _drivers(trials) for row in _of(driver, trials.document)]
+    rows = [row for driver in _drivers(trials) for row in _of(driver, trials)]
     return Switching.validate(pl.DataFrame(rows, schema=Switching.dtypes(), orient="row"))
 
 
@@ -67,14 +70,11 @@ def _drivers(trials: Trials) -> list[_Driver]:
     low = cost.value - Decimal("0.05") if cost.low is None else cost.low
     high = cost.value + Decimal("0.05") if cost.high is None else cost.high
 
-    def at_cost(x: Decimal) -> pl.DataFrame:
-        changed = document.model_copy(update={"cost_at_plan": cost.model_copy(update={"value": x})})
-        return trials.positions(shown, changed)
+    def at_cost(x: Decimal) -> tuple[Frame[CaseActivity], ContractOptions]:
+        return shown, document.model_copy(update={"cost_at_plan": cost.model_copy(update={"value": x})})
 
     out = [
-        _Driver(
-            "activity", _grid(-_REACH, _REACH, 2 * _STEPS), lambda x: trials.positions(trials.by_change(x)), Decimal(0)
-        ),
+        _Driver("activity", _grid(-_REACH, _REACH, 2 * _STEPS), lambda x: (trials.by_change(x), document), Decimal(0)),
         _Driver("cost", _grid(low, high, _STEPS), at_cost, cost.value),
     ]
     trends = next((c.of for c in document.cases if c.of != "plan" and not c.change and not c.lines), None)
@@ -82,7 +82,7 @@ def _drivers(trials: Trials) -> list[_Driver]:
         out.append(
             _Driver(
                 "shift", _grid(Decimal(0), Decimal(1), _STEPS),
-                lambda x: trials.positions(trials.by_shift(trends, x)), Decimal(1),
+                lambda x: (trials.by_shift(trends, x), document), Decimal(1),
             )
         )  # fmt: skip
     return out
@@ -92,12 +92,14 @@ def _grid(low: Decimal, high: Decimal, steps: int) -> tuple[Decimal, ...]:
     return tuple((low + (high - low) * i / steps).quantize(_DIGITS) for i in range(steps + 1))
 
 
-def _of(driver: _Driver, document: ContractOptions) -> list[tuple[object, ...]]:
+def _of(driver: _Driver, trials: Trials) -> list[tuple[object, ...]]:
+    document = trials.document
     tried: dict[Decimal, dict[tuple[str, str, str], int]] = {}
 
     def look(xs: set[Decimal]) -> None:
-        for x in sorted(xs - set(tried)):
-            found = first_year_of(document, driver.at(x))
+        new = sorted(xs - set(tried))
+        for x, every in zip(new, positions_of_several(trials, [driver.at(x) for x in new]), strict=True):
+            found = first_year_of(document, every)
             tried[x] = {
                 (o, r, p): v
                 for o, r, p, v in found.select("option", "role", "organisation_code", "position_pence").rows()

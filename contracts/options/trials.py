@@ -18,6 +18,7 @@ import polars as pl
 from capitation.errors import ContractError, Faults
 from capitation.money.rounding import nearest_quotient
 from capitation.records.frames import Frame
+from capitation.records.identity import digest
 from capitation.run.run import Run
 from contracts.document.models import Contract
 from contracts.options.document import PLAN, ContractOption, ContractOptions
@@ -140,14 +141,17 @@ class Trials:
         return pl.concat(parts)
 
     def _positions(self, document: ContractOptions, paid: Frame[Payment], outturns: pl.DataFrame) -> pl.DataFrame:
+        found = self.with_quality(document, paid, outturns).filter(pl.col("role") != "payer")
+        return found.select("option", *PARTY, "year", "position_pence", "cost_pence")
+
+    def with_quality(self, document: ContractOptions, paid: Frame[Payment], outturns: pl.DataFrame) -> Frame[Position]:
         """Positions with payments for quality, which look at the position before them."""
         found = positions(paid, outturns, self.money)
         settled = self.quality.settled(document, before_quality(found, self.margin))
         if settled.height:
             both = Payment.validate(pl.concat([paid, self.quality.payments(settled)]))
             found = positions(both, outturns, self.money, FurtherCost.validate(self.quality.costs(settled)))
-        kept = found.filter(pl.col("role") != "payer")
-        return kept.select("option", *PARTY, "year", "position_pence", "cost_pence")
+        return found
 
     def outturn(self, activity: Frame[CaseActivity], document: ContractOptions | None = None) -> Frame[OutturnLine]:
         """What was bought and what it costs on an activity, from the cost that the run's chain gives."""
@@ -168,6 +172,11 @@ class Trials:
     def margin(self) -> pl.DataFrame:
         """Plan income less the cost of planned activity: year, provider_code, margin_pence; nothing where cost is plan income."""
         return self.on.margin.value
+
+    @cached_property
+    def said(self) -> str:
+        """A digest of all that the document says."""
+        return digest(self.document.model_dump_json())
 
     @cached_property
     def quality(self) -> QualityPayments:

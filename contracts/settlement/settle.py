@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from capitation.errors import ContractError, Faults
-from contracts.document.models import Contract
+from contracts.document.models import Contract, Input
 from contracts.language.condition import columnar
 from contracts.settlement.checks import answers_of, check_settled
 from contracts.settlement.compile import compile_contract, result_of
@@ -103,6 +103,29 @@ def settle(
     check_settled(contract, steps.promises, frame, names)
     explained = _steps(contract, frame) if explain else None
     return Settlement(contract, _results(contract, frame), frame, explained, _notices(contract, frame, read))
+
+
+def settle_apart(contract: Contract, rows: pl.DataFrame, apart: str, where: str = "rows") -> pl.DataFrame:
+    """The results of rows in groups that never meet in a clause, such as trials of the same rows: as of each group settled by itself.
+
+    Args:
+        contract: a contract without faults.
+        rows: as of `settle`, with the column that keeps groups apart; a key stands once in each.
+        apart: that column, a text; no name of the contract.
+        where: a name for messages.
+
+    Raises:
+        ContractError: as `settle`.
+    """
+    steps = compile_contract(contract, apart=apart)
+    group = Input(name=apart, about="What keeps rows apart", type="text")
+    keyed = contract.model_copy(update={"inputs": (*contract.inputs, group), "key": (*contract.key, apart)})
+    frame = steps.run(read_rows(keyed, rows, where).frame)
+    names, faults = RowNames(where, keyed, rows), Faults()
+    check_needed(contract, frame, names, faults, before=False)
+    faults.raise_if_any(ContractError, f"{where}: some rows cannot be settled")
+    check_settled(contract, steps.promises, frame, names)
+    return _results(contract, frame)
 
 
 def _results(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
@@ -212,4 +235,4 @@ def _filled(each: DefaultTaken) -> dict[str, object]:
     return {"name": each.name, "rows": each.rows, "says": f"empty {each.name} was read as declared: {each.says}"}
 
 
-__all__ = ["Settlement", "settle"]
+__all__ = ["Settlement", "settle", "settle_apart"]

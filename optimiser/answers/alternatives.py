@@ -157,13 +157,13 @@ def _clean(values: Floats) -> Floats:
 
 
 def _scale_rows(matrix: Matrix, weights: pl.DataFrame) -> tuple[list[str], Floats]:
-    """Solutions, and for each the row that turns column values into its weighted scale in the last year."""
+    """Solutions, and for each the row that turns column values into its weighted scale in the last year (0 for what never starts)."""
     block = matrix.family("in_place")
     index = block.index.with_columns(pl.Series("col", np.arange(block.first, block.last)))
     last = index.filter(pl.col("year") == pl.col("year").max()).join(
         weights.select("solution", "place", "weight"), on=["solution", "place"], maintain_order="left"
     )
-    names = last["solution"].unique(maintain_order=True).to_list()
+    names = weights["solution"].unique(maintain_order=True).to_list()
     table = np.zeros((len(names), matrix.column_count))
     for solution, col, weight in last.select("solution", "col", "weight").iter_rows():
         table[names.index(solution), col] = weight

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from capitation.errors import UnknownNameError
-from optimiser.answers.optimise import Outcome
+from optimiser.answers.optimise import Outcome, never_started
 from optimiser.answers.what_must_give import Concessions, relax
 from optimiser.answers.whole.merging import alike_localities
 from optimiser.answers.whole.search import Search, solve_whole
@@ -77,9 +77,9 @@ def why_not(outcome: Outcome, solution: str, *, gap: float = 0.0, time_limit: fl
     if answer.has_mix and outcome.scales().get(solution, 0.0) >= scale - 1e-6:
         there = f"{solution} is in the mix already, at scale {scale:g}"
         return WhyNot(solution, scale, best, best, answer.matrix.unit, outcome.scales(), (), None, because=there)
-    never = [said.removeprefix("start: ") for said in answer.matrix.no_effect if said.startswith(f"start: {solution} ")]
+    never = never_started(answer.matrix, [solution])
     if never:
-        return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because="; ".join(never))
+        return WhyNot(solution, scale, best, None, answer.matrix.unit, {}, (), None, because=never[solution])
     forced = _forced(answer.matrix, solution, str(problem.years[-1]), scale)
     again = solve_whole(forced, alike_localities(problem), Search(gap=gap, time_limit=time_limit))
     if again.stopped_by_user:

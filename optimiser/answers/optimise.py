@@ -6,7 +6,7 @@ Goals are met one after the other: each is optimised, then kept at its best (les
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -77,7 +77,10 @@ class Outcome:
         return max([*(a.status for a in self.answers), *missed], key=order.index)
 
     def mix(self) -> pl.DataFrame:
-        """solution, place, start (year), scale (in the last year), for every solution and place; start is null if not bought."""
+        """solution, place, start (year), scale (in the last year), for every solution and place; start is null if not bought.
+
+        A solution that can never start in the years has its rows too, at scale 0.
+        """
         answer = self.answer
         last = str(self.problem.years[-1])
         scale = answer.column("in_place").filter(pl.col("year") == last).select("solution", "place", "value")
@@ -87,8 +90,16 @@ class Outcome:
             .group_by("solution", "place", maintain_order=True)
             .agg(pl.col("year").min().alias("start"))
         )
-        table = scale.rename({"value": "scale"}).join(launched, on=["solution", "place"], how="left")
-        return table.select("solution", "place", "start", _plain_scale("scale"))
+        every = starts(tables_of(self.problem, self.future)).select("solution", "place")
+        table = every.join(
+            scale.rename({"value": "scale"}), on=["solution", "place"], how="left", maintain_order="left"
+        )
+        table = table.join(launched, on=["solution", "place"], how="left", maintain_order="left")
+        return table.select("solution", "place", "start", _plain_scale("scale").fill_null(0.0))
+
+    def cannot_start(self) -> dict[str, str]:
+        """Why a solution can start in none of the years, for each of which that is so."""
+        return never_started(self.answer.matrix, [s.id for s in self.problem.solutions])
 
     def scales(self) -> dict[str, float]:
         """Scale in the last year by solution; places weigh as their part of system amounts."""
@@ -96,6 +107,13 @@ class Outcome:
         table = self.mix().join(weights, on=["solution", "place"], maintain_order="left")
         sums = table.group_by("solution", maintain_order=True).agg((pl.col("scale") * pl.col("weight")).sum())
         return dict(sums.select("solution", _plain_scale("scale")).iter_rows())
+
+
+def never_started(matrix: Matrix, solutions: Iterable[str]) -> dict[str, str]:
+    """The reason, in a sentence, why no mix of the programme ever has a solution; only those of which that was said."""
+    said = [text.removeprefix("start: ") for text in matrix.no_effect if text.startswith("start: ")]
+    reasons = {name: "; ".join(text for text in said if text.startswith(f"{name} ")) for name in solutions}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 SCALE_DECIMALS = 9

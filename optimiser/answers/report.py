@@ -139,13 +139,22 @@ def plain(value: float | None) -> float | None:
 
 
 def mix_report(outcome: Outcome) -> dict[str, Any]:
-    """By solution: title, scale in the last year (weighted over places), and where and when it starts."""
+    """By solution: title, scale in the last year (weighted over places), and where and when it starts.
+
+    One that can start in none of the years says why, as `cannot_start`.
+    """
+    never = {name: {"cannot_start": reason} for name, reason in outcome.cannot_start().items()}
     names = {s.id: s.name for s in outcome.problem.solutions}
     starts: dict[str, dict[str, str]] = {}
     for row in outcome.mix().filter(pl.col("start").is_not_null()).iter_rows(named=True):
         starts.setdefault(row["solution"], {})[row["place"]] = row["start"]
     return {
-        solution: {"title": names[solution], "scale": scale, "starts": starts.get(solution, {})}
+        solution: {
+            "title": names[solution],
+            "scale": scale,
+            "starts": starts.get(solution, {}),
+            **never.get(solution, {}),
+        }
         for solution, scale in outcome.scales().items()
     }
 

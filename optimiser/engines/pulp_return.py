@@ -61,7 +61,7 @@ def from_pulp(problem: pulp.LpProblem, matrix: Matrix) -> Returned:
     upper = np.array([_bound(at[n].upBound, np.inf) for n in sign_names])
     whole = np.array([at[n].cat != pulp.LpContinuous for n in sign_names], dtype=bool)
     cost = np.zeros(count)
-    for variable, coefficient in problem.objective.items():
+    for variable, coefficient in (problem.objective or {}).items():
         cost[columns[variable.name]] += coefficient
     mine = {row.name: row for row in rows if row.name in expected}
     added = [row for row in rows if row.name not in expected]
@@ -109,7 +109,7 @@ def from_pulp(problem: pulp.LpProblem, matrix: Matrix) -> Returned:
 
 def _objective(problem: pulp.LpProblem, matrix: Matrix, cost: Floats) -> Measure:
     """What the problem aims at: the measure it was made for, or an objective of its own where that was changed in PuLP."""
-    constant = float(problem.objective.constant or 0.0)
+    constant = 0.0 if problem.objective is None else float(problem.objective.constant or 0.0)
     sense: Sense = "max" if problem.sense == pulp.LpMaximize else "min"
     count = matrix.column_count
     same = np.array_equal(cost[:count], matrix.cost) and not cost[count:].any() and constant == matrix.constant

@@ -6,29 +6,31 @@ Every answer here is plain values and frames, so that a command and a service ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
 
 import numpy as np
 import polars as pl
 
 from capitation.chance.document import Uncertainty
-from capitation.errors import CapitationError, UnknownNameError
+from capitation.errors import CapitationError
 from optimiser.answers.in_order import Pairs, kept_in_order
 from optimiser.answers.optimise import Outcome, optimise, reach_goals
 from optimiser.answers.whole.former import FormerMix, former_mix
 from optimiser.answers.whole.merging import alike_localities, merge
-from optimiser.answers.whole.search import MERGE_FROM, Search, solve_whole
+from optimiser.answers.whole.search import MERGE_FROM, Search, in_places, solve_whole
 from optimiser.engines import highs
-from optimiser.engines.answer import Answer
+from optimiser.engines.answer import Answer, relative_gap
 from optimiser.engines.highs import Progress
 from optimiser.futures.appraisal.documented import low_shares
 from optimiser.futures.cvar import RiskAverse, risk_averse
+from optimiser.futures.named import named_futures
 from optimiser.futures.regret import REGRET, fix_first_stage
 from optimiser.futures.robust import disappointments, protect, worst_case
-from optimiser.futures.whole_wards import with_whole_blocks
+from optimiser.futures.together import allows_no_more
+from optimiser.futures.whole_wards import Futures, with_whole_blocks
+from optimiser.futures.withstood import Protected, Withstood, standing
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import Problem
 from optimiser.programme.core import Future
@@ -43,50 +45,10 @@ class Played:
 
     plan: Outcome
     futures: pl.DataFrame
-    """future, probability, status, best, bound (the goal in its unit), plan (the plan's mix there; null where it breaks a limit), regret."""
+    """future, probability, status, best, bound (the goal in its unit), gap between them, plan (the plan's mix there; null where it breaks a limit), regret."""
     regret: pl.DataFrame
     """candidate, future, value, best, regret: the plan's mix and each future's own best mix in every future."""
     notes: tuple[str, ...]
-
-
-def named_futures(problem: Problem) -> list[tuple[Future, float]]:
-    """The document's futures with their probabilities, equal where none is given.
-
-    Raises:
-        CapitationError: it names none, or gives probabilities that do not add to 1.
-    """
-    if not problem.futures:
-        raise CapitationError(
-            f"problem {problem.id!r} names no futures: state them as [[futures]] with an id and what is different, "
-            'such as effects = "low" or cost_factor = 1.15'
-        )
-    given = [f.probability for f in problem.futures]
-    if all(p is None for p in given):
-        return [(f, 1 / len(problem.futures)) for f in problem.futures]
-    total = sum(float(p or 0) for p in given)
-    if any(p is None for p in given) or abs(total - 1) > 1e-9:
-        raise CapitationError(
-            f"problem {problem.id!r}: found futures whose probabilities add to {total:g}; expected every future to have one "
-            "and their sum to be 1, or none to have one (then all are equally likely)"
-        )
-    return [(f, float(f.probability or 0)) for f in problem.futures]
-
-
-def without_futures(problem: Problem, names: Collection[str]) -> Problem:
-    """The problem without some of its futures; probabilities of the rest add to 1 again.
-
-    Raises:
-        UnknownNameError: it names no such future.
-    """
-    known = [f.id for f in problem.futures]
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("future", name, known, where=f"problem {problem.id!r}")
-    kept = [f for f in problem.futures if f.id not in names]
-    total = sum((f.probability or Decimal(0) for f in kept), Decimal(0))
-    if total:
-        kept = [f.model_copy(update={"probability": (f.probability or Decimal(0)) / total}) for f in kept]
-    return problem.model_copy(update={"futures": tuple(kept)})
 
 
 def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 20.0) -> pl.DataFrame:
@@ -103,15 +65,21 @@ def mix_in_futures(outcome: Outcome, *, gap: float = 0.005, time_limit: float = 
 
 
 def play_futures(
-    problem: Problem, *, gap: float = 0.0, time_limit: float | None = None, former: FormerMix | None = None
+    problem: Problem,
+    *,
+    gap: float = 0.0,
+    time_limit: float | None = None,
+    former: FormerMix | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Played:
     """The best mix of every future, and what each of these mixes and the plan's loses in every other (regret).
 
     Args:
         problem: a document that names futures.
         gap: relative gap at which a search may stop.
-        time_limit: seconds for everything together.
+        time_limit: seconds for everything together; by default each search ends by a limit of its own, and the notes say by which.
         former: a mix found before, from which the search for the plan starts.
+        report: is given a line for each future that was searched.
 
     Raises:
         CapitationError: the document names no futures, or the plan has no mix.
@@ -119,40 +87,31 @@ def play_futures(
     chances = named_futures(problem)
     began, count = time.perf_counter(), len(chances) + 1
 
-    def part(still: int) -> float | None:
-        return None if time_limit is None else max(0.1, (time_limit - (time.perf_counter() - began)) / still)
+    def part(still: int, most: float) -> float:
+        if time_limit is None:
+            return most
+        return max(0.1, (time_limit - (time.perf_counter() - began)) / still)
 
-    plan = optimise(problem, gap=gap, time_limit=part(count + 1), former=former, explain_infeasible=False)
+    plan = optimise(problem, gap=gap, time_limit=part(count + 1, SECONDS_PLAN), former=former, explain_infeasible=False)
     if plan.headline.values is None:
         raise CapitationError(
             f"the plan itself has no mix: {plan.answer.meaning}. `capitation optimise` says what must give"
         )
-    goal, notes = plan.headline.matrix.objective, []
-    candidates = {PLAN: plan.headline.values}
-    best: dict[str, Answer] = {}
-    matrices: dict[str, Matrix] = {}
-    for n, (future, _) in enumerate(chances):
-        large = plan.headline.matrix.column_count >= MERGE_FROM  # a future is searched from the plan's mix
-        look = _search(problem, gap, part(count - n), former_mix(plan.headline) if large else None)
-
-        def solved(forced: Pairs, future: Future = future, look: Callable[[Matrix], Answer] = look) -> Answer:
-            return look(programme_matrix(problem, future=future, in_order=forced).aim(goal))
-
-        matrices[future.id] = programme_matrix(problem, future=future).aim(goal)
-        answer = kept_in_order(problem, solved, lambda found: [found])
-        best[future.id] = answer
-        if answer.values is not None:
-            candidates[future.id] = answer.values
-        else:
-            notes.append(f"future '{future.id}': {answer.meaning}")
-        if answer.stopped_by_user:
-            notes.append("stopped by the user; the futures after it were not played")
-            break
-    rows = [
-        _in_future(name, values, future, best[future], matrices[future], _search(problem, gap, part(1)))
-        for future in best
-        for name, values in candidates.items()
-    ]
+    report(f"the plan: {_where(plan.headline)}")
+    best, matrices, notes = _searched(problem, plan, gap, lambda n: part(count - n, SECONDS_FUTURE), report)
+    missed = [future.id for future, _ in chances if future.id not in best]
+    if missed:
+        notes.append(f"stopped by the user; not played: {', '.join(missed)}")
+    found = {name: answer.values for name, answer in best.items() if answer.values is not None}
+    candidates = {PLAN: plan.headline.values, **found}
+    rows: list[dict[str, object]] = []
+    pairs = [(future, name) for future in best for name in candidates]
+    try:
+        for n, (future, name) in enumerate(pairs):
+            quick = _search(problem, gap, min(SECONDS_WORTH, part(len(pairs) - n, SECONDS_WORTH)))
+            rows.append(_in_future(name, candidates[name], future, best[future], matrices[future], quick))
+    except KeyboardInterrupt:
+        notes.append("stopped by the user; what was worked out by then is kept")
     regret = pl.DataFrame(rows, schema=REGRET)
     own = regret.filter(candidate=PLAN).select("future", pl.col("value").alias("plan"), "regret")
     table = pl.DataFrame(
@@ -163,12 +122,82 @@ def play_futures(
                 "status": best[future.id].status,
                 "best": best[future.id].objective,
                 "bound": best[future.id].best_possible,
+                "gap": best[future.id].gap,
             }
             for future, chance in chances
             if future.id in best
-        ]
+        ],
+        schema=_PLAYED,
     )
     return Played(plan, table.join(own, on="future", how="left", maintain_order="left"), regret, tuple(notes))
+
+
+def _searched(
+    problem: Problem, plan: Outcome, gap: float, seconds: Callable[[int], float], report: Callable[[str], None]
+) -> tuple[dict[str, Answer], dict[str, Matrix], list[str]]:
+    """The best mix of each future, by `seconds` of its number, until the user stops; the programmes; and notes."""
+    best: dict[str, Answer] = {}
+    matrices: dict[str, Matrix] = {}
+    notes: list[str] = []
+    goal, limits = plan.headline.matrix.objective, list[float]()
+    large = plan.headline.matrix.column_count >= MERGE_FROM
+    for n, future in enumerate(problem.futures):
+        if plan.answer.stopped_by_user or any(answer.stopped_by_user for answer in best.values()):
+            break
+        limits.append(seconds(n))
+        try:
+            matrix = programme_matrix(problem, future=future).aim(goal)
+            former = _nearest(matrix, [plan.headline, *best.values()]) if large else None
+            look = _search(problem, gap, limits[-1], former)
+
+            def solved(forced: Pairs, future: Future = future, look: Callable[[Matrix], Answer] = look) -> Answer:
+                return look(programme_matrix(problem, future=future, in_order=forced).aim(goal))
+
+            answer = kept_in_order(problem, solved, lambda found: [found])
+        except KeyboardInterrupt:
+            break
+        matrices[future.id], best[future.id] = matrix, answer
+        report(f"{future.id}: {_where(answer)}")
+        if answer.values is None:
+            notes.append(f"future '{future.id}': {answer.meaning}")
+    if large and limits:
+        notes.append(
+            f"each future was searched for at most {max(limits):.0f} seconds (`--time-limit` is for all together)"
+        )
+    return best, matrices, notes
+
+
+SECONDS_PLAN = 120.0
+"""Seconds for the plan's own mix where no limit is given."""
+SECONDS_FUTURE = 90.0
+"""Seconds for the best mix of a future where no limit is given."""
+SECONDS_WORTH = 10.0
+"""Seconds for what a mix is worth in a future: it takes moments."""
+_PLAYED = {
+    "future": pl.String,
+    "probability": pl.Float64,
+    "status": pl.String,
+    "best": pl.Float64,
+    "bound": pl.Float64,
+    "gap": pl.Float64,
+}
+
+
+def _nearest(matrix: Matrix, known: list[Answer]) -> FormerMix | None:
+    """The mix from which a future's search starts: the plan's, or that of a programme in which all its mixes are, with that bound."""
+    for answer in reversed(known):
+        if answer.best_possible is not None and allows_no_more(matrix, answer.matrix):
+            found = former_mix(answer)
+            return None if found is None else replace(found, matrix_hash=matrix.content_hash)
+    return former_mix(known[0])
+
+
+def _where(answer: Answer) -> str:
+    """Where a search ended, in a line."""
+    if answer.objective is None:
+        return answer.meaning
+    bound = "" if answer.best_possible is None else f", no mix passes {answer.best_possible:,.0f}"
+    return f"{answer.objective:,.0f}{bound}" + ("" if answer.gap is None else f" (gap {answer.gap:.2%})")
 
 
 def _left(time_limit: float | None, began: float) -> float | None:
@@ -191,7 +220,9 @@ def _search(
 def _in_future(
     candidate: str, values: np.ndarray, future: str, best: Answer, matrix: Matrix, search: Callable[[Matrix], Answer]
 ) -> dict[str, object]:
-    value = best.objective if candidate == future else search(fix_first_stage(matrix, values)).objective
+    value = best.objective
+    if candidate != future and best.status != "infeasible":
+        value = search(fix_first_stage(matrix, values)).objective
     sign = 1.0 if matrix.sense == "max" else -1.0
     top = best.objective
     regret = None if value is None or top is None else max(0.0, sign * (top - value))
@@ -206,11 +237,15 @@ class RobustMix:
     """The mix; its headline is the worst case."""
     gamma: float
     as_planned: float
-    """The goal if nothing disappoints."""
+    """The goal if nothing disappoints; where there are blocks, by the exact product, with those open whose activity stays."""
     worst: float
-    """The goal if the worst set of at most gamma solutions falls to its low effects and savings."""
+    """The same if the worst set of at most gamma solutions falls to its low effects and savings."""
     losses: pl.DataFrame
     """solution, loss: what the goal loses if that one disappoints (own unit), largest first."""
+    exact: Withstood | None = None
+    """Both by the exact product of effects, with the solutions that make the worst case; None where the goal is no present value."""
+    claimed: tuple[float, float] = (0.0, 0.0)
+    """Both as the search counts them, with every planned block closed."""
 
 
 def robust_mix(
@@ -248,27 +283,34 @@ def robust_mix(
                 "there is no robust mix: stopped by the user while the plan's own mix was sought, from which it starts"
             )
 
-    def solved(forced: Pairs) -> tuple[Matrix, dict[str, np.ndarray], Answer]:
+    def solved(forced: Pairs) -> Protected:
         matrix = programme_matrix(problem, in_order=forced)
         losses = disappointments(problem, matrix, share)
         look = _search(problem, gap, _left(time_limit, began), former, progress)
-        return matrix, losses, look(protect(matrix, losses, gamma))
+        return Protected(matrix, losses, look(protect(matrix, losses, gamma)))
 
-    matrix, losses, answer = kept_in_order(problem, solved, lambda found: [found[2]])
-    if answer.values is None:
-        raise CapitationError(f"there is no mix: {answer.meaning}. `capitation optimise` says what would have to give")
-    values = answer.values[: matrix.column_count]
-    each = {name: float(row @ values) * matrix.scale for name, row in losses.items()}
-    planned = (float(matrix.cost @ values) + matrix.constant) * matrix.scale
+    found = kept_in_order(problem, solved, lambda found: [found.answer])
+    if found.answer.values is None:
+        raise CapitationError(
+            f"there is no mix: {found.answer.meaning}. `capitation optimise` says what would have to give"
+        )
+    look = _search(problem, gap, _left(time_limit, began), None, progress)
+    kept, exact = standing(problem, found, gamma, share, look)
+    each = found.each(kept)
+    planned = found.planned(kept)
+    worst = planned - worst_case(np.array(list(each.values())), gamma)
     table = pl.DataFrame(
         {"solution": list(each), "loss": list(each.values())}, schema={"solution": pl.String, "loss": pl.Float64}
     )
+    by_exact = exact is not None and bool(problem.blocks)
     return RobustMix(
-        Outcome(problem, (answer,), dict(answer.seconds)),
+        Outcome(problem, (kept,), dict(kept.seconds)),
         gamma,
-        planned,
-        planned - worst_case(np.array(list(each.values())), gamma),
+        exact.planned if exact is not None and by_exact else planned,
+        exact.worst if exact is not None and by_exact else worst,
         table.sort("loss", descending=True),
+        exact,
+        (planned, worst),
     )
 
 
@@ -293,9 +335,18 @@ class CvarMix:
 
     found: RiskAverse
     values: pl.DataFrame
-    """future, probability, value; on a large programme with blocks also `with_parts`: what it would be if parts of them closed."""
+    """future, probability, value; on a large programme with blocks also `bound` (what no mix can pass in that future), `gap` and
+    `with_parts`: what the value would be if parts of blocks closed."""
     scales: dict[str, float]
     notes: tuple[str, ...]
+    weighed: float
+    """Mean and worst together, as they were weighed."""
+
+    @property
+    def gap(self) -> float | None:
+        """How far what no mix can pass lies from what was weighed, as a share of it."""
+        bound = self.found.answer.best_possible
+        return None if bound is None else relative_gap(self.weighed, bound)
 
 
 def cvar_mix(
@@ -305,12 +356,24 @@ def cvar_mix(
     weight: float = 0.5,
     gap: float = 0.0,
     time_limit: float | None = None,
+    former: FormerMix | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> CvarMix:
     """The mix that weighs the mean of all futures against the mean of the worst share `alpha` of them.
 
-    Where the programme is large, alike localities are put together and the search lets parts of blocks close in each future;
-    its blocks are then made whole, with launches anew, what the mix is worth is worked out in each future by itself, and the notes
-    say what no mix can pass.
+    Where the programme is large, alike localities are put together for the search; where it has blocks, `whole_wards` says how only
+    whole ones close, and what no mix can pass is given for each future and for what is weighed.
+
+    Reason: eight parameters, each one choice of the search that its caller names.
+
+    Args:
+        problem: the problem.
+        alpha: share of worst futures that is averaged.
+        weight: 0 for the mean alone, 1 for the worst futures alone.
+        gap: relative gap at which a search may stop.
+        time_limit: seconds for everything together.
+        former: a mix found before; what was proved of it counts in the future that it is the plan of.
+        report: is given a line on where the search stands.
 
     Raises:
         CapitationError: no futures, numbers outside their range, or a future that no mix survives (named).
@@ -319,7 +382,8 @@ def cvar_mix(
 
     def solved(forced: Pairs) -> tuple[CvarMix, Answer]:
         left = _left(time_limit, began)
-        return _cvar(problem, forced, alpha=alpha, weight=weight, gap=gap, time_limit=left)
+        how = {"alpha": alpha, "weight": weight, "gap": gap}
+        return _cvar(problem, forced, **how, time_limit=left, former=former, report=report)
 
     return kept_in_order(problem, solved, lambda found: [found[1]])[0]
 
@@ -332,6 +396,8 @@ def _cvar(
     weight: float,
     gap: float,
     time_limit: float | None,
+    former: FormerMix | None,
+    report: Callable[[str], None],
 ) -> tuple[CvarMix, Answer]:
     """The mix with the order of some places forced, and its starts and launches as an answer of one future."""
     chances, began = named_futures(problem), time.perf_counter()
@@ -341,8 +407,9 @@ def _cvar(
     matrices, columns = _smaller(problem, whole) if large else (whole, None)
     parts = large and any(matrix.integer[~matrix.first_stage].any() for matrix in whole)
     odds = [p for _, p in chances]
-    seconds = time_limit if time_limit is None or not parts else _SEARCH * time_limit
-    found = risk_averse(matrices, odds, alpha=alpha, weight=weight, gap=gap, time_limit=seconds)
+    seconds, near = (time_limit, gap) if not parts else (_in_time(time_limit), max(gap, _ROUGH))
+    loose = [_with_parts(matrix) for matrix in matrices] if parts else matrices
+    found = risk_averse(loose, odds, alpha=alpha, weight=weight, gap=near, time_limit=seconds)
     if found.answer.values is None:
         alone = [
             future.id
@@ -366,34 +433,41 @@ def _cvar(
         notes.append("alike localities were put together for the search")
     if parts:
         found, values, mix, said = with_whole_blocks(
-            whole,
+            Futures(whole, matrices, columns, odds, alpha, weight),
             mix,
             found,
             values,
             partial(_search, problem, 0.005),
-            alpha=alpha,
-            weight=weight,
             time_limit=_left(time_limit, began),
+            former=former,
+            report=report,
         )
         notes += said
     elif columns is not None:
         notes.append("floors between localities were left out: values are at most a little too high")
     answer = Answer(whole[0], found.answer.status, mix, None, "highs", {}, {})
-    return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes)), answer
+    weighed = (1 - weight) * found.mean + weight * found.cvar
+    return CvarMix(found, values, Outcome(problem, (answer,), {}).scales(), tuple(notes), weighed), answer
 
 
-_SEARCH = 0.5
-"""Part of the time for the search; the rest is for what its mix is worth with whole blocks."""
+_PARTS = 0.15
+"""Part of the time for the mix with parts of blocks; the rest is for whole ones."""
+_PARTS_SECONDS = 15.0
+"""Seconds for it where the caller sets no limit."""
+
+
+def _in_time(time_limit: float | None) -> float:
+    return _PARTS_SECONDS if time_limit is None else _PARTS * time_limit
 
 
 def _smaller(problem: Problem, matrices: list[Matrix]) -> tuple[list[Matrix], np.ndarray | None]:
-    """The programmes with parts of blocks and, where that can be, alike localities together; and the new column of each column."""
+    """The programmes with alike localities together, where that can be, and the new column of each column."""
     merged = [merge(matrix, alike_localities(problem)) for matrix in matrices]
     small = [m.matrix for m in merged if m is not None]
     if len(small) < len(matrices):
-        return [_with_parts(matrix) for matrix in matrices], None
-    return [_with_parts(matrix) for matrix in small], merged[0].column if merged[0] is not None else None
+        return matrices, None
+    return small, merged[0].column if merged[0] is not None else None
 
 
 def _with_parts(matrix: Matrix) -> Matrix:
-    return replace(matrix, integer=matrix.integer & matrix.first_stage)
+    return replace(matrix, integer=matrix.integer & matrix.first_stage & ~in_places(matrix))

@@ -8,7 +8,7 @@ import pytest
 
 from api.boards.questions import ASKED, WholePlan, how_much, what_to_buy, which_contract, who_is_furthest
 from api.boards.risk.paragraph import shown_paragraph
-from capitation.money.pence import board_text
+from capitation.money.pence import millions_text
 from optimiser.answers.alternatives import alternatives
 from optimiser.answers.whole.closures import near_plans
 from tests.api.test_compare_command import OPTIONS
@@ -87,10 +87,10 @@ def test_closing_half_of_the_gap_is_half_of_what_the_table_shows(blmk_run, pack)
     plan = WholePlan(blmk_run, "2018/19", pack)
     (first, *_), distances = who_is_furthest(plan), blmk_run.place_distance.filter(year="2018/19")
     furthest = distances.sort("closing_dft_share").row(0, named=True)
-    assert f"({board_text(-furthest['closing_dft_pence'])}) under its target" in first
-    assert f"would cost {board_text(-(furthest['closing_dft_pence'] // 2))} a year" in first
+    assert f"(£{millions_text(-furthest['closing_dft_pence'])}m) under its target" in first
+    assert f"would cost £{millions_text(-(furthest['closing_dft_pence'] // 2))}m a year" in first
     halves = sum(-(pence // 2) for pence in distances["closing_dft_pence"] if pence < 0)
-    assert f"every locality under target would cost {board_text(halves)}" in first
+    assert f"every locality under target would cost £{millions_text(halves)}m" in first
 
 
 def test_a_stage_that_a_run_lacks_is_said(blmk_run, pack):

@@ -1,9 +1,12 @@
 """A service with one run of the shipped scenario, shared by all tests of pages; browsers are clients with a session."""
 
 import re
+import shutil
+import threading
 from dataclasses import dataclass, field
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from api.pages import answers
@@ -17,8 +20,21 @@ from tests.api.service.conftest import (  # noqa: F401  # fixtures of the servic
     shipped_pack_hashed_once,
     shipped_scenarios_evaluated_once,
 )
+from tests.api.service.real_server import until
 
 HTML = {"Accept": "text/html"}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WAIT = 15_000
+"""Milliseconds after which a browser gives up."""
 
 
 @dataclass
@@ -100,3 +116,41 @@ def site(tmp_path_factory, shipped_scenarios_evaluated_once, shipped_pack_hashed
 def empty_site(tmp_path):
     """A service in which nothing was run and nobody has a key."""
     return made(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def root(site):
+    """The address of the served site."""
+    server = uvicorn.Server(uvicorn.Config(site.app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started or not thread.is_alive())
+    assert server.started
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; skips where there is none on this machine."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        for context in browser.contexts:
+            context.close()
+        browser.close()
+
+
+def entered(chromium, site, root, role="analyst", organisation="BLMK", *, subject="ann", **settings):
+    """A page of a browser that is signed in."""
+    page = chromium.new_context(**settings).new_page()
+    page.set_default_timeout(WAIT)
+    page.goto(f"{root}/sign-in")
+    page.fill("#key", site.key(role, subject=subject, organisation=organisation))
+    page.press("#key", "Enter")
+    page.wait_for_url(f"{root}/")
+    return page

@@ -1,60 +1,19 @@
 """Pages in a real browser: no barrier that a checker finds, nothing from elsewhere, keyboard only, without scripts, on a phone."""
 
 import re
-import shutil
-import threading
 
 import pytest
-import uvicorn
 
-from tests.api.service.real_server import until
+from api.service.kinds import KINDS
+from tests.pages.conftest import entered
 
 pytestmark = pytest.mark.deep
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 MOST_BYTES = 300_000
 PARTS = 4
 """In how many tests the pages are checked at one width."""
 RESULTS = "comparisons|party-chances|chances|simulations|designs|plans"
-WAIT = 15_000
-"""Milliseconds after which a browser gives up."""
-
-
-@pytest.fixture(scope="module")
-def root(site):
-    """The address of the served site."""
-    server = uvicorn.Server(uvicorn.Config(site.app, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started or not thread.is_alive())
-    assert server.started
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = server.force_exit = True
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser; skips where there is none on this machine."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        for context in browser.contexts:
-            context.close()
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +32,11 @@ def compared(site):
     return [re.search(rf'href="(/(?:{RESULTS})/\w+)"', page)[1] for page in pages]
 
 
-def entered(chromium, site, root, role="analyst", organisation="BLMK", **settings):
-    """A page of a browser that is signed in."""
-    page = chromium.new_context(**settings).new_page()
-    page.set_default_timeout(WAIT)
-    page.goto(f"{root}/sign-in")
-    page.fill("#key", site.key(role, subject="ann", organisation=organisation))
-    page.press("#key", "Enter")
-    page.wait_for_url(f"{root}/")
-    return page
-
-
 def addresses(site, compared):
     run = site.run_id
     plain = """/ /scenarios /scenarios/blmk /places /options /options/blmk-contract-options /problems /contracts /contracts/blmk-capitation-corridor
         /contracts/blmk-capitation-corridor/terms /what-if /help /jobs /runs /runs/compare /data-packs /data-checks /data-checks?show=sources
-        /data-checks?show=ends /catalogue /journals /optimisations"""
+        /data-checks?show=ends /catalogue"""
     about = [f"/{word}/{run}" for word in ("allocations", "fair-share", "assumptions", "activity-shift", "runs")]
     about += [f"/fair-share/{run}?show=tiles", f"/activity-shift/{run}?show=activity"]
     about += [
@@ -99,7 +47,22 @@ def addresses(site, compared):
     about += [f"{compared[0]}?show={show}" for show in ("payoff", "statement", "gap", "matters", "terms")]
     about += [f"/allocations/{run}?show={show}" for show in ("places", "providers", "waterfall")]
     about += [f"{compared[-1]}?show={show}" for show in ("left", "mix", "payoff")]
-    about += ["/plans", "/designs", "/simulations", "/settlements"]
+    about += [f"/{kind.address}" for kind in KINDS.values()]
+    about += [
+        "/approvals",
+        "/formulas",
+        "/settlements?contract=blmk-block",
+        "/catalogue/terms",
+        "/data-packs/blmk",
+        "/what-if?growth=1&contracts=yes",
+    ]
+    about += [
+        "/scenarios/blmk?path=money.top_slices.0.rate",
+        "/scenarios/blmk?path=pounds",
+        f"/runs/compare?run={run}",
+        "/nowhere",
+        "/journals",
+    ]
     figure = f"/figures/{run}/place_distance/target_pence?where=year%3D2018%2F19&where=area_code%3DL-U35004&depth=3"
     position = "where=option%3Ddo-minimum&where=activity_case%3Dplan-plus-5&where=year%3D2018%2F19&where=role%3Dcommissioner&where=organisation_code%3D06P"
     figure += f" /figures/{compared[0].rpartition('/')[2]}/position/position_pence?{position}&depth=3"

@@ -31,6 +31,13 @@ def test_lists_of_runs_and_jobs_name_the_scenario_and_leave_as_files(site):
     assert "Journals are read by finance; your role is analyst" in words(site.analyst.get("/journals"))
 
 
+def test_the_audit_record_says_who_did_what(site):
+    ada = site.signed_in("administrator", subject="ada")
+    said = words(ada.get("/audit"))
+    assert re.search(r"\d+ \w+ \d{4}, \d\d:\d\d ann BLMK runs: made", said)
+    assert "{" not in said
+
+
 def test_a_form_of_a_list_is_refused_with_its_labels_and_keeps_what_was_typed(site):
     refused = site.analyst.send("/designs", scenario="blmk", family="pool", draws="many")
     assert refused.status_code == 422
@@ -134,3 +141,6 @@ def test_a_journal_that_is_asked_for_twice_is_one_and_both_land_on_it(site):
     landed = [fay.send("/journals", result=f"/v1{at}", period="2018/19") for _ in range(2)]
     assert [each.status_code for each in landed] == [303, 303]
     assert landed[0].headers["location"] == landed[1].headers["location"]
+    page = words(fay.get(landed[0].headers["location"]))
+    assert "Journal of Block, 2018/19" in page
+    assert "Accounting date: 31 March 2019" in page

@@ -16,7 +16,7 @@ def words(answer):
 def test_home_answers_the_first_three_questions_from_the_numbers(site):
     said = words(site.analyst.get("/"))
     assert "£1,535.7m in 2018/19 for 25 localities" in said
-    assert "Crown is 4.0% (£2.8m) under its target. Closing half of that would cost £1.4m a year" in said
+    assert "The Bridge MK is 2.2% (£1.2m) under its target. Closing half of that would cost £0.6m a year" in said
     assert "Doing nothing leaves a gap of £203.0m in 2020/21" in said
 
 
@@ -136,6 +136,8 @@ def test_a_partner_sees_own_rows_only(site):
     partner = site.signed_in("partner", subject="pam", organisation="L-U35004")
     page = words(partner.get(f"/allocations/{site.run_id}"))
     assert "Crown" not in page or "Chiltern Hills" not in page
+    assert "for Crown, the only locality that you see" in page
+    assert "The part that you see of the control total of 2018/19 is £" in page
     whole = site.analyst.get(f"/allocations/{site.run_id}?as=csv").text.splitlines()
     own = partner.get(f"/allocations/{site.run_id}?as=csv").text.splitlines()
     assert len(own) < len(whole)

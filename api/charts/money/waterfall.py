@@ -26,7 +26,7 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     kept_back = _held(material, year)
     rest = paid - total + sum(p for _, p in kept_back)
     steps = [Step(name, pence) for name, pence in streams]
-    steps.append(Step("Control total", total, True))
+    steps.append(Step("What you see of it" if material.facts.get("is_part") else "Control total", total, True))
     steps += [Step(f"Kept back: {name}", -pence) for name, pence in kept_back]
     steps += [Step("Other", rest)] if rest else []
     steps.append(Step("Paid on to providers", paid, True))
@@ -41,7 +41,8 @@ def draw(material: Material, choice: Choice) -> ChartFigure:
     top = providers[0] if providers else ("nobody", 0)
     share = f"{top[1] / total:.0%}" if total else "none"
     kept = f"{amount(total - paid)} of it is kept back" if total > paid else "nothing of it is kept back"
-    title = f"The control total of {year} is {amount(total)}; {kept}, and {share} goes to {top[0]}"
+    what = "The part that you see of the control total" if material.facts.get("is_part") else "The control total"
+    title = f"{what} of {year} is {amount(total)}; {kept}, and {share} goes to {top[0]}"
     subtitle = f"Control total, localities and providers, {year}, £ million"
     source = (
         f"Source: {material.origin('allocation')}. Totals are published; the shares of localities are worked out by weighted capitation, "

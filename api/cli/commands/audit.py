@@ -12,7 +12,7 @@ from api.boards.tables import print_json
 from api.cli.options import JsonOption, StoreOption
 from api.cli.service_store import opened_store, settings_of
 from api.service.security.audit import Verdict, export_text, parse_head, verify_file, verify_log
-from capitation.errors import Fault
+from capitation.errors import Fault, SourceError
 from capitation.records.whole_files import write_whole
 
 
@@ -41,7 +41,7 @@ def verify_command(
     if log is not None:
         verdict = verify_file(log, noted)
     else:
-        with opened_store(settings_of(store=store)) as kept, kept.at_one_moment():
+        with opened_store(settings_of(store=store), is_there=True) as kept, kept.at_one_moment():
             verdict = verify_log(kept, noted)
             if verdict.holds:  # a log that does not hold says nothing of what was posted
                 from api.service.ledger.invariants import ledger_faults
@@ -64,12 +64,22 @@ def export_command(
     store: StoreOption = None,
 ) -> None:
     """Write the log of the service's store as a file that `capitation audit verify` reads, its head in the last line."""
-    with opened_store(settings_of(store=store)) as kept:
+    with opened_store(settings_of(store=store), is_there=True) as kept:
+        if out.exists() and not _is_log(out):
+            raise SourceError(f"{out}: is no earlier log, and is not replaced. Name another file, or remove it")
         head = kept.head()
         records = (record for record in kept.read() if record.number <= head.number)
         write_whole(out, lambda partial: _write_lines(partial, export_text(records, head)))
     typer.echo(f"written: {out}")
     typer.echo(f"head to note elsewhere: {head.number}:{head.sha256}")
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a file is a log that was exported before: whatever else it is stays as it is."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline(100_000).startswith((b'{"event":', b'{"head":'))
 
 
 def _write_lines(path: Path, lines: Iterator[str]) -> None:

@@ -14,13 +14,16 @@ from api.cli.options import (
     JsonOption,
     ProblemFile,
     ResultsOption,
+    StartOption,
     TimeOption,
     UncertaintyOption,
     number,
 )
 from api.cli.shipped import shipped_uncertainty
+from optimiser.answers.whole.former import read_former
 from optimiser.futures.appraisal.documented import FUTURES, MOST_FUTURES, drawn_futures, without_promises
-from optimiser.futures.play import cvar_mix, without_futures
+from optimiser.futures.named import without_futures
+from optimiser.futures.play import cvar_mix
 from optimiser.problem.document import read_problem
 
 
@@ -59,12 +62,13 @@ def cvar(
     ] = 1,
     gap: GapOption = None,
     time_limit: TimeOption = None,
+    start: StartOption = None,
     out: ResultsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The mix that balances the average of all futures against the average of the worst share of them.
 
-    Reason: ten options, each a choice of whoever weighs the futures.
+    Reason: eleven options, each a choice of whoever weighs the futures.
     """
     written = read_problem(problem)
     figures = None if uncertainty is None else shipped_uncertainty(uncertainty)
@@ -74,14 +78,23 @@ def cvar(
         written, notes = without_promises(written.model_copy(update={"futures": futures}))
     document = without_futures(written, [name.strip() for name in without.split(",") if name.strip()])
     gap = float(document.gap) if gap is None else gap
-    mix = cvar_mix(document, alpha=worst, weight=weight, gap=gap, time_limit=time_limit)
+    mix = cvar_mix(
+        document,
+        alpha=worst,
+        weight=weight,
+        gap=gap,
+        time_limit=time_limit,
+        former=None if start is None else read_former(start),
+        report=lambda line: notices.print(f"  {line}", markup=False),
+    )
     if out is not None:
         write_frame(mix.values, out / "values.csv")
     if as_json:
         head = {"problem": document.id, "status": mix.found.answer.status, "mean": mix.found.mean}
         head |= {} if figures is None else {"uncertainty": figures.id, "draws": draws, "seed": seed}
         tail = {"mix": mix.scales, "futures": mix.values.to_dicts(), "notes": [*notes, *mix.notes]}
-        print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **tail})
+        weighed = {"weighed": mix.weighed, "bound": mix.found.answer.best_possible, "gap": mix.gap}
+        print_json({**head, "worst_mean": mix.found.cvar, "worst": worst, "weight": weight, **weighed, **tail})
         return
     answer, titles = mix.found.answer, {s.id: s.name for s in document.solutions}
     unit = answer.matrix.unit
@@ -91,6 +104,13 @@ def cvar(
         markup=False,
         soft_wrap=True,
     )
+    if mix.gap is not None:
+        console.print(
+            f"  weighed together {amount(mix.weighed, unit)}, and no mix weighs more than "
+            f"{amount(mix.found.answer.best_possible or 0.0, unit)}: gap {mix.gap:.1%}",
+            markup=False,
+            soft_wrap=True,
+        )
     rows = [{"solution": titles[name], "scale": scale} for name, scale in mix.scales.items()]
     show(pl.DataFrame(rows), "The mix")
     show(mix.values, f"What it is worth in each future, {unit}")

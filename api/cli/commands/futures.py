@@ -30,7 +30,13 @@ def futures(
     document = read_problem(problem)
     gap = float(document.gap) if gap is None else gap
     former = None if start is None else read_former(start)
-    played = play_futures(document, gap=gap, time_limit=time_limit, former=former)
+    played = play_futures(
+        document,
+        gap=gap,
+        time_limit=time_limit,
+        former=former,
+        report=lambda line: notices.print(f"  {line}", markup=False),
+    )
     if out is not None:
         write_frame(played.futures, out / "futures.csv")
         write_frame(played.regret, out / "regret.csv")

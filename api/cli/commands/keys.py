@@ -70,7 +70,7 @@ def listed(
     """List the keys issued; their secret parts are not stored."""
     import polars as pl
 
-    with opened_store(settings_of(store=store)) as kept:
+    with opened_store(settings_of(store=store), is_there=True) as kept:
         records = [record for _, record in kept.keys(0, 100_000)]
     rows = [record.model_dump(mode="json", exclude={"sha256"}) for record in records]
     if as_json:
@@ -90,7 +90,7 @@ def revoke(
     from api.service.security.audit import event
     from capitation.errors import UnknownNameError
 
-    with opened_store(settings_of(store=store)) as kept:
+    with opened_store(settings_of(store=store), is_there=True) as kept:
         now = dt.datetime.fromtimestamp(kept.clock(), dt.UTC)
         record = kept.revoke_key(key_id, event(now, "command line", "", "keys.delete", f"keys/{key_id[:16]}"))
         if record is None:

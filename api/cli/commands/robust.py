@@ -22,7 +22,8 @@ from api.cli.options import (
 from api.cli.shipped import shipped_uncertainty
 from optimiser.answers.report import mix_report
 from optimiser.answers.whole.former import read_former
-from optimiser.futures.play import robust_mix
+from optimiser.engines.answer import relative_gap
+from optimiser.futures.play import RobustMix, robust_mix
 from optimiser.problem.document import read_problem
 
 
@@ -70,36 +71,66 @@ def robust(
     if as_json:
         head = {"problem": document.id, "status": answer.status, "meaning": answer.meaning, "unit": answer.matrix.unit}
         head |= {} if figures is None else {"uncertainty": figures.id}
-        worth = {"as_planned": found.as_planned, "worst": found.worst, "bound": answer.best_possible, "gap": answer.gap}
+        worth = {
+            "as_planned": found.as_planned,
+            "worst": found.worst,
+            "bound": answer.best_possible,
+            "gap": _gap(found),
+        }
         print_json(
             {
                 **head,
                 **worth,
                 "mix": mix_report(found.outcome),
+                "claimed": dict(zip(("as_planned", "worst"), found.claimed, strict=True)),
+                "worst_solutions": [] if found.exact is None else list(found.exact.solutions),
                 "losses": found.losses.to_dicts(),
-                "note": overlap_note(answer),
+                "note": None if document.blocks and found.exact else overlap_note(answer),
             }
         )
         return
     unit = answer.matrix.unit
+    named = {s.id: s.name for s in document.solutions}
     console.print(
         f"{document.title}: {answer.status}. Worth {amount(found.as_planned, unit)} as planned, and {amount(found.worst, unit)} if the "
         f"worst {disappoint:g} disappoint",
         markup=False,
     )
-    if answer.gap and answer.best_possible is not None:
+    if found.exact is not None and found.exact.solutions:
+        who = ", ".join(named.get(name, name) for name in found.exact.solutions)
+        console.print(f"  the worst to disappoint: {who}", markup=False, soft_wrap=True)
+    planned, worst = found.claimed
+    if abs(worst - found.worst) > _SAME * max(1.0, abs(worst)):
         console.print(
-            f"  no mix's worst case passes {amount(answer.best_possible, unit)}: gap {answer.gap:.3%}", markup=False
+            f"  that is by the exact product of effects, with blocks open whose activity stays; as the search counts it, with every "
+            f"planned block closed, {amount(planned, unit)} and {amount(worst, unit)}",
+            markup=False,
+            soft_wrap=True,
         )
+    gap_left = _gap(found)
+    if gap_left and answer.best_possible is not None:
+        bound = amount(answer.best_possible, unit)
+        console.print(f"  no mix's worst case passes {bound}: gap {gap_left:.3%}", markup=False)
     for note in answer.notes:
         notices.print(f"note: {note}", markup=False)
     rows = [{"solution": m["title"], "scale": m["scale"]} for m in mix_report(found.outcome).values()]
     show(pl.DataFrame(rows), "The mix")
     if found.losses.height:
-        titles = {s.id: s.name for s in document.solutions}
-        lost = found.losses.with_columns(pl.col("solution").replace(titles)).filter(pl.col("loss") > 0)
+        lost = found.losses.with_columns(pl.col("solution").replace(named)).filter(pl.col("loss") > 0)
         show(lost, f"What is lost if one solution disappoints, {unit}")
     else:
         console.print("  no solution states a low end of its effects or savings, so none can disappoint", markup=False)
-    if overlap_note(answer):
+    if overlap_note(answer) and not (document.blocks and found.exact):
         notices.print(f"note: {overlap_note(answer)}", markup=False)
+
+
+_SAME = 1e-4
+"""A worst case this near to the search's own count, as a share of it, is the same."""
+
+
+def _gap(found: RobustMix) -> float | None:
+    """How far the bound lies from the worst case, as a share of it; none where contract pieces, counted at the dearest, put it below."""
+    bound = found.outcome.headline.best_possible
+    if bound is None or bound < found.worst - _SAME * max(1.0, abs(found.worst)):
+        return None
+    return relative_gap(found.worst, bound)

@@ -66,7 +66,7 @@ def comparison(request: Request) -> Response:
     elif show in {"statement", "matters"} and drawn is not None and drawn.figure is not None:
         lead = f"{drawn.title}."
     return Finding(
-        "Contract options side by side", lead, found.facts, [*_sentences(found, material), RANKED] if show == "payoff" else (), found.stale,
+        "Contract options side by side", lead, found.facts, [*_sentences(found, material), RANKED] if show == "payoff" and positions.height else (), found.stale,
         links[0], view_tabs(VIEWS, show), selects, (("show", show),), drawn, table,
         starts=[Start("party-chances", "Work out how likely each party is to miss its total", (("options", str(found.asked.get("options", ""))),))],
         links=[*links, (f"/scenarios/{scenario}", "The scenario whose allocation they are tried on")], not_in=_set_aside(found, material),

@@ -67,6 +67,8 @@ _SELECTS = {"scenario": ("Scenario", "scenarios"), "options": ("Contract options
 FIELDS = {"family": "Family of terms", "draws": "Number of draws", "rows": "Rows", "contract": "Contract", **{n: w for n, (w, _) in _SELECTS.items()}}  # fmt: skip
 """What fields of the forms are called."""
 
+_DONE = {"create": "made", "change": "changed", "delete": "taken away", "done": "done", "failed": "failed"}
+
 _STATUS = {"queued": "waiting", "running": "at work", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
@@ -256,6 +258,38 @@ def data_packs(request: Request) -> Response:
     return _plain(request, "Data packs", "A data pack is the figures that runs are worked out from, each with its source.", table, "data-packs")  # fmt: skip
 
 
+def audit(request: Request) -> Response:
+    """Who did what and when, the newest first."""
+    items = ask(request, "/v1/audit", {"limit": "1000"}).content["items"]
+    rows = []
+    for each in reversed(items):
+        happened = each["event"]
+        what, _, done = str(happened.get("action", "")).partition(".")
+        rows.append(
+            {
+                "number": each["number"],
+                "at": str(happened.get("at", "")),
+                "actor": by_whom(str(happened.get("actor", ""))),
+                "organisation": str(happened.get("organisation", "")),
+                "done": f"{what.replace('-', ' ')}: {_DONE.get(done, done)}",
+                "subject": str(happened.get("subject", "")),
+                "outcome": str(happened.get("outcome", "")),
+                "detail": ", ".join(f"{k} {v}" for k, v in (happened.get("detail") or {}).items()),
+            }
+        )
+    heads = {
+        "at": "When",
+        "actor": "Who",
+        "organisation": "Of",
+        "done": "What",
+        "subject": "On what",
+        "outcome": "Outcome",
+    }
+    table = PageTable("What was done, newest first", pl.DataFrame(rows, infer_schema_length=None), heads if rows else {}, name="audit")  # fmt: skip
+    said = "Every change is recorded here, each line sealed with the checksum of the line before it."
+    return _plain(request, "Audit", said, table)
+
+
 def _plain(request: Request, title: str, lead: str, table: PageTable, word: str = "") -> Response:
     """A list that is read only."""
     file = asked_file(request, table)
@@ -270,6 +304,7 @@ def _plain(request: Request, title: str, lead: str, table: PageTable, word: str 
 ROUTES = [
     *(Route(f"/{kind.address}", results, methods=["GET"]) for kind in KINDS.values() if kind.address in LISTS),
     Route("/data-packs", data_packs, methods=["GET"]),
+    Route("/audit", audit, methods=["GET"]),
     Route("/jobs", jobs),
     Route("/approvals", approvals, methods=["GET"]),
     Route("/journals", journals, methods=["GET"]),

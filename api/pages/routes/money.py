@@ -25,7 +25,7 @@ from api.pages.findings import Finding, view_tabs, years_select
 from api.pages.outcomes import newest_of
 from api.pages.rendering import moved_to
 from api.pages.seen import SeenRun, run_of
-from api.pages.tables import Link, PageTable, figure_link, headed, heading
+from api.pages.tables import Link, PageTable, Row, figure_link, headed, heading
 from capitation.pack.parameters import Parameters
 from capitation.pack.sources import DataPack
 from capitation.sentences import capital, small
@@ -41,7 +41,7 @@ _MAPS = {"order": "By distance", "tiles": "By place"}
 _SHIFTS = {"money": "Money", "organisations": "By organisation", "activity": "Activity"}
 _LOGS = {"effect": "By what they move", "judgements": "Judgements of the scenario"}
 _LOGGED = {"rank": "Rank", "assumed": "What is assumed", "tested": "Value and range", "evidence": "Evidence", "owner": "Owner", "headline": "Headline it moves most",
-           "low_pence": "At its low end", "base_pence": "As assumed", "high_pence": "At its high end"}  # fmt: skip
+           "low_pence": "At its low end", "base_pence": "As assumed", "high_pence": "At its high end", "stands": "Stands in"}  # fmt: skip
 _OF_MIX = {"mix", "left"}
 """Lines of a chain with a mix in it that the run itself has not."""
 
@@ -171,7 +171,7 @@ def fair_share(request: Request, seen: SeenRun) -> Response:
     return Finding(
         "Who is furthest from their fair share", lines[0], seen.facts, lines[1:], seen.stale, again(seen), view_tabs(_MAPS, show, f"&year={year}"),
         years_select(seen.years, year), (("show", show),), drawn, table, not_in=seen.not_in,
-        links=[("/what-if", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of this may be chance alone")],
+        links=[(f"/what-if?run={seen.id}", "Try another pace or growth"), (f"/runs/{seen.id}/risk?show=localities", "How much of this may be chance alone")],
     ).answer(request)  # fmt: skip
 
 
@@ -199,8 +199,11 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     show = request.query_params.get("show", "effect") if log is not None else ""
     if worked is not None and log is not None and show != "judgements":
         lead = worked.assumed
+        heads, links = _LOGGED, {"stands": _document_page}
+        if "document" in log.columns:
+            log = log.with_columns(stands=pl.col("document").map_elements(_document_words, return_dtype=pl.String))
         table = PageTable(
-            f"The {log.height} assumptions that move a headline most", log, _LOGGED, short=frozenset(n for n in _LOGGED if n.endswith("_pence")),
+            f"The {log.height} assumptions that move a headline most", log, {n: w for n, w in heads.items() if n in log.columns}, links, short=frozenset(n for n in _LOGGED if n.endswith("_pence")),
             name=f"assumptions-by-effect-{seen.id}",
         )  # fmt: skip
     drivers = [*most, "Change one on its scenario's page, giving a reason and an owner."]
@@ -209,6 +212,26 @@ def assumptions(request: Request, seen: SeenRun) -> Response:
     return Finding(
         "What is assumed", lead, seen.facts, drivers, seen.stale, again(seen), view_tabs(_LOGS, show if show in _LOGS else "effect") if log is not None else (), figure=drawn, table=table, not_in=seen.not_in,
     ).answer(request)  # fmt: skip
+
+
+def _document_words(document: str) -> str:
+    """A document in words: "solution referral_management" is "Solution referral management"."""
+    return capital(re.sub(r"[_-]", " ", document))
+
+
+def _document_page(row: Row) -> str:
+    """Where the document of an assumption is read; nowhere where it has no page."""
+    kind, _, name = str(row["document"]).partition(" ")
+    known = {
+        "options": "options",
+        "problem": "problems",
+        "scenario": "scenarios",
+        "contract": "contracts",
+        "formula": "formulas",
+    }
+    if kind == "solution":
+        return f"/catalogue/solutions/{name}"
+    return f"/{known[kind]}/{name}" if kind in known else ""
 
 
 def assumed_words(place: str, about: str | None) -> str:

@@ -55,6 +55,11 @@ def contracts(request: Request) -> Response:
             headed(ends), name=f"positions-{seen.id}",
         )  # fmt: skip
     lead = said[0] if said else "Contract options on this run have not been compared yet."
+    if starts:
+        said = [
+            *(said or [lead]),
+            "Compare the options, and each position opens what it is made of, down to the printed cell.",
+        ]
     links = [("/options", "Stored contract options"), ("/contracts", "Contracts they may name")]
     return Finding("Which contract suits whom", lead, seen.facts, said[1:], seen.stale, table=table, starts=starts, links=links, not_in=seen.not_in,
                    refresh=None if worked is None or worked.is_over else 3).answer(request)  # fmt: skip
@@ -82,12 +87,20 @@ def investment(request: Request) -> Response:
     rows = lines.sort("year", "gain_pence", descending=[True, True]) if lines.height else lines
     table = PageTable("What each solution avoids, releases, saves and spends", rows, {n: w for n, w in _GAINS.items() if n in rows.columns},
                       short=frozenset(n for n in _GAINS if n.endswith("_pence")), name=f"mix-{seen.id}")  # fmt: skip
+    plans = _plans(request, str(seen.run.manifest.scenario["id"]))
+    made = newest_of(request, "plans", str(seen.run.manifest.scenario["id"]))
+    if made is not None:
+        links.insert(
+            0, (f"{made.root}?show=left", "What the mix takes off the deficit, each figure down to its printed cell")
+        )
+    elif plans and lines.height:
+        said = [*said, "Work out the whole plan, and each figure opens what it is made of, down to the printed cell."]
     if show == "frontier" and figure is not None and figure.figure is not None:
         points = figure.figure.table
         table = PageTable(figure.title, points, {n: n for n in points.columns}, name=f"frontier-{seen.id}")
     return Finding(
         "What should be invested in", lead, seen.facts, said[1:], seen.stale, (f"/scenarios/{seen.run.manifest.scenario['id']}", "Run its scenario again"), tabs=view_tabs(VIEWS, show), figure=figure,
-        table=table if lines.height else None, starts=_plans(request, str(seen.run.manifest.scenario["id"])), links=links, not_in=seen.not_in,
+        table=table if lines.height else None, starts=plans, links=links, not_in=seen.not_in,
         refresh=None if worked.is_over else 3,
     ).answer(request)  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -233,19 +234,39 @@ def journal(request: Request) -> Response:
     lead = f"{lines.height:,} lines; debits and credits are £{pounds_text(debit)} each, so it balances."
     if debit != credit:
         lead = f"It does not balance: debits are £{pounds_text(debit)}, credits £{pounds_text(credit)}. Do not load it; send its id to whoever runs the service."
-    return page(
-        "journal.html", request, title=f"Journal {name}", lead=lead, table=table, head=_head(content, lines), href=path
-    )
+    of, page_of = _made_from(request, str(content.get("run_id", "")))
+    head = [("Journal", name, ""), ("Made from", of, page_of), *_head(lines)]
+    title = f"Journal of {of}, {content.get('period', '')}"
+    return page("journal.html", request, title=title, lead=lead, table=table, head=head, href=path)
+
+
+def _made_from(request: Request, result: str) -> tuple[str, str]:
+    """What a journal was made from: in words, and its page."""
+    store = service_of(request).store
+    for kind, address in (("run", "runs"), ("settlement", "settlements")):
+        stored = store.result(kind, result)
+        if stored is not None:
+            return made_of(request, asked_of(service_of(request), stored), kind), f"/{address}/{result}"
+    return result[:16], ""
 
 
 def _pence(lines: pl.DataFrame, side: str) -> int:
     return sum(int(Decimal(each) * 100) for each in lines[side].drop_nulls()) if side in lines.columns else 0
 
 
-def _head(content: Mapping[str, Any], lines: pl.DataFrame) -> list[tuple[str, str, str]]:
-    """What a journal rests on."""
+def _head(lines: pl.DataFrame) -> list[tuple[str, str, str]]:
+    """The period of a journal, the day on which it is posted, and what it is."""
     first = lines.row(0, named=True) if lines.height else {}
-    return [(words, str(first.get(name) or content.get(name) or ""), "") for name, words in (("run_id", "Made from"), ("period", "Period"), ("accounting_date", "Accounting date"), ("kind", "Kind"), ("currency", "Currency")) if first.get(name) or content.get(name)]  # fmt: skip
+    said = {"period": "Period", "accounting_date": "Accounting date", "kind": "Kind", "currency": "Currency"}
+    return [(words, _day(str(first[name])), "") for name, words in said.items() if first.get(name)]
+
+
+def _day(text: str) -> str:
+    """A day such as 2018/03/31 in words; anything else as it is."""
+    try:
+        return dt.datetime.strptime(text, "%Y/%m/%d").strftime("%-d %B %Y")  # noqa: DTZ007  # a day has no hour
+    except ValueError:
+        return text
 
 
 ROUTES = [

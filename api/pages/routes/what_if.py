@@ -100,7 +100,8 @@ class Slider:
 
 def what_if(request: Request) -> Response:
     """The headline with other sliders."""
-    seen = run_of(request)
+    named = request.query_params.get("run") or None
+    seen = run_of(request, named)
     if not seen.is_open:
         raise AccessError("role", "trying out other figures is for those who see the whole system")
     stored = service_of(request).packs.named(seen.data_pack)
@@ -137,7 +138,7 @@ def what_if(request: Request) -> Response:
     template = "what_if_part.html" if is_part else "what_if.html"
     return page(
         template, request, 422 if (faults or refused) and not is_part else 200, title="What if", lead=lead, lines=lines, seen=seen, table=table, sliders=sliders,
-        faults=faults or ([("", refused)] if refused else []), year=year, later=_later(request) if is_waiting and not refused else "",
+        faults=faults or ([("", refused)] if refused else []), year=year, named=named, later=_later(request) if is_waiting and not refused else "",
     )  # fmt: skip
 
 

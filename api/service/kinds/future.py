@@ -64,11 +64,11 @@ def work(given: Work) -> JobResult:
     given.report(f"{len(problem.futures)} futures: {request['ask']}")
     found: Found
     if request["ask"] == "each":
-        found = _each(problem, gap)
+        found = _each(given, problem, gap)
     elif request["ask"] == "robust":
         found = _robust(problem, gap, float(request["disappoint"]), figures)
     else:
-        found = _cvar(problem, gap, float(request["worst"]), float(request["weight"]), notes)
+        found = _cvar(given, problem, gap, float(request["worst"]), float(request["weight"]), notes)
     content, frames, unit = found
     about = {
         "data_pack": given.pack.digest,
@@ -90,8 +90,8 @@ def _amount(name: str, value: float | None, unit: str) -> dict[str, Any]:
     return {name: None if money else value, f"{name}_gbp": pounds_text(value) if money else None}
 
 
-def _each(problem: Problem, gap: float) -> Found:
-    played = play_futures(problem, gap=gap)
+def _each(given: Work, problem: Problem, gap: float) -> Found:
+    played = play_futures(problem, gap=gap, report=given.report)
     matrix = played.plan.headline.matrix
     frames = {
         "futures": _money(played.futures, matrix.unit, ("best", "bound", "plan", "regret")),
@@ -118,13 +118,16 @@ def _robust(problem: Problem, gap: float, disappoint: float, figures: Uncertaint
         "notes": list(answer.notes),
         **_amount("as_planned", found.as_planned, unit),
         **_amount("worst_case", found.worst, unit),
+        **_amount("claimed_as_planned", found.claimed[0], unit),
+        **_amount("claimed_worst_case", found.claimed[1], unit),
+        "worst_solutions": [] if found.exact is None else list(found.exact.solutions),
         **_amount("bound", answer.best_possible, unit),
     }
     return content, {"losses": _money(found.losses, unit, ("loss",))}, unit
 
 
-def _cvar(problem: Problem, gap: float, worst: float, weight: float, notes: tuple[str, ...]) -> Found:
-    mix = cvar_mix(problem, alpha=worst, weight=weight, gap=gap)
+def _cvar(given: Work, problem: Problem, gap: float, worst: float, weight: float, notes: tuple[str, ...]) -> Found:
+    mix = cvar_mix(problem, alpha=worst, weight=weight, gap=gap, report=given.report)
     matrix = mix.found.answer.matrix
     content = {
         "status": mix.found.answer.status,
@@ -135,8 +138,11 @@ def _cvar(problem: Problem, gap: float, worst: float, weight: float, notes: tupl
         "notes": [*notes, *mix.notes],
         **_amount("mean", mix.found.mean, matrix.unit),
         **_amount("worst_mean", mix.found.cvar, matrix.unit),
+        **_amount("weighed", mix.weighed, matrix.unit),
+        **_amount("bound", mix.found.answer.best_possible, matrix.unit),
+        "gap": mix.gap,
     }
-    amounts = tuple(name for name in ("value", "with_parts") if name in mix.values.columns)
+    amounts = tuple(name for name in ("value", "bound", "with_parts") if name in mix.values.columns)
     return content, {"futures": _money(mix.values, matrix.unit, amounts)}, matrix.unit
 
 

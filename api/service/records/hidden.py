@@ -303,7 +303,20 @@ def without_small_content(content: Mapping[str, Any], smallest_shown: int) -> di
         made["goals"] = [_without(each, ("value", "in_mix"), smallest_shown) for each in made["goals"]]
     if isinstance(made.get("optimisation"), Mapping):
         made["optimisation"] = without_small_content(made["optimisation"], smallest_shown)
-    return _without(made, ("objective", "bound", "as_planned", "worst_case", "mean", "worst_mean"), smallest_shown)
+    return _without(
+        made,
+        (
+            "objective",
+            "bound",
+            "as_planned",
+            "worst_case",
+            "claimed_as_planned",
+            "claimed_worst_case",
+            "mean",
+            "worst_mean",
+        ),
+        smallest_shown,
+    )
 
 
 def _without(entry: Mapping[str, Any], names: tuple[str, ...], smallest_shown: int) -> dict[str, Any]:

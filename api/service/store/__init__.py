@@ -13,7 +13,7 @@ from api.service.store.database import Added, ChangedError, Mark, StoreError, St
 from api.service.store.documents import Documents, ShippedDocument
 from api.service.store.jobs import TERMINAL, Job, Jobs, Message
 from api.service.store.journal_records import JournalRecords, NewJournal, Rival, RivalError, StoredJournal
-from api.service.store.kept.copies import backup, restore
+from api.service.store.kept.copies import backup, check_is_there, restore
 from api.service.store.keys import Keys
 from api.service.store.pack_records import PackRecords, StoredPack
 from api.service.store.results import Result, Results
@@ -42,6 +42,7 @@ __all__ = [
     "StoredPack",
     "Withdrawal",
     "backup",
+    "check_is_there",
     "restore",
 ]
 

@@ -58,9 +58,10 @@ def refuse_early_starts(solutions: Iterable[Solution], pack: DataPack, first: Fi
 
     Raises:
         DocumentError: solutions start before their milestones; all are named.
+        SourceError: a milestone that cannot be used, such as one before the plan's first year.
     """
     faults = Faults()
-    faults.extend(early_faults(milestones(pack), _stated(solutions), first))
+    faults.extend(early_faults(milestones(pack, first_year(pack)), _stated(solutions), first))
     faults.raise_if_any(DocumentError, "solutions start before their milestones")
 
 

@@ -123,6 +123,18 @@ def practice_cell(context: Context, practice: str, column: str) -> Node:
     return Node("printed cell", f"{column} of {practice}", practice_cells(context)[practice][column], "", words)
 
 
+def file_rows(context: Context, file: str, *key: str) -> dict[tuple[str, ...], dict[str, str]]:
+    """The rows of a table of the pack as text, by the columns that name one: the practice, where none is given."""
+    memory = ("rows of", file)
+    if memory not in context.memory:
+        with context.pack.path(file).open(encoding="utf-8-sig", newline="") as text:
+            rows = list(csv.DictReader(text))
+        names = key or ("practice_code",)
+        context.memory[memory] = {tuple(row[name] for name in names): row for row in rows}
+    found: dict[tuple[str, ...], dict[str, str]] = context.memory[memory]
+    return found
+
+
 def rules_of(context: Context, year: str, stream: str) -> PaceRules:
     """The pace-of-change rules of a year and stream."""
     return policy_of(context).rules_for(year, stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from fractions import Fraction
 
 from capitation.money.rounding import MICRO, nearest
 from capitation.records.years import FinancialYear
@@ -14,12 +14,15 @@ from capitation.run.formulas.leaves import (
     cell,
     choice,
     list_column,
+    policy_leaf,
     practice_cell,
     practice_cells,
     published,
     scenario_of,
     share_of,
 )
+from capitation.run.formulas.moving.ages import cost_of_ages
+from capitation.run.formulas.moving.lists import base_lists, moved_list
 from capitation.run.trace import Context, Worked
 from capitation.weighting.formula import BlockTerms, need_catalogue
 from capitation.weighting.weigh import ASSUMED
@@ -28,19 +31,30 @@ from capitation.weighting.weigh import ASSUMED
 @published(
     "population",
     "registered_micro",
-    "the projected total shared by the base lists, to the millionth of a person, largest remainder",
+    "the projected total shared by the lists of the year, to the millionth of a person, largest remainder",
 )
 def _population(context: Context, row: Row) -> Worked:
     plan = scenario_of(context).population
     total = next(t for t in plan.totals if t.year == row["year"])
-    column = list_column(context)
-    key = ("lists", column)
-    if key not in context.memory:
-        cells = practice_cells(context)
-        context.memory[key] = {code: nearest(Decimal(mine[column]) * MICRO) for code, mine in cells.items()}
-    micro = share_of(nearest(total.persons * MICRO), context.memory[key], row["practice_code"])
+    lists = {r["practice_code"]: r["listed_micro"] for r in context.rows("population", year=row["year"])}
+    micro = share_of(nearest(total.persons * MICRO), lists, row["practice_code"])
     leaf = cell(context, total.source, total.where, f"persons of the system {row['year']}")
-    return Worked(micro, [leaf, practice_cell(context, row["practice_code"], column)])
+    key = {"year": row["year"], "practice_code": row["practice_code"]}
+    return Worked(micro, [leaf, at("population", "listed_micro", **key)])
+
+
+@published(
+    "population",
+    "listed_micro",
+    "the list of the base year; where lists move apart, as the practice's dated lists on either side of the year have it",
+)
+def _listed(context: Context, row: Row) -> Worked:
+    column, code = list_column(context), row["practice_code"]
+    base = practice_cell(context, code, column)
+    if scenario_of(context).population.lists is None:
+        return Worked(base_lists(context)[code], [base])
+    persons, leaves, words = moved_list(context, code, row["year"])
+    return Worked(persons, [base, *leaves], words)
 
 
 @published(
@@ -98,14 +112,50 @@ def _area_index(cells: Mapping[str, str], block: BlockTerms) -> float:
 @published(
     "practice_weight",
     "weighted_persons",
-    "weighted persons of the base year, moved with the practice's list",
+    "weighted persons of the base year, moved with the practice's list and the ages on it; scaled to registered persons where these move apart",
 )
 def _practice_weight(context: Context, row: Row) -> Worked:
-    need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
-    heads = need["registered_persons"]
-    moved = need["weighted_persons"] * (row["registered_micro"] / MICRO / heads if heads else 0.0)
+    key = {"year": row["year"], "stream": row["stream"]}
+    memory = ("raw weights", *key.values())
+    if memory not in context.memory:
+        rows = context.rows("practice_weight", **key)
+        raws = {r["practice_code"]: _raw_weight(context, r) for r in rows}
+        context.memory[memory] = (
+            raws,
+            sum(r["registered_micro"] for r in rows) / MICRO / (math.fsum(raws.values()) or 1.0),
+        )
+    raws, scale = context.memory[memory]
+    plan = scenario_of(context).population
+    words = f"times {scale:.6f}, so that weighted persons of the year add to its registered persons"
+    if plan.lists is None and plan.ages is None:
+        scale, words = 1.0, ""
     parts = [
         at("practice_need", "weighted_persons", stream=row["stream"], practice_code=row["practice_code"]),
         at("population", "registered_micro", year=row["year"], practice_code=row["practice_code"]),
+        at("practice_weight", "age_index", **key, practice_code=row["practice_code"]),
     ]
-    return Worked(moved, parts)
+    return Worked(raws[row["practice_code"]] * scale, parts, words)
+
+
+def _raw_weight(context: Context, row: Row) -> float:
+    need = context.row("practice_need", stream=row["stream"], practice_code=row["practice_code"])
+    heads: float = need["registered_persons"]
+    moved = row["registered_micro"] / MICRO / heads if heads else 0.0
+    return float(need["weighted_persons"] * moved * row["age_index"])
+
+
+@published(
+    "practice_weight",
+    "age_index",
+    "cost of a head at the ages of the year over that at the ages of the base year, as far as need follows; 1 without ages",
+)
+def _age_index(context: Context, row: Row) -> Worked:
+    plan = scenario_of(context).population
+    if plan.ages is None:
+        return Worked(1.0, [choice("ages", "none", "the scenario moves no need by ages")])
+    now, leaves, words = cost_of_ages(context, row["practice_code"], row["year"])
+    base, *_ = cost_of_ages(context, row["practice_code"], str(plan.base_year))
+    follows = plan.ages.follows
+    leaves.insert(0, policy_leaf("how much need follows", follows))
+    index = 1 + Fraction(follows.value) * (now / base - 1)
+    return Worked(max(0.0, float(index)), leaves, words)

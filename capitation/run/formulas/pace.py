@@ -9,7 +9,9 @@ from fractions import Fraction
 
 from capitation.activity.printed_cells import printed_number
 from capitation.money.apportion import split
+from capitation.pace.opening import commissioner_shares
 from capitation.pace.policy import PaceRules, Rate, rate
+from capitation.pack.cells import pounds
 from capitation.records.documents import Figure
 from capitation.records.years import FinancialYear
 from capitation.run.formulas.allocation import _by_weight
@@ -19,6 +21,7 @@ from capitation.run.formulas.leaves import (
     at,
     cell,
     choice,
+    file_rows,
     gross_pence,
     locality_of_practices,
     locality_weights,
@@ -34,7 +37,7 @@ from capitation.run.trace import Context, FigureAddress, Node, Worked
 
 @published("practice_opening", "commissioner_pence", "the opening total split between commissioners, largest remainder")
 def _commissioner_opening(context: Context, row: Row) -> Worked:
-    named = scenario_of(context).rule(row["stream"]).opening
+    named = commissioner_shares(scenario_of(context).rule(row["stream"]).opening)
     total = gross_pence(context, row["year"], row["stream"], "recurrent")
     parts: list[FigureAddress | Node] = [
         at("stream_total", "total_pence", year=row["year"], stream=row["stream"], recurrence="recurrent")
@@ -67,22 +70,52 @@ def _commissioner_opening(context: Context, row: Row) -> Worked:
 @published(
     "practice_opening",
     "opening_pence",
-    "the commissioner's opening shared by registered persons (assumption), largest remainder",
+    "the commissioner's opening shared by the weights of its practices, largest remainder",
 )
 def _practice_opening(context: Context, row: Row) -> Worked:
     key = {"year": row["year"], "stream": row["stream"]}
     peers = context.rows("practice_opening", **key, commissioner_code=row["commissioner_code"])
-    weights = {
-        p["practice_code"]: context.row("population", year=row["year"], practice_code=p["practice_code"])[
-            "registered_micro"
-        ]
-        for p in peers
-    }
+    weights = {p["practice_code"]: p["opening_weight"] for p in peers}
     parts = [
         at("practice_opening", "commissioner_pence", **key, practice_code=row["practice_code"]),
-        at("population", "registered_micro", year=row["year"], practice_code=row["practice_code"]),
+        at("practice_opening", "opening_weight", **key, practice_code=row["practice_code"]),
     ]
     return Worked(share_of(row["commissioner_pence"], weights, row["practice_code"]), parts)
+
+
+@published(
+    "practice_opening",
+    "opening_weight",
+    "by the scenario's choice: persons, weighted persons, weighted persons x supply, or the printed budget of the practice",
+)
+def _opening_weight(context: Context, row: Row) -> Worked:
+    code, opening = row["practice_code"], scenario_of(context).rule(row["stream"]).opening
+    key = {"year": row["year"], "practice_code": code}
+    if opening is None or opening.inside == "heads":
+        persons = context.row("population", **key)["registered_micro"]
+        about = "the scenario names no other way" if opening is None else opening.about
+        leaf = choice("spread inside a commissioner", "by registered persons (assumption)", about)
+        return Worked(float(persons), [at("population", "registered_micro", **key), leaf])
+    if opening.budgets is not None:
+        named = opening.budgets
+        printed = _cells(context, named.source, named.table)[code, named.column]
+        leaf = cell(context, named.source, f"{named.table}, row {code}, column {named.column}", f"budget of {code}")
+        return Worked(float(int(pounds(printed["value"], printed["unit"]) * 100)), [leaf])
+    weight = context.row("practice_weight", **key, stream=row["stream"])["weighted_persons"]
+    parts: list[FigureAddress | Node] = [
+        at("practice_weight", "weighted_persons", **key, stream=row["stream"]),
+        choice("spread inside a commissioner", f"by {opening.inside} (assumption)", opening.about),
+    ]
+    if opening.fall_per_kilometre is None:
+        return Worked(weight, parts)
+    way = file_rows(context, opening.distances)[(code,)]
+    supply = max(Fraction(0), 1 - Fraction(opening.fall_per_kilometre.value) * Fraction(way["kilometres"]))
+    where = f"{opening.distances}, row {code}: straight line to {way['hospital']}, from {way['basis']}"
+    parts += [
+        Node("printed cell", f"way of {code} to a hospital", way["kilometres"], "kilometres", where),
+        policy_leaf("use that a kilometre takes off", opening.fall_per_kilometre),
+    ]
+    return Worked(float(Fraction(weight) * supply), parts, f"need x supply: a supply of {float(supply):.6f}")
 
 
 @published(

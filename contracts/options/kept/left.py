@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import cast
 
 import polars as pl
 
@@ -38,7 +40,11 @@ NAMES = tuple(field.name for field in fields(Left))
 
 
 def left_by_options(
-    on: OnRun, payments: Frame[Payment], further: Frame[FurtherCost], outturns: pl.DataFrame
+    on: OnRun,
+    payments: Frame[Payment],
+    further: Frame[FurtherCost],
+    outturns: pl.DataFrame,
+    keys: Mapping[str, str],
 ) -> tuple[dict[str, pl.DataFrame], dict[str, str]]:
     """Frames of what all options leave by name, and their checksums; each option is worked out alone, and kept.
 
@@ -47,13 +53,15 @@ def left_by_options(
         payments: payments of every option and case.
         further: cost that options add.
         outturns: outturns of every case.
+        keys: what the payments and the further cost of each option are kept by.
     """
     rows = given(outturns)
     outside = given(outside_payers(payments, on.money.value))
     parts = [
         on.stages.keep(
             "option left", _left,
-            given(payments.filter(pl.col("option") == option)), given(further.filter(pl.col("option") == option)),
+            Stage(cast("Frame[Payment]", payments.filter(option=option)), keys[option]),
+            Stage(cast("Frame[FurtherCost]", further.filter(option=option)), keys[option]),
             rows, on.money, outside,
         )
         for option in payments.get_column("option").unique().sort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -125,9 +126,19 @@ def given(frame: pl.DataFrame) -> Stage[Any]:
 
 
 def written(contract: Contract) -> Stage[Contract]:
-    """A contract as a stage: it is known by all that it says and by the code of its clauses."""
+    """A contract as a stage: it is known by all that it says and by the code of its clauses; worked out once for a contract at hand."""
+    number = id(contract)
+    known = _WRITTEN.get(number)
+    if known is not None and known[0]() is contract:
+        return Stage(contract, known[1])
     code = [f"{type(term).__module__}.{type(term).__qualname__}" for term in contract.terms]
-    return Stage(contract, digest(canonical([contract.model_dump_json(), code])))
+    key = digest(canonical([contract.model_dump_json(), code]))
+    _WRITTEN[number] = (weakref.ref(contract, lambda _: _WRITTEN.pop(number, None)), key)
+    return Stage(contract, key)
+
+
+_WRITTEN: dict[int, tuple[weakref.ref[Contract], str]] = {}
+"""What contracts at hand are known by, by their number in memory; one goes with its contract."""
 
 
 def _margin(rows: Frame[OutturnLine]) -> pl.DataFrame:

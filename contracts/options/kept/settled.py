@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from capitation.errors import CapitationError
@@ -39,6 +41,14 @@ class KnownKeys:
     def __init__(self) -> None:
         self._contracts: dict[int, Stage[Contract]] = {}
         self._rows: dict[int, Stage[pl.DataFrame]] = {}
+        self._agreed: dict[tuple[int, ...], tuple[object, str]] = {}
+
+    def of_agreed(self, things: tuple[object, ...], said: Callable[[], str]) -> str:
+        """What some things at hand say together, worked out once; they are held, so that their numbers in memory stay their own."""
+        at = tuple(id(each) for each in things)
+        if at not in self._agreed:
+            self._agreed[at] = (things, said())
+        return self._agreed[at][1]
 
     def of_contract(self, contract: Contract) -> Stage[Contract]:
         """A contract as a stage; the stage holds it, so that its number in memory stays its own."""

@@ -31,9 +31,14 @@ from contracts.options.position import Payment
 from contracts.options.whole_population.accounts import BodyYear, hospital_shares, returned
 from contracts.options.whole_population.document import CareBody
 from contracts.options.whole_population.settlement import budgets_of, settle_body
+from contracts.settlement.settle import settle_apart
 
 ON_ACCOUNT, TRUE_UP, UNEARNED, RETURNED, SHARED, POOLED = 1, 2, 3, 4, 11, 1
 """Numbers of the body's terms: its contract's own, what its improvement loses, what it returns, its hospitals' part, its pools'."""
+
+
+Pools = dict[tuple[str, str], int]
+"""The body's part of what pools overspend, by year and council."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,9 @@ class BodyBetween:
         """Which rows of an outturn the body pays for."""
         return (pl.col("year") >= str(self.first)) & pl.col("service").is_in(self.inside)
 
-    def payments(self, option: str, case: str, paid: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    def payments(
+        self, option: str, case: str, paid: pl.DataFrame, rows: pl.DataFrame, pools: Pools | None = None
+    ) -> pl.DataFrame:
         """What commissioners pay the body, and what it pays beside the option's contracts: rows of `Payment`.
 
         Args:
@@ -86,50 +93,44 @@ class BodyBetween:
             case: activity case.
             paid: rows of `Payment` with their `service`, of which the body's are those that it pays.
             rows: the outturn, with the cost of pooled services.
+            pools: its part of what pools overspend, where that is worked out already.
         """
         mine = paid.filter(pl.col("payer_role") == "provider")
-        pools = self._pools(mine, rows)
+        bought: dict[str, dict[str, int]] = {}
+        sums = mine.group_by("year", "provider_code").agg(pl.col("amount_pence").sum())
+        for year, who, pence in sums.sort("year", "provider_code").iter_rows():
+            bought.setdefault(year, {})[who] = pence
+        own, title = self.contract.id, self.contract.title
         made: list[tuple[object, ...]] = []
-        for year, due in self.due.filter(pl.col("year") >= str(self.first)).partition_by("year", as_dict=True).items():
-            at = str(year[0])
-            bought = mine.filter(year=at).group_by("provider_code").agg(pl.col("amount_pence").sum())
-            each = self._year(at, dict(bought.iter_rows()), None)
-            codes = due.get_column("commissioner_code").to_list()
-            parts = due.select("on_account_pence", "true_up_pence").iter_rows()
-            whole = [on_account + true_up for on_account, true_up in parts]
+        for at, (codes, on_account, true_up) in self._due.items():
+            if at < str(self.first):
+                continue
+            each = self._year(at, bought.get(at, {}), None)
+            whole = [sum(both) for both in zip(on_account, true_up, strict=True)]
             shares = hospital_shares(self.body, each)
             back = returned(self.body, each, sum(shares.values()))
             for number, term, amounts in (
-                (ON_ACCOUNT, "on account, for planned persons", due.get_column("on_account_pence").to_list()),
-                (TRUE_UP, "true-up to the lists", due.get_column("true_up_pence").to_list()),
+                (ON_ACCOUNT, "on account, for planned persons", on_account),
+                (TRUE_UP, "true-up to the lists", true_up),
                 (UNEARNED, "improvement that is not earned", split(-each.unearned, whole)),
                 (RETURNED, "returned of what is left", split(-back, whole)),
             ):
                 made += [
-                    (at, code, self.body.code, self.contract.id, number, f"{self.contract.title}: {term}", "commissioner", pence)
+                    (at, code, self.body.code, own, number, f"{title}: {term}", "commissioner", pence)
                     for code, pence in zip(codes, amounts, strict=True)
-                ]  # fmt: skip
+                ]
             made += [
-                (at, self.body.code, who, self.contract.id, SHARED, f"{self.contract.title}: part of gains and losses", "provider", pence)
+                (at, self.body.code, who, own, SHARED, f"{title}: part of gains and losses", "provider", pence)
                 for who, pence in shares.items()
-            ]  # fmt: skip
+            ]
         if self.pool is not None:
+            found = self.pools_by_level(mine, rows).get("", {}) if pools is None else pools
             made += [
                 (at, self.body.code, who, self.pool.id, POOLED, f"{self.pool.title}: the body's part of the overspend", "provider", pence)
-                for (at, who), pence in pools.items()
+                for (at, who), pence in found.items()
             ]  # fmt: skip
         kinds = Payment.dtypes()
-        names = [
-            "year",
-            "commissioner_code",
-            "provider_code",
-            "contract",
-            "term_number",
-            "term",
-            "payer_role",
-            "amount_pence",
-        ]
-        frame = pl.DataFrame(made, schema={name: kinds[name] for name in names}, orient="row")
+        frame = pl.DataFrame(made, schema={name: kinds[name] for name in _MADE}, orient="row")
         return frame.with_columns(
             pl.lit(option).alias("option"), pl.lit(case).alias("activity_case"), pl.lit("contract").alias("kind")
         ).select(*Payment.columns())
@@ -158,24 +159,44 @@ class BodyBetween:
         paid = sorted(y for y in set(self.due.get_column("year")) if y >= str(self.first))
         return [self._year(year, spent.get(year, {}), shared.get(year, 0)) for year in paid]
 
-    def _year(self, year: str, paid: Mapping[str, int], pool: int | None) -> BodyYear:
-        due = self.due.filter(year=year)
-        income = sum(a + b for a, b in due.select("on_account_pence", "true_up_pence").iter_rows())
-        return BodyYear(FinancialYear(year), self.persons[year], income, self.unearned[year], paid, pool)
+    @cached_property
+    def _due(self) -> dict[str, tuple[list[str], list[int], list[int]]]:
+        """Commissioners by year, and what each owes on account and as true-up."""
+        found: dict[str, tuple[list[str], list[int], list[int]]] = {}
+        names = ("year", "commissioner_code", "on_account_pence", "true_up_pence")
+        for year, code, on_account, true_up in self.due.select(names).iter_rows():
+            codes, accounts, trued = found.setdefault(year, ([], [], []))
+            codes.append(code)
+            accounts.append(on_account)
+            trued.append(true_up)
+        return found
 
-    def _pools(self, mine: pl.DataFrame, rows: pl.DataFrame) -> dict[tuple[str, str], int]:
-        """The body's part of what each council's pools overspend, by year and council."""
-        if self.pool is None or self.body.pool is None:
-            return {}
-        part = float(self.body.pool.body_part.value)
-        found: dict[tuple[str, str], int] = {}
-        pools = [(service, council) for service, councils in self.pools.items() for council in councils]
-        keys = pl.DataFrame(pools, schema={"service": pl.String, "provider_code": pl.String}, orient="row")
-        key = ["year", "provider_code", "service"]
-        budget = (
-            mine.group_by(key).agg(pl.col("amount_pence").sum()).join(keys, on=["service", "provider_code"], how="semi")
+    def _year(self, year: str, paid: Mapping[str, int], pool: int | None) -> BodyYear:
+        _, on_account, true_up = self._due[year]
+        return BodyYear(
+            FinancialYear(year), self.persons[year], sum(on_account) + sum(true_up), self.unearned[year], paid, pool
         )
-        cost = rows.rename({"provider": "provider_code"}).group_by(key).agg(pl.col("actual_cost_pence").sum())
+
+    def pools_by_level(self, paid: pl.DataFrame, rows: pl.DataFrame, level: str | None = None) -> dict[str, Pools]:
+        """The body's part of what each council's pools overspend, by level of trial, year and council; one without a name where there are none.
+
+        Args:
+            paid: rows of `Payment` with their `service` that the body pays.
+            rows: the outturn, with the cost of pooled services.
+            level: column that keeps trials apart, which both have; none means one trial.
+        """
+        pools = [(service, council) for service, councils in self.pools.items() for council in councils]
+        if self.pool is None or self.body.pool is None or not pools:
+            return {}
+        part, apart = float(self.body.pool.body_part.value), [] if level is None else [level]
+        services, councils = sorted({each for each, _ in pools}), sorted({each for _, each in pools})
+        keys = pl.DataFrame(pools, schema={"service": pl.String, "provider_code": pl.String}, orient="row")
+        key = [*apart, "year", "provider_code", "service"]
+        mine = pl.col("service").is_in(services) & pl.col("provider_code").is_in(councils)
+        budget = paid.filter(mine).group_by(key).agg(pl.col("amount_pence").sum())
+        budget = budget.join(keys, on=["service", "provider_code"], how="semi")
+        care = rows.filter(pl.col("service").is_in(services)).rename({"provider": "provider_code"})
+        cost = care.group_by(key).agg(pl.col("actual_cost_pence").sum())
         both = budget.join(cost, on=key, how="left", validate="1:1").sort(key)
         if both.is_empty():
             return {}
@@ -183,14 +204,32 @@ class BodyBetween:
             (pl.col("provider_code") + " " + pl.col("service")).alias("pool_line"), "year",
             pl.lit("variable").alias("line_kind"), (pl.col("amount_pence") / 100).alias("host_budget"),
             pl.lit(0.0).alias("partner_budget"), (pl.col("actual_cost_pence").fill_null(0) / 100).alias("outturn"),
-            pl.lit(part).alias("host_share"), pl.lit(1 - part).alias("partner_share"),
+            pl.lit(part).alias("host_share"), pl.lit(1 - part).alias("partner_share"), *apart,
         )  # fmt: skip
-        done = settled_once(self.pool, lines, f"body {self.body.id}: section 75 pools").results
+        where = f"body {self.body.id}: section 75 pools"
+        done = settled_once(self.pool, lines, where).results if level is None else settle_apart(self.pool, lines, level, where)  # fmt: skip
+        found: dict[str, Pools] = {}
         over = done.get_column("host_over_pence").to_list()
-        for (year, council, _), pence in zip(both.select(key).iter_rows(), over, strict=True):
-            found[year, council] = found.get((year, council), 0) + int(pence)
+        names = both.get_column(level).to_list() if level is not None else [""] * both.height
+        for name, (year, council), pence in zip(
+            names, both.select("year", "provider_code").iter_rows(), over, strict=True
+        ):
+            own = found.setdefault(name, {})
+            own[year, council] = own.get((year, council), 0) + int(pence)
         return found
 
+
+_MADE = (
+    "year",
+    "commissioner_code",
+    "provider_code",
+    "contract",
+    "term_number",
+    "term",
+    "payer_role",
+    "amount_pence",
+)
+"""Columns of `Payment` that the body's own payments differ in."""
 
 _READ = tuple(sorted({*READ, "code_name"} - {"organisation_account", "organisation_position", "sustainability_fund"}))
 """Frames of a run that a body's contract reads; no other is given to it."""

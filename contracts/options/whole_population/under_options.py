@@ -48,6 +48,7 @@ Bodies = tuple[Frame[OptionBodyAccount], Frame[OptionLocality]]
 def bodies_under_options(
     bodies: Mapping[str, BodyBetween],
     payments: Frame[Payment],
+    keys: Mapping[str, str],
     lines: Stage[Frame[PlanLine]],
     activities: Mapping[str, Frame[CaseActivity]],
 ) -> dict[str, pl.DataFrame]:
@@ -56,6 +57,7 @@ def bodies_under_options(
     Args:
         bodies: bodies by option.
         payments: what is paid under every option and case.
+        keys: what the payments of each option are kept by.
         lines: plan values by locality.
         activities: activity by locality of every case.
     """
@@ -70,7 +72,7 @@ def bodies_under_options(
         known = Stage(between, digest(canonical(between.rests_on)))
         mine = payments.filter(option=option)
         for case, use in [] if mine.is_empty() else uses:
-            paid = given(mine.filter(activity_case=case))
+            paid = Stage(mine.filter(activity_case=case), keys[option])
             found.append(stages.keep("body under an option", _under, option, case, known, paid, use).value)
     accounts, localities = zip(*found, strict=True)
     return {

@@ -202,7 +202,7 @@ def _rounded_first(found: _Found, search: Search) -> None:
             return
 
 
-def _in_places(matrix: Matrix) -> Flags:
+def in_places(matrix: Matrix) -> Flags:
     """Whole columns that say whether a solution starts in one place of many."""
     some = np.zeros(matrix.column_count, dtype=bool)
     for family in matrix.columns:
@@ -217,7 +217,7 @@ def _places_in_parts(found: _Found, merged: Merged, search: Search) -> Answer | 
     Many alike starts hardly move the bound, but make the search several times as long.
     """
     small = merged.matrix
-    rough = small.integer & ~_in_places(small)
+    rough = small.integer & ~in_places(small)
     if 2 * int(rough.sum()) > int(small.integer.sum()):
         return None
     wanted = replace(search, gap=max(search.gap * 0.1, 1e-4))

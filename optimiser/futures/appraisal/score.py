@@ -376,15 +376,9 @@ class Model:
         self, effects: Floats, saved_each: Sequence[Floats], delivered: Delivered | None = None
     ) -> dict[str, Floats]:
         """Results where effects at full scale (by draw and acting row) and savings (each by draw) are those given."""
-        acting, count = self.acting, len(effects)
+        count = len(effects)
         delivered = delivered or as_planned(self.problem, count)
-        drawn = effects * acting["factor"].to_numpy()
-        effect = np.clip(np.minimum(drawn, 1.0) * self.scale(delivered), 0.0, 1.0)
-        if acting.height:
-            left = np.multiply.reduceat(1 - effect, self.first_of_cell, axis=1)
-            avoided = self.cells_to_places(1 - left)
-        else:
-            avoided = np.zeros((count, 0))
+        effect, avoided = self._avoided(effects, delivered)
         donated = self.places_to_providers(avoided)
         lost, variable = self.income_lost(donated), self.sums["variable"](donated)
         released = self.released(donated)
@@ -422,6 +416,19 @@ class Model:
         out["avoided"] = avoided.sum(axis=1)
         out["by_place"] = self.last_year[1](avoided)
         return out
+
+    def donated(self, effects: Floats) -> Floats:
+        """Units that leave each provider (rows of `gone`) by draw, delivered as planned."""
+        return self.places_to_providers(self._avoided(effects, as_planned(self.problem, len(effects)))[1])
+
+    def _avoided(self, effects: Floats, delivered: Delivered) -> tuple[Floats, Floats]:
+        """The effect of each acting row at its scale, and what is avoided in each place, by draw."""
+        drawn = effects * self.acting["factor"].to_numpy()
+        effect = np.clip(np.minimum(drawn, 1.0) * self.scale(delivered), 0.0, 1.0)
+        if not self.acting.height:
+            return effect, np.zeros((len(effects), 0))
+        left = np.multiply.reduceat(1 - effect, self.first_of_cell, axis=1)
+        return effect, self.cells_to_places(1 - left)
 
     def _credit(self, effect: Floats) -> Floats:
         """Shapley part of each acting row, as a share of its cell's eligible activity.

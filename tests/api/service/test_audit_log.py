@@ -72,6 +72,16 @@ def test_the_command_line_verifies_and_exports_the_stores_log(served, capitation
     assert capitation("audit", "verify", out, "--head", head).code == 0
     scenario(served, served.headers("analyst"), "later")
     assert capitation("audit", "verify", "--store", store_url, "--head", head).code == 0
+    assert capitation("audit", "export", out, "--store", store_url).code == 0
+
+
+def test_a_log_takes_the_place_of_nothing_but_an_earlier_one(served, capitation, store_url, tmp_path):
+    other = tmp_path / "other.db"
+    other.write_bytes(b"SQLite format 3\x00")
+    for named in (other, tmp_path):
+        refused = capitation("audit", "export", named, "--store", store_url)
+        assert (refused.code, "is no earlier log" in refused.err) == (2, True)
+    assert other.read_bytes() == b"SQLite format 3\x00"
 
 
 @pytest.mark.parametrize("change", ["a word", "a record taken out", "the end taken off"])

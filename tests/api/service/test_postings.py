@@ -466,9 +466,9 @@ def test_the_journal_of_a_settlement_names_the_other_side_by_its_code(served, ha
     }
 
 
-@pytest.mark.parametrize("period", ["9999/00", "0000/01", "1899/00", "2200/01"])
-@pytest.mark.parametrize("more", [{}, {"part": "9999-12"}, {"part": "0000-04"}, {"part": "{} Q1"}])
-def test_a_year_that_nobody_can_mean_is_refused(served, hands, period, more):
+def test_a_year_that_nobody_can_mean_is_refused(served, hands):
     result = settled(served, hands, "a")
-    parted = {name: text.replace("{}", period) for name, text in more.items()}
-    assert make(served, hands, result, "b", **{"period": period, **parted}).status_code == 422
+    for period in ("9999/00", "0000/01", "1899/00", "2200/01"):
+        for part in ({}, {"part": "9999-12"}, {"part": "0000-04"}, {"part": f"{period} Q1"}):
+            answer = make(served, hands, result, f"{period}{part}", **{"period": period, **part})
+            assert answer.status_code == 422, answer.text

@@ -68,6 +68,40 @@ def test_a_backup_is_whole_and_can_be_put_back(capitation, serve, tmp_path):
     assert "--replace" in refused.err
 
 
+def test_a_backup_takes_the_place_of_nothing_but_an_earlier_one(capitation, tmp_path):
+    live, url = tmp_path / "live.db", f"sqlite:///{tmp_path / 'live.db'}"
+    store = Store(url)
+    store.migrate()
+    store.close()
+    before = live.read_bytes()
+    (tmp_path / "ledger.xlsx").write_bytes(b"another thing")
+    (tmp_path / "link.db").symlink_to(live)
+    for named, said in (
+        ("live.db", "is the store itself"),
+        ("link.db", "is the store itself"),
+        ("ledger.xlsx", "is no earlier copy of a store"),
+        (".", "is a folder"),
+    ):
+        refused = capitation("backup", tmp_path / named, "--store", url)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    assert capitation("backup", tmp_path / "no" / "folder.db", "--store", url).code == 2
+    assert capitation("restore", live, "--replace", "--store", url).code == 2
+    assert live.read_bytes() == before
+    assert (tmp_path / "ledger.xlsx").read_bytes() == b"another thing"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ledger.xlsx", "link.db", "live.db"]
+    assert [capitation("backup", tmp_path / "copy.db", "--store", url).code for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "words", [("audit", "verify"), ("audit", "export", "log.ndjson"), ("keys", "list"), ("backup", "copy.db")]
+)
+def test_a_command_that_looks_into_a_store_makes_none(capitation, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    answer = capitation(*words)
+    assert (answer.code, "no such store" in answer.err, answer.out) == (2, True, "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_backup_is_refused_and_changes_nothing(capitation, tmp_path):
     (tmp_path / "copy.db").write_bytes(b"no database" * 100)
     answer = capitation("restore", tmp_path / "copy.db", "--store", f"sqlite:///{tmp_path / 'new.db'}")

@@ -29,7 +29,8 @@ def lists(**persons):
 
 def events(*rows):
     wide = [
-        (code, year, change, successor, "inferred", f"{code} {change}", None) for code, year, change, successor in rows
+        (code, year, change, successor, "inferred", f"{code} {change}", None, None)
+        for code, year, change, successor in rows
     ]
     return LineageEvent.validate(pl.DataFrame(wide, schema=LineageEvent.dtypes(), orient="row"))
 

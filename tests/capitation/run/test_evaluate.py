@@ -96,7 +96,7 @@ def test_every_waterfall_ends_at_what_its_subject_may_deploy(blmk_run):
     assert unbalanced(providers, income).is_empty()
 
 
-def test_distance_narrows_from_year_to_year_and_localities_stay_apart_as_real_ones_do(blmk_run):
+def test_lists_pull_localities_apart_until_pace_narrows_them_and_they_stay_apart_as_real_ones_do(blmk_run):
     kept = blmk_run.frame("pace").filter(pl.col("stream") == "ccg")
     spread = kept.group_by("year").agg(
         pl.col("closing_dft_share").min().alias("least"),
@@ -104,24 +104,25 @@ def test_distance_narrows_from_year_to_year_and_localities_stay_apart_as_real_on
         pl.col("closing_dft_share").std().alias("deviation"),
     )
     rows = {row["year"]: row for row in spread.iter_rows(named=True)}
-    assert [rows[y]["deviation"] for y in sorted(rows)] == sorted((r["deviation"] for r in rows.values()), reverse=True)
+    # openings follow use, so that the first year is near target; moving lists then outrun the rounds until these have more to give
+    spreads = [rows[y]["deviation"] for y in sorted(rows)]
+    assert spreads == [*sorted(spreads[:3]), *sorted(spreads[3:], reverse=True)]
+    assert max(spreads) == spreads[2]
     assert rows["2018/19"]["least"] > -0.06
     assert rows["2018/19"]["most"] < 0.06
     assert rows["2018/19"]["deviation"] > 0.015
 
 
-def test_no_locality_grows_faster_than_the_fastest_commissioning_group_did_unless_the_place_rule_asks_for_it(blmk_run):
+def test_no_locality_grows_faster_than_the_fastest_commissioning_group_did(blmk_run):
     first = blmk_run.frame("pace").filter((pl.col("stream") == "ccg") & (pl.col("year") == "2016/17"))
     assert first["growth_rate"].max() <= 0.112612
     second = blmk_run.frame("pace").filter((pl.col("stream") == "ccg") & (pl.col("year") == "2017/18"))
-    faster = second.filter(pl.col("paced_pence") / pl.col("opening_pence") - 1 > 0.034349)
-    assert set(faster["held_by"]) == {"place_max_under"}
+    assert (second["paced_pence"] / second["opening_pence"] - 1).max() <= 0.034349
     # one group's own allocation grew by the limit itself, so its localities, all alike, by as much and what crosses its border
-    assert second.filter(pl.col("held_by") != "place_max_under")["growth_rate"].max() < 0.0356
-    # the growth limits keep two localities further under than the 5% rule allows, and the table says by how much
-    gave = blmk_run.frame("relaxation")
-    assert set(gave["rule"]) == {"max_under", "place_max_under", "target_ceiling"}
-    assert set(gave.filter(pl.col("rule") == "max_under")["area_code"]) == {"L-U35004", "L-U90309"}
+    assert second["growth_rate"].max() < 0.0356
+    # openings by use leave no locality so far under target that the 5% rule has to give way to the limit on growth
+    assert set(blmk_run.frame("relaxation")["rule"]) == {"target_ceiling"}
+    assert first["closing_dft_share"].min() > -0.05
 
 
 def test_every_frame_keeps_its_schema_and_has_one(blmk_run):

@@ -8,6 +8,7 @@ from capitation.errors import DocumentError
 from optimiser.answers.explain import why_not
 from optimiser.answers.optimise import optimise
 from optimiser.answers.prices import price_report
+from optimiser.answers.report import outcome_report
 from optimiser.futures.appraisal import appraise
 from optimiser.problem.document import problem_of
 
@@ -282,6 +283,16 @@ def test_a_solution_that_cannot_start_inside_the_years_says_so(window, says):
     assert outcome.status == "optimal"
     assert any(says in said for said in outcome.answer.matrix.no_effect)
     assert why_not(outcome, "late").sentence == f"late cannot start: {says}"
+    assert outcome.scales()["late"] == 0
+    assert outcome.mix().filter(solution="late").rows() == [("late", "ALL", None, 0.0)]
+    report = outcome_report(outcome)
+    assert report["mix"]["late"] == {
+        "title": "late",
+        "scale": 0,
+        "starts": {},
+        "cannot_start": f"late cannot start: {says}",
+    }
+    assert [name for name, found in report["mix"].items() if "cannot_start" in found] == ["late"]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,14 @@ def test_a_problem_turned_round_in_pulp_keeps_its_sense(model):
     assert back.aim("npv").sense == "max"
 
 
+def test_a_problem_whose_objective_was_taken_away_aims_at_nothing(model):
+    matrix, problem, _ = model
+    problem.objective = None
+    back = pulp_engine.from_pulp(problem, matrix).matrix
+    assert back.objective == "objective_of_pulp"
+    assert highs.solve(back).objective == 0
+
+
 def test_an_objective_that_was_not_touched_keeps_its_name(model):
     matrix, problem, scale = model
     problem += scale["in_place.reviews.ALL.2020_21"] >= 0.5

@@ -3,21 +3,23 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from capitation.errors import CapitationError
 from optimiser.answers.optimise import optimise
 from optimiser.engines import highs
+from optimiser.futures.cvar import extensive_form
+from optimiser.futures.named import named_futures, without_futures
 from optimiser.futures.play import (
     PLAN,
     cvar_mix,
     mix_in_futures,
-    named_futures,
     play_futures,
     robust_mix,
-    without_futures,
 )
 from optimiser.futures.regret import fix_first_stage
+from optimiser.futures.together import alike_futures, allows_no_more, together
 from optimiser.futures.whole_wards import carried
 from optimiser.problem.assemble import programme_matrix
 from optimiser.problem.document import problem_of
@@ -199,7 +201,7 @@ def test_losses_count_the_contacts_that_are_saved_with_what_is_not_avoided():
         ),
         (("futures",), {"futures", "regret", "mix"}),
         (("robust", "--disappoint", 1), {"worst", "as_planned", "losses"}),
-        (("cvar", "--worst", 0.5, "--weight", 1), {"futures", "mean", "worst_mean"}),
+        (("cvar", "--worst", 0.5, "--weight", 1), {"futures", "mean", "worst_mean", "weighed", "bound", "gap"}),
     ],
 )
 def test_every_way_to_use_futures_has_a_command(capitation, file, tmp_path, words, keys):
@@ -302,6 +304,66 @@ def test_a_large_cvar_mix_is_worth_what_whole_wards_bring_in_each_future(monkeyp
     assert (mix.values["with_parts"] >= mix.values["value"] - 1e-6).all()
     assert mix.values["with_parts"].sum() > mix.values["value"].sum()
     assert any("no mix is better" in note for note in mix.notes)
+    assert (mix.values["bound"] >= mix.values["value"] - 1e-6).all()
+    assert mix.found.answer.best_possible >= mix.weighed - 1e-6
+    every = [mixed(e) for e in np.linspace(0, 1, 401)]
+    assert max(every) <= mix.found.answer.best_possible + 1e-6
+    assert mix.weighed >= max(every) * (1 - 0.005)
+
+
+def mixed(x):
+    """Mean and worst of three futures, equally weighed, at a scale of the one solution of `CLOSING`."""
+    goals = [
+        100 * 1000 * e * x + 60_000 * min(4, int(1000 * e * x / 50 + 1e-9)) - 30_000 * x for e in (0.06, 0.12, 0.2)
+    ]
+    return 0.5 * sum(goals) / 3 + 0.5 * min(goals)
+
+
+def test_futures_that_differ_in_costs_or_staff_alone_are_alike_and_short_staff_allows_no_more():
+    group = {"workforce": [{"staff_group": "nurse", "wte": 5}]}
+    content = {
+        **CLOSING,
+        "solutions": [{**CLOSING["solutions"][0], **group}],
+        "staff": [{"staff_group": "nurse", "wte": 4}],
+        "futures": [
+            {"id": "plan"},
+            {"id": "good", "effects": "high"},
+            {"id": "short", "staff_factor": 0.8},
+            {"id": "dear", "cost_factor": 1.2},
+        ],
+    }
+    problem = problem_of(content, "cv", Path())
+    plan, good, short, dear = (programme_matrix(problem, future=future).aim("npv") for future in problem.futures)
+    assert alike_futures([plan, good, short, dear]) == [0, 1, 0, 0]
+    assert allows_no_more(short, plan)
+    assert not allows_no_more(plan, short)
+    assert not allows_no_more(dear, plan)
+    every = together([plan, good, short, dear], [0.25] * 4, alpha=0.5, weight=0.5)
+    apart, _, places = extensive_form([plan, good, short, dear], [0.25] * 4, alpha=0.5, weight=0.5)
+    assert every.matrix.column_count < apart.column_count
+    assert highs.solve(every.matrix, prices=False).objective == pytest.approx(
+        highs.solve(apart, prices=False).objective
+    )
+    assert [len(place) for place in every.places] == [len(place) for place in places]
+
+
+def test_futures_that_are_stopped_keep_what_was_done_and_say_what_was_not(monkeypatch):
+    asked = []
+
+    def stopped(problem, future, **more):
+        asked.append(future.id)
+        if len(asked) > 2:  # the programme of the plan is put together elsewhere
+            raise KeyboardInterrupt
+        return programme_matrix(problem, future=future, **more)
+
+    monkeypatch.setattr("optimiser.futures.play.programme_matrix", stopped)
+    said = []
+    played = play_futures(choice(), report=said.append)
+    assert played.futures["future"].to_list() == ["as_planned"]
+    assert played.futures["gap"].to_list() == [0]
+    assert played.regret["candidate"].to_list() == [PLAN, "as_planned"]
+    assert "not played: poor" in " ".join(played.notes)
+    assert len(said) == 2
 
 
 def test_a_mix_of_parts_is_carried_to_one_that_keeps_every_limit_with_whole_wards():

@@ -16,12 +16,33 @@ def backup(url: str, target: Path) -> Path:
     """A copy of the embedded store at one moment, whole and checked; the service may run meanwhile.
 
     Raises:
-        StoreError: the store is no SQLite file, is missing or damaged, or the copy cannot be written.
+        StoreError: the store is no SQLite file, is missing or damaged; or the copy cannot be written, or would take the place of
+            anything but an earlier copy.
     """
     source = _sqlite_path(url)
-    if not source.is_file():
-        raise StoreError(f"{source}: no such store. Start the service there once, or set CAPITATION_STORE")
+    check_is_there(url)
+    if target.is_dir():
+        raise StoreError(f"{target}: is a folder; expected the file of the copy, such as {target / 'copy.db'}")
+    if target.exists() and target.samefile(source):
+        raise StoreError(f"{target}: is the store itself; name another file for its copy")
+    if target.exists() and not _is_copy(target):
+        raise StoreError(
+            f"{target}: is no earlier copy of a store, and is not replaced. Name another file, or remove it"
+        )
     return _copy(source, target)
+
+
+def check_is_there(url: str) -> None:
+    """Refuse to look into an embedded store that is not there: an empty one would be made, and nothing found in it.
+
+    Raises:
+        StoreError: there is no file of the store.
+    """
+    made = make_url(url)
+    if made.get_backend_name() == "sqlite" and made.database and not Path(made.database).is_file():
+        raise StoreError(
+            f"{made.database}: no such store. Start the service there once, or say where it is by --store or CAPITATION_STORE"
+        )
 
 
 def restore(copy: Path, url: str, *, replace: bool = False) -> Path:
@@ -36,6 +57,8 @@ def restore(copy: Path, url: str, *, replace: bool = False) -> Path:
         raise StoreError(f"{target}: there is a store already. Say --replace to put the backup in its place")
     if not copy.is_file():
         raise StoreError(f"{copy}: no such backup")
+    if target.exists() and copy.samefile(target):
+        raise StoreError(f"{copy}: is the store itself; name a file that capitation backup wrote")
     return _copy(copy, target, before=lambda: _set_aside(target))
 
 
@@ -54,8 +77,19 @@ def _set_aside(store: Path) -> None:
         store.with_name(store.name + ending).unlink(missing_ok=True)
 
 
+def _is_copy(file: Path) -> bool:
+    """Whether a file is a database that nobody works on, as copies are."""
+    with file.open("rb") as opened:
+        is_database = opened.read(len(_MAGIC)) == _MAGIC
+    return is_database and not file.with_name(f"{file.name}-wal").exists()
+
+
+_MAGIC = b"SQLite format 3\x00"
+
+
 def _copy(source: Path, target: Path, before: Callable[[], None] = lambda: None) -> Path:
-    partial = target.with_name(f".{target.name}.partial")
+    place = target.resolve()
+    partial = place.with_name(f".{place.name}.partial")
     try:
         partial.unlink(missing_ok=True)
         with (
@@ -69,7 +103,7 @@ def _copy(source: Path, target: Path, before: Callable[[], None] = lambda: None)
                 raise StoreError(f"{source}: the store is damaged: {said}")
             new.execute("SELECT version_num FROM alembic_version").fetchone()
         before()
-        partial.replace(target)
+        partial.replace(place)
     except (sqlite3.Error, OSError) as error:
         partial.unlink(missing_ok=True)
         raise StoreError(f"{source}: cannot be copied to {target}: {error}") from error
