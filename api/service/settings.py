@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from api.service.records.addresses import is_local_or_https, secret_bytes
+from api.service.security.proofs.credentials import masked
 from api.service.security.proofs.local_token import TOKEN_FILE
 from api.service.security.proofs.tokens import TokenRules
 from capitation.errors import DocumentError, Fault, Faults, suggest
@@ -136,6 +137,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "token_issuer and token_keys go together: who issues access tokens, and where their public keys are"
             )
+        if "://" in self.token_keys and not is_local_or_https(self.token_keys):
+            raise ValueError(
+                "token_keys is a file, an https address, or http on this machine, without a user or password"
+            )
         return self
 
     @model_validator(mode="after")
@@ -191,7 +196,7 @@ class Settings(BaseSettings):
         )
 
     def shown(self) -> dict[str, Any]:
-        """The settings as they may be printed: a password in the database URL is masked.
+        """The settings as they may be printed: passwords in addresses are masked.
 
         Raises:
             DocumentError: the database URL cannot be read.
@@ -201,8 +206,9 @@ class Settings(BaseSettings):
         except ArgumentError as error:
             fault = Fault("CAPITATION_STORE", "a text that is no URL", "such as sqlite:///capitation.db")
             raise DocumentError("the setting CAPITATION_STORE cannot be used", [fault]) from error
+        said = self.model_dump(mode="json").items()
         return {
-            **self.model_dump(mode="json"),
+            **{name: masked(value) if isinstance(value, str) else value for name, value in said},
             "store": url,
             "packs": str(self.packs_folder),
             "local_token": str(self.local_token_file),

@@ -15,7 +15,7 @@ from capitation.errors import DataError
 _FIRST, _LAST = 1900, 2199
 """Years that somebody can mean; days and months of the first and last that a calendar has do not all exist."""
 
-_PATTERN = re.compile(r"^(\d{4})/(\d{2})$")
+_PATTERN = re.compile(r"^([0-9]{4})/([0-9]{2})$")
 
 
 class FinancialYear(str):
@@ -32,7 +32,7 @@ class FinancialYear(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> FinancialYear:  # noqa: D102  # the class docstring says it
-        match = _PATTERN.match(str(text))
+        match = _PATTERN.fullmatch(str(text))
         if not match or (int(match[1]) + 1) % 100 != int(match[2]):
             raise DataError(f"{text!r} is not a financial year; write it as '2016/17'")
         if not _FIRST <= int(match[1]) <= _LAST:

@@ -43,6 +43,8 @@ _LEAST = 0.25
 """A future that weighs less than this is given time as if it weighed so much."""
 _WHOLE = 1e-6
 _NEAR = 5e-3
+_ROUGH = 0.02
+"""How near the mix with parts comes whose blocks are rounded down first."""
 _TURN = 10.0
 """Seconds for the blocks of one group, or the starts, made free once."""
 
@@ -73,12 +75,11 @@ class Futures:
         return (float(matrix.cost @ values) + matrix.constant) * matrix.scale
 
     def carried(
-        self, mix: Floats, closed: Sequence[Floats] | None, time_limit: float
+        self, mix: Floats, closed: Sequence[Floats] | None, time_limit: float, *, stopped: bool
     ) -> tuple[Floats, list[float]] | None:
         """A mix carried to the full programme (`carried`)."""
-        return carried(
-            self.full, self.odds, mix, alpha=self.alpha, weight=self.weight, closed=closed, time_limit=time_limit
-        )
+        how = {"alpha": self.alpha, "weight": self.weight, "time_limit": time_limit}
+        return carried(self.full, self.odds, mix, closed=closed, stopped=stopped, **how)
 
     def weights(self, goals: Sequence[float]) -> list[float]:
         """How much one more in each future adds to what is weighed, where the goals are these."""
@@ -185,7 +186,7 @@ class _Search:
         self.best = answer
         return True
 
-    def solve(self, values: Floats, fixed: Ints, whole: Ints, seconds: float) -> Answer:
+    def solve(self, values: Floats, fixed: Ints, whole: Ints, seconds: float, gap: float = _NEAR / 2) -> Answer:
         """The best mix with some columns fixed at whole numbers of `values`, and others to be whole."""
         matrix = self.all.matrix
         lower, upper = matrix.lower.copy(), matrix.upper.copy()
@@ -194,7 +195,7 @@ class _Search:
         integer[whole] = True
         start = None if self.best is None or not len(whole) else self.best.values
         near = replace(matrix, lower=lower, upper=upper, integer=integer)
-        return highs.solve(near, gap=_NEAR / 2, time_limit=seconds, prices=False, start=start)
+        return highs.solve(near, gap=gap, time_limit=seconds, prices=False, start=start)
 
     @property
     def blocks(self) -> Ints:
@@ -253,7 +254,7 @@ def closed_whole(futures: Futures, own: Sequence[Own], goals: Sequence[float], c
     every = together(_in_parts(futures), futures.odds, alpha=futures.alpha, weight=futures.weight)
     search = _Search(every, clock)
     nothing = np.zeros(every.matrix.column_count)
-    search.from_parts(clock.note(search.solve(nothing, every.starts[:0], every.starts, clock.left(0.2))))
+    search.from_parts(clock.note(search.solve(nothing, every.starts[:0], every.starts, clock.left(0.2), _ROUGH)))
     lost = futures.weights(goals)
     for k in sorted(range(len(lost)), key=lambda k: -lost[k]):
         if clock.goes_on(0.6):
@@ -288,6 +289,7 @@ def carried(
     weight: float,
     closed: Sequence[Floats] | None = None,
     time_limit: float | None = None,
+    stopped: bool = False,
 ) -> tuple[Floats, list[float]] | None:
     """The mix with the starts of `mix` that keeps every limit in every future with whole blocks, and the goal in each.
 
@@ -299,11 +301,12 @@ def carried(
         weight: of the worst futures against the mean.
         closed: for each future, values whose blocks are closed; without, those of a mix with parts are rounded down.
         time_limit: seconds.
+        stopped: whether the user has stopped the search, so that blocks are rounded down and no more.
 
     None where no such mix was found.
     """
     every = together(matrices, odds, alpha=alpha, weight=weight)
-    search = _Search(every, Clock(SECONDS_TOGETHER if time_limit is None else time_limit))
+    search = _Search(every, Clock(SECONDS_TOGETHER if time_limit is None else time_limit, stopped=stopped))
     values = np.zeros(every.matrix.column_count)
     values[every.places[0]] = mix
     if closed is None:
@@ -356,14 +359,16 @@ def with_whole_blocks(
 
     own = alone(futures, goals, clock, former, said)
     turn = Clock(min(SECONDS_TOGETHER, clock.left(_ALONE + _TOGETHER)), stopped=clock.stopped)
+    if turn.stopped:
+        report("stopped; the best mix so far is carried to whole wards, which takes some seconds")
     closed = closed_whole(futures, own, goals, turn)
     over = None
     if closed is not None:
         if futures.column is not None:
             closed = [small[futures.column] for small in closed]
-        over = futures.carried(closed[0], closed, clock.left())
+        over = futures.carried(closed[0], closed, clock.left(), stopped=turn.stopped)
     if over is None:
-        over = futures.carried(mix, None, clock.left())
+        over = futures.carried(mix, None, clock.left(), stopped=turn.stopped)
     mix, known = (mix, [None] * count) if over is None else over
     each = min(SECONDS_EACH, clock.left() / count)
     worth = [

@@ -38,6 +38,13 @@ def test_everything_that_a_plan_lacks_is_named_together_and_nothing_is_written(c
         assert part in " ".join(answer.err.split()), part
 
 
+@pytest.mark.parametrize(("words", "kind"), [(("run", "blmq"), "scenario"), (("compare", "blmq"), "contract options")])
+def test_a_name_that_the_pack_does_not_have_is_named_with_those_that_it_has(capitation, tmp_path, words, kind):
+    answer = capitation(*words, "--out", tmp_path / "runs")
+    assert answer.code == 2
+    assert f"unknown {kind} 'blmq'. Did you mean 'blmk'?" in answer.err
+
+
 def test_a_document_that_cannot_be_read_is_named_with_one_that_is_not_there(capitation, pack, tmp_path):
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(pack.path("options/blmk.toml").read_text(encoding="utf-8").replace("\nbase = ", "\nbasis = "))

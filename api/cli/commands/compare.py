@@ -11,7 +11,7 @@ from api.boards.choice import show_choice
 from api.boards.options import opening_gap_sentence, show_differences, show_options, who_pays_by_role
 from api.boards.tables import print_json
 from api.cli.options import CsvOption, DataOption, JsonOption, XlsxOption
-from api.cli.shipped import shipped
+from api.cli.shipped import named
 from api.workbooks.run_files import write_run
 from capitation.errors import SourceError
 from capitation.pack.layers import pack_folder
@@ -55,7 +55,7 @@ def compare(
         message = "found no --out; expected a folder for the run, or --json alone to print it and write nothing"
         raise SourceError(message)
     pack = DataPack(pack_folder(data))
-    chosen = shipped(options, "options", data)
+    chosen = named(options, "options", "contract options", data)
     document = read_options(chosen)
     if case is not None:
         document = document.model_copy(update={"shown_case": case})

@@ -11,7 +11,7 @@ import typer
 from api.boards.run import show_run
 from api.boards.tables import print_json
 from api.cli.options import AcceptOption, CsvOption, DataOption, JsonOption, RunsOption, XlsxOption
-from api.cli.shipped import pack_for, shipped
+from api.cli.shipped import named, pack_for
 from api.cli.written_run import evaluate_and_write
 from capitation.errors import ScenarioError
 from capitation.pack.sources import DataPack
@@ -38,7 +38,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate a scenario and write the run: all frames as parquet, with a manifest, named by the hash of its inputs."""
-    given = shipped(scenario, "scenarios", data)
+    given = named(scenario, "scenarios", "scenario", data)
     pack = DataPack(pack_for(given, data))
     document = read_scenario(given)
     shown = FinancialYear(year) if year else document.years[-1]

@@ -18,10 +18,10 @@ from capitation.records.years import FinancialYear
 CLOSE_MONTHS = 3
 """Months after a period in which its ledger is still open: the accounts of a year are closed within them."""
 
-_YEAR = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
-_QUARTER = re.compile(r"(\d{4})/(\d{2}) Q([1-4])")
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-_CALENDAR = re.compile(r"\d{4}")
+_YEAR = re.compile(r"([0-9]{4})[/-]([0-9]{2}|[0-9]{4})")
+_QUARTER = re.compile(r"([0-9]{4})/([0-9]{2}) Q([1-4])")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_CALENDAR = re.compile(r"[0-9]{4}")
 
 
 @dataclass(frozen=True)

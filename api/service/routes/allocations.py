@@ -23,7 +23,7 @@ async def read_allocations(
     service: ServiceDep,
     result_id: ResultId,
     year: Annotated[
-        str | None, Query(pattern=r"^\d{4}/\d{2}$", description="Financial year", examples=["2018/19"])
+        str | None, Query(pattern=r"^[0-9]{4}/[0-9]{2}$", description="Financial year", examples=["2018/19"])
     ] = None,
     stream: Annotated[str | None, Query(max_length=64, description="Stream of money", examples=["ccg"])] = None,
     level: Annotated[

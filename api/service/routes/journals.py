@@ -94,6 +94,9 @@ def list_journals(
     """Journals in the order in which they were made."""
     named = None if result is None else result.rpartition("/")[2]
     found = service.store.journals(number_after(cursor), limit + 1, named)
+    if named is not None and not found and not any(service.store.result(kind, named) for kind in POSTABLE.values()):
+        fault = Fault("query: result", repr(result), "a run or settlement that is stored")
+        raise ServiceError("invalid", "no journal could match the query", [fault])
     page, following = page_of(found, limit, lambda each: each.seq)
     return respond(JournalList(items=[journal_view(each) for each in page], next=following), request)
 

@@ -28,7 +28,9 @@ async def read_positions(
     ] = None,
     year: Annotated[
         str | None,
-        Query(pattern=r"^\d{4}(/\d{2})?$", description="Year of a comparison or settlement", examples=["2018/19"]),
+        Query(
+            pattern=r"^[0-9]{4}(/[0-9]{2})?$", description="Year of a comparison or settlement", examples=["2018/19"]
+        ),
     ] = None,
     option: Annotated[
         str | None, Query(max_length=128, description="Contract option, of a comparison", examples=["blended"])

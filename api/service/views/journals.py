@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field
@@ -13,10 +14,12 @@ from api.service.store import StoredJournal
 from api.service.views.models import moment
 from capitation.money.pence import decimal_text
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 
 def _day(value: object) -> object:
-    """A date is written as text: a number would be taken for seconds since 1970."""
-    if value is not None and not isinstance(value, str | dt.date):
+    """A date is written as text and without a time: a number would be taken for seconds since 1970."""
+    if value is not None and not isinstance(value, dt.date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
         raise ValueError("expected a date such as 2019-03-31")
     return value
 
@@ -35,7 +38,9 @@ class JournalRequest(ApiModel):
     accounting_date: Annotated[dt.date, BeforeValidator(_day)] | None = Field(default=None, examples=["2019-03-31"])
     """Date it is posted on, in the period or the three months in which it is closed; the last day of the period where it is not given."""
     part: str | None = Field(
-        default=None, pattern=r"^(\d{4}-\d{2}|\d{4}/\d{2} Q[1-4])$", examples=[None, "2018-04", "2018/19 Q1"]
+        default=None,
+        pattern=r"^([0-9]{4}-[0-9]{2}|[0-9]{4}/[0-9]{2} Q[1-4])$",
+        examples=[None, "2018-04", "2018/19 Q1"],
     )
     """Month or quarter of the financial year to post; the whole period where it is not given. The parts of a year add to it to the penny."""
     profile: str = Field(default="twelfths", pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64, examples=["twelfths"])

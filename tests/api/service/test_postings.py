@@ -241,11 +241,16 @@ def test_an_approval_can_be_withdrawn_with_its_reason_until_a_journal_rests_on_i
 # --- dates and parts ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("date", [0, 17_000, "0001-01-01", "9999-12-31", "2017-03-31", "2018-07-01"])
+@pytest.mark.parametrize(
+    "date", [0, 17_000, "0001-01-01", "9999-12-31", "2017-03-31", "2018-07-01", "2018-03-31T00:00:00", "2018-03-31 "]
+)
 def test_a_date_on_which_the_ledger_is_not_open_is_refused(served, hands, date):
-    answer = make(served, hands, settled(served, hands, "a"), "a", accounting_date=date)
+    result = settled(served, hands, "a")
+    answer = make(served, hands, result, "a", accounting_date=date)
     assert answer.status_code == 422, answer.text
-    assert served.client.get("/v1/journals", headers=hands["cal"]).json()["items"] == []
+    assert served.client.get("/v1/journals", headers=hands["cal"], params={"result": result}).json()["items"] == []
+    nowhere = served.client.get("/v1/journals", headers=hands["cal"], params={"result": "f" * 32})
+    assert (nowhere.status_code, nowhere.json()["faults"][0]["where"]) == (422, "query: result")
 
 
 @pytest.mark.parametrize("every", ["month", "quarter"])

@@ -58,6 +58,24 @@ def test_a_variable_that_is_no_setting_is_noticed(monkeypatch):
     assert "CAPITATION_WORKERS" in note
 
 
+@pytest.mark.parametrize(
+    "keys", ["https://ann:secret@x.example/keys", "http://x.example/keys", "https://x.example:port/"]
+)
+def test_an_address_of_keys_that_others_could_read_or_change_is_refused_and_not_shown(
+    folder, capitation, monkeypatch, keys
+):
+    monkeypatch.setenv("CAPITATION_TOKEN_ISSUER", "https://x.example")
+    monkeypatch.setenv("CAPITATION_TOKEN_KEYS", keys)
+    answer = capitation("keys", "list")
+    assert (answer.code, "token_keys is a file" in answer.err) == (2, True)
+    assert "secret" not in answer.out + answer.err
+
+
+def test_a_password_in_any_address_is_masked(folder):
+    shown = Settings(scheduler="tls://ann:secret@10.0.0.5:8786").shown()
+    assert shown["scheduler"] == "tls://***@10.0.0.5:8786"
+
+
 def test_what_is_shown_holds_every_setting_and_no_password(folder):
     shown = Settings(store="postgresql://me:swordfish@host/db").shown()
     assert set(shown) == set(Settings.model_fields)

@@ -16,7 +16,7 @@ def test_a_year_knows_its_dates_and_neighbours():
     assert (year.previous, year.next) == ("1998/99", "2000/01")
 
 
-@pytest.mark.parametrize("text", ["2016", "2016/18", "2016-17", "16/17", "2016/7"])
+@pytest.mark.parametrize("text", ["2016", "2016/18", "2016-17", "16/17", "2016/7", "2016/17\n", "\uff12016/17"])
 def test_other_spellings_are_refused(text):
     with pytest.raises(DataError, match="2016/17"):
         FinancialYear(text)

@@ -311,6 +311,20 @@ def test_a_large_cvar_mix_is_worth_what_whole_wards_bring_in_each_future(monkeyp
     assert mix.weighed >= max(every) * (1 - 0.005)
 
 
+def test_a_search_that_is_stopped_still_carries_its_mix_to_whole_wards(monkeypatch):
+    monkeypatch.setattr("optimiser.futures.play.MERGE_FROM", 0)
+    monkeypatch.setattr(
+        "optimiser.futures.whole_wards.Clock.note", lambda clock, answer: setattr(clock, "stopped", True) or answer
+    )
+    said = []
+    mix = cvar_mix(problem_of(CLOSING, "cv", Path()), alpha=1 / 3, weight=0.5, report=said.append)
+    assert mix.found.answer.status == "interrupted"
+    assert said[-1].startswith("stopped; ")
+    x = mix.scales["a"]
+    assert mix.weighed <= mixed(x) + 1e-6
+    assert mix.weighed <= mix.found.answer.best_possible + 1e-6
+
+
 def mixed(x):
     """Mean and worst of three futures, equally weighed, at a scale of the one solution of `CLOSING`."""
     goals = [
