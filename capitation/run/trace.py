@@ -214,7 +214,7 @@ def explain(
     disagrees = "" if _same(worked.value, value) else f"recomputed {worked.value}, in the run {value}"
     parts = list(worked.parts) if depth > 0 else []
     if len(parts) > PARTS_SHOWN:
-        parts = sorted(parts, key=lambda part: -_size(context, part))
+        parts = sorted(parts, key=lambda part: _rank(context, part, may_show))
     shown, rest = parts[:PARTS_SHOWN], parts[PARTS_SHOWN:]
     children = tuple(
         part if isinstance(part, Node) else explain(context, part, formulas, depth=depth - 1, may_show=may_show)
@@ -288,6 +288,14 @@ def _find(context: Context, figure: FigureAddress) -> Mapping[str, Any]:
     raise DataError(
         f"{figure.label}: found {len(found)} rows; expected one. Add {' or '.join(open_columns) or 'more of the key'}"
     )
+
+
+def _rank(
+    context: Context, part: FigureAddress | Node, may_show: Callable[[FigureAddress], bool]
+) -> tuple[bool, float]:
+    """The largest first; those that the reader may not see after all others, since their size would follow from their neighbours'."""
+    is_shown = isinstance(part, Node) or may_show(part)
+    return (not is_shown, -_size(context, part) if is_shown else 0.0)
 
 
 def _size(context: Context, part: FigureAddress | Node) -> float:

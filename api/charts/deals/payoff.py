@@ -75,7 +75,7 @@ def _moved(material: Material) -> pl.DataFrame:
     rows = pl.concat(found)
     at = {case: _level(case) for case in rows.get_column("activity_case").unique()}
     keep = [case for case, level in at.items() if level is not None]
-    rows = rows.filter(pl.col("activity_case").is_in(keep))
+    rows = rows.filter(pl.col("activity_case").is_in(keep) & pl.col("moved_pence").is_not_null())  # not left out
     return rows.with_columns(
         pl.col("activity_case").replace_strict({c: at[c] for c in keep}, return_dtype=pl.Float64).alias("at")
     )

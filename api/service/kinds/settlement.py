@@ -181,6 +181,7 @@ KIND = JobKind(
     frames={"positions": _BY_PARTY, "entries": _BY_PARTY},
     made_of_rows={
         "counts": MadeOfRows(("count",)),
+        "notices": MadeOfRows(("rows", "says"), by="any"),  # a notice may be of rows with some count, and name them
         "steps": MadeOfRows(("value_before", "value_after")),
         "results": MadeOfRows(amounts=True, by="order"),
         "positions": MadeOfRows(("amount", "amount_pence")),

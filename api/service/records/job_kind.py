@@ -98,12 +98,13 @@ class MadeOfRows:
     Args:
         columns: their names; those that a table does not have count for nothing.
         amounts: whether the outputs of the contract are left out, too.
-        by: how a row of the table names the row that was settled: by its `number` in the column row, by its `order`, or by its `account`.
+        by: how a row of the table names the row that was settled: by its `number` in the column row, by its `order`, or by its `account`;
+            `any` where a row may be about several, so that all are left out where one is.
     """
 
     columns: tuple[str, ...] = ()
     amounts: bool = False
-    by: Literal["number", "order", "account"] = "number"
+    by: Literal["number", "order", "account", "any"] = "number"
 
 
 @dataclass(frozen=True)

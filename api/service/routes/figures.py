@@ -6,6 +6,7 @@ The route has more than eight parameters because each is one of the query, which
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Annotated
 
 import polars as pl
@@ -126,19 +127,21 @@ def _may_show(service: Service, result: Traced, result_id: str, client: Caller) 
     if view_of(client, service.system) == EVERYTHING:
         return lambda _figure: True
 
+    seen = lru_cache(maxsize=None)(partial(service.seen, caller=client))
+
     def may_show(figure: FigureAddress) -> bool:
         kind, stored = result.table_of(result_id, figure.table)
         if not stored:  # the run was made again for the trace: nothing says which of its rows are whose
             return False
         try:
-            found = service.seen(kind, stored, figure.table, client)
+            found = seen(kind, stored, figure.table)
         except UnknownNameError:  # a table that is hidden from partners
             return False
         if found is None:
             return False
         if not {figure.column, *(name for name, _ in figure.key)} <= set(found[0].columns):
             return True  # which columns a table has is no secret; what is wrong with the address is said
-        match = [pl.col(name).cast(pl.String) == value for name, value in figure.key]
+        match = [pl.col(name).cast(pl.String) == str(value) for name, value in figure.key]
         rows = found[0].filter(match) if match else found[0]
         return rows.height == 1 and rows.get_column(figure.column)[0] is not None
 

@@ -132,6 +132,8 @@ def hidden_rows(
         beside = with_parts_beside(rows, small, rows.get_column("least") > 0, within=(), parted_by=keys, together=1)
         marked = marked.with_columns(beside.alias(MARK))
     left_out = marked.filter(MARK)
+    if not left_out.height:
+        return NOBODY
     return HiddenPeople(
         rows=frozenset(left_out.get_column("row")),
         accounts=frozenset(left_out.select("period", "account").iter_rows()),
@@ -155,6 +157,8 @@ def without_rows(frame: pl.DataFrame, made_of: MadeOfRows, hidden: HiddenPeople)
         left_out = pl.concat_str("period", pl.lit("\n"), "account").is_in(names)
     elif made_of.by == "order":
         left_out = pl.int_range(pl.len()).is_in(sorted(hidden.rows))
+    elif made_of.by == "any":
+        left_out = pl.int_range(pl.len()) >= 0
     else:
         left_out = pl.col("row").is_in(sorted(hidden.rows))
     wanted = (*made_of.columns, *(sorted(hidden.amounts) if made_of.amounts else ()))

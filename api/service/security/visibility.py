@@ -168,13 +168,20 @@ def content_seen(
         narrowed_content = KINDS[kind].content_for_others
         content = content if narrowed_content is None else narrowed_content(content, smallest_shown)
     if sees_everything(caller, system) and not (is_whole and view_of(caller, system) != EVERYTHING):
-        return _without_checksums(kind, content) if hides else content
+        return _without_words(kind, _without_checksums(kind, content)) if hides else content
     if kind not in KINDS:
         return {}
     shown, narrowed = KINDS[kind].partners_see, KINDS[kind].narrowed
     return {
         name: narrowed[name](value) if name in narrowed else value for name, value in content.items() if name in shown
     }
+
+
+def _without_words(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Content of a settlement without words that may hold amounts of rows that are left out."""
+    rules = KINDS.get(kind)
+    words = {} if rules is None or not rules.made_of_rows else rules.narrowed
+    return {name: words[name](value) if name in words else value for name, value in content.items()}
 
 
 def _without_checksums(kind: str, content: dict[str, Any]) -> dict[str, Any]:

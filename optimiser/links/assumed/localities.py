@@ -17,17 +17,20 @@ from capitation.run.evaluate import (
     distances,
     level_allocations,
     locality_totals,
-    opening_baselines,
     paced_path,
     practice_table,
+)
+from capitation.run.people import (
+    moved_apart,
+    opening_baselines,
     projected_lists,
     stream_needs,
     system_members,
+    weights_by_year,
 )
 from capitation.run.run import Run
 from capitation.run.scenario import Scenario
 from capitation.streams.control_total import ControlTotal, control_total
-from capitation.weighting.practice_weights import practice_weights
 from capitation.weighting.weigh import Need
 
 SAME = ("code_name", "membership", "population")
@@ -45,9 +48,10 @@ def localities_moved(scenario: Scenario, pack: DataPack, run: Run) -> Run:
     money = keep("money", _money, document)
     members = keep("members", system_members, document, opened)
     needs = keep("needs", _needs, document, opened)
-    people = keep("people", projected_lists, document, needs)
-    weights = keep("weights", practice_weights, needs, people).part("weights")
-    openings = keep("openings", opening_baselines, document, money, people, members, opened)
+    apart = keep("apart", moved_apart, document, needs, members, opened)
+    people = keep("people", projected_lists, document, needs, apart)
+    weights = keep("weights", weights_by_year, needs, people, apart).part("weights")
+    openings = keep("openings", opening_baselines, document, money, people, weights, members, apart, opened)
     path = keep("pace", paced_path, document, money, weights, openings, people, members, opened)
     totals = keep("totals", locality_totals, document, money, weights, members, path)
     distance = keep("distances", distances, path, people, members)

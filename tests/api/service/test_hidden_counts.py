@@ -98,6 +98,35 @@ def table(served, result, name, headers):
     return pl.read_parquet(io.BytesIO(answer.content))
 
 
+def test_notices_and_the_reason_of_a_missing_statement_say_nothing_of_rows_that_are_left_out(served):
+    """A notice may be asked of rows with a count of 3, and name them; why a statement is not issued names a row and its parties."""
+    document = {
+        **CONTRACT,
+        "id": "noticed",
+        "notices": [{"name": "three", "when": "spells = 3", "says": "three of them"}],
+    }
+    document["inputs"] = [{**each, "required": each["name"] != "provider"} for each in CONTRACT["inputs"]]
+    sent = served.client.post("/v1/contracts", json=document, headers={"Idempotency-Key": "noticed"})
+    assert sent.status_code == 201, sent.text
+    analyst, finance = served.headers("analyst"), served.headers("finance")
+    for number, (spells, is_left_out) in enumerate((((3, 40, 60), True), ((30, 40, 60), False))):
+        sent = [{**row, "provider": None} if row["line"] == "line-00" else row for row in rows(*spells)]
+        body = {"contract": "noticed", "rows": sent}
+        asked = served.client.post("/v1/settlements", json=body, headers={**analyst, "Idempotency-Key": str(number)})
+        served.work()
+        result = served.client.get(asked.headers["location"], headers=analyst).json()["result"]
+        said = {
+            who: served.client.get(result, headers=each).json()["content"]["statement"]
+            for who, each in (("analyst", analyst), ("finance", finance))
+        }
+        assert "line-00" in said["analyst"]
+        assert (said["finance"] == "not issued") == is_left_out
+        if is_left_out:
+            assert table(served, result, "notices", analyst)["says"].to_list() == ["three of them (line-00)"]
+            shown = table(served, result, "notices", finance)
+            assert shown.drop("name").row(0) == (None, None, True)
+
+
 @pytest.mark.parametrize("role", ["approver", "finance", "administrator"])
 def test_a_small_count_of_a_row_is_left_out_with_all_that_follows_from_it(served, settled, role):
     result = settled(3, 40, 60)

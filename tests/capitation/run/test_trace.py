@@ -15,7 +15,16 @@ from capitation.run.scenario import read_scenario
 from capitation.run.systems.folder import write_system
 from capitation.run.systems.new_system import WantedSystem, new_system
 from capitation.run.tables import SCHEMAS
-from capitation.run.trace import Context, FigureAddress, explain, parse_figure
+from capitation.run.trace import (
+    PARTS_SHOWN,
+    WITHHELD,
+    Context,
+    FigureAddress,
+    Recomputation,
+    Worked,
+    explain,
+    parse_figure,
+)
 
 REGION = Path(__file__).parents[2] / "cases" / "region"
 
@@ -98,6 +107,32 @@ def test_a_wrong_figure_in_a_run_is_told_where_it_stands(context, pack, blmk_run
 def test_a_figure_that_is_not_known_suggests_the_near_one(context, text, part):
     with pytest.raises((DataError, UnknownNameError), match=part):
         parse_figure(text, context.run)
+
+
+def test_parts_that_a_reader_may_not_see_come_last_whatever_their_size(context):
+    """Between its neighbours of a list by size, a figure that is left out would be nearly known."""
+    key = {"year": "2018/19", "stream": "ccg", "level": "practice"}
+    practices = context.run.frame("allocation").filter(**key).sort("allocation_pence", descending=True)
+    parts = [
+        FigureAddress("allocation", "allocation_pence", (*key.items(), ("code", code))) for code in practices["code"]
+    ]
+
+    def work(_context, row):
+        return Worked(row["allocation_pence"], parts if row["level"] == "system" else [])
+
+    formulas = {("allocation", "allocation_pence"): Recomputation("allocation", "allocation_pence", "its parts", work)}
+    system = FigureAddress("allocation", "allocation_pence", tuple({**key, "level": "system"}.items()))
+    left_out = {parts[2], parts[5]}
+    tree = explain(context, system, formulas, depth=1, may_show=lambda figure: figure not in left_out)
+    assert [each.label for each in tree.children] == [each.label for each in parts if each not in left_out][
+        :PARTS_SHOWN
+    ]
+    shown = {*parts[:4], system}
+    few = explain(context, system, formulas, depth=1, may_show=lambda figure: figure in shown)
+    assert [each.value == WITHHELD for each in few.children] == [False] * 4 + [True] * (PARTS_SHOWN - 4)
+    assert [each.label for each in few.children[4:]] == [
+        each.label for each in parts[4:PARTS_SHOWN]
+    ]  # as the formula names them
 
 
 def test_an_unknown_row_and_an_open_key_say_what_is_missing(context):
