@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from capitation.errors import Fault, suggest
+from capitation.records import years
 
 _LONGEST = 80
 _OTHER_KIND = re.compile(r"(_type|_parsing|_parsing_size|is_instance_of|_from_date_parsing|from_attributes_type)$")
@@ -33,7 +34,7 @@ _PLAIN: dict[Any, str] = {
 }
 
 _FORMS = {
-    r"^(\d{4})/(\d{2})$": "a financial year such as 2016/17",
+    years.FORM: "a financial year such as 2016/17",
     r"^[a-z0-9][a-z0-9-]*$": "small letters, digits and hyphens, such as vale-2016-17",
     r"^[A-Za-z0-9][A-Za-z0-9-]*$": "letters, digits and hyphens, such as vale-2016-17",
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits, dots, lines and hyphens, such as primary-medical",

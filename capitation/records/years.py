@@ -15,7 +15,8 @@ from capitation.errors import DataError
 _FIRST, _LAST = 1900, 2199
 """Years that somebody can mean; days and months of the first and last that a calendar has do not all exist."""
 
-_PATTERN = re.compile(r"^([0-9]{4})/([0-9]{2})$")
+FORM = r"^([0-9]{4})/([0-9]{2})$"
+"""How a financial year is written."""
 
 
 class FinancialYear(str):
@@ -32,7 +33,7 @@ class FinancialYear(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> FinancialYear:  # noqa: D102  # the class docstring says it
-        match = _PATTERN.fullmatch(str(text))
+        match = re.fullmatch(FORM, str(text))
         if not match or (int(match[1]) + 1) % 100 != int(match[2]):
             raise DataError(f"{text!r} is not a financial year; write it as '2016/17'")
         if not _FIRST <= int(match[1]) <= _LAST:
@@ -75,9 +76,7 @@ class FinancialYear(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
-        return core_schema.no_info_after_validator_function(
-            _from_text, core_schema.str_schema(pattern=_PATTERN.pattern)
-        )
+        return core_schema.no_info_after_validator_function(_from_text, core_schema.str_schema(pattern=FORM))
 
 
 def _from_text(text: str) -> FinancialYear:

@@ -138,7 +138,9 @@ WEIGHTS = ("weighted_persons", "weight_micro")
 """Columns of weights: today's, and that of runs stored before it replaced the other."""
 
 PEOPLE = {
-    "population": People("registered_micro", ("year",), ("practice_code",), ("registered_persons",), micro=True),
+    "population": People(
+        "registered_micro", ("year",), ("practice_code",), ("registered_persons", "listed_micro"), micro=True
+    ),
     "practice_need": People("registered_persons", ("stream",), ("practice_code",), ("weighted_persons",), micro=True),
     "practice_weight": People("registered_micro", ("year", "stream"), ("practice_code",), WEIGHTS, micro=True),
     "locality_activity": People(
@@ -151,7 +153,7 @@ PEOPLE = {
 """Frames that count people or events."""
 
 MADE_OF_PEOPLE = {
-    "population": MadeOfPeople("practice_code", ("registered_micro", "registered_persons")),
+    "population": MadeOfPeople("practice_code", ("registered_micro", "registered_persons", "listed_micro")),
     "practice_need": MadeOfPeople("practice_code", ("registered_persons", "weighted_persons", "need_index")),
     "practice_weight": MadeOfPeople("practice_code", ("registered_micro", "need_index", *WEIGHTS)),
     "practice_opening": MadeOfPeople("practice_code", ("opening_pence",)),

@@ -1,5 +1,6 @@
 """Bytes in the store, on each database: the same ones once, others as what they differ in, and all of them as they were."""
 
+import zlib
 from dataclasses import replace
 
 import polars as pl
@@ -133,3 +134,34 @@ def test_what_was_made_small_comes_back_as_it_was(base, content):
     assert inflated(deflated(content)) == content
     difference = against(content, base, deflated(content))
     assert difference is None or inflated(difference, base) == content
+
+
+def test_long_bytes_that_differ_in_one_place_are_kept_as_little_more_than_what_differs():
+    base = b"".join(digest(str(number)).encode() for number in range(1500))  # 96 kB, which deflates badly by itself
+    for content in (
+        b"first" + base,
+        base[:50_000] + b"middle" + base[50_003:],
+        base + b"last",
+        base[:40_000],
+        base[70_000:] + b"x",
+    ):
+        whole = deflated(content)
+        difference = against(content, base, whole)
+        assert difference is not None or content.endswith(b"x")
+        if difference is not None:
+            assert len(difference) < len(whole) / 20
+            assert inflated(difference, base) == content
+
+
+def test_long_bytes_that_an_earlier_release_kept_come_back():
+    base = b"".join(digest(str(number)).encode() for number in range(700))
+    content = base[:100] + b"one" + base[100:]
+    packer = zlib.compressobj(9, zdict=base)
+    assert inflated(packer.compress(content) + packer.flush(), base) == content
+
+
+def test_a_difference_that_ends_early_is_damage():
+    base = bytes(range(256)) * 200
+    difference = against(base + b"end", base, deflated(base))
+    with pytest.raises(zlib.error):
+        inflated(difference[:-3], base)
