@@ -231,14 +231,18 @@ class Headlines:
             raise CapitationError(f"no mix keeps every limit ({answer.meaning})")
         return self._of_mix(problem, small, answer.values)
 
-    def whole(self, problem: Problem, seconds: float, start: FormerMix | None) -> tuple[Amounts, float | None]:
+    def whole(
+        self, problem: Problem, seconds: float, start: FormerMix | None, near: float = GAP
+    ) -> tuple[Amounts, float | None]:
         """Headlines of the best mix of whole numbers found in so many seconds, and what none can pass in pence.
+
+        The search ends as soon as the two are `near`, as a part of the mix, or as near as the problem asks.
 
         Raises:
             CapitationError: none was found.
         """
         matrix = self._matrix(problem)
-        search = Search(gap=max(float(problem.gap), GAP), time_limit=seconds)
+        search = Search(gap=max(float(problem.gap), near), time_limit=seconds)
         answer = solve_whole(matrix, alike_localities(problem), search, start)
         if answer.values is None:
             raise CapitationError(f"no mix keeps every limit ({answer.meaning})")

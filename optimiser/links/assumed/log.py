@@ -184,6 +184,9 @@ def in_order(entries: Sequence[LoggedFigure]) -> list[LoggedFigure]:
 
 
 _NONE_FOUND = "the search for whole numbers found no mix in its time at one of the ends, so that the relaxation stands"
+_FAR = "the search for whole numbers came no nearer than {gap:.1%} to what no mix can pass at one of the ends, so that the relaxation stands"
+_NEAR = 0.02
+"""How far below what no mix can pass a mix may lie, as a part of it, to say what an end is worth."""
 
 
 def searched_again(logged: Logged, measured: Measured, seconds: float) -> Logged:
@@ -201,13 +204,24 @@ def searched_again(logged: Logged, measured: Measured, seconds: float) -> Logged
         try:
             problem = headlines.problem_on(inputs, headlines.run_of(inputs))
             assert problem is not None
-            found.append(headlines.whole(problem, seconds / 2, start)[0])
+            amounts, most = headlines.whole(problem, seconds / 2, start, _NEAR / 2)
         except CapitationError:  # no mix in this time, which proves nothing: the relaxation stands
             return replace(logged, note=f"{logged.note}; {_NONE_FOUND}".removeprefix("; "))
+        gap = _below(amounts, most)
+        if gap > _NEAR:  # a worse mix than there is would pass for what the assumption moves
+            return replace(logged, note=f"{logged.note}; {_FAR.format(gap=gap)}".removeprefix("; "))
+        found.append(amounts)
     others = tuple(effect for effect in logged.effects if effect.headline not in MIX)
     low, high = found
     again = tuple(MovedHeadline(name, base[name], low[name], high[name], "whole") for name in base)
     return replace(logged, effects=(*others, *again))
+
+
+def _below(amounts: Amounts, most: float | None) -> float:
+    """How far a mix lies below what none can pass, as a part of it; all of it where nothing is proved."""
+    if most is None:
+        return 1.0
+    return (most - amounts["npv"]) / max(abs(most), 1.0)
 
 
 def reported_base(measured: Measured) -> Amounts:

@@ -35,18 +35,15 @@ from optimiser.links.assumed.log import (
 )
 from optimiser.problem.document import read_problem
 
-SECONDS = 240.0
+SECONDS = 285.0
 """How long making a log may take; what is not reached by then is said."""
 
 _PARALLEL_FROM = 60
 """From this many assumptions on, several processes share them."""
 
 _CHUNK = 4
-_WHOLE_SECONDS = 12.0
-"""Seconds for both ends of an assumption whose mix is searched again."""
-
-_SEARCH, _LEAST_SECONDS = 0.4, 2.0
-"""Part of the time left that goes to the searches themselves, beside reading and checking; and the least worth a search."""
+_WHOLE_SECONDS = 50.0
+"""Seconds for both ends of an assumption whose mix is searched again: about what a search of this size takes to be near."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +133,7 @@ def _alone(entries: Sequence[LoggedFigure], measured: Measured, until: float, sa
 
 
 _LATE = "not run: the time was up"
+_NOT_SEARCHED = "the time was up before a search for whole numbers, so that the relaxation stands"
 
 
 def _shared(
@@ -152,14 +150,11 @@ def _shared(
         if say is not None:
             say(len(log), len(entries))
     largest = largest_of_mix(log)
-    left = max(0.0, until - time.time())
-    seconds = min(_WHOLE_SECONDS, left * share / max(1, len(largest)) * _SEARCH)
     again: dict[str, Logged] = {}
-    if seconds > _LEAST_SECONDS:
-        searches = [pool.submit(_again, each.entry.id, each.effects, each.note, seconds, until) for each in largest]
-        for search in as_completed(searches):
-            name, effects, note = search.result()
-            again[name] = Logged(by_id[name], effects, note)
+    searches = [pool.submit(_again, each.entry.id, each.effects, each.note, until) for each in largest]
+    for search in as_completed(searches):
+        name, effects, note = search.result()
+        again[name] = Logged(by_id[name], effects, note)
     return [again.get(each.entry.id, each) for each in log]
 
 
@@ -187,11 +182,12 @@ def _each(names: Sequence[str], until: float) -> Iterator[_Found]:
             yield name, done.effects, done.note
 
 
-def _again(name: str, effects: tuple[MovedHeadline, ...], note: str, seconds: float, until: float) -> _Found:
+def _again(name: str, effects: tuple[MovedHeadline, ...], note: str, until: float) -> _Found:
     measured = _here[0]
-    if time.time() > until:
-        return name, effects, note
-    done = searched_again(Logged(measured.entries[name], effects, note), measured, seconds)
+    left = until - time.time()
+    if left <= 0:
+        return name, effects, f"{note}; {_NOT_SEARCHED}".removeprefix("; ")
+    done = searched_again(Logged(measured.entries[name], effects, note), measured, min(_WHOLE_SECONDS, left))
     return name, done.effects, done.note
 
 

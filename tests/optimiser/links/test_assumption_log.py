@@ -23,7 +23,6 @@ from optimiser.links.assumed.log import (
     on_reported,
     ranked,
     searched_again,
-    whole_base,
 )
 from optimiser.links.assumed.shown import foremost
 from optimiser.links.assumed.study import study
@@ -179,13 +178,28 @@ def test_what_is_not_reached_in_time_says_so(plan, blmk_run, monkeypatch):
 
 
 @pytest.mark.deep
-def test_the_mix_searched_again_for_whole_numbers_keeps_the_reported_mix_as_its_base(plan):
+def test_a_search_that_has_no_time_leaves_the_relaxation_and_says_so(plan):
     logged = effects_of(plan.entries["problem blmk: floor on avoided_ae"], plan)
-    effects = {e.headline: e for e in searched_again(logged, plan, 12.0).effects}
-    base = whole_base(plan)
-    assert effects["npv"].method == "whole"
-    assert effects["npv"].base == effects["npv"].at_high == base["npv"]
-    assert effects["npv"].at_low >= base["npv"] - 1
+    again = searched_again(logged, plan, 4.0)
+    assert again.effects == logged.effects
+    assert again.note.endswith("so that the relaxation stands")
+
+
+@pytest.mark.parametrize(("most", "method"), [(102, "whole"), (103, "relaxation"), (None, "relaxation")])
+def test_a_search_near_what_no_mix_can_pass_takes_the_place_of_the_relaxation(plan, monkeypatch, most, method):
+    """A mix worth 100 where none can pass 102 says what an end is worth; where one might be worth 103, a better one may be missed."""
+    entry = plan.entries["problem blmk: floor on avoided_ae"]
+    logged = Logged(
+        entry, (MovedHeadline("npv", 90, 80, 95, "relaxation"), MovedHeadline("mix_last_year", 9, 8, 9, "relaxation"))
+    )
+    worth = {"npv": 100, "mix_last_year": 10}
+    monkeypatch.setattr(Headlines, "whole", lambda *_: (worth, most))
+    monkeypatch.setattr("optimiser.links.assumed.log.whole_base", lambda _: {"npv": 99, "mix_last_year": 9})
+    again = searched_again(logged, plan, 12.0)
+    assert {each.method for each in again.effects} == {method}
+    assert ("that the relaxation stands" in again.note) == (method == "relaxation")
+    if method == "whole":
+        assert again.effects[0] == MovedHeadline("npv", 99, 100, 99, "whole")
 
 
 def test_a_screen_reads_what_is_kept_and_says_why_it_may_be_stale(plan, blmk_run, tmp_path, monkeypatch):
