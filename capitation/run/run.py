@@ -157,10 +157,16 @@ def run_id(engine: str, code: str, scenario: Mapping[str, object], inputs: Mappi
     return digest(canonical(named))[:16]
 
 
+NO_FILES = ("run of the scenario", "problem as solved")
+"""Inputs of options and plans that are no files of a pack: a run, and a problem as it was solved."""
+
+
 def inputs_that_differ(run: Run, pack: DataPack) -> list[str]:
     """Files of the pack that are not, or no longer, those that the run was made from; missing ones included."""
     differ = []
     for relative, checksum in run.manifest.inputs.items():
+        if relative in NO_FILES:
+            continue
         path = pack.files(relative).get(relative)
         if path is None or sha256_of(path) != checksum:
             differ.append(relative)

@@ -10,7 +10,7 @@ from capitation.pack.layers import put_together
 from capitation.pack.sources import DataPack, sha256_of
 from capitation.run.evaluate import evaluate
 from capitation.run.formulas import FORMULAS
-from capitation.run.run import inputs_that_differ, require_same_inputs
+from capitation.run.run import NO_FILES, Run, inputs_that_differ, require_same_inputs
 from capitation.run.scenario import read_scenario
 from capitation.run.trace import Context, explain, parse_figure
 
@@ -261,3 +261,8 @@ def test_no_stream_straight_to_target_runs_too(pack):
     money = scenario.money.model_copy(update={"streams": kept})
     run = evaluate(scenario.model_copy(update={"streams": paced, "money": money}), pack)
     assert run.allocation.filter(level="practice", year="2018/19")["allocation_pence"].sum() == 153_574_100_000
+
+
+def test_what_a_plan_was_made_from_beside_files_is_not_looked_for_in_the_pack(blmk_run, pack):
+    inputs = {**blmk_run.manifest.inputs, **dict.fromkeys(NO_FILES, "0" * 64)}
+    require_same_inputs(Run(blmk_run.manifest.model_copy(update={"inputs": inputs}), blmk_run.frames), pack)
