@@ -157,7 +157,9 @@ def run_id(engine: str, code: str, scenario: Mapping[str, object], inputs: Mappi
     return digest(canonical(named))[:16]
 
 
-NO_FILES = ("run of the scenario", "problem as solved")
+MADE_ON, SOLVED = "run of the scenario", "problem as solved"
+"""Under which inputs a comparison names the run that it was made on, and a plan its problem."""
+NO_FILES = (MADE_ON, SOLVED)
 """Inputs of options and plans that are no files of a pack: a run, and a problem as it was solved."""
 
 

@@ -22,7 +22,7 @@ from capitation.pack.sources import DataPack
 from capitation.records.columns import ACTIVITY_CASE
 from capitation.records.frames import Frame, Schema
 from capitation.run.evaluate import evaluate
-from capitation.run.run import Run, make_run
+from capitation.run.run import MADE_ON, Run, make_run
 from capitation.run.scenario import read_scenario
 from capitation.run.tables import SetAside
 from contracts.document.models import Contract
@@ -183,7 +183,7 @@ def evaluate_options(
     if studied:
         earned = quality_earned(quality, every, document)
         frames |= study(trials, every, earned)
-    inputs = {**run.manifest.inputs, **pack.opened, **beside, "run of the scenario": run.id}
+    inputs = {**run.manifest.inputs, **pack.opened, **beside, MADE_ON: run.id}
     return make_run(document, inputs, frames, digests)
 
 

@@ -24,7 +24,7 @@ from capitation.pack.sources import DataPack, sha256_of
 from capitation.records.columns import OPTION, ORGANISATION, SOLUTION, YEAR
 from capitation.records.frames import Column, Frame, Schema
 from capitation.records.identity import canonical, digest
-from capitation.run.run import Run, make_run
+from capitation.run.run import MADE_ON, SOLVED, Run, make_run
 from capitation.run.scenario import Scenario
 from capitation.run.tables import SCHEMAS as OF_SCENARIO
 from capitation.shift.channel_shift import ChannelShift
@@ -163,8 +163,8 @@ def whole_plan(
     frames |= {("options_" if name in run.frames else "") + name: frame for name, frame in options.frames.items()}
     frames |= {f"mix_{name}": frame for name, frame in found.items() if frame.width}
     frames["plan_position"] = _positions(bridge, options, run)
-    used = {name: digest for name, digest in options.manifest.inputs.items() if name != "run of the scenario"}
-    solved = {"problem as solved": digest(canonical(problem.model_dump_json()))}
+    used = {name: digest for name, digest in options.manifest.inputs.items() if name != MADE_ON}
+    solved = {SOLVED: digest(canonical(problem.model_dump_json()))}
     done = make_run(scenario, {**run.manifest.inputs, **used, **inputs, **solved}, frames)
     noted = done.manifest.model_copy(update={"notes": run.manifest.notes})
     return OnePlan(replace(done, manifest=noted), options)

@@ -19,7 +19,7 @@ from capitation.records.documents import parse_document
 from capitation.records.identity import plain
 from capitation.run.evaluate import evaluate
 from capitation.run.formulas import FORMULAS as OF_RUN
-from capitation.run.run import Run
+from capitation.run.run import MADE_ON, Run
 from capitation.run.scenario import Scenario
 from capitation.run.trace import Context
 from contracts.options.formulas import FORMULAS as OF_OPTIONS
@@ -28,9 +28,6 @@ from optimiser.links.plan_formulas import FORMULAS as OF_PLAN
 
 KINDS_TRACED = ("run", "comparison", "plan")
 """Kinds of results whose figures can be traced, in the order in which an id is looked for."""
-
-_MADE_ON = "run of the scenario"
-"""Under which input a comparison names the run that it was made on."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def _kept(service: Service, kind: str, result_id: str, content: str) -> Traced:
         return Traced(kind, Traceable(Context(made, pack), OF_RUN))
     if kind == "plan":
         return Traced(kind, Traceable(Context(made, pack), {**OF_PLAN, **OF_OPTIONS, **OF_RUN}))
-    on = made.manifest.inputs.get(_MADE_ON, "")
+    on = made.manifest.inputs.get(MADE_ON, "")
     stored = service.store.result("run", on)
     result = service.store.result(kind, result_id)
     base = _loaded(service, "run", on, stored.content)[0] if stored is not None else _again(service, result, pack, on)

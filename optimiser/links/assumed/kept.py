@@ -16,7 +16,7 @@ from capitation.pack.sources import DataPack
 from capitation.records.documents import Document, Rating, read_document
 from capitation.records.identity import canonical, digest
 from capitation.records.whole_files import write_text
-from capitation.run.run import Run
+from capitation.run.run import MADE_ON, Run
 from optimiser.links.assumed.inputs import PlanInputs
 
 FILE = "assumptions.json"
@@ -121,9 +121,6 @@ class AssumptionLog(Document):
     """The assumptions in order of rank; all of them, or the first."""
 
 
-_OF_SCENARIO = "run of the scenario"
-"""What a comparison names beside the files of its own."""
-
 _OF_PLANS = ("options/", "problems/")
 """Folders of documents that a plan reads and no run of a scenario does."""
 
@@ -137,8 +134,8 @@ def rests_on(inputs: PlanInputs, run: Run, log: AssumptionLog | None = None) -> 
         log: the log it is for: of a run that holds more, files that no run of the scenario reads are left out.
     """
     named = run.manifest.inputs
-    found = {name: checksum for name, checksum in named.items() if name != _OF_SCENARIO}
-    if log is not None and any(name == _OF_SCENARIO or name.startswith(_OF_PLANS) for name in named):
+    found = {name: checksum for name, checksum in named.items() if name != MADE_ON}
+    if log is not None and any(name == MADE_ON or name.startswith(_OF_PLANS) for name in named):
         found = {name: checksum for name, checksum in found.items() if name in log.inputs}
     for name in ("scenario", "options", "problem"):
         document = inputs.of(name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from capitation.records.years import FinancialYear
 from capitation.run.formulas.leaves import choice, file_rows, scenario_of
+from capitation.run.formulas.moving.lists import sides
 from capitation.run.trace import Context, FigureAddress, Node
 
 
@@ -19,13 +19,10 @@ def cost_of_ages(context: Context, code: str, year: str) -> tuple[Fraction, list
         context.memory["age years"] = sorted({y for y, *_ in rows})
     known: list[str] = context.memory["age years"]
     costs = {int(age): row for (age,), row in file_rows(context, named.costs, "age_from").items()}
-    low = [y for y in known if y <= year][-1:] or known[:1]
-    high = [y for y in known if y >= year][:1] or known[-1:]
-    steps = FinancialYear(high[0]).years_after(FinancialYear(low[0]))
-    part = Fraction(FinancialYear(year).years_after(FinancialYear(low[0])), steps) if steps > 0 else Fraction(0)
+    low, high, part = sides(known, year)
     found = Fraction(0)
     leaves: list[FigureAddress | Node] = [choice("need that follows ages", "", f"assumption: {named.about}")]
-    for side, weight in ((low[0], 1 - part), (high[0], part)):
+    for side, weight in ((low, 1 - part), (high, part)):
         persons = {age: int(rows[side, code, str(age)]["persons"]) for age in costs}
         spent = sum(persons[age] * int(costs[age]["pence_per_head"]) for age in costs)
         found += weight * Fraction(spent, sum(persons.values()))
@@ -38,5 +35,5 @@ def cost_of_ages(context: Context, code: str, year: str) -> tuple[Fraction, list
         Node("printed cell", f"cost of a head from age {age}", r["pence_per_head"], "pence", f"{named.costs}: {r['where']}; {r['evidence']}")
         for age, r in sorted(costs.items(), reverse=True)
     ]  # fmt: skip
-    where = low[0] if steps <= 0 else f"between {low[0]} and {high[0]}"
+    where = low if low == high else f"between {low} and {high}"
     return found, leaves, f"at the ages of {where}: {float(found) / 100:,.2f} pounds of hospital care a head"

@@ -31,7 +31,7 @@ def base_lists(context: Context) -> dict[str, int]:
 
 def moved_list(context: Context, code: str, year: str) -> tuple[int, list[Node], str]:
     """Millionths of a person on a list in a year before the scaling, the cells that they rest on, and why in words."""
-    low, high, part = _sides(context, year)
+    low, high, part = sides(_years(context), year)
     found = (1 - part) * _at(context, low)[code] + part * _at(context, high)[code]
     leaves = _cells_of(context, code, (low, high))
     words = (
@@ -67,9 +67,8 @@ def _years_read(context: Context) -> list[str]:
     return [y for y in known if y >= (before or known)[-1 if before else 0] and y <= (after[0] if after else known[-1])]
 
 
-def _sides(context: Context, year: str) -> tuple[str, str, Fraction]:
-    """The dated years on either side, and how far the year lies from the first to the second."""
-    known = _years(context)
+def sides(known: list[str], year: str) -> tuple[str, str, Fraction]:
+    """The dated years on either side of a year, and how far it lies from the first to the second."""
     low = [y for y in known if y <= year][-1:] or known[:1]
     high = [y for y in known if y >= year][:1] or known[-1:]
     between = FinancialYear(high[0]).years_after(FinancialYear(low[0]))
